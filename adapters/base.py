@@ -1,0 +1,100 @@
+"""The adapter contract: what a provider's module is given, what it gives back, and how it refuses.
+
+An adapter is a pure module (no network, no clock, no environment) with the members of `Adapter`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from schemas.events import Event
+
+#: A source's settings as an adapter sees them: each name to its values, several where a secret is being rotated.
+Values = Mapping[str, Sequence[str]]
+
+
+class InvalidSignature(Exception):
+    """The request is not authentic. The message says why, for the operator only."""
+
+
+class Unprocessable(Exception):
+    """The request, or one item of it, cannot be understood, and never will be. The message says why."""
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request as the provider sent it.
+
+    `url` is the public one (scheme, host, path, query), as the provider knows it; header names are lower case;
+    `body` is the raw bytes; `received_at` (aware, UTC) is the only clock an adapter has;
+    `source` is the configured name under which its events are recorded.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    source: str
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the provider expects to hear."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+
+
+@dataclass(slots=True)
+class Setting:
+    """One setting of a source: its name in configuration, what it is for, and whether it is a secret."""
+
+    name: str
+    help: str
+    secret: bool = True
+
+
+@dataclass(slots=True)
+class Normalized:
+    """The events of one webhook, and the items of it that could not be understood, each with its reason.
+
+    One bad item must not hold up its neighbours, so it is returned, not raised.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    unprocessable: list[tuple[Any, str]] = field(default_factory=list)
+
+
+class Adapter(Protocol):
+    """The shape of a module in `adapters/` (checked by mypy where the registry is typed, and by a test)."""
+
+    @property
+    def NAME(self) -> str: ...
+
+    @property
+    def CHANNELS(self) -> frozenset[str]: ...
+
+    @property
+    def SETTINGS(self) -> tuple[Setting, ...]: ...
+
+    @property
+    def SIGNS_BODY(self) -> bool:
+        """Whether one changed byte of the body must be refused."""
+        ...
+
+    #: Is this request this provider's? Cheap, by headers first; never claims another's; never raises.
+    recognise: Callable[[Request], bool]
+
+    #: True where the signature holds; None where nothing is configured to check; raises InvalidSignature.
+    #: `fresh=False` leaves out the check of a signature's age (a stored webhook that is read again).
+    verify: Callable[..., bool | None]
+
+    #: The events of the request; raises Unprocessable where the whole of it cannot be read.
+    normalize: Callable[[Request], Normalized]
+
+    #: What to say to a webhook that was kept, or to a handshake (`GET`), where None means: this is no handshake.
+    answer: Callable[[Request], Answer]
+    handshake: Callable[[Request, Values], Answer | None]

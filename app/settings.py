@@ -1,0 +1,119 @@
+"""Settings: `THREADLINE_…` variables over one TOML file over defaults.
+
+The file is `$THREADLINE_CONFIG`, else `threadline.toml` in the data folder, if there. Nested names use a double
+underscore: `THREADLINE_KAFKA__BOOTSTRAP=broker:9093`, `THREADLINE_SOURCES__TWILIO__AUTH_TOKEN=…`.
+"""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+
+
+class Source(BaseModel):
+    """One configured provider account. Keys beside these are the adapter's own settings: a value, or a list of values
+    while a secret is being rotated."""
+
+    model_config = ConfigDict(extra="allow")
+
+    adapter: str | None = None
+    client: str = "default"
+    url: str | None = Field(default=None, description="public URL of the door as this provider is told it")
+    accept_unsigned: bool = False
+
+    @cached_property
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """The adapter's settings, each as a tuple of its values."""
+        extra: dict[str, Any] = self.model_extra or {}
+        return {k: tuple(map(str, v)) if isinstance(v, list) else (str(v),) for k, v in extra.items()}
+
+
+class Postgres(BaseModel):
+    """An outside PostgreSQL (`dsn`, with `sslmode` and the like in it), or the embedded one where it is empty.
+
+    `dsn` connects as the service role; `owner_dsn` as the role that owns the schema (migrate, rebuild)."""
+
+    dsn: SecretStr | None = None
+    owner_dsn: SecretStr | None = None
+    pool: int = 8
+
+
+class Kafka(BaseModel):
+    """An outside Kafka (`bootstrap`, host:port, comma separated), or the embedded one where it is empty."""
+
+    bootstrap: str | None = None
+    security_protocol: SecurityProtocol = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    partitions: int = Field(default=4, ge=1)
+    replication: int = Field(default=1, ge=1)
+    flush_every_message: bool = Field(default=True, description="fsync before acknowledging; right for one broker")
+
+
+class Door(BaseModel):
+    """The webhook door. Sizes in bytes, times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    max_body: int = 1 << 20
+    body_timeout: float = 10.0
+    max_in_flight: int = 2000
+    keep_timeout: float = Field(default=2.0, description="how long Kafka may take before a webhook is spooled")
+    spool_max: int = 1 << 30
+
+
+class Worker(BaseModel):
+    """The stream process."""
+
+    host: str = "127.0.0.1"
+    port: int = 8081
+    fast_batches: bool = Field(default=True, description="read record batches; off: stock Faust")
+    batch: int = Field(default=1000, ge=1, le=10000, description="most records of one transaction")
+    stall_after: float = Field(default=60.0, description="seconds with lag and no progress before the worker ends itself")
+    retain_raw_days: int = Field(default=30, ge=1)
+
+
+class Telemetry(BaseModel):
+    """Logs, traces, metrics."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    sample: float = Field(default=0.01, ge=0, le=1, description="share of webhooks that are traced")
+    otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP collector, e.g. http://localhost:4318")
+
+
+class Settings(BaseSettings):
+    """All of them. Raises pydantic.ValidationError where one does not fit; the command line words it."""
+
+    model_config = SettingsConfigDict(env_prefix="THREADLINE_", env_nested_delimiter="__", extra="ignore")
+
+    data: Path = Path(".threadline")
+    postgres: Postgres = Postgres()
+    kafka: Kafka = Kafka()
+    door: Door = Door()
+    worker: Worker = Worker()
+    telemetry: Telemetry = Telemetry()
+    sources: dict[str, Source] = {}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables over the file over defaults."""
+        data = Path(os.environ.get("THREADLINE_DATA", ".threadline"))
+        file = Path(os.environ.get("THREADLINE_CONFIG", data / "threadline.toml"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
