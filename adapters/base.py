@@ -29,6 +29,7 @@ class Request:
     `url` is the public one (scheme, host, path, query), as the provider knows it; header names are lower case;
     `body` is the raw bytes; `received_at` (aware, UTC) is the only clock an adapter has;
     `source` is the configured name under which its events are recorded.
+    `parsed` holds what `adapters.bodies` has read of the body, so that it is read once.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Request:
     body: bytes
     received_at: datetime
     source: str
+    parsed: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -50,11 +52,12 @@ class Answer:
 
 @dataclass(slots=True)
 class Setting:
-    """One setting of a source: its name in configuration, what it is for, and whether it is a secret."""
+    """One setting of a source: its name in configuration, what it is for, whether it is a secret, and its other names."""
 
     name: str
     help: str
     secret: bool = True
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -69,7 +72,7 @@ class Normalized:
 
 
 class Adapter(Protocol):
-    """The shape of a module in `adapters/` (checked by mypy where the registry is typed, and by a test)."""
+    """The shape of a module in `adapters/`; a test holds each to it."""
 
     @property
     def NAME(self) -> str: ...
@@ -86,15 +89,23 @@ class Adapter(Protocol):
         ...
 
     #: Is this request this provider's? Cheap, by headers first; never claims another's; never raises.
-    recognise: Callable[[Request], bool]
+    @property
+    def recognise(self) -> Callable[[Request], bool]: ...
 
     #: True where the signature holds; None where nothing is configured to check; raises InvalidSignature.
     #: `fresh=False` leaves out the check of a signature's age (a stored webhook that is read again).
-    verify: Callable[..., bool | None]
+    @property
+    def verify(self) -> Callable[..., bool | None]: ...
 
     #: The events of the request; raises Unprocessable where the whole of it cannot be read.
-    normalize: Callable[[Request], Normalized]
+    @property
+    def normalize(self) -> Callable[[Request], Normalized]: ...
 
-    #: What to say to a webhook that was kept, or to a handshake (`GET`), where None means: this is no handshake.
-    answer: Callable[[Request], Answer]
-    handshake: Callable[[Request, Values], Answer | None]
+    #: What to say to a webhook that was kept.
+    @property
+    def answer(self) -> Callable[[Request], Answer]: ...
+
+    #: What to say to a handshake, which is not kept; None where the request is none. Raises InvalidSignature where it
+    #: is one, and the provider does not know our secret.
+    @property
+    def handshake(self) -> Callable[[Request, Values], Answer | None]: ...

@@ -1,0 +1,166 @@
+"""Whose webhook is this, and is it authentic: a request and the configured sources in, a `Verdict` out. Pure: no I/O.
+
+The name in the path (`/webhooks/aggregate/{source}`) or the query (`?source=`) decides; without one each adapter is
+asked whether it recognises the request, and of several sources of one adapter that one is it whose secret verifies.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from adapters import ADAPTERS
+from adapters.base import Adapter, Answer, InvalidSignature, Request
+
+DOOR = "/webhooks/aggregate"
+ENVELOPE = "envelope"
+
+
+class Source(Protocol):
+    """One configured provider account, as `app.settings.Source` is. `adapter` None: the source's own name."""
+
+    @property
+    def adapter(self) -> str | None: ...
+    @property
+    def client(self) -> str: ...
+    @property
+    def url(self) -> str | None: ...
+    @property
+    def accept_unsigned(self) -> bool: ...
+    @property
+    def values(self) -> Mapping[str, Sequence[str]]: ...
+
+
+class UnknownSource(Exception):
+    """No configured source is named so, or none recognises the request: a 404. The message is for the operator."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is known of a request before it is kept.
+
+    `authentic` is None where nothing is configured to check; `accepted` is whether it may be kept (authentic, or
+    unsigned and its source accepts that); `reason` says, for the operator only, why `authentic` is not True.
+    `handshake` is set where the request is one: answer it and keep nothing.
+    `request` is the one given, with `source` and `url` (as that source's provider was told it) set.
+    """
+
+    source: str
+    adapter: Adapter
+    client: str
+    request: Request
+    authentic: bool | None
+    accepted: bool
+    reason: str | None = None
+    handshake: Answer | None = None
+
+
+@dataclass(slots=True)
+class _Unset:
+    adapter: str | None = None
+    client: str = "default"
+    url: str | None = None
+    accept_unsigned: bool = False
+
+    @property
+    def values(self) -> Mapping[str, Sequence[str]]:
+        return {}
+
+
+class Sources:
+    """The configured sources, ready to be asked for each request. Raises ValueError for an adapter that does not exist.
+
+    A source named `envelope` is there even where none is configured, as the envelope needs no provider account.
+    """
+
+    def __init__(self, configured: Mapping[str, Source]) -> None:
+        """Resolve each source's adapter, and group the sources by it."""
+        self.by_name: dict[str, tuple[str, Adapter, Source]] = {}
+        self._by_adapter: dict[str, list[tuple[str, Adapter, Source]]] = {}
+        unset: dict[str, Source] = {ENVELOPE: _Unset()} if ENVELOPE in ADAPTERS else {}
+        for name, source in (unset | dict(configured)).items():
+            adapter = ADAPTERS.get(source.adapter or name)
+            if adapter is None:
+                known = ", ".join(sorted(ADAPTERS))
+                raise ValueError(f"source {name!r} has no adapter {source.adapter or name!r}; there are: {known}")
+            self.by_name[name] = entry = (name, adapter, source)
+            self._by_adapter.setdefault(adapter.NAME, []).append(entry)
+
+    def recognise(self, request: Request, name: str | None = None, *, fresh: bool = True) -> Verdict:
+        """Judge a request; `name` is the source's where the route has it, else it is read from the URL.
+
+        `fresh=False` leaves out the age of the signature. Raises UnknownSource.
+        """
+        name = name or named(request.url)
+        if name is not None:
+            entry = self.by_name.get(name)
+            if entry is None:
+                raise UnknownSource(f"no source is named {name!r}")
+            return _judge(request, entry, request.url, fresh)
+        received, first = request.url, None
+        for entries in self._by_adapter.values():
+            if not entries[0][1].recognise(request):
+                continue
+            for entry in entries:
+                verdict = _judge(request, entry, received, fresh)
+                if verdict.accepted or verdict.handshake is not None:
+                    return verdict
+                if first is None:
+                    first = (entry, verdict)
+        if first is None:
+            raise UnknownSource("no configured source recognises the request")
+        entry, verdict = first
+        _place(request, entry, _urls(entry[2].url, received)[0])
+        return verdict
+
+
+def named(url: str) -> str | None:
+    """The source that a URL of the door names, by its path or else its query; None where it names none."""
+    door = url.find(DOOR)
+    if door < 0:
+        return None
+    path, _, query = url[door + len(DOOR) :].partition("?")
+    if len(path) > 1 and path[0] == "/":
+        return unquote(path[1:].rstrip("/")) or None
+    if query and path in ("", "/") and "source=" in query:
+        return parse_qs(query).get("source", [None])[0]
+    return None
+
+
+def _judge(request: Request, entry: tuple[str, Adapter, Source], received: str, fresh: bool) -> Verdict:
+    name, adapter, source = entry
+    reason = None
+    for url in _urls(source.url, received):
+        _place(request, entry, url)
+        try:
+            handshake = adapter.handshake(request, source.values)
+            if handshake is not None:
+                return Verdict(name, adapter, source.client, request, True, False, None, handshake)
+            authentic = adapter.verify(request, source.values, fresh=fresh)
+        except InvalidSignature as refusal:
+            reason = reason or str(refusal)
+            continue
+        if authentic is None:
+            reason = "nothing is configured to check it with"
+            return Verdict(name, adapter, source.client, request, None, source.accept_unsigned, reason)
+        return Verdict(name, adapter, source.client, request, True, True)
+    _place(request, entry, _urls(source.url, received)[0])
+    return Verdict(name, adapter, source.client, request, False, False, reason)
+
+
+def _place(request: Request, entry: tuple[str, Adapter, Source], url: str) -> None:
+    request.source = entry[0]
+    request.url = url
+
+
+def _urls(configured: str | None, received: str) -> tuple[str, ...]:
+    """The URLs that the provider may have posted to: the configured scheme, host and path with the query received, and,
+    as one provider may be told several paths of ours, the same with the path received."""
+    if configured is None:
+        return (received,)
+    public, target = urlsplit(configured), urlsplit(received)
+    query = f"?{target.query}" if target.query else ""
+    origin = f"{public.scheme}://{public.netloc}"
+    told = f"{origin}{public.path or target.path}{query}"
+    other = f"{origin}{target.path}{query}"
+    return (told,) if other == told else (told, other)
