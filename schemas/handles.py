@@ -1,0 +1,196 @@
+"""Handles from text: one spelling for one address, so that the same person written twice is found once.
+
+Two addresses are the same person's where a person would say so, which decides the spelling kept:
+
+- phone: E.164 (https://www.itu.int/rec/T-REC-E.164), `+15551234567`.
+- email: without a display name, wholly in lower case, the domain in its ASCII form (IDNA 2008, UTS 46). RFC 5321
+  section 2.4 lets a mailbox tell `Ana@` from `ana@`; no provider of note does, and people write both, so the local
+  part is lowered too. Tags (`ana+shop@`) and dots stay: there providers differ.
+- whatsapp_user_id: business-scoped user id, `US.13491208655302741918`, as given (case matters).
+- sip: `user@host`, host in lower case, no parameters; a user part that is a phone number makes it a phone.
+- user_id, device_token, and the rest: as given, outer white space removed (case matters).
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+
+import idna
+import phonenumbers
+
+from schemas.events import HANDLE_KINDS, Handle
+
+#: Longest value kept, in characters: a push subscription's endpoint is the longest handle there is.
+MAX_LENGTH = 2048
+#: RFC 5321 section 4.5.3.1.3: a path is at most 256 octets, its angle brackets included.
+MAX_EMAIL = 254
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_DIGITS = re.compile(r"[1-9][0-9]{9,14}")
+_SHORT_CODE = re.compile(r"[0-9]{3,8}")
+_PHONE_MARKS = re.compile(r"[\s().\-/]+")
+_PLAIN_EMAIL = re.compile(
+    r"[a-z0-9._+\-]{1,64}@(?=[^@]{1,189}$)(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
+)
+_NAMED = re.compile(r"[^<>]*<([^<>]*)>")
+_LOCAL = re.compile(r"""[^\s@<>()\[\]\\,;:"]{1,64}|"(?:[^"\\]|\\.){1,62}\"""")
+_PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_]{1,31}):(.+)", re.DOTALL)
+_BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,128}")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+#: What a word without any mark of its kind is, by the channel it was seen on; elsewhere it is a service's user id.
+_BARE = {
+    "sms": "alphanumeric",
+    "rcs": "alphanumeric",
+    "voice": "other",
+    "email": "other",
+    "push": "device_token",
+}
+#: Address schemes as providers and browsers write them, and the channel their rest is read for.
+_SCHEMES = {"tel": "voice", "sms": "sms", "whatsapp": "whatsapp", "rcs": "rcs", "mailto": "email"}
+_SIP = frozenset({"sip", "sips"})
+#: Prefixes that name no kind of ours: the whole text, prefix included, is the handle (a Twilio client, a page's guest).
+_OTHER = frozenset({"client", "messenger", "instagram", "telegram"})
+
+
+def handle_of(text: str, channel: str | None = None) -> Handle:
+    """The handle that `text` writes: `+1 (555) 123-4567`, `Ana <ana@example.com>`, `whatsapp:+15551234567`,
+    `tel:…`, `mailto:…`, `sip:…`, `kind:value` with a kind of ours (`user_id:42`), else a user id.
+
+    Digits alone are a phone number where they are 10 to 15, can be one, and do not begin with 0; else `channel` (one
+    of `CHANNELS`, where known) decides. One space before digits stands for the `+` that a URL's query turned into it.
+    Raises ValueError, worded for people, where the text is no address: empty, several at once, control characters,
+    a damaged e-mail address.
+    """
+    if _E164.fullmatch(text):
+        return Handle("phone", text)
+    if _PLAIN_EMAIL.fullmatch(text):
+        return Handle("email", text)
+    clean = _clean(text)
+    if phone := phone_of("+" + clean if text[0] == " " and clean.isdecimal() else clean):
+        return Handle("phone", phone)
+    if match := _PREFIX.fullmatch(clean):
+        scheme, rest = match[1].lower(), match[2].strip()
+        if scheme in HANDLE_KINDS:
+            return handle_as(scheme, rest)
+        if scheme in _SCHEMES:
+            return handle_of(rest.partition(";")[0] if scheme in ("tel", "sms") else rest, _SCHEMES[scheme])
+        if scheme in _SIP:
+            return _sip(rest)
+        if scheme in _OTHER:
+            return Handle("other", clean)
+    if "@" in clean:
+        return Handle("email", email_of(clean))
+    return _bare(clean, channel)
+
+
+def handle_as(kind: str, value: str) -> Handle:
+    """The handle of a known kind, its value in the spelling that is kept. Raises ValueError where it is not one."""
+    if kind not in HANDLE_KINDS:
+        raise ValueError(f"{kind!r} is no kind of handle; one of: {', '.join(HANDLE_KINDS)}")
+    clean = _clean(value)
+    if (read := _READERS.get(kind)) is None:
+        return Handle(kind, clean)
+    return read(clean)
+
+
+def phone_of(text: str) -> str | None:
+    """The E.164 form of an international number (`+`, then digits with the usual marks between), else None."""
+    if not text.startswith(("+", "\uff0b")):
+        return None
+    digits = _PHONE_MARKS.sub("", text)
+    if not digits.isascii():
+        digits = "+" + "".join(str(unicodedata.decimal(c, c)) for c in digits[1:])
+    return digits if _E164.fullmatch(digits) else None
+
+
+def email_of(text: str) -> str:
+    """The address in `text`, with or without a display name, as it is kept. Raises ValueError where it is damaged."""
+    address = text.strip()
+    if "<" in address:
+        if (named := _NAMED.fullmatch(address)) is None:
+            raise ValueError("one e-mail address is wanted, not several")
+        address = named[1].strip()
+    local, at, domain = address.rpartition("@")
+    if not at or not _LOCAL.fullmatch(local):
+        raise ValueError("this is no e-mail address: before the @ is nothing that can be there (in a URL, + is %2B)")
+    kept = f"{unicodedata.normalize('NFC', local).lower()}@{_domain(domain)}"
+    if len(kept) > MAX_EMAIL:
+        raise ValueError(f"an e-mail address has at most {MAX_EMAIL} characters")
+    return kept
+
+
+def _clean(text: str) -> str:
+    """Without outer white space and without the invisible marks that come along when an address is copied."""
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"a handle has at most {MAX_LENGTH} characters")
+    if not text.isascii():
+        text = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    if _FORBIDDEN.search(text):
+        raise ValueError("a handle has no control characters")
+    if not (clean := text.strip()):
+        raise ValueError("a handle is not empty")
+    return clean
+
+
+def _domain(domain: str) -> str:
+    """Raises ValueError where it is no host name."""
+    domain = domain.strip().rstrip(".")
+    if domain.startswith("[") and domain.endswith("]"):  # an address literal, RFC 5321 section 4.1.3
+        return domain.lower()
+    try:
+        return idna.encode(domain, uts46=True, transitional=False).decode().lower()
+    except idna.IDNAError as error:
+        # Names with an underscore are no host names, and yet mail comes from them.
+        if re.fullmatch(r"[A-Za-z0-9._\-]{1,253}", domain):
+            return domain.lower()
+        raise ValueError(f"this is no e-mail address: after the @ is no domain ({error})") from error
+
+
+def _bare(text: str, channel: str | None) -> Handle:
+    """Text without a mark of its kind."""
+    if channel == "push":  # a token may be digits alone
+        return Handle("device_token", text)
+    if _DIGITS.fullmatch(text) and (channel == "whatsapp" or _is_length(text[:3], len(text))):
+        return Handle("phone", "+" + text)
+    if channel in ("sms", "rcs") and _SHORT_CODE.fullmatch(text):
+        return Handle("short_code", text)
+    if channel == "whatsapp":
+        return Handle("whatsapp_user_id" if _BSUID.fullmatch(text) else "other", text)
+    if channel in ("sms", "rcs") and len(text) > 11:  # 3GPP TS 23.040: a sender's name has at most 11 characters
+        return Handle("other", text)
+    return Handle("other" if text[0] == "+" else _BARE.get(channel or "", "user_id"), text)
+
+
+@lru_cache(maxsize=8192)
+def _is_length(code: str, length: int) -> bool:
+    """Whether numbers that begin with these three digits can have this length: lengths, not ranges, which open
+    every month. Asked of a made-up number, so that the answer rests on nothing else and can be remembered."""
+    try:
+        number = phonenumbers.parse(f"+{code}{'2' * (length - len(code))}", None)
+    except phonenumbers.NumberParseException:
+        return False
+    return bool(phonenumbers.is_possible_number(number))
+
+
+def _sip(text: str) -> Handle:
+    """`user@host;parameters` (RFC 3261 section 19.1)."""
+    user, at, host = text.partition(";")[0].removeprefix("sip:").removeprefix("sips:").rpartition("@")
+    if phone := phone_of(user.partition(":")[0]):
+        return Handle("phone", phone)
+    return Handle("sip", f"{user}{at}{host.lower()}")
+
+
+def _phone(text: str) -> Handle:
+    bare = "+" + text if _DIGITS.fullmatch(_PHONE_MARKS.sub("", text)) else text
+    if (phone := phone_of(bare)) is None:
+        raise ValueError("a phone number is written in E.164: +, country code, number, 7 to 15 digits")
+    return Handle("phone", phone)
+
+
+_READERS: dict[str, Callable[[str], Handle]] = {
+    "phone": _phone,
+    "email": lambda text: Handle("email", email_of(text)),
+    "sip": _sip,
+}
