@@ -1,0 +1,86 @@
+"""The stream process: one Faust agent a file, each named here (autodiscovery can find nothing and still exit 0)."""
+
+import ssl
+from functools import partial
+from typing import Any
+
+import faust
+from faust.types.auth import SASLMechanism
+
+from agents import inbound, reported
+from agents.batches import BatchTransport
+from agents.health import Health
+from agents.pipeline import Pipeline
+from app.settings import Kafka, Settings
+from sql import DeadLetter, EventStore
+
+GROUP = "threadline"
+#: Agent name → the topic it reads.
+TOPICS = {"inbound": "webhooks.received", "reported": "events.reported"}
+
+#: Batches (fast) or records (stock) that may wait in an agent's buffer: the bound on its memory.
+BUFFER = {True: 16, False: 16384}
+
+
+def build(settings: Settings, store: EventStore, health: Health) -> faust.App:
+    """The Faust app with its agents. Opens nothing."""
+    bootstrap = settings.kafka.bootstrap
+    if not bootstrap:
+        raise ValueError("no Kafka is configured: set THREADLINE_KAFKA__BOOTSTRAP")
+    fast = settings.worker.fast_batches
+    app = faust.App(
+        GROUP,
+        broker=[f"kafka://{server}" for server in bootstrap.split(",")],
+        broker_credentials=credentials(settings.kafka),
+        broker_commit_interval=1.0,
+        broker_max_poll_records=settings.worker.batch,
+        stream_buffer_maxsize=BUFFER[fast],
+        consumer_auto_offset_reset="earliest",
+        producer_acks=-1,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        store="memory://",
+        datadir=settings.data / "faust",
+        autodiscover=False,
+        web_enabled=False,
+    )
+    if fast:
+        app.transport = BatchTransport(app.conf.broker_consumer, app)
+
+    async def publish(letter: DeadLetter) -> None:
+        headers = {"reason": letter.reason.encode(), "source": (letter.source or "").encode()}
+        sent = await app.topic(f"{letter.topic}.dlq", value_serializer="raw").send(value=letter.value, headers=headers)
+        await sent
+
+    pipeline = Pipeline(store, publish, health, settings.worker.batch)
+    prepare = {"inbound": partial(inbound.prepare, health=health), "reported": reported.prepare}
+    for name, topic in TOPICS.items():
+        _agent(app, name, topic, pipeline, prepare[name])
+    return app
+
+
+def _agent(app: faust.App, name: str, topic: str, pipeline: Pipeline, prepare: Any) -> None:
+    async def read(stream: Any) -> None:
+        await pipeline.run(stream, prepare)
+
+    read.__doc__ = f"Reads {topic}."
+    app.agent(app.topic(topic, value_serializer="raw", key_serializer="raw"), name=name)(read)
+
+
+def credentials(kafka: Kafka) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """Faust's form of the connection's security, or None where it has none."""
+    if kafka.security_protocol == "PLAINTEXT":
+        return None
+    context: ssl.SSLContext | None = None
+    if "SSL" in kafka.security_protocol:
+        context = ssl.create_default_context(cafile=kafka.ca_file)
+        if kafka.cert_file:
+            context.load_cert_chain(kafka.cert_file, kafka.key_file)
+    if kafka.security_protocol == "SSL":
+        return faust.SSLCredentials(context)
+    return faust.SASLCredentials(
+        mechanism=SASLMechanism(kafka.sasl_mechanism),
+        username=kafka.username,
+        password=kafka.password.get_secret_value() if kafka.password else None,
+        ssl_context=context,
+    )

@@ -1,0 +1,121 @@
+"""What every agent does with a batch: prepare it, append and project it in one transaction, then acknowledge it.
+
+While the database works on one batch the next is prepared, so both cores are busy. Nothing is raised out of here:
+a batch is retried until it is stored, and what can never be stored becomes a dead letter (see `failures`).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import structlog
+
+from agents.batches import Batch, batches
+from agents.failures import is_permanent, until_done
+from agents.health import Health
+from sql import DeadLetter, EventStore, Row
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Entry:
+    """What came of one Kafka record: the bytes to keep (or None), its events, and what could not be understood."""
+
+    record: Any
+    received: float
+    raw: bytes | None = None
+    rows: list[Row] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+
+Prepare = Callable[[Sequence[Any]], list[Entry]]
+
+
+class Publish(Protocol):
+    """Puts a dead letter on its topic, and returns once Kafka has it."""
+
+    async def __call__(self, letter: DeadLetter) -> None: ...
+
+
+class Pipeline:
+    """Runs agents on one store."""
+
+    def __init__(self, store: EventStore, publish: Publish, health: Health, most: int) -> None:
+        self.store, self.publish, self.health, self.most = store, publish, health, most
+
+    async def run(self, stream: Any, prepare: Prepare) -> None:
+        """Work on the stream until it ends."""
+        storing: asyncio.Task[None] | None = None
+        async for batch in batches(stream, self.most):
+            entries = prepare(batch.records)
+            if storing is not None:
+                await asyncio.wait([storing])  # not `await storing`: a cancelled agent must not cancel a transaction
+            storing = asyncio.create_task(self._finish(batch, entries))
+
+    async def _finish(self, batch: Batch, entries: list[Entry]) -> None:
+        await self._store(entries)
+        for entry in entries:
+            for letter in entry.dead:
+                await until_done("dead letter topic", lambda letter=letter: self.publish(letter), self.health)  # type: ignore[misc]
+        batch.ack()
+        self.health.counts["records"] += len(batch.records)
+        self.health.committed(entry.received for entry in entries)
+
+    async def _store(self, entries: list[Entry]) -> None:
+        rows = [row for entry in entries for row in entry.rows]
+        raw = [entry.raw for entry in entries if entry.raw is not None]
+        dead = [letter for entry in entries for letter in entry.dead]
+        try:
+            appended = await until_done("database", lambda: self.store.append(rows, raw, dead), self.health)
+        except Exception as error:
+            if not is_permanent(error):
+                raise
+            await self._store_apart(entries, error)
+        else:
+            self.health.counts["events"] += appended.appended
+            self.health.counts["duplicates"] += appended.duplicates
+            self.health.counts["dead_letters"] += len(dead)
+
+    async def _store_apart(self, entries: list[Entry], error: Exception) -> None:
+        """Halve until the row at fault stands alone, so that it holds up none of its neighbours."""
+        if len(entries) > 1:
+            half = len(entries) // 2
+            await self._store(entries[:half])
+            await self._store(entries[half:])
+            return
+        (entry,) = entries
+        if len(entry.rows) > 1:
+            half = len(entry.rows) // 2
+            rest = Entry(entry.record, entry.received, entry.raw, entry.rows[half:])
+            entry.rows = entry.rows[:half]
+            await self._store([entry])
+            await self._store([rest])
+            entry.dead += rest.dead
+            return
+        if not entry.rows:
+            log.error("a dead letter cannot be stored", error=str(error))
+            entry.raw, entry.dead = None, [letter_of(entry.record, f"cannot be stored: {error}", ordinal=-1)]
+            return
+        entry.dead.append(letter_of(entry.record, f"cannot be stored: {error}", ordinal=len(entry.dead)))
+        entry.rows = []
+        await self._store([entry])
+
+
+def letter_of(
+    record: Any, reason: str, *, ordinal: int = 0, source: str | None = None, webhook_id: str | None = None,
+    detail: Any = None,
+) -> DeadLetter:  # fmt: skip
+    """The dead letter for a record, or for its item number `ordinal`; the same at every redelivery."""
+    return DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        ordinal=ordinal,
+        webhook_id=webhook_id,
+        source=source,
+        reason=reason,
+        detail=detail,
+        value=record.value,
+    )

@@ -1,0 +1,35 @@
+"""Services' own events (CloudEvents 1.0) from `events.reported`, into events."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from agents.batches import timestamp_of
+from agents.pipeline import Entry, letter_of
+from schemas import SchemaError
+from schemas.cloudevents import read_cloudevent
+
+log = structlog.get_logger(__name__)
+
+
+def prepare(records: Sequence[Any]) -> list[Entry]:
+    """One entry a record, whatever is in it."""
+    return [_entry(record) for record in records]
+
+
+def _entry(record: Any) -> Entry:
+    received = timestamp_of(record)
+    entry = Entry(record, received)
+    at = datetime.fromtimestamp(received, UTC)
+    try:
+        reported = read_cloudevent(record.value or b"", at)
+    except SchemaError as error:
+        entry.dead.append(letter_of(record, str(error), detail={"path": error.path}))
+    except Exception as error:  # a fault of ours must not stop the partition
+        log.exception("cannot read a reported event", offset=record.offset, partition=record.partition)
+        entry.dead.append(letter_of(record, f"reading failed: {type(error).__name__}: {error}"))
+    else:
+        entry.rows.append((reported.event, reported.client_id, at, None))
+    return entry
