@@ -1,0 +1,26 @@
+"""TCP ports of the loopback interface."""
+
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+def free(preferred: int | None = None, host: str = LOOPBACK) -> int:
+    """`preferred` if nothing has it, else one that is free now. Whoever binds it next may still lose a race for it."""
+    if preferred and is_free(preferred, host):
+        return preferred
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen there now (SO_REUSEADDR set, as servers do, so that old connections don't count)."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
