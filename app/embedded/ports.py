@@ -24,3 +24,12 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
         except OSError:
             return False
         return True
+
+
+def answers(port: int, host: str = LOOPBACK) -> bool:
+    """Whether something accepts connections there. Unlike `is_free`, it cannot get in a starting server's way."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
