@@ -1,0 +1,136 @@
+"""API keys: who calls, for which client, and what the key may do.
+
+A key is `tl_<id>_<secret>`: the id finds its row, the secret proves it. The secret is 256 random bits, so one round of
+SHA-256 is the right hash: the slow, salted ones (bcrypt, Argon2) exist to make guessing a person's password dear, and
+2^256 cannot be guessed at any price, whereas a slow hash at every call would be a way to tire the service out.
+"""
+
+import asyncio
+import hmac
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+SCOPES: dict[str, str] = {
+    "timeline:read": "read customers, interactions and their streams",
+    "webhooks:write": "post the envelope to the webhook door",
+}
+
+#: Seconds a key's row is believed: how long a revoked key may still work. The promise is a minute.
+TTL = 30.0
+#: Seconds for which an id without a row is believed to have none: garbage costs one query, not one each time.
+UNKNOWN_TTL = 5.0
+#: Keys remembered at once.
+REMEMBERED = 4096
+
+_TOKEN = re.compile(r"tl_([0-9a-f]{32})_([0-9a-f]{64})")
+
+
+class Unauthenticated(Exception):
+    """No key, or none that is good. The message may be told to the caller: it says nothing about other keys."""
+
+
+class Forbidden(Exception):
+    """A good key without the scope, whose name is the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that was checked: its id, what it is for, the client it acts for, and its scopes."""
+
+    id: UUID
+    name: str
+    client: str
+    scopes: frozenset[str]
+
+
+class Keys(Protocol):
+    """What the store must answer here."""
+
+    async def api_key(self, id: UUID) -> Mapping[str, Any] | None:
+        """The row (id, name, client_id, scopes, hash, revoked_at) of a key."""
+        ...
+
+
+def mint() -> tuple[UUID, str, bytes]:
+    """A new key: its id, the token to hand out once, and the hash to store."""
+    id, secret = uuid4(), secrets.token_hex(32)
+    return id, f"tl_{id.hex}_{secret}", fingerprint(secret)
+
+
+def fingerprint(secret: str) -> bytes:
+    """What is stored of a secret: 32 bytes."""
+    return sha256(secret.encode()).digest()
+
+
+def unknown_scopes(scopes: Sequence[str]) -> list[str]:
+    """Those that do not exist."""
+    return [scope for scope in scopes if scope not in SCOPES]
+
+
+def bearer(authorization: str | None) -> str:
+    """The token of an `Authorization` header (RFC 6750 section 2.1). Raises Unauthenticated."""
+    scheme, _, token = (authorization or "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("An API key is needed: Authorization: Bearer tl_…")
+    return token.strip()
+
+
+class Access:
+    """Checks keys, and remembers their rows for at most `ttl` seconds. `now` is a monotonic clock in seconds."""
+
+    def __init__(self, keys: Keys, *, ttl: float = TTL, now: Callable[[], float] = time.monotonic) -> None:
+        self._keys = keys
+        self._ttl = ttl
+        self._now = now
+        self._rows: OrderedDict[UUID, tuple[float, Mapping[str, Any] | None]] = OrderedDict()
+        self._asked: dict[UUID, asyncio.Task[Mapping[str, Any] | None]] = {}
+
+    async def check(self, authorization: str | None, scope: str) -> Key:
+        """The key of an `Authorization` header, which must have `scope`.
+
+        Raises Unauthenticated, Forbidden, or what the store raises while it is away.
+        """
+        match = _TOKEN.fullmatch(bearer(authorization))
+        row = await self._row(UUID(match[1])) if match else None
+        # Compared even where there is no row, so that time does not tell which ids exist.
+        expected = bytes(row["hash"]) if row else bytes(32)
+        same = hmac.compare_digest(fingerprint(match[2] if match else ""), expected)
+        if row is None or not same or row["revoked_at"] is not None:
+            raise Unauthenticated("This API key is not known, or was revoked.")
+        key = Key(row["id"], row["name"], row["client_id"], frozenset(row["scopes"]))
+        if scope not in key.scopes:
+            raise Forbidden(scope)
+        return key
+
+    async def _row(self, id: UUID) -> Mapping[str, Any] | None:
+        """The row of a key, asked for once however many wait for it."""
+        if (known := self._rows.get(id)) is not None and self._now() < known[0]:
+            self._rows.move_to_end(id)
+            return known[1]
+        if (task := self._asked.get(id)) is None:
+            task = self._asked[id] = asyncio.create_task(self._ask(id))
+            task.add_done_callback(lambda done: self._answered(id, done))
+        # Shielded: one caller who goes away must not cancel the question of the others.
+        return await asyncio.shield(task)
+
+    def _answered(self, id: UUID, done: asyncio.Task[Mapping[str, Any] | None]) -> None:
+        self._asked.pop(id, None)
+        if not done.cancelled():
+            done.exception()  # looked at, since everyone who would have been told may be gone
+
+    async def _ask(self, id: UUID) -> Mapping[str, Any] | None:
+        # Counted from before the question, so that the promise holds however long the answer takes.
+        asked = self._now()
+        row = await self._keys.api_key(id)
+        self._rows[id] = (asked + (self._ttl if row else min(self._ttl, UNKNOWN_TTL)), row)
+        self._rows.move_to_end(id)
+        while len(self._rows) > REMEMBERED:
+            self._rows.popitem(last=False)
+        return row

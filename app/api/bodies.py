@@ -1,0 +1,78 @@
+"""Rows to the JSON of the API, and its responses. `null` stands for what is not known; times are RFC 3339 in UTC."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+Row = Mapping[str, Any]
+
+_WRITE = orjson.OPT_UTC_Z
+
+
+def interaction(row: Row) -> dict[str, Any]:
+    """One interaction, as every route tells it."""
+    address = row["address_kind"] and {"kind": row["address_kind"], "value": row["address_value"]}
+    return {
+        "interactionId": row["id"],
+        "customerId": row["customer_id"],
+        "channel": row["channel"],
+        "messageId": row["message_id"],
+        "providerMessageId": row["provider_message_id"],
+        "timestamp": row["timestamp"],
+        "direction": row["direction"],
+        "provider": row["provider"],
+        "address": address,
+        "content": row["content"],
+        "status": row["status"],
+        "delivery": row["delivery"],
+        "facts": row["facts"],
+        "error": row["error"],
+        "contradiction": row["contradiction"],
+    }
+
+
+def event(row: Row) -> dict[str, Any]:
+    """One event of an interaction's history."""
+    return {
+        "position": row["position"],
+        "eventId": row["id"],
+        "type": row["type"],
+        "channel": row["channel"],
+        "direction": row["direction"],
+        "source": row["source"],
+        "sourceEventId": row["source_event_id"],
+        "occurredAt": row["occurred_at"],
+        "receivedAt": row["received_at"],
+        "recordedAt": row["recorded_at"],
+        "error": row["error"],
+        "payload": row["payload"],
+        "webhookId": row["webhook_id"],
+    }
+
+
+def write(value: Any) -> bytes:
+    """JSON in one line."""
+    return orjson.dumps(value, option=_WRITE)
+
+
+def answer(request: Request, value: Any) -> Response:
+    """The JSON of `value` with a strong ETag, or 304 where the caller has it (RFC 9110 section 13.1.2).
+
+    The tag is a hash of the bytes, and so of all of the rows' state that is told.
+    """
+    body = write(value)
+    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    # `private`: what a shared cache keeps, it could hand to another client's key.
+    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "authorization"}
+    if _has(request.headers.get("if-none-match", ""), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _has(header: str, tag: str) -> bool:
+    """Whether `If-None-Match` names the tag; weak comparison, as the RFC has it there."""
+    return header.strip() == "*" or tag in (part.strip().removeprefix("W/") for part in header.split(","))

@@ -1,0 +1,31 @@
+"""GET /api/interactions/{id}: one interaction, and everything that was said of it."""
+
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.bodies import answer, event, interaction
+from app.api.parameters import read
+from app.api.service import api_of, caller
+from app.problems import Problem
+
+
+async def history(request: Request) -> Response:
+    """The interaction with its events in the order of the log. Raises Problem.
+
+    An id that was joined to another, as a late event showed both to be one message, answers with that one.
+    """
+    key = await caller(request, "timeline:read")
+    read(request, ())
+    store = api_of(request).store
+    missing = Problem(404, "There is no interaction with this id.")
+    try:
+        id = UUID(request.path_params["id"])
+    except ValueError as error:
+        raise missing from error
+    row = await store.interaction(key.client, id)
+    if row is None:
+        raise missing
+    events = await store.history(key.client, row["id"])
+    return answer(request, interaction(row) | {"events": [event(one) for one in events]})

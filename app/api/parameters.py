@@ -1,0 +1,115 @@
+"""Query parameters: read, checked, and refused by name where they do not fit."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from starlette.requests import Request
+
+from app.api.cursors import decode_page, encode_page
+from app.problems import Problem
+from schemas.events import CHANNELS, DIRECTIONS
+
+LIMIT, LIMIT_MAX = 50, 200
+#: What an interaction's page may be asked for.
+PARAMETERS = ("channel", "direction", "status", "since", "until", "limit", "cursor")
+
+#: RFC 3339 section 5.6, with a zone, which `datetime.fromisoformat` would not insist on.
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+#: `+` in a query means a space; one that stands where a zone's sign should was a plus.
+_LOST_PLUS = re.compile(r" (?=\d\d:\d\d\Z)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which interactions of a customer are asked for: `since` inclusive, `until` exclusive, after the `after` key."""
+
+    channel: str | None
+    direction: str | None
+    status: str | None
+    delivery: str | None
+    since: datetime | None
+    until: datetime | None
+    limit: int
+    after: tuple[datetime, UUID] | None
+    question: str
+
+    def cursor(self, timestamp: datetime, id: UUID) -> str:
+        """The cursor of the page after the row with this key."""
+        return encode_page(timestamp, id, self.question)
+
+
+def read(request: Request, known: Collection[str]) -> dict[str, str]:
+    """The query's parameters, each given at most once. Raises Problem 400 for one that is not in `known`."""
+    values: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            raise refusal(name, f"There is no parameter {name!r} here. The known ones: {', '.join(known) or 'none'}.")
+        if name in values:
+            raise refusal(name, f"{name!r} is given twice; give it once.")
+        if "\x00" in value:
+            raise refusal(name, f"{name!r} has a NUL character in it.")
+        values[name] = value
+    return values
+
+
+def page(request: Request, *, client: str, customer: str) -> Page:
+    """The page that the query asks for. Raises Problem 400, with the parameter at fault."""
+    given = read(request, PARAMETERS)
+    channel = _one_of(given, "channel", CHANNELS)
+    direction = _one_of(given, "direction", DIRECTIONS)
+    state = _one_of(given, "status", (*STATUSES, *DELIVERIES))
+    since, until = _time(given, "since"), _time(given, "until")
+    filters = (channel, direction, state, since and since.isoformat(), until and until.isoformat())
+    question = "\x1f".join((client, customer, *(part or "" for part in filters)))
+    after = None
+    if "cursor" in given:
+        try:
+            after = decode_page(given["cursor"], question)
+        except ValueError as error:
+            raise refusal("cursor", f"cursor: {error}. Begin again without it.") from error
+    return Page(
+        channel=channel,
+        direction=direction,
+        status=state if state in STATUSES else None,
+        delivery=state if state in DELIVERIES else None,
+        since=since,
+        until=until,
+        limit=_limit(given),
+        after=after,
+        question=question,
+    )
+
+
+def refusal(parameter: str, detail: str) -> Problem:
+    """The problem of a parameter that does not fit."""
+    return Problem(400, detail, parameter=parameter)
+
+
+def _one_of(given: Mapping[str, str], name: str, allowed: Sequence[str]) -> str | None:
+    value = given.get(name)
+    if value is not None and value not in allowed:
+        raise refusal(name, f"{name} is one of: {', '.join(allowed)}.")
+    return value
+
+
+def _time(given: Mapping[str, str], name: str) -> datetime | None:
+    if (value := given.get(name)) is None:
+        return None
+    text = _LOST_PLUS.sub("+", value)
+    try:
+        if not _RFC3339.fullmatch(text):
+            raise ValueError
+        # Upper case: `fromisoformat` knows no small z before Python 3.12.
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise refusal(name, f"{name} is an RFC 3339 time with its zone, like 2026-02-03T04:05:06Z.") from error
+
+
+def _limit(given: Mapping[str, str]) -> int:
+    text = given.get("limit", str(LIMIT))
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= LIMIT_MAX:
+        raise refusal("limit", f"limit is a whole number from 1 to {LIMIT_MAX}.")
+    return int(text)

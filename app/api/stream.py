@@ -1,0 +1,180 @@
+"""GET /api/customers/{id}/interactions/stream: what changes in a customer's timeline, live, as server-sent events.
+
+Each event is a whole interaction (`event: interaction`), so the last one of an id is its state. `Last-Event-ID` resumes
+after the event that was seen last, with nothing left out. https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.access import Forbidden, Unauthenticated
+from app.api.bodies import interaction, write
+from app.api.cursors import Place, decode_place, encode_place
+from app.api.customers import customer_id, must_exist
+from app.api.parameters import read
+from app.api.service import Api, api_of, caller
+from app.api.tailer import Change, Ended, Listener, place_of
+from app.problems import Problem
+
+#: Streams of this process at once, and of one client among them.
+STREAMS = 1000
+STREAMS_OF_CLIENT = 250
+#: Seconds between two signs of life: proxies cut a connection that is silent for 30 to 60 seconds.
+HEARTBEAT = 15.0
+#: Seconds for which a caller may leave unread what was sent.
+SEND = 30.0
+#: Seconds for which a new stream waits for the log's reader.
+JOIN = 5.0
+#: Changes read at once while catching up.
+CATCH_UP = 200
+#: How long a client waits before it comes back, in milliseconds.
+RETRY = b"retry: 1000\n\n"
+
+HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}  # the latter: nginx passes each event on at once
+
+
+async def stream(request: Request) -> Response:
+    """The route. Raises Problem."""
+    key = await caller(request, "timeline:read")
+    read(request, ())
+    api, customer = api_of(request), customer_id(request)
+    after = _after(request)
+    await must_exist(api, key, customer)
+    if request.method == "HEAD":
+        return Response(headers=HEADERS, media_type="text/event-stream")
+    if api.streams[key.client] >= STREAMS_OF_CLIENT:
+        raise Problem(429, "This client has too many streams open.", headers={"retry-after": "5"})
+    if api.streams.total() >= STREAMS:
+        raise Problem(503, "Too many streams are open.", headers={"retry-after": "5"})
+    horizon = await api.store.horizon()
+    if after is not None and after[0] > horizon:
+        raise Problem(410, "This event id is of another log. Read the timeline, and open the stream without the id.")
+    return EventStream(api, key.client, customer, after, request.headers.get("authorization"))
+
+
+def _after(request: Request) -> Place | None:
+    """Where the caller's last stream ended. Raises Problem 400."""
+    # An empty one is what a browser sends that has seen no id yet.
+    if not (text := request.headers.get("last-event-id", "")):
+        return None
+    try:
+        return decode_place(text)
+    except ValueError as error:
+        raise Problem(400, f"Last-Event-ID: {error}.", parameter="Last-Event-ID") from error
+
+
+class EventStream(Response):
+    """The response: frees its listener however it ends, and ends as soon as the caller hangs up."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, api: Api, client: str, customer: UUID, after: Place | None, authorization: str | None) -> None:
+        super().__init__(headers=HEADERS)
+        del self.headers["content-length"]
+        self._api = api
+        self._client = client
+        self._customer = customer
+        self._after = after
+        self._authorization = authorization
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI call."""
+        self._api.streams[self._client] += 1
+        listener = self._api.tailer.join(self._customer)
+        writing = asyncio.create_task(self._write(listener, send))
+        gone = asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait((writing, gone), return_when=asyncio.FIRST_COMPLETED)
+            if writing.done():
+                await writing
+        finally:
+            writing.cancel()
+            gone.cancel()
+            await asyncio.wait((writing, gone))
+            self._api.tailer.leave(self._customer, listener)
+            self._api.streams[self._client] -= 1
+            if not self._api.streams[self._client]:
+                del self._api.streams[self._client]
+
+    async def _write(self, listener: Listener, send: Send) -> None:
+        try:
+            async with asyncio.timeout(JOIN):
+                start = await listener.joined
+        except TimeoutError as error:
+            raise Problem(503, "The log cannot be read now.", headers={"retry-after": "5"}) from error
+        first = await self._missed(self._after) if self._after else []
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        blocks = self._blocks(listener, start, first)
+        try:
+            async with asyncio.timeout(None) as patience:
+                async for block in blocks:
+                    # A caller who reads nothing for so long is gone, whatever his TCP says.
+                    patience.reschedule(asyncio.get_running_loop().time() + SEND)
+                    await send({"type": "http.response.body", "body": block, "more_body": True})
+                    patience.reschedule(None)
+        except TimeoutError:
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _blocks(self, listener: Listener, start: Place, missed: Sequence[Change]) -> AsyncIterator[bytes]:
+        """What the stream says, until it ends."""
+        yield RETRY
+        place = self._after or start
+        if self._after is None:
+            yield f"id: {encode_place(start)}\n\n".encode()
+        while missed:
+            yield _blocks(missed)
+            place = place_of(missed[-1])
+            missed = await self._missed(place)
+        place = max(place, start)
+        checked = asyncio.get_running_loop().time()
+        while True:
+            try:
+                changes = [change for change in await listener.take(HEARTBEAT) if place_of(change) > place]
+            except Ended:
+                return
+            if changes:
+                yield _blocks(changes)
+                place = place_of(changes[-1])
+            else:
+                yield b":\n\n"
+            if (now := asyncio.get_running_loop().time()) - checked >= HEARTBEAT:
+                checked = now
+                if not await self._allowed():
+                    return
+
+    async def _missed(self, place: Place) -> Sequence[Change]:
+        """The next of what changed since the caller's last stream ended, as far as the log is settled."""
+        return await self._api.store.customer_changes(
+            client_id=self._client, customer_id=self._customer, xid=place[0], position=place[1], limit=CATCH_UP
+        )
+
+    async def _allowed(self) -> bool:
+        """Whether the key still holds: a stream must not outlive it."""
+        try:
+            await self._api.access.check(self._authorization, "timeline:read")
+        except (Unauthenticated, Forbidden):
+            return False
+        except psycopg.OperationalError:
+            return True  # not to be known now; asked again at the next sign of life
+        return True
+
+
+async def _gone(receive: Receive) -> None:
+    """Returns when the caller hangs up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _blocks(changes: Sequence[Change]) -> bytes:
+    return b"".join(
+        b"event: interaction\nid: %s\ndata: %s\n\n"
+        % (encode_place(place_of(change)).encode(), write(interaction(change)))
+        for change in changes
+    )
