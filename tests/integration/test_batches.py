@@ -1,0 +1,178 @@
+"""The fast reader against real Kafka: every record is handed on, and nothing is committed before it is done."""
+
+import asyncio
+import random
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import faust
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from agents.batches import BatchConsumer, BatchTransport, RecordBatch, batches
+
+PARTITIONS = 4
+
+
+async def make_topic(bootstrap: str) -> str:
+    topic = f"batches-{uuid.uuid4().hex[:8]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
+    await admin.close()
+    return topic
+
+
+async def produce(bootstrap: str, topic: str, values: range) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5)
+    await producer.start()
+    sent = [await producer.send(topic, b"%d" % n, partition=n % PARTITIONS) for n in values]
+    await asyncio.gather(*sent)
+    await producer.stop()
+
+
+async def committed(bootstrap: str, group: str) -> dict[int, int]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    offsets = await admin.list_consumer_group_offsets(group)
+    await admin.close()
+    return {tp.partition: meta.offset for tp, meta in offsets.items()}
+
+
+class Reader:
+    """One worker that counts what it reads; `until` lets a test hold its acknowledgements back."""
+
+    def __init__(self, bootstrap: str, topic: str, group: str, datadir: Path, seen: Counter[int], fast: bool) -> None:
+        self.app = faust.App(
+            group, broker=f"kafka://{bootstrap}", consumer_auto_offset_reset="earliest", topic_allow_declare=False,
+            topic_disable_leader=True, store="memory://", autodiscover=False, web_enabled=False,
+            datadir=datadir / uuid.uuid4().hex, broker_commit_interval=0.2, broker_session_timeout=10,
+            broker_heartbeat_interval=1, stream_buffer_maxsize=16 if fast else 4096,
+        )  # fmt: skip
+        if fast:
+            self.app.transport = BatchTransport(self.app.conf.broker_consumer, self.app)
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.waiting: list[Any] = []
+
+        async def read(stream: Any) -> None:
+            async for batch in batches(stream, 50):
+                seen.update(int(record.value) for record in batch.records)
+                await asyncio.sleep(random.random() / 200)
+                if self.hold.is_set():
+                    batch.ack()
+                else:
+                    self.waiting.append(batch)
+
+        self.app.agent(self.app.topic(topic, value_serializer="raw", key_serializer="raw"), name="read")(read)
+
+
+async def eventually(condition: Any, seconds: float = 30) -> None:
+    """Wait for a condition (sync or async) to hold; fails with its last value."""
+    value: Any = None
+    for _ in range(int(seconds / 0.1)):
+        value = condition()
+        if asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"did not come true within {seconds} s; last: {value!r}")
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "stock"])
+async def test_every_record_once_and_committed(kafka_bootstrap: str, tmp_path: Path, fast: bool) -> None:
+    """Without faults each record is read once, and the committed offsets reach the end."""
+    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
+    await produce(kafka_bootstrap, topic, range(2000))
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast)
+    await reader.app.start()
+    await eventually(lambda: len(seen) == 2000)
+
+    async def all_committed() -> bool:
+        return await committed(kafka_bootstrap, group) == dict.fromkeys(range(PARTITIONS), 500)
+
+    await eventually(all_committed)
+    await reader.app.stop()
+
+    assert set(seen.values()) == {1}
+
+
+async def test_nothing_is_committed_past_a_run_in_progress(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """A later run that is done first does not move the committed offset over an earlier one that is not."""
+    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
+    reader.hold.clear()
+    await reader.app.start()
+    await produce(kafka_bootstrap, topic, range(400))
+    await eventually(lambda: len(seen) == 400)
+    await produce(kafka_bootstrap, topic, range(400, 800))
+    await eventually(lambda: len(seen) == 800)
+    first = reader.waiting[0]
+    for batch in reader.waiting[1:]:
+        batch.ack()
+    await asyncio.sleep(1)
+
+    lowest = {record.partition: record.offset for record in reversed(first.records)}
+    reached = await committed(kafka_bootstrap, group)
+    assert all(reached.get(partition, 0) <= offset for partition, offset in lowest.items())
+
+    first.ack()
+
+    async def all_committed() -> bool:
+        return await committed(kafka_bootstrap, group) == dict.fromkeys(range(PARTITIONS), 200)
+
+    await eventually(all_committed)
+    await reader.app.stop()
+
+
+async def test_nothing_is_lost_while_workers_come_and_go(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """Through rebalances, with records arriving all the while, each record is read at least once."""
+    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
+    one, two = (Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True) for _ in range(2))
+    await one.app.start()
+    feeding = asyncio.create_task(feed(kafka_bootstrap, topic))
+    await eventually(lambda: len(seen) > 500)
+    await two.app.start()
+    await eventually(lambda: len(seen) > 3000)
+    await two.app.stop()
+    await feeding
+    await eventually(lambda: len(seen) == 6000)
+    await one.app.stop()
+
+
+async def feed(bootstrap: str, topic: str) -> None:
+    for start in range(0, 6000, 200):
+        await produce(bootstrap, topic, range(start, start + 200))
+        await asyncio.sleep(0.3)
+
+
+def test_offsets_that_hold_no_record_belong_to_the_next_run() -> None:
+    """Offsets skipped by Kafka (compaction, transaction markers) do not hold up the commit."""
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    tp: Any = ("t", 0)
+    consumer._acked = {tp: [(5, 9), (0, 4), (10, 12), (20, 22)]}
+    consumer._committed_offset = {tp: 0}
+
+    assert consumer._new_offset(tp) == 13
+    assert consumer._acked[tp] == [(20, 22)]
+
+    consumer._committed_offset[tp] = 13
+    assert consumer._new_offset(tp) is None
+    consumer._acked[tp].append((12, 19))
+    assert consumer._new_offset(tp) == 23
+
+
+def test_a_run_is_one_message_with_its_last_offset() -> None:
+    """Faust sees the last offset; the acknowledgement covers the first one on."""
+
+    class Record:
+        offset, timestamp, timestamp_type = 7, 1000, 0
+
+    tp: Any = type("TP", (), {"topic": "t", "partition": 0})()
+    message = RecordBatch(tp, [Record()], 3, 1)
+
+    assert (message.first, message.offset, message.timestamp) == (3, 7, 1.0)
