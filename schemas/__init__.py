@@ -1,0 +1,124 @@
+"""What travels: each event type's payload has a JSON Schema (2020-12) beside this file, and `validate` holds it to that.
+
+The files are the only list of types that services may report (`$defs/reported`, else `x-reserved` says why not), and
+of the properties that hold personal data (`x-personal`).
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jsonschema_rs
+import orjson
+
+from schemas.events import EVENT_TYPES
+
+#: Who says it: a service on `events.reported`, or a relay of a provider's webhook in an envelope.
+Form = Literal["reported", "relayed"]
+Schema = dict[str, Any]
+
+
+class SchemaError(ValueError):
+    """What was said does not fit its schema: `path` (JSONPath, `$.content.text`) is where, `message` says what is wrong
+    without repeating what was said, which may be personal."""
+
+    def __init__(self, path: str, message: str) -> None:
+        """`str()` of it is both."""
+        super().__init__(f"{path}: {message}")
+        self.path, self.message = path, message
+
+    def under(self, path: str) -> "SchemaError":
+        """The same fault, seen from a document that holds this one at `path` (`$.data`)."""
+        return SchemaError(path + self.path[1:], self.message)
+
+
+SCHEMAS: dict[str, Schema] = {
+    file.stem: orjson.loads(file.read_bytes()) for file in sorted(Path(__file__).parent.glob("*.json"))
+}
+#: Types that only Threadline makes, each with the reason that a service is told.
+RESERVED: dict[str, str] = {
+    name: schema["x-reserved"] for name in EVENT_TYPES if "x-reserved" in (schema := SCHEMAS[name])
+}
+REPORTABLE: tuple[str, ...] = tuple(name for name in EVENT_TYPES if name not in RESERVED)
+
+_BY_ID: dict[str, Schema] = {schema["$id"]: schema for schema in SCHEMAS.values()}
+_REGISTRY = jsonschema_rs.Registry(list(_BY_ID.items()))
+
+
+def _compile(schema: Schema) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(schema, registry=_REGISTRY, validate_formats=True, offline=True)
+
+
+_COMPILED: dict[str, jsonschema_rs.Draft202012Validator] = {name: _compile(SCHEMAS[name]) for name in EVENT_TYPES}
+
+
+def validate(type: str, payload: Mapping[str, Any], form: Form | None = None) -> None:
+    """Hold a payload to its type's schema, and with `form` to what whoever says it must say.
+
+    Raises SchemaError: the payload does not fit, the type is unknown, or `form` is given and only Threadline makes it.
+    """
+    compiled = _COMPILED.get(type)
+    if compiled is None:
+        raise SchemaError("$", f"there is no event type {type[:100]!r}")
+    said = None if form is None else _form(type, form)
+    try:
+        if compiled.is_valid(payload) and (said is None or said.is_valid(payload)):
+            return
+    except ValueError as error:  # a key that is no string, a value that JSON has no word for
+        raise SchemaError("$", "cannot be written as JSON") from error
+    from schemas.words import fault  # what is only needed to word a fault takes long to import
+
+    raise SchemaError(*fault([schema_of(type), *([_form_schema(type, form)] if form else [])], payload, _BY_ID))
+
+
+def schema_of(type: str) -> Schema:
+    """A type's schema, as its file has it. Raises SchemaError where there is no such type."""
+    if type not in EVENT_TYPES:
+        raise SchemaError("$", f"there is no event type {type[:100]!r}")
+    return SCHEMAS[type]
+
+
+@cache
+def personal_paths(type: str) -> tuple[tuple[str, ...], ...]:
+    """Where a type's payload holds personal data: paths of keys (`("error", "text")`; `*` is any item of an array).
+
+    What is at a path is personal as a whole. Raises SchemaError where there is no such type.
+    """
+    return tuple(sorted(set(_marked(schema_of(type), ()))))
+
+
+def _marked(schema: Schema, path: tuple[str, ...]) -> list[tuple[str, ...]]:
+    if schema.get("x-personal"):
+        return [path]
+    found = [] if "$ref" not in schema else _marked(resolve(schema["$ref"]), path)
+    if found == [path]:
+        return found
+    for part in schema.get("allOf", ()):
+        found += _marked(part, path)
+    for name, part in schema.get("properties", {}).items():
+        found += _marked(part, (*path, name))
+    if "items" in schema:
+        found += _marked(schema["items"], (*path, "*"))
+    return found
+
+
+def resolve(reference: str) -> Schema:
+    """The schema that a `$ref` of ours names, as `urn:threadline:schema:definitions:1#/$defs/content`."""
+    document, _, pointer = reference.partition("#")
+    schema: Any = _BY_ID[document]
+    for name in pointer.split("/")[1:]:
+        schema = schema[name]
+    return dict(schema)
+
+
+def _form_schema(type: str, form: Form) -> Schema:
+    if type in RESERVED:
+        raise SchemaError("$", f"{type} is not for others to say: {RESERVED[type]}")
+    forms = SCHEMAS[type]["$defs"]
+    return {"$ref": f"{SCHEMAS[type]['$id']}#/$defs/{form if form in forms else 'reported'}"}
+
+
+@cache
+def _form(type: str, form: Form) -> jsonschema_rs.Draft202012Validator:
+    return _compile(_form_schema(type, form))

@@ -1,0 +1,107 @@
+"""A fault in a payload, in words: where it is and what is wanted there. What was said is never repeated: it may be
+personal, and the words go to logs and dead letters."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError, relevance
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from schemas.times import instant
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAMES = {
+    "object": "an object",
+    "array": "a list",
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+_FORMATS = FormatChecker(formats=())  # of this checker alone: the class is shared by all of the process
+
+
+def _is_date_time(text: object) -> bool:
+    return not isinstance(text, str) or instant(text) is not None
+
+
+_FORMATS.checkers["date-time"] = (_is_date_time, ValueError)
+
+
+def fault(schemas: Sequence[Any], value: Any, documents: Mapping[str, Any]) -> tuple[str, str]:
+    """The path and the words of the fault that matters most in `value`, held to `schemas`; `documents` are the schemas
+    by `$id` that they may refer to."""
+    registry: Registry[Any] = Registry().with_resources(
+        (i, DRAFT202012.create_resource(d)) for i, d in documents.items()
+    )
+    for schema in schemas:
+        validator = Draft202012Validator(schema, registry=registry, format_checker=_FORMATS)
+        if errors := sorted(validator.iter_errors(value), key=relevance):
+            return worded(errors[-1])
+    return "$", "does not fit its schema"
+
+
+def worded(error: ValidationError) -> tuple[str, str]:
+    """The path and the words of one fault."""
+    if error.validator == "anyOf" and error.context:
+        if not all(inner.validator == "required" for inner in error.context):
+            return worded(max(error.context, key=relevance))
+        names = [name for inner in error.context for name in inner.validator_value]
+        return path_of(error.absolute_path), f"needs one of: {', '.join(names)}"
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        return path_of([*error.absolute_path, missing]), "is required"
+    words = _WORDS.get(str(error.validator))
+    return path_of(error.absolute_path), words(error) if words else f"breaks the rule {error.validator!r}"
+
+
+def path_of(keys: Iterable[str | int]) -> str:
+    """A JSONPath (RFC 9535): `$.content.media[0].url`."""
+    path = "$"
+    for key in keys:
+        if isinstance(key, int):
+            path += f"[{key}]"
+        elif _PLAIN.fullmatch(key):
+            path += f".{key}"
+        else:
+            path += "['" + key.replace("\\", "\\\\").replace("'", "\\'") + "']"
+    return path
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words."""
+    if value is None or isinstance(value, bool):
+        return _NAMES["null"] if value is None else _NAMES["boolean"]
+    for types, name in ((str, "string"), (int | float, "number"), (dict, "object"), (list, "array")):
+        if isinstance(value, types):
+            return _NAMES[name]
+    return f"a {type(value).__name__}"
+
+
+def _type(error: ValidationError) -> str:
+    wanted = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+    return f"must be {' or '.join(_NAMES[name] for name in wanted)}, not {kind_of(error.instance)}"
+
+
+_SHAPES = {
+    "date-time": "must be a time with its offset (RFC 3339), as 2025-11-21T03:42:00Z",
+}
+_WORDS: dict[str, Callable[[ValidationError], str]] = {
+    "type": _type,
+    "enum": lambda e: f"must be one of: {', '.join(map(str, e.validator_value))}",
+    "format": lambda e: _SHAPES.get(e.validator_value, f"must be a {e.validator_value}"),
+    "pattern": lambda e: f"must look like {e.validator_value}",
+    "minLength": lambda e: (
+        "must not be empty" if e.validator_value == 1 else f"has fewer than {e.validator_value} characters"
+    ),
+    "maxLength": lambda e: f"has more than {e.validator_value} characters",
+    "minItems": lambda e: f"has fewer than {e.validator_value} items",
+    "maxItems": lambda e: f"has more than {e.validator_value} items",
+    "maxProperties": lambda e: f"has more than {e.validator_value} keys",
+    "minimum": lambda e: f"must be at least {e.validator_value}",
+    "maximum": lambda e: f"must be at most {e.validator_value}",
+}
