@@ -1,0 +1,200 @@
+"""Kafka as the settings describe it: what a client is given, and which topics there are."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from app.settings import Kafka, Settings
+from schemas.events import CHANNELS
+
+DAY = 24 * 3600 * 1000  # milliseconds, as Kafka counts retention
+
+#: What a record needs beside the body of the webhook in it: its head line with all headers, and Kafka's own frame.
+RECORD_OVERHEAD = 256 << 10
+
+SETTLE_WITHIN = 15.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. `acknowledges`: a caller was told 2xx because of what is in it, so a lone broker flushes it to disk."""
+
+    name: str
+    purpose: str
+    acknowledges: bool = False
+    retention_days: int = 7
+    dead_letters: bool = False
+
+
+_LIVE = (
+    Topic("webhooks.received", "webhooks as they came", acknowledges=True),
+    Topic("events.reported", "what services report, as CloudEvents"),
+    Topic("events.recorded", "what the log holds, keyed by customer"),
+    Topic("messages.requested", "send requests, channel by the client's configuration", acknowledges=True),
+    *(
+        Topic(f"messages.requested.{channel}", f"send requests for {channel}", acknowledges=True)
+        for channel in CHANNELS
+    ),
+)
+
+#: Every topic, each with its dead letters.
+TOPICS: tuple[Topic, ...] = (
+    *_LIVE,
+    *(Topic(f"{t.name}.dlq", f"dead letters of {t.name}", retention_days=30, dead_letters=True) for t in _LIVE),
+)
+
+
+@dataclass(slots=True)
+class TopicState:
+    """One topic as it is. `created`: only now. `differs`: each setting that is not as wanted, as `(is, wanted)`."""
+
+    topic: Topic
+    partitions: int
+    replication: int
+    created: bool = False
+    differs: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class TopicsFailed(Exception):
+    """A topic could not be made. The message says which and what the broker said."""
+
+
+def client_args(kafka: Kafka) -> dict[str, Any]:
+    """Arguments for AIOKafkaProducer, AIOKafkaConsumer and AIOKafkaAdminClient. Raises ValueError without a bootstrap."""
+    if not kafka.bootstrap:
+        raise ValueError("no Kafka is configured: set THREADLINE_KAFKA__BOOTSTRAP, or start one with: threadline up")
+    given: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap, "security_protocol": kafka.security_protocol}
+    if kafka.security_protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=kafka.ca_file)
+        if kafka.cert_file:
+            context.load_cert_chain(kafka.cert_file, kafka.key_file)
+        given["ssl_context"] = context
+    if kafka.security_protocol.startswith("SASL"):
+        given["sasl_mechanism"] = kafka.sasl_mechanism
+        given["sasl_plain_username"] = kafka.username
+        given["sasl_plain_password"] = kafka.password.get_secret_value() if kafka.password else None
+    return given
+
+
+def max_record(settings: Settings) -> int:
+    """The largest record in bytes: a producer's `max_request_size`, a topic's `max.message.bytes`."""
+    return settings.door.max_body + RECORD_OVERHEAD
+
+
+async def ensure_topics(settings: Settings) -> list[TopicState]:
+    """Make the topics that are missing, add partitions where there are too few, and tell how each is now.
+
+    Other differences are told, not changed: someone may have meant them. Raises TopicsFailed, or aiokafka's KafkaError
+    where the cluster cannot be reached.
+    """
+    async with admin(settings.kafka) as client:
+        before = await _states(client, settings)
+        missing = [topic for topic in TOPICS if topic.name not in before]
+        await _create(client, settings, missing)
+        few = {
+            name: NewPartitions(total_count=wanted)
+            for name, state in before.items()
+            if state.partitions < (wanted := _partitions(state.topic, settings.kafka))
+        }
+        if few:
+            await client.create_partitions(few)
+        after = await _settled(client, settings)
+    for topic in missing:
+        after[topic.name].created = True
+    return [after[topic.name] for topic in TOPICS]
+
+
+async def describe_topics(settings: Settings) -> list[TopicState]:
+    """Those of our topics that are there, as they are; changes nothing."""
+    async with admin(settings.kafka) as client:
+        return list((await _states(client, settings)).values())
+
+
+@asynccontextmanager
+async def admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A connected administration client."""
+    client = AIOKafkaAdminClient(**client_args(kafka), request_timeout_ms=20_000)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _create(client: AIOKafkaAdminClient, settings: Settings, missing: list[Topic]) -> None:
+    kafka = settings.kafka
+    wanted = [
+        NewTopic(t.name, _partitions(t, kafka), kafka.replication, topic_configs=_configs(t, settings)) for t in missing
+    ]
+    if not wanted:
+        return
+    answer = await client.create_topics(wanted)
+    for name, code, *message in answer.topic_errors:
+        if code not in (0, TopicAlreadyExistsError.errno):  # another process may have been quicker
+            raise TopicsFailed(
+                f"cannot make {name}: {message[0] if message and message[0] else for_code(code).__name__}"
+            )
+
+
+async def _settled(client: AIOKafkaAdminClient, settings: Settings) -> dict[str, TopicState]:
+    """The topics once every broker's metadata has caught up with what was just made."""
+    deadline = time.monotonic() + SETTLE_WITHIN
+    while True:
+        after = await _states(client, settings)
+        short = [t.name for t in TOPICS if t.name not in after or "partitions" in after[t.name].differs]
+        if not short:
+            return after
+        if time.monotonic() > deadline:
+            raise TopicsFailed(f"made, but not there after {SETTLE_WITHIN:.0f} s: {', '.join(short)}")
+        await asyncio.sleep(0.1)
+
+
+async def _states(client: AIOKafkaAdminClient, settings: Settings) -> dict[str, TopicState]:
+    there = {t["topic"]: t["partitions"] for t in await client.describe_topics() if not t["error_code"]}
+    ours = {
+        topic.name: TopicState(topic, len(there[topic.name]), min(len(p["replicas"]) for p in there[topic.name]))
+        for topic in TOPICS
+        if there.get(topic.name)
+    }
+    for name, configs in (await _read_configs(client, list(ours))).items():
+        state = ours[name]
+        wanted = _configs(state.topic, settings)
+        state.differs = {k: (configs.get(k, ""), w) for k, w in wanted.items() if configs.get(k) != w}
+        if state.replication < settings.kafka.replication:
+            state.differs["replication"] = (str(state.replication), str(settings.kafka.replication))
+        if state.partitions < (least := _partitions(state.topic, settings.kafka)):
+            state.differs["partitions"] = (str(state.partitions), str(least))
+    return ours
+
+
+async def _read_configs(client: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    return {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        for answer in answers
+        for resource in answer.resources
+    }
+
+
+def _partitions(topic: Topic, kafka: Kafka) -> int:
+    return 1 if topic.dead_letters else kafka.partitions
+
+
+def _configs(topic: Topic, settings: Settings) -> dict[str, str]:
+    kafka = settings.kafka
+    wanted = {"retention.ms": str(topic.retention_days * DAY), "max.message.bytes": str(max_record(settings))}
+    if topic.acknowledges and kafka.flush_every_message:
+        wanted["flush.messages"] = "1"
+    if kafka.replication > 1:
+        wanted["min.insync.replicas"] = "2"
+    return wanted

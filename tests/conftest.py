@@ -1,0 +1,105 @@
+"""What tests run against: one PostgreSQL and one Kafka for the whole run, started when first asked for.
+
+Both are real, on free ports, in a temporary folder, and end with the run however it ends. The fixtures hold nothing that
+belongs to an event loop, so every test has a loop of its own.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+import psutil
+import pytest
+import pytest_asyncio
+from aiokafka.admin import NewTopic
+
+from app.embedded.kafka import QUICK_JVM, Kafka
+from app.embedded.postgres import SMALL, Postgres
+from app.kafka import admin, ensure_topics
+from app.settings import Kafka as KafkaSettings
+from app.settings import Settings
+
+PREFIX = "threadline-tests-"
+
+
+class Dsns(NamedTuple):
+    """Connection URIs of one database: as its owner, and as the service."""
+
+    owner: str
+    service: str
+
+
+@pytest.fixture(scope="session")
+def servers_folder() -> Iterator[Path]:
+    """A folder that other accounts may pass through: PostgreSQL does not run as root. Removed at the end, and so are
+    those that killed runs left."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if not psutil.pid_exists(int(left.name.removeprefix(PREFIX).partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres(servers_folder: Path) -> AsyncIterator[Postgres]:
+    """A running PostgreSQL whose database `threadline` is migrated, to be copied, not to be used."""
+    server = Postgres(servers_folder / "postgres", servers_folder / "postgres.log", tuning=SMALL)
+    await server.start()
+    from sql.migrate import migrate
+
+    await migrate(server.dsn("owner"))
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture
+async def postgres_dsn(postgres: Postgres) -> AsyncIterator[Dsns]:
+    """A fresh migrated database of the test's own."""
+    name = f"test_{uuid4().hex}"
+    await postgres.execute("copy_database", name=name, template="threadline")
+    yield Dsns(postgres.dsn("owner", name), postgres.dsn("service", name))
+    await postgres.execute("drop_database", name=name)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kafka(servers_folder: Path) -> AsyncIterator[Kafka]:
+    """A running broker, shared: use topics and groups of your own (`new_topic`), or `topics` and unique ids."""
+    broker = Kafka(servers_folder / "kafka", servers_folder / "kafka.log", jvm=QUICK_JVM)
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(kafka: Kafka) -> str:
+    """`host:port` of the shared broker."""
+    return kafka.bootstrap
+
+
+NewTopicFunction = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def new_topic(kafka_bootstrap: str) -> NewTopicFunction:
+    """`await new_topic("name", partitions=4, **configs)` makes a topic of that test alone and returns its name."""
+
+    async def make(name: str = "test", partitions: int = 1, **configs: str) -> str:
+        unique = f"{name}.{uuid4().hex[:12]}"
+        async with admin(KafkaSettings(bootstrap=kafka_bootstrap)) as client:
+            await client.create_topics([NewTopic(unique, partitions, 1, topic_configs=configs)])
+        return unique
+
+    return make
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def topics(kafka_bootstrap: str) -> str:
+    """The shared broker's bootstrap, once it has all of Threadline's topics."""
+    await ensure_topics(Settings(kafka=KafkaSettings(bootstrap=kafka_bootstrap)))
+    return kafka_bootstrap
