@@ -1,0 +1,32 @@
+"""The API: who asks what, and the routes that answer. Whoever serves them sets `app.state.api = Api.of(store)`."""
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ExceptionHandler
+
+from app.api import customers, interactions, openapi, stream
+from app.api.service import Api
+from app.problems import problem
+
+__all__ = ["HANDLERS", "Api", "routes"]
+
+
+def routes() -> list[Route]:
+    """All of them; each reads `app.state.api`."""
+    return [
+        Route("/api/customers", customers.find, methods=["GET"]),
+        Route("/api/customers/{id}/interactions", customers.timeline, methods=["GET"]),
+        Route("/api/customers/{id}/interactions/stream", stream.stream, methods=["GET"]),
+        Route("/api/interactions/{id}", interactions.history, methods=["GET"]),
+        *openapi.routes(),
+    ]
+
+
+async def _away(_: Request, error: Exception) -> Response:
+    return problem(503, detail="The store cannot be read now.", headers={"retry-after": "1"})
+
+
+#: For `Starlette(exception_handlers=…)`, beside those of `app.problems`: PostgreSQL away, or all of its connections busy.
+HANDLERS: dict[type[Exception], ExceptionHandler] = {psycopg.OperationalError: _away, psycopg.InterfaceError: _away}

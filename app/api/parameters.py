@@ -15,6 +15,23 @@ from schemas.events import CHANNELS, DIRECTIONS
 LIMIT, LIMIT_MAX = 50, 200
 #: What an interaction's page may be asked for.
 PARAMETERS = ("channel", "direction", "status", "since", "until", "limit", "cursor")
+#: How far an interaction is dealt with, and the detailed states of its delivery, as the fold derives both.
+STATUSES = ("received", "processing", "completed")
+DELIVERIES = (
+    "requested",
+    "held",
+    "queued",
+    "sent",
+    "delayed",
+    "delivered",
+    "failed",
+    "bounced",
+    "rejected",
+    "cancelled",
+    "expired",
+    "started",
+    "recorded",
+)
 
 #: RFC 3339 section 5.6, with a zone, which `datetime.fromisoformat` would not insist on.
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)

@@ -78,10 +78,10 @@ class Listener:
         self._waiting.clear()
         self._awake.set()
 
-    async def take(self, timeout: float) -> list[Change]:
-        """The changes since the last call; none after `timeout` seconds without one. Raises Ended."""
+    async def take(self, patience: float) -> list[Change]:
+        """The changes since the last call; none after `patience` seconds without one. Raises Ended."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(patience):
                 await self._awake.wait()
         except TimeoutError:
             return []

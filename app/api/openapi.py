@@ -1,0 +1,81 @@
+"""GET /openapi.json and the page that shows it, /docs.
+
+The description is `openapi.json` beside this file; the names that it shares with the code are filled in here, from the
+tables that the code itself goes by.
+"""
+
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.api.bodies import answer
+from app.api.parameters import DELIVERIES, LIMIT, LIMIT_MAX, STATUSES
+from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "Channel": CHANNELS,
+    "Direction": DIRECTIONS,
+    "Status": STATUSES,
+    "Delivery": DELIVERIES,
+    "Reason": REASONS,
+    "HandleKind": HANDLE_KINDS,
+    "EventType": tuple(EVENT_TYPES),
+    "DottedEventType": tuple(EVENT_TYPES.values()),
+}
+
+#: The page's files and their types.
+_FILES = {"docs.html": "text/html", "docs.css": "text/css", "docs.js": "text/javascript"}
+
+#: Nothing from elsewhere, nothing inline, nothing around it.
+_PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
+
+
+def document() -> dict[str, Any]:
+    """The description, an OpenAPI 3.1 document (https://spec.openapis.org/oas/v3.1.1.html)."""
+    written: dict[str, Any] = orjson.loads(files("app.api").joinpath("openapi.json").read_bytes())
+    written["info"]["version"] = version("threadline")
+    for name, values in _NAMES.items():
+        written["components"]["schemas"][name]["enum"] = list(values)
+    timeline = written["paths"]["/api/customers/{id}/interactions"]["get"]
+    limit = next(one for one in timeline["parameters"] if one.get("name") == "limit")
+    limit["schema"] |= {"maximum": LIMIT_MAX, "default": LIMIT}
+    return written
+
+
+def routes() -> list[Route]:
+    """The description and its page. What they serve is read once, here."""
+    described = document()
+    pages = {name: files("app.api").joinpath(name).read_bytes() for name in _FILES}
+
+    async def description(request: Request) -> Response:
+        return answer(request, described)
+
+    def file(name: str) -> Any:
+        body, tag = pages[name], f'"{sha256(pages[name]).hexdigest()[:32]}"'
+
+        async def serve(request: Request) -> Response:
+            headers = _PAGE_HEADERS | {"etag": tag}
+            if request.headers.get("if-none-match") == tag:
+                return Response(status_code=304, headers=headers)
+            return Response(body, headers=headers, media_type=_FILES[name])
+
+        return serve
+
+    return [
+        Route("/openapi.json", description, methods=["GET"], name="openapi"),
+        Route("/docs", file("docs.html"), methods=["GET"], name="docs"),
+        Route("/docs/docs.css", file("docs.css"), methods=["GET"], name="docs.css", include_in_schema=False),
+        Route("/docs/docs.js", file("docs.js"), methods=["GET"], name="docs.js", include_in_schema=False),
+    ]
