@@ -1,10 +1,63 @@
-"""The registry of adapters: one word per provider, which is its module, its default source name and its fixture folder."""
+"""The registry of adapters, and the one way from a request to its events, of the live worker and of `explain`.
+
+A provider is one word here: its module, its default source name and its fixture folder.
+"""
 
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
-from adapters.base import Adapter
+import orjson
 
-PROVIDERS: tuple[str, ...] = ()
+from adapters.base import Adapter, Normalized, Request, Unprocessable
+from adapters.bodies import NUL, scrub
+from schemas import SchemaError, validate
+from schemas.events import Event
+
+PROVIDERS = ("twilio",)
 
 ADAPTERS: dict[str, Adapter] = {name: cast(Adapter, import_module(f"adapters.{name}")) for name in PROVIDERS}
+
+
+def interpret(request: Request, adapter_name: str) -> Normalized:
+    """The events of a request, each held to its type's schema; what does not fit it is among the unprocessable.
+
+    Raises Unprocessable where the whole of it cannot be read, KeyError where there is no such adapter.
+    """
+    try:
+        found = ADAPTERS[adapter_name].normalize(request)
+    except RecursionError as error:
+        raise Unprocessable("the body is nested too deeply") from error
+    # PostgreSQL has no NUL in text. Seldom are these bytes there at all, and finding that out costs next to nothing.
+    body = request.body
+    nul = b"\x00" in body or b"\\u0000" in body or b"%00" in body or "%00" in request.url
+    events = []
+    unprocessable = [(_showable(item), reason) for item, reason in found.unprocessable]
+    for event in found.events:
+        if nul:
+            _scrub(event)
+        try:
+            validate(event.type, event.payload)
+        except SchemaError as error:
+            unprocessable.append((_showable(event.payload), f"{event.type} {error}"))
+        else:
+            events.append(event)
+    return Normalized(events, unprocessable)
+
+
+def _scrub(event: Event) -> None:
+    event.payload = scrub(event.payload, NUL)
+    for name in ("source_event_id", "provider_message_id", "message_id"):
+        setattr(event, name, scrub(getattr(event, name), NUL))
+    for part in (event.handle, event.error):
+        for name in part.__slots__ if part is not None else ():
+            setattr(part, name, scrub(getattr(part, name), NUL))
+
+
+def _showable(item: Any) -> Any:
+    """The item if JSON and PostgreSQL can hold it: the dead letter has the whole webhook besides."""
+    try:
+        shown = scrub(item, NUL)
+        orjson.dumps([[[[shown]]]])
+    except (orjson.JSONEncodeError, RecursionError):
+        return None
+    return shown

@@ -1,0 +1,39 @@
+"""Providers' times, in UTC with the precision they give; None where there is none, or none that can be meant."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+#: A provider's clock before this is a default (epoch 0) or a broken clock, not a time.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_EARLIEST_UNIX = EARLIEST.timestamp()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Of the year 9999, where datetime ends.
+_LATEST_UNIX = 253402300799
+
+
+def from_unix(value: Any) -> datetime | None:
+    """Unix seconds, as a number (a fraction counts to the microsecond) or its digits."""
+    if isinstance(value, str):
+        if not (value.isascii() and value.isdigit()) or len(value) > 12:
+            return None
+        value = int(value)
+    elif not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    if not _EARLIEST_UNIX <= value <= _LATEST_UNIX:
+        return None
+    if isinstance(value, float):
+        return _EPOCH + timedelta(microseconds=round(value * 1_000_000))
+    return datetime.fromtimestamp(value, UTC)
+
+
+def from_text(value: Any) -> datetime | None:
+    """ISO 8601 or RFC 2822; without an offset it is taken as UTC, which is what providers mean who leave it out."""
+    if not isinstance(value, str) or not 10 <= len(value) <= 64:
+        return None
+    try:
+        time = datetime.fromisoformat(value) if value[0].isdigit() and value[4] == "-" else parsedate_to_datetime(value)
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError, AttributeError):
+        return None
+    return time if time >= EARLIEST else None

@@ -1,0 +1,180 @@
+"""Twilio: SMS, MMS, WhatsApp, RCS and voice; inbound, status callbacks, recordings, and Event Streams.
+
+Signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security. What the parameters mean: `twilio_messages`,
+`twilio_calls`. Twilio tries a webhook that fails once more at most, unless the URL says otherwise (`#rc=…`,
+https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and Event Streams for four hours. It promises
+no order, and gives a callback no id and mostly no time.
+"""
+
+from hmac import compare_digest
+from typing import Any
+from urllib.parse import urlsplit
+
+from adapters import twilio_calls, twilio_messages
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import Pairs, form_of, json_of, query_of
+from adapters.facts import identifier, unknown
+from adapters.signatures import header, hex_sha256, secrets_of, signs
+from adapters.times import from_text
+from schemas.events import Event
+
+NAME = "twilio"
+CHANNELS = frozenset({"sms", "whatsapp", "rcs", "voice", "chat"})
+SETTINGS = (Setting("auth_token", "The account's auth token (Console, Account, API keys & tokens)."),)
+SIGNS_BODY = True
+
+#: What Twilio wants to hear of a message or call that came in: instructions, here none
+#: (https://www.twilio.com/docs/messaging/twiml, https://www.twilio.com/docs/voice/twiml).
+TWIML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml; charset=utf-8")
+#: Callbacks by whose presence Twilio only tells, and reads no answer.
+_TELLS = frozenset({"MessageStatus", "RecordingStatus", "CallbackSource"})
+
+#: https://www.twilio.com/docs/events/event-types: those whose data is a message's parameters in camel case.
+STREAM_MESSAGES = frozenset(
+    f"com.twilio.messaging.{kind}"
+    for kind in (
+        "message.queued",
+        "message.sent",
+        "message.delivered",
+        "message.undelivered",
+        "message.failed",
+        "message.read",
+        "inbound-message.received",
+    )
+)
+STREAM_CLICK = "com.twilio.daptbt.link-shortening.link-clicked"
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header (SendGrid's is another: `x-twilio-email-…`); where that is missing, by its agent."""
+    headers = request.headers
+    return "x-twilio-signature" in headers or headers.get("user-agent", "").startswith("TwilioProxy/")
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA1 over the URL and the sorted form; of another body the URL has the SHA-256 (`bodySHA256`).
+
+    The URL counts with and without its port, as in Twilio's own libraries
+    (https://github.com/twilio/twilio-python/blob/main/twilio/request_validator.py). No time is signed: `fresh` has no
+    say. Raises InvalidSignature.
+    """
+    tokens = secrets_of(values, "auth_token")
+    if not tokens:
+        return None
+    given = header(request, "x-twilio-signature")
+    fields = _signed_fields(request)
+    if _signed(tokens, request.url, fields, given):
+        return True
+    if any([_signed(tokens, url, fields, given) for url in _other_ports(request.url)]):
+        return True
+    raise InvalidSignature("no configured auth_token makes this signature: is the source's url the one told to Twilio?")
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of most requests; two of an opt-out, or of a call that ends with a recording; more of Event Streams."""
+    if not _is_form(request):
+        return _stream(request)
+    fields = dict(_pairs(request))
+    if not fields:
+        raise Unprocessable("a request without parameters")
+    if "CallSid" in fields or "RecordingSid" in fields:
+        return Normalized(twilio_calls.events(fields, request))
+    if twilio_messages.is_message(fields):
+        return Normalized(twilio_messages.events(fields, request, own_id=_own_id(request)))
+    return Normalized([unknown(request, fields)])
+
+
+def answer(request: Request) -> Answer:
+    """Empty TwiML for what came in; nothing for what Twilio only tells."""
+    try:
+        tells = not _is_form(request) or not _TELLS.isdisjoint([name for name, _ in _pairs(request)])
+    except Unprocessable:
+        tells = True
+    return Answer() if tells else TWIML
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Twilio has none."""
+    return None
+
+
+def _is_form(request: Request) -> bool:
+    kind = request.headers.get("content-type", "")
+    return request.method == "GET" or not kind or kind.lower().startswith("application/x-www-form-urlencoded")
+
+
+def _pairs(request: Request) -> Pairs:
+    """The parameters: of a GET they stand in the query."""
+    return query_of(request) if request.method == "GET" else form_of(request)
+
+
+def _own_id(request: Request) -> str | None:
+    """Our message's id, where we put it into the callback URL: Twilio echoes nothing else."""
+    if "messageId=" not in request.url:
+        return None
+    return identifier(dict(query_of(request)).get("messageId"))
+
+
+def _signed_fields(request: Request) -> str:
+    """What of the request, beside its URL, the signature covers: nothing that it does not cover passes."""
+    if request.method != "GET" and _is_form(request):
+        try:
+            # Of a name that is there twice, each different value counts once, in order.
+            return "".join([f"{name}{value}" for name, value in sorted(set(form_of(request)))])
+        except Unprocessable as error:
+            raise InvalidSignature(str(error)) from error
+    if request.body and request.method == "GET":
+        raise InvalidSignature("a GET with a body, which no signature covers")
+    if request.body:
+        try:
+            told = dict(query_of(request)).get("bodySHA256", "")
+        except Unprocessable as error:
+            raise InvalidSignature(str(error)) from error
+        if not compare_digest(told.lower().encode("utf-8", "replace"), hex_sha256(request.body).encode()):
+            raise InvalidSignature("the URL's bodySHA256 is not that of the body")
+    return ""
+
+
+def _signed(tokens: list[str], url: str, fields: str, given: str) -> bool:
+    message = f"{url}{fields}".encode("utf-8", "replace")
+    return any([signs(token, "sha1", message, given, "base64") for token in tokens])
+
+
+def _other_ports(url: str) -> list[str]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.netloc, parts.port
+    except ValueError:
+        return []
+    bare = host.removesuffix(f":{port}") if port else host
+    standard = {"https": 443, "http": 80}.get(parts.scheme, 443)
+    return [parts._replace(netloc=name).geturl() for name in (bare, f"{bare}:{port or standard}") if name != host]
+
+
+def _stream(request: Request) -> Normalized:
+    """Event Streams: one CloudEvent, or a list of them."""
+    body = json_of(request)
+    result = Normalized()
+    for item in body if isinstance(body, list) else [body]:
+        try:
+            result.events += _stream_item(item, request)
+        except Unprocessable as error:
+            result.unprocessable.append((item, str(error)))
+    return result
+
+
+def _stream_item(item: Any, request: Request) -> list[Event]:
+    if not isinstance(item, dict):
+        raise Unprocessable("an item that is no object")
+    kind, data, event_id = item.get("type"), item.get("data"), identifier(item.get("id"))
+    if not isinstance(kind, str) or not isinstance(data, dict) or event_id is None:
+        return [unknown(request, item, event_id=event_id)]
+    if kind in STREAM_MESSAGES:
+        fields = {f"{key[:1].upper()}{key[1:]}": str(value) for key, value in data.items() if value is not None}
+        fields.setdefault("MessageStatus", kind.rpartition(".")[2])
+        if twilio_messages.is_message(fields):
+            time = from_text(data.get("timestamp"))
+            return twilio_messages.events(fields, request, occurred_at=time, event_id=event_id)
+    if kind == STREAM_CLICK:
+        return [twilio_messages.click(data, request, event_id)]
+    return [unknown(request, item, status=kind, event_id=event_id)]

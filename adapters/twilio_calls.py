@@ -1,0 +1,140 @@
+"""Twilio's parameters of a call (`CallSid`) or of its recording (`RecordingSid`) as events.
+
+Requests for instructions: https://www.twilio.com/docs/voice/twiml#request-parameters. Status callbacks:
+https://www.twilio.com/docs/voice/api/call-resource#statuscallback. Recordings:
+https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request
+from adapters.facts import count, fact_id, identifier, unknown
+from adapters.times import from_text
+from schemas.events import Error, Event, Handle
+
+Fields = dict[str, str]
+
+#: https://www.twilio.com/docs/voice/api/call-resource#call-status-values, and `initiated`, the callback's word.
+CALL_STATUSES: dict[str, str] = {
+    "queued": "CallStarted",
+    "initiated": "CallStarted",
+    "ringing": "CallStarted",
+    "in-progress": "CallStarted",
+    "completed": "CallCompleted",
+    "busy": "CallFailed",
+    "no-answer": "CallFailed",
+    "canceled": "CallFailed",
+    "failed": "CallFailed",
+}
+#: Why, of the states that say it; of `failed` the SIP response does.
+STATUS_REASONS: dict[str, str] = {"busy": "unreachable", "no-answer": "unreachable"}
+#: SIP responses (RFC 3261 section 21, RFC 8197) that Twilio passes on as `SipResponseCode`.
+SIP_REASONS: dict[str, str] = {
+    "403": "blocked",
+    "404": "invalid_address",
+    "408": "unreachable",
+    "410": "invalid_address",
+    "480": "unreachable",
+    "484": "invalid_address",
+    "486": "unreachable",
+    "503": "unreachable",
+    "600": "unreachable",
+    "603": "blocked",
+    "604": "invalid_address",
+    "607": "blocked",
+    "608": "blocked",
+}
+#: https://www.twilio.com/docs/voice/api/recording#recording-status-values; other states have no sound to offer yet.
+RECORDED = "completed"
+#: What a caller did within a call (https://www.twilio.com/docs/voice/twiml/gather, /dial, /enqueue): no state of it.
+_WITHIN = frozenset(
+    {"Digits", "SpeechResult", "DialCallStatus", "QueueResult", "FinishedOnKey", "PaymentConfirmationCode"}
+)
+#: How Twilio writes callers who hide: numbers that are nobody's
+#: (https://help.twilio.com/articles/223179988-Why-am-I-getting-calls-from-these-strange-numbers).
+_NOBODY = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253", "anonymous"})
+
+
+def events(fields: Fields, request: Request) -> list[Event]:
+    """A call's state, and beside it a recording where the request has one. Raises Unprocessable."""
+    status = fields.get("CallStatus", "").lower()
+    found = []
+    if status in CALL_STATUSES and _WITHIN.isdisjoint(fields):
+        found.append(_call(fields, status, request))
+    if fields.get("RecordingUrl") and fields.get("RecordingStatus", RECORDED) == RECORDED:
+        found.append(_recording(fields, request))
+    return found or [unknown(request, fields, status=fields.get("RecordingStatus") or status or None)]
+
+
+def _call(fields: Fields, status: str, request: Request) -> Event:
+    get = fields.get
+    type_ = CALL_STATUSES[status]
+    sid = identifier(get("CallSid"))
+    payload = _common(fields, status)
+    if (duration := count(get("CallDuration"))) is not None:
+        payload["duration"] = duration
+    error = None
+    if type_ == "CallFailed":
+        code = get("ErrorCode") or get("SipResponseCode") or None
+        reason = STATUS_REASONS.get(status) or SIP_REASONS.get(get("SipResponseCode", ""), "unknown")
+        error = Error(code, get("ErrorMessage") or status, reason)
+    return Event(
+        type_,
+        request.source,
+        fact_id("call", sid, status, get("SequenceNumber"), get("Timestamp")),
+        "voice",
+        _direction(fields),
+        sid,
+        None,
+        _customer(fields),
+        from_text(get("Timestamp")),
+        error,
+        payload,
+    )
+
+
+def _recording(fields: Fields, request: Request) -> Event:
+    get = fields.get
+    sid = identifier(get("CallSid"))
+    payload = _common(fields, get("RecordingStatus") or RECORDED)
+    payload["content"] = {"audioUrl": get("RecordingUrl")}
+    if (duration := count(get("RecordingDuration"))) is not None:
+        payload["duration"] = duration
+    return Event(
+        "CallRecorded",
+        request.source,
+        # Told up to three times, each time with other parameters: to the recording's callback, the verb's, the call's.
+        fact_id("recording", sid, get("RecordingSid"), get("RecordingUrl"), get("RecordingStatus"), get("CallStatus")),
+        "voice",
+        _direction(fields),
+        sid,
+        None,
+        _customer(fields),
+        # RecordingStartTime is when it began, not when it was there to be heard.
+        from_text(get("Timestamp")),
+        None,
+        payload,
+    )
+
+
+def _common(fields: Fields, status: str) -> dict[str, Any]:
+    payload: dict[str, Any] = {"providerStatus": status}
+    for key, name in (("from", "From"), ("to", "To"), ("displayName", "CallerName")):
+        if value := fields.get(name):
+            payload[key] = value
+    return payload
+
+
+def _direction(fields: Fields) -> str | None:
+    """`inbound`, `outbound-api`, `outbound-dial`; a recording's callback tells none."""
+    told = fields.get("Direction", "").lower()
+    return "inbound" if told == "inbound" else "outbound" if told.startswith("outbound") else None
+
+
+def _customer(fields: Fields) -> Handle | None:
+    direction = _direction(fields)
+    if direction is None:
+        return None
+    address = fields.get("From" if direction == "inbound" else "To", "")
+    return None if address.lower() in _NOBODY else handle(address, "voice")

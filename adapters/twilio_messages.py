@@ -1,0 +1,195 @@
+"""Twilio's parameters of a message (`MessageSid`) as events.
+
+Inbound: https://www.twilio.com/docs/messaging/guides/webhook-request. Status callbacks:
+https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A user of WhatsApp without a phone number is
+`whatsapp:US.1349…`, and `ExternalUserId` tells that id beside a number as well
+(https://www.twilio.com/en-us/changelog/whatsapp-bsuid-format-in-conversations-and-webhook-fields).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from adapters.addresses import handle, of_kind
+from adapters.base import Request, Unprocessable
+from adapters.facts import count, fact_id, identifier, location, text
+from adapters.times import from_text
+from adapters.twilio_errors import error_of
+from schemas.events import Event, Handle
+
+Fields = dict[str, str]
+
+#: https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
+MESSAGE_STATUSES: dict[str, str] = {
+    "accepted": "MessageQueued",
+    "scheduled": "MessageQueued",
+    "queued": "MessageQueued",
+    "sending": "MessageQueued",
+    "sent": "UserMessageSent",
+    "delivered": "MessageDelivered",
+    "undelivered": "MessageFailed",
+    "failed": "MessageFailed",
+    "read": "MessageRead",
+    "canceled": "MessageCancelled",
+    "receiving": "MessageReceived",
+    "received": "MessageReceived",
+}
+#: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out: what the sender's word meant to Twilio.
+OPT_OUTS: dict[str, str] = {"STOP": "RecipientUnsubscribed", "START": "RecipientSubscribed"}
+#: Address prefixes (https://www.twilio.com/docs/messaging/channels) and their channels; a bare number is SMS or MMS.
+PREFIXES: dict[str, str] = {"whatsapp": "whatsapp", "rcs": "rcs", "messenger": "chat"}
+MOST_MEDIA = 100
+
+
+def is_message(fields: Fields) -> bool:
+    """Whether the parameters are those of a message, of a state that is known."""
+    return _sid(fields) is not None and _status(fields) in MESSAGE_STATUSES
+
+
+def events(
+    fields: Fields,
+    request: Request,
+    *,
+    own_id: str | None = None,
+    occurred_at: datetime | None = None,
+    event_id: str | None = None,
+) -> list[Event]:
+    """The event of a message, and beside it what the sender asked for by it (STOP, START). Raises Unprocessable.
+
+    The carrier's `RawDlrDoneDate` is no `occurred_at`: it is in a zone that Twilio does not know either
+    (https://www.twilio.com/en-us/changelog/addition-of-rawdlrdonedate-to-delivered-and-undelivered-status-webhooks).
+    """
+    get = fields.get
+    sid, status = identifier(_sid(fields)), _status(fields)
+    type_ = MESSAGE_STATUSES[status]
+    inbound = type_ == "MessageReceived"
+    sender, recipient = get("From", ""), get("To", "")
+    channel = _channel(sender, recipient)
+    customer = _customer(sender if inbound else recipient, channel)
+    payload: dict[str, Any] = {"providerStatus": status}
+    if sender:
+        payload["from"] = _bare(sender)
+    if recipient:
+        payload["to"] = _bare(recipient)
+    if (segments := count(get("NumSegments") or get("NumberOfSegments"))) is not None:
+        payload["segments"] = segments
+    if inbound:
+        _add_content(payload, fields)
+    if other := of_kind("whatsapp_user_id", get("ExternalUserId", "").removeprefix("whatsapp:")):
+        if customer is None:
+            customer = other
+        elif customer.kind != "whatsapp_user_id":
+            payload["handles"] = [{"kind": other.kind, "value": other.value}]
+    error = error_of(get("ErrorCode") or None, _error_text(fields)) if type_ == "MessageFailed" else None
+    event = Event(
+        type_,
+        request.source,
+        event_id or fact_id("message", sid, status, recipient, get("RawDlrDoneDate")),
+        channel,
+        "inbound" if inbound else "outbound",
+        sid,
+        own_id,
+        customer,
+        occurred_at,
+        error,
+        payload,
+    )
+    if inbound and (asked := OPT_OUTS.get(get("OptOutType", "").upper())):
+        return [event, _opt_out(asked, event)]
+    return [event]
+
+
+def click(data: dict[str, Any], request: Request, event_id: str) -> Event:
+    """https://www.twilio.com/docs/events/event-types/link-shortening/link: a link of a message was followed."""
+    recipient = text(data.get("to")) or ""
+    channel = _channel(text(data.get("from")) or "", recipient)
+    payload = {
+        key: value
+        for key, name in (("url", "link"), ("userAgent", "user_agent"), ("from", "from"), ("to", "to"))
+        if (value := text(data.get(name)))
+    }
+    sid = identifier(data.get("message_sid") or data.get("sms_sid"))
+    if sid is None:
+        raise Unprocessable("a click on a link of no message")
+    time = from_text(data.get("click_time"))
+    customer = _customer(recipient, channel)
+    return Event(
+        "MessageClicked", request.source, event_id, channel, "outbound", sid, None, customer, time, None, payload
+    )
+
+
+def _sid(fields: Fields) -> str | None:
+    return fields.get("MessageSid") or fields.get("SmsSid") or fields.get("SmsMessageSid")
+
+
+def _status(fields: Fields) -> str:
+    # A read receipt of WhatsApp is told as an event after delivery.
+    if fields.get("EventType", "").upper() == "READ":
+        return "read"
+    status = fields.get("MessageStatus") or fields.get("SmsStatus")
+    return status.lower() if status else "received" if "Body" in fields or "NumMedia" in fields else ""
+
+
+def _channel(sender: str, recipient: str) -> str:
+    for address in (sender, recipient):
+        if ":" in address and (channel := PREFIXES.get(address.partition(":")[0].lower())):
+            return channel
+    return "sms"
+
+
+def _bare(address: str) -> str:
+    prefix, colon, rest = address.partition(":")
+    return rest if colon and prefix.lower() in PREFIXES else address
+
+
+def _customer(address: str, channel: str) -> Handle | None:
+    return handle(address if channel == "chat" else _bare(address), channel)
+
+
+def _error_text(fields: Fields) -> str | None:
+    return fields.get("ErrorMessage") or fields.get("ChannelStatusMessage") or None
+
+
+def _opt_out(type_: str, event: Event) -> Event:
+    payload: dict[str, Any] = {key: event.payload[key] for key in ("from", "to") if key in event.payload}
+    return Event(
+        type_,
+        event.source,
+        fact_id("opt-out", event.source_event_id),
+        event.channel,
+        "inbound",
+        event.provider_message_id,
+        None,
+        event.handle,
+        event.occurred_at,
+        None,
+        payload,
+    )
+
+
+def _add_content(payload: dict[str, Any], fields: Fields) -> None:
+    get = fields.get
+    content: dict[str, Any] = {}
+    if body := get("Body"):
+        content["text"] = body
+    if get("NumMedia", "0") != "0" or "MediaUrl0" in fields:
+        content["media"] = [
+            {"url": url, "type": kind} if (kind := get(f"MediaContentType{index}")) else {"url": url}
+            for index in range(MOST_MEDIA)
+            if (url := get(f"MediaUrl{index}"))
+        ]
+    if "Latitude" in fields and (place := location(get("Latitude"), get("Longitude"), get("Label") or get("Address"))):
+        content["location"] = place
+    if "ButtonPayload" in fields or "ButtonText" in fields:
+        content["buttonReply"] = _chosen(get("ButtonPayload"), get("ButtonText"))
+    elif "ListId" in fields:
+        content["buttonReply"] = _chosen(get("ListId"), get("ListTitle"))
+    if content:
+        payload["content"] = content
+    if name := get("ProfileName"):
+        payload["displayName"] = name
+    if replied_to := get("OriginalRepliedMessageSid"):
+        payload["inReplyTo"] = replied_to
+
+
+def _chosen(id_: str | None, title: str | None) -> dict[str, str]:
+    return {key: value for key, value in (("id", id_), ("title", title)) if value}
