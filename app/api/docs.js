@@ -11,13 +11,18 @@ function h(name, attributes = {}, ...children) {
   return element;
 }
 
-/** Text with `code` between back-ticks, and a paragraph at each empty line. */
-function prose(text) {
-  return (text ?? "").split("\n\n").filter(Boolean).map((paragraph) =>
-    h("p", {}, paragraph.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part))));
+/** Text with `code` between back-ticks. */
+function words(text) {
+  return text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
 }
 
-function code(text, label) {
+/** The same, with a paragraph at each empty line. */
+function prose(text) {
+  return (text ?? "").split("\n\n").filter(Boolean).map((paragraph) => h("p", {}, words(paragraph)));
+}
+
+/** A block to read and to copy, under a bar that says what it is. */
+function code(text, label, ...title) {
   const pre = h("pre", { tabindex: "0", "aria-label": label }, h("code", {}, text));
   const button = h("button", { type: "button", class: "copy" }, "Copy");
   button.addEventListener("click", async () => {
@@ -30,7 +35,7 @@ function code(text, label) {
     }
     setTimeout(() => (button.textContent = "Copy"), 1500);
   });
-  return h("div", { class: "code" }, pre, button);
+  return h("div", { class: "code" }, h("div", { class: "bar" }, h("span", {}, title), button), pre);
 }
 
 class Page {
@@ -94,11 +99,9 @@ class Page {
     return Object.entries(content ?? {}).map(([media, value]) => {
       const example = this.example(value);
       const type = this.type(value.schema);
-      const text = typeof example === "string" ? example : JSON.stringify(example, null, 2);
-      return [
-        h("div", { class: "type" }, h("code", {}, media), type && type !== "anything" ? [" ", type] : null),
-        example === undefined ? null : code(text, `${label}, ${media}`),
-      ];
+      const title = [h("code", {}, media), type && type !== "anything" ? [" ", type] : null];
+      if (example === undefined) return h("div", { class: "type" }, title);
+      return code(typeof example === "string" ? example : JSON.stringify(example, null, 2), `${label}, ${media}`, title);
     });
   }
 
@@ -125,7 +128,7 @@ class Page {
       const response = this.resolve(one);
       const headers = Object.keys(response.headers ?? {});
       return h("details", { class: status[0] === "2" ? "good" : "other", open: status === "200" && response.content ? "" : null },
-        h("summary", {}, h("code", {}, status), " ", response.description),
+        h("summary", {}, h("code", { class: "status" }, status), " ", words(response.description)),
         h("div", { class: "inside" },
           headers.length ? h("p", {}, "Headers: ", headers.map((name, i) => [i ? ", " : "", h("code", {}, name)])) : null,
           this.content(response.content, `Answer ${status}`)));
@@ -142,7 +145,7 @@ class Page {
       parameters.length ? this.rows("Parameters", parameters.map((one) =>
         this.row(one.name, `${one.in}${one.required ? ", required" : ""}`, this.type(one.schema), one.description))) : null,
       body ? h("div", {}, h("h4", {}, "Body"), prose(body.description), this.content(body.content, "Body")) : null,
-      h("h4", {}, "Try it"), code(this.curl(path, method, operation, parameters, scopes), `${operation.summary}, with curl`),
+      h("h4", {}, "Try it"), code(this.curl(path, method, operation, parameters, scopes), `${operation.summary}, with curl`, "in a shell"),
       h("h4", {}, "Answers"), responses);
   }
 
