@@ -146,3 +146,7 @@ def keys_revoke(key: Annotated[str, typer.Argument(help="The key's id, as `keys 
 def main() -> None:
     """The entry point `threadline`."""
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""A whole Threadline in a temporary folder, for measuring and for fault runs: real PostgreSQL, Kafka, door and worker."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from app.embedded import ports
+from app.embedded.kafka import Kafka
+from app.embedded.postgres import Postgres
+from app.embedded.process import Child
+from app.kafka import ensure_topics
+from app.settings import Settings
+from bench import traffic
+from sql.migrate import migrate
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Stack:
+    """Starts the parts one by one; on leaving, stops whatever runs."""
+
+    def __init__(self, folder: Path, sources: Mapping[str, Any] = traffic.SOURCES, **settings: Any) -> None:
+        self.folder = folder
+        self.postgres = Postgres(folder / "postgres", folder / "postgres.log")
+        self.kafka = Kafka(folder / "kafka", folder / "kafka.log")
+        self.door, self.worker = ports.free(), ports.free()
+        self.children: dict[str, Child] = {}
+        self._given = {"sources": dict(sources), **settings}
+
+    @property
+    def url(self) -> str:
+        """Where the door answers."""
+        return f"http://127.0.0.1:{self.door}"
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of every process of this stack; known once the servers run."""
+        given = {
+            "data": self.folder,
+            "postgres": {"dsn": self.postgres.dsn("service"), "owner_dsn": self.postgres.dsn("owner")},
+            "door": {"port": self.door},
+            "worker": {"port": self.worker},
+            "telemetry": {"sample": 0, "log_level": "warning"},
+        }
+        given["kafka"] = {"bootstrap": self.kafka.bootstrap}
+        for key, value in self._given.items():
+            given[key] = {**given.get(key, {}), **value} if isinstance(value, dict) else value  # type: ignore[dict-item]
+        return Settings(**given)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same as `THREADLINE_…` variables."""
+        return {
+            f"THREADLINE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in _plain(self.settings.model_dump()).items()
+        }
+
+    async def __aenter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        await asyncio.gather(self.postgres.start(), self.kafka.start())
+        await migrate(self.postgres.dsn("owner"))
+        await ensure_topics(self.settings)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for child in self.children.values():
+            await child.stop()
+        await self.kafka.stop()
+        await self.postgres.stop()
+
+    async def start(self, name: str) -> Child:
+        """Start `serve` or `work` (again), and wait until it says it is ready."""
+        program = {"serve": ["-m", "app.cli", "serve"], "work": ["-m", "agents"]}[name]
+        child = Child(
+            name, [sys.executable, *program], self.folder / f"{name}.log",
+            environment={**self.environment, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        child.start()
+        self.children[name] = child
+        await self.ready(name)
+        return child
+
+    async def ready(self, name: str, within: float = 60) -> None:
+        """Wait until the process answers on /healthz."""
+        port = self.door if name == "serve" else self.worker
+        async with httpx.AsyncClient() as client:
+            for _ in range(int(within / 0.1)):
+                if not self.children[name].alive:
+                    break
+                try:
+                    if (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.1)
+        tail = (self.folder / f"{name}.log").read_text()[-2000:]
+        raise RuntimeError(f"{name} did not come up within {within} s:\n{tail}")
+
+
+def _plain(value: Any) -> Any:
+    """Settings as JSON can write them; secrets revealed, since they travel to our own children only."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items() if each is not None}
+    if hasattr(value, "get_secret_value"):
+        return value.get_secret_value()
+    return str(value) if isinstance(value, Path) else value

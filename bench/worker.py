@@ -1,0 +1,118 @@
+"""The worker: webhooks/s from Kafka to committed events and timelines, beside an empty stock Faust agent on the same topic.
+
+Also the worker's memory (resident set) over the run: flat means that it holds no more at the end than after a fifth.
+"""
+
+import asyncio
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import faust
+import httpx
+import psutil
+import uvloop
+from aiokafka import AIOKafkaProducer
+
+from app.kafka import client_args
+from bench import traffic
+from bench.stack import ROOT, Stack
+from webhooks.record import Webhook, encode
+
+TOPIC = "webhooks.received"
+
+
+def records(posts: Sequence[traffic.Post]) -> list[bytes]:
+    """The posts as the door puts them on Kafka."""
+    now = datetime.now(UTC)
+    return [
+        encode(
+            Webhook(
+                str(uuid.uuid4()), post.source, post.source, "default", "POST", traffic.URL, post.headers, now, True, post.body
+            )
+        )
+        for post in posts
+    ]
+
+
+async def fill(stack: Stack, values: Sequence[bytes]) -> None:
+    """Put the records on all partitions of the topic."""
+    producer = AIOKafkaProducer(**client_args(stack.settings.kafka), max_batch_size=1 << 18)
+    await producer.start()
+    partitions = sorted(await producer.partitions_for(TOPIC))
+    at, turn, sent = 0, 0, []
+    while at < len(values):
+        batch = producer.create_batch()
+        while at < len(values) and batch.append(key=None, value=values[at], timestamp=None):
+            at += 1
+        sent.append(await producer.send_batch(batch, TOPIC, partition=partitions[turn % len(partitions)]))
+        turn += 1
+    await asyncio.gather(*sent)
+    await producer.stop()
+
+
+async def stock(bootstrap: str, count: int) -> float:
+    """Records/s that an empty stock Faust agent reads."""
+    app = faust.App(
+        f"stock-{uuid.uuid4().hex[:8]}", broker=f"kafka://{bootstrap}", consumer_auto_offset_reset="earliest",
+        topic_allow_declare=False, topic_disable_leader=True, store="memory://", autodiscover=False, web_enabled=False,
+        datadir=f"/tmp/threadline-bench-{uuid.uuid4().hex[:8]}",
+    )  # fmt: skip
+    done, seen, began = asyncio.Event(), 0, 0.0
+
+    async def read(stream: Any) -> None:
+        nonlocal seen, began
+        async for _ in stream:
+            began = began or time.perf_counter()
+            seen += 1
+            if seen == count:
+                done.set()
+
+    app.agent(app.topic(TOPIC, value_serializer="raw", key_serializer="raw"), name="empty")(read)
+    await app.start()
+    await done.wait()
+    took = time.perf_counter() - began
+    await app.stop()
+    return count / took
+
+
+async def measure_stock(stack: Stack, count: int) -> float:
+    """The same, in a process of its own."""
+    program = [sys.executable, "-m", "bench.worker", stack.kafka.bootstrap, str(count)]
+    process = await asyncio.create_subprocess_exec(*program, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    return float(out.split()[-1])
+
+
+async def measure_worker(stack: Stack, count: int) -> dict[str, float]:
+    """Webhooks/s of the real worker from its first commit to its last, and its memory in MiB on the way."""
+    await stack.start("work")
+    process, points, memory = psutil.Process(stack.children["work"].pid), [], []
+    async with httpx.AsyncClient() as client:
+        while not points or points[-1][1] < count:
+            page = (await client.get(f"http://127.0.0.1:{stack.worker}/metrics")).text
+            done = next(float(x.split()[1]) for x in page.splitlines() if x.startswith("threadline_worker_records_total "))
+            if done:
+                points.append((time.perf_counter(), done))
+                memory.append((done, process.memory_info().rss / 2**20))
+            await asyncio.sleep(0.05)
+    await stack.children.pop("work").stop()
+    (began, first), (ended, last) = points[0], points[-1]
+    early = next(rss for done, rss in memory if done >= count / 5)
+    return {"rate": (last - first) / (ended - began), "memory_early": early, "memory_late": memory[-1][1]}
+
+
+async def measure(folder: Path, count: int) -> dict[str, float]:
+    """Both, on one topic: {"rate", "limit", "memory_early", "memory_late"}."""
+    async with Stack(folder) as stack:
+        await fill(stack, records(list(traffic.posts(count))))
+        limit = await measure_stock(stack, min(count, 100_000))
+        return {**await measure_worker(stack, count), "limit": limit}
+
+
+if __name__ == "__main__":
+    print(uvloop.run(stock(sys.argv[1], int(sys.argv[2]))))

@@ -1,0 +1,227 @@
+"""Kills the worker, the HTTP process, Kafka and PostgreSQL (kill -9) in turn under a steady load, then counts.
+
+Every post is repeated until it is acknowledged, as a provider would, some are sent twice, all out of order. At the end
+every acknowledged webhook must be in the log exactly once, and every interaction must equal the one computed by a
+clean run: the same facts, each once, in order, into an empty database.
+
+Run by `make faults`; a short form is part of the tests.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from adapters import interpret
+from adapters.base import Request
+from agents import GROUP, TOPICS
+from agents.health import measure_lag
+from app.kafka import client_args
+from bench import traffic
+from bench.stack import Stack
+from sql import EventStore
+from sql.migrate import migrate
+
+VICTIMS = ("work", "serve", "kafka", "postgres")
+LANES = 8
+
+
+@dataclass
+class Outcome:
+    """What a run counted."""
+
+    kills: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VICTIMS, 0))
+    acknowledged: int = 0
+    requests: int = 0
+    refused: int = 0
+    events: int = 0
+    lost: int = 0
+    doubled: int = 0
+    regressed: int = 0
+    dead: int = 0
+    seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was lost, doubled, regressed or given up."""
+        return not (self.lost or self.doubled or self.regressed or self.dead)
+
+
+class Provider:
+    """Posts everything until it is acknowledged: shuffled, some twice, at a steady rate."""
+
+    def __init__(self, stack: Stack, posts: Sequence[traffic.Post], rate: float, outcome: Outcome, seed: int) -> None:
+        rng = random.Random(seed)
+        twice = [n for n in range(len(posts)) if rng.random() < 0.2]
+        order = [(n + rng.uniform(0, 200), n) for n in [*range(len(posts)), *twice]]
+        self.queue = [n for _, n in sorted(order, reverse=True)]
+        self.stack, self.posts, self.rate, self.outcome = stack, posts, rate, outcome
+        self.acknowledged: set[int] = set()
+
+    async def run(self) -> None:
+        began, total = time.monotonic(), len(self.queue)
+
+        async def lane() -> None:
+            async with httpx.AsyncClient(timeout=15) as client:
+                while self.queue:
+                    number = self.queue.pop()
+                    ahead = (total - len(self.queue)) / self.rate - (time.monotonic() - began)
+                    if ahead > 0:
+                        await asyncio.sleep(ahead)
+                    await self._until_acknowledged(client, number)
+
+        await asyncio.gather(*(lane() for _ in range(LANES)))
+
+    async def _until_acknowledged(self, client: httpx.AsyncClient, number: int) -> None:
+        post = self.posts[number]
+        while True:
+            self.outcome.requests += 1
+            try:
+                answer = await client.post(
+                    f"{self.stack.url}/webhooks/aggregate", content=post.body, headers=post.headers
+                )
+            except httpx.TransportError:
+                answer = None
+            if answer is not None and answer.is_success:
+                self.acknowledged.add(number)
+                return
+            if answer is not None and answer.status_code < 500 and answer.status_code != 429:
+                raise RuntimeError(f"refused for good: {answer.status_code} {answer.text}")
+            self.outcome.refused += 1
+            await asyncio.sleep(random.uniform(0.05, 0.5))
+
+
+async def kill(stack: Stack, victim: str, rng: random.Random) -> None:
+    """kill -9, leave it dead for a moment, start it again."""
+    server = {"kafka": stack.kafka, "postgres": stack.postgres}.get(victim)
+    child = stack.children[victim] if server is None else server.child
+    os.kill(child.pid, signal.SIGKILL)
+    await child.wait()
+    await asyncio.sleep(rng.uniform(0, 3))
+    await (stack.start(victim) if server is None else server.start())
+
+
+async def settle(stack: Stack, within: float = 180) -> None:
+    """Wait until the spool is empty and the worker has committed the end of every topic."""
+    deadline = time.monotonic() + within
+    async with httpx.AsyncClient() as client:
+        while True:
+            lag = await measure_lag(client_args(stack.settings.kafka), GROUP, TOPICS.values())
+            page = (await client.get(f"{stack.url}/metrics")).text
+            spooled = [line for line in page.splitlines() if line.startswith("threadline_spool_records ")]
+            if not any(lag.values()) and spooled and float(spooled[0].split()[1]) == 0:
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"did not settle within {within} s: lag {lag}, spool {spooled}")
+            await asyncio.sleep(0.5)
+
+
+def facts_of(post: traffic.Post, received_at: datetime) -> list[Any]:
+    """The events a post must become."""
+    request = Request("POST", traffic.URL, post.headers, post.body, received_at, post.source)
+    return interpret(request, post.source).events
+
+
+INTERACTIONS = "SELECT id::text, to_jsonb(i) - 'last_position' FROM threadline.interactions i"
+
+
+async def verify(stack: Stack, posts: Sequence[traffic.Post], acknowledged: set[int], outcome: Outcome) -> None:
+    """Compare the log with what was acknowledged, and the timelines with a clean run's."""
+    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
+        cursor = await db.execute("SELECT source, source_event_id, received_at FROM threadline.events")
+        logged = [((source, event), received) for source, event, received in await cursor.fetchall()]
+        live = dict(await (await db.execute(INTERACTIONS)).fetchall())
+        (outcome.dead,) = await (await db.execute("SELECT count(*) FROM threadline.dead_letters")).fetchone() or (0,)
+    received = dict(logged)
+    now = datetime.now().astimezone()
+    expected = [event for n in sorted(acknowledged) for event in facts_of(posts[n], now)]
+    keys = {(event.source, event.source_event_id) for event in expected}
+    outcome.events = len(logged)
+    outcome.lost = len(keys - received.keys())
+    outcome.doubled = len(logged) - len(received) + len(received.keys() - keys)
+    clean = await clean_run(stack, [e for e in expected if (e.source, e.source_event_id) in received], received)
+    outcome.regressed = sum(live.get(key) != clean.get(key) for key in live.keys() | clean.keys())
+
+
+async def clean_run(stack: Stack, events: Sequence[Any], received: dict[Any, datetime]) -> dict[str, Any]:
+    """The interactions that these events make in an empty database, each event once, in the order they were made.
+
+    The time of receipt is the log's: where a provider tells no time it stands in, and it belongs to the first receipt.
+    """
+    await stack.postgres.execute("copy_database", template="template1", database="clean")
+    dsn = stack.postgres.dsn("owner", "clean")
+    await migrate(dsn)
+    store = await EventStore.open(dsn, pool=1)
+    for start in range(0, len(events), 500):
+        rows = [(e, "default", received[e.source, e.source_event_id], None) for e in events[start : start + 500]]
+        await store.append(rows, [], [])
+    await store.close()
+    async with await psycopg.AsyncConnection.connect(dsn) as db:
+        return dict(await (await db.execute(INTERACTIONS)).fetchall())
+
+
+async def run(folder: Path, *, webhooks: int, rate: float, kills: int, seed: int, console: Console) -> Outcome:
+    """One whole run."""
+    rng, outcome, began = random.Random(seed), Outcome(), time.monotonic()
+    posts = list(traffic.posts(webhooks, seed=seed, customers=max(20, webhooks // 50), email=True))
+    async with Stack(folder) as stack:
+        await asyncio.gather(stack.start("serve"), stack.start("work"))
+        provider = Provider(stack, posts, rate, outcome, seed)
+        posting = asyncio.create_task(provider.run())
+        for number in range(kills):
+            await asyncio.sleep(rng.uniform(1, 4))
+            victim = VICTIMS[number % len(VICTIMS)]
+            await kill(stack, victim, rng)
+            outcome.kills[victim] += 1
+            console.print(f"killed {victim} ({number + 1} of {kills}); acknowledged {len(provider.acknowledged)} of {webhooks}")
+        await posting
+        await settle(stack)
+        outcome.acknowledged = len(provider.acknowledged)
+        await verify(stack, posts, provider.acknowledged, outcome)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def show(outcome: Outcome, console: Console) -> None:
+    """The counts, as a person reads them."""
+    table = Table("count", "figure", title="Faults", caption=f"{outcome.seconds:.0f} s")
+    for name, times in outcome.kills.items():
+        table.add_row(f"kill -9 of {name} survived", str(times))
+    for name in ("requests", "refused", "acknowledged", "events", "lost", "doubled", "regressed", "dead"):
+        table.add_row({"refused": "refused, then repeated", "dead": "dead letters"}.get(name, name), str(getattr(outcome, name)))
+    console.print(table)
+
+
+def main() -> int:
+    """The entry point of `make faults`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--webhooks", type=int, default=20_000, help="how many distinct ones (default %(default)s)")
+    parser.add_argument("--rate", type=float, default=200, help="posts per second (default %(default)s)")
+    parser.add_argument("--kills", type=int, default=20, help="how many kills, in turn (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of traffic, order and pauses (default %(default)s)")
+    given, console = parser.parse_args(), Console()
+    with tempfile.TemporaryDirectory(prefix="threadline-faults-") as folder:
+        os.chmod(folder, 0o755)  # the embedded PostgreSQL may run under another account
+        outcome = asyncio.run(
+            run(Path(folder), webhooks=given.webhooks, rate=given.rate, kills=given.kills, seed=given.seed, console=console)
+        )
+    show(outcome, console)
+    return 0 if outcome.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
