@@ -88,6 +88,7 @@ class Telemetry(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
     sample: float = Field(default=0.01, ge=0, le=1, description="share of webhooks that are traced")
+    trust_traceparent: bool = Field(default=False, description="continue a caller's trace (behind your own gateway)")
     otlp_endpoint: str | None = Field(default=None, description="OTLP/HTTP collector, e.g. http://localhost:4318")
 
 

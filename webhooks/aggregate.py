@@ -1,0 +1,221 @@
+"""The door: `/webhooks/aggregate[/{source}]` as an ASGI application. A request in; kept, then answered, or refused.
+
+It stands before the router and works on ASGI's messages, as the objects that a framework makes of them cost as much as
+everything that is done here.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+
+import structlog
+from opentelemetry.trace import Span
+
+from adapters.base import Answer, Request
+from webhooks import tracing
+from webhooks.body import Bodies, Disconnected, Message, Receive, Send, discard
+from webhooks.counters import Counters
+from webhooks.ids import uuid7
+from webhooks.keep import Keep
+from webhooks.recognise import DOOR, ENVELOPE, Sources, UnknownSource, Verdict
+from webhooks.record import DROPPED_HEADERS, Webhook, encode
+from webhooks.refusals import Refusals
+from webhooks.replies import Refused, Reply, options, refusal, reply
+from webhooks.spool import Unkept
+
+#: Asked with an `Authorization` header for the client whom its API key lets post envelopes. Raises `Unauthorized`, or
+#: `CannotTell` where the keys cannot be read now.
+Authenticate = Callable[[str], Awaitable[str]]
+
+#: Seconds after which a refused caller may come again: too many at once, and nowhere to keep it.
+SOON, LATER = 1, 10
+EMPTY = Answer()
+
+log = structlog.get_logger("webhooks")
+
+
+class Unauthorized(Exception):
+    """No key, a bad one, or one without the scope; the message says which, for the operator."""
+
+
+class CannotTell(Exception):
+    """Whether the key is good cannot be known now; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one door. Sizes in bytes, times in seconds; `share` of the webhooks is traced."""
+
+    max_body: int = 1 << 20
+    body_timeout: float = 10.0
+    max_in_flight: int = 2000
+    max_bytes: int = 64 << 20
+    share: float = 0.0
+    trust_traceparent: bool = False
+
+
+def at_door(path: str) -> bool:
+    """Whether a request for this path is the door's."""
+    return path.startswith(DOOR) and (len(path) == len(DOOR) or path[len(DOOR)] == "/")
+
+
+class Door:
+    """Judges, keeps and answers webhooks."""
+
+    def __init__(self, sources: Sources, keep: Keep, limits: Limits, authenticate: Authenticate | None = None) -> None:
+        self.counters = Counters()
+        self.in_flight = 0
+        #: Bytes of the bodies that are being judged and kept.
+        self.held = 0
+        self._bodies = Bodies(limits.max_body, limits.body_timeout, limits.max_bytes)
+        self._sources = sources
+        self._keep = keep
+        self._limits = limits
+        self._authenticate = authenticate
+        self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
+        self._untraced = self._sampling.off
+        self._refusals = Refusals(self.counters)
+
+    async def start(self) -> None:
+        """Begin to keep webhooks. Raises OSError where the spool's folder cannot be used."""
+        self._bodies.start()
+        await self._keep.start()
+
+    async def stop(self) -> None:
+        """Finish what is under way."""
+        await self._bodies.stop()
+        await self._keep.stop()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request whose path is the door's (`at_door`)."""
+        began = perf_counter()
+        self.in_flight += 1
+        close = False
+        try:
+            if self._untraced:
+                start, body = await self._serve(scope, receive, None)
+            else:
+                with self._sampling.receive(scope["headers"]) as span:
+                    start, body = await self._serve(scope, receive, span)
+        except Refused as refused:
+            self._refusals.tell(refused)
+            start, body = refusal(refused)
+            close = refused.close
+        except Disconnected:
+            self.counters.disconnected += 1
+            return
+        finally:
+            self.in_flight -= 1
+        await send(start)
+        if close:
+            await send(body | {"more_body": True})
+            await discard(receive, 4 * self._limits.max_body, 2.0)
+            body = {"type": "http.response.body", "body": b""}
+        await send(body)
+        self.counters.answered[start["status"]] += 1
+        self.counters.latency.observe(perf_counter() - began)
+
+    async def _serve(self, scope: Message, receive: Receive, span: Span | None) -> Reply:
+        method = scope["method"]
+        if method != "POST" and method != "GET":
+            if method == "OPTIONS":
+                return options()
+            # Some providers look whether the door is there before they post to it.
+            if method == "HEAD":
+                return reply(EMPTY)
+            raise Refused(405, f"method {method[:20]}")
+        if self.in_flight > self._limits.max_in_flight:
+            raise Refused(429, f"{self.in_flight} in flight", retry_after=SOON)
+        headers = _headers(scope["headers"])
+        body = await self._bodies.read(receive, headers)
+        self.held += len(body)
+        try:
+            if self.held > self._limits.max_bytes:
+                raise Refused(429, f"{self.held} bytes in flight", retry_after=SOON)
+            request = Request(method, _url(scope, headers), headers, body, datetime.now(UTC), "")
+            verdict = self._sources.recognise(request)
+            if verdict.handshake is not None:
+                return reply(verdict.handshake)
+            await self._admit(verdict)
+            answer = reply(verdict.adapter.answer(request))
+            await self._keep_it(verdict, span)
+            return answer
+        except UnknownSource as unknown:
+            raise Refused(404, str(unknown)) from None
+        finally:
+            self.held -= len(body)
+
+    async def _admit(self, verdict: Verdict) -> None:
+        """Return where the webhook may be kept. Raises Refused (401, 503)."""
+        request = verdict.request
+        authorization = request.headers.get("authorization") if verdict.adapter.NAME == ENVELOPE else None
+        if verdict.authentic is not True and authorization and self._authenticate is not None:
+            try:
+                verdict.client = await self._authenticate(authorization)
+            except Unauthorized as error:
+                raise Refused(401, str(error), source=verdict.source) from None
+            except CannotTell as error:
+                raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
+            verdict.authentic = verdict.accepted = True
+        if not verdict.accepted:
+            reason = verdict.reason or "not authentic"
+            if verdict.authentic is None:
+                reason += "; set the source's secret, or accept_unsigned if it has none to give"
+            raise Refused(401, reason, source=verdict.source)
+        if request.method == "GET" and verdict.authentic is not True:
+            raise Refused(401, "a GET that is no handshake, unsigned", source=verdict.source)
+
+    async def _keep_it(self, verdict: Verdict, span: Span | None) -> None:
+        """Return once the webhook is durable. Raises Refused (503)."""
+        request = verdict.request
+        headers = request.headers
+        if not DROPPED_HEADERS.isdisjoint(headers):
+            headers = {name: value for name, value in headers.items() if name not in DROPPED_HEADERS}
+        webhook = Webhook(
+            uuid7(),
+            verdict.source,
+            verdict.adapter.NAME,
+            verdict.client,
+            request.method,
+            request.url,
+            headers,  # type: ignore[arg-type]
+            request.received_at,
+            verdict.authentic,
+            request.body,
+        )
+        try:
+            if span is None:
+                await self._keep.put(encode(webhook))
+            else:
+                with tracing.keeping({"webhook.id": webhook.id, "webhook.source": webhook.source}) as traceparent:
+                    await self._keep.put(encode(webhook), traceparent)
+        except Unkept as error:
+            raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
+        self.counters.kept[webhook.source] += 1
+        self.counters.size.observe(len(request.body))
+
+
+def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """ASGI's headers as text; one that is given several times is joined, as RFC 9110 section 5.2 has it."""
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+    if len(headers) != len(pairs):
+        headers = {}
+        for raw, value in pairs:
+            name = raw.decode("latin-1")
+            text = value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+    return headers
+
+
+def _url(scope: Message, headers: dict[str, str]) -> str:
+    """The URL as this process sees it. `X-Forwarded-*` is not looked at: anyone can send it, and a source has its own
+    public URL for where a proxy stands before this process."""
+    host = headers.get("host")
+    if host is None:
+        server = scope.get("server") or ("localhost", None)
+        host = f"{server[0]}:{server[1]}" if server[1] else server[0]
+    query = scope["query_string"]
+    path = scope["raw_path"].decode("latin-1")
+    url = f"{scope['scheme']}://{host}{path}"
+    return f"{url}?{query.decode('latin-1')}" if query else url

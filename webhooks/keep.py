@@ -1,0 +1,170 @@
+"""Keeping a webhook: its record in, a future out that resolves once it is durable, in Kafka or else in the spool.
+
+Group commit: records that come while a produce request is on its way wait together and go as one batch to one partition,
+so that one acknowledgement answers all of them. While Kafka is away nothing is handed to its client, which would pile it
+up in memory: records go to the spool, and from there to Kafka once it is back.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidMessageError, MessageSizeTooLargeError, RecordListTooLargeError
+
+from webhooks.producer import Producer, Record, Unacknowledged, batches, reason
+from webhooks.spool import Item, Spool
+
+TOPIC = "webhooks.received"
+
+#: Batches under way at once.
+LANES = 2
+#: Seconds between tries to reach Kafka (each with up to a half of it more), and that a batch of the spool may take.
+PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0)
+DRAIN = 10.0
+#: What no retry will help: Kafka will not have this record.
+REJECTED = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
+
+log = structlog.get_logger("webhooks")
+
+
+class Keep:
+    """Keeps records. `connect` makes a producer (`acks=all`, idempotent) that is not yet started.
+
+    `timeout` is how many seconds Kafka may take before a record is spooled.
+    """
+
+    def __init__(
+        self, connect: Callable[[], AIOKafkaProducer], spool: Spool, *, topic: str = TOPIC, timeout: float = 2.0
+    ) -> None:
+        self.spool = spool
+        #: Whether records go to Kafka, and not to the spool.
+        self.reachable = False
+        #: Records acknowledged by Kafka: as they came, and from the spool.
+        self.sent = 0
+        self.drained = 0
+        self._producer = Producer(connect, topic)
+        self._timeout = timeout
+        self._pending: list[Item] = []
+        self._idle: list[asyncio.Future[None]] = []
+        self._told = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin; returns when Kafka is reached, or after `timeout` without it. What an earlier process left is drained.
+
+        Raises OSError where the spool's folder cannot be used.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        await self.spool.start()
+        self._tasks = [asyncio.create_task(self._lane()) for _ in range(LANES)]
+        self._tasks.append(asyncio.create_task(self._recover()))
+        deadline = self._loop.time() + self._timeout
+        while not self.reachable and self._loop.time() < deadline:
+            await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """Finish what is under way, then let go. Records still not acknowledged by Kafka are in the spool."""
+        while self._pending or len(self._idle) < LANES:
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.spool.stop()
+        await self._producer.close()
+
+    def put(self, value: bytes, traceparent: str | None = None) -> asyncio.Future[None]:
+        """Keep one record. The future raises `webhooks.spool.Unkept` where that cannot be done."""
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        if self.reachable:
+            self._pending.append((value, traceparent, waiter))
+            if self._idle:
+                self._idle.pop().set_result(None)
+        else:
+            self.spool.put((value, traceparent, waiter))
+        return waiter
+
+    async def _lane(self) -> None:
+        while True:
+            if not self._pending:
+                idle = self._loop.create_future()
+                self._idle.append(idle)
+                await idle
+                continue
+            items, self._pending = self._pending, []
+            for batch in batches(items):
+                try:
+                    if not self.reachable:
+                        raise Unacknowledged("known to be away")
+                    await self._producer.send(batch, self._timeout)
+                except Unacknowledged as error:
+                    self._lost(error)
+                    for item in batch:
+                        self.spool.put(item)
+                else:
+                    self.sent += len(batch)
+                    for _, _, waiter in batch:
+                        if not waiter.done():
+                            waiter.set_result(None)
+
+    def _lost(self, error: Unacknowledged) -> None:
+        self.reachable = False
+        if not self._told:
+            self._told = True
+            log.warning("kafka_away", reason=str(error), effect="webhooks are spooled")
+        pending, self._pending = self._pending, []
+        for item in pending:
+            self.spool.put(item)
+        self._changed.set()
+
+    def _found(self) -> None:
+        self.reachable = True
+        if self._told:
+            self._told = False
+            log.info("kafka_back", spooled=self.spool.records)
+
+    async def _recover(self) -> None:
+        """While Kafka is away, look for it; when it is back, drain the spool."""
+        tries = 0
+        while True:
+            self._changed.clear()
+            if self.reachable and not self.spool.bytes:
+                await self._changed.wait()
+            try:
+                if not self.reachable:
+                    await self._producer.ready()
+                await self._drain()
+                self._found()
+                tries = 0
+            except (Unacknowledged, OSError) as error:
+                self._lost(error if isinstance(error, Unacknowledged) else Unacknowledged(reason(error)))
+                pause = PAUSES[min(tries, len(PAUSES) - 1)]
+                tries += 1
+                await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311  # jitter, no secret
+
+    async def _drain(self) -> None:
+        """Send what is spooled, oldest first; a segment is deleted when Kafka has acknowledged all of it."""
+        while (segment := await self.spool.oldest()) is not None:
+            for batch in batches(await self.spool.read(segment)):
+                await self._deliver(batch)
+            await self.spool.remove(segment)
+
+    async def _deliver(self, records: Sequence[Record]) -> None:
+        try:
+            await self._producer.send(records, DRAIN)
+        except Unacknowledged as error:
+            if not isinstance(error.__cause__, REJECTED):
+                raise
+            # A producer that was refused a batch has lost count of its sequence: the next would be refused too.
+            await self._producer.close()
+            await self._producer.ready()
+            if len(records) == 1:
+                await self.spool.set_aside(records[0])
+            else:
+                for record in records:
+                    await self._deliver([record])
+            return
+        self.drained += len(records)
+        self._found()

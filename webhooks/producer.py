@@ -1,0 +1,128 @@
+"""The line to Kafka: records in, an acknowledgement out, or the reason why there is none."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+#: A record: its value, and its trace context (W3C `traceparent`) where it is traced.
+Record = tuple[bytes, str | None]
+
+#: Seconds a connection may take, and that batches which were not acknowledged in time may take to prove, by being
+#: acknowledged after all, that Kafka is back; then another connection is tried.
+CONNECT = 10.0
+PATIENCE = 15.0
+
+#: Bytes of records in one batch; a larger record goes alone.
+BATCH = 512 << 10
+#: Bytes that a record's frame and headers may take beside its value.
+OVERHEAD = 128
+
+R = TypeVar("R", bound=tuple[Any, ...])
+
+
+class Unacknowledged(Exception):
+    """Kafka did not acknowledge: the message says why. It may have the records nevertheless."""
+
+
+class Producer:
+    """One topic's producer. `connect` makes an aiokafka producer (`acks=all`, idempotent) that is not yet started."""
+
+    def __init__(self, connect: Callable[[], AIOKafkaProducer], topic: str) -> None:
+        self.topic = topic
+        self._connect = connect
+        self._producer: AIOKafkaProducer | None = None
+        self._turn = count()
+        #: Batches that were given up; aiokafka goes on trying to deliver them.
+        self._unsettled: set[asyncio.Future[object]] = set()
+
+    async def ready(self) -> None:
+        """Return when Kafka answers, the earlier batches being settled. Raises Unacknowledged where it does not."""
+        if self._producer is not None and self._unsettled:
+            done, late = await asyncio.wait(self._unsettled, timeout=PATIENCE)
+            if not late and not any(future.exception() for future in done):
+                self._unsettled.clear()
+                return
+        await self.close()
+        producer = self._connect()
+        try:
+            async with asyncio.timeout(CONNECT):
+                await producer.start()
+                await producer.partitions_for(self.topic)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await abandon(producer)
+            raise Unacknowledged(reason(error)) from error
+        except BaseException:
+            await abandon(producer)
+            raise
+        self._producer = producer
+
+    async def send(self, records: Sequence[tuple[Any, ...]], timeout: float) -> None:
+        """Send these as one batch to one partition, within `timeout` seconds. Raises Unacknowledged."""
+        producer = self._producer
+        if producer is None:
+            raise Unacknowledged("not connected")
+        batch = producer.create_batch()
+        for value, traceparent, *_ in records:
+            headers = [("traceparent", traceparent.encode())] if traceparent else []
+            batch.append(timestamp=None, key=None, value=value, headers=headers)
+        batch.close()
+        if batch.record_count() != len(records):
+            raise ValueError("more records than one batch holds")
+        partitions = sorted(producer.client.cluster.available_partitions_for_topic(self.topic) or ())
+        if not partitions:
+            raise Unacknowledged(f"no partition of {self.topic} has a leader")
+        partition = partitions[next(self._turn) % len(partitions)]
+        try:
+            async with asyncio.timeout(timeout):
+                acknowledged = await producer.send_batch(batch, self.topic, partition=partition)
+        except (KafkaError, TimeoutError) as error:
+            raise Unacknowledged(reason(error)) from error
+        await asyncio.wait((acknowledged,), timeout=timeout)
+        if not acknowledged.done():
+            self._unsettled.add(acknowledged)
+            raise Unacknowledged(f"no acknowledgement within {timeout} s")
+        failure = acknowledged.exception()
+        if failure is not None:
+            raise Unacknowledged(reason(failure)) from failure
+
+    async def close(self) -> None:
+        """Let go of the connection. What was not acknowledged is given up."""
+        producer, self._producer = self._producer, None
+        unsettled, self._unsettled = self._unsettled, set()
+        if producer is not None:
+            await abandon(producer)
+        for future in unsettled:
+            if future.done():
+                future.exception()
+
+
+def batches(records: Sequence[R]) -> Iterator[Sequence[R]]:
+    """These records (tuples that begin with the value) in their order, in parts of `BATCH` bytes."""
+    start, size = 0, 0
+    for at, record in enumerate(records):
+        length = len(record[0]) + OVERHEAD
+        if size and size + length > BATCH:
+            yield records[start:at]
+            start, size = at, 0
+        size += length
+    if size:
+        yield records[start:] if start else records
+
+
+async def abandon(producer: AIOKafkaProducer) -> None:
+    """Stop a producer without waiting for its unacknowledged batches, as its own `stop` does, for ever."""
+    producer._message_accumulator.fail_all(KafkaError("abandoned"))
+    with contextlib.suppress(KafkaError, TimeoutError):
+        await producer.client.close()
+        async with asyncio.timeout(1):
+            await producer.stop()
+
+
+def reason(error: BaseException) -> str:
+    """The error's class and words, for a log line."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

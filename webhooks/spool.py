@@ -1,0 +1,192 @@
+"""The spool: records in, durable on this machine's disk when their futures resolve, in order, until Kafka has them.
+
+Used while Kafka is away. Records that come while one write is being synced go together in the next. A process owns its
+folder by a lock; what one left behind (kill -9 too) is taken over by the next that starts.
+"""
+
+import asyncio
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from webhooks.producer import Record, reason
+from webhooks.segments import Segment, Writer, found, pack, sync, torn, unpack
+
+#: A record to keep: its value, its trace context, and who waits for it.
+Item = tuple[bytes, str | None, asyncio.Future[None]]
+
+#: Bytes after which a segment is closed and the next begun: what is read at once to drain it.
+SEGMENT = 8 << 20
+#: Records in one write, at most.
+GROUP = 1000
+
+T = TypeVar("T")
+
+log = structlog.get_logger("webhooks")
+
+
+class Unkept(Exception):
+    """A record could not be kept, and its sender must be told so. The message says why, for the operator."""
+
+
+class Spool:
+    """Records on disk under `folder`, at most `limit` bytes of them."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self.limit = limit
+        #: What is on disk.
+        self.records = 0
+        self.bytes = 0
+        #: Records that were written, in all; and those that could not be, for want of room or by an error of the disk.
+        self.written = 0
+        self.failed = 0
+        self._root = folder
+        self._folder = folder
+        self._locks: list[int] = []
+        self._segments: list[Segment] = []
+        self._writer: Writer | None = None
+        self._number = 0
+        self._pending: list[Item] = []
+        self._task: asyncio.Task[None] | None = None
+        self._disk = ThreadPoolExecutor(1, "spool")
+
+    @property
+    def age(self) -> float:
+        """Seconds since the oldest record came; 0 where there is none. Never less than it is."""
+        oldest = self._segments[0] if self._segments else self._writer.segment if self._writer else None
+        return max(0.0, time.time() - oldest.since) if oldest else 0.0
+
+    async def start(self) -> None:
+        """Take a folder, and what earlier processes left. Raises OSError where the disk does not let us."""
+        self._segments = await self._in_thread(self._claim)
+        self.records = sum(segment.records for segment in self._segments)
+        self.bytes = sum(segment.bytes for segment in self._segments)
+        if self.bytes:
+            log.warning("spool_found", records=self.records, bytes=self.bytes, age=round(self.age, 1))
+
+    async def stop(self) -> None:
+        """Finish writing."""
+        while self._task is not None:
+            await asyncio.wait((self._task,))
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._disk.shutdown()
+        for lock in self._locks:
+            os.close(lock)
+        self._locks.clear()
+
+    def put(self, item: Item) -> None:
+        """Have one record written; its future raises Unkept where it cannot be."""
+        self._pending.append(item)
+        if self._task is None:
+            self._task = asyncio.create_task(self._write())
+
+    async def oldest(self) -> Segment | None:
+        """The segment to drain next, which gets no more records; None where there is none."""
+        if not self._segments:
+            while self._task is not None:
+                await asyncio.wait((self._task,))
+            self._seal()
+        return self._segments[0] if self._segments else None
+
+    async def read(self, segment: Segment) -> list[Record]:
+        """The records of a segment, in order."""
+        data = await self._in_thread(segment.path.read_bytes)
+        records, end = unpack(data)
+        if end < len(data) and not torn(data[end:]):
+            aside = segment.path.with_suffix(".damaged")
+            await self._in_thread(aside.write_bytes, data[end:])
+            log.error("spool_damaged", kept=str(aside), bytes=len(data) - end, effect="these records cannot be read")
+        return records
+
+    async def remove(self, segment: Segment) -> None:
+        """Delete a segment, all of whose records are in Kafka."""
+        await self._in_thread(segment.path.unlink)
+        self._segments.remove(segment)
+        self.records -= segment.records
+        self.bytes -= segment.bytes
+
+    async def set_aside(self, record: Record) -> None:
+        """Put a record that Kafka will never take where an operator finds it, and where it holds up no other."""
+        path = self._folder / f"{time.time_ns()}.refused"
+        await self._in_thread(path.write_bytes, pack((record,)))
+        log.error("record_refused", kept=str(path), bytes=len(record[0]))
+
+    async def _write(self) -> None:
+        try:
+            while self._pending:
+                items, self._pending = self._pending[:GROUP], self._pending[GROUP:]
+                try:
+                    await self._append(items)
+                except OSError as error:
+                    self._seal()
+                    self._fail(items, f"the spool cannot be written: {reason(error)}")
+        finally:
+            self._task = None
+            # Only where an error that is none of the disk's has ended the loop; who waits must not wait for ever.
+            self._fail(self._pending, "the spool has stopped")
+            self._pending = []
+
+    async def _append(self, items: list[Item]) -> None:
+        room = self.limit - self.bytes
+        data = await self._in_thread(pack, [(value, traceparent) for value, traceparent, _ in items])
+        if len(data) > room:
+            self._fail(items, f"the spool is full: {self.bytes} of {self.limit} bytes")
+            return
+        if self._writer is not None and self._writer.segment.bytes >= SEGMENT:
+            self._seal()
+        if self._writer is None:
+            self._number += 1
+            self._writer = await self._in_thread(Writer, self._folder, self._number, time.time())
+        await self._in_thread(self._writer.append, data, len(items))
+        self.records += len(items)
+        self.written += len(items)
+        self.bytes += len(data)
+        for _, _, waiter in items:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _fail(self, items: list[Item], why: str) -> None:
+        self.failed += len(items)
+        for _, _, waiter in items:
+            if not waiter.done():
+                waiter.set_exception(Unkept(why))
+
+    def _seal(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            if self._writer.segment.bytes:
+                self._segments.append(self._writer.segment)
+            self._writer = None
+
+    async def _in_thread(self, call: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, call, *args)
+
+    def _claim(self) -> list[Segment]:
+        """Lock a folder to write to, and every other that nobody holds; returns what they hold."""
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mine: list[Path] = []
+        taken = sorted(path for path in self._root.iterdir() if path.name.isdigit())
+        for folder in [*taken, *(self._root / str(n) for n in range(len(taken) + 1))]:
+            if folder in mine or (mine and not folder.exists()):
+                continue
+            folder.mkdir(exist_ok=True, mode=0o700)
+            lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(lock)
+                continue
+            self._locks.append(lock)
+            mine.append(folder)
+        sync(self._root)
+        self._folder = mine[0]
+        segments = [segment for folder in mine for segment in found(folder)]
+        return sorted(segments, key=lambda segment: segment.path.name)
