@@ -10,18 +10,10 @@ from jsonschema.exceptions import ValidationError, relevance
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from schemas.json_text import NAMES, kind_of
 from schemas.times import instant
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NAMES = {
-    "object": "an object",
-    "array": "a list",
-    "string": "a string",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "null": "null",
-}
 _FORMATS = FormatChecker(formats=())  # of this checker alone: the class is shared by all of the process
 
 
@@ -72,19 +64,9 @@ def path_of(keys: Iterable[str | int]) -> str:
     return path
 
 
-def kind_of(value: Any) -> str:
-    """What a JSON value is, in words."""
-    if value is None or isinstance(value, bool):
-        return _NAMES["null"] if value is None else _NAMES["boolean"]
-    for types, name in ((str, "string"), (int | float, "number"), (dict, "object"), (list, "array")):
-        if isinstance(value, types):
-            return _NAMES[name]
-    return f"a {type(value).__name__}"
-
-
 def _type(error: ValidationError) -> str:
     wanted = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
-    return f"must be {' or '.join(_NAMES[name] for name in wanted)}, not {kind_of(error.instance)}"
+    return f"must be {' or '.join(NAMES[name] for name in wanted)}, not {kind_of(error.instance)}"
 
 
 _SHAPES = {

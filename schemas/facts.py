@@ -1,0 +1,148 @@
+"""What is said in `data` (a CloudEvent's, an envelope's) to an `Event`: one reading for both."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from typing import Any
+
+from schemas import REPORTABLE, RESERVED, Form, SchemaError, validate
+from schemas.events import EVENT_TYPES, TYPE_OF_DOTTED, Error, Event, Handle
+from schemas.handles import handle_as, handle_of
+from schemas.times import occurred
+
+#: Which way each type's message went, where `data.direction` does not say. Of a call only its start is taken for the
+#: customer's doing: the fold keeps one direction, which a guess at the call's end must not decide.
+DIRECTION_OF: dict[str, str] = {
+    name: "inbound" if name in ("MessageReceived", "CallStarted") else "outbound"
+    for name in EVENT_TYPES
+    if "Message" in name or name == "CallStarted"
+}
+#: The channel that an address alone tells.
+CHANNEL_OF: dict[str, str] = {
+    "email": "email",
+    "device_token": "push",
+    "whatsapp_user_id": "whatsapp",
+    "sip": "voice",
+}
+#: Where the customer's address is, by direction; for who (un)subscribes, which has none, either may be it.
+_ADDRESS_KEYS: dict[str, tuple[str, ...]] = {"inbound": ("from",), "outbound": ("to",)}
+_EITHER: dict[str, tuple[str, ...]] = {"RecipientUnsubscribed": ("from", "to"), "RecipientSubscribed": ("from", "to")}
+#: A clock this far ahead of ours is wrong, and tells no time.
+_AHEAD = timedelta(days=1)
+
+
+def type_named(name: str, path: str) -> str:
+    """Our type that `name` means: dotted (`message.delivered`) or as it is (`MessageDelivered`).
+
+    Raises SchemaError at `path`, which lists what may have been meant, or says why only Threadline makes the type.
+    """
+    type = TYPE_OF_DOTTED.get(name) or (name if name in EVENT_TYPES else None)
+    if type is None:
+        raise SchemaError(path, f"there is no event type {name[:100]!r}{_meant(name[:100].lower())}")
+    if type in RESERVED:
+        raise SchemaError(path, f"{name} is not for others to say: {RESERVED[type]}")
+    return type
+
+
+def event_of(
+    type: str,
+    data: Mapping[str, Any],
+    *,
+    source: str,
+    source_event_id: str,
+    at: datetime | None,
+    received_at: datetime,
+    form: Form,
+) -> Event:
+    """The event that `data` tells, its payload `data` without the keys that are null, which many a
+    serializer writes for what is absent.
+
+    `at` is when it happened where that is said outside of `data`; `data.timestamp` stands in. An address that cannot
+    be read is a fault of who reports, and no more than an absent one of who relays. Raises SchemaError with the path
+    from `data` (`$.messageId`).
+    """
+    payload = _said(data)
+    for key in ("content", "error"):
+        if isinstance(part := payload.get(key), dict):
+            payload[key] = _said(part)
+    validate(type, payload, form)
+    channel = payload.get("channel") or ("voice" if type.startswith("Call") else None)
+    direction = payload.get("direction") or DIRECTION_OF.get(type)
+    keys = _ADDRESS_KEYS.get(direction or "") or _EITHER.get(type, ())
+    handle = _handle(payload, channel, keys, strict=form == "reported")
+    if channel is None and handle is not None:
+        channel = CHANNEL_OF.get(handle.kind)
+    if at is None and "timestamp" in payload:
+        at = time_of(payload["timestamp"], "$.timestamp", received_at)
+    return Event(
+        type=type,
+        source=source,
+        source_event_id=source_event_id,
+        channel=channel,
+        direction=direction,
+        provider_message_id=payload.get("providerMessageId"),
+        message_id=payload.get("messageId"),
+        handle=handle,
+        occurred_at=at,
+        error=_error(payload.get("error")),
+        payload=payload,
+        provider=payload.get("provider"),
+    )
+
+
+def _said(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in part.items() if value is not None}
+
+
+def time_of(text: Any, path: str, received_at: datetime) -> datetime | None:
+    """When it happened; None where the clock is plainly wrong (before 2000, or a day ahead of ours). Raises SchemaError."""
+    try:
+        if not isinstance(text, str):
+            raise ValueError("must be a string, a time with its offset (RFC 3339), as 2025-11-21T03:42:00Z")
+        at = occurred(text)
+    except ValueError as error:
+        raise SchemaError(path, str(error)) from error
+    return at if at is None or at <= received_at + _AHEAD else None
+
+
+def _handle(payload: dict[str, Any], channel: str | None, keys: Sequence[str], *, strict: bool) -> Handle | None:
+    """A user id beats a typed address, which beats one whose kind must be told by its looks."""
+    path = "$"
+    try:
+        if "userId" in payload:
+            path = "$.userId"
+            return handle_as("user_id", payload["userId"])
+        if "handle" in payload:
+            path = "$.handle.value"
+            return handle_as(payload["handle"]["kind"], payload["handle"]["value"])
+        for key in keys:
+            if text := payload.get(key):
+                path = f"$.{key}"
+                return handle_of(text, channel)
+    except ValueError as error:
+        if strict:
+            raise SchemaError(path, str(error)) from error
+    return None
+
+
+def _error(error: dict[str, Any] | None) -> Error | None:
+    if error is None:
+        return None
+    code = error.get("code")
+    return Error(None if code is None else str(code), error.get("text"), error.get("reason", "unknown"))
+
+
+def _meant(name: str) -> str:
+    """What may have been meant: the same behind a prefix, else one that ends so, else what is spelled nearly so."""
+    known = {dotted: dotted for type, dotted in EVENT_TYPES.items() if type in REPORTABLE}
+    if near := [dotted for dotted in known if name.endswith(f".{dotted}")]:
+        return f"; say {near[0]!r}, without a prefix"
+    near = [dotted for dotted in known if dotted.rpartition(".")[2] == name.rpartition(".")[2]]
+    if not near:
+        known |= {type.lower(): dotted for type, dotted in EVENT_TYPES.items() if type in REPORTABLE}
+        near = list(dict.fromkeys(known[word] for word in get_close_matches(name, known, n=3, cutoff=0.7)))
+    return (
+        f"; did you mean {' or '.join(map(repr, near))}?"
+        if near
+        else f"; there are: {', '.join(EVENT_TYPES[t] for t in REPORTABLE)}"
+    )

@@ -1,0 +1,65 @@
+"""JSON from outside that PostgreSQL can hold and that can be written again, or the path of what is wrong with it."""
+
+from typing import Any
+
+import orjson
+
+from schemas import SchemaError
+
+#: Levels of nesting: PostgreSQL and every reader of ours go deeper, and nobody says anything there.
+MAX_DEPTH = 128
+
+#: JSON's types, in words.
+NAMES = {
+    "object": "an object",
+    "array": "a list",
+    "string": "a string",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+
+def read_json(value: bytes) -> Any:
+    """The document. Raises SchemaError where it is no JSON in UTF-8, too deep, or has the character NUL anywhere,
+    which PostgreSQL has neither in text nor in JSONB."""
+    if len(value) > 1 and value.count(b"\0", 0, 4):
+        raise SchemaError("$", "must be JSON in UTF-8, not in another encoding")
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise SchemaError("$", f"must be JSON (RFC 8259): {error}") from error
+    if value.count(b"{") + value.count(b"[") > MAX_DEPTH or b"\\u0000" in value:
+        _search(document)
+    return document
+
+
+def _search(document: Any) -> None:
+    """Raises SchemaError for what is too deep, or has a NUL; by a list of what is left, as depth is what is judged."""
+    left: list[tuple[Any, str, int]] = [(document, "$", 1)]
+    while left:
+        value, path, depth = left.pop()
+        if isinstance(value, str):
+            if "\0" in value:
+                raise SchemaError(path, "must not have the character NUL")
+        elif isinstance(value, dict | list):
+            if depth > MAX_DEPTH:
+                raise SchemaError("$", f"is nested more than {MAX_DEPTH} deep")
+            if isinstance(value, list):
+                left += [(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+                continue
+            for key, item in value.items():
+                if "\0" in key:
+                    raise SchemaError(path, "has a key with the character NUL")
+                left.append((item, f"{path}.{key[:64]}", depth + 1))
+
+
+def kind_of(value: Any) -> str:
+    """What a JSON value is, in words."""
+    if value is None or isinstance(value, bool):
+        return NAMES["null"] if value is None else NAMES["boolean"]
+    for types, name in ((str, "string"), (int | float, "number"), (dict, "object"), (list, "array")):
+        if isinstance(value, types):
+            return NAMES[name]
+    return f"a {type(value).__name__}"
