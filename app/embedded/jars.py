@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,7 @@ def cache() -> Path:
 def fetch(progress: Progress = lambda got, of: None) -> list[Path]:
     """All pinned jars, whole: what the cache lacks or holds damaged is downloaded. Blocks. Raises FetchFailed.
 
+    What `progress` raises ends it, once the jars on their way are here.
     Several processes may do this at once: a jar appears in the cache only when it is whole.
     """
     folder, jars = cache(), pinned()
@@ -76,9 +77,13 @@ def fetch(progress: Progress = lambda got, of: None) -> list[Path]:
         whole = list(pool.map(lambda jar: jar.is_whole(folder / jar.file_name), jars))
         missing = [jar for jar, kept in zip(jars, whole, strict=True) if not kept]
         got, total = 0, sum(jar.size for jar in missing)
-        for jar in pool.map(lambda jar: _download(jar, folder), missing):
-            got += jar.size
-            progress(got, total)
+        try:
+            for done in as_completed([pool.submit(_download, jar, folder) for jar in missing]):
+                got += done.result().size
+                progress(got, total)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # not the rest of them first
+            raise
     return [folder / jar.file_name for jar in jars]
 
 

@@ -37,11 +37,12 @@ LOGGING = (
 class Kafka:
     """One broker. `folder` holds its log (`log/`), its properties and `kafka.json` (ports, cluster id)."""
 
-    def __init__(self, folder: Path, log: Path, *, port: int | None = None, jvm: tuple[str, ...] = JVM) -> None:
+    name = "Kafka"
+
+    def __init__(self, folder: Path, log: Path, *, jvm: tuple[str, ...] = JVM) -> None:
         self.folder = folder.absolute()
         self.log = log.absolute()
         self.jvm = jvm
-        self._asked_port = port
         self._child: Child | None = None
         self._kept: dict[str, str | int] = {}
 
@@ -57,23 +58,34 @@ class Kafka:
             raise RuntimeError("Kafka was not started")
         return self._child
 
-    async def start(self, progress: jars.Progress = lambda got, of: None) -> None:
-        """Fetch what is missing, format the storage once, run, wait until it answers.
+    async def prepare(self, progress: jars.Progress | None = None) -> list[str | Path]:
+        """Fetch the jars that are missing, format the storage once. Returns the command line of the broker.
 
-        Raises FetchFailed (a jar could not be had) or StartFailed (with the log's last lines).
+        Raises FetchFailed (a jar could not be had), StartFailed (with the log's last lines) or PortTaken.
         """
-        classpath = os.pathsep.join(map(str, await asyncio.to_thread(jars.fetch, progress)))
+        classpath = os.pathsep.join(map(str, await asyncio.to_thread(jars.fetch, progress or _untold)))
         found = await asyncio.to_thread(java.find)
         self.folder.mkdir(parents=True, exist_ok=True)
-        properties = self._configure()
+        properties = await self._configure()
+        java_command: list[str | Path] = [found.executable, *self.jvm, *LOGGING, "-cp", classpath]
         if not (self.folder / "log" / "meta.properties").exists():
-            tool = [*self.jvm, *LOGGING, "-cp", classpath, "kafka.tools.StorageTool", "format", "--cluster-id"]
-            format_storage = self._java(found, [*tool, str(self._kept["cluster_id"]), "--config", str(properties)])
-            format_storage.start()
-            await format_storage.wait()
-            if format_storage.exit_code != 0:
-                raise format_storage.failure(f"formatting its storage ended with {format_storage.exit_code}")
-        self._child = self._java(found, [*self.jvm, *LOGGING, "-cp", classpath, "kafka.Kafka", str(properties)])
+            arguments: list[str | Path] = [
+                "format",
+                "--cluster-id",
+                str(self._kept["cluster_id"]),
+                "--config",
+                properties,
+            ]
+            tool = Child(self.name, [*java_command, "kafka.tools.StorageTool", *arguments], self.log)
+            tool.start()
+            await tool.wait()
+            if tool.exit_code != 0:
+                raise tool.failure(f"formatting its storage ended with {tool.exit_code}")
+        return [*java_command, "kafka.Kafka", properties]
+
+    async def start(self) -> None:
+        """Prepare, run, wait until it answers. Started again, it keeps its ports. Raises as `prepare` does."""
+        self._child = Child(self.name, await self.prepare(), self.log)
         self._child.start()
         await self._ready()
 
@@ -82,16 +94,12 @@ class Kafka:
         if self._child is not None:
             await self._child.stop(signal.SIGTERM, within=STOP_WITHIN)
 
-    def _java(self, found: java.Java, arguments: list[str]) -> Child:
-        return Child(name="Kafka", program=[found.executable, *arguments], log=self.log)
-
-    def _configure(self) -> Path:
+    async def _configure(self) -> Path:
         file = self.folder / "kafka.json"
         self._kept = json.loads(file.read_text()) if file.exists() else {"cluster_id": _cluster_id()}
-        self._kept["port"] = ports.free(self._asked_port or int(self._kept.get("port", 0)))
-        self._kept["controller_port"] = ports.free(int(self._kept.get("controller_port", 0)))
-        while self._kept["controller_port"] == self._kept["port"]:
-            self._kept["controller_port"] = ports.free()
+        for name in ("port", "controller_port"):
+            kept = int(self._kept.get(name, 0))
+            self._kept[name] = await ports.regain(kept) if self._child else ports.free(kept)
         file.write_text(json.dumps(self._kept))
         properties = self.folder / "server.properties"
         properties.write_text(TEMPLATE.read_text().format(log_dir=self.folder / "log", **self._kept))
@@ -119,6 +127,10 @@ class Kafka:
         finally:
             with contextlib.suppress(KafkaError, OSError):
                 await admin.close()
+
+
+def _untold(got: int, of: int) -> None:
+    """Progress that nobody watches."""
 
 
 def _cluster_id() -> str:

@@ -1,8 +1,14 @@
 """TCP ports of the loopback interface."""
 
+import asyncio
 import socket
+import time
 
 LOOPBACK = "127.0.0.1"
+
+
+class PortTaken(Exception):
+    """A port that had to be this one is another program's. The message says which."""
 
 
 def free(preferred: int | None = None, host: str = LOOPBACK) -> int:
@@ -13,6 +19,16 @@ def free(preferred: int | None = None, host: str = LOOPBACK) -> int:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def regain(port: int, within: float = 10.0) -> int:
+    """The port that a server had before, which others know it by: waits until it is free. Raises PortTaken."""
+    deadline = time.monotonic() + within
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            raise PortTaken(f"something else listens on {LOOPBACK}:{port} now")
+        await asyncio.sleep(0.05)
+    return port
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
