@@ -1,0 +1,74 @@
+# Needs Python 3.11 or newer and make, nothing else. `make help` explains the targets.
+
+PYTHON ?= $(firstword $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev up demo test bench faults check format lock clean
+
+help: ## Explain every target
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Install into .venv, from requirements.lock, each file checked against its hash
+
+install-dev: $(INSTALLED_DEV) ## The same with what tests, checks and benchmarks need
+
+up: $(INSTALLED) ## Run all of it here: PostgreSQL, Kafka, the door, the worker. Ctrl-C stops all. Data: .threadline
+	@exec $(BIN)/threadline up
+
+demo: $(INSTALLED) ## Post signed provider requests, scrambled and some twice, and print the customer's timeline
+	@exec $(BIN)/threadline demo
+
+test: $(INSTALLED_DEV) ## Run the tests. They start what they need, on free ports, and leave nothing running
+	@exec $(BIN)/python -m pytest
+
+bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writes bench/results.json and a picture
+	@exec $(BIN)/python -m bench
+
+faults: $(INSTALLED_DEV) ## Kill every part in turn under load, then count what was acknowledged, lost, doubled
+	@exec $(BIN)/python -m tests.faults
+
+check: $(INSTALLED_DEV) ## Format, lint and types, as CI does it; changes nothing
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(INSTALLED_DEV) ## Format the code, and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(INSTALLED_DEV) ## Write both lock files anew from pyproject.toml, and the set of Kafka's jars
+	@echo 'setuptools>=80' | $(LOCK) --output-file requirements.lock pyproject.toml -
+	@$(LOCK) --extra dev --constraints requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@$(BIN)/python -m app.embedded.jars
+
+# What a machine's own settings say of where packages come from must not end up in the lock files.
+LOCK = env -u UV_FIND_LINKS -u UV_INDEX -u UV_INDEX_URL -u UV_DEFAULT_INDEX $(BIN)/uv pip compile --quiet --universal \
+	--python-version 3.11 --generate-hashes --upgrade --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock'
+
+clean: ## Remove what was built and installed here; data (.threadline) stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Threadline needs Python 3.11 or newer: none is on the PATH" >&2; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "This Python lacks venv (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+
+$(INSTALLED): requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what Threadline needs (about 150 MB, once)"
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(INSTALLED_DEV): requirements-dev.lock $(INSTALLED)
+	@echo "Installing what tests and checks need"
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@
