@@ -1,0 +1,124 @@
+"""What a WhatsApp message says, by its type: Meta's object of the message in, our `content` out.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages, one page a type.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.facts import location, text
+
+Item = dict[str, Any]
+Content = dict[str, Any]
+
+
+def content_of(message: Item) -> Content | None:
+    """The content; None where the message's type is none that is known."""
+    kind = message.get("type")
+    read = CONTENTS.get(kind) if isinstance(kind, str) else None
+    if read is None:
+        return None
+    part = message.get(str(kind))
+    content = read(part) if isinstance(part, dict) else _contacts(part) if kind == "contacts" else {}
+    if isinstance(referral := message.get("referral"), dict):  # the advertisement or post it began with
+        content["referral"] = referral
+    return content
+
+
+def _text(part: Item) -> Content:
+    return {"text": body} if (body := text(part.get("body"))) else {}
+
+
+def _media(part: Item) -> Content:
+    names = (("type", "mime_type"), ("id", "id"), ("url", "url"), ("name", "filename"))
+    media = {key: value for key, name in names if (value := text(part.get(name)))}
+    content: Content = {"media": [media]} if media else {}
+    if caption := text(part.get("caption")):
+        content["text"] = caption
+    return content
+
+
+def _audio(part: Item) -> Content:
+    content = _media(part)
+    if url := text(part.get("url")):
+        content["audioUrl"] = url
+    return content
+
+
+def _location(part: Item) -> Content:
+    name = text(part.get("name")) or text(part.get("address"))
+    return {"location": place} if (place := location(part.get("latitude"), part.get("longitude"), name)) else {}
+
+
+def _contacts(part: Any) -> Content:
+    return {"contacts": part} if isinstance(part, list) else {}
+
+
+def _button(part: Item) -> Content:
+    return _chosen(part.get("payload"), part.get("text"))
+
+
+def _interactive(part: Item) -> Content:
+    for kind in ("button_reply", "list_reply"):
+        if isinstance(reply := part.get(kind), dict):
+            return _chosen(reply.get("id"), reply.get("title"))
+    if isinstance(flow := part.get("nfm_reply"), dict):  # a filled form; its answers are JSON, as text
+        content = _chosen(flow.get("name"), flow.get("body"))
+        if answers := text(flow.get("response_json")):
+            content["form"] = answers
+        return content
+    return {"interactive": part}
+
+
+def _chosen(id_: Any, title: Any) -> Content:
+    reply = {key: value for key, value in (("id", text(id_)), ("title", text(title))) if value}
+    content: Content = {"buttonReply": reply}
+    if title := reply.get("title"):
+        content["text"] = title
+    return content
+
+
+def _reaction(part: Item) -> Content:
+    reaction = {"emoji": text(part.get("emoji")) or ""}  # none: the reaction is taken back
+    if message_id := text(part.get("message_id")):
+        reaction["providerMessageId"] = message_id
+    return {"reaction": reaction}
+
+
+def _order(part: Item) -> Content:
+    content: Content = {"order": part}
+    if note := text(part.get("text")):
+        content["text"] = note
+    return content
+
+
+def _unsupported(part: Item) -> Content:
+    return {}
+
+
+def _edit(part: Item) -> Content:
+    message = part.get("message")
+    # One level: an edit of an edit is Meta's to resolve.
+    if not isinstance(message, dict) or message.get("type") == "edit":
+        return {}
+    return content_of(message) or {}
+
+
+CONTENTS: dict[str, Callable[[Item], Content]] = {
+    "text": _text,
+    "image": _media,
+    "video": _media,
+    "document": _media,
+    "sticker": _media,
+    "audio": _audio,
+    "voice": _audio,
+    "location": _location,
+    "contacts": _contacts,
+    "button": _button,
+    "interactive": _interactive,
+    "reaction": _reaction,
+    "order": _order,
+    # Something that the user's app can say and Meta's API cannot, as a poll: a message all the same.
+    "unsupported": _unsupported,
+    "edit": _edit,
+}

@@ -1,0 +1,35 @@
+"""Meta's error codes of WhatsApp messages, by why a message failed.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+"""
+
+from typing import Any
+
+from adapters.facts import text
+from schemas.events import Error
+
+_CODES = {
+    "invalid_address": "131021",
+    # No user of WhatsApp, one with an old app, or one who has not accepted its terms: Meta does not say which.
+    "unreachable": "131026 1026",
+    # Meta or its rules did not let it pass: policies, payment, permission, no message from the user for 24 hours.
+    "blocked": "368 470 130472 130497 131005 131030 131031 131037 131042 131045 131047",
+    "spam": "131048",
+    "opted_out": "131050",
+    "content": (
+        "100 131008 131009 131051 131052 131053 132000 132001 132005 132007 132012 132015 132016 132068 132069"
+    ),
+    # 131049: the user has had enough marketing messages for now, from anyone.
+    "rate": "4 80007 130429 131049 131056 133016",
+    "unknown": "1 2 131000 131016 131057",
+}
+REASONS: dict[str, str] = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
+
+
+def error_of(errors: Any) -> Error:
+    """The first of a status's `errors`: its code, and the most telling of its texts."""
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    code, data = text(first.get("code")), first.get("error_data")
+    details = text(data.get("details")) if isinstance(data, dict) else None
+    words = details or text(first.get("message")) or text(first.get("title"))
+    return Error(code, words, REASONS.get(code or "", "unknown"))
