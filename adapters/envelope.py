@@ -6,6 +6,7 @@ dotted; `data` follows that type's schema (`schemas/<Type>.json`), and keys it d
 A `clientId` says nothing: the client is that of whoever authenticated.
 """
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -106,13 +107,14 @@ def _event(item: Any, request: Request, deep: bool) -> Event:
     data = item.get("data")
     if not isinstance(data, dict):
         raise SchemaError("$.data", "is required" if data is None else f"must be an object, not {kind_of(data)}")
+    at = _at(item, request) if data.get("timestamp") is None else None
     try:
         event = event_of(
             type,
             data,
             source=source,
             source_event_id=identifier(item.get("id")) or _digest([source, type, data]),
-            at=None if data.get("timestamp") is not None else _at(item, request),
+            at=at,
             received_at=request.received_at,
             form="relayed",
         )
@@ -123,7 +125,7 @@ def _event(item: Any, request: Request, deep: bool) -> Event:
     return event
 
 
-def _at(item: dict[str, Any], request: Request) -> Any:
+def _at(item: dict[str, Any], request: Request) -> datetime | None:
     for key in ("occurredAt", "timestamp"):
         if item.get(key) is not None:
             return time_of(item[key], f"$.{key}", request.received_at)

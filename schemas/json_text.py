@@ -31,17 +31,19 @@ def read_json(value: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         raise SchemaError("$", f"must be JSON (RFC 8259): {error}") from error
     if value.count(b"{") + value.count(b"[") > MAX_DEPTH or b"\\u0000" in value:
-        _search(document)
+        check(document)
     return document
 
 
-def _search(document: Any) -> None:
-    """Raises SchemaError for what is too deep, or has a NUL; by a list of what is left, as depth is what is judged."""
+def check(document: Any, *, nul: bool = True) -> None:
+    """Raises SchemaError for what is nested too deeply, or (with `nul`) has the character NUL.
+
+    Keeps a list of what is left in place of calling itself, as depth is what it judges."""
     left: list[tuple[Any, str, int]] = [(document, "$", 1)]
     while left:
         value, path, depth = left.pop()
         if isinstance(value, str):
-            if "\0" in value:
+            if nul and "\0" in value:
                 raise SchemaError(path, "must not have the character NUL")
         elif isinstance(value, dict | list):
             if depth > MAX_DEPTH:
@@ -50,7 +52,7 @@ def _search(document: Any) -> None:
                 left += [(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
                 continue
             for key, item in value.items():
-                if "\0" in key:
+                if nul and "\0" in key:
                     raise SchemaError(path, "has a key with the character NUL")
                 left.append((item, f"{path}.{key[:64]}", depth + 1))
 
