@@ -5,15 +5,12 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
 MEDIA_TYPE = "application/problem+json"
-
-log = structlog.get_logger("http")
 
 
 def problem(
@@ -78,8 +75,8 @@ async def _http(_: Request, error: Exception) -> Response:
     return problem(error.status_code, detail=detail, headers=error.headers)
 
 
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
+async def _unforeseen(_: Request, __: Exception) -> Response:
+    # Starlette raises it again, and the server logs it.
     return problem(500)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
-import structlog
 from opentelemetry.trace import Span
 
 from adapters.base import Answer, Request
@@ -31,8 +30,6 @@ Authenticate = Callable[[str], Awaitable[str]]
 #: Seconds after which a refused caller may come again: too many at once, and nowhere to keep it.
 SOON, LATER = 1, 10
 EMPTY = Answer()
-
-log = structlog.get_logger("webhooks")
 
 
 class Unauthorized(Exception):
@@ -70,7 +67,7 @@ class Door:
         self.held = 0
         self._bodies = Bodies(limits.max_body, limits.body_timeout, limits.max_bytes)
         self._sources = sources
-        self._keep = keep
+        self.keep = keep
         self._limits = limits
         self._authenticate = authenticate
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
@@ -80,12 +77,12 @@ class Door:
     async def start(self) -> None:
         """Begin to keep webhooks. Raises OSError where the spool's folder cannot be used."""
         self._bodies.start()
-        await self._keep.start()
+        await self.keep.start()
 
     async def stop(self) -> None:
         """Finish what is under way."""
         await self._bodies.stop()
-        await self._keep.stop()
+        await self.keep.stop()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request whose path is the door's (`at_door`)."""
@@ -186,10 +183,10 @@ class Door:
         )
         try:
             if span is None:
-                await self._keep.put(encode(webhook))
+                await self.keep.put(encode(webhook))
             else:
                 with tracing.keeping({"webhook.id": webhook.id, "webhook.source": webhook.source}) as traceparent:
-                    await self._keep.put(encode(webhook), traceparent)
+                    await self.keep.put(encode(webhook), traceparent)
         except Unkept as error:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
         self.counters.kept[webhook.source] += 1

@@ -6,6 +6,7 @@ up in memory: records go to the spool, and from there to Kafka once it is back.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 
@@ -49,6 +50,7 @@ class Keep:
         self._pending: list[Item] = []
         self._idle: list[asyncio.Future[None]] = []
         self._told = False
+        self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -58,20 +60,23 @@ class Keep:
         """
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
+        self._reached = asyncio.Event()
         await self.spool.start()
         self._tasks = [asyncio.create_task(self._lane()) for _ in range(LANES)]
         self._tasks.append(asyncio.create_task(self._recover()))
-        deadline = self._loop.time() + self._timeout
-        while not self.reachable and self._loop.time() < deadline:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                await self._reached.wait()
 
     async def stop(self) -> None:
         """Finish what is under way, then let go. Records still not acknowledged by Kafka are in the spool."""
-        while self._pending or len(self._idle) < LANES:
-            await asyncio.sleep(0.01)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        *lanes, recovery = self._tasks
+        self._stopping = True
+        while self._idle:
+            self._idle.pop().set_result(None)
+        await asyncio.gather(*lanes)
+        recovery.cancel()
+        await asyncio.gather(recovery, return_exceptions=True)
         await self.spool.stop()
         await self._producer.close()
 
@@ -87,7 +92,7 @@ class Keep:
         return waiter
 
     async def _lane(self) -> None:
-        while True:
+        while self._pending or not self._stopping:
             if not self._pending:
                 idle = self._loop.create_future()
                 self._idle.append(idle)
@@ -99,7 +104,7 @@ class Keep:
                     if not self.reachable:
                         raise Unacknowledged("known to be away")
                     await self._producer.send(batch, self._timeout)
-                except Unacknowledged as error:
+                except Exception as error:  # whatever it is, these were not acknowledged, and who waits must be told
                     self._lost(error)
                     for item in batch:
                         self.spool.put(item)
@@ -109,11 +114,11 @@ class Keep:
                         if not waiter.done():
                             waiter.set_result(None)
 
-    def _lost(self, error: Unacknowledged) -> None:
+    def _lost(self, error: Exception) -> None:
         self.reachable = False
         if not self._told:
             self._told = True
-            log.warning("kafka_away", reason=str(error), effect="webhooks are spooled")
+            log.warning("kafka_away", reason=reason(error), effect="webhooks are spooled")
         pending, self._pending = self._pending, []
         for item in pending:
             self.spool.put(item)
@@ -121,6 +126,7 @@ class Keep:
 
     def _found(self) -> None:
         self.reachable = True
+        self._reached.set()
         if self._told:
             self._told = False
             log.info("kafka_back", spooled=self.spool.records)
@@ -138,8 +144,8 @@ class Keep:
                 await self._drain()
                 self._found()
                 tries = 0
-            except (Unacknowledged, OSError) as error:
-                self._lost(error if isinstance(error, Unacknowledged) else Unacknowledged(reason(error)))
+            except Exception as error:  # whatever it is, the next try may do better, and nobody else would make it
+                self._lost(error)
                 pause = PAUSES[min(tries, len(PAUSES) - 1)]
                 tries += 1
                 await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311  # jitter, no secret

@@ -61,8 +61,8 @@ class Producer:
             raise
         self._producer = producer
 
-    async def send(self, records: Sequence[tuple[Any, ...]], timeout: float) -> None:
-        """Send these as one batch to one partition, within `timeout` seconds. Raises Unacknowledged."""
+    async def send(self, records: Sequence[tuple[Any, ...]], within: float) -> None:
+        """Send these as one batch to one partition, `within` seconds. Raises Unacknowledged."""
         producer = self._producer
         if producer is None:
             raise Unacknowledged("not connected")
@@ -78,14 +78,16 @@ class Producer:
             raise Unacknowledged(f"no partition of {self.topic} has a leader")
         partition = partitions[next(self._turn) % len(partitions)]
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 acknowledged = await producer.send_batch(batch, self.topic, partition=partition)
         except (KafkaError, TimeoutError) as error:
             raise Unacknowledged(reason(error)) from error
-        await asyncio.wait((acknowledged,), timeout=timeout)
+        await asyncio.wait((acknowledged,), timeout=within)
         if not acknowledged.done():
             self._unsettled.add(acknowledged)
-            raise Unacknowledged(f"no acknowledgement within {timeout} s")
+            raise Unacknowledged(f"no acknowledgement within {within} s")
+        if acknowledged.cancelled():
+            raise Unacknowledged("given up")
         failure = acknowledged.exception()
         if failure is not None:
             raise Unacknowledged(reason(failure)) from failure
@@ -125,4 +127,6 @@ async def abandon(producer: AIOKafkaProducer) -> None:
 
 def reason(error: BaseException) -> str:
     """The error's class and words, for a log line."""
+    if isinstance(error, Unacknowledged):
+        return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

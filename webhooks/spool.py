@@ -46,12 +46,15 @@ class Spool:
         #: Records that were written, in all; and those that could not be, for want of room or by an error of the disk.
         self.written = 0
         self.failed = 0
+        #: Records that Kafka will never take, each in a file of its own.
+        self.aside = 0
         self._root = folder
         self._folder = folder
         self._locks: list[int] = []
         self._segments: list[Segment] = []
         self._writer: Writer | None = None
         self._number = 0
+        self._broken = False
         self._pending: list[Item] = []
         self._task: asyncio.Task[None] | None = None
         self._disk = ThreadPoolExecutor(1, "spool")
@@ -61,6 +64,11 @@ class Spool:
         """Seconds since the oldest record came; 0 where there is none. Never less than it is."""
         oldest = self._segments[0] if self._segments else self._writer.segment if self._writer else None
         return max(0.0, time.time() - oldest.since) if oldest else 0.0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether some more can be kept here, as far as is known: not where it is full, nor where the disk last failed."""
+        return not self._broken and self.bytes + SEGMENT // 8 <= self.limit
 
     async def start(self) -> None:
         """Take a folder, and what earlier processes left. Raises OSError where the disk does not let us."""
@@ -117,6 +125,7 @@ class Spool:
         """Put a record that Kafka will never take where an operator finds it, and where it holds up no other."""
         path = self._folder / f"{time.time_ns()}.refused"
         await self._in_thread(path.write_bytes, pack((record,)))
+        self.aside += 1
         log.error("record_refused", kept=str(path), bytes=len(record[0]))
 
     async def _write(self) -> None:
@@ -125,7 +134,9 @@ class Spool:
                 items, self._pending = self._pending[:GROUP], self._pending[GROUP:]
                 try:
                     await self._append(items)
+                    self._broken = False
                 except OSError as error:
+                    self._broken = True
                     self._seal()
                     self._fail(items, f"the spool cannot be written: {reason(error)}")
         finally:

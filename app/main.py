@@ -1,0 +1,129 @@
+"""The HTTP process as an ASGI application: `build()` makes the door, the API, health and metrics, and what they live on.
+
+To be served as `app.server` does: uvloop, httptools, no access log, no proxy headers.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+
+import psycopg
+import structlog
+from starlette.applications import Starlette
+from starlette.types import Message, Receive, Scope, Send
+
+from app import api, door, problems, telemetry
+from app.access import Forbidden, Unauthenticated
+from app.api.health import Health
+from app.metrics import HttpMetrics
+from app.settings import Settings
+from sql import EventStore
+from webhooks.aggregate import CannotTell, Unauthorized, at_door
+from webhooks.counters import Counters
+
+#: The scope that an API key needs to post envelopes.
+SCOPE = "webhooks:write"
+#: Seconds that looking up a key may take, and between tries to reach PostgreSQL.
+PATIENCE, PAUSE = 2.0, 1.0
+
+log = structlog.get_logger("http")
+
+
+class Http:
+    """The whole of it. `close` is to be called when the process is told to end, before its connections are waited for."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.postgres.dsn is None:
+            raise ValueError(
+                "no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN, or start one with: threadline up"
+            )
+        self.settings = settings
+        self._dsn = settings.postgres.dsn.get_secret_value()
+        self.door = door.make(settings, self._authenticate)
+        self.api: api.Api | None = None
+        self.counters = Counters()
+        self.health = Health(self.door, HttpMetrics(self.door, self.counters))
+        self._pages = Starlette(
+            routes=[*self.health.routes(), *api.routes()],
+            exception_handlers={**problems.HANDLERS, **api.HANDLERS},
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI. The door's path does not go through the router: see `webhooks.aggregate`."""
+        if scope["type"] != "http":
+            await self._pages(scope, receive, send)
+        elif at_door(scope["path"]):
+            await self.door(scope, receive, send)
+        else:
+            await self._page(scope, receive, send)
+
+    def close(self) -> None:
+        """Let the streams of the API end."""
+        if self.api is not None:
+            self.api.close()
+
+    async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = perf_counter()
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.counters.answered[message["status"]] += 1
+                self.counters.latency.observe(perf_counter() - began)
+            await send(message)
+
+        if self.api is None and scope["path"].startswith("/api/"):
+            away = problems.problem(503, detail="The store has not been reached yet.", headers={"retry-after": "1"})
+            await away(scope, receive, counted)
+        else:
+            await self._pages(scope, receive, counted)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        opening = asyncio.create_task(self._open_store())
+        await self.door.start()
+        log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))
+        try:
+            yield
+        finally:
+            await self.door.stop()
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+            if self.api is not None:
+                await self.api.store.close()
+            telemetry.shut_down()
+
+    async def _open_store(self) -> None:
+        """Reach PostgreSQL, however long that takes: the door does not need it."""
+        told = False
+        while True:
+            try:
+                store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
+                break
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                if not told:
+                    log.warning("postgres_away", reason=type(error).__name__, effect="the API answers 503")
+                    told = True
+                await asyncio.sleep(PAUSE)
+        self.api = self._pages.state.api = api.Api.of(store)
+        self.health.store = store
+
+    async def _authenticate(self, authorization: str) -> str:
+        """The client whose key may post envelopes: the door's question, answered with the API's keys."""
+        if self.api is None:
+            raise CannotTell("PostgreSQL, which has the API keys, has not been reached yet")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return (await self.api.access.check(authorization, SCOPE)).client
+        except Unauthenticated as error:
+            raise Unauthorized(str(error)) from None
+        except Forbidden as error:
+            raise Unauthorized(f"the API key has no scope {error}") from None
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            raise CannotTell(f"the API keys cannot be read: {type(error).__name__}") from None
+
+
+def build(settings: Settings | None = None) -> Http:
+    """The application. Raises ValueError where a setting does not fit (no Kafka, a source without an adapter)."""
+    return Http(settings or Settings())
