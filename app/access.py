@@ -29,7 +29,7 @@ UNKNOWN_TTL = 5.0
 #: Keys remembered at once.
 REMEMBERED = 4096
 
-_TOKEN = re.compile(r"tl_([0-9a-f]{32})_([0-9a-f]{64})")
+_TOKEN = re.compile(r"tl_([0-9a-f]{32})_([0-9a-f]{64})", re.ASCII)
 
 
 class Unauthenticated(Exception):
@@ -85,12 +85,25 @@ def bearer(authorization: str | None) -> str:
 class Access:
     """Checks keys, and remembers their rows for at most `ttl` seconds. `now` is a monotonic clock in seconds."""
 
-    def __init__(self, keys: Keys, *, ttl: float = TTL, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        ttl: float = TTL,
+        remembered: int = REMEMBERED,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._keys = keys
         self._ttl = ttl
+        self._most = remembered
         self._now = now
         self._rows: OrderedDict[UUID, tuple[float, Mapping[str, Any] | None]] = OrderedDict()
         self._asked: dict[UUID, asyncio.Task[Mapping[str, Any] | None]] = {}
+
+    @property
+    def remembered(self) -> int:
+        """How many keys are remembered now."""
+        return len(self._rows)
 
     async def check(self, authorization: str | None, scope: str) -> Key:
         """The key of an `Authorization` header, which must have `scope`.
@@ -131,6 +144,6 @@ class Access:
         row = await self._keys.api_key(id)
         self._rows[id] = (asked + (self._ttl if row else min(self._ttl, UNKNOWN_TTL)), row)
         self._rows.move_to_end(id)
-        while len(self._rows) > REMEMBERED:
+        while len(self._rows) > self._most:
             self._rows.popitem(last=False)
         return row

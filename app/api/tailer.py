@@ -25,6 +25,7 @@ AWAY = 1.0
 BATCH = 500
 #: Interactions that may wait for one listener.
 BACKLOG = 1000
+CLOSING = "the service is restarting"
 
 Change = Mapping[str, Any]
 log = structlog.get_logger(__name__)
@@ -65,6 +66,8 @@ class Listener:
 
     def put(self, changes: Sequence[Change]) -> None:
         """Hand over changes; lets the listener go where too many wait."""
+        if self._ended is not None:
+            return
         for change in changes:
             self._waiting.pop(change["id"], None)  # so that it goes to the end: the order is that of the last change
             self._waiting[change["id"]] = change
@@ -85,9 +88,9 @@ class Listener:
                 await self._awake.wait()
         except TimeoutError:
             return []
-        self._awake.clear()
         if self._ended is not None:
             raise Ended(self._ended)
+        self._awake.clear()
         taken, self._waiting = self._waiting, {}
         return list(taken.values())
 
@@ -95,20 +98,26 @@ class Listener:
 class Tailer:
     """Listeners by customer, and the one task that reads for them."""
 
-    def __init__(self, log: Log, *, poll: float = POLL) -> None:
+    def __init__(self, log: Log, *, poll: float = POLL, away: float = AWAY) -> None:
         self._log = log
         self._poll = poll
+        self._away = away
+        self._closed = False
         self._listeners: dict[UUID, set[Listener]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
 
-    def __len__(self) -> int:
-        return sum(map(len, self._listeners.values()))
+    @property
+    def reading(self) -> bool:
+        """Whether somebody listens, and so the log is read."""
+        return self._task is not None and not self._task.done()
 
     def join(self, customer: UUID) -> Listener:
         """A listener to the changes of a customer after the place that its `joined` gives. `leave` must follow."""
         listener = Listener()
         self._listeners[customer].add(listener)
-        if self._task is None or self._task.done():
+        if self._closed:
+            listener.end(CLOSING)
+        if not self.reading:
             self._task = asyncio.create_task(self._read(), name="tailer")
         return listener
 
@@ -124,7 +133,8 @@ class Tailer:
 
     def close(self) -> None:
         """Let every listener go, as the process ends."""
-        self._end("the service is restarting")
+        self._closed = True
+        self._end(CLOSING)
 
     def _end(self, why: str) -> None:
         for listeners in self._listeners.values():
@@ -142,7 +152,7 @@ class Tailer:
                 if not away:
                     log.warning("stream.database_away", error=type(error).__name__)
                 away = True
-                await asyncio.sleep(AWAY)
+                await asyncio.sleep(self._away)
             except Exception:
                 # A fault of ours: nobody may wait for a reader that is gone. They come back with their last event's id.
                 log.exception("stream.failed")
