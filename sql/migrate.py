@@ -1,0 +1,78 @@
+"""Brings a database's schema up to date: the files of `migrations/` that were not applied yet, in order, once."""
+
+from hashlib import sha256
+
+import psycopg
+from psycopg import AsyncConnection
+
+from sql.statements import migrations, statement
+
+#: Makes the role that all others run as, so it runs as whoever connects.
+ROLES = "0000_roles"
+
+
+class MigrationError(Exception):
+    """The schema cannot be brought up to date; the message says why and what to do."""
+
+
+async def migrate(owner_dsn: str) -> list[str]:
+    """Apply what is missing, each migration in a transaction of its own; returns the names of those applied.
+
+    `owner_dsn` connects as the database's owner, or as a role that may create roles and schemas in it. Others that
+    migrate the same database wait. Raises MigrationError where a released migration was edited, where the database
+    is ahead of this code, or where the role may not do it; psycopg.OperationalError where the server is away.
+    """
+    async with await AsyncConnection.connect(owner_dsn, autocommit=True) as connection:
+        await connection.execute(statement("migrations_lock"))
+        applied = await _applied(connection)
+        known = migrations()
+        _compare(applied, known)
+        missing = [name for name in known if name not in applied]
+        for name in missing:
+            await _apply(connection, name, known[name], as_owner=name != ROLES)
+        return missing
+
+
+async def pending(dsn: str) -> list[str]:
+    """The names of the migrations that are missing, for any role of ours; raises as `migrate` does."""
+    async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
+        applied = await _applied(connection)
+    known = migrations()
+    _compare(applied, known)
+    return [name for name in known if name not in applied]
+
+
+async def _applied(connection: AsyncConnection) -> dict[str, str]:
+    exists = await (await connection.execute(statement("migrations_exist"))).fetchone()
+    if exists is None or not exists[0]:
+        return {}
+    return dict(await (await connection.execute(statement("migrations_applied"))).fetchall())
+
+
+def _compare(applied: dict[str, str], known: dict[str, bytes]) -> None:
+    for name, checksum in applied.items():
+        if name not in known:
+            raise MigrationError(f"the database has the migration {name}, which this version does not know: upgrade it")
+        if checksum != _checksum(known[name]):
+            raise MigrationError(
+                f"migrations/{name}.sql was edited after it was applied: restore it, and add a new one"
+            )
+
+
+async def _apply(connection: AsyncConnection, name: str, text: bytes, *, as_owner: bool) -> None:
+    try:
+        async with connection.transaction():
+            if as_owner:
+                await connection.execute(statement("become_owner"))
+            await connection.execute(text)
+            recorded = {"name": name, "checksum": _checksum(text)}
+            await connection.execute(statement("migrations_record"), recorded)
+    except psycopg.errors.InsufficientPrivilege as error:
+        hint = f" ({error.diag.message_hint})" if error.diag.message_hint else ""
+        raise MigrationError(f"{name}: {error.diag.message_primary}{hint}") from error
+    except psycopg.ProgrammingError as error:
+        raise MigrationError(f"{name}: {error}") from error
+
+
+def _checksum(text: bytes) -> str:
+    return sha256(text).hexdigest()

@@ -1,0 +1,82 @@
+"""Events to JSON parameters. orjson writes what it can; what PostgreSQL or JSON cannot hold is mended, or named.
+
+PostgreSQL's text and jsonb have no NUL, and UTF-8 has no lone surrogate: each becomes U+FFFD. JSON has no NaN or
+infinity: they become null. An integer beyond 64 bits, or nesting deeper than orjson writes, is refused.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import orjson
+from psycopg.types.json import Jsonb
+
+from sql.errors import Unstorable
+from sql.rows import Row
+
+_OPTIONS = orjson.OPT_NAIVE_UTC
+_NUL = b"\\u0000"
+_SURROGATES = {code: "\ufffd" for code in range(0xD800, 0xE000)} | {0: "\ufffd"}
+
+
+def json(data: bytes) -> Jsonb:
+    """A jsonb parameter of what is JSON already."""
+    return Jsonb(data, dumps=_as_is)
+
+
+def _as_is(data: Any) -> bytes:
+    return data  # type: ignore[no-any-return]
+
+
+def events_of(rows: Sequence[Row]) -> bytes:
+    """The rows' events as a JSON array. Raises Unstorable for the first that cannot be written."""
+    try:
+        data = orjson.dumps([row[0] for row in rows], option=_OPTIONS)
+    except TypeError:  # orjson does not say which
+        return b"[%b]" % b",".join(_one(index, row[0]) for index, row in enumerate(rows))
+    if _NUL in data:
+        return b"[%b]" % b",".join(_one(index, row[0]) for index, row in enumerate(rows))
+    return data
+
+
+def doors_of(rows: Sequence[Row]) -> bytes:
+    """How the rows came in, as a JSON array in the same order."""
+    doors = [{"client_id": row[1], "received_at": row[2], "webhook_id": row[3]} for row in rows]
+    data = orjson.dumps(doors, option=_OPTIONS)
+    return data
+
+
+def detail_of(value: Any) -> Jsonb | None:
+    """A dead letter's detail: always written, if need be as its `repr`."""
+    if value is None:
+        return None
+    try:
+        return json(_one(0, value))
+    except Unstorable:
+        return json(orjson.dumps(clean(repr(value))))
+
+
+def clean(value: Any) -> Any:
+    """The value with each NUL and lone surrogate of its texts replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.translate(_SURROGATES)
+    if isinstance(value, dict):
+        return {clean(key): clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return clean(asdict(value))
+    return value
+
+
+def _one(index: int, value: Any) -> bytes:
+    try:
+        data = orjson.dumps(value, option=_OPTIONS)
+    except TypeError:
+        data = b""
+    if data and _NUL not in data:
+        return data
+    try:
+        return orjson.dumps(clean(value), option=_OPTIONS)
+    except (TypeError, RecursionError) as error:
+        raise Unstorable(index, f"cannot be written as JSON: {error}") from error

@@ -1,0 +1,2 @@
+-- One key, with its hash.
+SELECT id, name, client_id, scopes, hash, created_at, revoked_at FROM api_keys WHERE id = %(id)s

@@ -1,0 +1,2 @@
+-- All keys, oldest first, without their hashes.
+SELECT id, name, client_id, scopes, created_at, revoked_at FROM api_keys ORDER BY created_at, id

@@ -1,0 +1,23 @@
+-- The interactions of some customers that the log's end changed, in the order of each one's last change there.
+WITH changed AS (
+    SELECT DISTINCT ON (id, client_id)
+        coalesce(
+            (
+                SELECT l.interaction_id FROM interaction_links AS l
+                WHERE l.reference = e.reference AND l.client_id = e.client_id
+            ),
+            e.reference
+        ) AS id,
+        e.client_id, e.xid, e.position
+    FROM events AS e
+    WHERE (e.xid, e.position) > (%(xid)s, %(position)s) AND e.xid < %(horizon)s AND e.reference IS NOT NULL
+    ORDER BY id, client_id, e.xid DESC, e.position DESC
+)
+SELECT h.customer_id, c.xid AS change_xid, c.position AS change_position,
+\ir shown.sql
+FROM changed AS c
+JOIN interactions AS i ON i.id = c.id AND i.client_id = c.client_id
+JOIN handles AS h ON h.id = i.handle_id
+WHERE h.customer_id = ANY (%(customers)s)
+ORDER BY c.xid, c.position
+LIMIT %(limit)s

@@ -1,0 +1,14 @@
+-- Leaves nothing but the bar of the interactions whose facts were moved.
+WITH
+\ir pairs.sql
+,
+\ir losers.sql
+,
+moved AS (
+    DELETE FROM interactions AS i
+    USING losers AS l
+    WHERE (i.id, i.client_id) = (l.reference, l.client_id) AND i.superseded AND i."timestamp" IS NOT NULL
+    RETURNING i.id, i.client_id
+)
+INSERT INTO interactions (id, client_id, superseded)
+SELECT id, client_id, true FROM moved

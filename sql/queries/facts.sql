@@ -1,0 +1,63 @@
+-- Part of `append` and `project`: what each event of `fresh` says of its interaction, in the shape of an interaction.
+-- A fact cannot have happened after we heard of it, whatever the provider's clock says.
+facts AS (
+    SELECT
+        coalesce(
+            (
+                SELECT l.interaction_id FROM interaction_links AS l
+                WHERE l.reference = e.reference AND l.client_id = e.client_id
+            ),
+            e.reference
+        ) AS id,
+        e.client_id, e.channel, e.direction, e.provider_message_id, e.message_id,
+        coalesce(
+            e.provider, CASE WHEN e.provider_message_id IS NOT NULL OR e.reference = e.id THEN e.source END
+        ) AS provider,
+        CASE WHEN e.handle_kind = 'user_id' THEN e.handle_value END AS user_id,
+        CASE WHEN e.handle_kind <> 'user_id' THEN e.handle_kind || E'\x1f' || e.handle_value END AS address,
+        CASE WHEN jsonb_typeof(e.payload -> 'content') = 'object' THEN e.payload -> 'content' END AS content,
+        CASE WHEN f.final THEN e.error END AS failure,
+        CASE WHEN NOT f.final THEN e.error END AS setback,
+        f.at AS "timestamp",
+        CASE WHEN e.type = 'MessageRequested' THEN f.at END AS requested_at,
+        CASE WHEN e.type = 'MessageHeld' THEN f.at END AS held_at,
+        CASE WHEN e.type = 'MessageQueued' THEN f.at END AS queued_at,
+        CASE WHEN e.type = 'UserMessageSent' THEN f.at END AS sent_at,
+        CASE WHEN e.type = 'MessageDelayed' THEN f.at END AS delayed_at,
+        CASE WHEN e.type = 'MessageDelivered' THEN f.at END AS delivered_at,
+        CASE WHEN e.type IN ('MessageFailed', 'CallFailed') THEN f.at END AS failed_at,
+        CASE WHEN e.type = 'MessageBounced' THEN f.at END AS bounced_at,
+        CASE WHEN e.type = 'MessageRejected' THEN f.at END AS rejected_at,
+        CASE WHEN e.type = 'MessageCancelled' THEN f.at END AS cancelled_at,
+        CASE WHEN e.type = 'MessageExpired' THEN f.at END AS expired_at,
+        CASE WHEN e.type = 'MessageRead' THEN f.at END AS read_at,
+        CASE WHEN e.type = 'MessageOpened' THEN f.at END AS opened_at,
+        CASE WHEN e.type = 'MessageClicked' THEN f.at END AS clicked_at,
+        CASE WHEN e.type = 'MessageComplained' THEN f.at END AS complained_at,
+        CASE WHEN e.type = 'RecipientUnsubscribed' THEN f.at END AS unsubscribed_at,
+        CASE WHEN e.type = 'RecipientSubscribed' THEN f.at END AS subscribed_at,
+        CASE WHEN e.type = 'MessageReceived' THEN f.at END AS received_at,
+        CASE WHEN e.type = 'CallStarted' THEN f.at END AS started_at,
+        CASE WHEN e.type = 'CallCompleted' THEN f.at END AS ended_at,
+        CASE WHEN e.type = 'CallRecorded' THEN f.at END AS recorded_at,
+        CASE WHEN e.type = 'InteractionProcessing' THEN f.at END AS processing_at,
+        CASE WHEN e.type = 'InteractionCompleted' THEN f.at END AS completed_at,
+        ARRAY[e.xid, e.position] AS last_change
+    FROM fresh AS e
+    CROSS JOIN LATERAL (
+        SELECT
+            least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at,
+            e.type IN (
+                'MessageFailed', 'MessageBounced', 'MessageRejected', 'MessageExpired', 'MessageCancelled', 'CallFailed'
+            ) AS final
+    ) AS f
+    WHERE e.reference IS NOT NULL
+),
+handled AS (
+    INSERT INTO handles (id, customer_id, client_id, kind, value)
+    SELECT DISTINCT ON (handle_id) handle_id, handle_id, client_id, handle_kind, handle_value
+    FROM fresh
+    WHERE handle_id IS NOT NULL
+    ORDER BY handle_id
+    ON CONFLICT (id) DO NOTHING
+)

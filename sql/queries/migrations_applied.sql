@@ -1,0 +1,2 @@
+-- The names and checksums of the migrations that were applied.
+SELECT name, checksum FROM threadline.migrations ORDER BY name

@@ -1,0 +1,2 @@
+-- Notes that a migration was applied.
+INSERT INTO threadline.migrations (name, checksum) VALUES (%(name)s, %(checksum)s)

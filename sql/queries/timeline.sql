@@ -1,0 +1,24 @@
+-- A page of a customer's interactions, newest first: the newest of each of his handles, merged.
+SELECT page.*, h.customer_id
+FROM handles AS h
+CROSS JOIN LATERAL (
+    SELECT
+\ir shown.sql
+    FROM interactions AS i
+    WHERE i.handle_id = h.id
+        AND (i."timestamp", i.id) < (
+            coalesce(%(before_timestamp)s::timestamptz, 'infinity'),
+            coalesce(%(before_id)s::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        )
+        AND i."timestamp" >= coalesce(%(since)s::timestamptz, '-infinity')
+        AND i."timestamp" < coalesce(%(until)s::timestamptz, 'infinity')
+        AND (%(channel)s::text IS NULL OR i.channel = %(channel)s::text)
+        AND (%(direction)s::text IS NULL OR i.direction = %(direction)s::text)
+        AND (%(status)s::text IS NULL OR i.status = %(status)s::text)
+        AND (%(delivery)s::text IS NULL OR i.delivery = %(delivery)s::text)
+    ORDER BY i."timestamp" DESC, i.id DESC
+    LIMIT %(limit)s
+) AS page
+WHERE h.customer_id = %(customer_id)s AND h.client_id = %(client_id)s
+ORDER BY page."timestamp" DESC, page.id DESC
+LIMIT %(limit)s
