@@ -13,7 +13,7 @@ from adapters.bodies import NUL, scrub
 from schemas import SchemaError, validate
 from schemas.events import Event
 
-PROVIDERS = ("envelope", "twilio", "whatsapp_cloud")
+PROVIDERS = ("envelope", "twilio", "sendgrid", "whatsapp_cloud")
 
 ADAPTERS: dict[str, Adapter] = {name: cast(Adapter, import_module(f"adapters.{name}")) for name in PROVIDERS}
 

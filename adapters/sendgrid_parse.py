@@ -1,0 +1,160 @@
+"""SendGrid's inbound parse: a mail as form fields, taken apart or (`send_raw`) whole, as one MessageReceived.
+
+https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook. A mail has no id
+of SendGrid's; it is known by its Message-ID and whom the envelope names.
+"""
+
+import re
+from email import message_from_bytes, message_from_string
+from email.header import decode_header
+from email.message import Message
+from email.utils import parseaddr
+from hashlib import blake2b
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.bodies import parse_json
+from adapters.charsets import decode
+from adapters.facts import fact_id, identifier
+from adapters.multipart import Part, parts_of
+from adapters.times import from_text
+from schemas.events import Event
+
+#: SendGrid's own line, uppermost; the sender's Date is not SendGrid's clock.
+_RECEIVED = re.compile(r"sendgrid\.net\b.*?([A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{5,8} [+-][0-9]{4})")
+_MOST_MEDIA = 100
+
+
+def is_parse(request: Request) -> bool:
+    """Whether a request is an inbound parse: the event webhook is JSON."""
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
+
+
+def event(request: Request) -> Event:
+    """The mail. Raises Unprocessable where the body is none."""
+    parts = parts_of(request)
+    fields = _fields(parts)
+    if "from" not in fields and "envelope" not in fields and "email" not in fields:
+        raise Unprocessable("a form without a mail in it")
+    raw = next((part.data for part in parts if part.name == "email"), None)
+    mail = message_from_bytes(raw) if raw is not None else message_from_string(_head(fields.get("headers", "")))
+    envelope = _object(fields.get("envelope"))
+    recipients = [text for text in _list(envelope.get("to")) if isinstance(text, str)]
+    name, address = parseaddr(fields.get("from") or _word(mail, "From"))
+    sender = handle(address, "email") or handle(envelope.get("from"), "email")
+    content = _of_mail(mail) if raw is not None else _of_fields(fields, parts)
+    if subject := fields.get("subject") or _word(mail, "Subject"):
+        content["subject"] = subject
+    payload: dict[str, Any] = {"content": content} if content else {}
+    if sender is not None:
+        payload["from"] = sender.value
+    if to := (recipients[0] if recipients else fields.get("to")):
+        payload["to"] = to[:2048]
+    if name:
+        payload["displayName"] = name
+    if replied_to := identifier(_word(mail, "In-Reply-To")[:512].strip()):
+        payload["inReplyTo"] = replied_to
+    message_id = identifier(_word(mail, "Message-ID")[:512].strip())
+    known_by = [message_id] if message_id else [blake2b(part.data).hexdigest() for part in parts]
+    return Event(
+        "MessageReceived",
+        request.source,
+        fact_id("mail", *known_by, *recipients),
+        "email",
+        "inbound",
+        message_id,
+        None,
+        sender,
+        _received_at(mail),
+        None,
+        payload,
+    )
+
+
+def _fields(parts: list[Part]) -> dict[str, str]:
+    """The form's fields as text: each in the charset that `charsets` names for it."""
+    plain = {part.name: part.data for part in parts if part.filename is None}
+    charsets = _object(plain.get("charsets", b"").decode("utf-8", "replace"))
+    return {name: decode(data, charsets.get(name)) for name, data in plain.items()}
+
+
+def _of_fields(fields: dict[str, str], parts: list[Part]) -> dict[str, Any]:
+    content: dict[str, Any] = {name: fields[name] for name in ("text", "html") if fields.get(name)}
+    told = _object(fields.get("attachment-info"))
+    media: list[dict[str, str]] = []
+    for part in parts:
+        if part.filename is not None and len(media) < _MOST_MEDIA:
+            info = told.get(part.name)
+            about = info if isinstance(info, dict) else {}
+            media.append(_media(part.filename, part.content_type or about.get("type"), about.get("content-id")))
+    if media:
+        content["media"] = media
+    return content
+
+
+def _of_mail(mail: Message) -> dict[str, Any]:
+    """The first plain text, the first HTML, and the names of the rest, of a mail as it was sent."""
+    content: dict[str, Any] = {}
+    media: list[dict[str, str]] = []
+    for part in mail.walk():
+        if part.is_multipart():
+            continue
+        kind, filename = part.get_content_type(), part.get_filename()
+        key = {"text/plain": "text", "text/html": "html"}.get(kind)
+        if key is not None and filename is None and key not in content:
+            data = part.get_payload(decode=True)
+            if isinstance(data, bytes) and data:
+                content[key] = decode(data, part.get_content_charset())
+        elif len(media) < _MOST_MEDIA:
+            media.append(_media(filename, kind, part.get("Content-ID")))
+    if media:
+        content["media"] = media
+    return content
+
+
+def _media(name: Any, kind: Any, content_id: Any) -> dict[str, str]:
+    given = (("name", name, 1024), ("type", kind, 255), ("id", content_id, 1024))
+    return {key: decode_text(value)[:most] for key, value, most in given if value}
+
+
+def decode_text(value: Any) -> str:
+    """A header's value with its encoded words (RFC 2047) read."""
+    text = str(value)
+    if "=?" not in text:
+        return text
+    try:
+        words = decode_header(text)
+    except ValueError:
+        return text
+    return "".join([decode(word, charset) if isinstance(word, bytes) else word for word, charset in words])
+
+
+def _word(mail: Message, name: str) -> str:
+    value = mail.get(name)
+    return decode_text(value).replace("\r", "").replace("\n", "") if value is not None else ""
+
+
+def _head(headers: str) -> str:
+    return headers.rstrip("\r\n") + "\n\n"
+
+
+def _received_at(mail: Message) -> Any:
+    lines = mail.get_all("Received") or []
+    found = _RECEIVED.search(" ".join(str(lines[0])[:1000].split())) if lines else None
+    return from_text(found[1]) if found else None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """A field that holds a JSON object; an empty one where it does not."""
+    if not isinstance(value, str) or not value:
+        return {}
+    try:
+        found = parse_json(value.encode("utf-8", "replace"))
+    except Unprocessable:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
