@@ -18,6 +18,10 @@ class InvalidSignature(Exception):
     """The request is not authentic. The message says why, for the operator only."""
 
 
+class Unconfigured(InvalidSignature):
+    """Nothing is configured to tell whether it is authentic, and it must not pass without."""
+
+
 class Unprocessable(Exception):
     """The request, or one item of it, cannot be understood, and never will be. The message says why."""
 
@@ -106,6 +110,6 @@ class Adapter(Protocol):
     def answer(self) -> Callable[[Request], Answer]: ...
 
     #: What to say to a handshake, which is not kept; None where the request is none. Raises InvalidSignature where it
-    #: is one, and the provider does not know our secret.
+    #: is one, and the provider does not know our secret; Unconfigured where we have none to compare.
     @property
     def handshake(self) -> Callable[[Request, Values], Answer | None]: ...

@@ -11,7 +11,7 @@ from hmac import compare_digest
 from typing import Any
 
 from adapters.addresses import of_kind, phone
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unconfigured, Unprocessable, Values
 from adapters.bodies import json_of, query_of
 from adapters.facts import fact_id, identifier, text, unknown
 from adapters.signatures import header, secrets_of, signs
@@ -96,8 +96,10 @@ def handshake(request: Request, values: Values) -> Answer | None:
         raise InvalidSignature(str(error)) from error
     given = query.get("hub.verify_token", "").encode("utf-8", "replace")
     tokens = secrets_of(values, "verify_token")
+    if not tokens:
+        raise Unconfigured("no verify_token is configured to answer the handshake with")
     if not any([compare_digest(token.encode(), given) for token in tokens]):
-        raise InvalidSignature("hub.verify_token is not the configured verify_token" if tokens else "no verify_token")
+        raise InvalidSignature("hub.verify_token is not the configured verify_token")
     return Answer(200, query.get("hub.challenge", "").encode("utf-8", "replace"))
 
 

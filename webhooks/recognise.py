@@ -6,11 +6,12 @@ asked whether it recognises the request, and of several sources of one adapter t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from adapters import ADAPTERS
-from adapters.base import Adapter, Answer, InvalidSignature, Request
+from adapters.base import Adapter, Answer, InvalidSignature, Request, Unconfigured
 
 DOOR = "/webhooks/aggregate"
 ENVELOPE = "envelope"
@@ -137,6 +138,8 @@ def _judge(request: Request, entry: tuple[str, Adapter, Source], received: str, 
             if handshake is not None:
                 return Verdict(name, adapter, source.client, request, True, False, None, handshake)
             authentic = adapter.verify(request, source.values, fresh=fresh)
+        except Unconfigured as missing:
+            return Verdict(name, adapter, source.client, request, None, False, str(missing))
         except InvalidSignature as refusal:
             reason = reason or str(refusal)
             continue
@@ -153,14 +156,19 @@ def _place(request: Request, entry: tuple[str, Adapter, Source], url: str) -> No
     request.url = url
 
 
+@lru_cache(maxsize=1024)
 def _urls(configured: str | None, received: str) -> tuple[str, ...]:
-    """The URLs that the provider may have posted to: the configured scheme, host and path with the query received, and,
-    as one provider may be told several paths of ours, the same with the path received."""
+    """The URLs that the provider may have posted to: the configured scheme, host and path with the query received; the
+    configured one as it is, where it has a query; and, as one provider may be told several paths of ours, the
+    configured host with the path received."""
     if configured is None:
         return (received,)
-    public, target = urlsplit(configured), urlsplit(received)
+    try:
+        public, target = urlsplit(configured), urlsplit(received)
+    except ValueError:  # a host that is none, as `https://[`
+        return (received,)
     query = f"?{target.query}" if target.query else ""
     origin = f"{public.scheme}://{public.netloc}"
     told = f"{origin}{public.path or target.path}{query}"
-    other = f"{origin}{target.path}{query}"
-    return (told,) if other == told else (told, other)
+    exact = [configured] if public.query else []
+    return tuple(dict.fromkeys([*exact, told, f"{origin}{target.path}{query}"]))

@@ -1,0 +1,122 @@
+"""The sources that a question about one webhook is asked of: the configured ones, with the settings given beside them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from adapters import ADAPTERS
+from adapters.base import Adapter, Request
+from app.settings import Settings
+
+Given = list[tuple[str, str]]
+
+
+class WrongUse(Exception):
+    """An option that cannot be; the message says which can."""
+
+
+@dataclass(slots=True)
+class Account:
+    """A source as it is for this one question."""
+
+    adapter: str | None
+    client: str = "default"
+    url: str | None = None
+    accept_unsigned: bool = False
+    values: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
+    """The configured sources, else each adapter under its own name; and the named one if it is an adapter's. Where none
+    is configured, a name that is no adapter's is a source of the adapter that recognises the request."""
+    try:
+        configured = Settings().sources
+    except ValidationError as error:
+        raise WrongUse(f"the settings do not fit: {error}") from error
+    if configured:
+        accounts = {
+            key: Account(one.adapter or key, one.client, one.url, one.accept_unsigned, dict(one.values))
+            for key, one in configured.items()
+        }
+    else:
+        accounts = {key: Account(key) for key in ADAPTERS}
+        if name is not None and name not in accounts:
+            adapter = next((key for key, one in ADAPTERS.items() if one.recognise(request)), None)
+            if adapter is not None:
+                accounts[name] = Account(adapter)
+    if name in ADAPTERS and name not in accounts:
+        accounts[name] = Account(name)
+    for key, account in accounts.items():
+        if account.adapter not in ADAPTERS:
+            known = ", ".join(sorted(ADAPTERS))
+            raise WrongUse(f"the source {key!r} has no adapter {account.adapter!r}; there are: {known}")
+    return accounts
+
+
+def candidates(request: Request, name: str | None, accounts: dict[str, Account]) -> list[str]:
+    """The sources whose settings are meant: the named one, else those of the adapters that recognise the request."""
+    if name is not None:
+        return [name] if name in accounts else []
+    return [key for key, account in accounts.items() if ADAPTERS[str(account.adapter)].recognise(request)]
+
+
+def apply(given: Given, accounts: dict[str, Account], candidates: list[str]) -> None:
+    """Put the given settings in place of the configured ones. Raises WrongUse for one that no candidate has."""
+    replaced: set[tuple[str, str]] = set()
+    for written, value in given:
+        found = False
+        for key in candidates:
+            account = accounts[key]
+            adapter = ADAPTERS[str(account.adapter)]
+            setting = _setting(written, key, adapter)
+            if setting is None:
+                continue
+            found = True
+            kept = account.values.get(setting, ()) if (key, setting) in replaced else ()
+            account.values[setting] = (*kept, value)
+            replaced.add((key, setting))
+        if not found and candidates and not _others(written, candidates, accounts):
+            names = {setting.name for key in candidates for setting in ADAPTERS[str(accounts[key].adapter)].SETTINGS}
+            known = ", ".join(sorted(names)) or "none"
+            raise WrongUse(f"{', '.join(candidates)} has no setting {written!r}; known: {known}")
+
+
+def _setting(written: str, source: str, adapter: Adapter) -> str | None:
+    """The adapter's name of a setting as it was written: in any case, with or without the source's name before it."""
+    plain = _plain(written)
+    for prefix in ("", f"{_plain(source)}_", f"{adapter.NAME}_"):
+        rest = plain.removeprefix(prefix) if plain.startswith(prefix) else None
+        for setting in adapter.SETTINGS:
+            if rest in (setting.name, *setting.aliases):
+                return setting.name
+    return None
+
+
+def _others(written: str, candidates: list[str], accounts: dict[str, Account]) -> bool:
+    """Whether it is a setting of another source, named by its prefix: a set of all secrets may be given at once."""
+    plain = _plain(written)
+    return any(
+        plain.startswith(prefix) and _setting(written, key, adapter) is not None
+        for key, adapter in [
+            *((key, ADAPTERS[str(account.adapter)]) for key, account in accounts.items() if key not in candidates),
+            *ADAPTERS.items(),
+        ]
+        for prefix in (f"{_plain(key)}_", f"{adapter.NAME}_")
+    )
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("-", "_")
+
+
+def given_of(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise WrongUse(f"a setting is NAME=VALUE or NAME=@FILE, not {name[:60]!r}")
+    if not value.startswith("@"):
+        return name, value
+    try:
+        return name, Path(value[1:]).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"{value[1:]} cannot be read: {error}") from error
