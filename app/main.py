@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app import api, door, problems, telemetry
 from app.access import Forbidden, Unauthenticated
 from app.api.health import Health
+from app.embedded.running import resolve
 from app.metrics import HttpMetrics
 from app.settings import Settings
 from sql import EventStore
@@ -24,8 +25,8 @@ from webhooks.counters import Counters
 
 #: The scope that an API key needs to post envelopes.
 SCOPE = "webhooks:write"
-#: Seconds that looking up a key may take, and between tries to reach PostgreSQL.
-PATIENCE, PAUSE = 2.0, 1.0
+#: Seconds that looking up a key may take.
+PATIENCE = 2.0
 
 log = structlog.get_logger("http")
 
@@ -73,46 +74,27 @@ class Http:
                 self.counters.latency.observe(perf_counter() - began)
             await send(message)
 
-        if self.api is None and scope["path"].startswith("/api/"):
-            away = problems.problem(503, detail="The store has not been reached yet.", headers={"retry-after": "1"})
-            await away(scope, receive, counted)
-        else:
-            await self._pages(scope, receive, counted)
+        await self._pages(scope, receive, counted)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        opening = asyncio.create_task(self._open_store())
+        # Returns without PostgreSQL: the door does not need it, and the API says so itself.
+        store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
+        self.api = self._pages.state.api = api.Api.of(store)
+        self.health.store = store
         await self.door.start()
         log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))
         try:
             yield
         finally:
             await self.door.stop()
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
-            if self.api is not None:
-                await self.api.store.close()
+            await store.close()
             telemetry.shut_down()
-
-    async def _open_store(self) -> None:
-        """Reach PostgreSQL, however long that takes: the door does not need it."""
-        told = False
-        while True:
-            try:
-                store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
-                break
-            except (psycopg.Error, OSError, TimeoutError) as error:
-                if not told:
-                    log.warning("postgres_away", reason=type(error).__name__, effect="the API answers 503")
-                    told = True
-                await asyncio.sleep(PAUSE)
-        self.api = self._pages.state.api = api.Api.of(store)
-        self.health.store = store
 
     async def _authenticate(self, authorization: str) -> str:
         """The client whose key may post envelopes: the door's question, answered with the API's keys."""
         if self.api is None:
-            raise CannotTell("PostgreSQL, which has the API keys, has not been reached yet")
+            raise CannotTell("not started yet")
         try:
             async with asyncio.timeout(PATIENCE):
                 return (await self.api.access.check(authorization, SCOPE)).client
@@ -125,5 +107,7 @@ class Http:
 
 
 def build(settings: Settings | None = None) -> Http:
-    """The application. Raises ValueError where a setting does not fit (no Kafka, a source without an adapter)."""
-    return Http(settings or Settings())
+    """The application, by default of the settings found, or of the system that runs embedded here.
+
+    Raises ValueError where a setting does not fit (no Kafka, a source without an adapter)."""
+    return Http(settings or resolve(Settings()))

@@ -4,8 +4,9 @@ Nothing on the hot path knows of Prometheus: the door counts for itself (`webhoo
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -74,9 +75,10 @@ def _count(name: str, help: str, value: float) -> Metric:
     return CounterMetricFamily(f"threadline_{name}", help, value)
 
 
-def _counter(name: str, help: str, counts: "dict[object, int] | object", *labels: str) -> Metric:
+def _counter(name: str, help: str, counts: Mapping[Any, int], *labels: str) -> Metric:
     family = CounterMetricFamily(f"threadline_{name}", help, labels=labels)
-    for key, value in dict(counts).items():  # type: ignore[call-overload]
+    # A copy: a scrape must not see it grow.
+    for key, value in dict(counts).items():
         family.add_metric([str(part) for part in (key if isinstance(key, tuple) else (key,))], value)
     return family
 
