@@ -80,7 +80,7 @@ class Kafka:
             tool.start()
             await tool.wait()
             if tool.exit_code != 0:
-                raise tool.failure(f"formatting its storage ended with {tool.exit_code}")
+                raise tool.failure(f"formatting its storage ended, {tool.how_it_ended()}")
         return [*java_command, "kafka.Kafka", properties]
 
     async def start(self) -> None:
@@ -109,7 +109,7 @@ class Kafka:
         began = time.monotonic()
         while not await self._answers():
             if not self.child.alive:
-                raise self.child.failure(f"it ended with {self.child.exit_code}")
+                raise self.child.failure(f"it ended, {self.child.how_it_ended()}")
             if time.monotonic() - began > READY_WITHIN:
                 raise self.child.failure(f"no answer within {READY_WITHIN:.0f} s")
             await asyncio.sleep(0.05)

@@ -91,6 +91,7 @@ class Postgres:
             name=self.name,
             program=[binaries / "bin" / "postgres", "-D", place],
             log=self.log,
+            without="PG",
             account=account,
             death_signal=signal.SIGQUIT,  # ends at once, its children too, and recovers at the next start
         )
@@ -130,7 +131,7 @@ class Postgres:
                 connection = await psycopg.AsyncConnection.connect(self.dsn("superuser", "postgres"), connect_timeout=5)
             except psycopg.OperationalError as error:
                 if not self.child.alive:
-                    raise self.child.failure(f"it ended with {self.child.exit_code}") from error
+                    raise self.child.failure(f"it ended, {self.child.how_it_ended()}") from error
                 if time.monotonic() - began > READY_WITHIN:
                     raise self.child.failure(f"no answer within {READY_WITHIN:.0f} s: {error}") from error
                 await asyncio.sleep(0.05)

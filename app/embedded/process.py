@@ -32,7 +32,8 @@ class Child:
     program: Sequence[str | Path]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    without: str = "PG"  # prefix of variables that would change what a child does behind our back
+    without: str | None = None  # prefix of variables that would change what it does behind our back
+    folder: Path = Path("/")
     account: Account | None = None
     death_signal: signal.Signals = signal.SIGKILL
     _process: subprocess.Popen[bytes] | None = None
@@ -42,14 +43,14 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_KEPT:
             self.log.replace(self.log.with_name(self.log.name + ".1"))
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(self.without)}
+        inherited = {k: v for k, v in os.environ.items() if self.without is None or not k.startswith(self.without)}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 tethered(self.program, self.account, self.death_signal),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                cwd="/",
+                cwd=self.folder,
                 env={**inherited, **self.environment},
                 start_new_session=True,  # a terminal's Ctrl-C is for us, who then stop the children in order
             )
@@ -88,6 +89,17 @@ class Child:
         if not await self.wait(within):
             os.kill(self.pid, signal.SIGKILL)
             await self.wait()
+
+    def how_it_ended(self) -> str:
+        """In words, e.g. `killed by SIGKILL`, `exit code 1`."""
+        code = self.exit_code
+        return (
+            "it runs"
+            if code is None
+            else f"exit code {code}"
+            if code >= 0
+            else f"killed by {signal.Signals(-code).name}"
+        )
 
     def failure(self, why: str) -> StartFailed:
         """The error that says that it did not come up, with the last lines of its log."""

@@ -1,0 +1,50 @@
+"""The configuration of a first start: sources with secrets of their own, so that webhooks can be signed and sent at once."""
+
+import base64
+import secrets
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+TEMPLATE = Path(__file__).with_name("threadline.toml")
+
+#: The private half of the key that the source `sendgrid` trusts, for the demo to sign with. SendGrid signs with ECDSA
+#: over P-256: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
+SENDGRID_KEY = "sendgrid.pem"
+
+
+def configure(data: Path) -> bool:
+    """Write `<data>/threadline.toml` and the demo's key unless they are there. Returns whether it wrote."""
+    file = data / "threadline.toml"
+    if file.exists():
+        return False
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_secret(
+        secrets_folder(data) / SENDGRID_KEY,
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    )
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    values = {
+        "twilio_auth_token": secrets.token_hex(16),
+        "sendgrid_public_key": base64.b64encode(public).decode(),
+        "whatsapp_app_secret": secrets.token_hex(16),
+        "whatsapp_verify_token": secrets.token_urlsafe(16),
+    }
+    write_secret(file, TEMPLATE.read_text().format(**values))
+    return True
+
+
+def secrets_folder(data: Path) -> Path:
+    """Where the demo's key and the sample's API key are kept, for the user who started it alone."""
+    folder = data / "secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def write_secret(file: Path, text: str) -> None:
+    """Write a file that nobody else may read, wholly or not at all."""
+    unfinished = file.with_name(f"{file.name}.unfinished")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text)
+    unfinished.replace(file)

@@ -1,0 +1,93 @@
+"""What the supervisor keeps running: anything that starts, has a child process, and stops; and our own two programs."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from app.embedded.process import Child
+
+READY_WITHIN = 60.0  # seconds
+STOP_WITHIN = 30.0
+
+
+class Part(Protocol):
+    """One supervised process. `start` returns once it answers, and may be called again after it has died."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def child(self) -> Child: ...
+    async def start(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+@dataclass
+class Program:
+    """One of our own processes: `python -m …`, with its health pages at `url`."""
+
+    name: str
+    arguments: tuple[str, ...]
+    url: str
+    log: Path
+    environment: Mapping[str, str]
+    _child: Child | None = None
+
+    @property
+    def child(self) -> Child:
+        """Its process. Raises RuntimeError before the first start."""
+        if self._child is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._child
+
+    async def start(self) -> None:
+        """Start it and wait until it lives (`/healthz`). Raises StartFailed."""
+        self._child = Child(
+            name=self.name,
+            program=[sys.executable, "-P", *self.arguments],
+            log=self.log,
+            environment=self.environment,
+            folder=Path.cwd(),
+        )
+        self._child.start()
+        await self._answers("/healthz")
+
+    async def ready(self) -> None:
+        """Wait until it can do all its work (`/readyz` says "ok"). Raises StartFailed."""
+        await self._answers("/readyz")
+
+    async def stop(self) -> None:
+        """Let it end what it is doing; then for good."""
+        if self._child is not None:
+            await self._child.stop(signal.SIGTERM, within=STOP_WITHIN)
+
+    async def _answers(self, path: str) -> None:
+        said, deadline = "no answer", time.monotonic() + READY_WITHIN
+        async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
+            while self.child.alive:
+                try:
+                    answer = await client.get(self.url + path)
+                    said = f"{path} says {answer.status_code} {answer.text[:300]}"
+                    if answer.status_code == 200 and answer.json().get("status") == "ok":
+                        return
+                except (httpx.HTTPError, ValueError) as error:
+                    said = f"{path}: {type(error).__name__}"
+                if time.monotonic() > deadline:
+                    raise self.child.failure(f"not ready within {READY_WITHIN:.0f} s: {said}")
+                await asyncio.sleep(0.05)
+        raise self.child.failure(f"it ended, {self.child.how_it_ended()}")
+
+
+def environment(data: Path, values: Mapping[str, str]) -> dict[str, str]:
+    """What our programs are told beside what we were: where the data is, however relative, and `values`."""
+    given = {"THREADLINE_DATA": str(data.absolute()), "PYTHONUNBUFFERED": "1"}
+    if config := os.environ.get("THREADLINE_CONFIG"):
+        given["THREADLINE_CONFIG"] = str(Path(config).absolute())
+    return given | {f"THREADLINE_{name}": value for name, value in values.items()}

@@ -1,0 +1,109 @@
+"""Finding the system that runs from a data folder: its lock, and `run.json`, which says where everything is."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from app.embedded.postgres import Postgres
+from app.settings import Settings
+
+
+class NotRunning(SystemExit):
+    """Nothing runs from this data folder. Ends a command with its message and exit code 1 where nobody catches it."""
+
+
+class AlreadyRunning(Exception):
+    """Another `threadline up` runs from this data folder. The message says which process."""
+
+
+@contextmanager
+def lock(data: Path) -> Iterator[None]:
+    """Hold the data folder: only one system runs from it. Raises AlreadyRunning. A kill gives it back by itself."""
+    with (data / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            pid = _read(data).get("pid")
+            which = f" (process {pid})" if pid else ""
+            raise AlreadyRunning(
+                f"Threadline runs from {data} already{which}. Use that one, stop it with Ctrl-C where it runs, "
+                "or start another beside it with its own folder: THREADLINE_DATA=…"
+            ) from error
+        yield
+
+
+def is_held(data: Path) -> bool:
+    """Whether a system runs from this data folder, or is about to."""
+    try:
+        with (data / "lock").open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def postgres_of(data: Path) -> Postgres:
+    """The embedded PostgreSQL of a data folder, not started."""
+    return Postgres(data / "postgres", data / "logs" / "postgres.log")
+
+
+def publish(data: Path, state: Mapping[str, Any]) -> None:
+    """Write `run.json`: `{"pid", "ready", "door", "worker", "bootstrap", "postgresPort", "pids", …}`; no secrets."""
+    file = data / "run.json"
+    unfinished = file.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(json.dumps(state, indent=2) + "\n")
+    unfinished.replace(file)
+
+
+def withdraw(data: Path) -> None:
+    """Remove `run.json`."""
+    (data / "run.json").unlink(missing_ok=True)
+
+
+def state(data: Path) -> dict[str, Any]:
+    """What `run.json` says of the running system. Raises NotRunning."""
+    found = _read(data)
+    if not found or not is_held(data):
+        raise NotRunning(
+            f"Nothing is running here ({data.absolute()}). Start it with: threadline up\n"
+            "Or say where it is: THREADLINE_POSTGRES__DSN, THREADLINE_KAFKA__BOOTSTRAP"
+        )
+    return found
+
+
+def resolve(settings: Settings) -> Settings:
+    """The settings, with what is embedded filled in from the system that runs from their data folder.
+
+    Where PostgreSQL and Kafka are both configured, they are returned as they are. Raises NotRunning.
+    """
+    postgres, kafka = settings.postgres, settings.kafka
+    if postgres.dsn and kafka.bootstrap:
+        return settings
+    found = state(settings.data)
+    if not postgres.dsn:
+        server = postgres_of(settings.data)
+        server.remembered()
+        dsns = {"dsn": SecretStr(server.dsn("service")), "owner_dsn": SecretStr(server.dsn("owner"))}
+        postgres = postgres.model_copy(update=dsns)
+    if not kafka.bootstrap:
+        kafka = kafka.model_copy(update={"bootstrap": found["bootstrap"]})
+    addresses = {
+        name: getattr(settings, name).model_copy(update={"port": found[f"{name}Port"]}) for name in ("door", "worker")
+    }
+    return settings.model_copy(update={"postgres": postgres, "kafka": kafka, **addresses})
+
+
+def _read(data: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((data / "run.json").read_text())
+    except FileNotFoundError:
+        return {}
+    return found

@@ -1,0 +1,203 @@
+"""All of Threadline on this machine: starts the parts in order, starts again what dies, stops them in reverse."""
+
+import asyncio
+import os
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from pydantic import SecretStr
+
+from app.embedded import addresses, ports, running, sample
+from app.embedded.display import Display
+from app.embedded.jars import FetchFailed
+from app.embedded.kafka import Kafka
+from app.embedded.parts import Part, Program, environment
+from app.embedded.process import StartFailed
+from app.kafka import ensure_topics
+from app.settings import Settings
+from sql.migrate import migrate, pending
+
+T = TypeVar("T")
+
+#: Seconds before a part that died is started again: doubling from the first to the last. One that ran for `STEADY`
+#: seconds begins with the first again.
+FIRST_PAUSE, LAST_PAUSE, STEADY = 0.2, 30.0, 60.0
+
+
+class Supervisor:
+    """One system. Its caller holds the lock of the data folder, calls `start`, then `watch`, and `stop` in any case."""
+
+    def __init__(self, settings: Settings, display: Display) -> None:
+        self.settings = settings.model_copy(update={"data": settings.data.absolute()})
+        self.display = display
+        self._parts: list[Part] = []
+        self._ready = self._stopping = False
+
+    @property
+    def data(self) -> Path:
+        """The data folder, absolute."""
+        return self.settings.data
+
+    @property
+    def url(self) -> str:
+        """Where the door and the API are, from this machine."""
+        return addresses.url(self.settings.door)
+
+    async def prepare(self) -> None:
+        """Fetch and set up everything that is embedded; start nothing. Raises as `start`."""
+        if not self.settings.postgres.dsn:
+            self.display.begin("PostgreSQL", "setting up")
+            await running.postgres_of(self.data).prepare()
+            self.display.end("PostgreSQL", "set up")
+        if not self.settings.kafka.bootstrap:
+            await self._prepare_kafka(_kafka(self.data))
+
+    async def start(self) -> None:
+        """Start everything; returns when all of it works.
+
+        Raises StartFailed, FetchFailed, Unreachable, PortTaken, TopicsFailed, MigrationError, psycopg.Error, KafkaError.
+        """
+        self.settings = addresses.choose(self.settings, self.display.log)
+        await _together(self._postgres(), self._kafka())
+        self._publish()
+        await self._migrate()
+        await self._make_topics()
+        await sample.ensure_key(_secret(self.settings.postgres.dsn), self.data)
+        programs = self._programs()
+        await _together(*(self._begin(program) for program in programs))
+        await _together(*(program.ready() for program in programs))
+        self._ready = True
+        self._publish()
+
+    async def watch(self) -> None:
+        """Start again what dies, for ever."""
+        await _together(*(self._keep(part) for part in self._parts))
+
+    async def stop(self) -> None:
+        """Stop all, the last started first: the door, the worker, then what they live on."""
+        self._stopping = True
+        running.withdraw(self.data)
+        for part in reversed(self._parts):
+            self.display.log(f"stopping {part.name}")
+            await part.stop()
+
+    async def _postgres(self) -> None:
+        if not self.settings.postgres.dsn:
+            server = running.postgres_of(self.data)
+            await self._begin(server)
+            dsns = {"dsn": SecretStr(server.dsn("service")), "owner_dsn": SecretStr(server.dsn("owner"))}
+            self._set("postgres", dsns)
+
+    async def _kafka(self) -> None:
+        if not self.settings.kafka.bootstrap:
+            broker = _kafka(self.data)
+            await self._prepare_kafka(broker)
+            await self._begin(broker)
+            self._set("kafka", {"bootstrap": broker.bootstrap})
+
+    def _set(self, part: str, values: dict[str, Any]) -> None:
+        changed = getattr(self.settings, part).model_copy(update=values)
+        self.settings = self.settings.model_copy(update={part: changed})
+
+    async def _prepare_kafka(self, broker: Kafka) -> None:
+        self.display.begin("Kafka's files", "checking")
+        await broker.prepare(self._received)
+        self.display.end("Kafka's files", "here")
+
+    def _received(self, got: int, of: int) -> None:
+        if self._stopping:
+            raise InterruptedError("stopped while Kafka's files were coming")
+        self.display.received("Kafka's files", got, of)
+
+    async def _begin(self, part: Part) -> None:
+        self._parts.append(part)
+        self.display.begin(part.name)
+        await part.start()
+        self.display.end(part.name, f"running, process {part.child.pid}")
+
+    async def _migrate(self) -> None:
+        postgres = self.settings.postgres
+        self.display.begin("Database", "migrating")
+        if postgres.owner_dsn:
+            applied = await migrate(_secret(postgres.owner_dsn))
+            self.display.end("Database", f"{len(applied)} migrations applied" if applied else "up to date")
+        elif missing := await pending(_secret(postgres.dsn)):
+            raise StartFailed(
+                f"the database lacks {', '.join(missing)}: set THREADLINE_POSTGRES__OWNER_DSN, or have its owner run "
+                "threadline migrate"
+            )
+        else:
+            self.display.end("Database", "up to date")
+
+    async def _make_topics(self) -> None:
+        self.display.begin("Topics", "looking")
+        states = await ensure_topics(self.settings)
+        self.display.end("Topics", f"{len(states)}, {sum(state.created for state in states)} of them new")
+
+    def _programs(self) -> tuple[Program, Program]:
+        settings, logs = self.settings, self.data / "logs"
+        given = environment(
+            self.data,
+            {
+                "POSTGRES__DSN": _secret(settings.postgres.dsn),
+                "KAFKA__BOOTSTRAP": str(settings.kafka.bootstrap),
+                "DOOR__PORT": str(settings.door.port),
+                "WORKER__PORT": str(settings.worker.port),
+            },
+        )
+        worker = Program("Worker", ("-m", "app", "work"), addresses.url(settings.worker), logs / "worker.log", given)
+        door = Program("Door and API", ("-m", "app", "serve"), addresses.url(settings.door), logs / "http.log", given)
+        return worker, door
+
+    async def _keep(self, part: Part) -> None:
+        pause, began = FIRST_PAUSE, time.monotonic()
+        while True:
+            await part.child.wait()
+            pause = FIRST_PAUSE if time.monotonic() - began > STEADY else min(pause * 2, LAST_PAUSE)
+            self.display.log(f"{part.name} ended ({part.child.how_it_ended()}), starts again in {pause:.1f} s")
+            await asyncio.sleep(pause)
+            began = time.monotonic()
+            try:
+                await part.start()
+            except (StartFailed, FetchFailed, ports.PortTaken, psycopg.Error, OSError) as error:
+                self.display.log(str(error))
+                await part.stop()
+            else:
+                self.display.log(f"{part.name} runs again, after {time.monotonic() - began:.1f} s")
+                self._publish()
+
+    def _publish(self) -> None:
+        running.publish(
+            self.data,
+            {
+                "pid": os.getpid(),
+                "ready": self._ready,
+                "door": self.url,
+                "doorPort": self.settings.door.port,
+                "workerPort": self.settings.worker.port,
+                "bootstrap": self.settings.kafka.bootstrap,
+                "pids": {part.name: part.child.pid for part in self._parts},
+            },
+        )
+
+
+async def _together(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """Do all at once; where one fails, end the others first."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _kafka(data: Path) -> Kafka:
+    return Kafka(data / "kafka", data / "logs" / "kafka.log")
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value else ""
