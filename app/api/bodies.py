@@ -12,10 +12,39 @@ Row = Mapping[str, Any]
 
 _WRITE = orjson.OPT_UTC_Z
 
+#: The event types behind the store's facts; of a call, those in `_CALL_FACTS`.
+_FACTS = {
+    "requested": "MessageRequested",
+    "held": "MessageHeld",
+    "queued": "MessageQueued",
+    "sent": "UserMessageSent",
+    "delayed": "MessageDelayed",
+    "delivered": "MessageDelivered",
+    "failed": "MessageFailed",
+    "bounced": "MessageBounced",
+    "rejected": "MessageRejected",
+    "cancelled": "MessageCancelled",
+    "expired": "MessageExpired",
+    "read": "MessageRead",
+    "opened": "MessageOpened",
+    "clicked": "MessageClicked",
+    "complained": "MessageComplained",
+    "unsubscribed": "RecipientUnsubscribed",
+    "subscribed": "RecipientSubscribed",
+    "received": "MessageReceived",
+    "started": "CallStarted",
+    "ended": "CallCompleted",
+    "recorded": "CallRecorded",
+    "processing": "InteractionProcessing",
+    "completed": "InteractionCompleted",
+}
+_CALL_FACTS = _FACTS | {"failed": "CallFailed"}
+
 
 def interaction(row: Row) -> dict[str, Any]:
     """One interaction, as every route tells it."""
     address = row["address_kind"] and {"kind": row["address_kind"], "value": row["address_value"]}
+    types = _CALL_FACTS if row["channel"] == "voice" else _FACTS
     return {
         "interactionId": row["id"],
         "customerId": row["customer_id"],
@@ -26,10 +55,10 @@ def interaction(row: Row) -> dict[str, Any]:
         "direction": row["direction"],
         "provider": row["provider"],
         "address": address,
-        "content": row["content"],
+        "content": row["content"] or {},
         "status": row["status"],
         "delivery": row["delivery"],
-        "facts": row["facts"],
+        "facts": {types[fact]: at for fact, at in row["facts"].items()},
         "error": row["error"],
         "contradiction": row["contradiction"],
     }

@@ -31,6 +31,8 @@ DELIVERIES = (
     "expired",
     "started",
     "recorded",
+    "received",
+    "completed",
 )
 
 #: RFC 3339 section 5.6, with a zone, which `datetime.fromisoformat` would not insist on.
@@ -77,7 +79,7 @@ def page(request: Request, *, client: str, customer: str) -> Page:
     given = read(request, PARAMETERS)
     channel = _one_of(given, "channel", CHANNELS)
     direction = _one_of(given, "direction", DIRECTIONS)
-    state = _one_of(given, "status", (*STATUSES, *DELIVERIES))
+    state = _one_of(given, "status", tuple(dict.fromkeys((*STATUSES, *DELIVERIES))))
     since, until = _time(given, "since"), _time(given, "until")
     filters = (channel, direction, state, since and since.isoformat(), until and until.isoformat())
     question = "\x1f".join((client, customer, *(part or "" for part in filters)))
@@ -91,7 +93,8 @@ def page(request: Request, *, client: str, customer: str) -> Page:
         channel=channel,
         direction=direction,
         status=state if state in STATUSES else None,
-        delivery=state if state in DELIVERIES else None,
+        # Two words are both; what is dealt with is what a reader means by them.
+        delivery=state if state not in STATUSES else None,
         since=since,
         until=until,
         limit=_limit(given),

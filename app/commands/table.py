@@ -35,7 +35,9 @@ _TURNING = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def timeline_table(customer: str, handles: Sequence[Mapping[str, Any]], interactions: Sequence[Mapping[str, Any]]) -> Table:
+def timeline_table(
+    customer: str, handles: Sequence[Mapping[str, Any]], interactions: Sequence[Mapping[str, Any]]
+) -> Table:
     """The table; `handles` and `interactions` are those of the API's JSON. Times are shown in the zone of this machine."""
     names = ", ".join(printable(handle["value"]) for handle in handles)
     table = Table(
@@ -76,7 +78,9 @@ def said(content: Mapping[str, Any], channel: str | None) -> Text:
         parts.append(Text("recording ", "dim") + Text(printable(str(content["audioUrl"])), "blue"))
     for medium in content.get("media") or ():
         where = medium.get("name") or medium.get("url") or medium.get("id") or ""
-        parts.append(Text(f"{printable(str(medium.get('type', 'file')))} ", "dim") + Text(printable(str(where)), "blue"))
+        parts.append(
+            Text(f"{printable(str(medium.get('type', 'file')))} ", "dim") + Text(printable(str(where)), "blue")
+        )
     if place := content.get("location"):
         name = printable(str(place.get("name") or ""))
         parts.append(Text(f"at {place.get('latitude')}, {place.get('longitude')} {name}".rstrip()))
