@@ -17,7 +17,7 @@ from adapters.facts import fact_id, identifier
 from adapters.signatures import secrets_of, verify_standard
 from schemas import SchemaError
 from schemas import events as names
-from schemas.events import EVENT_TYPES, TYPE_OF_DOTTED, Event
+from schemas.events import Event
 from schemas.facts import event_of, time_of, type_named
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
@@ -46,11 +46,8 @@ def recognise(request: Request) -> bool:
     first = document[0] if isinstance(document, list) and document else document
     if not isinstance(first, dict) or "data" not in first or not isinstance(first.get("eventType"), str):
         return False
-    return (
-        isinstance(first.get("source"), str)
-        or first["eventType"] in TYPE_OF_DOTTED
-        or first["eventType"] in EVENT_TYPES
-    )
+    named = first["eventType"]
+    return isinstance(first.get("source"), str) or named in names.TYPE_OF_DOTTED or named in names.EVENT_TYPES
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:

@@ -81,7 +81,8 @@ def schema_of(type: str) -> Schema:
 
 @cache
 def personal_paths(type: str) -> tuple[tuple[str, ...], ...]:
-    """Where a type's payload holds personal data: paths of keys (`("error", "text")`; `*` is any item of an array).
+    """Where a type's payload holds personal data: paths of keys (`("error", "text")`; `*` is any item of a list, or
+    any key that the schema does not name: what a provider says beside what we know is personal until someone looks).
 
     What is at a path is personal as a whole. Raises SchemaError where there is no such type.
     """
@@ -98,8 +99,9 @@ def _marked(schema: Schema, path: tuple[str, ...]) -> list[tuple[str, ...]]:
         found += _marked(part, path)
     for name, part in schema.get("properties", {}).items():
         found += _marked(part, (*path, name))
-    if "items" in schema:
-        found += _marked(schema["items"], (*path, "*"))
+    for keyword in ("items", "additionalProperties", "unevaluatedProperties"):
+        if keyword in schema:
+            found += _marked(schema[keyword], (*path, "*"))
     return found
 
 

@@ -116,6 +116,7 @@ def test_personal_properties_are_marked_in_every_type(name: str) -> None:
     marked = personal_paths(name)
     assert {("content",), ("from",), ("to",), ("userId",), ("displayName",), ("native",)} <= set(marked)
     assert {("handle", "value"), ("error", "text"), ("ip",), ("userAgent",), ("url",)} <= set(marked)
+    assert {("*",), ("error", "*"), ("handles", "*", "value"), ("username",)} <= set(marked)
     assert not {("messageId",), ("channel",), ("price",), ("error", "code")} & set(marked)
 
 
