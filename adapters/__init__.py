@@ -15,6 +15,9 @@ from schemas.events import Event
 
 PROVIDERS = ("envelope", "twilio", "sendgrid", "whatsapp_cloud")
 
+#: Levels of nesting that a payload may have, at the least.
+MAX_LEVELS = 200
+
 ADAPTERS: dict[str, Adapter] = {name: cast(Adapter, import_module(f"adapters.{name}")) for name in PROVIDERS}
 
 
@@ -30,6 +33,8 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
     # PostgreSQL has no NUL in text. Seldom are these bytes there at all, and finding that out costs next to nothing.
     body = request.body
     nul = b"\x00" in body or b"\\u0000" in body or b"%00" in body or "%00" in request.url
+    # orjson writes 254 levels and reads more. As seldom are there so many brackets that there could be so many levels.
+    deep = body.count(b"{") + body.count(b"[") > MAX_LEVELS
     events = []
     unprocessable = [(_showable(item), reason) for item, reason in found.unprocessable]
     for event in found.events:
@@ -37,6 +42,8 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
             _scrub(event)
         try:
             validate(event.type, event.payload)
+            if deep and not _writable(event.payload):
+                raise SchemaError("$", "is nested too deeply to be kept")
         except SchemaError as error:
             unprocessable.append((_showable(event.payload), f"{event.type} {error}"))
         else:
@@ -55,9 +62,13 @@ def _scrub(event: Event) -> None:
 
 def _showable(item: Any) -> Any:
     """The item if JSON and PostgreSQL can hold it: the dead letter has the whole webhook besides."""
+    return scrub(item, NUL) if _writable(item) else None
+
+
+def _writable(item: Any) -> bool:
+    """Whether it can be written as JSON, inside of what it is put into."""
     try:
-        shown = scrub(item, NUL)
-        orjson.dumps([[[[shown]]]])
-    except (orjson.JSONEncodeError, RecursionError):
-        return None
-    return shown
+        orjson.dumps([[[[[[[[item]]]]]]]])
+    except orjson.JSONEncodeError:
+        return False
+    return True

@@ -72,7 +72,9 @@ DROPS: dict[str, str] = {
     "recipient list over package quota": "rate",
 }
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
-_COPIED = (("url", "url"), ("userAgent", "useragent"), ("ip", "ip"), ("reference", "reference"))
+#: What tells of the recipient: of a delivery, `ip` is SendGrid's own.
+_ENGAGED = frozenset({"open", "click", "unsubscribe", "group_unsubscribe", "group_resubscribe"})
+_COPIED = (("url", "url"), ("userAgent", "useragent"), ("ip", "ip"))
 _SIGNATURE = "x-twilio-email-event-webhook-signature"
 _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 
@@ -161,40 +163,47 @@ def _event(item: Any, request: Request) -> Event:
     get = item.get
     word = get("event")
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived") if isinstance(word, str) else "ProviderEventReceived"
-    event_id = identifier(get("sg_event_id"))
-    time = from_unix(get("timestamp"))
+    event_id, message_id = identifier(get("sg_event_id")), identifier(get("sg_message_id"))
+    email, time = get("email"), from_unix(get("timestamp"))
+    customer = handle(email, "email")
     if type_ == "ProviderEventReceived" or not isinstance(word, str):
         event = unknown(request, item, status=text(word), event_id=event_id)
         event.occurred_at = time
+        if message_id is not None:
+            event.channel, event.direction = "email", "outbound"
+            event.provider_message_id, event.handle = message_id, customer
         return event
-    message_id = identifier(get("sg_message_id"))
-    email = get("email")
     if event_id is None:
         if message_id is None and not email:
             raise Unprocessable("an event of no message and no address")
         event_id = fact_id("sendgrid", message_id, text(email), word, text(get("timestamp")), text(get("url")))
     payload: dict[str, Any] = {"providerStatus": word}
-    if isinstance(email, str) and email:
-        payload["to"] = email
-    for key, name in _COPIED:
-        if value := get(name):
-            if isinstance(value, str):
+    if customer is not None:
+        payload["to"] = customer.value
+    elif isinstance(email, str) and email:
+        payload["to"] = email[:2048]
+    if reference := get("reference"):
+        if isinstance(reference, str):
+            payload["reference"] = reference
+    if word in _ENGAGED:
+        for key, name in _COPIED:
+            if (value := get(name)) and isinstance(value, str):
                 payload[key] = value
-    if word == "bounce" and (kind := text(get("type"))):
+        if get("sg_machine_open") is True:
+            payload["machineOpen"] = True
+        if (group := text(get("asm_group_id"))) is not None:
+            payload["unsubscribeGroup"] = group
+    elif word == "bounce" and (kind := text(get("type"))):
         payload["bounceType"] = kind
-    if (group := get("asm_group_id")) is not None:
-        payload["unsubscribeGroup"] = text(group)
-    if get("sg_machine_open") is True:
-        payload["machineOpen"] = True
     return Event(
         type_,
         request.source,
         event_id,
         "email",
-        "inbound" if type_.startswith("Recipient") else "outbound",
+        "outbound",
         message_id,
         identifier(get("messageId") or get("message_id")),
-        handle(email, "email"),
+        customer,
         time,
         _error(word, item) if type_ in _FAILURES else None,
         payload,

@@ -64,7 +64,15 @@ def events(fields: Fields, request: Request) -> list[Event]:
         found.append(_call(fields, status, request))
     if fields.get("RecordingUrl") and fields.get("RecordingStatus", RECORDED) == RECORDED:
         found.append(_recording(fields, request))
-    return found or [unknown(request, fields, status=fields.get("RecordingStatus") or status or None)]
+    return found or [_within(fields, status, request)]
+
+
+def _within(fields: Fields, status: str, request: Request) -> Event:
+    """What is no state of the call, and is about it all the same."""
+    event = unknown(request, fields, status=fields.get("RecordingStatus") or status or None)
+    event.channel, event.direction, event.handle = "voice", _direction(fields), _customer(fields)
+    event.provider_message_id = identifier(fields.get("CallSid"))
+    return event
 
 
 def _call(fields: Fields, status: str, request: Request) -> Event:

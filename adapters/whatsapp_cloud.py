@@ -186,13 +186,21 @@ def _message(item: Item, value: Item, request: Request, outbound: bool = False) 
         fact_id("echo" if outbound else "message", message_id, kind),
         "whatsapp",
         "outbound" if outbound else "inbound",
-        message_id,
+        _about(item, kind, message_id),
         None,
         customer,
         from_unix(item.get("timestamp")),
         None,
         payload,
     )
+
+
+def _about(item: Item, kind: str, message_id: str) -> str | None:
+    """The message that an item is: none of a notice, and of one that is taken back that one."""
+    if kind == "system":
+        return None
+    revoked = item.get("revoke") if kind == "revoke" else None
+    return (identifier(revoked.get("original_message_id")) if isinstance(revoked, dict) else None) or message_id
 
 
 def _echo(item: Item, value: Item, request: Request) -> Event:

@@ -1,0 +1,202 @@
+"""The conformance of every adapter: each fixture verifies, becomes what stands beside it, and is refused when changed.
+
+A provider needs no test code of its own for this: its word in the registry and its folder in `tests/fixtures` are enough.
+"""
+
+import importlib
+import inspect
+import json
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from adapters import ADAPTERS, PROVIDERS, interpret
+from adapters.base import Adapter, Answer, InvalidSignature, Request, Setting
+from app.commands.http_file import HttpRequest, read_request
+from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS, TYPE_OF_DOTTED
+from tests.fixtures import accounts, events_of, fixtures
+from tests.fixtures.sign import SIGNERS
+from webhooks.recognise import Sources
+
+CASES = [
+    pytest.param(provider, file, id=f"{provider}/{file.stem}") for provider in PROVIDERS for file in fixtures(provider)
+]
+each_fixture = pytest.mark.parametrize(("provider", "file"), CASES)
+each_provider = pytest.mark.parametrize("provider", PROVIDERS)
+
+
+def request_of(provider: str, file: Path, **changes: Any) -> Request:
+    came = replace(read_request(file.read_bytes()), **changes)
+    return Request(came.method, came.url(), came.headers, came.body, accounts(provider).at, provider)
+
+
+def unsigned(provider: str, came: HttpRequest) -> dict[str, str]:
+    names = {name.lower() for name in SIGNERS[provider](came, accounts(provider))}
+    return {name: value for name, value in came.headers.items() if name not in names}
+
+
+@each_provider
+def test_an_adapter_has_the_members_of_the_contract(provider: str) -> None:
+    """Each module offers what `Adapter` lists, under the provider's own word, with settings that explain themselves."""
+    adapter = ADAPTERS[provider]
+    wanted = {name for name in vars(Adapter) if not name.startswith("_")}
+    assert wanted <= set(dir(adapter))
+    assert provider == adapter.NAME
+    assert adapter.CHANNELS and adapter.CHANNELS <= set(CHANNELS)
+    assert all(isinstance(setting, Setting) and setting.help for setting in adapter.SETTINGS)
+    assert list(inspect.signature(adapter.recognise).parameters) == ["request"]
+    assert list(inspect.signature(adapter.verify).parameters) == ["request", "values", "fresh"]
+    assert list(inspect.signature(adapter.normalize).parameters) == ["request"]
+    assert list(inspect.signature(adapter.answer).parameters) == ["request"]
+    assert list(inspect.signature(adapter.handshake).parameters) == ["request", "values"]
+
+
+@each_provider
+def test_a_provider_has_fixtures(provider: str) -> None:
+    """No adapter is without requests to hold it to."""
+    assert fixtures(provider)
+
+
+@each_fixture
+def test_a_fixture_verifies_and_becomes_its_events(provider: str, file: Path) -> None:
+    """The request is recognised by its adapter and no other, is authentic, and becomes exactly the events beside it."""
+    request = request_of(provider, file)
+    assert [name for name, adapter in ADAPTERS.items() if adapter.recognise(request)] == [provider]
+    assert ADAPTERS[provider].verify(request, accounts(provider).values) is True
+    assert ADAPTERS[provider].handshake(request, accounts(provider).values) is None
+    answer = ADAPTERS[provider].answer(request)
+    assert isinstance(answer, Answer) and 200 <= answer.status < 300
+    assert events_of(interpret(request, provider)) == json.loads(file.with_suffix(".json").read_text("utf-8"))
+
+
+@each_fixture
+def test_events_use_the_words_that_all_parts_share(provider: str, file: Path) -> None:
+    """Types, channels, directions, handle kinds and reasons are of the tables; times are in UTC and since 2000."""
+    for event in interpret(request_of(provider, file), provider).events:
+        assert event.type in EVENT_TYPES
+        assert event.channel is None or event.channel in CHANNELS
+        assert event.direction is None or event.direction in DIRECTIONS
+        assert event.handle is None or event.handle.kind in HANDLE_KINDS
+        assert event.error is None or event.error.reason in REASONS
+        assert event.occurred_at is None or event.occurred_at.utcoffset() == timedelta(0)
+        assert event.source_event_id and len(event.source_event_id) <= 512
+
+
+@each_fixture
+def test_without_its_signature_it_is_refused(provider: str, file: Path) -> None:
+    """What the provider signs does not pass without a signature, whatever else it says."""
+    came = read_request(file.read_bytes())
+    request = request_of(provider, file, headers=unsigned(provider, came))
+    with pytest.raises(InvalidSignature):
+        ADAPTERS[provider].verify(request, accounts(provider).values)
+
+
+@each_fixture
+def test_with_another_secret_it_is_refused_and_with_both_it_passes(provider: str, file: Path) -> None:
+    """A wrong secret refuses; while a secret is rotated, the old and the new count, in either order."""
+    request, values = request_of(provider, file), accounts(provider).values
+    wrong = {name: (f"{value[0][:-9]}AAAAAAAA=",) for name, value in values.items()}
+    with pytest.raises(InvalidSignature):
+        ADAPTERS[provider].verify(request, wrong)
+    if provider == "sendgrid":  # a key that is none is said to the operator, and does not pass in silence
+        return
+    assert ADAPTERS[provider].verify(request, {name: wrong[name] + values[name] for name in values}) is True
+
+
+@each_fixture
+def test_with_any_byte_changed_it_is_refused(provider: str, file: Path) -> None:
+    """Where the scheme covers the body, not one byte of it can be another."""
+    if not ADAPTERS[provider].SIGNS_BODY:
+        return
+    request, values = request_of(provider, file), accounts(provider).values
+    body = request.body
+    for at in sorted({*range(0, len(body), max(1, len(body) // 40)), len(body) - 1} if body else ()):
+        changed = bytearray(body)
+        changed[at] ^= 1
+        request = request_of(provider, file, body=bytes(changed))
+        with pytest.raises(InvalidSignature):
+            ADAPTERS[provider].verify(request, values)
+
+
+@each_fixture
+def test_a_redelivery_is_the_same_facts(provider: str, file: Path) -> None:
+    """The same request, a day later, gives the same events with the same ids, and no id twice within it."""
+    first = interpret(request_of(provider, file), provider)
+    again = request_of(provider, file)
+    again.received_at += timedelta(days=1)
+    assert events_of(interpret(again, provider)) == events_of(first)
+    ids = [event.source_event_id for event in first.events]
+    assert len(ids) == len(set(ids))
+
+
+@each_provider
+def test_different_requests_are_different_facts(provider: str) -> None:
+    """No two fixtures share an id, except one mail in both forms of inbound parse."""
+    seen: dict[str, Path] = {}
+    for file in fixtures(provider):
+        for event in interpret(request_of(provider, file), provider).events:
+            other = seen.setdefault(event.source_event_id, file)
+            assert other == file or {other.stem, file.stem} == {"inbound", "inbound_raw"}
+
+
+def modules_of(provider: str) -> set[ModuleType]:
+    """The adapter's module, and those of ours whose functions and tables it uses."""
+    found: set[ModuleType] = set()
+    waiting = [importlib.import_module(f"adapters.{provider}")]
+    while waiting:
+        module = waiting.pop()
+        if module in found or not module.__name__.startswith("adapters."):
+            continue
+        found.add(module)
+        for value in vars(module).values():
+            name = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+            if isinstance(name, str) and name.startswith("adapters."):
+                waiting.append(sys.modules[name])
+    return found
+
+
+@each_provider
+def test_every_key_of_every_table_is_met_by_a_fixture(provider: str) -> None:
+    """A row that no fixture uses is a guess: each key of a table of a provider's words occurs in its requests."""
+    said = b"\n".join([file.read_bytes() for file in fixtures(provider)]).lower()
+    for module in modules_of(provider):
+        for name, table in vars(module).items():
+            if (
+                name[0] != "_"
+                and name.isupper()
+                and isinstance(table, dict)
+                and table is not EVENT_TYPES
+                and table is not TYPE_OF_DOTTED
+            ):
+                missing = [key for key in table if isinstance(key, str) and key.lower().encode() not in said]
+                assert not missing, f"{module.__name__}.{name}: {missing}"
+
+
+@each_fixture
+def test_a_source_is_found_without_being_named(provider: str, file: Path) -> None:
+    """Among sources of all adapters, the one whose secret verifies is it, even where another has the same adapter."""
+    source = _Source(provider, accounts(provider).values)
+    other = _Source(provider, {name: ("another secret of another account",) for name in source.values})
+    sources = Sources(
+        {"other": other, "mine": source, **{name: _Source(name, {}) for name in PROVIDERS if name != provider}}
+    )
+    request = request_of(provider, file)
+    request.url = request.url.replace(f"/webhooks/aggregate/{provider}", "/webhooks/aggregate")
+    if provider == "twilio":  # its signature covers the URL
+        source.url = request_of(provider, file).url
+    verdict = sources.recognise(request)
+    assert (verdict.source, verdict.authentic, verdict.accepted) == ("mine", True, True)
+
+
+class _Source:
+    def __init__(self, adapter: str, values: dict[str, tuple[str, ...]]) -> None:
+        self.adapter: str | None = adapter
+        self.client = "default"
+        self.url: str | None = None
+        self.accept_unsigned = False
+        self.values = values
