@@ -7,12 +7,15 @@ of the properties that hold personal data (`x-personal`).
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import jsonschema_rs
 import orjson
 
 from schemas.events import EVENT_TYPES
+
+if TYPE_CHECKING:
+    from schemas.words import Words
 
 #: Who says it: a service on `events.reported`, or a relay of a provider's webhook in an envelope.
 Form = Literal["reported", "relayed"]
@@ -67,9 +70,8 @@ def validate(type: str, payload: Mapping[str, Any], form: Form | None = None) ->
             return
     except ValueError as error:  # a key that is no string, a value that JSON has no word for
         raise SchemaError("$", "cannot be written as JSON") from error
-    from schemas.words import fault  # what is only needed to word a fault takes long to import
-
-    raise SchemaError(*fault([schema_of(type), *([_form_schema(type, form)] if form else [])], payload, _BY_ID))
+    references = [SCHEMAS[type]["$id"]] + ([_reference(type, form)] if form else [])
+    raise SchemaError(*_words().fault(references, payload))
 
 
 def schema_of(type: str) -> Schema:
@@ -114,13 +116,20 @@ def resolve(reference: str) -> Schema:
     return dict(schema)
 
 
-def _form_schema(type: str, form: Form) -> Schema:
+def _reference(type: str, form: Form) -> str:
     if type in RESERVED:
         raise SchemaError("$", f"{type} is not for others to say: {RESERVED[type]}")
     forms = SCHEMAS[type]["$defs"]
-    return {"$ref": f"{SCHEMAS[type]['$id']}#/$defs/{form if form in forms else 'reported'}"}
+    return f"{SCHEMAS[type]['$id']}#/$defs/{form if form in forms else 'reported'}"
 
 
 @cache
 def _form(type: str, form: Form) -> jsonschema_rs.Draft202012Validator:
-    return _compile(_form_schema(type, form))
+    return _compile({"$ref": _reference(type, form)})
+
+
+@cache
+def _words() -> "Words":
+    from schemas.words import Words  # slow to import, and only needed where there is a fault
+
+    return Words(_BY_ID)

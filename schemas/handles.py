@@ -33,6 +33,8 @@ _PHONE_MARKS = re.compile(r"[\s().\-/]+")
 _PLAIN_EMAIL = re.compile(
     r"[a-z0-9._+\-]{1,64}@(?=[^@]{1,189}$)(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
 )
+#: With underscores, which are in no host name: mail comes from such all the same.
+_ASCII_DOMAIN = re.compile(r"(?!.{254})[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]+)*")
 _NAMED = re.compile(r"[^<>]*<([^<>]*)>")
 _LOCAL = re.compile(r"""[^\s@<>()\[\]\\,;:"]{1,64}|"(?:[^"\\]|\\.){1,62}\"""")
 _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_]{1,31}):(.+)", re.DOTALL)
@@ -137,14 +139,13 @@ def _clean(text: str) -> str:
 def _domain(domain: str) -> str:
     """Raises ValueError where it is no host name."""
     domain = domain.strip().rstrip(".")
+    if _ASCII_DOMAIN.fullmatch(domain):
+        return domain.lower()
     if domain.startswith("[") and domain.endswith("]"):  # an address literal, RFC 5321 section 4.1.3
         return domain.lower()
     try:
         return idna.encode(domain, uts46=True, transitional=False).decode().lower()
     except idna.IDNAError as error:
-        # Names with an underscore are no host names, and yet mail comes from them.
-        if re.fullmatch(r"[A-Za-z0-9._\-]{1,253}", domain):
-            return domain.lower()
         raise ValueError(f"this is no e-mail address: after the @ is no domain ({error})") from error
 
 

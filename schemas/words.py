@@ -24,17 +24,24 @@ def _is_date_time(text: object) -> bool:
 _FORMATS.checkers["date-time"] = (_is_date_time, ValueError)
 
 
-def fault(schemas: Sequence[Any], value: Any, documents: Mapping[str, Any]) -> tuple[str, str]:
-    """The path and the words of the fault that matters most in `value`, held to `schemas`; `documents` are the schemas
-    by `$id` that they may refer to."""
-    registry: Registry[Any] = Registry().with_resources(
-        (i, DRAFT202012.create_resource(d)) for i, d in documents.items()
-    )
-    for schema in schemas:
-        validator = Draft202012Validator(schema, registry=registry, format_checker=_FORMATS)
-        if errors := sorted(validator.iter_errors(value), key=relevance):
-            return worded(errors[-1])
-    return "$", "does not fit its schema"
+class Words:
+    """Finds the fault in a value that is known to have one. `documents` are the schemas by `$id`."""
+
+    def __init__(self, documents: Mapping[str, Any]) -> None:
+        """Ready to be asked: what takes long is done once, so that a flood of faults costs little."""
+        resources = ((name, DRAFT202012.create_resource(document)) for name, document in documents.items())
+        self._registry: Registry[Any] = Registry().with_resources(resources).crawl()
+        self._validators: dict[str, Draft202012Validator] = {}
+
+    def fault(self, references: Sequence[str], value: Any) -> tuple[str, str]:
+        """The path and the words of the fault that matters most, held to the schemas that the `$ref`s name, in turn."""
+        for reference in references:
+            if (validator := self._validators.get(reference)) is None:
+                validator = Draft202012Validator({"$ref": reference}, registry=self._registry, format_checker=_FORMATS)
+                self._validators[reference] = validator
+            if errors := sorted(validator.iter_errors(value), key=relevance):
+                return worded(errors[-1])
+        return "$", "does not fit its schema"
 
 
 def worded(error: ValidationError) -> tuple[str, str]:
