@@ -37,9 +37,6 @@ FAILURES = (
 def run(*, prepare: bool = False) -> int:
     """Run until SIGINT, SIGTERM or SIGHUP; with `prepare`, only set up. Returns 0, or 1 where it does not come up."""
     data = Settings().data
-    data.mkdir(parents=True, exist_ok=True)
-    # Root's PostgreSQL runs as another account, which must be able to pass through.
-    data.chmod(0o711 if os.geteuid() == 0 else 0o700)
     display = Display()
     try:
         with running.lock(data):

@@ -24,7 +24,13 @@ class AlreadyRunning(Exception):
 
 @contextmanager
 def lock(data: Path) -> Iterator[None]:
-    """Hold the data folder: only one system runs from it. Raises AlreadyRunning. A kill gives it back by itself."""
+    """Hold the data folder, made if it is missing: only one system runs from it. Raises AlreadyRunning.
+
+    A kill gives it back by itself.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    # Root's PostgreSQL runs as another account, which must be able to pass through.
+    data.chmod(0o711 if os.geteuid() == 0 else 0o700)
     with (data / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
