@@ -51,9 +51,7 @@ def timeline_table(
     table.add_column("channel", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("what was said", ratio=3, min_width=20, overflow="fold")
-    table.add_column("delivery", ratio=2, min_width=18)
-    if any(one["error"] for one in interactions):
-        table.add_column("error", ratio=2, min_width=12, style="red")
+    table.add_column("delivery", ratio=2, min_width=18, overflow="fold")
     day = None
     for one in interactions:
         at = datetime.fromisoformat(one["timestamp"]).astimezone()
@@ -61,7 +59,7 @@ def timeline_table(
             day = at.date()
             table.add_row(Text(f"{at:%a} {at.day} {at:%b %Y}", "bold"))
         cells = (Text(f"{at:%H:%M:%S}"), Text(one["channel"] or ""), _ARROWS.get(one["direction"], Text("")))
-        table.add_row(*cells, said(one["content"] or {}, one["channel"]), delivery(one), _error(one["error"]))
+        table.add_row(*cells, said(one["content"], one["channel"]), delivery(one))
     return table
 
 
@@ -75,7 +73,7 @@ def said(content: Mapping[str, Any], channel: str | None) -> Text:
     elif content.get("html"):
         parts.append(Text("(HTML)", "dim"))
     if content.get("audioUrl"):
-        parts.append(Text("recording ", "dim") + Text(printable(str(content["audioUrl"])), "blue"))
+        parts.append(Text("recording ", "dim") + _link(str(content["audioUrl"])))
     for medium in content.get("media") or ():
         where = medium.get("name") or medium.get("url") or medium.get("id") or ""
         parts.append(
@@ -96,7 +94,7 @@ def said(content: Mapping[str, Any], channel: str | None) -> Text:
 
 
 def delivery(interaction: Mapping[str, Any]) -> Text:
-    """The state, and when each fact was: the first by the clock, the others as the time since."""
+    """The state, when each fact was, as the time since the first, and what went wrong."""
     state = interaction["delivery"] or interaction["status"]
     text = Text(state, f"bold {_COLOURS.get(state, '')}".strip())
     if interaction["contradiction"]:
@@ -105,6 +103,11 @@ def delivery(interaction: Mapping[str, Any]) -> Text:
     words = [f"{_fact(name)} {_since(at - facts[0][0])}".rstrip() for at, name in facts]
     if len(facts) > 1:
         text.append("\n" + ", ".join(words), "dim")
+    if error := interaction["error"]:
+        told = " ".join(printable(str(error[key])) for key in ("code", "text") if error.get(key))
+        # What passed over, on the way to a good end, is no alarm.
+        text.append(f"\n{told or error['reason']}", "red" if _COLOURS.get(state) == "red" else "dim yellow")
+        text.append(f" ({error['reason']})" if told else "", "dim")
     return text
 
 
@@ -129,8 +132,12 @@ def _since(passed: timedelta) -> str:
     return f"+{seconds / size:.0f} {unit}"
 
 
-def _error(error: Mapping[str, Any] | None) -> Text:
-    if not error:
-        return Text("")
-    told = " ".join(printable(str(error[key])) for key in ("code", "text") if error.get(key))
-    return Text(told or error["reason"]) + Text(f" ({error['reason']})" if told else "", "dim")
+def _link(address: str) -> Text:
+    """Where something is, short enough for a cell; a terminal that can opens all of it."""
+    plain = printable(address)
+    short = plain.removeprefix("https://").removeprefix("http://")
+    if len(short) > 40:
+        short = f"{short[:19]}…{short[-20:]}"
+    return Text(
+        short, f"blue link {plain}" if plain.startswith(("https://", "http://")) and " " not in plain else "blue"
+    )
