@@ -17,10 +17,10 @@ from webhooks.body import Bodies, Disconnected, Message, Receive, Send, discard
 from webhooks.counters import Counters
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
-from webhooks.recognise import DOOR, ENVELOPE, Sources, UnknownSource, Verdict
+from webhooks.recognise import DOOR, ENVELOPE, Sources, UnknownSource, Verdict, named
 from webhooks.record import DROPPED_HEADERS, Webhook, encode
 from webhooks.refusals import Refusals
-from webhooks.replies import Refused, Reply, options, refusal, reply
+from webhooks.replies import UNKNOWN, Refused, Reply, options, refusal, reply
 from webhooks.spool import Unkept
 
 #: Asked with an `Authorization` header for the client whom its API key lets post envelopes. Raises `Unauthorized`, or
@@ -96,6 +96,8 @@ class Door:
                 with self._sampling.receive(scope["headers"]) as span:
                     start, body = await self._serve(scope, receive, span)
         except Refused as refused:
+            if refused.source == UNKNOWN:
+                refused.source = self._told(scope)
             self._refusals.tell(refused)
             start, body = refusal(refused)
             close = refused.close
@@ -112,6 +114,11 @@ class Door:
         await send(body)
         self.counters.answered[start["status"]] += 1
         self.counters.latency.observe(perf_counter() - began)
+
+    def _told(self, scope: Message) -> str:
+        """The configured source that the path names. Another name is not repeated: anyone can make up many."""
+        name = named(scope["path"])
+        return name if name is not None and name in self._sources.by_name else UNKNOWN
 
     async def _serve(self, scope: Message, receive: Receive, span: Span | None) -> Reply:
         method = scope["method"]

@@ -20,7 +20,7 @@ from webhooks.spool import Item, Spool
 TOPIC = "webhooks.received"
 
 #: Batches under way at once.
-LANES = 2
+LANES = 4
 #: Seconds between tries to reach Kafka (each with up to a half of it more), and that a batch of the spool may take.
 PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0)
 DRAIN = 10.0

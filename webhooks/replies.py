@@ -10,6 +10,9 @@ from adapters.base import Answer
 #: A response: the message that starts it and the one that is its body.
 Reply = tuple[dict[str, Any], dict[str, Any]]
 
+#: The source of a request that has none that is known.
+UNKNOWN = "-"
+
 ALLOW = b"GET, HEAD, POST, OPTIONS"
 
 
@@ -20,7 +23,7 @@ class Refused(Exception):
     """
 
     def __init__(
-        self, status: int, reason: str, *, source: str = "-", retry_after: int | None = None, close: bool = False
+        self, status: int, reason: str, *, source: str = UNKNOWN, retry_after: int | None = None, close: bool = False
     ) -> None:
         super().__init__(reason)
         self.status = status
