@@ -38,6 +38,11 @@ def pack(records: Iterable[Record]) -> bytes:
     return b"".join(parts)
 
 
+def size(value: bytes, traceparent: str | None) -> int:
+    """Bytes that a record takes when packed."""
+    return _FRAME.size + 1 + len(traceparent or "") + len(value)
+
+
 def unpack(data: bytes) -> tuple[list[Record], int]:
     """The records of these bytes, and where the last whole frame ends."""
     records: list[Record] = []

@@ -16,7 +16,7 @@ from typing import TypeVar
 import structlog
 
 from webhooks.producer import Record, reason
-from webhooks.segments import Segment, Writer, found, pack, sync, torn, unpack
+from webhooks.segments import Segment, Writer, found, pack, size, sync, torn, unpack
 
 #: A record to keep: its value, its trace context, and who waits for it.
 Item = tuple[bytes, str | None, asyncio.Future[None]]
@@ -68,7 +68,7 @@ class Spool:
     @property
     def has_room(self) -> bool:
         """Whether some more can be kept here, as far as is known: not where it is full, nor where the disk last failed."""
-        return not self._broken and self.bytes + SEGMENT // 8 <= self.limit
+        return not self._broken and self.bytes < 0.99 * self.limit
 
     async def start(self) -> None:
         """Take a folder, and what earlier processes left. Raises OSError where the disk does not let us."""
@@ -147,20 +147,27 @@ class Spool:
 
     async def _append(self, items: list[Item]) -> None:
         room = self.limit - self.bytes
-        data = await self._in_thread(pack, [(value, traceparent) for value, traceparent, _ in items])
-        if len(data) > room:
-            self._fail(items, f"the spool is full: {self.bytes} of {self.limit} bytes")
+        fitting: list[Item] = []
+        for item in items:
+            needed = size(item[0], item[1])
+            if needed > room:
+                self._fail([item], f"the spool is full: {self.bytes} of {self.limit} bytes")
+            else:
+                fitting.append(item)
+                room -= needed
+        if not fitting:
             return
         if self._writer is not None and self._writer.segment.bytes >= SEGMENT:
             self._seal()
         if self._writer is None:
             self._number += 1
             self._writer = await self._in_thread(Writer, self._folder, self._number, time.time())
-        await self._in_thread(self._writer.append, data, len(items))
-        self.records += len(items)
-        self.written += len(items)
+        data = await self._in_thread(pack, [item[:2] for item in fitting])
+        await self._in_thread(self._writer.append, data, len(fitting))
+        self.records += len(fitting)
+        self.written += len(fitting)
         self.bytes += len(data)
-        for _, _, waiter in items:
+        for _, _, waiter in fitting:
             if not waiter.done():
                 waiter.set_result(None)
 
