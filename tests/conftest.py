@@ -22,6 +22,7 @@ from app.embedded.postgres import SMALL, Postgres
 from app.kafka import admin, ensure_topics
 from app.settings import Kafka as KafkaSettings
 from app.settings import Settings
+from sql.migrate import migrate
 
 PREFIX = "threadline-tests-"
 
@@ -51,8 +52,6 @@ async def postgres(servers_folder: Path) -> AsyncIterator[Postgres]:
     """A running PostgreSQL whose database `threadline` is migrated, to be copied, not to be used."""
     server = Postgres(servers_folder / "postgres", servers_folder / "postgres.log", tuning=SMALL)
     await server.start()
-    from sql.migrate import migrate
-
     await migrate(server.dsn("owner"))
     yield server
     await server.stop()

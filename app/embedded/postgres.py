@@ -56,7 +56,8 @@ class Postgres:
     def dsn(self, role: str, database: str = DATABASE) -> str:
         """A connection URI for `owner`, `service` or `superuser`, password included: a secret."""
         user = SUPERUSER if role == "superuser" else f"threadline_{role}"
-        return f"postgresql://{user}:{quote(str(self._kept[role]))}@{ports.LOOPBACK}:{self.port}/{database}"
+        password = quote(str(self._kept[role]), safe="")
+        return f"postgresql://{user}:{password}@{ports.LOOPBACK}:{self.port}/{database}"
 
     async def prepare(self) -> tuple[Account | None, Path, Path]:
         """Make the cluster if there is none. Returns the account to run as, the binaries' folder, the cluster's folder.

@@ -1,0 +1,76 @@
+"""Ports: which are free, what happens where one is not, and how a program is reached."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from app.embedded import addresses, ports
+from app.settings import Door, Settings, Worker
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that something listens on."""
+    with socket.create_server((ports.LOOPBACK, 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_taken_port_is_seen(taken: int) -> None:
+    """It is not free, it answers, and another is given in its place."""
+    assert not ports.is_free(taken)
+    assert ports.answers(taken)
+    assert ports.free(taken) != taken
+
+
+def test_a_remembered_port_is_given_again() -> None:
+    """A server keeps its port from one start to the next where nobody else has it."""
+    port = ports.free()
+
+    assert ports.free(port) == port
+    assert not ports.answers(port)
+
+
+async def test_a_restarted_server_waits_for_its_port() -> None:
+    """Others know it by that port: it is waited for, and another program that has it is named."""
+    with socket.create_server((ports.LOOPBACK, 0)) as server:
+        port = server.getsockname()[1]
+        waiting = asyncio.create_task(ports.regain(port, within=5))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+    assert await waiting == port
+
+    with socket.create_server((ports.LOOPBACK, port)), pytest.raises(ports.PortTaken, match=str(port)):
+        await ports.regain(port, within=0)
+
+
+def test_where_a_default_port_is_taken_the_next_is_used(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user is told which it is instead."""
+    monkeypatch.setattr(ports, "is_free", lambda port, host: port not in (8080, 8082))
+    said: list[str] = []
+
+    settings = addresses.choose(Settings(), said.append)
+
+    assert (settings.door.port, settings.worker.port) == (8084, 8081)
+    assert said == ["port 8080 is taken, so 8084 instead"]
+
+
+def test_a_port_that_was_asked_for_is_not_exchanged(taken: int) -> None:
+    """A provider may be told that port: it is an error that names it, and the variable."""
+    with pytest.raises(ports.PortTaken, match=f"{taken}.*THREADLINE_WORKER__PORT"):
+        addresses.choose(Settings(door=Door(port=ports.free()), worker=Worker(port=taken)), print)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("0.0.0.0", "http://127.0.0.1:8080"),
+        ("::1", "http://[::1]:8080"),
+        ("hooks.internal", "http://hooks.internal:8080"),
+    ],
+)
+def test_how_a_program_is_reached(host: str, url: str) -> None:
+    """A server that listens everywhere is reached by loopback; an IPv6 address is in brackets."""
+    assert addresses.url(Door(host=host)) == url
