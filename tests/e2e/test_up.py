@@ -1,0 +1,193 @@
+"""`threadline up` as a newcomer meets it: one command, a sample that works as printed, and nothing left behind."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import pytest
+
+from app.embedded import ports
+
+UP_WITHIN = 120.0  # seconds, on a busy machine
+T = TypeVar("T")
+
+
+class Up:
+    """A `threadline up` of its own, as a process."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.output = data.with_name(f"{data.name}.out")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("THREADLINE_")}
+        self.environment = kept | {
+            "THREADLINE_DATA": str(data),
+            "THREADLINE_DOOR__PORT": str(ports.free()),
+            "THREADLINE_WORKER__PORT": str(ports.free()),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.seen: set[int] = set()
+
+    def start(self) -> str:
+        """Start it, wait until it says that it is up, return what it said."""
+        with self.output.open("wb") as output:
+            command = [sys.executable, "-m", "app", "up"]
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=self.environment)
+        eventually(self._is_up)
+        self.seen |= set(self.state["pids"].values())
+        return self.output.read_text()
+
+    def _is_up(self) -> bool:
+        said = self.output.read_text()
+        assert self.process and self.process.poll() is None, said
+        return "Ctrl-C stops all" in said
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What it tells other commands."""
+        found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+        return found
+
+    def threadline(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another command on the same data."""
+        return subprocess.run(
+            [sys.executable, "-m", "app", *arguments],
+            capture_output=True,
+            text=True,
+            env=self.environment | {"COLUMNS": "160"},
+            timeout=60,
+            check=False,
+        )
+
+    def end(self, how: signal.Signals) -> int:
+        """Send a signal and wait for its end."""
+        assert self.process
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+    def left(self) -> list[str]:
+        """Processes that still work on its data."""
+        pids = {pid for pid in self.seen if alive(pid)}
+        for process in psutil.process_iter(["pid", "cmdline"]):
+            if str(self.data) in " ".join(process.info["cmdline"] or ()) and process.pid != os.getpid():
+                pids.add(process.pid)
+        return [f"{pid}: {psutil.Process(pid).cmdline()}" for pid in pids if alive(pid)]
+
+
+@pytest.fixture
+def up(servers_folder: Path) -> Iterator[Up]:
+    """One that is not started yet; whatever a failing test leaves of it is ended."""
+    folder = Path(tempfile.mkdtemp(dir=servers_folder))
+    folder.chmod(0o711)
+    made = Up(folder / "data")
+    yield made
+    if made.process and made.process.poll() is None:
+        made.end(signal.SIGKILL)
+    eventually(lambda: not made.left())
+    shutil.rmtree(folder)
+
+
+def eventually(question: Callable[[], T], within: float = UP_WITHIN) -> T:
+    """The first answer that is true."""
+    deadline = time.monotonic() + within
+    while not (answer := question()):
+        assert time.monotonic() < deadline, "did not come true in time"
+        time.sleep(0.1)
+    return answer
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def samples(said: str) -> list[str]:
+    """The `curl` commands in the output, as a person would copy them."""
+    return re.findall(r"^  (curl (?:.*\\\n)*.*)$", said, re.MULTILINE)
+
+
+def shell(command: str) -> str:
+    """What a command prints, run in some other folder."""
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd="/", timeout=30, check=True)
+    return done.stdout
+
+
+def interactions(command: str) -> list[dict[str, Any]]:
+    """The timeline that the sample's second command prints."""
+    found: list[dict[str, Any]] = json.loads(shell(command)).get("interactions", [])
+    return found
+
+
+def test_up_runs_its_sample_heals_and_stops(up: Up) -> None:
+    """The sample works as printed, what is killed comes back, Ctrl-C leaves nothing, and a second start finds the data."""
+    post, read = samples(up.start())
+    assert "202" in shell(post).splitlines()[0]
+    (interaction,) = eventually(lambda: interactions(read), within=20)
+    assert interaction["content"] == {"text": "Hello, is this on?"}
+    assert interaction["direction"] == "inbound"
+
+    doctor = up.threadline("doctor")
+    assert doctor.returncode == 0, doctor.stdout
+
+    second = up.threadline("up")
+    assert second.returncode == 1
+    assert f"process {up.state['pid']}" in second.stdout
+
+    before = up.state["pids"]
+    assert before.keys() == {"PostgreSQL", "Kafka", "Worker", "Door and API"}
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: all(alive(pid) and pid != before[name] for name, pid in up.state["pids"].items()))
+    up.seen |= set(up.state["pids"].values())
+    eventually(lambda: up.threadline("doctor").returncode == 0)
+    changed = post.replace("Hello, is this on?", "And after the crash?")
+    assert "202" in shell(changed).splitlines()[0]
+    eventually(lambda: len(interactions(read)) == 2, within=30)
+
+    assert up.end(signal.SIGINT) == 0
+    assert up.left() == []
+    assert not (up.data / "run.json").exists()
+    assert up.threadline("doctor").returncode == 1
+
+    _, again = samples(up.start())
+    assert again == read
+    assert {found["content"]["text"] for found in interactions(again)} == {"Hello, is this on?", "And after the crash?"}
+    up.end(signal.SIGTERM)
+    assert up.left() == []
+
+
+def test_a_killed_supervisor_takes_everything_along(up: Up) -> None:
+    """After its kill -9 nothing runs on, and the next start recovers by itself."""
+    up.start()
+
+    up.end(signal.SIGKILL)
+
+    eventually(lambda: not up.left(), within=10)
+    post, read = samples(up.start())
+    assert "202" in shell(post).splitlines()[0]
+    eventually(lambda: interactions(read), within=20)
+    up.end(signal.SIGTERM)
+    assert up.left() == []
+
+
+def test_prepare_sets_up_and_starts_nothing(up: Up) -> None:
+    """`threadline up --prepare` leaves a configured folder and no process."""
+    done = up.threadline("up", "--prepare")
+
+    assert done.returncode == 0, done.stdout
+    assert (up.data / "threadline.toml").exists()
+    assert (up.data / "postgres" / "cluster" / "PG_VERSION").exists()
+    assert (up.data / "kafka" / "log" / "meta.properties").exists()
+    assert up.left() == []
