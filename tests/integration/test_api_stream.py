@@ -1,0 +1,315 @@
+"""Server-sent events on a real database and a real server: live, resumable, bounded, and gone when nobody listens."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+import pytest_asyncio
+
+from app.access import Access
+from app.api import stream
+from schemas.events import Handle
+from tests.conftest import Dsns
+from tests.integration.serving import Served, event, listening, serving
+
+BEN = Handle("phone", "+15557654321")
+
+
+@pytest_asyncio.fixture
+async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
+    """The API on a fresh database where Ana has written once."""
+    async with serving(postgres_dsn.service) as api:
+        await api.append(event("MessageReceived", "first"))
+        yield api
+
+
+@pytest_asyncio.fixture
+async def http(served: Served) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of it over the network."""
+    async with listening(served) as client:
+        yield client
+
+
+@dataclass
+class Told:
+    """One event of a stream; a comment has neither data nor id."""
+
+    id: str | None = None
+    event: str | None = None
+    data: Any = None
+
+
+class Reader:
+    """Reads a stream as the standard says."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = response.aiter_lines()
+
+    async def next(self, wanted: str | None = None) -> Told:
+        """The next block; of event type `wanted` where that is given."""
+        async with asyncio.timeout(5):
+            while True:
+                told = await self._block()
+                if wanted is None or told.event == wanted:
+                    return told
+
+    async def interactions(self, count: int) -> list[Told]:
+        """The next so many interactions."""
+        return [await self.next("interaction") for _ in range(count)]
+
+    async def ends(self) -> None:
+        """The stream ends by itself."""
+        async with asyncio.timeout(5):
+            async for _ in self._lines:
+                pass
+
+    async def _block(self) -> Told:
+        told = Told()
+        async for line in self._lines:
+            if not line:
+                return told
+            name, _, value = line.partition(":")
+            if name == "data":
+                told.data = httpx.Response(200, content=value.strip()).json()
+            elif name in ("id", "event"):
+                setattr(told, name, value.strip())
+        raise EOFError
+
+
+@asynccontextmanager
+async def follow(http: httpx.AsyncClient, path: str, after: str | None = None) -> AsyncIterator[Reader]:
+    """A stream that has begun."""
+    headers = {"last-event-id": after} if after is not None else {}
+    async with http.stream("GET", f"{path}/stream", headers=headers) as response:
+        assert response.status_code == 200, await response.aread()
+        assert response.headers["content-type"].startswith("text/event-stream")
+        yield Reader(response)
+
+
+async def begun(reader: Reader) -> str:
+    """The id that a new stream gives at once, to resume from."""
+    while (told := await reader.next()).id is None:
+        pass
+    return told.id
+
+
+async def freed(served: Served) -> bool:
+    """Whether, within a moment, nothing of a stream is left."""
+    for _ in range(200):
+        if not served.api.tailer.reading and not served.api.streams:
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+async def test_change_is_told_live(served: Served, http: httpx.AsyncClient) -> None:
+    """A new interaction, then its next state, each whole, as the timeline tells it, within a moment."""
+    path = await served.path()
+    async with follow(http, path) as reader:
+        await begun(reader)
+        await served.append(event("UserMessageSent", "SM1"))
+        began = time.monotonic()
+        sent = await reader.next("interaction")
+        assert time.monotonic() - began < 0.5
+        await served.append(event("MessageDelivered", "SM1", 1))
+        delivered = await reader.next("interaction")
+    assert (sent.data["delivery"], delivered.data["delivery"]) == ("sent", "delivered")
+    page = (await http.get(path)).json()["interactions"]
+    assert delivered.data in page
+    assert sent.id is not None and delivered.id is not None and sent.id != delivered.id
+
+
+async def test_other_customers_changes_are_not_told(served: Served, http: httpx.AsyncClient) -> None:
+    """What Ben writes reaches Ben's stream, and not Ana's."""
+    await served.append(event("MessageReceived", "ben", handle=BEN))
+    async with follow(http, await served.path()) as ana, follow(http, await served.path(BEN)) as ben:
+        await begun(ana)
+        await begun(ben)
+        await served.append(event("MessageReceived", "for ben", handle=BEN), event("MessageReceived", "for ana"))
+        assert (await ben.next("interaction")).data["providerMessageId"] == "for ben"
+        assert (await ana.next("interaction")).data["providerMessageId"] == "for ana"
+
+
+async def test_resumed_stream_tells_what_was_missed_then_goes_on(served: Served, http: httpx.AsyncClient) -> None:
+    """From the last id that was seen: each interaction that changed since, once, as it is now, then what is new."""
+    path = await served.path()
+    async with follow(http, path) as reader:
+        await begun(reader)
+        await served.append(event("UserMessageSent", "SM1"))
+        seen = await reader.next("interaction")
+    for n in range(450):  # more than is read at once
+        await served.append(event("MessageReceived", f"missed{n}", n))
+    await served.append(event("MessageDelivered", "SM1", 1))
+    async with follow(http, path, seen.id) as reader:
+        missed = [told.data["providerMessageId"] for told in await reader.interactions(451)]
+        assert missed == [*(f"missed{n}" for n in range(450)), "SM1"]
+        await served.append(event("MessageReceived", "new"))
+        assert (await reader.next("interaction")).data["providerMessageId"] == "new"
+
+
+async def test_stream_resumed_after_each_event_sees_every_change(served: Served, http: httpx.AsyncClient) -> None:
+    """A caller who is cut off again and again, while events come, ends with the state of the timeline."""
+    path, states, last = await served.path(), {}, ""
+    async with follow(http, path) as reader:
+        last = await begun(reader)
+
+    async def write() -> None:
+        for n in range(40):
+            await served.append(event("UserMessageSent", f"SM{n % 10}", n), event("MessageReceived", f"in{n}", n))
+            await asyncio.sleep(0.005)
+        await served.append(event("MessageReceived", "end"))
+
+    writing = asyncio.create_task(write())
+    while "end" not in states:
+        async with follow(http, path, last) as reader:
+            for told in await reader.interactions(1):
+                assert told.id is not None
+                last, states[told.data["providerMessageId"]] = told.id, told.data
+    await writing
+    page = (await http.get(path, params={"limit": 200})).json()["interactions"]
+    assert states == {one["providerMessageId"]: one for one in page if one["providerMessageId"] != "first"}
+
+
+async def test_what_commits_late_is_not_skipped(served: Served, http: httpx.AsyncClient, postgres_dsn: Dsns) -> None:
+    """While an older transaction runs, nothing newer is told, live or resumed, as it could still add something before
+    it; afterwards all of it is told."""
+    path = await served.path()
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as older:
+        async with follow(http, path) as reader:
+            start = await begun(reader)
+            await older.execute("SELECT pg_current_xact_id()")
+            await served.append(event("MessageReceived", "newer"))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.4):
+                    await reader.next("interaction")
+        async with follow(http, path, start) as reader:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.4):
+                    await reader.next("interaction")
+        async with follow(http, path, start) as reader:
+            while (await reader.next()).data is None:
+                await older.commit()
+                break
+            assert (await reader.next("interaction")).data["providerMessageId"] == "newer"
+
+
+@pytest.mark.parametrize("text", ["x", "1", "1-2-3", "-1-1", "9" * 30 + "-1"])
+async def test_event_id_that_is_none_is_a_bad_request(served: Served, http: httpx.AsyncClient, text: str) -> None:
+    """400, so that the caller notices, rather than a stream that leaves something out."""
+    response = await http.get(f"{await served.path()}/stream", headers={"last-event-id": text})
+    assert (response.status_code, response.json()["parameter"]) == (400, "Last-Event-ID")
+
+
+async def test_event_id_of_another_log_is_gone(served: Served, http: httpx.AsyncClient) -> None:
+    """An id past the log's end comes from another log: 410, which tells a caller to read the timeline again."""
+    response = await http.get(f"{await served.path()}/stream", headers={"last-event-id": f"{2**60}-1"})
+    assert response.status_code == 410
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_silent_stream_gives_signs_of_life(
+    served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comment comes at each interval without a change."""
+    monkeypatch.setattr(stream, "HEARTBEAT", 0.05)
+    async with follow(http, await served.path()) as reader:
+        await begun(reader)
+        for _ in range(3):
+            assert await reader.next() == Told()
+
+
+async def test_hanging_up_frees_everything(served: Served, http: httpx.AsyncClient) -> None:
+    """When the callers are gone, no stream is counted, and the log is not read any more."""
+    path = await served.path()
+    async with follow(http, path) as one, follow(http, path) as two:
+        await begun(one)
+        await begun(two)
+        assert served.api.streams == {"default": 2}
+        assert served.api.tailer.reading
+    assert await freed(served)
+
+
+async def test_number_of_streams_is_bounded(
+    served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client's own bound is a 429, the process's a 503, both with the time to come again."""
+    path = await served.path()
+    async with follow(http, path) as reader:
+        await begun(reader)
+        for bound, status in (("STREAMS_OF_CLIENT", 429), ("STREAMS", 503)):
+            with monkeypatch.context() as patch:
+                patch.setattr(stream, bound, 1)
+                response = await http.get(f"{path}/stream")
+            assert (response.status_code, response.headers["retry-after"]) == (status, "5")
+    assert await freed(served)
+
+
+async def test_stream_does_not_outlive_its_key(
+    served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A revoked key's stream ends at one of the next signs of life."""
+    monkeypatch.setattr(stream, "HEARTBEAT", 0.05)
+    served.api.access = Access(served.store, ttl=0.05)
+    token = await served.key("timeline:read")
+    http.headers["authorization"] = f"Bearer {token}"
+    async with follow(http, await served.path()) as reader:
+        await begun(reader)
+        await served.store.revoke_api_key(UUID(token.split("_")[1]))
+        await reader.ends()
+
+
+async def test_process_that_ends_lets_its_streams_end(served: Served, http: httpx.AsyncClient) -> None:
+    """Told to close, the API ends every stream in order, so that nothing waits for them."""
+    async with follow(http, await served.path()) as reader:
+        await begun(reader)
+        served.api.close()
+        await reader.ends()
+    assert await freed(served)
+
+
+async def test_many_streams_of_many_customers_hear_of_their_own(served: Served, http: httpx.AsyncClient) -> None:
+    """Fifty callers at once, each told the one change that is his."""
+    people = [Handle("phone", f"+1555000{n:04}") for n in range(50)]
+    await served.append(*(event("MessageReceived", f"hello{n}", handle=one) for n, one in enumerate(people)))
+
+    async def hear(number: int) -> bool:
+        async with follow(http, await served.path(people[number])) as reader:
+            await begun(reader)
+            ready.release()
+            told = await reader.next("interaction")
+            return bool(told.data["providerMessageId"] == f"news{number}")
+
+    ready = asyncio.Semaphore(0)
+    hearing = [asyncio.create_task(hear(number)) for number in range(50)]
+    for _ in people:
+        await ready.acquire()
+    await served.append(*(event("MessageReceived", f"news{n}", handle=one) for n, one in enumerate(people)))
+    assert all(await asyncio.gather(*hearing))
+
+
+async def test_streams_begin_again_after_the_database_was_away(
+    served: Served, http: httpx.AsyncClient, postgres_dsn: Dsns
+) -> None:
+    """Connections that are cut under a stream cost it nothing: what is appended next is told."""
+    async with follow(http, await served.path()) as reader:
+        await begun(reader)
+        async with await psycopg.AsyncConnection.connect(postgres_dsn.service, autocommit=True) as other:
+            await other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        await asyncio.sleep(0.3)
+        for _ in range(20):
+            try:
+                await served.append(event("MessageReceived", "after"))
+                break
+            except psycopg.OperationalError:
+                await asyncio.sleep(0.1)
+        assert (await reader.next("interaction")).data["providerMessageId"] == "after"
