@@ -1,0 +1,143 @@
+"""What the HTTP process really answers is what its description says: status, media type, headers and body."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from jsonschema import Draft202012Validator, FormatChecker
+from pydantic import SecretStr
+
+from app.access import mint
+from app.api import openapi
+from app.main import Http
+from app.settings import Kafka, Postgres, Settings, Source
+from schemas.events import Event, Handle
+from tests.conftest import Dsns
+from tests.integration.serving import NOON, event, failed
+
+DOCUMENT = openapi.document()
+
+
+@asynccontextmanager
+async def process(data: Path, dsn: str) -> AsyncIterator[tuple[Http, httpx.AsyncClient]]:
+    """The whole HTTP process without Kafka, so that its door spools."""
+    sources = {"twilio": Source(auth_token="secret"), "whatsapp_cloud": Source(app_secret="s", verify_token="v")}
+    settings = Settings(
+        data=data, postgres=Postgres(dsn=SecretStr(dsn)), kafka=Kafka(bootstrap="127.0.0.1:1"), sources=sources
+    )
+    http = Http(settings)
+    async with http._pages.router.lifespan_context(http._pages):
+        while http.api is None:
+            await http._open_store()
+        transport = httpx.ASGITransport(http, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield http, client
+
+
+def check(path: str, response: httpx.Response) -> None:
+    """Hold a response to what the document says of this path."""
+    request = response.request
+    said = DOCUMENT["paths"][path][request.method.lower()]["responses"]
+    status = str(response.status_code)
+    assert status in said or "default" in said, f"{request.method} {path} answered {status}"
+    expected = _resolved(said.get(status) or said["default"])
+    for name in expected.get("headers", {}):
+        assert name.lower() in response.headers, (path, status, name)
+    content = expected.get("content")
+    if not content:
+        assert response.content == b"", (path, status)
+        return
+    media = response.headers["content-type"].partition(";")[0]
+    assert media in content, (path, status, media)
+    if media.endswith("json"):
+        schema = {**content[media]["schema"], "components": DOCUMENT["components"]}
+        Draft202012Validator(schema, format_checker=FormatChecker()).validate(response.json())
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    return DOCUMENT["components"]["responses"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+
+
+EVENTS = [
+    event("UserMessageSent", "SM1", payload={"content": {"text": "Hello"}}),
+    failed("SM1", 2),
+    event("MessageDelivered", "SM1", 3),
+    event("MessageReceived", "SM2", 4, payload={"content": {"media": [{"type": "image/png", "id": "1"}]}}),
+    event("MessageRead", "SM3", occurred_at=None),
+    event("MessageRequested", "x", provider_message_id=None, message_id="m1", channel=None),
+    event("CallFailed", "CA1", channel="voice", direction="inbound"),
+    event("InteractionProcessing", "SM1"),
+    event("MessageReceived", "push1", channel="push", handle=Handle("device_token", "t"), direction=None),
+    Event("ProviderEventReceived", "twilio", "unknown", payload={"native": {"a": [1, None]}}),
+]
+
+
+async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -> None:
+    """Every route, well and badly asked: the timeline of every kind of event, refusals, handshakes, health."""
+    async with process(tmp_path, postgres_dsn.service) as (http, client):
+        assert http.api is not None
+        store = http.api.store
+        await store.append([(one, "default", NOON, str(uuid4())) for one in EVENTS])
+        id, token, hash = mint()
+        await store.create_api_key(id, "test", "default", ["timeline:read", "webhooks:write"], hash)
+        client.headers["authorization"] = f"Bearer {token}"
+
+        found = await client.get("/api/customers", params={"handle": "+15551234567"})
+        timeline = f"/api/customers/{found.json()['customerId']}/interactions"
+        page = await client.get(timeline)
+        told = page.json()["interactions"]
+        assert len(told) == 5
+        one = "/api/interactions/{id}"
+        asked: list[tuple[str, httpx.Response]] = [
+            ("/api/customers", found),
+            ("/api/customers", await client.get("/api/customers")),
+            ("/api/customers", await client.get("/api/customers?handle=nobody@example.com")),
+            ("/api/customers", await client.get("/api/customers?handle=x", headers={"authorization": "none"})),
+            ("/api/customers/{id}/interactions", page),
+            ("/api/customers/{id}/interactions", await client.get(timeline, params={"limit": 1})),
+            ("/api/customers/{id}/interactions", await client.get(f"{timeline}?limit=x")),
+            (
+                "/api/customers/{id}/interactions",
+                await client.get(timeline, headers={"if-none-match": page.headers["etag"]}),
+            ),
+            ("/api/customers/{id}/interactions/stream", await client.get(f"{timeline}/stream?x=1")),
+            (
+                "/api/customers/{id}/interactions/stream",
+                await client.get(f"{timeline}/stream", headers={"last-event-id": f"{2**60}-1"}),
+            ),
+            *[(one, await client.get(f"/api/interactions/{each['interactionId']}")) for each in told],
+            (one, await client.get(f"/api/interactions/{uuid4()}")),
+            ("/openapi.json", await client.get("/openapi.json")),
+            ("/docs", await client.get("/docs")),
+            ("/healthz", await client.get("/healthz")),
+            ("/readyz", await client.get("/readyz")),
+            ("/metrics", await client.get("/metrics")),
+            *[("/webhooks/aggregate", response) for response in await _door(client, "/webhooks/aggregate", token)],
+            *[
+                ("/webhooks/aggregate/{source}", response)
+                for response in await _door(client, "/webhooks/aggregate/envelope", token)
+            ],
+        ]
+        for path, response in asked:
+            check(path, response)
+        statuses = {(path, response.status_code) for path, response in asked}
+        assert {("/webhooks/aggregate", 202), ("/webhooks/aggregate", 200), ("/readyz", 200)} <= statuses
+
+
+async def _door(client: httpx.AsyncClient, path: str, token: str) -> list[httpx.Response]:
+    """What the door answers: to the document's own example, to a handshake, and to what it refuses."""
+    example = DOCUMENT["components"]["examples"]["Envelope"]["value"]
+    form = {"MessageSid": "SM1", "MessageStatus": "sent"}
+    shake = {"hub.mode": "subscribe", "hub.verify_token": "v", "hub.challenge": "7"}
+    return [
+        await client.post(path, json=example),
+        await client.post(path, json=example, headers={"authorization": f"Bearer {mint()[1]}"}),
+        await client.post(path, data=form, headers={"x-twilio-signature": "x"}),
+        await client.post(path, content=b"\xff", headers={"content-type": "application/json"}),
+        await client.post(path, content=b"x" * (2 << 20)),
+        await client.get(path, params=shake),
+        await client.get(path),
+    ]
