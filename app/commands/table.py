@@ -74,17 +74,16 @@ def said(content: Mapping[str, Any], channel: str | None) -> Text:
         parts.append(Text("(HTML)", "dim"))
     if content.get("audioUrl"):
         parts.append(Text("recording ", "dim") + _link(str(content["audioUrl"])))
-    for medium in content.get("media") or ():
+    media = content.get("media")
+    for medium in map(_object, media if isinstance(media, list) else ()):
         where = medium.get("name") or medium.get("url") or medium.get("id") or ""
-        parts.append(
-            Text(f"{printable(str(medium.get('type', 'file')))} ", "dim") + Text(printable(str(where)), "blue")
-        )
-    if place := content.get("location"):
+        parts.append(Text(f"{printable(str(medium.get('type', 'file')))} ", "dim") + _link(str(where)))
+    if place := _object(content.get("location")):
         name = printable(str(place.get("name") or ""))
-        parts.append(Text(f"at {place.get('latitude')}, {place.get('longitude')} {name}".rstrip()))
-    if button := content.get("buttonReply"):
+        parts.append(Text(printable(f"at {place.get('latitude')}, {place.get('longitude')} {name}".rstrip())))
+    if button := _object(content.get("buttonReply")):
         parts.append(Text("chose ", "dim") + Text(printable(str(button.get("title") or button.get("id") or ""))))
-    if reaction := content.get("reaction"):
+    if reaction := _object(content.get("reaction")):
         parts.append(Text("reacted ", "dim") + Text(printable(str(reaction.get("emoji") or "by taking it back"))))
     if "pushPayload" in content:
         parts.append(Text(printable(orjson.dumps(content["pushPayload"]).decode())))
@@ -132,10 +131,17 @@ def _since(passed: timedelta) -> str:
     return f"+{seconds / size:.0f} {unit}"
 
 
+def _object(value: Any) -> Mapping[str, Any]:
+    """The value where it is an object; else none: what a provider's unknown event says may have any shape."""
+    return value if isinstance(value, dict) else {}
+
+
 def _link(address: str) -> Text:
     """Where something is, short enough for a cell; a terminal that can opens all of it."""
     plain = printable(address)
     short = plain.removeprefix("https://").removeprefix("http://")
+    if " " in short or "\n" in short:
+        return Text(short, "blue")
     if len(short) > 40:
         short = f"{short[:19]}…{short[-20:]}"
     return Text(

@@ -1,0 +1,126 @@
+"""`threadline keys` and `threadline timeline` on a real database: what they print, and what they leave behind."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from app.access import Access, Forbidden, Unauthenticated, fingerprint
+from sql import EventStore
+from tests.conftest import Dsns
+from tests.integration.serving import NOON, event
+
+
+class Ran(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+@pytest_asyncio.fixture
+async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
+    """The store of a fresh database."""
+    async with await EventStore.open(postgres_dsn.service, pool=1) as opened:
+        yield opened
+
+
+async def threadline(*arguments: str, dsn: str, data: Path) -> Ran:
+    """Run a command as a person would."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("THREADLINE_")} | {
+        "THREADLINE_DATA": str(data),
+        "THREADLINE_POSTGRES__DSN": dsn,
+        "THREADLINE_KAFKA__BOOTSTRAP": "127.0.0.1:1",
+        "COLUMNS": "200",
+    }
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app", *arguments, stdout=pipe, stderr=pipe, env=environment
+    )
+    out, err = await process.communicate()
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+async def test_key_is_made_listed_and_revoked(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """The key alone is printed on standard output, works for its client and scopes, is listed without its secret, and
+    works no more once it is revoked."""
+    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    made = await threadline("keys", "create", "the shop's BFF", "--client", "shop", **where)
+    assert made.code == 0
+    token = made.out.strip()
+    _, id, secret = token.split("_")
+    assert str(UUID(id)) in made.err and secret not in made.err
+    key = await Access(store).check(f"Bearer {token}", "timeline:read")
+    assert (key.id, key.name, key.client, key.scopes) == (UUID(id), "the shop's BFF", "shop", {"timeline:read"})
+    with pytest.raises(Forbidden):
+        await Access(store).check(f"Bearer {token}", "webhooks:write")
+
+    row = await store.api_key(UUID(id))
+    assert row is not None and row["hash"] == fingerprint(secret)
+    listed = await threadline("keys", "list", **where)
+    assert listed.code == 0
+    assert str(UUID(id)) in listed.out and "the shop's BFF" in listed.out and "timeline:read" in listed.out
+    assert secret not in listed.out and fingerprint(secret).hex() not in listed.out
+
+    revoked = await threadline("keys", "revoke", str(UUID(id)), **where)
+    assert revoked.code == 0
+    with pytest.raises(Unauthenticated):
+        await Access(store).check(f"Bearer {token}", "timeline:read")
+
+
+async def test_key_is_revoked_by_itself_too(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """Who finds a key where it should not be has the key, not its id."""
+    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    token = (await threadline("keys", "create", "leaked", **where)).out.strip()
+    revoked = await threadline("keys", "revoke", token, **where)
+    assert revoked.code == 0
+    assert token.split("_")[2] not in revoked.out + revoked.err
+    row = await store.api_key(UUID(token.split("_")[1]))
+    assert row is not None and row["revoked_at"] is not None
+
+
+async def test_mistakes_are_told(postgres_dsn: Dsns, tmp_path: Path) -> None:
+    """A scope that does not exist makes no key; an id that is none, or of no key, is said to be so."""
+    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    misspelt = await threadline("keys", "create", "x", "--scope", "timeline:reed", **where)
+    assert (misspelt.code, misspelt.out) == (2, "")
+    assert "timeline:reed" in misspelt.err and "webhooks:write" in misspelt.err
+    assert "no keys" in (await threadline("keys", "list", **where)).out
+    assert (await threadline("keys", "revoke", "mine", **where)).code == 2
+    assert (await threadline("keys", "revoke", str(uuid4()), **where)).code == 1
+
+
+async def test_without_a_database_the_reason_is_told(tmp_path: Path) -> None:
+    """No traceback, but what to do."""
+    ran = await threadline("keys", "list", dsn="postgresql://127.0.0.1:1/none", data=tmp_path)
+    assert ran.code == 1
+    assert "PostgreSQL cannot be reached" in ran.err and "Traceback" not in ran.err
+
+
+async def test_timeline_is_printed_for_an_id_and_for_a_handle(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path
+) -> None:
+    """The same table by either name; the newest of many; and a word where there is no such customer."""
+    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    said = [event("MessageReceived", f"SM{n}", n, payload={"content": {"text": f"word {n}"}}) for n in range(3)]
+    await store.append([(one, "default", NOON.replace(hour=13), None) for one in said])
+    customer = (await store.customer_of("default", "phone", "+15551234567"))[0]["customer_id"]
+    by_handle = await threadline("timeline", "+1 555 123-4567", **where)
+    by_id = await threadline("timeline", str(customer), **where)
+    assert by_handle.code == by_id.code == 0
+    assert by_handle.out == by_id.out
+    assert by_handle.out.index("word 2") < by_handle.out.index("word 0")
+    newest = await threadline("timeline", str(customer), "--limit", "1", **where)
+    assert "word 2" in newest.out and "word 1" not in newest.out and "--limit" in newest.err
+    for text, code in (("nobody@example.com", 1), (str(uuid4()), 1), ("a@b@c", 2)):
+        ran = await threadline("timeline", text, **where)
+        assert (ran.code, ran.out) == (code, "")
+        assert text in ran.err
+    assert (await threadline("timeline", "+15551234567", "--client", "other", **where)).code == 1
