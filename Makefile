@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(shell for p in python3 python3.14 python3.13 python3.12 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
@@ -62,13 +62,24 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "This Python lacks venv (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 
+# Shows the package that pip is at; what pip said is in install.log, and on the screen where it failed.
+define install
+	@rm -f $(VENV)/.complete
+	@{ $(PIP) install --progress-bar off --require-hashes --requirement $(1) 2>&1 && touch $(VENV)/.complete; } | \
+		tee $(VENV)/install.log | { n=0; while read -r word name rest; do \
+		if [ -t 1 ] && [ "$$word" = Collecting ]; then n=$$((n + 1)); printf '\r  %d: %s\033[K' $$n "$$name"; \
+		elif [ -t 1 ] && [ "$$word" = Installing ]; then printf '\r  unpacking %d packages\033[K' $$n; fi; \
+		done; if [ -t 1 ]; then printf '\r\033[K'; fi; }
+	@test -f $(VENV)/.complete || { cat $(VENV)/install.log >&2; exit 1; }
+endef
+
 $(INSTALLED): requirements.lock pyproject.toml | $(BIN)/python
 	@echo "Installing what Threadline needs (about 150 MB, once)"
-	@$(PIP) install --require-hashes --requirement requirements.lock
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	$(call install,requirements.lock)
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(INSTALLED_DEV): requirements-dev.lock $(INSTALLED)
 	@echo "Installing what tests and checks need"
-	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	$(call install,requirements-dev.lock)
 	@touch $@

@@ -1,10 +1,10 @@
 """Who runs PostgreSQL, and where: it refuses root, and an account without rights may not reach root's folders."""
 
-import hashlib
 import os
 import pwd
 import shutil
 import stat
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,9 +72,10 @@ def reachable_data(folder: Path, account: Account | None) -> Path:
     folder = folder.absolute()
     if account is None or folder.exists() or account.reaches(folder):
         return folder
-    place = STATE / hashlib.sha256(str(folder).encode()).hexdigest()[:12] / folder.name
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        STATE.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(dir=STATE, prefix=f"{folder.parent.parent.name.lstrip('.')}-")) / folder.name
+        place.parent.chmod(0o711)
         folder.symlink_to(place)
     except OSError as error:
         raise Unreachable(_advice(folder, account, error)) from error
@@ -84,15 +85,22 @@ def reachable_data(folder: Path, account: Account | None) -> Path:
 
 
 def reachable_binaries(folder: Path, account: Account | None, version: str) -> Path:
-    """`folder`, or a copy of it that `account` reaches, made once for each `version`. Raises Unreachable."""
+    """`folder`, or a copy of it that `account` reaches, made once for each `version`. Raises Unreachable.
+
+    A wheel keeps its shared libraries in a folder `<package>.libs` beside the package, where its programs look for them
+    (https://github.com/pypa/auditwheel): that is copied along, in the same place.
+    """
     if account is None or account.reaches(folder / "bin" / "postgres"):
         return folder
-    copy = CACHE / f"postgresql-{version}"
+    package, whole = folder.parent, CACHE / f"postgresql-{version}"
+    copy, libraries = whole / package.name / folder.name, package.with_name(f"{package.name}.libs")
     try:
-        if not copy.exists():
-            unfinished = copy.with_name(f"{copy.name}.{os.getpid()}")
-            shutil.copytree(folder, unfinished, symlinks=True)
-            unfinished.replace(copy)
+        if not whole.exists():
+            unfinished = whole.with_name(f"{whole.name}.{os.getpid()}")
+            shutil.copytree(folder, unfinished / package.name / folder.name, symlinks=True)
+            if libraries.exists():
+                shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+            unfinished.replace(whole)
     except OSError as error:
         raise Unreachable(_advice(copy, account, error)) from error
     if not account.reaches(copy / "bin" / "postgres"):

