@@ -5,9 +5,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from app.kafka import client_args, max_record
+from app.kafka import client_args
 from app.settings import Settings
 from app.telemetry import share
+from app.topics import max_record
 from webhooks.aggregate import Authenticate, Door, Limits
 from webhooks.keep import Keep
 from webhooks.producer import BATCH

@@ -1,4 +1,4 @@
-"""Kafka as the settings describe it: what a client is given, and which topics there are."""
+"""Kafka as the settings describe it: what a client is given, and seeing to it that the topics are there."""
 
 import asyncio
 import ssl
@@ -13,43 +13,9 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from app.settings import Kafka, Settings
-from schemas.events import CHANNELS
-
-DAY = 24 * 3600 * 1000  # milliseconds, as Kafka counts retention
-
-#: What a record needs beside the body of the webhook in it: its head line with all headers, and Kafka's own frame.
-RECORD_OVERHEAD = 256 << 10
+from app.topics import TOPICS, Topic
 
 SETTLE_WITHIN = 15.0  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """One topic. `acknowledges`: a caller was told 2xx because of what is in it, so a lone broker flushes it to disk."""
-
-    name: str
-    purpose: str
-    acknowledges: bool = False
-    retention_days: int = 7
-    dead_letters: bool = False
-
-
-_LIVE = (
-    Topic("webhooks.received", "webhooks as they came", acknowledges=True),
-    Topic("events.reported", "what services report, as CloudEvents"),
-    Topic("events.recorded", "what the log holds, keyed by customer"),
-    Topic("messages.requested", "send requests, channel by the client's configuration", acknowledges=True),
-    *(
-        Topic(f"messages.requested.{channel}", f"send requests for {channel}", acknowledges=True)
-        for channel in CHANNELS
-    ),
-)
-
-#: Every topic, each with its dead letters.
-TOPICS: tuple[Topic, ...] = (
-    *_LIVE,
-    *(Topic(f"{t.name}.dlq", f"dead letters of {t.name}", retention_days=30, dead_letters=True) for t in _LIVE),
-)
 
 
 @dataclass(slots=True)
@@ -84,11 +50,6 @@ def client_args(kafka: Kafka) -> dict[str, Any]:
     return given
 
 
-def max_record(settings: Settings) -> int:
-    """The largest record in bytes: a producer's `max_request_size`, a topic's `max.message.bytes`."""
-    return settings.door.max_body + RECORD_OVERHEAD
-
-
 async def ensure_topics(settings: Settings) -> list[TopicState]:
     """Make the topics that are missing, add partitions where there are too few, and tell how each is now.
 
@@ -102,7 +63,7 @@ async def ensure_topics(settings: Settings) -> list[TopicState]:
         few = {
             name: NewPartitions(total_count=wanted)
             for name, state in before.items()
-            if state.partitions < (wanted := _partitions(state.topic, settings.kafka))
+            if state.partitions < (wanted := state.topic.partitions(settings))
         }
         if few:
             await client.create_partitions(few)
@@ -130,9 +91,9 @@ async def admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def _create(client: AIOKafkaAdminClient, settings: Settings, missing: list[Topic]) -> None:
-    kafka = settings.kafka
     wanted = [
-        NewTopic(t.name, _partitions(t, kafka), kafka.replication, topic_configs=_configs(t, settings)) for t in missing
+        NewTopic(t.name, t.partitions(settings), settings.kafka.replication, topic_configs=t.configs(settings))
+        for t in missing
     ]
     if not wanted:
         return
@@ -166,11 +127,11 @@ async def _states(client: AIOKafkaAdminClient, settings: Settings) -> dict[str, 
     }
     for name, configs in (await _read_configs(client, list(ours))).items():
         state = ours[name]
-        wanted = _configs(state.topic, settings)
+        wanted = state.topic.configs(settings)
         state.differs = {k: (configs.get(k, ""), w) for k, w in wanted.items() if configs.get(k) != w}
         if state.replication < settings.kafka.replication:
             state.differs["replication"] = (str(state.replication), str(settings.kafka.replication))
-        if state.partitions < (least := _partitions(state.topic, settings.kafka)):
+        if state.partitions < (least := state.topic.partitions(settings)):
             state.differs["partitions"] = (str(state.partitions), str(least))
     return ours
 
@@ -184,17 +145,3 @@ async def _read_configs(client: AIOKafkaAdminClient, names: list[str]) -> dict[s
         for answer in answers
         for resource in answer.resources
     }
-
-
-def _partitions(topic: Topic, kafka: Kafka) -> int:
-    return 1 if topic.dead_letters else kafka.partitions
-
-
-def _configs(topic: Topic, settings: Settings) -> dict[str, str]:
-    kafka = settings.kafka
-    wanted = {"retention.ms": str(topic.retention_days * DAY), "max.message.bytes": str(max_record(settings))}
-    if topic.acknowledges and kafka.flush_every_message:
-        wanted["flush.messages"] = "1"
-    if kafka.replication > 1:
-        wanted["min.insync.replicas"] = "2"
-    return wanted

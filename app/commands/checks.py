@@ -12,8 +12,9 @@ from pydantic import SecretStr
 
 from adapters import ADAPTERS
 from app.embedded import addresses, java
-from app.kafka import TOPICS, describe_topics
+from app.kafka import describe_topics
 from app.settings import Door, Settings, Worker
+from app.topics import TOPICS
 from sql.migrate import MigrationError, pending
 
 GIB = 1 << 30

@@ -18,9 +18,10 @@ from app.embedded import account, ports, postgres
 from app.embedded.java import Java
 from app.embedded.kafka import QUICK_JVM, Kafka
 from app.embedded.postgres import SMALL, Postgres
-from app.kafka import TOPICS, client_args, describe_topics, ensure_topics, max_record
+from app.kafka import client_args, describe_topics, ensure_topics
 from app.settings import Kafka as KafkaSettings
 from app.settings import Settings
+from app.topics import TOPICS, max_record
 from tests.conftest import Dsns
 
 
