@@ -24,6 +24,7 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker.example.com")])
     day = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     made = x509.CertificateBuilder(name, name, key.public_key(), 1, day, day + datetime.timedelta(days=36500))
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     cert, key_file = tmp_path / "cert.pem", tmp_path / "key.pem"
     cert.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
     key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
