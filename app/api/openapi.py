@@ -30,11 +30,11 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 
 #: The page's files and their types.
-_FILES = {"docs.html": "text/html", "docs.css": "text/css", "docs.js": "text/javascript"}
+_FILES = {"docs.html": "text/html", "docs.css": "text/css", "docs.js": "text/javascript", "docs.svg": "image/svg+xml"}
 
 #: Nothing from elsewhere, nothing inline, nothing around it.
 _PAGE_HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -76,6 +76,8 @@ def routes() -> list[Route]:
     return [
         Route("/openapi.json", description, methods=["GET"], name="openapi"),
         Route("/docs", file("docs.html"), methods=["GET"], name="docs"),
-        Route("/docs/docs.css", file("docs.css"), methods=["GET"], name="docs.css", include_in_schema=False),
-        Route("/docs/docs.js", file("docs.js"), methods=["GET"], name="docs.js", include_in_schema=False),
+        *[
+            Route(f"/docs/{name}", file(name), methods=["GET"], name=name, include_in_schema=False)
+            for name in ("docs.css", "docs.js", "docs.svg")
+        ],
     ]
