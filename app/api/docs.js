@@ -101,7 +101,9 @@ class Page {
       const type = this.type(value.schema);
       const title = [h("code", {}, media), type && type !== "anything" ? [" ", type] : null];
       if (example === undefined) return h("div", { class: "type" }, title);
-      return code(typeof example === "string" ? example : JSON.stringify(example, null, 2), `${label}, ${media}`, title);
+      const form = media === "application/x-www-form-urlencoded";
+      const text = form ? new URLSearchParams(example).toString() : JSON.stringify(example, null, 2);
+      return code(typeof example === "string" ? example : text, `${label}, ${media}`, title);
     });
   }
 

@@ -81,5 +81,5 @@ def _time(time: datetime | None) -> str:
 
 
 def _say(text: str, code: int) -> int:
-    Console(stderr=True).print(Text(text))
+    Console(stderr=True, soft_wrap=True).print(Text(text))
     return code

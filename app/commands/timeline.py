@@ -48,5 +48,5 @@ async def _handles(store: EventStore, client: str, customer: str) -> list[dict[s
 
 
 def _say(text: str, code: int) -> int:
-    Console(stderr=True).print(Text(printable(text)))
+    Console(stderr=True, soft_wrap=True).print(Text(printable(text)))
     return code
