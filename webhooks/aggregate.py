@@ -141,7 +141,8 @@ class Door:
             verdict = self._sources.recognise(request)
             if verdict.handshake is not None:
                 return reply(verdict.handshake)
-            await self._admit(verdict)
+            if not verdict.accepted or method == "GET":
+                await self._admit(verdict)
             answer = reply(verdict.adapter.answer(request))
             await self._keep_it(verdict, span)
             return answer

@@ -5,26 +5,32 @@ import time
 
 #: Random bytes are fetched from the kernel for this many ids at once: a system call each costs more than the rest.
 _AHEAD = 512
-_pool = b""
+#: The digit whose first two bits are the variant's, by a random digit.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_pool = ""
 _at = 0
+_millisecond, _prefix = 0, ""
 
 
 def uuid7() -> str:
     """A new id, e.g. `019a1f2e-7b3c-7d4e-9f00-112233445566`: 48 bits of milliseconds, 74 random bits."""
-    global _pool, _at
+    global _pool, _at, _millisecond, _prefix
     if _at == len(_pool):
-        _pool, _at = os.urandom(10 * _AHEAD), 0
-    rest = _pool[_at : _at + 10].hex()
-    _at += 10
-    time_hex = f"{time.time_ns() // 1_000_000:012x}"
-    variant = "89ab"[int(rest[3], 16) & 3]
-    return f"{time_hex[:8]}-{time_hex[8:]}-7{rest[:3]}-{variant}{rest[4:7]}-{rest[7:19]}"
+        _pool, _at = os.urandom(10 * _AHEAD).hex(), 0
+    at = _at
+    _at = at + 20
+    now = time.time_ns() // 1_000_000
+    if now != _millisecond:
+        text = f"{now:012x}"
+        _millisecond, _prefix = now, f"{text[:8]}-{text[8:]}-7"
+    variant = _VARIANT[_pool[at + 3]]
+    return f"{_prefix}{_pool[at : at + 3]}-{variant}{_pool[at + 4 : at + 7]}-{_pool[at + 7 : at + 19]}"
 
 
 def _forget() -> None:
     """Drop what is left of the random bytes: a forked process must not mint its parent's ids."""
     global _pool, _at
-    _pool, _at = b"", 0
+    _pool, _at = "", 0
 
 
 os.register_at_fork(after_in_child=_forget)
