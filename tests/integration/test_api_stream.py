@@ -1,8 +1,9 @@
 """Server-sent events on a real database and a real server: live, resumable, bounded, and gone when nobody listens."""
 
 import asyncio
+import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ import pytest_asyncio
 
 from app.access import Access
 from app.api import stream
+from app.api.cursors import Place
+from app.api.tailer import Tailer
 from schemas.events import Handle
 from tests.conftest import Dsns
 from tests.integration.serving import Served, event, listening, serving
@@ -101,13 +104,18 @@ async def begun(reader: Reader) -> str:
     return told.id
 
 
-async def freed(served: Served) -> bool:
-    """Whether, within a moment, nothing of a stream is left."""
-    for _ in range(200):
-        if not served.api.tailer.reading and not served.api.streams:
+async def soon(condition: Callable[[], bool]) -> bool:
+    """Whether it comes true within a few seconds."""
+    for _ in range(300):
+        if condition():
             return True
         await asyncio.sleep(0.01)
     return False
+
+
+async def freed(served: Served) -> bool:
+    """Whether, within a moment, nothing of a stream is left."""
+    return await soon(lambda: not served.api.tailer.reading and not served.api.streams)
 
 
 async def test_change_is_told_live(served: Served, http: httpx.AsyncClient) -> None:
@@ -313,3 +321,42 @@ async def test_streams_begin_again_after_the_database_was_away(
             except psycopg.OperationalError:
                 await asyncio.sleep(0.1)
         assert (await reader.next("interaction")).data["providerMessageId"] == "after"
+
+
+async def test_caller_who_reads_nothing_is_let_go(
+    served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who stays connected and does not read holds a place for a bounded time only."""
+    monkeypatch.setattr(stream, "SEND", 0.2)
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    address = ("127.0.0.1", http.base_url.port)
+    await asyncio.get_running_loop().sock_connect(raw, address)
+    head = f"GET {await served.path()}/stream HTTP/1.1\r\nHost: x\r\nAuthorization: {http.headers['authorization']}\r\n\r\n"
+    await asyncio.get_running_loop().sock_sendall(raw, head.encode())
+    assert await soon(lambda: served.api.tailer.reading)
+    await asyncio.sleep(0.2)  # past the first blocks
+    content = {"content": {"text": "x" * 200_000}}
+    for n in range(40):
+        await served.append(event("MessageReceived", f"long{n}", n, payload=content))
+    assert await freed(served)
+    raw.close()
+
+
+async def test_stream_that_cannot_begin_is_a_503(
+    served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the log cannot be read in time, the caller is told to come again, and nothing is left of the stream."""
+    monkeypatch.setattr(stream, "JOIN", 0.05)
+
+    class Stuck(Tailer):
+        async def _step(self, place: Place | None) -> Place:
+            await asyncio.sleep(3600)
+            raise AssertionError
+
+    served.api.tailer = Stuck(served.store)
+    response = await http.get(f"{await served.path()}/stream")
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert response.headers["content-type"] == "application/problem+json"
+    assert await freed(served)
