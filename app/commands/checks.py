@@ -133,7 +133,8 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
     elif worker.get("status") != "ok":
         yield Finding("Worker", "wrong", _failing(worker), f"see its log, in {settings.data.absolute() / 'logs'}")
     else:
-        yield Finding("Worker", "ok", f"{addresses.url(settings.worker)}, lag {worker.get('lag')}")
+        lag = ", ".join(f"{behind} in {topic}" for topic, behind in (worker.get("lag") or {}).items())
+        yield Finding("Worker", "ok", f"{addresses.url(settings.worker)}, behind by {lag or 'nothing'}")
 
 
 async def machine(settings: Settings) -> AsyncIterator[Finding]:

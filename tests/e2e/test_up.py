@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import psutil
 import pytest
 
 from app.embedded import ports
+from tests.conftest import Dsns
 
 UP_WITHIN = 120.0  # seconds, on a busy machine
 T = TypeVar("T")
@@ -179,6 +181,36 @@ def test_a_killed_supervisor_takes_everything_along(up: Up) -> None:
     assert "202" in shell(post).splitlines()[0]
     eventually(lambda: interactions(read), within=20)
     up.end(signal.SIGTERM)
+    assert up.left() == []
+
+
+def test_outside_servers_are_used_as_they_are(up: Up, postgres_dsn: Dsns, kafka_bootstrap: str) -> None:
+    """With PostgreSQL and Kafka elsewhere only the two programs are started, and nothing is stopped that was there."""
+    up.environment |= {
+        "THREADLINE_POSTGRES__DSN": postgres_dsn.service,
+        "THREADLINE_POSTGRES__OWNER_DSN": postgres_dsn.owner,
+        "THREADLINE_KAFKA__BOOTSTRAP": kafka_bootstrap,
+    }
+
+    post, read = samples(up.start())
+
+    assert up.state["pids"].keys() == {"Worker", "Door and API"}
+    assert not (up.data / "kafka").exists()
+    assert "202" in shell(post).splitlines()[0]
+    eventually(lambda: interactions(read), within=20)
+    assert up.end(signal.SIGTERM) == 0
+    assert up.left() == []
+    assert ports.answers(int(kafka_bootstrap.rpartition(":")[2]))
+
+
+def test_a_port_that_is_taken_is_named(up: Up) -> None:
+    """Where the door's port was asked for and is another program's, the message says which, and nothing is started."""
+    with socket.create_server((ports.LOOPBACK, int(up.environment["THREADLINE_DOOR__PORT"]))):
+        done = up.threadline("up")
+
+    assert done.returncode == 1
+    assert up.environment["THREADLINE_DOOR__PORT"] in done.stdout
+    assert "THREADLINE_DOOR__PORT" in done.stdout
     assert up.left() == []
 
 
