@@ -9,7 +9,8 @@ from app.kafka import client_args
 from app.settings import Settings
 from app.telemetry import share
 from app.topics import max_record
-from webhooks.aggregate import Authenticate, Door, Limits
+from webhooks.admit import Authenticate
+from webhooks.aggregate import Door, Limits
 from webhooks.keep import Keep
 from webhooks.producer import BATCH
 from webhooks.recognise import Sources

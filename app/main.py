@@ -20,7 +20,8 @@ from app.embedded.running import resolve
 from app.metrics import HttpMetrics
 from app.settings import Settings
 from sql import EventStore
-from webhooks.aggregate import CannotTell, Unauthorized, at_door
+from webhooks.admit import CannotTell, Unauthorized
+from webhooks.aggregate import at_door
 from webhooks.counters import Counters
 
 #: The scope that an API key needs to post envelopes.

@@ -4,7 +4,6 @@ It stands before the router and works on ASGI's messages, as the objects that a 
 everything that is done here.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
@@ -13,31 +12,21 @@ from opentelemetry.trace import Span
 
 from adapters.base import Answer, Request
 from webhooks import tracing
+from webhooks.admit import LATER, Authenticate, admit
 from webhooks.body import Bodies, Disconnected, Message, Receive, Send, discard
 from webhooks.counters import Counters
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
-from webhooks.recognise import DOOR, ENVELOPE, Sources, UnknownSource, Verdict, named
+from webhooks.recognise import DOOR, Sources, UnknownSource, Verdict, named
 from webhooks.record import DROPPED_HEADERS, Webhook, encode
 from webhooks.refusals import Refusals
 from webhooks.replies import UNKNOWN, Refused, Reply, options, refusal, reply
+from webhooks.scope import headers_of, url_of
 from webhooks.spool import Unkept
 
-#: Asked with an `Authorization` header for the client whom its API key lets post envelopes. Raises `Unauthorized`, or
-#: `CannotTell` where the keys cannot be read now.
-Authenticate = Callable[[str], Awaitable[str]]
-
-#: Seconds after which a refused caller may come again: too many at once, and nowhere to keep it.
-SOON, LATER = 1, 10
+#: Seconds after which a caller may come again, of whom there were too many at once.
+SOON = 1
 EMPTY = Answer()
-
-
-class Unauthorized(Exception):
-    """No key, a bad one, or one without the scope; the message says which, for the operator."""
-
-
-class CannotTell(Exception):
-    """Whether the key is good cannot be known now; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +120,18 @@ class Door:
             raise Refused(405, f"method {method[:20]}")
         if self.in_flight > self._limits.max_in_flight:
             raise Refused(429, f"{self.in_flight} in flight", retry_after=SOON)
-        headers = _headers(scope["headers"])
+        headers = headers_of(scope["headers"])
         body = await self._bodies.read(receive, headers)
         self.held += len(body)
         try:
             if self.held > self._limits.max_bytes:
                 raise Refused(429, f"{self.held} bytes in flight", retry_after=SOON)
-            request = Request(method, _url(scope, headers), headers, body, datetime.now(UTC), "")
+            request = Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), "")
             verdict = self._sources.recognise(request)
             if verdict.handshake is not None:
                 return reply(verdict.handshake)
             if not verdict.accepted or method == "GET":
-                await self._admit(verdict)
+                await admit(verdict, self._authenticate)
             answer = reply(verdict.adapter.answer(request))
             await self._keep_it(verdict, span)
             return answer
@@ -150,26 +139,6 @@ class Door:
             raise Refused(404, str(unknown)) from None
         finally:
             self.held -= len(body)
-
-    async def _admit(self, verdict: Verdict) -> None:
-        """Return where the webhook may be kept. Raises Refused (401, 503)."""
-        request = verdict.request
-        authorization = request.headers.get("authorization") if verdict.adapter.NAME == ENVELOPE else None
-        if verdict.authentic is not True and authorization and self._authenticate is not None:
-            try:
-                verdict.client = await self._authenticate(authorization)
-            except Unauthorized as error:
-                raise Refused(401, str(error), source=verdict.source) from None
-            except CannotTell as error:
-                raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
-            verdict.authentic = verdict.accepted = True
-        if not verdict.accepted:
-            reason = verdict.reason or "not authentic"
-            if verdict.authentic is None:
-                reason += "; set the source's secret, or accept_unsigned if it has none to give"
-            raise Refused(401, reason, source=verdict.source)
-        if request.method == "GET" and verdict.authentic is not True:
-            raise Refused(401, "a GET that is no handshake, unsigned", source=verdict.source)
 
     async def _keep_it(self, verdict: Verdict, span: Span | None) -> None:
         """Return once the webhook is durable. Raises Refused (503)."""
@@ -199,28 +168,3 @@ class Door:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
         self.counters.kept[webhook.source] += 1
         self.counters.size.observe(len(request.body))
-
-
-def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """ASGI's headers as text; one that is given several times is joined, as RFC 9110 section 5.2 has it."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
-    if len(headers) != len(pairs):
-        headers = {}
-        for raw, value in pairs:
-            name = raw.decode("latin-1")
-            text = value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {text}" if name in headers else text
-    return headers
-
-
-def _url(scope: Message, headers: dict[str, str]) -> str:
-    """The URL as this process sees it. `X-Forwarded-*` is not looked at: anyone can send it, and a source has its own
-    public URL for where a proxy stands before this process."""
-    host = headers.get("host")
-    if host is None:
-        server = scope.get("server") or ("localhost", None)
-        host = f"{server[0]}:{server[1]}" if server[1] else server[0]
-    query = scope["query_string"]
-    path = scope["raw_path"].decode("latin-1")
-    url = f"{scope['scheme']}://{host}{path}"
-    return f"{url}?{query.decode('latin-1')}" if query else url

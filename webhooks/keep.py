@@ -22,7 +22,7 @@ TOPIC = "webhooks.received"
 #: Batches under way at once.
 LANES = 4
 #: Seconds between tries to reach Kafka (each with up to a half of it more), and that a batch of the spool may take.
-PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0)
+PAUSES = (0.1, 0.25, 0.5, 1.0)
 DRAIN = 10.0
 #: What no retry will help: Kafka will not have this record.
 REJECTED = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)

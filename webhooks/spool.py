@@ -5,7 +5,6 @@ folder by a lock; what one left behind (kill -9 too) is taken over by the next t
 """
 
 import asyncio
-import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -15,8 +14,9 @@ from typing import TypeVar
 
 import structlog
 
+from webhooks.folders import claim
 from webhooks.producer import Record, reason
-from webhooks.segments import Segment, Writer, found, pack, size, sync, torn, unpack
+from webhooks.segments import Segment, Writer, found, pack, size, torn, unpack
 
 #: A record to keep: its value, its trace context, and who waits for it.
 Item = tuple[bytes, str | None, asyncio.Future[None]]
@@ -72,7 +72,10 @@ class Spool:
 
     async def start(self) -> None:
         """Take a folder, and what earlier processes left. Raises OSError where the disk does not let us."""
-        self._segments = await self._in_thread(self._claim)
+        folders, self._locks = await self._in_thread(claim, self._root)
+        self._folder = folders[0]
+        left = [segment for folder in folders for segment in await self._in_thread(found, folder)]
+        self._segments = sorted(left, key=lambda segment: segment.path.name)
         self.records = sum(segment.records for segment in self._segments)
         self.bytes = sum(segment.bytes for segment in self._segments)
         if self.bytes:
@@ -186,25 +189,3 @@ class Spool:
 
     async def _in_thread(self, call: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, call, *args)
-
-    def _claim(self) -> list[Segment]:
-        """Lock a folder to write to, and every other that nobody holds; returns what they hold."""
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mine: list[Path] = []
-        taken = sorted(path for path in self._root.iterdir() if path.name.isdigit())
-        for folder in [*taken, *(self._root / str(n) for n in range(len(taken) + 1))]:
-            if folder in mine or (mine and not folder.exists()):
-                continue
-            folder.mkdir(exist_ok=True, mode=0o700)
-            lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                continue
-            self._locks.append(lock)
-            mine.append(folder)
-        sync(self._root)
-        self._folder = mine[0]
-        segments = [segment for folder in mine for segment in found(folder)]
-        return sorted(segments, key=lambda segment: segment.path.name)

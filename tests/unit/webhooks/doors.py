@@ -10,7 +10,8 @@ import orjson
 
 from app.settings import Source
 from bench.traffic import TWILIO_TOKEN, Post, twilio, whatsapp
-from webhooks.aggregate import Authenticate, Door, Limits
+from webhooks.admit import Authenticate
+from webhooks.aggregate import Door, Limits
 from webhooks.recognise import Sources
 from webhooks.record import Webhook, decode
 from webhooks.spool import Unkept

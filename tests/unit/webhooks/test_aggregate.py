@@ -11,7 +11,8 @@ import pytest
 import structlog
 
 from tests.unit.webhooks.doors import RELAY_SECRET, URL, a_door, message, sms, status
-from webhooks.aggregate import CannotTell, Unauthorized, at_door
+from webhooks.admit import CannotTell, Unauthorized
+from webhooks.aggregate import at_door
 
 ENVELOPE = orjson.dumps(
     {
