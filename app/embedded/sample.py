@@ -26,14 +26,18 @@ Read the timeline:
   curl -sS {url}/api/customers/{customer}/interactions \\
     -H "Authorization: Bearer $(cat '{key}')"
 
-Data: {data}   configuration: {data}/threadline.toml   logs: {data}/logs
+Data: {data}   configuration: {data}/threadline.toml   logs: {data}/logs{elsewhere}
 Ctrl-C stops all of it.
 """
 
 
 def text(url: str, data: Path) -> str:
     """What is printed; the commands work as they stand, in any folder."""
-    return _TEXT.format(url=url, key=key_file(data), phone=PHONE, customer=customer(), data=data.absolute())
+    cluster, elsewhere = data / "postgres" / "cluster", ""
+    if cluster.is_symlink():
+        elsewhere = f"\nPostgreSQL's files: {cluster.resolve()} (the account it runs as cannot enter the data folder)"
+    given = {"url": url, "key": key_file(data), "data": data.absolute(), "elsewhere": elsewhere}
+    return _TEXT.format(phone=PHONE, customer=customer(), **given)
 
 
 def key_file(data: Path) -> Path:
