@@ -1,5 +1,6 @@
 """The stream process: one Faust agent a file, each named here (autodiscovery can find nothing and still exit 0)."""
 
+import socket
 import ssl
 from functools import partial
 from typing import Any
@@ -18,6 +19,10 @@ GROUP = "threadline"
 #: Agent name → the topic it reads.
 TOPICS = {"inbound": "webhooks.received", "reported": "events.reported"}
 
+#: Seconds after which the group takes a silent worker for dead. One that comes back under the same name (host and health
+#: port: static membership, KIP-345) takes its partitions at once, without waiting for that.
+SESSION = 15.0
+
 #: Batches (fast) or records (stock) that may wait in an agent's buffer: the bound on its memory.
 BUFFER = {True: 16, False: 16384}
 
@@ -33,6 +38,9 @@ def build(settings: Settings, store: EventStore, health: Health) -> faust.App:
         broker=[f"kafka://{server}" for server in bootstrap.split(",")],
         broker_credentials=credentials(settings.kafka),
         broker_commit_interval=1.0,
+        broker_session_timeout=SESSION,
+        broker_heartbeat_interval=SESSION / 5,
+        consumer_group_instance_id=f"{socket.gethostname()}:{settings.worker.port}",
         broker_max_poll_records=settings.worker.batch,
         stream_buffer_maxsize=BUFFER[fast],
         consumer_auto_offset_reset="earliest",

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -94,9 +95,10 @@ async def run(settings: Settings) -> int:
         )
     )
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # they are ours
+    serving = asyncio.create_task(server.serve())
     watching = watch(health, client_args(settings.kafka), GROUP, tuple(TOPICS.values()), worker.stall_after)
     try:
-        async with beside(server.serve(), watching, maintain(store, health, worker.retain_raw_days)):
+        async with beside(watching, maintain(store, health, worker.retain_raw_days)):
             await app.start()
             health.ready = True
             log.info("working", topics=list(TOPICS.values()), fast=worker.fast_batches)
@@ -106,6 +108,8 @@ async def run(settings: Settings) -> int:
             await app.stop()
             return 0 if stop.is_set() else 1
     finally:
+        server.should_exit = True
+        await serving
         await store.close()
 
 
@@ -113,6 +117,8 @@ def main() -> int:
     """The entry point."""
     settings = resolve(Settings())
     configure(settings.telemetry, service="worker")
+    for name in ("faust", "mode"):  # they tell each step of each of their parts
+        logging.getLogger(name).setLevel(logging.WARNING)
     return uvloop.run(run(settings))
 
 

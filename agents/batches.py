@@ -11,7 +11,7 @@ Written against Faust 0.15.3 (`faust/transport/consumer.py`, `faust/transport/dr
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
@@ -139,7 +139,7 @@ def timestamp_of(record: Any) -> float:
 
 def _records(event: Any) -> Sequence[Any]:
     message = event.message
-    return cast(Sequence[Any], message.records) if isinstance(message, RecordBatch) else (message,)
+    return message.records if isinstance(message, RecordBatch) else (message,)
 
 
 async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:

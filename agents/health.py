@@ -83,17 +83,15 @@ async def measure_lag(client: dict[str, Any], group: str, topics: Iterable[str])
     """Records of each topic that the group has not committed, as the brokers tell it."""
     consumer = AIOKafkaConsumer(**client)
     admin = AIOKafkaAdminClient(**client)
-    await consumer.start()
     try:
+        await consumer.start()
         await admin.start()
-        try:
-            committed = await admin.list_consumer_group_offsets(group)
-        finally:
-            await admin.close()
+        committed = await admin.list_consumer_group_offsets(group)
         partitions = [TopicPartition(t, p) for t in topics for p in await _partitions(consumer, t)]
         first, last = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
     finally:
         await consumer.stop()
+        await admin.close()
     lag = dict.fromkeys(topics, 0)
     for tp in partitions:
         done = committed[tp].offset if tp in committed and committed[tp].offset >= 0 else first[tp]

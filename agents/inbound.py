@@ -33,7 +33,9 @@ def _entry(record: Any, health: Health) -> Entry:
     except Unprocessable as error:
         entry.dead.append(_letter(record, webhook, str(error)))
         return entry
-    except Exception as error:  # a fault of the adapter must not stop the partition; the letter can be replayed once mended
+    except (
+        Exception
+    ) as error:  # a fault of the adapter must not stop the partition; the letter can be replayed once mended
         log.exception("adapter failed", adapter=webhook.adapter, webhook_id=webhook.id)
         entry.dead.append(_letter(record, webhook, f"the adapter failed: {type(error).__name__}: {error}"))
         return entry

@@ -45,7 +45,7 @@ class Stack:
             "postgres": {"dsn": self.postgres.dsn("service"), "owner_dsn": self.postgres.dsn("owner")},
             "door": {"port": self.door},
             "worker": {"port": self.worker},
-            "telemetry": {"sample": 0, "log_level": "warning"},
+            "telemetry": {"sample": 0, "log_level": "info"},
         }
         given["kafka"] = {"bootstrap": self.kafka.bootstrap}
         for key, value in self._given.items():

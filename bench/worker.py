@@ -32,7 +32,16 @@ def records(posts: Sequence[traffic.Post]) -> list[bytes]:
     return [
         encode(
             Webhook(
-                str(uuid.uuid4()), post.source, post.source, "default", "POST", traffic.URL, post.headers, now, True, post.body
+                str(uuid.uuid4()),
+                post.source,
+                post.source,
+                "default",
+                "POST",
+                traffic.URL,
+                post.headers,
+                now,
+                True,
+                post.body,
             )
         )
         for post in posts
@@ -95,7 +104,9 @@ async def measure_worker(stack: Stack, count: int) -> dict[str, float]:
     async with httpx.AsyncClient() as client:
         while not points or points[-1][1] < count:
             page = (await client.get(f"http://127.0.0.1:{stack.worker}/metrics")).text
-            done = next(float(x.split()[1]) for x in page.splitlines() if x.startswith("threadline_worker_records_total "))
+            done = next(
+                float(x.split()[1]) for x in page.splitlines() if x.startswith("threadline_worker_records_total ")
+            )
             if done:
                 points.append((time.perf_counter(), done))
                 memory.append((done, process.memory_info().rss / 2**20))

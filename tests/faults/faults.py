@@ -12,7 +12,6 @@ import asyncio
 import os
 import random
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -115,7 +114,7 @@ async def kill(stack: Stack, victim: str, rng: random.Random) -> None:
     await (stack.start(victim) if server is None else server.start())
 
 
-async def settle(stack: Stack, within: float = 180) -> None:
+async def settle(stack: Stack, within: float = 90) -> None:
     """Wait until the spool is empty and the worker has committed the end of every topic."""
     deadline = time.monotonic() + within
     async with httpx.AsyncClient() as client:
@@ -136,7 +135,7 @@ def facts_of(post: traffic.Post, received_at: datetime) -> list[Any]:
     return interpret(request, post.source).events
 
 
-INTERACTIONS = "SELECT id::text, to_jsonb(i) - 'last_position' FROM threadline.interactions i"
+INTERACTIONS = "SELECT id::text, to_jsonb(i) - 'last_change' FROM threadline.interactions i"
 
 
 async def verify(stack: Stack, posts: Sequence[traffic.Post], acknowledged: set[int], outcome: Outcome) -> None:
@@ -162,7 +161,7 @@ async def clean_run(stack: Stack, events: Sequence[Any], received: dict[Any, dat
 
     The time of receipt is the log's: where a provider tells no time it stands in, and it belongs to the first receipt.
     """
-    await stack.postgres.execute("copy_database", template="template1", database="clean")
+    await stack.postgres.execute("copy_database", template="template1", name="clean")
     dsn = stack.postgres.dsn("owner", "clean")
     await migrate(dsn)
     store = await EventStore.open(dsn, pool=1)
@@ -187,7 +186,9 @@ async def run(folder: Path, *, webhooks: int, rate: float, kills: int, seed: int
             victim = VICTIMS[number % len(VICTIMS)]
             await kill(stack, victim, rng)
             outcome.kills[victim] += 1
-            console.print(f"killed {victim} ({number + 1} of {kills}); acknowledged {len(provider.acknowledged)} of {webhooks}")
+            console.print(
+                f"killed {victim} ({number + 1} of {kills}); acknowledged {len(provider.acknowledged)} of {webhooks}"
+            )
         await posting
         await settle(stack)
         outcome.acknowledged = len(provider.acknowledged)
@@ -202,7 +203,9 @@ def show(outcome: Outcome, console: Console) -> None:
     for name, times in outcome.kills.items():
         table.add_row(f"kill -9 of {name} survived", str(times))
     for name in ("requests", "refused", "acknowledged", "events", "lost", "doubled", "regressed", "dead"):
-        table.add_row({"refused": "refused, then repeated", "dead": "dead letters"}.get(name, name), str(getattr(outcome, name)))
+        table.add_row(
+            {"refused": "refused, then repeated", "dead": "dead letters"}.get(name, name), str(getattr(outcome, name))
+        )
     console.print(table)
 
 
@@ -213,15 +216,13 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=200, help="posts per second (default %(default)s)")
     parser.add_argument("--kills", type=int, default=20, help="how many kills, in turn (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of traffic, order and pauses (default %(default)s)")
+    parser.add_argument("--folder", type=Path, help="keep logs and data there (default: a temporary folder)")
     given, console = parser.parse_args(), Console()
-    with tempfile.TemporaryDirectory(prefix="threadline-faults-") as folder:
-        os.chmod(folder, 0o755)  # the embedded PostgreSQL may run under another account
+    with tempfile.TemporaryDirectory(prefix="threadline-faults-") as temporary:
+        os.chmod(temporary, 0o755)  # the embedded PostgreSQL may run under another account
+        folder = given.folder or Path(temporary) / "stack"
         outcome = asyncio.run(
-            run(Path(folder), webhooks=given.webhooks, rate=given.rate, kills=given.kills, seed=given.seed, console=console)
+            run(folder, webhooks=given.webhooks, rate=given.rate, kills=given.kills, seed=given.seed, console=console)
         )
     show(outcome, console)
     return 0 if outcome.good else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
