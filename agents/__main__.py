@@ -22,7 +22,7 @@ from agents.health import Health, watch
 from app.embedded.running import resolve
 from app.kafka import client_args
 from app.settings import Settings
-from app.telemetry import configure
+from app.telemetry import configure, shut_down
 from sql import EventStore
 
 log = structlog.get_logger("agents")
@@ -119,7 +119,10 @@ def main() -> int:
     configure(settings.telemetry, service="worker")
     for name in ("faust", "mode"):  # they tell each step of each of their parts
         logging.getLogger(name).setLevel(logging.WARNING)
-    return uvloop.run(run(settings))
+    try:
+        return uvloop.run(run(settings))
+    finally:
+        shut_down()
 
 
 if __name__ == "__main__":

@@ -57,6 +57,12 @@ class Health:
             self.latencies[bisect_left(LATENCY_BUCKETS, took)] += 1
             self.latency_sum += took
 
+    def behind(self, lag: dict[str, int]) -> None:
+        """Note the lag. Without any there is nothing to do, which is no stall."""
+        self.lag = lag
+        if not any(lag.values()):
+            self.stirred = time.monotonic()
+
     def stalled_for(self) -> float:
         """Seconds without progress while there is work to do."""
         return time.monotonic() - self.stirred if sum(self.lag.values()) else 0.0
@@ -114,7 +120,7 @@ async def watch(
     """Measure lag for ever; end the process (status `STALLED`) where there is lag and nothing stirs for too long."""
     while True:
         try:
-            health.lag = await asyncio.wait_for(measure_lag(client, group, topics), 30)
+            health.behind(await asyncio.wait_for(measure_lag(client, group, topics), 30))
             health.failures.pop("kafka", None)
         except Exception as error:  # the brokers are away: that is their health, and no stall of ours
             health.failing("kafka", error)

@@ -10,6 +10,7 @@ from adapters.base import Request, Unprocessable
 from agents.batches import timestamp_of
 from agents.health import Health
 from agents.pipeline import Entry, letter_of
+from agents.tracing import process
 from schemas.events import Event
 from sql import Row
 from webhooks.record import Webhook, decode
@@ -27,7 +28,7 @@ def _entry(record: Any, health: Health) -> Entry:
         webhook = decode(record.value or b"")
     except ValueError as error:
         return Entry(record, timestamp_of(record), record.value, [], [letter_of(record, str(error))])
-    entry = Entry(record, webhook.received_at.timestamp(), record.value)
+    entry = Entry(record, webhook.received_at.timestamp(), record.value, span=process(record))
     try:
         normalized = interpret(_request(webhook), webhook.adapter)
     except Unprocessable as error:

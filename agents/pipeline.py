@@ -5,12 +5,15 @@ a batch is retried until it is stored, and what can never be stored becomes a de
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import structlog
+from opentelemetry.trace import Span
 
+from agents import tracing
 from agents.batches import Batch, batches
 from agents.failures import is_permanent, until_done
 from agents.health import Health
@@ -28,6 +31,7 @@ class Entry:
     raw: bytes | None = None
     rows: list[Row] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    span: Span | None = None
 
 
 Prepare = Callable[[Sequence[Any]], list[Entry]]
@@ -55,7 +59,9 @@ class Pipeline:
             storing = asyncio.create_task(self._finish(batch, entries))
 
     async def _finish(self, batch: Batch, entries: list[Entry]) -> None:
+        began = time.time_ns()
         await self._store(entries)
+        tracing.end([entry.span for entry in entries if entry.span], began, sum(len(entry.rows) for entry in entries))
         for entry in entries:
             for letter in entry.dead:
                 await until_done("dead letter topic", lambda letter=letter: self.publish(letter), self.health)  # type: ignore[misc]

@@ -8,6 +8,7 @@ import structlog
 
 from agents.batches import timestamp_of
 from agents.pipeline import Entry, letter_of
+from agents.tracing import process
 from schemas import SchemaError
 from schemas.cloudevents import read_cloudevent
 
@@ -21,7 +22,7 @@ def prepare(records: Sequence[Any]) -> list[Entry]:
 
 def _entry(record: Any) -> Entry:
     received = timestamp_of(record)
-    entry = Entry(record, received)
+    entry = Entry(record, received, span=process(record))
     at = datetime.fromtimestamp(received, UTC)
     try:
         reported = read_cloudevent(record.value or b"", at)

@@ -1,0 +1,33 @@
+"""The worker's part of a webhook's trace: `process`, from Kafka to the commit, and its children. Only where the door sampled it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_propagator = TraceContextTextMapPropagator()
+_tracer = trace.get_tracer("threadline.agents")
+
+
+def process(record: Any) -> Span | None:
+    """Continue the trace that came with the record (Kafka header `traceparent`); None where none did."""
+    for name, value in record.headers or ():
+        if name == "traceparent":
+            context = _propagator.extract({"traceparent": value.decode("ascii", "replace")})
+            attributes = {
+                "kafka.topic": record.topic,
+                "kafka.partition": record.partition,
+                "kafka.offset": record.offset,
+            }
+            return _tracer.start_span("process", context, SpanKind.CONSUMER, attributes)
+    return None
+
+
+def end(spans: Iterable[Span], stored_from: int, events: int) -> None:
+    """The transaction that began at `stored_from` (ns) is over: end these spans, each with a child `commit` for it."""
+    for span in spans:
+        inside = trace.set_span_in_context(span)
+        _tracer.start_span("commit", inside, SpanKind.CLIENT, {"events": events}, start_time=stored_from).end()
+        span.end()

@@ -1,0 +1,134 @@
+"""What becomes of a record, whatever is in it."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+
+import agents.inbound
+from agents import reported
+from agents.health import Health
+from bench import traffic
+from webhooks.record import Webhook, encode
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def record(value: bytes | None, topic: str = "webhooks.received") -> Any:
+    return SimpleNamespace(topic=topic, partition=2, offset=7, timestamp=1_795_000_000_000, headers=(), value=value)
+
+
+def webhook(body: bytes, source: str = "whatsapp_cloud", **headers: str) -> bytes:
+    return encode(
+        Webhook(
+            "0193",
+            source,
+            source,
+            "acme",
+            "POST",
+            traffic.URL,
+            {"content-type": "application/json", **headers},
+            NOW,
+            True,
+            body,
+        )
+    )
+
+
+def prepared(*values: bytes | None) -> Any:
+    return agents.inbound.prepare([record(value) for value in values], Health())
+
+
+def test_a_webhook_becomes_rows_of_its_client() -> None:
+    """Each event goes with the client, the time of receipt and the id of its webhook; the record is kept."""
+    value = webhook(
+        traffic.whatsapp(
+            {
+                "statuses": [
+                    {"id": "wamid.1", "status": "read", "timestamp": "1795000000", "recipient_id": "15550000001"}
+                ]
+            }
+        ).body
+    )
+    (entry,) = prepared(value)
+    ((event, client, received, webhook_id),) = entry.rows
+
+    assert (event.type, client, received, webhook_id) == ("MessageRead", "acme", NOW, "0193")
+    assert entry.raw == value
+    assert entry.dead == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"\x00\xff garbage",
+        b"{}\n",
+        b"no json\nbody",
+        webhook(b"no json"),
+        webhook(b"\xff\xfe"),
+        webhook(b"[" * 100_000),
+    ],
+    ids=["none", "empty", "garbage", "no head", "bad head", "bad body", "not utf-8", "deep"],
+)
+def test_poison_is_a_dead_letter_beside_living_neighbours(value: bytes | None) -> None:
+    """What cannot be read says why, and names its place; the records around it are not touched."""
+    good = webhook(
+        traffic.whatsapp(
+            {
+                "statuses": [
+                    {"id": "wamid.1", "status": "sent", "timestamp": "1795000000", "recipient_id": "15550000001"}
+                ]
+            }
+        ).body
+    )
+    before, bad, after = prepared(good, value, good)
+    (letter,) = bad.dead
+
+    assert (letter.topic, letter.partition, letter.offset, letter.value) == ("webhooks.received", 2, 7, value)
+    assert letter.reason
+    assert len(before.rows) == len(after.rows) == 1
+
+
+def test_a_fault_of_an_adapter_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An adapter that raises what it must not stops neither the batch nor the worker."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(agents.inbound, "interpret", broken)
+    (entry,) = prepared(webhook(b"{}"))
+
+    assert entry.dead[0].reason == "the adapter failed: ZeroDivisionError: oh"
+    assert entry.rows == []
+
+
+def test_a_report_becomes_an_event_of_its_client() -> None:
+    """A CloudEvent is read with the time Kafka had it as that of receipt."""
+    told = {
+        "specversion": "1.0", "id": "e1", "source": "/crm", "type": "message.received", "clientid": "acme",
+        "data": {"userId": "u1", "channel": "chat", "content": {"text": "hi"}},
+    }  # fmt: skip
+    (entry,) = reported.prepare([record(orjson.dumps(told), "events.reported")])
+    ((event, client, received, webhook_id),) = entry.rows
+
+    assert (event.type, client, received.timestamp(), webhook_id) == ("MessageReceived", "acme", 1_795_000_000, None)
+
+
+def test_a_bad_report_names_the_path_at_fault() -> None:
+    """The dead letter of a report says where in the JSON the fault is."""
+    told = {
+        "specversion": "1.0",
+        "id": "e1",
+        "source": "/crm",
+        "type": "message.received",
+        "data": {"content": {"text": 5}},
+    }
+    (entry,) = reported.prepare([record(orjson.dumps(told), "events.reported")])
+    (letter,) = entry.dead
+
+    assert "$.data.content.text" in letter.reason
+    assert letter.detail == {"path": "$.data.content.text"}
