@@ -32,7 +32,7 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
         raise Unprocessable("the body is nested too deeply") from error
     # PostgreSQL has no NUL in text. Seldom are these bytes there at all, and finding that out costs next to nothing.
     body = request.body
-    nul = b"\x00" in body or b"\\u0000" in body or b"%00" in body or "%00" in request.url
+    nul = b"\x00" in body or b"\\u0000" in body or b"%00" in body or "%00" in request.url or "\x00" in request.url
     # orjson writes 254 levels and reads more. As seldom are there so many brackets that there could be so many levels.
     deep = body.count(b"{") + body.count(b"[") > MAX_LEVELS
     events = []

@@ -7,7 +7,7 @@ from adapters.bodies import scrub
 
 #: Codecs of Python that are no charsets: they read escapes, or make code points that no text has.
 _NO_CHARSETS = frozenset(
-    {"idna", "punycode", "raw_unicode_escape", "unicode_escape", "utf-7", "undefined", "mbcs", "oem"}
+    {"idna", "punycode", "raw-unicode-escape", "unicode-escape", "utf-7", "undefined", "mbcs", "oem"}
 )
 
 
@@ -17,7 +17,7 @@ def decode(data: bytes, charset: Any = None) -> str:
     if isinstance(charset, str) and charset and len(charset) <= 40:
         try:
             found = codecs.lookup(charset)
-            if found.name not in _NO_CHARSETS and found._is_text_encoding:
+            if found.name.replace("_", "-") not in _NO_CHARSETS and found._is_text_encoding:
                 name = found.name
         except (LookupError, ValueError):
             name = "utf-8"

@@ -96,13 +96,17 @@ def timeline(
 @app.command()
 def explain(
     file: Annotated[Path, typer.Argument(help="One HTTP request as it came: request line, headers, blank line, body.")],
-    source: Annotated[str | None, typer.Option(help="The source it is for; recognised from the request if left out.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The source it is for; recognised from the request if left out.")
+    ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option(help="NAME=VALUE of the source, e.g. auth_token=…; NAME=@FILE reads it from a file. Repeatable."),
     ] = None,
     url: Annotated[str | None, typer.Option(help="The public URL the provider posted to.")] = None,
-    at: Annotated[str | None, typer.Option(help="Judge a signature's age as of this time (ISO 8601 or Unix seconds).")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="Judge a signature's age as of this time (ISO 8601 or Unix seconds).")
+    ] = None,
 ) -> None:
     """Say what Threadline makes of one webhook: its source, whether it is authentic, its answer and its events, as JSON.
 

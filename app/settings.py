@@ -78,7 +78,9 @@ class Worker(BaseModel):
     port: int = 8081
     fast_batches: bool = Field(default=True, description="read record batches; off: stock Faust")
     batch: int = Field(default=1000, ge=1, le=10000, description="most records of one transaction")
-    stall_after: float = Field(default=60.0, description="seconds with lag and no progress before the worker ends itself")
+    stall_after: float = Field(
+        default=60.0, description="seconds with lag and no progress before the worker ends itself"
+    )
     retain_raw_days: int = Field(default=30, ge=1)
 
 

@@ -102,12 +102,19 @@ class Sources:
         for entries in self._by_adapter.values():
             if not entries[0][1].recognise(request):
                 continue
+            unsigned, forged = None, False
             for entry in entries:
                 verdict = _judge(request, entry, received, fresh)
-                if verdict.accepted or verdict.handshake is not None:
+                if verdict.authentic or verdict.handshake is not None:
                     return verdict
-                if first is None:
+                forged = forged or verdict.authentic is False
+                if verdict.accepted:
+                    unsigned = unsigned or entry
+                elif first is None:
                     first = (entry, verdict)
+            if unsigned is not None and not forged:
+                # Only where none of the adapter's sources refused it: a forgery must not pass as an unsigned request.
+                return _judge(request, unsigned, received, fresh)
         if first is None:
             raise UnknownSource("no configured source recognises the request")
         entry, verdict = first
@@ -117,13 +124,14 @@ class Sources:
 
 def named(url: str) -> str | None:
     """The source that a URL of the door names, by its path or else its query; None where it names none."""
-    door = url.find(DOOR)
+    place, _, query = url.partition("#")[0].partition("?")
+    door = place.find(DOOR)
     if door < 0:
         return None
-    path, _, query = url[door + len(DOOR) :].partition("?")
+    path = place[door + len(DOOR) :]
     if len(path) > 1 and path[0] == "/":
         return unquote(path[1:].rstrip("/")) or None
-    if query and path in ("", "/") and "source=" in query:
+    if path in ("", "/") and "source=" in query:
         return parse_qs(query).get("source", [None])[0]
     return None
 
@@ -170,5 +178,5 @@ def _urls(configured: str | None, received: str) -> tuple[str, ...]:
     query = f"?{target.query}" if target.query else ""
     origin = f"{public.scheme}://{public.netloc}"
     told = f"{origin}{public.path or target.path}{query}"
-    exact = [configured] if public.query else []
+    exact = [configured.partition("#")[0]] if public.query else []
     return tuple(dict.fromkeys([*exact, told, f"{origin}{target.path}{query}"]))

@@ -61,8 +61,9 @@ def candidates(request: Request, name: str | None, accounts: dict[str, Account])
     return [key for key, account in accounts.items() if ADAPTERS[str(account.adapter)].recognise(request)]
 
 
-def apply(given: Given, accounts: dict[str, Account], candidates: list[str]) -> None:
-    """Put the given settings in place of the configured ones. Raises WrongUse for one that no candidate has."""
+def apply(given: Given, accounts: dict[str, Account], candidates: list[str]) -> list[str]:
+    """Put the given settings in place of the configured ones; returns what to say of those that no candidate has."""
+    unknown = []
     replaced: set[tuple[str, str]] = set()
     for written, value in given:
         found = False
@@ -79,7 +80,10 @@ def apply(given: Given, accounts: dict[str, Account], candidates: list[str]) -> 
         if not found and candidates and not _others(written, candidates, accounts):
             names = {setting.name for key in candidates for setting in ADAPTERS[str(accounts[key].adapter)].SETTINGS}
             known = ", ".join(sorted(names)) or "none"
-            raise WrongUse(f"{', '.join(candidates)} has no setting {written!r}; known: {known}")
+            unknown.append(
+                f"{', '.join(candidates)} has no setting {written!r}, so it counts for nothing; known: {known}"
+            )
+    return unknown
 
 
 def _setting(written: str, source: str, adapter: Adapter) -> str | None:

@@ -48,7 +48,8 @@ def _explain(file: Path, name: str | None, given: Given, url: str | None, at: st
     except NoRequest as error:
         return NOT_UNDERSTOOD, _said(None, None, str(error), _refused(400))
     accounts = accounts_for(name or named(request.url), request)
-    apply(given, accounts, candidates(request, name or named(request.url), accounts))
+    for unknown in apply(given, accounts, candidates(request, name or named(request.url), accounts)):
+        print(f"threadline explain: {unknown}", file=sys.stderr)
     if url is not None:
         for account in accounts.values():
             account.url = url

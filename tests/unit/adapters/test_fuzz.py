@@ -60,7 +60,7 @@ def read(provider: str, request: Request) -> None:
             written = orjson.dumps(
                 [[[[event.payload, event.source_event_id, event.provider_message_id, event.message_id]]]]
             )
-            assert b"\\u0000" not in written
+            assert b"\\u0000" not in written.replace(rb"\\", b"")  # a backslash before it makes it text
             assert event.handle is None or (event.handle.value and "\x00" not in event.handle.value)
         orjson.dumps(found.unprocessable)
     assert time.process_time() - began < LIMIT
