@@ -6,7 +6,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from sql.statements import statement
 
@@ -57,6 +57,8 @@ class Pooled:
         """The rows of a query that reads. A connection that broke while it lay idle is replaced once."""
         try:
             return await self._run(name, parameters)
+        except PoolTimeout:
+            raise
         except psycopg.OperationalError as error:
             if error.sqlstate is not None and not error.sqlstate.startswith("57P"):
                 raise

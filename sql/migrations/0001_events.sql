@@ -1,9 +1,9 @@
--- The log: every event once, never changed. The id is the digest of what names the fact at its source, so that a
--- redelivery finds its first telling however late it comes.
+-- The log: every event once, never changed. The id is the digest of whose it is and what names the fact at its source, so
+-- that a redelivery finds its first telling however late it comes, and no client can take another's place.
 
-CREATE FUNCTION event_id(source text, source_event_id text) RETURNS uuid
+CREATE FUNCTION event_id(client_id text, source text, source_event_id text) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN md5(source || E'\x1f' || source_event_id)::uuid;
+RETURN md5(client_id || E'\x1f' || source || E'\x1f' || source_event_id)::uuid;
 
 CREATE FUNCTION provider_reference(client_id text, provider text, provider_message_id text) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

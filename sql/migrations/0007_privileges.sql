@@ -16,5 +16,5 @@ GRANT USAGE ON SEQUENCE events_position_seq, raw_webhooks_block_seq TO threadlin
 
 GRANT SELECT ON events, interactions, interaction_links, handles, customers, migrations TO threadline_reader;
 GRANT EXECUTE ON FUNCTION
-    event_id(text, text), provider_reference(text, text, text), message_reference(text, text), handle_id(text, text)
+    event_id(text, text, text), provider_reference(text, text, text), message_reference(text, text), handle_id(text, text)
 TO threadline_reader;

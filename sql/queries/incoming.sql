@@ -1,7 +1,7 @@
 -- Part of `append` and `record`: the events as they came, each with its identity, and those among them that are new.
 -- Sorted, so that two writers of the same events wait for each other in one order and cannot deadlock.
 WITH incoming AS MATERIALIZED (
-    SELECT nextval('events_position_seq') AS position, event_id(source, source_event_id) AS id, *
+    SELECT nextval('events_position_seq') AS position, event_id(client_id, source, source_event_id) AS id, *
     FROM ROWS FROM (
         jsonb_to_recordset(%(events)s) AS (
             type text, channel text, direction text, source text, source_event_id text, provider text,

@@ -1,0 +1,46 @@
+-- Makes empty tables beside the live ones, alike in everything: columns, indexes by name, storage, privileges. What a
+-- rebuild that was killed left is dropped.
+DO $$
+DECLARE
+    live record;
+    part record;
+BEGIN
+    FOR live IN
+        SELECT c.oid, c.relname, c.relacl, array_to_string(c.reloptions, ', ') AS options
+        FROM pg_class AS c
+        WHERE c.relnamespace = 'threadline'::regnamespace
+            AND c.relname IN ('interactions', 'interaction_links', 'handles')
+    LOOP
+        EXECUTE format('DROP TABLE IF EXISTS threadline_rebuild.%I', live.relname);
+        EXECUTE format(
+            'CREATE TABLE threadline_rebuild.%I (LIKE threadline.%I INCLUDING ALL EXCLUDING INDEXES)',
+            live.relname, live.relname
+        );
+        IF live.options IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE threadline_rebuild.%I SET (%s)', live.relname, live.options);
+        END IF;
+        FOR part IN
+            SELECT x.relname, i.indisprimary, pg_get_indexdef(i.indexrelid) AS definition
+            FROM pg_index AS i JOIN pg_class AS x ON x.oid = i.indexrelid
+            WHERE i.indrelid = live.oid
+        LOOP
+            EXECUTE replace(part.definition, ' ON threadline.', ' ON threadline_rebuild.');
+            IF part.indisprimary THEN
+                EXECUTE format(
+                    'ALTER TABLE threadline_rebuild.%I ADD CONSTRAINT %I PRIMARY KEY USING INDEX %I',
+                    live.relname, part.relname, part.relname
+                );
+            END IF;
+        END LOOP;
+        FOR part IN
+            SELECT a.grantee::regrole AS grantee, a.privilege_type
+            FROM aclexplode(live.relacl) AS a
+            WHERE a.grantee <> a.grantor
+        LOOP
+            EXECUTE format(
+                'GRANT %s ON threadline_rebuild.%I TO %s', part.privilege_type, live.relname, part.grantee
+            );
+        END LOOP;
+    END LOOP;
+END
+$$

@@ -1,0 +1,14 @@
+-- Puts the tables beside in the place of the live ones. Statements prepared before find the new ones by their names.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    PERFORM set_config('search_path', 'pg_catalog', true);
+    EXECUTE 'CREATE OR REPLACE VIEW threadline.customers AS '
+        || replace(pg_get_viewdef('threadline.customers'), 'threadline.handles', 'threadline_rebuild.handles');
+    FOREACH name IN ARRAY ARRAY['interactions', 'interaction_links', 'handles'] LOOP
+        EXECUTE format('DROP TABLE threadline.%I', name);
+        EXECUTE format('ALTER TABLE threadline_rebuild.%I SET SCHEMA threadline', name);
+    END LOOP;
+END
+$$

@@ -1,0 +1,2 @@
+-- How many events there are, for the progress bar.
+SELECT count(*) AS total FROM events

@@ -1,0 +1,99 @@
+"""Computes interactions, links and handles again from the log, beside the live tables, then swaps them in."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from sql.append import LINKING
+from sql.statements import statement
+
+#: Events of one transaction: short, since whoever tails the log waits for the oldest one running.
+CHUNK = 10_000
+#: Tries to get the short lock at the end, each of at most the five seconds that `rebuild_session` allows.
+TRIES = 20
+_END = (1 << 63) - 1
+
+Progress = Callable[[int, int], None]
+
+
+class RebuildError(Exception):
+    """The rebuild cannot be done; the message says why. The live tables are as they were."""
+
+
+async def rebuild(owner_dsn: str, progress: Progress = lambda done, total: None) -> int:
+    """Rebuild; returns how many events were folded. `progress(done, total)` is told after each chunk.
+
+    Events may be appended meanwhile; only the end, which folds the last of them and swaps the tables, keeps writers
+    waiting. A rebuild that is killed leaves the live tables alone, and the next one starts anew. Raises RebuildError
+    where another one runs, or where the lock at the end cannot be had.
+    """
+    connect = AsyncConnection[DictRow].connect(owner_dsn, autocommit=True, row_factory=dict_row)
+    async with await connect as connection:
+        if not (await _one(connection, "rebuild_lock"))["mine"]:
+            raise RebuildError("another rebuild of this database is under way")
+        await connection.execute(statement("rebuild_session"))
+        await connection.execute(statement("rebuild_start"))
+        total = (await _one(connection, "rebuild_total"))["total"]
+        done, place = await _fold_settled(connection, (0, 0), 0, total, progress)
+        for attempt in range(1, TRIES + 1):
+            try:
+                async with connection.transaction():
+                    await connection.execute(statement("rebuild_close"))
+                    last = await _fold(connection, place, (_END, _END))
+                    await connection.execute(statement("rebuild_swap"))
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+                if attempt == TRIES:
+                    raise RebuildError(
+                        "the tables are in use all the time: no lock to swap them was to be had"
+                    ) from error
+                done, place = await _fold_settled(connection, place, done, total, progress)
+            else:
+                progress(done + last, max(total, done + last))
+                return done + last
+    raise AssertionError("unreachable")
+
+
+Place = tuple[int, int]
+
+
+async def _fold_settled(
+    connection: AsyncConnection[DictRow], place: Place, done: int, total: int, progress: Progress
+) -> tuple[int, Place]:
+    """Fold what no running transaction can add to any more, chunk by chunk, until little is left."""
+    while True:
+        horizon = (await _one(connection, "horizon"))["horizon"]
+        at = {"xid": place[0], "position": place[1], "horizon": horizon, "chunk": CHUNK}
+        row = await (await connection.execute(statement("rebuild_place"), at)).fetchone()
+        if row is None:
+            return done, place
+        upto = (row["xid"], row["position"])
+        async with connection.transaction():
+            folded = await _fold(connection, place, upto)
+        done, place = done + folded, upto
+        progress(done, max(total, done))
+        if folded < CHUNK:
+            return done, place
+
+
+async def _fold(connection: AsyncConnection[DictRow], after: Place, upto: Place) -> int:
+    """Link and fold one stretch of the log; returns how many events it has."""
+    stretch: dict[str, Any] = {
+        "after_xid": after[0],
+        "after_position": after[1],
+        "upto_xid": upto[0],
+        "upto_position": upto[1],
+    }
+    for name in LINKING:
+        await connection.execute(statement(name), stretch)
+    folded = await (await connection.execute(statement("project"), stretch)).fetchone()
+    assert folded is not None
+    return int(folded["events"])
+
+
+async def _one(connection: AsyncConnection[DictRow], name: str) -> DictRow:
+    row = await (await connection.execute(statement(name))).fetchone()
+    assert row is not None
+    return row

@@ -1,0 +1,162 @@
+"""The fold against the real SQL: in any order, any number of times, in any batches, the same interactions; and rebuild's."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.events import EVENT_TYPES, Error, Event, Handle
+from sql import EventStore, Row
+from sql.rebuild import rebuild
+from tests.conftest import Dsns
+
+START = datetime(2026, 11, 21, tzinfo=UTC)
+#: `last_change` is a place in the log, which differs from run to run by its nature.
+INTERACTIONS = "SELECT to_jsonb(i) - 'last_change' FROM threadline.interactions i ORDER BY id, client_id"
+EXACT = "SELECT to_jsonb(i) FROM threadline.interactions i ORDER BY id, client_id"
+LINKS = "SELECT to_jsonb(l) FROM threadline.interaction_links l ORDER BY reference"
+HANDLES = "SELECT to_jsonb(h) FROM threadline.handles h ORDER BY id"
+EMPTY = "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.handles"
+
+handles = st.sampled_from(
+    [
+        None,
+        Handle("phone", "+15550000001"),
+        Handle("phone", "+15550000002"),
+        Handle("user_id", "u1"),
+        Handle("user_id", "u2"),
+    ]
+)
+errors = st.sampled_from([None, Error("30003", "Unreachable", "unreachable"), Error("1", None, "unknown")])
+contents = st.sampled_from(
+    [{}, {"content": {"text": "a"}}, {"content": {"text": "b", "subject": "s"}}, {"content": {"audioUrl": "u"}}]
+)
+
+
+@st.composite
+def facts(draw: st.DrawFn) -> list[Row]:
+    """Events of a few messages, some known by the provider's id, some by ours, some by both."""
+    rows = []
+    for number in range(draw(st.integers(1, 14))):
+        seconds = draw(st.one_of(st.none(), st.integers(-50, 50)))
+        event = Event(
+            type=draw(st.sampled_from(sorted(EVENT_TYPES))),
+            source=draw(st.sampled_from(["twilio", "crm"])),
+            source_event_id=str(number),
+            channel=draw(st.sampled_from([None, "sms", "email"])),
+            direction=draw(st.sampled_from([None, "inbound", "outbound"])),
+            provider_message_id=draw(st.sampled_from([None, "p1", "p2", "p3"])),
+            message_id=draw(st.sampled_from([None, None, "m1", "m2"])),
+            handle=draw(handles),
+            occurred_at=None if seconds is None else START + timedelta(seconds=seconds),
+            error=draw(errors),
+            payload=dict(draw(contents)),
+            provider="twilio",
+        )
+        rows.append(
+            (event, draw(st.sampled_from(["default", "default", "acme"])), START + timedelta(seconds=number), None)
+        )
+    return rows
+
+
+async def read(dsn: str, query: str) -> list[Any]:
+    async with await psycopg.AsyncConnection.connect(dsn) as db:
+        return [row[0] for row in await (await db.execute(query)).fetchall()]
+
+
+async def tell(store: EventStore, rows: Sequence[Row], rng: random.Random) -> None:
+    """Append in a random order, some twice, in batches of random sizes."""
+    told = [*rows, *(row for row in rows if rng.random() < 0.4)]
+    rng.shuffle(told)
+    while told:
+        size = rng.randint(1, 6)
+        await store.append(told[:size])
+        told = told[size:]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=facts(), seed=st.integers(0, 2**32))
+async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, rows: list[Row], seed: int) -> None:
+    """However the same facts arrive, the interactions are the same, byte for byte, and so are links and handles; and
+    a rebuild gives the very rows that were there."""
+    rng, seen = random.Random(seed), []
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        for _ in range(3):
+            async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
+                await db.execute(EMPTY)
+            await tell(store, rows, rng)
+            seen.append([await read(postgres_dsn.owner, query) for query in (INTERACTIONS, LINKS, HANDLES)])
+
+    assert seen[0] == seen[1] == seen[2]
+
+    before = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES)]
+    assert await rebuild(postgres_dsn.owner) == len(rows)
+    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES)] == before
+
+
+def outbound(type: str, number: int, message: str, **fields: Any) -> Row:
+    event = Event(
+        type, "twilio", f"{message}-{type}-{number}", "sms", "outbound", message,
+        handle=Handle("phone", f"+1555{number % 7:07d}"), **fields,
+    )  # fmt: skip
+    return (event, "default", START + timedelta(seconds=number), None)
+
+
+async def test_a_late_sent_never_undoes_delivered_and_a_contradiction_shows(postgres_dsn: Dsns) -> None:
+    """Delivery follows the facts, not the order of arrival; delivered and failed together are flagged."""
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        await store.append([outbound("MessageDelivered", 2, "p1")])
+        await store.append([outbound("UserMessageSent", 1, "p1")])
+        await store.append([outbound("MessageFailed", 3, "p2", error=Error("1", "x", "unknown"))])
+        await store.append([outbound("MessageDelivered", 4, "p2")])
+    rows = await read(postgres_dsn.owner, INTERACTIONS)
+    told = {row["provider_message_id"]: (row["delivery"], row["contradiction"]) for row in rows}
+
+    assert told == {"p1": ("delivered", False), "p2": ("delivered", True)}
+
+
+async def test_two_writers_of_the_same_facts(postgres_dsn: Dsns) -> None:
+    """Overlapping batches at once neither deadlock for good nor double anything."""
+    rows = [outbound(type, n, f"p{n % 40}") for n in range(400) for type in ("UserMessageSent", "MessageDelivered")]
+    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+
+        async def write(seed: int) -> int:
+            mine, appended = list(rows), 0
+            random.Random(seed).shuffle(mine)
+            for start in range(0, len(mine), 100):
+                appended += (await store.append(mine[start : start + 100])).appended
+            return appended
+
+        assert sum(await asyncio.gather(*(write(seed) for seed in range(4)))) == len(rows)
+    assert len(await read(postgres_dsn.owner, INTERACTIONS)) == 40
+
+
+async def test_rebuild_while_events_keep_coming(postgres_dsn: Dsns) -> None:
+    """Events are appended before, during and after by the same connections; in the end every row is as a rebuild makes it."""
+    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
+        for start in range(0, 5000, 500):
+            await store.append([outbound("UserMessageSent", n, f"p{n}") for n in range(start, start + 500)])
+        finished = asyncio.Event()
+
+        async def keep_writing() -> int:
+            number = 5000
+            while not finished.is_set():
+                await store.append([outbound("MessageDelivered", number + n, f"p{number % 6000}") for n in range(20)])
+                number += 20
+            return number
+
+        writing = asyncio.create_task(keep_writing())
+        for _ in range(2):
+            await rebuild(postgres_dsn.owner)
+        finished.set()
+        await writing
+        await store.append([outbound("MessageRead", 1, "p1")])
+    live = await read(postgres_dsn.owner, EXACT)
+    await rebuild(postgres_dsn.owner)
+
+    assert await read(postgres_dsn.owner, EXACT) == live
