@@ -73,12 +73,16 @@ class Stack:
         await self.kafka.stop()
         await self.postgres.stop()
 
-    async def start(self, name: str) -> Child:
-        """Start `serve` or `work` (again), and wait until it says it is ready."""
+    def move(self) -> None:
+        """Let the next door have another port, so that two can run."""
+        self.door = ports.free()
+
+    async def start(self, name: str, **environment: str) -> Child:
+        """Start `serve` or `work` (again), and wait until it says it is ready. `environment` is set besides."""
         program = {"serve": ["-m", "app.cli", "serve"], "work": ["-m", "agents"]}[name]
         child = Child(
             name, [sys.executable, *program], self.folder / f"{name}.log",
-            environment={**self.environment, "PYTHONPATH": str(ROOT)},
+            environment={**self.environment, "PYTHONPATH": str(ROOT), **environment},
         )  # fmt: skip
         child.start()
         self.children[name] = child

@@ -1,0 +1,79 @@
+"""The store: rows/s of append and project, beside a bare batched INSERT of the same rows into the same table, dedup on.
+
+Each turn has a fresh database for either; the two take turns. The bare INSERT is given its JSON ready-made, ids and
+digests computed; ours makes its JSON from events, computes them, and folds.
+"""
+
+import statistics
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+import psycopg
+from psycopg.types.json import Jsonb
+
+from app.embedded.postgres import Postgres
+from bench import traffic
+from sql import EventStore, Row
+from sql.migrate import migrate
+from tests.faults.faults import facts_of
+
+BATCH = 1000
+BARE = """INSERT INTO threadline.events
+SELECT * FROM jsonb_populate_recordset(NULL::threadline.events, %s) ON CONFLICT (id) DO NOTHING"""
+READY = "SELECT to_jsonb(e) FROM threadline.events e ORDER BY position"
+
+
+def rows_of(count: int) -> list[Row]:
+    """Events of `count` webhooks, as the worker appends them."""
+    now = datetime.now(UTC)
+    return [(event, "default", now, None) for post in traffic.posts(count) for event in facts_of(post, now)]
+
+
+async def append(dsn: str, rows: list[Row]) -> float:
+    """Rows/s of `EventStore.append`."""
+    async with await EventStore.open(dsn, pool=1) as store:
+        await store.append(rows[:BATCH])
+        began = time.perf_counter()
+        for start in range(BATCH, len(rows), BATCH):
+            await store.append(rows[start : start + BATCH])
+        return (len(rows) - BATCH) / (time.perf_counter() - began)
+
+
+async def bare(dsn: str, ready: list[bytes]) -> float:
+    """Rows/s of the bare INSERT."""
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as db:
+        batches = [Jsonb(b"[%b]" % b",".join(ready[n : n + BATCH]), dumps=bytes) for n in range(0, len(ready), BATCH)]
+        await db.execute(BARE, [batches[0]], prepare=True)
+        began = time.perf_counter()
+        for batch in batches[1:]:
+            await db.execute(BARE, [batch], prepare=True)
+        return (len(ready) - BATCH) / (time.perf_counter() - began)
+
+
+async def measure(folder: Path, count: int = 40_000, turns: int = 5) -> dict[str, float]:
+    """{"rate", "limit", "ratio"}: medians of the turns."""
+    server = Postgres(folder / "postgres", folder / "postgres.log")
+    await server.start()
+    await migrate(server.dsn("owner"))
+    rows, ready, found = rows_of(count), [], []
+    for turn in range(turns + 1):  # once untold, which also makes the rows that the bare INSERT is given
+        rates = []
+        for name, work in (("ours", append), ("bare", bare)):
+            await server.execute("copy_database", name=name, template="threadline")
+            given = rows if work is append else ready
+            if given:
+                rates.append(await work(server.dsn("service", name), given))  # type: ignore[operator]
+            if not ready:
+                async with await psycopg.AsyncConnection.connect(server.dsn("owner", name)) as db:
+                    ready = [orjson.dumps(row[0]) for row in await (await db.execute(READY)).fetchall()]
+            await server.execute("drop_database", name=name)
+        if turn:
+            found.append(rates)
+    await server.stop()
+    return {
+        "rate": statistics.median(ours for ours, _ in found),
+        "limit": statistics.median(limit for _, limit in found),
+        "ratio": round(statistics.median(ours / limit for ours, limit in found), 3),
+    }
