@@ -6,7 +6,7 @@ from typing import Any
 
 from sql.blocks import pack
 from sql.errors import REPEAT
-from sql.parameters import clean, detail_of, doors_of, events_of, json
+from sql.parameters import clean, detail_of, events_of, json
 from sql.pool import Connection, Pooled
 from sql.rows import Appended, DeadLetter, Row
 from sql.statements import statement
@@ -34,7 +34,6 @@ class Appending(Pooled):
             return Appended(0, 0)
         parameters: dict[str, Any] = {
             "events": json(events_of(rows)),
-            "doors": json(doors_of(rows)),
             "kept": bool(raw),
         }
         block = await _block(raw) if raw else None

@@ -29,21 +29,39 @@ def _as_is(data: Any) -> bytes:
 
 
 def events_of(rows: Sequence[Row]) -> bytes:
-    """The rows' events as a JSON array. Raises Unstorable for the first that cannot be written."""
+    """The rows as a JSON array of arrays, their places as `queries/incoming.sql` reads them. Raises Unstorable for the
+    first that cannot be written."""
+    records = [_record(row) for row in rows]
     try:
-        data = orjson.dumps([row[0] for row in rows], option=_OPTIONS)
+        data = orjson.dumps(records, option=_OPTIONS)
     except TypeError:  # orjson does not say which
-        return b"[%b]" % b",".join(_one(index, row[0]) for index, row in enumerate(rows))
+        data = _NUL
     if _NUL in data:
-        return b"[%b]" % b",".join(_one(index, row[0]) for index, row in enumerate(rows))
+        return b"[%b]" % b",".join(_one(index, record) for index, record in enumerate(records))
     return data
 
 
-def doors_of(rows: Sequence[Row]) -> bytes:
-    """How the rows came in, as a JSON array in the same order."""
-    doors = [{"client_id": row[1], "received_at": row[2], "webhook_id": row[3]} for row in rows]
-    data = orjson.dumps(doors, option=_OPTIONS)
-    return data
+def _record(row: Row) -> tuple[Any, ...]:
+    event, client, received_at, webhook_id = row
+    handle = event.handle
+    return (
+        event.type,
+        event.channel,
+        event.direction,
+        event.source,
+        event.source_event_id,
+        event.provider,
+        event.provider_message_id,
+        event.message_id,
+        handle and handle.kind,
+        handle and handle.value,
+        event.error,
+        event.occurred_at,
+        event.payload,
+        client,
+        received_at,
+        webhook_id,
+    )
 
 
 def detail_of(value: Any) -> Jsonb | None:

@@ -58,6 +58,8 @@ handled AS (
     SELECT DISTINCT ON (handle_id) handle_id, handle_id, client_id, handle_kind, handle_value
     FROM fresh
     WHERE handle_id IS NOT NULL
+        -- A scalar subquery, which is a look-up by index whatever the planner believes of the table's size.
+        AND (SELECT known.id FROM handles AS known WHERE known.id = handle_id) IS NULL
     ORDER BY handle_id
     ON CONFLICT (id) DO NOTHING
 )

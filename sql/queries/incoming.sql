@@ -1,14 +1,13 @@
 -- Part of `append` and `record`: the events as they came, each with its identity, and those among them that are new.
--- Sorted, so that two writers of the same events wait for each other in one order and cannot deadlock.
+-- They come as arrays, which are read in half the time of objects (see `sql/parameters.py`). Sorted, so that two writers of the same events wait for each other in one order and cannot deadlock.
 WITH incoming AS MATERIALIZED (
-    SELECT nextval('events_position_seq') AS position, event_id(client_id, source, source_event_id) AS id, *
-    FROM ROWS FROM (
-        jsonb_to_recordset(%(events)s) AS (
-            type text, channel text, direction text, source text, source_event_id text, provider text,
-            provider_message_id text, message_id text, handle jsonb, error jsonb, occurred_at timestamptz, payload jsonb
-        ),
-        jsonb_to_recordset(%(doors)s) AS (client_id text, received_at timestamptz, webhook_id uuid)
-    )
+    SELECT
+        nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, r ->> 4) AS id, r ->> 0 AS type,
+        r ->> 1 AS channel, r ->> 2 AS direction, r ->> 3 AS source, r ->> 4 AS source_event_id, r ->> 5 AS provider,
+        r ->> 6 AS provider_message_id, r ->> 7 AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value,
+        nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload,
+        r ->> 13 AS client_id, (r ->> 14)::timestamptz AS received_at, (r ->> 15)::uuid AS webhook_id
+    FROM jsonb_array_elements(%(events)s) AS r
 ),
 fresh AS (
     INSERT INTO events (
@@ -18,10 +17,10 @@ fresh AS (
     )
     SELECT
         position, (SELECT pg_current_xact_id()::text::bigint), id, type, client_id, channel, direction, source,
-        source_event_id, provider, provider_message_id, message_id, handle ->> 'kind', handle ->> 'value', error,
+        source_event_id, provider, provider_message_id, message_id, handle_kind, handle_value, error,
         occurred_at, received_at, webhook_id,
         CASE WHEN webhook_id IS NOT NULL AND %(kept)s THEN (SELECT currval('raw_webhooks_block_seq')) END, payload,
-        handle_id(client_id, (handle ->> 'kind') || E'\x1f' || (handle ->> 'value')),
+        handle_id(client_id, handle_kind || E'\x1f' || handle_value),
         CASE
             WHEN provider_message_id IS NOT NULL
                 THEN provider_reference(client_id, coalesce(provider, source), provider_message_id)
