@@ -23,6 +23,7 @@ from starlette.routing import Route
 from app.embedded import ports
 from app.embedded.process import Child
 from bench import load, traffic
+from bench.progress import say
 from bench.stack import ROOT, Stack
 
 CONNECTIONS = 128
@@ -115,6 +116,7 @@ async def measure(folder: Path, turns: int = 5, seconds: float = 3) -> dict[str,
     """`{"plain": {"rate", "limit", "ratio", "p50", "p99"}, "synced": {…}}`: webhooks/s, and milliseconds of the door."""
     found: dict[str, Any] = {}
     for name, synced in (("plain", False), ("synced", True)):
+        say(f"the door and a bare route in turn, the broker {'syncing' if synced else 'not syncing'}")
         async with Stack(folder / name, kafka={"flush_every_message": synced}) as stack:
             taken = await take_turns(stack, turns, seconds)
         found[name] = {

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from app.embedded.postgres import Postgres
 from bench import traffic
+from bench.progress import say
 from sql import EventStore, Row
 from sql.migrate import migrate
 from tests.faults.faults import facts_of
@@ -58,6 +59,7 @@ async def measure(folder: Path, count: int = 40_000, turns: int = 5) -> dict[str
     await server.start()
     await migrate(server.dsn("owner"))
     rows, ready, found = rows_of(count), [], []
+    say(f"{len(rows):,} rows, {turns} turns")
     for turn in range(turns + 1):  # once untold, which also makes the rows that the bare INSERT is given
         rates = []
         for name, work in (("ours", append), ("bare", bare)):

@@ -1,74 +1,138 @@
 """Everything at once on the same cores: load generator, door, Kafka (syncing each batch), worker, PostgreSQL.
 
-Distinct webhooks are offered at a steady rate; at a rate that is carried, the webhooks stored keep up with those
-acknowledged, so that the lag at the end is what is on its way, and no more.
+Distinct webhooks, made before, are offered at a steady rate, over so many connections that the rate does not wait for
+answers. A rate is carried where it is acknowledged, and the lag, those acknowledged that are not stored yet, does not
+grow. Both are counted by the door and the worker themselves, at the same moments.
 """
 
 import asyncio
+import statistics
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from bench import load, traffic
+from bench.progress import say
 from bench.stack import Stack
 
-#: Seconds' worth of webhooks that may be on their way at the end.
-ON_THE_WAY = 1.0
+CONNECTIONS = 256
+#: Seconds' worth of webhooks that may be on their way at any time, for the lag to count as steady.
+ON_THE_WAY = 2.0
+#: Webhooks/s offered: before anything counts, for the whole time, and for a part of it after that one was carried, or was not.
+WARM_UP, FIRST, HIGHER, LOWER = (1500, 3000, 4500), 5100, (5500, 6000, 7000, 8000), (4500, 4000, 3000, 2000)
+#: Moments at which the lag is measured.
+LOOKS = 12
+SETTLED = 60.0
 
 
-async def stored(client: httpx.AsyncClient, stack: Stack) -> float:
-    """Webhooks whose events are committed, as the worker counts them."""
-    page = (await client.get(f"http://127.0.0.1:{stack.worker}/metrics")).text
-    return next(float(x.split()[1]) for x in page.splitlines() if x.startswith("threadline_worker_records_total "))
+class Counters:
+    """What the door and the worker have counted so far, and what the processes have used of the cores."""
+
+    def __init__(self, stack: Stack, client: httpx.AsyncClient) -> None:
+        self._stack, self._client = stack, client
+        self._processes = {
+            "door": psutil.Process(stack.children["serve"].pid),
+            "worker": psutil.Process(stack.children["work"].pid),
+            "kafka": psutil.Process(stack.kafka.child.pid),
+            "postgres": psutil.Process(stack.postgres.child.pid),
+        }
+
+    async def kept(self) -> float:
+        """Webhooks acknowledged."""
+        return await self._sum(self._stack.door, "threadline_webhooks_kept_total")
+
+    async def stored(self) -> float:
+        """Webhooks whose events are committed."""
+        return await self._sum(self._stack.worker, "threadline_worker_records_total")
+
+    async def _sum(self, port: int, name: str) -> float:
+        page = (await self._client.get(f"http://127.0.0.1:{port}/metrics")).text
+        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(name))
+
+    def seconds(self) -> dict[str, float]:
+        """Processor time of each part, its child processes included."""
+        return {name: sum(map(_seconds, [p, *p.children(recursive=True)])) for name, p in self._processes.items()}
+
+
+def _seconds(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:4])
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 async def offer(stack: Stack, rate: int, seconds: int, seed: int) -> dict[str, Any]:
-    """Offer `rate` webhooks/s: {"offered", "acknowledged", "stored" (both per second), "behind" (webhooks, at each
-    fifth), "carried"}."""
+    """Offer `rate` webhooks/s. Returns what was acknowledged and stored per second, `lag` (webhooks, at the looks),
+    `lost`, `carried`, latencies of the door in milliseconds, and `cost`: microseconds of processor time per webhook.
+
+    Raises RuntimeError where a webhook was refused."""
     file = stack.folder / "requests.bin"
     host = f"127.0.0.1:{stack.door}"
     load.write(file, (post.raw(host) for post in traffic.posts(rate * seconds, seed=seed)))
     async with httpx.AsyncClient() as client:
-        before, began = await stored(client, stack), time.perf_counter()
+        counters = Counters(stack, client)
+        kept, stored, used = await counters.kept(), await counters.stored(), counters.seconds()
         loading = asyncio.create_task(
-            load.start(stack.door, file, seconds=seconds * 2, connections=64, once=True, rate=rate)
+            load.start(stack.door, file, seconds=seconds * 2, connections=CONNECTIONS, once=True, rate=rate)
         )
-        points = []
+        looks: list[tuple[float, float, float]] = []
         while not loading.done():
-            await asyncio.wait([loading], timeout=seconds / 5)
-            points.append((time.perf_counter() - began, await stored(client, stack) - before))
+            await asyncio.wait([loading], timeout=seconds / LOOKS)
+            now = time.perf_counter()
+            done, acknowledged = await asyncio.gather(counters.stored(), counters.kept())
+            looks.append((now, acknowledged - kept, done - stored))
         result = await loading
-        took, done = points[-1]
         if set(result.statuses) != {"200"} or result.broken:
             raise RuntimeError(f"not all were acknowledged: {result}")
-        deadline = time.perf_counter() + 60
-        while await stored(client, stack) - before < result.answered and time.perf_counter() < deadline:  # noqa: ASYNC110
+        deadline = time.perf_counter() + SETTLED
+        while (total := await counters.stored() - stored) < result.answered and time.perf_counter() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-        total = await stored(client, stack) - before
-    behind = [round(min(at, result.seconds) * result.per_second - done) for at, done in points]
+        cost = {name: round((after - used[name]) / result.answered * 1e6) for name, after in counters.seconds().items()}
+    during = [look for look in looks if 0 < look[1] < result.answered]
+    lag = [round(acknowledged - done) for _, acknowledged, done in during]
+    (first, _, begun), (last, _, ended) = during[0], during[-1]
+    third = max(1, len(lag) // 3)
+    steady = statistics.mean(lag[-third:]) <= statistics.mean(lag[:third]) + ON_THE_WAY / 2 * rate
     return {
         "offered": rate,
+        "seconds": seconds,
         "acknowledged": result.per_second,
-        "stored": done / took,
+        "stored": round((ended - begun) / (last - first), 1),
+        "lag": lag,
+        "lost": round(result.answered - total),
+        "p50": result.p50,
         "p99": result.p99,
-        "behind": behind,
-        "lost": result.answered - total,
-        "carried": result.per_second >= 0.97 * rate and result.answered - done <= ON_THE_WAY * rate,
+        "cost": cost,
+        "carried": result.per_second >= 0.97 * rate and max(lag[-third:]) <= ON_THE_WAY * rate and steady,
     }
 
 
-async def measure(
-    folder: Path, seconds: int = 60, rates: tuple[int, ...] = (5000, 6000, 7000, 8000)
-) -> list[dict[str, Any]]:
-    """The first rate for the whole time, each further one for a quarter of it, until one is not carried."""
+async def measure(folder: Path, seconds: int = 60) -> list[dict[str, Any]]:
+    """`RATES[0]` for the whole time; then, a quarter of it each, higher rates until one is not carried, or, where the
+    first was not, lower ones until one is."""
     found: list[dict[str, Any]] = []
     async with Stack(folder) as stack:
         await asyncio.gather(stack.start("serve"), stack.start("work"))
-        await offer(stack, 2000, 5, seed=99)  # untold: caches, plans and the broker's compiler warm up
-        for number, rate in enumerate(rates):
-            found.append(await offer(stack, rate, seconds if number == 0 else max(5, seconds // 4), seed=number))
-            if not found[-1]["carried"]:
-                break
-    return found
+        say("warming up: caches, plans, the broker's compiler")
+        for rate in WARM_UP:
+            await offer(stack, rate, 5, seed=rate)
+        further = iter(HIGHER)
+        rate, time_of_it = FIRST, seconds
+        while True:
+            step = await offer(stack, rate, time_of_it, seed=len(found))
+            found.append(step)
+            say(
+                f"{rate:,} offered: {step['acknowledged']:,.0f} acknowledged and {step['stored']:,.0f} stored a second, "
+                f"lag {step['lag'][0]:,} … {step['lag'][-1]:,}, {'carried' if step['carried'] else 'not carried'}"
+            )
+            if len(found) == 1 and not step["carried"]:
+                further = iter(LOWER)
+            elif step["carried"] != found[0]["carried"]:
+                return found
+            following = next(further, None)
+            if following is None:
+                return found
+            rate, time_of_it = following, max(10, seconds // 4)

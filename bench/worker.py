@@ -7,8 +7,9 @@ import asyncio
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ from aiokafka import AIOKafkaProducer
 
 from app.kafka import client_args
 from bench import traffic
+from bench.progress import say
 from bench.stack import ROOT, Stack
 from webhooks.record import Webhook, encode
 
 TOPIC = "webhooks.received"
+DONE = "threadline_worker_records_total "
+#: Webhooks made and sent at once, and those that the stock agent reads.
+SLICE, STOCK = 50_000, 100_000
 
 
 def records(posts: Sequence[traffic.Post]) -> list[bytes]:
@@ -48,19 +53,19 @@ def records(posts: Sequence[traffic.Post]) -> list[bytes]:
     ]
 
 
-async def fill(stack: Stack, values: Sequence[bytes]) -> None:
-    """Put the records on all partitions of the topic."""
+async def fill(stack: Stack, posts: Iterator[traffic.Post]) -> None:
+    """Put the posts on all partitions of the topic, a slice at a time, so that a million need little memory."""
     producer = AIOKafkaProducer(**client_args(stack.settings.kafka), max_batch_size=1 << 18)
     await producer.start()
-    partitions = sorted(await producer.partitions_for(TOPIC))
-    at, turn, sent = 0, 0, []
-    while at < len(values):
-        batch = producer.create_batch()
-        while at < len(values) and batch.append(key=None, value=values[at], timestamp=None):
-            at += 1
-        sent.append(await producer.send_batch(batch, TOPIC, partition=partitions[turn % len(partitions)]))
-        turn += 1
-    await asyncio.gather(*sent)
+    partitions = cycle(sorted(await producer.partitions_for(TOPIC)))
+    while values := records(list(islice(posts, SLICE))):
+        at, sent = 0, []
+        while at < len(values):
+            batch = producer.create_batch()
+            while at < len(values) and batch.append(key=None, value=values[at], timestamp=None):
+                at += 1
+            sent.append(await producer.send_batch(batch, TOPIC, partition=next(partitions)))
+        await asyncio.gather(*sent)
     await producer.stop()
 
 
@@ -97,32 +102,41 @@ async def measure_stock(stack: Stack, count: int) -> float:
     return float(out.split()[-1])
 
 
-async def measure_worker(stack: Stack, count: int) -> dict[str, float]:
+async def measure_worker(stack: Stack, count: int) -> dict[str, Any]:
     """Webhooks/s of the real worker from its first commit to its last, and its memory in MiB on the way."""
     await stack.start("work")
-    process, points, memory = psutil.Process(stack.children["work"].pid), [], []
+    process = psutil.Process(stack.children["work"].pid)
+    points: list[tuple[float, float, float]] = []
     async with httpx.AsyncClient() as client:
         while not points or points[-1][1] < count:
             page = (await client.get(f"http://127.0.0.1:{stack.worker}/metrics")).text
-            done = next(
-                float(x.split()[1]) for x in page.splitlines() if x.startswith("threadline_worker_records_total ")
-            )
+            done = next(float(x.split()[1]) for x in page.splitlines() if x.startswith(DONE))
             if done:
-                points.append((time.perf_counter(), done))
-                memory.append((done, process.memory_info().rss / 2**20))
+                points.append((time.perf_counter(), done, process.memory_info().rss / 2**20))
             await asyncio.sleep(0.05)
     await stack.children.pop("work").stop()
-    (began, first), (ended, last) = points[0], points[-1]
-    early = next(rss for done, rss in memory if done >= count / 5)
-    return {"rate": (last - first) / (ended - began), "memory_early": early, "memory_late": memory[-1][1]}
+    (began, first, _), (ended, last, late) = points[0], points[-1]
+    return {
+        "rate": (last - first) / (ended - began),
+        "memory_early": next(rss for _, done, rss in points if done >= count / 5),
+        "memory_late": late,
+        "memory": [[round(done), round(rss, 1)] for _, done, rss in points[:: max(1, len(points) // 20)]],
+    }
 
 
-async def measure(folder: Path, count: int) -> dict[str, float]:
-    """Both, on one topic: {"rate", "limit", "memory_early", "memory_late"}."""
+async def measure(folder: Path, count: int) -> dict[str, Any]:
+    """Both, on one topic, the stock agent before and after: {"rate", "limit", "memory_early", "memory_late",
+    "memory"}, the last as pairs of webhooks done and MiB."""
     async with Stack(folder) as stack:
-        await fill(stack, records(list(traffic.posts(count))))
-        limit = await measure_stock(stack, min(count, 100_000))
-        return {**await measure_worker(stack, count), "limit": limit}
+        say(f"putting {count:,} webhooks on Kafka")
+        await fill(stack, traffic.posts(count))
+        say("an empty stock Faust agent reads them")
+        before = await measure_stock(stack, min(count, STOCK))
+        say("the worker reads, normalizes, stores and projects them")
+        found = await measure_worker(stack, count)
+        say("the stock agent again")
+        after = await measure_stock(stack, min(count, STOCK))
+    return {**found, "limit": (before + after) / 2}
 
 
 if __name__ == "__main__":

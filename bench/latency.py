@@ -1,0 +1,73 @@
+"""How long it takes from the POST until a webhook is in its customer's timeline, as the read API tells it."""
+
+import asyncio
+import random
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from bench import load, traffic
+from bench.progress import say
+from bench.reader import Reader, at, customer_of, key
+from bench.stack import Stack
+
+#: Seconds between two questions for the same sample, and on average between two samples.
+POLL, REST = 0.004, 0.03
+#: Seconds of load before latencies count.
+WARM_UP = 8
+
+
+async def visible(stack: Stack, api: Reader, number: int) -> tuple[float, int]:
+    """Seconds from the beginning of one POST until the API shows it, and how often it was asked."""
+    phone = f"+1666{number:07d}"
+    form = {
+        "MessageSid": f"SMv{number}", "MessageStatus": "sent", "AccountSid": "AC1", "From": "+18005550199", "To": phone,
+    }  # fmt: skip
+    request = traffic.twilio(form).raw(f"127.0.0.1:{stack.door}")
+    path = f"/api/customers/{customer_of(phone)}/interactions"
+    reader, writer = await asyncio.open_connection("127.0.0.1", stack.door)
+    began = time.perf_counter()
+    writer.write(request)
+    if b" 200 " not in await reader.readline():
+        raise RuntimeError("a sample was refused")
+    asked = 1
+    while (await api.get(path))[0] != 200:
+        if time.perf_counter() - began > 30:
+            raise RuntimeError("a sample was not visible within 30 s")
+        asked += 1
+        await asyncio.sleep(POLL)
+    took = time.perf_counter() - began
+    writer.close()
+    return took, asked
+
+
+async def measure(folder: Path, seconds: int = 60, rate: int = 500) -> dict[str, Any]:
+    """{"p50", "p99", "samples", "asked"}: milliseconds while `rate` webhooks/s come in, and the API's answers a sample."""
+    async with Stack(folder) as stack:
+        await asyncio.gather(stack.start("serve"), stack.start("work"))
+        api = await Reader.open(stack.door, await key(stack.postgres.dsn("service")))
+        file, host = stack.folder / "requests.bin", f"127.0.0.1:{stack.door}"
+        length = seconds + WARM_UP
+        load.write(file, (post.raw(host) for post in traffic.posts(rate * length)))
+        say(f"{rate} webhooks/s for {length} s, the first {WARM_UP} of them to warm up")
+        began = time.perf_counter()
+        loading = asyncio.create_task(
+            load.start(stack.door, file, seconds=length * 2, connections=64, once=True, rate=rate)
+        )
+        taken: list[tuple[float, int]] = []
+        warm = number = 0
+        rng = random.Random(1)
+        while not loading.done() and time.perf_counter() - began < length:
+            taken.append(await visible(stack, api, number))
+            number += 1
+            if time.perf_counter() - began < WARM_UP:
+                warm = number
+            await asyncio.sleep(rng.uniform(0, 2 * REST))  # so that samples keep no step with anything
+        result = await loading
+        api.writer.close()
+    if set(result.statuses) != {"200"} or result.broken:
+        raise RuntimeError(f"not all were acknowledged: {result}")
+    times = [took for took, _ in taken[warm:]]
+    asked = statistics.mean(times_asked for _, times_asked in taken[warm:])
+    return {"p50": at(0.5, times), "p99": at(0.99, times), "samples": len(times), "asked": asked}

@@ -1,0 +1,47 @@
+"""A caller of the read API that costs next to nothing itself, so that the API is measured."""
+
+import asyncio
+import statistics
+from collections.abc import Sequence
+from hashlib import md5
+from typing import Self
+from uuid import UUID
+
+from app.access import mint
+from sql import EventStore
+
+
+def customer_of(number: str) -> UUID:
+    """The id of the customer whom nothing but this phone number is known of."""
+    return UUID(md5(f"default\x1fphone\x1f{number}".encode(), usedforsecurity=False).hexdigest())
+
+
+class Reader:
+    """One keep-alive connection to the API; no HTTP library, so that it measures the API and not itself."""
+
+    @classmethod
+    async def open(cls, port: int, token: str) -> Self:
+        self = cls()
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        self.head = f"host: 127.0.0.1:{port}\r\nauthorization: Bearer {token}\r\n\r\n"
+        return self
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body."""
+        self.writer.write(f"GET {path} HTTP/1.1\r\n{self.head}".encode())
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        return int(head.split()[1]), await self.reader.readexactly(length)
+
+
+async def key(dsn: str) -> str:
+    """A new key that may read."""
+    key_id, token, fingerprint = mint()
+    async with await EventStore.open(dsn, pool=1) as store:
+        await store.create_api_key(key_id, "bench", "default", ["timeline:read"], fingerprint)
+    return token
+
+
+def at(share: float, times: Sequence[float]) -> float:
+    """That quantile, in milliseconds."""
+    return round(statistics.quantiles(times, n=1000, method="inclusive")[round(share * 1000) - 1] * 1000, 2)

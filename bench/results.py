@@ -1,0 +1,126 @@
+"""A figure, and the three forms in which figures are told: a table, a file, a picture."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+Figure = dict[str, Any]
+MET, MISSED, INK = "#3a8f5c", "#c8553d", "#24292f"
+
+
+def figure(
+    name: str,
+    value: float,
+    unit: str,
+    *,
+    limit: float | None = None,
+    ratio: float | None = None,
+    target: float | None = None,
+    better: str = "more",
+    note: str = "",
+    **more: Any,
+) -> Figure:
+    """One row. `target` is for the ratio where there is one, else for the value, and `better` says on which side of it
+    it is met. `more` is told in the file only."""
+    measured = value if ratio is None else ratio
+    met = None if target is None else measured >= target if better == "more" else measured <= target
+    return {
+        "name": name,
+        "value": round(value, 2),
+        "limit": None if limit is None else round(limit, 2),
+        "ratio": None if ratio is None else round(ratio, 3),
+        "target": target,
+        "better": better,
+        "met": met,
+        "unit": unit,
+        "note": note,
+        **more,
+    }
+
+
+def wanted(row: Figure) -> str:
+    """The target in words: `≥ 0.4 of limit`."""
+    if row["target"] is None:
+        return ""
+    of = row["unit"] if row["ratio"] is None else "of limit"
+    return f"{'≥' if row['better'] == 'more' else '≤'} {row['target']:,} {of}"
+
+
+def short(value: float) -> str:
+    """A number as a person reads it: three digits at the least, none too many."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def table(figures: Sequence[Figure]) -> Table:
+    """What is printed."""
+    made = Table()
+    made.add_column("what")
+    for name in ("figure", "limit", "ratio", "target"):
+        made.add_column(name, justify="right")
+    made.add_column("met")
+    for row in figures:
+        met = {None: "", True: "[green]yes[/]", False: "[red]no[/]"}[row["met"]]
+        limit = "" if row["limit"] is None else short(row["limit"])
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        made.add_row(row["name"], f"{short(row['value'])} {row['unit']}", limit, ratio, wanted(row), met)
+    return made
+
+
+def write(figures: Sequence[Figure], file: Path, **about: Any) -> None:
+    """The file: when, on what, which commit, and the figures."""
+    said = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        **about,
+        "figures": figures,
+    }
+    file.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+
+
+def commit() -> str | None:
+    """The commit that was measured, with `+changes` where files differ from it; None outside a clone."""
+    said = [
+        subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+        for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+    ]
+    if any(one.returncode for one in said):
+        return None
+    return said[0].stdout.strip() + ("+changes" if said[1].stdout.strip() else "")
+
+
+def draw(figures: Sequence[Figure], file: Path) -> None:
+    """A bar for each figure that has a target, as a multiple of it, so that all have one line to reach."""
+    rows = [row for row in figures if row["target"] is not None][::-1]
+    if not rows:
+        return
+    matplotlib.use("svg")
+    matplotlib.rcParams.update({"svg.hashsalt": "threadline", "text.color": INK, "axes.labelcolor": INK})
+    from matplotlib import pyplot
+
+    plot, axes = pyplot.subplots(figsize=(9, 0.5 * len(rows) + 1.1))
+    for place, row in enumerate(rows):
+        measured = row["value"] if row["ratio"] is None else row["ratio"]
+        times = measured / row["target"] if row["better"] == "more" else row["target"] / max(measured, 1e-9)
+        axes.barh(place, times, color=MET if row["met"] else MISSED, height=0.6)
+        told = f"{short(row['value'])} {row['unit']}" if row["ratio"] is None else f"{row['ratio']:.2f} of limit"
+        axes.text(times, place, f"  {told}   (target {wanted(row)})", va="center", fontsize=8.5)
+    axes.axvline(1, color=INK, linewidth=1, linestyle="--")
+    axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
+    axes.set_xlabel("times its target (dashed line: the target; longer is better)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlim(0, max(axes.get_xlim()[1] * 1.5, 2))
+    plot.tight_layout()
+    plot.savefig(file, facecolor="white", metadata={"Date": None})  # a white card, on dark pages too
+    pyplot.close(plot)

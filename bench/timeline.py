@@ -1,0 +1,112 @@
+"""How long a page of the timeline takes, from a large log and from a small one; and how long to rebuild the large one."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+
+from app.embedded.postgres import Postgres
+from bench.progress import say
+from bench.reader import Reader, at, customer_of, key
+from bench.stack import Stack
+from sql import EventStore
+from sql.migrate import migrate
+from sql.rebuild import rebuild
+
+PAGE = 50
+#: Pages read before times count.
+UNTOLD = 200
+
+#: Events of `interactions` messages, two each, a hundred messages a customer.
+FILL = """INSERT INTO threadline.events (id, type, client_id, channel, direction, source, source_event_id, provider,
+    provider_message_id, handle_kind, handle_value, occurred_at, received_at, payload, reference, handle_id)
+SELECT threadline.event_id('default', 'twilio', n || t), t, 'default', 'sms', 'outbound', 'twilio', n || t, 'twilio', 'SM' || n,
+    'phone', '+1555' || lpad((n / 100)::text, 7, '0'), at, at + interval '1 s', '{"content": {"text": "Your order is on its way"}}',
+    threadline.provider_reference('default', 'twilio', 'SM' || n),
+    threadline.handle_id('default', 'phone' || E'\\x1f' || '+1555' || lpad((n / 100)::text, 7, '0'))
+FROM generate_series(%(first)s::bigint, %(last)s) AS n, unnest(ARRAY['UserMessageSent', 'MessageDelivered']) AS t,
+    LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 s' AS at) AS clock"""
+
+
+async def fill(server: Postgres, name: str, events: int) -> tuple[float, float]:
+    """Put so many events into an empty database, and rebuild: the rebuild's events/s, and the database's size in MiB."""
+    owner = server.dsn("owner", name)
+    began = time.perf_counter()
+    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as db:
+        await db.execute("SET search_path = threadline")
+        for first in range(0, events // 2, 50_000):
+            last = min(first + 50_000, events // 2) - 1
+            await db.execute(FILL, {"first": first, "last": last})
+        await db.execute("VACUUM ANALYZE threadline.events")
+    say(f"{events:,} events made in {time.perf_counter() - began:.0f} s")
+    began = time.perf_counter()
+    folded = await rebuild(owner)
+    took = time.perf_counter() - began
+    if folded != events:
+        raise RuntimeError(f"{folded} of {events} events were folded")
+    say(f"{events:,} events rebuilt in {took:.0f} s")
+    async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as db:
+        for table in ("interactions", "handles"):
+            await db.execute(f"VACUUM ANALYZE threadline.{table}")
+        row = await (await db.execute("SELECT pg_database_size(current_database())")).fetchone()
+    async with await psycopg.AsyncConnection.connect(server.dsn("superuser", name), autocommit=True) as db:
+        await db.execute("CHECKPOINT")
+    assert row is not None
+    return folded / took, row[0] / 2**20
+
+
+@dataclass(slots=True)
+class Side:
+    """One of the two databases: its own HTTP process, a store, and the seconds of each page."""
+
+    api: Reader
+    store: EventStore
+    customers: int
+    http: list[float]
+    calls: list[float]
+
+    async def read(self, number: int) -> None:
+        """A page by HTTP and one by the store's call, each of another customer. Raises RuntimeError where either is not whole."""
+        one, other = (customer_of(f"+1555{n * 7919 % self.customers:07d}") for n in (2 * number, 2 * number + 1))
+        began = time.perf_counter()
+        status, body = await self.api.get(f"/api/customers/{one}/interactions?limit={PAGE}")
+        self.http.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        rows = await self.store.timeline("default", other, limit=PAGE + 1)
+        self.calls.append(time.perf_counter() - began)
+        if number < UNTOLD and (status != 200 or len(orjson.loads(body)["interactions"]) != PAGE):
+            raise RuntimeError(f"no page of {PAGE}: {status}")
+        if len(rows) != PAGE + 1:
+            raise RuntimeError(f"the store gave {len(rows)} interactions")
+
+
+async def measure(folder: Path, large: int = 5_000_000, small: int = 50_000, reads: int = 5000) -> dict[Any, Any]:
+    """{("large" or "small", "http" or "store"): {"p50", "p99"} of a page in milliseconds, "rebuild": events/s,
+    "size": MiB of the large database}, the two read in turn."""
+    found: dict[Any, Any] = {}
+    async with Stack(folder) as stack, contextlib.AsyncExitStack() as opened:
+        sides: dict[str, Side] = {}
+        for name, events in (("small", small), ("large", large)):
+            await stack.postgres.execute("copy_database", name=name, template="template1")
+            await migrate(stack.postgres.dsn("owner", name))
+            found["rebuild"], found["size"] = await fill(stack.postgres, name, events)
+            service = stack.postgres.dsn("service", name)
+            token = await key(service)
+            child = await stack.start("serve", THREADLINE_POSTGRES=orjson.dumps({"dsn": service}).decode())
+            stack.children[name] = child
+            store = await opened.enter_async_context(await EventStore.open(service, pool=1))
+            sides[name] = Side(await Reader.open(stack.door, token), store, events // 200, [], [])
+            stack.move()
+        say(f"{reads:,} pages from each, in turn, by HTTP and by the store's call")
+        for number in range(reads + UNTOLD):
+            for side in sides.values():
+                await side.read(number)
+        for name, side in sides.items():
+            side.api.writer.close()
+            for how, times in (("http", side.http[UNTOLD:]), ("store", side.calls[UNTOLD:])):
+                found[name, how] = {"p50": at(0.5, times), "p99": at(0.99, times)}
+    return found
