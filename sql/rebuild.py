@@ -1,5 +1,6 @@
 """Computes interactions, links and handles again from the log, beside the live tables, then swaps them in."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,10 @@ from sql.append import LINKING
 from sql.statements import statement
 
 #: Events of one transaction: short, since whoever tails the log waits for the oldest one running.
-CHUNK = 10_000
-#: Tries to get the short lock at the end, each of at most the five seconds that `rebuild_session` allows.
-TRIES = 20
+CHUNK = 5_000
+#: Tries to get the short lock at the end, each of at most the time that `rebuild_session` allows, and the seconds between
+#: them, in which those that waited behind us get their turn.
+TRIES, PAUSE = 20, 2.0
 _END = (1 << 63) - 1
 
 Progress = Callable[[int, int], None]
@@ -33,11 +35,12 @@ async def rebuild(owner_dsn: str, progress: Progress = lambda done, total: None)
     connect = AsyncConnection[DictRow].connect(owner_dsn, autocommit=True, row_factory=dict_row)
     async with await connect as connection:
         if not (await _one(connection, "rebuild_lock"))["mine"]:
-            raise RebuildError("another rebuild of this database is under way")
+            raise RebuildError("another rebuild (or a migration) of this database is under way")
         await connection.execute(statement("rebuild_session"))
         await connection.execute(statement("rebuild_start"))
         total = (await _one(connection, "rebuild_total"))["total"]
         done, place = await _fold_settled(connection, (0, 0), 0, total, progress)
+        await connection.execute(statement("rebuild_analyze"))
         for attempt in range(1, TRIES + 1):
             try:
                 async with connection.transaction():
@@ -49,6 +52,7 @@ async def rebuild(owner_dsn: str, progress: Progress = lambda done, total: None)
                     raise RebuildError(
                         "the tables are in use all the time: no lock to swap them was to be had"
                     ) from error
+                await asyncio.sleep(PAUSE)
                 done, place = await _fold_settled(connection, place, done, total, progress)
             else:
                 progress(done + last, max(total, done + last))
@@ -86,14 +90,14 @@ async def _fold(connection: AsyncConnection[DictRow], after: Place, upto: Place)
         "upto_xid": upto[0],
         "upto_position": upto[1],
     }
-    for name in LINKING:
-        await connection.execute(statement(name), stretch)
-    folded = await (await connection.execute(statement("project"), stretch)).fetchone()
-    assert folded is not None
+    if (await _one(connection, "linking", stretch))["linking"]:
+        for name in LINKING:
+            await connection.execute(statement(name), stretch)
+    folded = await _one(connection, "project", stretch)
     return int(folded["events"])
 
 
-async def _one(connection: AsyncConnection[DictRow], name: str) -> DictRow:
-    row = await (await connection.execute(statement(name))).fetchone()
+async def _one(connection: AsyncConnection[DictRow], name: str, parameters: dict[str, Any] | None = None) -> DictRow:
+    row = await (await connection.execute(statement(name), parameters)).fetchone()
     assert row is not None
     return row

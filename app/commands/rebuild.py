@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 
 import psycopg
 from rich.console import Console
@@ -12,14 +13,29 @@ from app.embedded.running import resolve
 from app.settings import Settings
 from sql.rebuild import RebuildError, rebuild
 
+#: Seconds between two lines where no terminal shows a bar.
+EVERY = 5.0
+
 
 def run() -> int:
-    """Rebuild, with a progress bar where somebody watches; 1 where it cannot be done."""
+    """Rebuild, with a progress bar on a terminal and a line now and then elsewhere; 1 where it cannot be done."""
     dsn = resolve(Settings()).postgres.owner_dsn
     if dsn is None:
         print("No database is configured: set THREADLINE_POSTGRES__OWNER_DSN, or run `threadline up`.", file=sys.stderr)
         return 1
-    console, began = Console(stderr=True), time.monotonic()
+    console, began = Console(), time.monotonic()
+    work = _with_bar if console.is_terminal else _with_lines
+    try:
+        done = work(dsn.get_secret_value(), console)
+    except (RebuildError, psycopg.Error) as error:
+        print(f"Not rebuilt, the timelines are as they were: {error}", file=sys.stderr)
+        return 1
+    took = time.monotonic() - began
+    print(f"Rebuilt from {done:,} events in {took:.1f} s ({done / took:,.0f} events/s).")
+    return 0
+
+
+def _with_bar(dsn: str, console: Console) -> int:
     columns = (
         TextColumn("Rebuilding"),
         BarColumn(),
@@ -27,18 +43,29 @@ def run() -> int:
         TextColumn("{task.fields[rate]} events/s"),
         TimeRemainingColumn(),
     )
-    try:
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("", total=None, rate="…")
+    rate = _rate()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None, rate="…")
 
-            def progress(done: int, total: int) -> None:
-                rate = f"{done / (time.monotonic() - began):,.0f}"
-                bar.update(task, completed=done, total=total, rate=rate)
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, rate=rate(done))
 
-            done = asyncio.run(rebuild(dsn.get_secret_value(), progress))
-    except (RebuildError, psycopg.Error) as error:
-        print(f"Not rebuilt, the timelines are as they were: {error}", file=sys.stderr)
-        return 1
-    took = time.monotonic() - began
-    print(f"Rebuilt from {done:,} events in {took:.1f} s ({done / took:,.0f} events/s).")
-    return 0
+        return asyncio.run(rebuild(dsn, progress))
+
+
+def _with_lines(dsn: str, _: Console) -> int:
+    rate, said = _rate(), time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal said
+        if time.monotonic() - said >= EVERY or done == total:
+            said = time.monotonic()
+            print(f"{done:,} of {total:,} events, {rate(done)} events/s", flush=True)
+
+    return asyncio.run(rebuild(dsn, progress))
+
+
+def _rate() -> Callable[[int], str]:
+    """The events/s since now, as text."""
+    began = time.monotonic()
+    return lambda done: f"{done / max(time.monotonic() - began, 0.001):,.0f}"

@@ -1,0 +1,5 @@
+-- Whether an event in a stretch of the log knows its message by both ids, so that something is to be linked.
+SELECT EXISTS (
+\ir chunk.sql
+    AND provider_message_id IS NOT NULL AND message_id IS NOT NULL
+) AS linking
