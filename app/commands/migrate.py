@@ -5,20 +5,26 @@ import sys
 
 import psycopg
 
+from app.embedded.running import resolve
 from app.settings import Settings
 from sql.migrate import MigrationError, migrate
 
 
+def owner_dsn() -> str:
+    """The connection URI of the role that owns the schema: as configured, or the embedded database's where nothing is.
+    Kafka need not be configured. Ends the command (SystemExit) with a message where there is none."""
+    settings = Settings()
+    if settings.postgres.owner_dsn is None and settings.postgres.dsn is None:
+        settings = resolve(settings)
+    if settings.postgres.owner_dsn is None:
+        raise SystemExit("This needs the role that owns the schema: set THREADLINE_POSTGRES__OWNER_DSN.")
+    return settings.postgres.owner_dsn.get_secret_value()
+
+
 def run() -> int:
     """Migrate, and say what was done; 1 where it cannot be done."""
-    from app.embedded.running import resolve
-
-    dsn = resolve(Settings()).postgres.owner_dsn
-    if dsn is None:
-        print("No database is configured: set THREADLINE_POSTGRES__OWNER_DSN, or run `threadline up`.", file=sys.stderr)
-        return 1
     try:
-        applied = asyncio.run(migrate(dsn.get_secret_value()))
+        applied = asyncio.run(migrate(owner_dsn()))
     except (MigrationError, psycopg.OperationalError) as error:
         print(f"Not migrated: {error}", file=sys.stderr)
         return 1

@@ -9,8 +9,7 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.embedded.running import resolve
-from app.settings import Settings
+from app.commands.migrate import owner_dsn
 from sql.rebuild import RebuildError, rebuild
 
 #: Seconds between two lines where no terminal shows a bar.
@@ -19,14 +18,10 @@ EVERY = 5.0
 
 def run() -> int:
     """Rebuild, with a progress bar on a terminal and a line now and then elsewhere; 1 where it cannot be done."""
-    dsn = resolve(Settings()).postgres.owner_dsn
-    if dsn is None:
-        print("No database is configured: set THREADLINE_POSTGRES__OWNER_DSN, or run `threadline up`.", file=sys.stderr)
-        return 1
-    console, began = Console(), time.monotonic()
+    dsn, console, began = owner_dsn(), Console(), time.monotonic()
     work = _with_bar if console.is_terminal else _with_lines
     try:
-        done = work(dsn.get_secret_value(), console)
+        done = work(dsn, console)
     except (RebuildError, psycopg.Error) as error:
         print(f"Not rebuilt, the timelines are as they were: {error}", file=sys.stderr)
         return 1

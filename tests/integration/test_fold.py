@@ -79,7 +79,7 @@ async def tell(store: EventStore, rows: Sequence[Row], rng: random.Random) -> No
         told = told[size:]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=facts(), seed=st.integers(0, 2**32))
 async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, rows: list[Row], seed: int) -> None:
     """However the same facts arrive, the interactions are the same, byte for byte, and so are links and handles; and
@@ -121,8 +121,11 @@ async def test_a_late_sent_never_undoes_delivered_and_a_contradiction_shows(post
 
 
 async def test_two_writers_of_the_same_facts(postgres_dsn: Dsns) -> None:
-    """Overlapping batches at once neither deadlock for good nor double anything."""
+    """Overlapping batches at once, links among them, neither deadlock for good nor double anything; what they leave is
+    what a rebuild makes."""
     rows = [outbound(type, n, f"p{n % 40}") for n in range(400) for type in ("UserMessageSent", "MessageDelivered")]
+    for number, (event, *_) in enumerate(rows):
+        event.message_id = f"m{number % 30}" if number % 5 == 0 else None
     async with await EventStore.open(postgres_dsn.service, pool=4) as store:
 
         async def write(seed: int) -> int:
@@ -133,30 +136,7 @@ async def test_two_writers_of_the_same_facts(postgres_dsn: Dsns) -> None:
             return appended
 
         assert sum(await asyncio.gather(*(write(seed) for seed in range(4)))) == len(rows)
-    assert len(await read(postgres_dsn.owner, INTERACTIONS)) == 40
-
-
-async def test_rebuild_while_events_keep_coming(postgres_dsn: Dsns) -> None:
-    """Events are appended before, during and after by the same connections; in the end every row is as a rebuild makes it."""
-    async with await EventStore.open(postgres_dsn.service, pool=2) as store:
-        for start in range(0, 5000, 500):
-            await store.append([outbound("UserMessageSent", n, f"p{n}") for n in range(start, start + 500)])
-        finished = asyncio.Event()
-
-        async def keep_writing() -> int:
-            number = 5000
-            while not finished.is_set():
-                await store.append([outbound("MessageDelivered", number + n, f"p{number % 6000}") for n in range(20)])
-                number += 20
-            return number
-
-        writing = asyncio.create_task(keep_writing())
-        for _ in range(2):
-            await rebuild(postgres_dsn.owner)
-        finished.set()
-        await writing
-        await store.append([outbound("MessageRead", 1, "p1")])
-    live = await read(postgres_dsn.owner, EXACT)
+    live = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES)]
     await rebuild(postgres_dsn.owner)
 
-    assert await read(postgres_dsn.owner, EXACT) == live
+    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES)] == live

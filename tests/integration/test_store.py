@@ -1,27 +1,27 @@
 """The store on real PostgreSQL: once is once, who may do what, what cannot be stored, raw webhooks, paging."""
 
-import asyncio
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from schemas.events import Event, Handle
 from sql import DATA_ERRORS, DeadLetter, EventStore, Row, Unstorable
-from sql.migrate import MigrationError, migrate
-from sql.rebuild import RebuildError, rebuild
-from sql.statements import migrations, statement
+from sql.statements import statement
 from tests.conftest import Dsns
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
+PHONE = "+15550000001"
 
 
 def received(number: int, client: str = "default", **payload: Any) -> Row:
     event = Event(
         "MessageReceived", "twilio", str(number), "sms", "inbound", f"p{number}",
-        handle=Handle("phone", "+15550000001"), payload={"content": {"text": f"no. {number}"}, **payload},
+        handle=Handle("phone", PHONE), payload={"content": {"text": f"no. {number}"}, **payload},
     )  # fmt: skip
     return (event, client, START + timedelta(seconds=number), None)
 
@@ -61,44 +61,6 @@ async def test_the_log_is_append_only_for_the_service(postgres_dsn: Dsns, act: s
             await db.execute(act)
 
 
-async def test_privileges_survive_a_rebuild(postgres_dsn: Dsns) -> None:
-    """After the swap the service may do what it could before, by the same indexes, and the view shows the new handles."""
-    indexes = "SELECT array_agg(indexdef ORDER BY indexname) FROM pg_indexes WHERE schemaname = 'threadline'"
-    grants = "SELECT array_agg(relname || coalesce(relacl::text, '') || coalesce(reloptions::text, '') ORDER BY relname) FROM pg_class WHERE relnamespace = 'threadline'::regnamespace"
-    before = [await scalar(postgres_dsn.owner, query) for query in (indexes, grants)]
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
-        await store.append([received(1)])
-        await rebuild(postgres_dsn.owner)
-        await store.append([received(2)])
-        found = await store.customer_of("default", "phone", "+15550000001")
-
-    assert len(found) == 1
-    assert [await scalar(postgres_dsn.owner, query) for query in (indexes, grants)] == before
-    assert await scalar(postgres_dsn.owner, "SELECT handles FROM threadline.customers") == 1
-
-
-async def test_one_rebuild_at_a_time(postgres_dsn: Dsns) -> None:
-    """The second is told so, and changes nothing."""
-    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
-        await db.execute(statement("rebuild_lock"))
-        with pytest.raises(RebuildError, match="under way"):
-            await rebuild(postgres_dsn.owner)
-
-
-async def test_a_rebuild_that_was_killed_leaves_the_live_tables_alone(postgres_dsn: Dsns) -> None:
-    """What it left beside is cleared by the next."""
-    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
-        await store.append([received(n) for n in range(100)])
-
-        def killed(done: int, total: int) -> None:
-            raise asyncio.CancelledError
-
-        with pytest.raises(asyncio.CancelledError):
-            await rebuild(postgres_dsn.owner, killed)
-        assert await scalar(postgres_dsn.owner, "SELECT count(*) FROM threadline.interactions") == 100
-        assert await rebuild(postgres_dsn.owner) == 100
-
-
 @pytest.mark.parametrize(
     "payload",
     [
@@ -118,11 +80,38 @@ async def test_odd_values_are_kept_as_far_as_json_has_them(postgres_dsn: Dsns, p
         assert (await store.append([received(1), received(2, **payload), received(3)])).appended == 3
 
 
-async def test_what_cannot_be_stored_is_named(postgres_dsn: Dsns) -> None:
-    """An integer beyond 64 bits: the error says which event, and the batch is not half there."""
+def nested(depth: int) -> dict[str, Any]:
+    """A payload so deep."""
+    payload: dict[str, Any] = {}
+    for _ in range(depth):
+        payload = {"a": payload}
+    return payload
+
+
+async def test_deep_payloads_come_back(postgres_dsn: Dsns) -> None:
+    """Two hundred levels, and a float that JSON writes like an integer, are read as they were written."""
+    payload = {**nested(200), "large": 1e308, "content": {"text": "é"}}
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        await store.append([received(1, **payload)])
+        (page,) = await store.timeline(
+            "default", (await store.customer_of("default", "phone", PHONE))[0]["customer_id"]
+        )
+        (told,) = await store.history("default", page["id"])
+
+    assert told["payload"] == payload
+    assert isinstance(told["payload"]["large"], float)
+    assert page["content"] == {"text": "é"}
+
+
+@pytest.mark.parametrize(
+    "payload", [{"a": 2**70}, nested(300), nested(5000), {"a": object()}], ids=["integer", "deep", "deeper", "object"]
+)
+async def test_what_cannot_be_stored_is_named(postgres_dsn: Dsns, payload: dict[str, Any]) -> None:
+    """An integer beyond 64 bits, what is too deep, what is no JSON: the error says which event, and the batch is not
+    half there."""
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         with pytest.raises(Unstorable) as told:
-            await store.append([received(1), received(2, a=2**70)])
+            await store.append([received(1), received(2, **payload)])
 
     assert told.value.index == 1
     assert isinstance(told.value, DATA_ERRORS)
@@ -181,21 +170,11 @@ async def test_a_dead_letter_is_kept_once(postgres_dsn: Dsns) -> None:
     assert found["reason"] == "be\ufffdcause"
 
 
-async def test_migrations_from_empty_and_twice(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A migrated database has nothing left to do; an edited migration is refused by its name."""
-    assert await migrate(postgres_dsn.owner) == []
-
-    edited = {**migrations(), "0001_events": b"SELECT 1"}
-    monkeypatch.setattr("sql.migrate.migrations", lambda: edited)
-    with pytest.raises(MigrationError, match="0001_events"):
-        await migrate(postgres_dsn.owner)
-
-
 async def test_the_timeline_is_read_by_its_index(postgres_dsn: Dsns) -> None:
     """A page of a customer reads the rows that it shows, not all that there are."""
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         await store.append([received(n) for n in range(3000)])
-        (handle,) = await store.customer_of("default", "phone", "+15550000001")
+        (handle,) = await store.customer_of("default", "phone", PHONE)
     text = statement("timeline")
     given = {"client_id": "default", "customer_id": handle["customer_id"], "limit": 50}
     wanted = {name: given.get(name) for name in re.findall(r"%\((\w+)\)s", text.decode())}
@@ -204,3 +183,64 @@ async def test_the_timeline_is_read_by_its_index(postgres_dsn: Dsns) -> None:
         plan = "\n".join(row[0] for row in await (await db.execute(b"EXPLAIN " + text, wanted)).fetchall())
 
     assert "interactions_timeline" in plan
+
+
+async def test_paging_is_stable_while_rows_arrive(postgres_dsn: Dsns) -> None:
+    """Whoever turns the pages sees each interaction that was there once, newest first, whatever arrives meanwhile; many
+    of one instant are told apart."""
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        there = [received(n) for n in range(30)]
+        await store.append(
+            [(event, client, START + timedelta(seconds=n // 10), None) for n, (event, client, _, _) in enumerate(there)]
+        )
+        (handle,) = await store.customer_of("default", "phone", PHONE)
+        seen: list[dict[str, Any]] = []
+        before = None
+        while page := await store.timeline("default", handle["customer_id"], before=before, limit=7):
+            seen += page
+            before = (page[-1]["timestamp"], page[-1]["id"])
+            await store.append([received(1000 + len(seen) + n) for n in range(3)])
+        first = await store.timeline("default", handle["customer_id"], limit=1)
+
+    keys = [(row["timestamp"], row["id"]) for row in seen]
+    assert len(set(keys)) == 30
+    assert keys == sorted(keys, reverse=True)
+    assert first[0]["id"] not in {row["id"] for row in seen}
+
+
+async def test_old_days_are_dropped_and_late_days_are_sorted_in(postgres_dsn: Dsns) -> None:
+    """What came before its day had a partition stays readable when it gets one; a day past its time is gone."""
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
+        await db.execute(
+            "CREATE TABLE threadline.raw_webhooks_20200101 PARTITION OF threadline.raw_webhooks "
+            "FOR VALUES FROM ('2020-01-01') TO ('2020-01-02')"
+        )
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        await store.append([], [b"late"])
+        assert (await store.counts())["unpartitioned_blocks"] == 1
+        await store.ensure_partitions(0)
+        assert (await store.counts())["unpartitioned_blocks"] == 0
+        block = await scalar(postgres_dsn.owner, "SELECT block FROM threadline.raw_webhooks")
+        assert await store.drop_partitions(30) == ["raw_webhooks_20200101"]
+        assert await store.read_raw(block) == [b"late"]
+        assert await store.read_raw(block + 1) == []
+
+
+@pytest.mark.parametrize("table", ["api_keys", "dead_letters", "raw_webhooks", "raw_webhooks_default"])
+async def test_the_reader_sees_neither_hashes_nor_bodies(postgres_dsn: Dsns, table: str) -> None:
+    """Who may read timelines may read no key's hash, nor webhooks as they came; and may write nothing."""
+    query = f"SELECT has_table_privilege('threadline_reader', 'threadline.{table}', 'SELECT')"
+    assert await scalar(postgres_dsn.owner, query) is False
+    writes = "SELECT count(*) FROM pg_class c, aclexplode(c.relacl) a WHERE a.grantee = 'threadline_reader'::regrole AND a.privilege_type <> 'SELECT'"
+    assert await scalar(postgres_dsn.owner, writes) == 0
+
+
+async def test_whoever_waits_for_a_connection_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is away is told after one waiting time, not after two."""
+    monkeypatch.setattr("sql.pool.WAIT", 0.5)
+    async with await EventStore.open("postgresql://nobody@127.0.0.1:1/nowhere", pool=1) as store:
+        began = time.monotonic()
+        with pytest.raises(PoolTimeout):
+            await store.counts()
+
+    assert time.monotonic() - began < 0.95

@@ -1,0 +1,63 @@
+"""Migrations: from nothing, again, edited, ahead, and who may not."""
+
+import psycopg
+import pytest
+
+from app.embedded.postgres import Postgres
+from sql import EventStore
+from sql.migrate import MigrationError, migrate, pending
+from sql.statements import migrations
+from tests.conftest import Dsns
+
+
+async def test_migrations_from_empty_and_twice(postgres: Postgres) -> None:
+    """An empty database gets all, in order; the second time nothing is left; the service can work with it."""
+    await postgres.execute("copy_database", name="empty", template="template1")
+    try:
+        owner = postgres.dsn("owner", "empty")
+        assert await pending(owner) == list(migrations())
+        assert await migrate(owner) == list(migrations())
+        assert await migrate(owner) == []
+        assert await pending(postgres.dsn("service", "empty")) == []
+        async with await EventStore.open(postgres.dsn("service", "empty"), pool=1) as store:
+            await store.append([], [b"raw"])
+    finally:
+        await postgres.execute("drop_database", name="empty")
+
+
+async def test_an_edited_migration_is_refused(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name, before anything is done."""
+    edited = {**migrations(), "0001_events": b"SELECT 1"}
+    monkeypatch.setattr("sql.migrate.migrations", lambda: edited)
+    with pytest.raises(MigrationError, match="0001_events"):
+        await migrate(postgres_dsn.owner)
+
+
+async def test_a_database_ahead_is_refused(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older version does not work on a newer database."""
+    older = dict(list(migrations().items())[:-1])
+    monkeypatch.setattr("sql.migrate.migrations", lambda: older)
+    with pytest.raises(MigrationError, match="upgrade"):
+        await migrate(postgres_dsn.owner)
+
+
+async def test_a_migration_that_fails_leaves_nothing(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is one transaction: what it did before it failed is undone, and it is named."""
+    more = {**migrations(), "9999_broken": b"CREATE TABLE half (); SELECT nothing"}
+    monkeypatch.setattr("sql.migrate.migrations", lambda: more)
+    with pytest.raises(MigrationError, match="9999_broken"):
+        await migrate(postgres_dsn.owner)
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as db:
+        row = await (await db.execute("SELECT to_regclass('threadline.half')")).fetchone()
+
+    assert row == (None,)
+
+
+async def test_the_service_may_not_migrate(postgres: Postgres) -> None:
+    """It is told what an administrator has to do."""
+    await postgres.execute("copy_database", name="barred", template="template1")
+    try:
+        with pytest.raises(MigrationError, match=r"0000_roles.*threadline_owner"):
+            await migrate(postgres.dsn("service", "barred"))
+    finally:
+        await postgres.execute("drop_database", name="barred")
