@@ -41,7 +41,7 @@ contents = st.sampled_from(
 @st.composite
 def facts(draw: st.DrawFn) -> list[Row]:
     """Events of a few messages, some known by the provider's id, some by ours, some by both."""
-    rows = []
+    rows: list[Row] = []
     for number in range(draw(st.integers(1, 14))):
         seconds = draw(st.one_of(st.none(), st.integers(-50, 50)))
         event = Event(

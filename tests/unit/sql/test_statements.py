@@ -1,0 +1,31 @@
+"""The SQL files."""
+
+import re
+
+import pytest
+
+from sql.statements import QUERIES, migrations, statement
+
+NAMES = sorted(file.stem for file in QUERIES.glob("*.sql"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_says_what_it_is_for(name: str) -> None:
+    """A comment heads each file; what is sent has no comment and no `\\ir` left in it, nor a semicolon at its end."""
+    assert (QUERIES / f"{name}.sql").read_text(encoding="utf-8").startswith("-- ")
+    text = statement(name).decode()
+    assert not re.search(r"^\s*(--|\\)", text, re.MULTILINE)
+    assert not text.endswith(";")
+
+
+def test_none_is_left_over() -> None:
+    """Each is asked for by the code, or included by another."""
+    code = "".join(file.read_text(encoding="utf-8") for file in QUERIES.parent.glob("*.py"))
+    included = "".join((QUERIES / f"{name}.sql").read_text(encoding="utf-8") for name in NAMES)
+
+    assert [name for name in NAMES if f'"{name}"' not in code and f"\\ir {name}.sql\n" not in included] == []
+
+
+def test_migrations_are_numbered_without_a_gap() -> None:
+    """In the order in which they are applied."""
+    assert [int(name[:4]) for name in migrations()] == list(range(len(migrations())))
