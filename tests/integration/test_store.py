@@ -2,6 +2,7 @@
 
 import re
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 from psycopg_pool import PoolTimeout
 
-from schemas.events import Event, Handle
+from schemas.events import Error, Event, Handle
 from sql import DATA_ERRORS, DeadLetter, EventStore, Row, Unstorable
 from sql.statements import statement
 from tests.conftest import Dsns
@@ -51,6 +52,33 @@ async def test_clients_do_not_stand_in_each_others_way(postgres_dsn: Dsns) -> No
     assert done.appended == 2
     assert await scalar(postgres_dsn.owner, "SELECT count(DISTINCT id) FROM threadline.interactions") == 2
     assert await scalar(postgres_dsn.owner, "SELECT count(*) FROM threadline.customers") == 2
+
+
+async def test_no_client_reaches_into_anothers_timelines(postgres_dsn: Dsns) -> None:
+    """A client that names another's event, message, interaction and handle marks and reads nothing of that one's."""
+    mine, *_ = received(1)
+    mine.message_id = "m1"
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        await store.append([(mine, "default", START, None)])
+        (handle,) = await store.customer_of("default", "phone", PHONE)
+        (before,) = await store.timeline("default", handle["customer_id"])
+        named = {"interactionId": str(before["id"])}
+        theirs = [
+            (replace(mine, type="MessageFailed", error=Error("1", None, "unknown")), "acme", START, None),
+            (Event("InteractionCompleted", "crm", "9", payload=named), "acme", START, None),
+            (Event("MessageRead", "twilio", "8", provider_message_id="p1"), "acme", START, None),
+            (Event("MessageRead", "crm", "7", message_id="m1"), "acme", START, None),
+        ]
+        assert (await store.append(theirs)).appended == 4
+        after = await store.timeline("default", handle["customer_id"])
+
+        assert after == [before]
+        assert len(await store.history("default", before["id"])) == 1
+        assert await store.timeline("acme", handle["customer_id"]) == []
+        assert await store.handles("acme", handle["customer_id"]) == []
+        assert [row["type"] for row in await store.history("acme", before["id"])] == ["InteractionCompleted"]
+        (other,) = await store.customer_of("acme", "phone", PHONE)
+        assert other["customer_id"] != handle["customer_id"]
 
 
 @pytest.mark.parametrize("act", ["UPDATE threadline.events SET type = 'x'", "DELETE FROM threadline.events", "TRUNCATE threadline.events", "DROP TABLE threadline.events", "DELETE FROM threadline.dead_letters", "UPDATE threadline.api_keys SET hash = ''"])  # fmt: skip
