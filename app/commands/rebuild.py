@@ -19,7 +19,7 @@ EVERY = 5.0
 def run() -> int:
     """Rebuild, with a progress bar on a terminal and a line now and then elsewhere; 1 where it cannot be done."""
     dsn, console, began = owner_dsn(), Console(), time.monotonic()
-    work = _with_bar if console.is_terminal else _with_lines
+    work = draw_bar if console.is_terminal else print_lines
     try:
         done = work(dsn, console)
     except (RebuildError, psycopg.Error) as error:
@@ -30,7 +30,8 @@ def run() -> int:
     return 0
 
 
-def _with_bar(dsn: str, console: Console) -> int:
+def draw_bar(dsn: str, console: Console) -> int:
+    """Rebuild under a progress bar; returns how many events were folded. Raises as `sql.rebuild.rebuild` does."""
     columns = (
         TextColumn("Rebuilding"),
         BarColumn(),
@@ -48,7 +49,8 @@ def _with_bar(dsn: str, console: Console) -> int:
         return asyncio.run(rebuild(dsn, progress))
 
 
-def _with_lines(dsn: str, _: Console) -> int:
+def print_lines(dsn: str, _: Console) -> int:
+    """The same with a line on stdout now and then."""
     rate, said = _rate(), time.monotonic()
 
     def progress(done: int, total: int) -> None:

@@ -1,5 +1,9 @@
 """Migrations: from nothing, again, edited, ahead, and who may not."""
 
+import asyncio
+import os
+import sys
+
 import psycopg
 import pytest
 
@@ -61,3 +65,21 @@ async def test_the_service_may_not_migrate(postgres: Postgres) -> None:
             await migrate(postgres.dsn("service", "barred"))
     finally:
         await postgres.execute("drop_database", name="barred")
+
+
+async def test_the_command_needs_nothing_but_the_owners_uri(postgres: Postgres) -> None:
+    """`threadline migrate` names what it applied; again, it says that nothing is left. Kafka need not be configured."""
+    await postgres.execute("copy_database", name="commanded", template="template1")
+    environment = {**os.environ, "THREADLINE_POSTGRES__OWNER_DSN": postgres.dsn("owner", "commanded")}
+    command = (sys.executable, "-m", "app.cli", "migrate")
+    said = []
+    try:
+        for _ in range(2):
+            child = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+            out, _none = await child.communicate()
+            assert child.returncode == 0
+            said.append(out.decode().splitlines())
+    finally:
+        await postgres.execute("drop_database", name="commanded")
+
+    assert said == [[f"applied {name}" for name in migrations()], ["The database is up to date."]]

@@ -6,11 +6,14 @@ import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import psycopg
 import pytest
+from rich.console import Console
 
+from app.commands.rebuild import draw_bar
 from schemas.events import Event, Handle
 from sql import EventStore, Row
 from sql.rebuild import RebuildError, rebuild
@@ -236,3 +239,16 @@ async def test_the_command_says_what_it_did(postgres_dsn: Dsns) -> None:
         code, out, err = await run()
     assert (code, out) == (1, "")
     assert "under way" in err
+
+
+async def test_the_command_draws_a_bar_on_a_terminal(postgres_dsn: Dsns) -> None:
+    """With the events done, all of them, and how many a second."""
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        await store.append(sent(0, 25))
+    terminal = Console(file=StringIO(), force_terminal=True, width=100)
+
+    assert await asyncio.to_thread(draw_bar, postgres_dsn.owner, terminal) == 25
+    assert isinstance(terminal.file, StringIO)
+    drawn = terminal.file.getvalue()
+    assert "25/25" in drawn
+    assert "events/s" in drawn
