@@ -13,7 +13,18 @@ from adapters.bodies import NUL, scrub
 from schemas import SchemaError, validate
 from schemas.events import Event
 
-PROVIDERS = ("envelope", "twilio", "sendgrid", "whatsapp_cloud")
+PROVIDERS = (
+    "envelope",
+    # SMS, WhatsApp, voice
+    "twilio",
+    "whatsapp_cloud",
+    # E-mail
+    "sendgrid",
+    # Push
+    # Chat
+    # Devices
+    # Any
+)
 
 #: Levels of nesting that a payload may have, at the least.
 MAX_LEVELS = 200

@@ -76,13 +76,38 @@ class Normalized:
 
 
 class Adapter(Protocol):
-    """The shape of a module in `adapters/`; a test holds each to it."""
+    """The shape of a module in `adapters/`; a test holds each to it. One with `SENDS` is an `adapters.sending.Sender`."""
 
     @property
     def NAME(self) -> str: ...
 
     @property
+    def TITLE(self) -> str:
+        """The provider's name as people write it."""
+        ...
+
+    @property
+    def DOCS(self) -> str:
+        """The provider's page of its webhooks (of its API, where it posts none)."""
+        ...
+
+    @property
     def CHANNELS(self) -> frozenset[str]: ...
+
+    @property
+    def SENDS(self) -> frozenset[str]:
+        """The channels that it sends by; empty where it only receives."""
+        ...
+
+    @property
+    def EVENTS(self) -> frozenset[str]:
+        """The types of events that its webhooks become; each is met by a fixture."""
+        ...
+
+    @property
+    def SIGNATURE(self) -> str:
+        """How its webhooks are verified, in some words for a table."""
+        ...
 
     @property
     def SETTINGS(self) -> tuple[Setting, ...]: ...

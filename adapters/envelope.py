@@ -15,14 +15,19 @@ from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, V
 from adapters.bodies import json_of
 from adapters.facts import fact_id, identifier
 from adapters.signatures import secrets_of, verify_standard
-from schemas import SchemaError
+from schemas import RESERVED, SchemaError
 from schemas import events as names
 from schemas.events import Event
 from schemas.facts import event_of, time_of, type_named
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
 NAME = "envelope"
+TITLE = "Threadline's own envelope"
+DOCS = "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"
 CHANNELS = frozenset(names.CHANNELS)
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "Standard Webhooks (HMAC-SHA256 over id, timestamp, body), or an API key"
+EVENTS = frozenset(names.EVENT_TYPES) - frozenset(RESERVED)
 SETTINGS = (
     Setting(
         "secret", "What the relay signs with (Standard Webhooks): whsec_ and base64, or any text of 24 bytes or more."

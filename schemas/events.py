@@ -12,9 +12,21 @@ Direction = Literal["inbound", "outbound"]
 Reason = Literal[
     "invalid_address", "unreachable", "blocked", "spam", "opted_out", "content", "rate", "expired", "unknown"
 ]
-#: What a handle's value is. `user_id` is a service's own id of the customer; `whatsapp_user_id` a business-scoped one (BSUID).
+#: What a handle's value is. `user_id` is a service's own id of the customer; `whatsapp_user_id` a business-scoped one
+#: (BSUID); `chat_id` a chat platform's id behind its name (`telegram:12345`); `device_id` a device's, behind its
+#: network's or broker's name (`the_things_stack:fleet/truck-7`), where `device_token` is what a push is sent to.
 HandleKind = Literal[
-    "phone", "email", "user_id", "whatsapp_user_id", "device_token", "short_code", "alphanumeric", "sip", "other"
+    "phone",
+    "email",
+    "user_id",
+    "whatsapp_user_id",
+    "chat_id",
+    "device_token",
+    "device_id",
+    "short_code",
+    "alphanumeric",
+    "sip",
+    "other",
 ]
 
 CHANNELS: tuple[str, ...] = get_args(Channel)

@@ -52,8 +52,10 @@ _BARE = {
 #: Address schemes as providers and browsers write them, and the channel their rest is read for.
 _SCHEMES = {"tel": "voice", "sms": "sms", "whatsapp": "whatsapp", "rcs": "rcs", "mailto": "email"}
 _SIP = frozenset({"sip", "sips"})
-#: Prefixes that name no kind of ours: the whole text, prefix included, is the handle (a Twilio client, a page's guest).
-_OTHER = frozenset({"client", "messenger", "instagram", "telegram"})
+#: Prefixes of chat platforms, and one that names no kind of ours (a Twilio client): the prefix stays in the handle.
+_PLATFORMS = dict.fromkeys(
+    ("messenger", "instagram", "telegram", "line", "viber", "slack", "intercom", "freshchat"), "chat_id"
+) | {"client": "other"}
 
 
 def handle_of(text: str, channel: str | None = None) -> Handle:
@@ -80,8 +82,8 @@ def handle_of(text: str, channel: str | None = None) -> Handle:
             return handle_of(rest.partition(";")[0] if scheme in ("tel", "sms") else rest, _SCHEMES[scheme])
         if scheme in _SIP:
             return _sip(rest)
-        if scheme in _OTHER:
-            return Handle("other", clean)
+        if scheme in _PLATFORMS:
+            return Handle(_PLATFORMS[scheme], f"{scheme}:{rest}")
     if "@" in clean:
         return Handle("email", email_of(clean))
     return _bare(clean, channel)

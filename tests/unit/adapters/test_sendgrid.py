@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from adapters import interpret, sendgrid, smtp
+from adapters import interpret, sendgrid, smtp_codes
 from adapters.base import InvalidSignature, Request, Unprocessable
 from app.commands.http_file import read_request
 from schemas.events import Event
@@ -126,8 +126,8 @@ def test_a_time_that_cannot_be_meant_is_absent(timestamp: Any) -> None:
 )
 def test_refusals_are_read_by_their_codes(status: str | None, text: str | None, code: str | None, reason: str) -> None:
     """The enhanced code, wherever it stands, else three digits; no address of a machine is taken for one."""
-    assert smtp.code_of(status, text) == code
-    assert smtp.reason_of(smtp.code_of(status, text)) == reason
+    assert smtp_codes.code_of(status, text) == code
+    assert smtp_codes.reason_of(smtp_codes.code_of(status, text)) == reason
 
 
 def test_a_mail_is_one_fact_in_any_wrapping() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from adapters import interpret, twilio
 from adapters.base import InvalidSignature, Request
-from adapters.twilio_errors import REASONS
+from adapters.twilio.errors import REASONS
 from schemas.events import Event
 
 URL = "https://hooks.example.com/webhooks/aggregate/twilio"
@@ -131,9 +131,9 @@ def test_a_sip_address_is_told_from_a_number() -> None:
 
 def test_each_code_has_one_reason() -> None:
     """No code stands under two reasons, where the last would win unseen."""
-    from adapters import twilio_errors
+    from adapters.twilio import errors
 
-    assert len(REASONS) == sum(len(codes.split()) for codes in twilio_errors._CODES.values())
+    assert len(REASONS) == sum(len(codes.split()) for codes in errors._CODES.values())
 
 
 def test_inbound_is_answered_with_empty_twiml_and_a_status_with_nothing() -> None:

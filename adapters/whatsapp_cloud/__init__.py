@@ -16,12 +16,16 @@ from adapters.bodies import json_of, query_of
 from adapters.facts import fact_id, identifier, text, unknown
 from adapters.signatures import header, secrets_of, signs
 from adapters.times import from_unix
-from adapters.whatsapp_content import content_of
-from adapters.whatsapp_errors import error_of
+from adapters.whatsapp_cloud.content import content_of
+from adapters.whatsapp_cloud.errors import error_of
 from schemas.events import Event, Handle
 
 NAME = "whatsapp_cloud"
+TITLE = "Meta WhatsApp Cloud API"
+DOCS = "https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview"
 CHANNELS = frozenset({"whatsapp"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "HMAC-SHA256 of the body"
 SETTINGS = (
     Setting("app_secret", "The app's secret (App Dashboard, App settings, Basic)."),
     Setting("verify_token", "The token you make up and enter beside the webhook's URL; answers Meta's handshake."),
@@ -41,6 +45,7 @@ STATUSES: dict[str, str] = {
 }
 #: …/webhooks/reference/user_preferences: what a user wants of marketing messages.
 PREFERENCES: dict[str, str] = {"stop": "RecipientUnsubscribed", "resume": "RecipientSubscribed"}
+EVENTS = frozenset({*STATUSES.values(), *PREFERENCES.values(), "MessageReceived"})
 _OBJECT = b"whatsapp_business_account"
 
 

@@ -1,7 +1,7 @@
 """Twilio: SMS, MMS, WhatsApp, RCS and voice; inbound, status callbacks, recordings, and Event Streams.
 
-Signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security. What the parameters mean: `twilio_messages`,
-`twilio_calls`. Twilio tries a webhook that fails once more at most, unless the URL says otherwise (`#rc=…`,
+Signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security. What the parameters mean: `messages`,
+`calls`. Twilio tries a webhook that fails once more at most, unless the URL says otherwise (`#rc=…`,
 https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and Event Streams for four hours. It promises
 no order, and gives a callback no id and mostly no time.
 """
@@ -10,17 +10,38 @@ from hmac import compare_digest
 from typing import Any
 from urllib.parse import urlsplit
 
-from adapters import twilio_calls, twilio_messages
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.bodies import Pairs, form_of, json_of, query_of
 from adapters.facts import identifier, unknown
 from adapters.signatures import header, hex_sha256, secrets_of, signs
 from adapters.times import from_text
+from adapters.twilio import calls, messages
+from adapters.twilio.send import API, IDEMPOTENT, build_request, read_response
 from schemas.events import Event
 
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
 NAME = "twilio"
+TITLE = "Twilio"
+DOCS = "https://www.twilio.com/docs/usage/webhooks"
 CHANNELS = frozenset({"sms", "whatsapp", "rcs", "voice", "chat"})
-SETTINGS = (Setting("auth_token", "The account's auth token (Console, Account, API keys & tokens)."),)
+SENDS = frozenset({"sms", "whatsapp", "voice"})
+SIGNATURE = "HMAC-SHA1 over URL and sorted form; SHA-256 of another body in the URL"
+EVENTS = frozenset(
+    {
+        *messages.MESSAGE_STATUSES.values(),
+        *messages.OPT_OUTS.values(),
+        *("MessageClicked", "CallStarted", "CallCompleted", "CallFailed", "CallRecorded", "ProviderEventReceived"),
+    }
+)
+SETTINGS = (
+    Setting("auth_token", "The account's auth token (Console, Account, API keys & tokens)."),
+    Setting("account_sid", "The account's SID, AC…, for sending.", secret=False),
+    Setting("api_key", "An API key's SID, SK…, to send with in place of the auth token.", secret=False),
+    Setting("api_secret", "That API key's secret."),
+    Setting("sender", "The number, sender id or messaging service (MG…) to send from.", secret=False),
+    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+)
 SIGNS_BODY = True
 
 #: What Twilio wants to hear of a message or call that came in: instructions, here none
@@ -78,9 +99,9 @@ def normalize(request: Request) -> Normalized:
     if not fields:
         raise Unprocessable("a request without parameters")
     if "CallSid" in fields or "RecordingSid" in fields:
-        return Normalized(twilio_calls.events(fields, request))
-    if twilio_messages.is_message(fields):
-        return Normalized(twilio_messages.events(fields, request, own_id=_own_id(request)))
+        return Normalized(calls.events(fields, request))
+    if messages.is_message(fields):
+        return Normalized(messages.events(fields, request, own_id=_own_id(request)))
     return Normalized([unknown(request, fields)])
 
 
@@ -172,9 +193,9 @@ def _stream_item(item: Any, request: Request) -> list[Event]:
     if kind in STREAM_MESSAGES:
         fields = {f"{key[:1].upper()}{key[1:]}": str(value) for key, value in data.items() if value is not None}
         fields.setdefault("MessageStatus", kind.rpartition(".")[2])
-        if twilio_messages.is_message(fields):
+        if messages.is_message(fields):
             time = from_text(data.get("timestamp"))
-            return twilio_messages.events(fields, request, occurred_at=time, event_id=event_id)
+            return messages.events(fields, request, occurred_at=time, event_id=event_id)
     if kind == STREAM_CLICK:
-        return [twilio_messages.click(data, request, event_id)]
+        return [messages.click(data, request, event_id)]
     return [unknown(request, item, status=kind, event_id=event_id)]

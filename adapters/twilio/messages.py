@@ -13,7 +13,7 @@ from adapters.addresses import handle, of_kind
 from adapters.base import Request, Unprocessable
 from adapters.facts import count, fact_id, identifier, location, text
 from adapters.times import from_text
-from adapters.twilio_errors import error_of
+from adapters.twilio.errors import error_of
 from schemas.events import Event, Handle
 
 Fields = dict[str, str]

@@ -1,4 +1,4 @@
-"""SendGrid: the event webhook (JSON, up to thousands of events in one post) and inbound parse (`sendgrid_parse`).
+"""SendGrid: the event webhook (JSON, up to thousands of events in one post) and inbound parse (`parse`).
 
 Events: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event. Signature:
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features, and
@@ -6,22 +6,25 @@ for inbound parse https://www.twilio.com/docs/sendgrid/for-developers/parsing-em
 A post that is not answered with 2xx is tried again for 24 hours, for inbound parse for 72.
 """
 
-from base64 import b64encode
-from hmac import compare_digest
 from typing import Any
 
-from adapters import sendgrid_parse
 from adapters.addresses import handle
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of, query_of
+from adapters.bodies import json_of
 from adapters.facts import fact_id, identifier, text, unknown
+from adapters.sendgrid import parse
 from adapters.signatures import WINDOW, check_age, from_base64, header, secrets_of, signs_ecdsa
-from adapters.smtp import code_of, reason_of
+from adapters.smtp_codes import code_of, reason_of
 from adapters.times import from_unix
+from adapters.unsigned import verify_unsigned
 from schemas.events import Error, Event
 
 NAME = "sendgrid"
+TITLE = "Twilio SendGrid"
+DOCS = "https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event"
 CHANNELS = frozenset({"email"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "ECDSA P-256 over timestamp and body; inbound parse also basic auth or a secret in the URL"
 SETTINGS = (
     Setting(
         "public_key",
@@ -71,6 +74,7 @@ DROPS: dict[str, str] = {
     "invalid smtpapi header": "content",
     "recipient list over package quota": "rate",
 }
+EVENTS = frozenset({*EVENT_TYPES.values(), "MessageReceived"})
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
 #: What tells of the recipient: of a delivery, `ip` is SendGrid's own.
 _ENGAGED = frozenset({"open", "click", "unsubscribe", "group_unsubscribe", "group_resubscribe"})
@@ -93,22 +97,19 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     """ECDSA (P-256, SHA-256) over timestamp and body, with a window; or, for an unsigned inbound parse, what the URL
     told to SendGrid has in it. Raises InvalidSignature."""
     keys = secrets_of(values, "public_key", "verification_key")
-    if keys and (_SIGNATURE in request.headers or not sendgrid_parse.is_parse(request)):
+    if keys and (_SIGNATURE in request.headers or not parse.is_parse(request)):
         _check_signature(request, keys, values, fresh)
         return True
-    users, secrets = secrets_of(values, "basic_auth"), secrets_of(values, "url_secret")
-    if users or secrets:
-        _check_url(request, users, secrets)
-        return True
-    if keys:
+    known = verify_unsigned(request, values)
+    if known is None and keys:
         raise InvalidSignature(f"the header {_SIGNATURE} is missing")
-    return None
+    return known
 
 
 def normalize(request: Request) -> Normalized:
     """One event of each item; one of a mail."""
-    if sendgrid_parse.is_parse(request):
-        return Normalized([sendgrid_parse.event(request)])
+    if parse.is_parse(request):
+        return Normalized([parse.event(request)])
     body = json_of(request)
     result = Normalized()
     for item in body if isinstance(body, list) else [body]:
@@ -142,19 +143,6 @@ def _check_signature(request: Request, keys: list[str], values: Values, fresh: b
         except ValueError as error:
             raise InvalidSignature("the setting max_age is no number of seconds") from error
         check_age(timestamp, request.received_at, window)
-
-
-def _check_url(request: Request, users: list[str], secrets: list[str]) -> None:
-    given = request.headers.get("authorization", "").encode("utf-8", "replace")
-    if any([compare_digest(b"Basic " + b64encode(user.encode()), given) for user in users]):
-        return
-    try:
-        told = [value.encode("utf-8", "replace") for _, value in query_of(request)] if secrets else []
-    except Unprocessable as error:
-        raise InvalidSignature(str(error)) from error
-    if any([compare_digest(secret.encode(), value) for secret in secrets for value in told]):
-        return
-    raise InvalidSignature("it has neither a signature, nor the configured basic_auth or url_secret")
 
 
 def _event(item: Any, request: Request) -> Event:

@@ -1,0 +1,187 @@
+"""What an adapter that sends is given, what it makes of it, and what it reads from the provider's answer.
+
+Pure as all of `adapters/`: `build_request` says what to do, the transport does it, `read_response` says what came of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, Protocol
+
+from adapters.base import Values
+from adapters.signatures import secrets_of
+from schemas.events import Error, Handle
+
+State = Literal["accepted", "retryable", "rejected"]
+
+
+class Unsendable(Exception):
+    """This message cannot be sent so, and never could: a part that the provider has no place for, a missing setting.
+
+    The message says what to change.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One attachment: where it is, its media type (RFC 6838), its file name."""
+
+    url: str
+    type: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template that the provider keeps: its name or id, language (BCP 47), variables by name or by position ("1")."""
+
+    name: str
+    language: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one recipient.
+
+    `message_id` is ours, and what the provider is given to echo unless `reference` is set. `subject` is a mail's
+    subject, a push's title. `data` is what an app gets beside a push, or a device. `callback_url` is where the
+    provider is to post its webhooks, for those that take it by message.
+    """
+
+    message_id: str
+    channel: str
+    to: Handle
+    sender: str | None = None
+    text: str | None = None
+    subject: str | None = None
+    html: str | None = None
+    media: tuple[Media, ...] = ()
+    template: Template | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    reference: str | None = None
+    callback_url: str | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def echo(self) -> str:
+        """What the provider is given to echo."""
+        return self.reference or self.message_id
+
+
+@dataclass(slots=True)
+class HttpCall:
+    """An HTTP request to be made; header names in lower case."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class Mail:
+    """A mail to be handed to an SMTP server: the envelope's addresses, and the message as RFC 5322 has it."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    data: bytes
+
+
+@dataclass(slots=True)
+class Publish:
+    """A message to be published to an MQTT broker, with MQTT 5's user properties."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+Outgoing = HttpCall | Mail | Publish
+
+
+@dataclass(slots=True)
+class Response:
+    """What the provider answered. Of SMTP the status is its reply code; of MQTT its reason code."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of it.
+
+    `accepted`, with the provider's id where it gives one; `retryable`: the same may pass later (`retry_after` seconds
+    where the provider says); `rejected`: it never will. `error` is set unless it was accepted.
+    """
+
+    state: State
+    provider_message_id: str | None = None
+    error: Error | None = None
+    retry_after: float | None = None
+
+
+class Sender(Protocol):
+    """What an adapter with `SENDS` has beside the members of `Adapter`."""
+
+    #: Whether the provider takes a repeat of the same request (same `message_id`) for the same message, sent once.
+    @property
+    def IDEMPOTENT(self) -> bool: ...
+
+    def build_request(self, message: Message, values: Values, now: datetime) -> Outgoing:
+        """What to send. `now` is the only clock, aware and in UTC. Raises Unsendable."""
+        ...
+
+    def read_response(self, response: Response) -> Outcome:
+        """What came of it; whatever the answer is, it never raises."""
+        ...
+
+
+def accepted(provider_message_id: str | None) -> Outcome:
+    """Taken by the provider."""
+    return Outcome("accepted", provider_message_id)
+
+
+def refused(response: Response, error: Error, *, retryable: bool | None = None) -> Outcome:
+    """Not taken. Where the provider's code does not tell whether it may pass later, its status does: 408, 425, 429
+    and 5xx may (RFC 9110, RFC 6585, RFC 8470)."""
+    if retryable is None:
+        retryable = response.status in (408, 425, 429) or response.status >= 500
+    if not retryable:
+        return Outcome("rejected", None, error)
+    return Outcome("retryable", None, error, retry_after(response))
+
+
+def retry_after(response: Response, now: datetime | None = None) -> float | None:
+    """The seconds of the Retry-After header (RFC 9110 section 10.2.3); a date counts from `now` or the header Date."""
+    said = response.headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdigit() and len(said) < 8:
+        return float(said)
+    try:
+        start = now or parsedate_to_datetime(response.headers.get("date", ""))
+        return max(0.0, (parsedate_to_datetime(said) - start).total_seconds()) if said else None
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def required(values: Values, *names: str) -> str:
+    """The first value of a setting that sending cannot do without, under any of its names. Raises Unsendable."""
+    if found := secrets_of(values, *names):
+        return found[0]
+    raise Unsendable(f"the source has no {names[0]}, without which nothing can be sent")
+
+
+def optional(values: Values, name: str, default: str) -> str:
+    """The first value of a setting, or the default."""
+    found = secrets_of(values, name)
+    return found[0] if found else default
+
+
+def sender_of(message: Message, values: Values, name: str = "sender") -> str:
+    """Who sends: the message's sender, else that of the source. Raises Unsendable."""
+    return message.sender or required(values, name)

@@ -1,0 +1,36 @@
+"""For providers that sign nothing: HTTP basic authentication, or a secret in the URL that the provider is told.
+
+Both tell who posts, not what: a changed body passes. A source with neither is refused unless it says `accept_unsigned`.
+"""
+
+from base64 import b64encode
+from hmac import compare_digest
+
+from adapters.base import InvalidSignature, Request, Setting, Unprocessable, Values
+from adapters.bodies import query_of
+from adapters.signatures import secrets_of
+
+SETTINGS = (
+    Setting("basic_auth", "user:password, as the provider is told them for the webhook (or in its URL)."),
+    Setting("url_secret", "A value that the URL told to the provider has in its query, as ?key=…"),
+)
+
+
+def verify_unsigned(request: Request, values: Values) -> bool | None:
+    """Whether the configured `basic_auth` or `url_secret` came along; None where neither is configured.
+
+    Raises InvalidSignature where they are, and did not.
+    """
+    users, secrets = secrets_of(values, "basic_auth"), secrets_of(values, "url_secret")
+    if not users and not secrets:
+        return None
+    given = request.headers.get("authorization", "").encode("utf-8", "replace")
+    if any([compare_digest(b"Basic " + b64encode(user.encode()), given) for user in users]):
+        return True
+    try:
+        told = [value.encode("utf-8", "replace") for _, value in query_of(request)] if secrets else []
+    except Unprocessable as error:
+        raise InvalidSignature(str(error)) from error
+    if any([compare_digest(secret.encode(), value) for secret in secrets for value in told]):
+        return True
+    raise InvalidSignature("it has neither the configured basic_auth nor the url_secret")

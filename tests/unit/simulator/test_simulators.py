@@ -1,0 +1,194 @@
+"""Each simulated provider and its adapter understand each other, and share no code: what one writes, the other reads."""
+
+import inspect
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast, get_args
+
+import pytest
+
+from adapters import ADAPTERS, PROVIDERS, interpret
+from adapters.base import Request
+from adapters.sending import HttpCall, Media, Message, Response, Sender
+from app.simulator import SIMULATED, samples
+from app.simulator.base import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from schemas.handles import handle_of
+from tests.fixtures import accounts
+
+AT = datetime(2026, 3, 2, 9, 29, 30, tzinfo=UTC)
+URL = "https://hooks.example.com/webhooks/aggregate"
+ID = "0123456789abcdef0123456789abcdef"
+
+TELLING = [name for name in PROVIDERS if SIMULATED.get(name) and SIMULATED[name].STATES]
+WRITTEN_TO = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "inbound")]
+SENDING = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "accept")]
+
+
+def theirs(provider: str, channel: str) -> str:
+    return samples.customer(channel, getattr(SIMULATED[provider], "CUSTOMERS", None))
+
+
+def ours(provider: str, channel: str) -> str:
+    return samples.ours(channel, getattr(SIMULATED[provider], "SENDERS", None))
+
+
+def settings_of(provider: str) -> Settings:
+    account = accounts(provider)
+    return account.settings | {"private_key": account.private_key}
+
+
+def came(provider: str, post: Post) -> Request:
+    """The signed post, as the door gets it."""
+    signed = SIMULATED[provider].sign(post, settings_of(provider), AT)
+    headers = {name.lower(): value for name, value in signed.headers.items()}
+    return Request(signed.method, signed.url, headers, signed.body, AT + timedelta(seconds=2), provider)
+
+
+def sent(provider: str, channel: str, number: int = 1) -> Sent:
+    return Sent(
+        f"{ID[:-1]}{number}", channel, theirs(provider, channel), ours(provider, channel), "Hello!", f"order-{number}"
+    )
+
+
+@pytest.mark.parametrize("provider", SIMULATED)
+def test_a_simulated_provider_does_what_the_adapter_reads(provider: str) -> None:
+    """It takes sends where the adapter sends, and posts where the adapter reads; its states are in the adapter's events."""
+    adapter, simulated = ADAPTERS[provider], SIMULATED[provider]
+    assert bool(adapter.SENDS) == hasattr(simulated, "accept")
+    assert bool(adapter.EVENTS) == hasattr(simulated, "sign")
+    assert set(simulated.STATES) <= adapter.EVENTS and set(simulated.CHANNELS) <= adapter.CHANNELS
+
+
+@pytest.mark.parametrize("provider", SIMULATED)
+def test_they_share_no_code(provider: str) -> None:
+    """The simulated provider is written after the documentation, and so each is held to it by the other."""
+    assert "adapters" not in inspect.getsource(cast(Any, SIMULATED[provider])).replace("no code with the adapters", "")
+
+
+@pytest.mark.parametrize("provider", TELLING)
+def test_what_it_tells_of_a_message_is_read(provider: str) -> None:
+    """Each state, signed, is recognised and authentic, and becomes its event about that message and that recipient."""
+    simulated, values = SIMULATED[provider], accounts(provider).values
+    for channel in simulated.CHANNELS:
+        seen = set()
+        for state in simulated.STATES:
+            one = sent(provider, channel)
+            if state == "MessageRead" and channel == "sms":
+                continue
+            request = came(provider, simulated.status(one, state, AT, URL))
+            assert ADAPTERS[provider].recognise(request)
+            assert ADAPTERS[provider].verify(request, values) is True
+            found = interpret(request, provider)
+            assert not found.unprocessable
+            event = next(event for event in found.events if event.type == state)
+            assert event.provider_message_id is not None and one.id in event.provider_message_id
+            assert event.handle == handle_of(one.to, channel)
+            assert event.channel == channel
+            assert event.occurred_at is None or abs(event.occurred_at - AT) < timedelta(seconds=1)
+            seen.add(event.source_event_id)
+            # Told again later in another signature, it is the same fact; of another message, another.
+            again = interpret(came(provider, simulated.status(one, state, AT, URL)), provider).events
+            assert event.source_event_id in {event.source_event_id for event in again}
+            other = interpret(
+                came(provider, simulated.status(sent(provider, channel, 2), state, AT, URL)), provider
+            ).events
+            assert event.source_event_id not in {event.source_event_id for event in other}
+        assert len(seen) >= len(simulated.STATES) - 1
+
+
+@pytest.mark.parametrize("provider", WRITTEN_TO)
+def test_what_a_customer_writes_is_read(provider: str) -> None:
+    """A message that comes in is its sender's, with its text."""
+    simulated = SIMULATED[provider]
+    for channel in simulated.CHANNELS:
+        said = Said(ID, channel, theirs(provider, channel), ours(provider, channel), "Grüße & <b>€</b>")
+        request = came(provider, simulated.inbound(said, AT, URL))
+        assert ADAPTERS[provider].verify(request, accounts(provider).values) is True
+        (event,) = interpret(request, provider).events
+        assert (event.type, event.channel, event.direction) == ("MessageReceived", channel, "inbound")
+        assert event.handle == handle_of(said.sender, channel)
+        assert event.payload["content"]["text"].strip() == said.text
+        assert event.provider_message_id is not None and ID in event.provider_message_id
+
+
+@pytest.mark.parametrize("provider", SENDING)
+def test_what_is_sent_is_taken(provider: str) -> None:
+    """The request that the adapter builds is one that the provider takes, for that recipient, with that text; and the
+    adapter reads the id in its answer, by which the webhooks that follow are this message's."""
+    adapter, simulated = cast(Sender, ADAPTERS[provider]), SIMULATED[provider]
+    for channel in sorted(ADAPTERS[provider].SENDS):
+        call = adapter.build_request(message(provider, channel), accounts(provider).values, AT)
+        assert isinstance(call, HttpCall)
+        (one,) = simulated.accept(called(call), settings_of(provider), ID)
+        assert handle_of(one.to, channel) == handle_of(theirs(provider, channel), channel)
+        assert one.channel == channel or channel == "voice"
+        assert one.text is None or "Hello <&> €!" in one.text
+        outcome = adapter.read_response(response(simulated.reply([one])))
+        assert (outcome.state, outcome.error) == ("accepted", None)
+        if simulated.STATES and channel in simulated.CHANNELS:
+            assert outcome.provider_message_id
+            event = interpret(came(provider, simulated.status(one, simulated.STATES[0], AT, URL)), provider).events[0]
+            assert event.provider_message_id == outcome.provider_message_id
+
+
+@pytest.mark.parametrize("provider", SENDING)
+@pytest.mark.parametrize("why", get_args(Refusal))
+def test_why_it_is_not_taken_is_read(provider: str, why: Refusal) -> None:
+    """Too many and the provider's own faults may pass later; a bad recipient and bad credentials never do."""
+    outcome = cast(Sender, ADAPTERS[provider]).read_response(response(SIMULATED[provider].refuse(why)))
+    assert outcome.state == ("retryable" if why in ("rate", "unavailable") else "rejected")
+    assert outcome.error is not None and outcome.provider_message_id is None
+    if why == "rate":
+        assert outcome.error.reason == "rate"
+
+
+@pytest.mark.parametrize("provider", SENDING)
+def test_whatever_is_answered_is_borne(provider: str) -> None:
+    """A gateway's page, nothing, or another's JSON in place of the answer: an outcome, never an exception."""
+    adapter = cast(Sender, ADAPTERS[provider])
+    for status in (200, 202, 204, 302, 400, 404, 429, 500, 502):
+        for body in (b"", b"<html>Bad gateway</html>", b"[]", b"{}", b"null", b'"x"', b'{"messages":[null]}', b"\xff"):
+            outcome = adapter.read_response(Response(status, {}, body))
+            assert outcome.state in ("accepted", "retryable", "rejected")
+            assert (outcome.error is None) == (outcome.state == "accepted")
+            assert status < 300 or outcome.state != "accepted"
+            assert status < 500 or outcome.state == "retryable"
+
+
+@pytest.mark.parametrize("provider", SENDING)
+def test_wrong_credentials_are_refused(provider: str) -> None:
+    """The simulated provider looks at them as the real one does, so that a mistake shows before production."""
+    adapter, simulated = cast(Sender, ADAPTERS[provider]), SIMULATED[provider]
+    channel = min(ADAPTERS[provider].SENDS)
+    call = adapter.build_request(message(provider, channel), accounts(provider).values, AT)
+    assert isinstance(call, HttpCall)
+    secrets = [setting.name for setting in ADAPTERS[provider].SETTINGS if setting.secret]
+    changed = {name: f"{value}x" if name in secrets else value for name, value in settings_of(provider).items()}
+    with pytest.raises(Refused):
+        simulated.accept(called(call), changed | {"private_key": settings_of(provider)["private_key"]}, ID)
+
+
+def message(provider: str, channel: str) -> Message:
+    """One that any provider of the channel can send: text, and a subject and HTML where mail has them."""
+    mail = channel == "email"
+    return Message(
+        message_id="m-0123456789",
+        channel=channel,
+        to=handle_of(theirs(provider, channel), channel),
+        sender=ours(provider, channel),
+        text="Hello <&> €!",
+        subject="Your order — shipped" if mail or channel == "push" else None,
+        html="<p>Hello &lt;&amp;&gt; €!</p>" if mail else None,
+        media=(Media("https://example.com/a.mp3", "audio/mpeg"),) if channel == "voice" else (),
+        reference="order-1",
+        callback_url=f"{URL}/{provider}",
+    )
+
+
+def called(call: HttpCall) -> Call:
+    path = "/" + call.url.partition("://")[2].partition("/")[2]
+    assert all(name == name.lower() for name in call.headers)
+    return Call(call.method, path, call.headers, call.body)
+
+
+def response(reply: Reply) -> Response:
+    return Response(reply.status, reply.headers, reply.body)
