@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
+from app.cli_simulate import simulate
+
 app = typer.Typer(
     name="threadline",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Every provider's webhooks, every service's events, one timeline per customer. Start with: threadline up",
 )
+app.command()(simulate)
 keys = typer.Typer(no_args_is_help=True, help="API keys: create one, list them, revoke one.")
 app.add_typer(keys, name="keys")
 

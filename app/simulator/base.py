@@ -83,7 +83,8 @@ class Refused(Exception):
 class Simulated(Protocol):
     """The members of a module in `app/simulator/`. One of a provider that only receives lacks the last three; one of a
     provider that posts no webhooks has empty `STATES`, and lacks `status` and `sign`; `inbound` is where customers write
-    in. `CUSTOMERS` and `SENDERS` (channel to an example's address) are there where the provider's own form is needed."""
+    in. A public-key scheme's has `keys`, which makes a pair (`private_key`, and the settings of the public half).
+    `CUSTOMERS` and `SENDERS` (channel to an example's address) are there where the provider's own form is needed."""
 
     #: Of what becomes of a message, the event types that its webhooks tell, in the order of a message's life; first
     #: those of a message that arrives (`UserMessageSent`, `MessageDelivered`, `MessageRead`), then the others.
@@ -104,6 +105,10 @@ class Simulated(Protocol):
 
     def sign(self, post: Post, settings: Settings, at: datetime) -> Post:
         """The same post with its signature, in place of one that it has."""
+        ...
+
+    def keys(self) -> dict[str, str]:
+        """A new pair of keys, as settings."""
         ...
 
     def accept(self, call: Call, settings: Settings, id: str) -> list[Sent]:

@@ -33,3 +33,14 @@ def customer(channel: str, customers: dict[str, str] | None = None) -> str:
 def ours(channel: str, senders: dict[str, str] | None = None) -> str:
     """Our address on a channel; `senders` as above."""
     return (senders or {}).get(channel) or _OURS[channel]
+
+
+#: What is written, to and fro.
+TEXTS = (
+    "Your order is on its way.",
+    "When does it come?",
+    "Thank you!",
+    "Your code is 4711. It is good for ten minutes.",
+    "Grüße aus Vilnius 👋",
+    "Where is my refund?",
+)

@@ -7,7 +7,13 @@ from datetime import datetime
 import orjson
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from app.simulator.base import Post, Sent, Settings
 
@@ -37,6 +43,14 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
         item |= {"type": "bounce", "status": "5.1.1", "reason": "550 5.1.1 no such user"}
     headers = {"content-type": "application/json;charset=utf-8", "user-agent": "SendGrid Event API"}
     return Post(url, orjson.dumps([item]), headers)
+
+
+def keys() -> dict[str, str]:
+    """A new pair."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return {"private_key": private, "public_key": base64.b64encode(public).decode()}
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:

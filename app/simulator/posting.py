@@ -1,0 +1,98 @@
+"""A provider's webhooks on their way: each is posted when it is due, and again until it is acknowledged with 2xx."""
+
+import asyncio
+import contextlib
+import heapq
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.simulator.base import Post
+
+#: Posts under way at once, and seconds before the first repetition of one that was not taken; each next is twice as late.
+AT_ONCE, AGAIN = 64, 0.5
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done so far, and how the webhooks were answered, by status."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[str] = field(default_factory=Counter)
+
+
+class Posting:
+    """The queue, by time. `told` is the webhooks' URL as the provider knows it, `to` where they really go."""
+
+    def __init__(self, signed: Callable[[Post], Post], told: str, to: str, tries: int, tally: Tally) -> None:
+        self._signed, self._told, self._to, self._tries, self._tally = signed, told, to, tries, tally
+        self._due: list[tuple[float, int, Post, int]] = []
+        self._serial = 0
+        self._more = asyncio.Event()
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Webhooks that are still to be posted, or under way."""
+        return len(self._due) + len(self._tasks)
+
+    def put(self, at: float, post: Post, attempt: int = 1) -> None:
+        """Have it posted at a time of the monotonic clock."""
+        self._serial += 1
+        heapq.heappush(self._due, (at, self._serial, post, attempt))
+        self._more.set()
+
+    async def run(self) -> None:
+        """Post what is due, as long as this is not cancelled."""
+        async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=AT_ONCE)) as http:
+            try:
+                while True:
+                    self._more.clear()
+                    wait = self._due[0][0] - time.monotonic() if self._due else None
+                    if wait is None or wait > 0:
+                        with contextlib.suppress(TimeoutError):
+                            await asyncio.wait_for(self._more.wait(), wait)
+                        continue
+                    _, _, post, attempt = heapq.heappop(self._due)
+                    await self._places.acquire()
+                    task = asyncio.create_task(self._post(http, post, attempt))
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
+            finally:
+                for task in self._tasks:
+                    task.cancel()
+                await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _post(self, http: httpx.AsyncClient, post: Post, attempt: int) -> None:
+        try:
+            signed = self._signed(post)
+            try:
+                answer = await http.request(
+                    signed.method, self._place(signed.url), content=signed.body or None, headers=signed.headers
+                )
+                status = answer.status_code
+            except httpx.TransportError:
+                status = 0
+            self._tally.statuses[str(status or "no answer")] += 1
+            if 200 <= status < 300:
+                self._tally.counts["acknowledged"] += 1
+            elif attempt < self._tries:
+                self._tally.counts["tried again"] += 1
+                self.put(time.monotonic() + AGAIN * 2 ** (attempt - 1), post, attempt + 1)
+            else:
+                self._tally.counts["given up"] += 1
+        finally:
+            self._places.release()
+
+    def _place(self, told: str) -> str:
+        """Where a webhook for this URL really goes: another host's is left as it is."""
+        asked, ours, real = urlsplit(told), urlsplit(self._told), urlsplit(self._to)
+        if (asked.scheme, asked.netloc) != (ours.scheme, ours.netloc):
+            return told
+        path = real.path if asked.path == ours.path else asked.path
+        return asked._replace(scheme=real.scheme, netloc=real.netloc, path=path).geturl()
