@@ -17,6 +17,7 @@ Pairs = list[tuple[str, str]]
 #: Fields of one form. Providers send at most some dozens; more is an attack on the parser.
 MAX_FIELDS = 1000
 _ESCAPED_MARK = re.compile("%(?:26|3[Dd])")
+_ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 #: What PostgreSQL cannot hold in text.
 NUL = re.compile("\x00")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -55,7 +56,7 @@ def parse_form(text: str) -> Pairs:
         return [field.partition("=")[::2] for field in text.split("&") if field]
     if text.isascii() and not _ESCAPED_MARK.search(text):
         # No escape is a separator, so that the whole can be read at once: half the cost of field by field.
-        whole = unquote_to_bytes(text).decode("utf-8", "replace")
+        whole = _unquoted(text).decode("utf-8", "replace")
         return [field.partition("=")[::2] for field in whole.split("&") if field]
     pairs = []
     for field in text.split("&"):
@@ -63,6 +64,14 @@ def parse_form(text: str) -> Pairs:
             name, _, value = field.partition("=")
             pairs.append((unquote(name), unquote(value)))
     return pairs
+
+
+def _unquoted(text: str) -> bytes:
+    """As `unquote_to_bytes`, which cuts the text at each escape, and so takes 75 times its size of one that is nothing
+    but escapes: run by run that takes little, and of few escapes the standard library's is the quicker."""
+    if text.count("%") < MAX_FIELDS:
+        return unquote_to_bytes(text)
+    return _ESCAPES.sub(lambda run: bytes.fromhex(run[0].replace(b"%", b"").decode()), text.encode())
 
 
 def parse_json(body: bytes) -> Any:

@@ -1,7 +1,9 @@
 """No input makes an adapter raise anything but what it declares, take long, or give what cannot be stored."""
 
 import time
+import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,8 +21,11 @@ from app.commands.http_file import read_request
 from tests.fixtures import accounts, fixtures
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-#: Seconds of CPU that one request may take. The limit is meant for what explodes, not for a slow machine.
-LIMIT = 0.5
+#: Seconds of CPU that one request may take, in the best of three readings, so that a busy machine's others don't count.
+LIMIT = 0.05
+#: Bytes of memory that one request may take: so many, and so many times its size. Small values in lists and objects take
+#: some 30 times their text by themselves.
+MEMORY = (1 << 20, 64)
 
 ODD = st.one_of(
     st.none(),
@@ -35,16 +40,26 @@ ODD = st.one_of(
     st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
 )
 each_provider = pytest.mark.parametrize("provider", PROVIDERS)
+each_that_posts = pytest.mark.parametrize("provider", [name for name in PROVIDERS if fixtures(name)])
 often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def read(provider: str, request: Request) -> None:
     """Hold one request to the contract."""
-    adapter, began = ADAPTERS[provider], time.process_time()
+    for _ in range(3):
+        began = time.process_time()
+        read_once(provider, replace(request))
+        if (took := time.process_time() - began) < LIMIT:
+            return
+    raise AssertionError(f"each of three readings took too long, the last {took:.3f} s")
+
+
+def read_once(provider: str, request: Request) -> None:
+    adapter, values = ADAPTERS[provider], accounts(provider).values
     assert isinstance(adapter.recognise(request), bool)
     for act in (
-        lambda: adapter.verify(request, accounts(provider).values),
-        lambda: adapter.handshake(request, accounts(provider).values),
+        lambda: adapter.verify(request, values),
+        lambda: adapter.handshake(request, values),
         lambda: adapter.answer(request),
     ):
         try:
@@ -63,7 +78,6 @@ def read(provider: str, request: Request) -> None:
             assert b"\\u0000" not in written.replace(rb"\\", b"")  # a backslash before it makes it text
             assert event.handle is None or (event.handle.value and "\x00" not in event.handle.value)
         orjson.dumps(found.unprocessable)
-    assert time.process_time() - began < LIMIT
 
 
 def request_of(provider: str, body: bytes, kind: str = "application/json", **more: Any) -> Request:
@@ -86,7 +100,7 @@ def put(value: Any, at: tuple[Any, ...], new: Any) -> Any:
     return copy
 
 
-@each_provider
+@each_that_posts
 @often
 @given(data=st.data())
 def test_a_wrong_type_in_any_place_is_borne(provider: str, data: st.DataObject) -> None:
@@ -131,8 +145,8 @@ def json_of(document: Any) -> bytes:
 )
 def test_garbage_is_borne(provider: str, body: bytes, kind: str, method: str, query: str, header: str) -> None:
     """Random bytes under every content type, random signatures, random queries."""
-    names = ("x-twilio-signature", "x-hub-signature-256", "webhook-id", "webhook-timestamp", "webhook-signature")
-    names += ("x-twilio-email-event-webhook-signature", "x-twilio-email-event-webhook-timestamp", "authorization")
+    places = [place.partition(":") for place in accounts(provider).signature]
+    names = ["authorization", *(name for kind, _, name in places if kind == "header")]
     url = f"https://hooks.example.com/webhooks/aggregate?{query}"
     read(provider, request_of(provider, body, kind, method=method, url=url, headers=dict.fromkeys(names, header)))
 
@@ -171,6 +185,22 @@ def test_hard_bodies_are_borne(provider: str, name: str) -> None:
 
 
 @each_provider
+@pytest.mark.parametrize("name", HARD)
+def test_hard_bodies_take_little_memory(provider: str, name: str) -> None:
+    """A small multiple of what came in, whatever it is."""
+    body, kind = HARD[name]()
+    request = request_of(provider, body, kind)
+    read_once(provider, replace(request))  # what is made once, at the first call, is not the request's
+    tracemalloc.start()
+    try:
+        read_once(provider, request)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < MEMORY[0] + MEMORY[1] * len(body)
+
+
+@pytest.mark.parametrize("provider", ("sendgrid", "whatsapp_cloud", "twilio", "envelope"))
 def test_ids_that_are_absent_or_endless_spare_their_neighbours(provider: str) -> None:
     """In a batch the item without an id, or with one of a megabyte, is told apart, and the others become events."""
     batches = {
@@ -211,6 +241,7 @@ def test_ids_that_are_absent_or_endless_spare_their_neighbours(provider: str) ->
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("%&=+;20AFaf"), max_size=200))
 @example("a=%26&b")
+@example("a=" + "%F0%9F%zz%4" * MAX_FIELDS)
 @example("%3D=1&%3d=2&=&&a")
 @example("a=%C3&b=%A9&é=%C3é%A9")
 @settings(max_examples=1500, deadline=None)
