@@ -1,5 +1,6 @@
 """The command line. Each command is one module in `app/commands`, imported when it is called, so that `--help` is quick."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -151,8 +152,16 @@ def keys_revoke(key: Annotated[str, typer.Argument(help="The key's id, as `keys 
 
 
 def main() -> None:
-    """The entry point `threadline`."""
-    app()
+    """The entry point `threadline`. Settings that do not fit are said in words, and end it with 2."""
+    try:
+        app()
+    except ValueError as error:
+        if type(error).__name__ != "ValidationError":  # pydantic's, which only the commands import
+            raise
+        from app.settings import worded
+
+        print(f"threadline: the settings do not fit:\n{worded(error)}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
