@@ -86,6 +86,18 @@ def doctor() -> None:
 
 
 @app.command()
+def providers(
+    name: Annotated[str | None, typer.Argument(help="One of them, to see it in full.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the page docs/providers.md.")] = False,
+) -> None:
+    """What is covered: each provider's channels, signature, what it tells, and whether it sends."""
+    from app.commands.providers import run
+
+    raise typer.Exit(run(name, as_json=as_json, markdown=markdown))
+
+
+@app.command()
 def timeline(
     customer: Annotated[str, typer.Argument(help="A customer's id, or a handle: +15551234567, ana@example.com.")],
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many interactions, newest first.")] = 50,
