@@ -21,6 +21,7 @@ PROVIDERS = (
     # E-mail
     "sendgrid",
     # Push
+    "pusher_beams",
     # Chat
     # Devices
     # Any
