@@ -20,6 +20,7 @@ PROVIDERS = (
     "whatsapp_cloud",
     # E-mail
     "sendgrid",
+    "unisender_go",
     # Push
     "pusher_beams",
     # Chat
