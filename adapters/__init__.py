@@ -21,6 +21,7 @@ PROVIDERS = (
     # E-mail
     "sendgrid",
     "unisender_go",
+    "customerio",
     # Push
     "pusher_beams",
     # Chat
