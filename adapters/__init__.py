@@ -18,6 +18,7 @@ PROVIDERS = (
     # SMS, WhatsApp, voice
     "twilio",
     "whatsapp_cloud",
+    "vonage",
     # E-mail
     "sendgrid",
     "unisender_go",
