@@ -16,6 +16,7 @@ from schemas.events import Event
 PROVIDERS = (
     "envelope",
     # SMS, WhatsApp, voice
+    "zenvia",
     "twilio",
     "whatsapp_cloud",
     # E-mail
