@@ -17,6 +17,7 @@ PROVIDERS = (
     "envelope",
     # SMS, WhatsApp, voice
     "zenvia",
+    "gupshup",
     "twilio",
     "whatsapp_cloud",
     # E-mail
