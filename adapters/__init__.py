@@ -16,6 +16,8 @@ from schemas.events import Event
 PROVIDERS = (
     "envelope",
     # SMS, WhatsApp, voice
+    "zenvia",
+    "gupshup",
     "twilio",
     "whatsapp_cloud",
     "vonage",
@@ -26,6 +28,7 @@ PROVIDERS = (
     # Push
     "pusher_beams",
     # Chat
+    "slack",
     # Devices
     # Any
 )
