@@ -20,6 +20,7 @@ PROVIDERS = (
     "whatsapp_cloud",
     # E-mail
     "sendgrid",
+    "resend",
     # Push
     # Chat
     # Devices
