@@ -25,6 +25,7 @@ PROVIDERS = (
     "sendgrid",
     "unisender_go",
     "customerio",
+    "resend",
     # Push
     "pusher_beams",
     # Chat
