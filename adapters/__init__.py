@@ -22,6 +22,7 @@ PROVIDERS = (
     "sendgrid",
     # Push
     # Chat
+    "telegram",
     # Devices
     # Any
 )
