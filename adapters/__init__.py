@@ -23,6 +23,7 @@ PROVIDERS = (
     # Push
     # Chat
     "telegram",
+    "line",
     # Devices
     # Any
 )
