@@ -24,6 +24,7 @@ PROVIDERS = (
     # Chat
     "telegram",
     "line",
+    "viber",
     # Devices
     # Any
 )
