@@ -30,6 +30,9 @@ PROVIDERS = (
     "pusher_beams",
     # Chat
     "slack",
+    "telegram",
+    "line",
+    "viber",
     # Devices
     # Any
 )
