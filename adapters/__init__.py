@@ -21,6 +21,7 @@ PROVIDERS = (
     # E-mail
     "sendgrid",
     # Push
+    "fcm",
     # Chat
     # Devices
     # Any

@@ -35,6 +35,7 @@ ODD = st.one_of(
     st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3),
 )
 each_provider = pytest.mark.parametrize("provider", PROVIDERS)
+each_with_fixtures = pytest.mark.parametrize("provider", [name for name in PROVIDERS if fixtures(name)])
 often = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -86,7 +87,7 @@ def put(value: Any, at: tuple[Any, ...], new: Any) -> Any:
     return copy
 
 
-@each_provider
+@each_with_fixtures
 @often
 @given(data=st.data())
 def test_a_wrong_type_in_any_place_is_borne(provider: str, data: st.DataObject) -> None:
@@ -203,6 +204,8 @@ def test_ids_that_are_absent_or_endless_spare_their_neighbours(provider: str) ->
             {"source": "a", "eventType": "message.sent", "data": {"messageId": "2"}},
         ],
     }
+    if provider not in batches:  # it posts one event at a time, or none
+        return
     for bad in ({}, {"id": "x" * 1_000_000, "sg_event_id": "x" * 1_000_000}):
         found = interpret(request_of(provider, orjson.dumps(batches[provider](bad))), provider)
         assert (len(found.events), len(found.unprocessable)) == (2, 1)
