@@ -22,6 +22,7 @@ PROVIDERS = (
     "sendgrid",
     # Push
     "fcm",
+    "apns",
     # Chat
     # Devices
     # Any
