@@ -23,6 +23,7 @@ PROVIDERS = (
     # Push
     "fcm",
     "apns",
+    "webpush",
     # Chat
     # Devices
     # Any
