@@ -27,6 +27,7 @@ PROVIDERS = (
     # Chat
     # Devices
     # Any
+    "standard_webhooks",
 )
 
 #: Levels of nesting that a payload may have, at the least.
