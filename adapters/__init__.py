@@ -28,6 +28,9 @@ PROVIDERS = (
     "resend",
     # Push
     "pusher_beams",
+    "fcm",
+    "apns",
+    "webpush",
     # Chat
     "slack",
     "telegram",
@@ -35,6 +38,7 @@ PROVIDERS = (
     "viber",
     # Devices
     # Any
+    "standard_webhooks",
 )
 
 #: Levels of nesting that a payload may have, at the least.
