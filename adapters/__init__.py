@@ -21,6 +21,7 @@ PROVIDERS = (
     "twilio",
     "whatsapp_cloud",
     "vonage",
+    "africastalking",
     # E-mail
     "sendgrid",
     "unisender_go",
