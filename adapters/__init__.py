@@ -19,6 +19,7 @@ PROVIDERS = (
     "twilio",
     "whatsapp_cloud",
     "vonage",
+    "infobip",
     # E-mail
     "sendgrid",
     # Push
