@@ -43,8 +43,9 @@ def pages(health: Health, stall_after: float) -> Starlette:
 
     async def readyz(_: Request) -> Response:
         ok = health.ready and not health.failures
-        body = {"status": "ok" if ok else "not ready", "failing": health.failures, "lag": health.lag}
-        return JSONResponse(body, 200 if ok else 503)
+        status = "ok" if ok else "not ready"
+        body = {"failing": health.failures, "lag": health.lag, "unknown": health.drift.by_source()}
+        return JSONResponse({"status": status, **body}, 200 if ok else 503)
 
     async def metrics(_: Request) -> Response:
         return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")

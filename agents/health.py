@@ -17,6 +17,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
+from agents.drift import Drift
+
 log = structlog.get_logger(__name__)
 
 #: Exit status of a worker that found itself stalled (EX_SOFTWARE of sysexits.h); the supervisor starts another.
@@ -37,6 +39,7 @@ class Health:
         self.latencies = [0] * (len(LATENCY_BUCKETS) + 1)
         self.latency_sum = 0.0
         self.ready = False
+        self.drift = Drift()
 
     def failing(self, what: str, error: BaseException) -> None:
         """Note that something is being retried: the worker is alive, yet not well."""
@@ -70,8 +73,16 @@ class Health:
     def collect(self) -> Iterator[Any]:
         """For Prometheus (a custom collector)."""
         yield GaugeMetricFamily("threadline_worker_uptime_seconds", "Since start.", time.time() - self.started)
-        for name in ("records", "events", "duplicates", "dead_letters", "retries", "unknown_events"):
+        for name in ("records", "events", "duplicates", "dead_letters", "retries"):
             yield CounterMetricFamily(f"threadline_worker_{name}", f"{name} so far.", self.counts[name])
+        unknown = CounterMetricFamily(
+            "threadline_worker_unknown_events",
+            "Provider events of a kind that is not known, kept as they came.",
+            labels=["source", "word"],
+        )
+        for (source, word), count in self.drift.seen.items():
+            unknown.add_metric([source, word], count)
+        yield unknown
         lag = GaugeMetricFamily("threadline_consumer_lag", "Records not yet committed.", labels=["topic"])
         for topic, behind in self.lag.items():
             lag.add_metric([topic], behind)

@@ -61,7 +61,7 @@ def _request(webhook: Webhook) -> Request:
 
 def _row(event: Event, webhook: Webhook, health: Health) -> Row:
     if event.type == "ProviderEventReceived":
-        health.counts["unknown_events"] += 1
+        health.drift.note(webhook.source, event.payload.get("providerStatus"))
     return (event, webhook.client, webhook.received_at, webhook.id)
 
 

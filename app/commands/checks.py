@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
 from adapters import ADAPTERS
+from app.commands.table import printable
 from app.embedded import addresses, java
 from app.kafka import describe_topics
 from app.settings import Door, Settings, Worker
@@ -135,6 +136,14 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
     else:
         lag = ", ".join(f"{behind} in {topic}" for topic, behind in (worker.get("lag") or {}).items())
         yield Finding("Worker", "ok", f"{addresses.url(settings.worker)}, behind by {lag or 'nothing'}")
+    for source, words in (worker.get("unknown") or {}).items() if isinstance(worker, dict) else ():
+        told = ", ".join(f"{printable(word) or '(nameless)'} {count}" for word, count in list(words.items())[:5])
+        yield Finding(
+            f"Source {source}",
+            "look",
+            f"tells what no table knows (word and times: {told})",
+            "kept whole; has its format changed?",
+        )
 
 
 async def machine(settings: Settings) -> AsyncIterator[Finding]:

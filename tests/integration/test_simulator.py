@@ -1,0 +1,110 @@
+"""A simulated provider over real HTTP: what it takes is told of, until it is acknowledged."""
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapters import ADAPTERS, interpret, twilio
+from adapters.base import Request as Webhook
+from adapters.sending import Message
+from adapters.sending import Response as Answer
+from app.simulator import SIMULATED
+from app.simulator.faults import Faults
+from app.simulator.server import Plan, Server
+from schemas.events import Event, Handle
+from tests.fixtures import accounts
+
+
+class Door:
+    """Takes webhooks at a URL, every third time with a 503, verifies them, and keeps their events."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.came = 0
+
+    async def take(self, request: Request) -> Response:
+        self.came += 1
+        if self.came % 3 == 0:
+            return Response(status_code=503)
+        body = await request.body()
+        webhook = Webhook("POST", str(request.url), dict(request.headers), body, datetime.now(UTC), "twilio")
+        assert ADAPTERS["twilio"].verify(webhook, accounts("twilio").values) is True
+        self.events += interpret(webhook, "twilio").events
+        return Response(status_code=200)
+
+
+@asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[str]:
+    """The app at a free port; its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    task = asyncio.create_task(server.serve([listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def test_a_send_is_taken_and_told_of_until_acknowledged() -> None:
+    """Each of twenty messages that the adapter sends is taken under its id, and all that becomes of it arrives, though
+    every third post is refused and a third is doubled: no state is missing, and twice is once by its event's id."""
+    door = Door()
+    async with serving(Starlette(routes=[Route("/hook", door.take, methods=["POST"])])) as url:
+        settings = accounts("twilio").settings
+        plan = Plan(f"{url}/hook", f"{url}/hook", Faults(duplicates=0.3, shuffle=0.2), failing=0.0, seed=3)
+        server = Server(SIMULATED["twilio"], settings, plan)
+        posting = asyncio.create_task(server.posting.run())
+        api = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST"])])
+        async with serving(api) as base, httpx.AsyncClient() as http:
+            sent = {await send(http, base, number) for number in range(20)}
+            async with asyncio.timeout(30):
+                while server.posting.waiting:  # noqa: ASYNC110  # another loop empties it
+                    await asyncio.sleep(0.05)
+        posting.cancel()
+        await asyncio.gather(posting, return_exceptions=True)
+    assert {event.provider_message_id for event in door.events} == sent and len(sent) == 20
+    facts = {event.source_event_id: event for event in door.events}
+    assert len(facts) < len(door.events)
+    states = Counter(event.type for event in facts.values())
+    assert states["MessageQueued"] == states["UserMessageSent"] == states["MessageDelivered"] == 20
+    counts = server.tally.counts
+    assert counts["acknowledged"] == counts["told"] + counts["doubled"] == sum(states.values()) + counts["doubled"]
+    assert server.tally.statuses["503"] == counts["tried again"] > 5
+
+
+async def test_the_api_refuses_as_asked() -> None:
+    """Beyond its rate it says too many, with the seconds to wait; and fails at the share asked for."""
+    settings = accounts("twilio").settings
+    server = Server(SIMULATED["twilio"], settings, Plan("http://x/", "http://x/", throttle=3, seed=1))
+    api = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST"])])
+    async with serving(api) as base, httpx.AsyncClient() as http:
+        outcomes = [twilio.read_response(await answer(http, base, number)) for number in range(6)]
+    assert [outcome.state for outcome in outcomes] == ["accepted"] * 3 + ["retryable"] * 3
+    assert outcomes[-1].retry_after == 1.0
+
+
+async def answer(http: httpx.AsyncClient, base: str, number: int) -> Answer:
+    """What the API says to a message that the adapter builds."""
+    values = accounts("twilio").values | {"api_url": (base,), "sender": ("+15550001111",)}
+    message = Message(f"m{number}", "sms", Handle("phone", f"+1555123{number:04d}"), text="Hello!")
+    call = twilio.build_request(message, values, datetime.now(UTC))
+    answer = await http.request(call.method, call.url, headers=call.headers, content=call.body)
+    return Answer(answer.status_code, answer.headers, answer.content)
+
+
+async def send(http: httpx.AsyncClient, base: str, number: int) -> str:
+    """The id under which the provider took it."""
+    outcome = twilio.read_response(await answer(http, base, number))
+    assert outcome.state == "accepted" and outcome.provider_message_id
+    return outcome.provider_message_id
