@@ -22,6 +22,7 @@ PROVIDERS = (
     "whatsapp_cloud",
     "vonage",
     "africastalking",
+    "infobip",
     # E-mail
     "sendgrid",
     "unisender_go",
