@@ -18,6 +18,7 @@ PROVIDERS = (
     # SMS, WhatsApp, voice
     "zenvia",
     "gupshup",
+    "clickatell",
     "twilio",
     "whatsapp_cloud",
     # E-mail
