@@ -18,6 +18,7 @@ PROVIDERS = (
     # SMS, WhatsApp, voice
     "zenvia",
     "gupshup",
+    "clickatell",
     "twilio",
     "whatsapp_cloud",
     "vonage",
@@ -38,6 +39,7 @@ PROVIDERS = (
     "telegram",
     "line",
     "viber",
+    "freshchat",
     # Devices
     # Any
     "standard_webhooks",
