@@ -19,6 +19,7 @@ PROVIDERS = (
     "twilio",
     "whatsapp_cloud",
     # E-mail
+    "mailgun",
     "sendgrid",
     # Push
     # Chat
