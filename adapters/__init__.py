@@ -25,6 +25,7 @@ PROVIDERS = (
     "africastalking",
     "infobip",
     # E-mail
+    "mailgun",
     "sendgrid",
     "unisender_go",
     "customerio",
