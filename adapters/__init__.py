@@ -21,6 +21,7 @@ PROVIDERS = (
     # E-mail
     "sendgrid",
     "resend",
+    "mailersend",
     # Push
     # Chat
     # Devices
