@@ -30,6 +30,7 @@ PROVIDERS = (
     "unisender_go",
     "customerio",
     "resend",
+    "mailersend",
     # Push
     "pusher_beams",
     "fcm",
