@@ -21,6 +21,7 @@ PROVIDERS = (
     # E-mail
     "sendgrid",
     # Push
+    "onesignal",
     # Chat
     "telegram",
     "line",
