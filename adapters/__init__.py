@@ -16,18 +16,30 @@ from schemas.events import Event
 PROVIDERS = (
     "envelope",
     # SMS, WhatsApp, voice
+    "zenvia",
+    "gupshup",
     "twilio",
     "whatsapp_cloud",
+    "vonage",
     # E-mail
     "sendgrid",
+    "unisender_go",
+    "customerio",
+    "resend",
     # Push
     "onesignal",
+    "pusher_beams",
+    "fcm",
+    "apns",
+    "webpush",
     # Chat
+    "slack",
     "telegram",
     "line",
     "viber",
     # Devices
     # Any
+    "standard_webhooks",
 )
 
 #: Levels of nesting that a payload may have, at the least.

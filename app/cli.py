@@ -1,5 +1,6 @@
 """The command line. Each command is one module in `app/commands`, imported when it is called, so that `--help` is quick."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -85,6 +86,18 @@ def doctor() -> None:
 
 
 @app.command()
+def providers(
+    name: Annotated[str | None, typer.Argument(help="One of them, to see it in full.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the page docs/providers.md.")] = False,
+) -> None:
+    """What is covered: each provider's channels, signature, what it tells, and whether it sends."""
+    from app.commands.providers import run
+
+    raise typer.Exit(run(name, as_json=as_json, markdown=markdown))
+
+
+@app.command()
 def timeline(
     customer: Annotated[str, typer.Argument(help="A customer's id, or a handle: +15551234567, ana@example.com.")],
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many interactions, newest first.")] = 50,
@@ -151,8 +164,16 @@ def keys_revoke(key: Annotated[str, typer.Argument(help="The key's id, as `keys 
 
 
 def main() -> None:
-    """The entry point `threadline`."""
-    app()
+    """The entry point `threadline`. Settings that do not fit are said in words, and end it with 2."""
+    try:
+        app()
+    except ValueError as error:
+        if type(error).__name__ != "ValidationError":  # pydantic's, which only the commands import
+            raise
+        from app.settings import worded
+
+        print(f"threadline: the settings do not fit:\n{worded(error)}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

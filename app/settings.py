@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from app.declared import register
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
@@ -100,12 +102,22 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="THREADLINE_", env_nested_delimiter="__", extra="ignore")
 
     data: Path = Path(".threadline")
+    adapters: Path | None = Field(
+        default=None, description="folder of providers' definitions; `adapters` in the data folder if not set"
+    )
     postgres: Postgres = Postgres()
     kafka: Kafka = Kafka()
     door: Door = Door()
     worker: Worker = Worker()
     telemetry: Telemetry = Telemetry()
     sources: dict[str, Source] = {}
+
+    @model_validator(mode="after")
+    def _declared(self) -> "Settings":
+        """Whoever reads the settings, in whichever process, knows the providers that files describe: a source may be
+        one of them."""
+        register(self.adapters or self.data / "adapters")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -120,3 +132,12 @@ class Settings(BaseSettings):
         data = Path(os.environ.get("THREADLINE_DATA", ".threadline"))
         file = Path(os.environ.get("THREADLINE_CONFIG", data / "threadline.toml"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def worded(error: Exception) -> str:
+    """A line for each fault: the setting, and what is wrong with it. Never what was given: it may be a secret."""
+    faults = error.errors(include_input=False, include_url=False) if isinstance(error, ValidationError) else []
+    return "\n".join(
+        f"  {'.'.join(map(str, one['loc'])) or ''}{': ' if one['loc'] else ''}{one['msg'].removeprefix('Value error, ')}"
+        for one in faults
+    )

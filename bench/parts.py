@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import door, latency, store, timeline, together, worker
+from bench import adapters, door, latency, store, timeline, together, worker
 from bench.results import Figure, figure, short
 
 
@@ -132,6 +132,26 @@ async def timelines(folder: Path, quick: bool) -> list[Figure]:
     return [*rows, figure("rebuild", found["rebuild"], "events/s", note=note)]
 
 
+async def providers(folder: Path, quick: bool) -> list[Figure]:
+    """µs to verify and normalize a webhook of one event, provider by provider"""
+    costs = adapters.measure(20 if quick else adapters.RUNS)
+    slowest = max((cost for cost in costs if not cost.public_key), key=lambda cost: cost.took)
+    note = "verify and normalize, the provider's slowest fixture of one event ({fixture}); limit: parsing its body and one HMAC"
+    return [
+        figure(
+            f"{cost.provider}{', public key' if cost.public_key else ''}",
+            cost.took,
+            "µs",
+            limit=cost.limit,
+            target=None if cost.public_key else 150,
+            better="less",
+            note=note.format(fixture=cost.fixture),
+            drawn=cost is slowest,
+        )
+        for cost in costs
+    ]
+
+
 #: By the names that the command line knows; the first line of each one's docstring is its help.
 PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Figure]]]] = {
     "door": doors,
@@ -140,4 +160,5 @@ PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Figure]]]] = {
     "together": altogether,
     "latency": latencies,
     "timeline": timelines,
+    "adapters": providers,
 }

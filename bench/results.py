@@ -30,7 +30,7 @@ def figure(
     **more: Any,
 ) -> Figure:
     """One row. `target` is for the ratio where there is one, else for the value, and `better` says on which side of it
-    it is met. `more` is told in the file only."""
+    it is met. `more` is told in the file only; `drawn=False` leaves it out of the picture."""
     measured = value if ratio is None else ratio
     met = None if target is None else measured >= target if better == "more" else measured <= target
     return {
@@ -102,7 +102,7 @@ def commit() -> str | None:
 
 def draw(figures: Sequence[Figure], file: Path) -> None:
     """A bar for each figure that has a target, as a multiple of it, so that all have one line to reach."""
-    rows = [row for row in figures if row["target"] is not None][::-1]
+    rows = [row for row in figures if row["target"] is not None and row.get("drawn", True)][::-1]
     if not rows:
         return
     matplotlib.use("svg")

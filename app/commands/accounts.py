@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from adapters import ADAPTERS
 from adapters.base import Adapter, Request
-from app.settings import Settings
+from app.settings import Settings, worded
 
 Given = list[tuple[str, str]]
 
@@ -33,7 +33,7 @@ def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
     try:
         configured = Settings().sources
     except ValidationError as error:
-        raise WrongUse(f"the settings do not fit: {error}") from error
+        raise WrongUse(f"the settings do not fit:\n{worded(error)}") from error
     if configured:
         accounts = {
             key: Account(one.adapter or key, one.client, one.url, one.accept_unsigned, dict(one.values))

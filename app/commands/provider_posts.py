@@ -1,21 +1,17 @@
 """Webhooks as the providers post them, signed as the providers sign them, for the demo to send."""
 
-import base64
-import hashlib
-import hmac
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import orjson
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.embedded import firstrun
 from app.settings import Settings, Source
+from app.simulator import SIMULATED
+from app.simulator import base as simulated
 
 DOOR = "/webhooks/aggregate"
 
@@ -30,10 +26,16 @@ class Post:
     body: bytes
 
 
+def signed(source: str, provider: str, settings: Mapping[str, str], url: str, body: bytes, kind: str) -> Post:
+    """The request as the simulated provider signs it."""
+    post = simulated.Post(url, body, {"content-type": kind})
+    made = SIMULATED[provider].sign(post, settings, datetime.now(UTC))
+    return Post(source, f"/{source}", {name.lower(): value for name, value in made.headers.items()}, made.body)
+
+
 @dataclass(frozen=True, slots=True)
 class Twilio:
-    """Signs a form over the URL that the source is told:
-    https://www.twilio.com/docs/usage/webhooks/webhooks-security"""
+    """Posts forms, signed over the URL that the source is told."""
 
     source: str
     token: str
@@ -41,19 +43,13 @@ class Twilio:
 
     def post(self, fields: Mapping[str, str]) -> Post:
         """The request of these parameters."""
-        signed = self.url + "".join(f"{name}{fields[name]}" for name in sorted(fields))
-        signature = hmac.digest(self.token.encode(), signed.encode(), hashlib.sha1)
-        headers = {
-            "content-type": "application/x-www-form-urlencoded; charset=UTF-8",
-            "x-twilio-signature": base64.b64encode(signature).decode(),
-            "user-agent": "TwilioProxy/1.1",
-        }
-        return Post(self.source, f"/{self.source}", headers, urlencode(fields).encode())
+        kind = "application/x-www-form-urlencoded; charset=UTF-8"
+        return signed(self.source, "twilio", {"auth_token": self.token}, self.url, urlencode(fields).encode(), kind)
 
 
 @dataclass(frozen=True, slots=True)
 class WhatsApp:
-    """Signs the body with the app's secret: https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
+    """Posts changes, signed with the app's secret."""
 
     source: str
     secret: str
@@ -64,31 +60,20 @@ class WhatsApp:
         body = orjson.dumps(
             {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [change]}]}
         )
-        signature = hmac.digest(self.secret.encode(), body, hashlib.sha256).hex()
-        headers = {"content-type": "application/json", "x-hub-signature-256": f"sha256={signature}"}
-        return Post(self.source, f"/{self.source}", headers, body)
+        return signed(self.source, "whatsapp_cloud", {"app_secret": self.secret}, "", body, "application/json")
 
 
 @dataclass(frozen=True, slots=True)
 class SendGrid:
-    """Signs time and body by ECDSA over P-256:
-    https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features"""
+    """Posts batches, signed with a private key (PEM)."""
 
     source: str
     pem: bytes
 
     def post(self, events: Sequence[Mapping[str, Any]]) -> Post:
         """The request of a batch of events."""
-        key = load_pem_private_key(self.pem, None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        body, at = orjson.dumps(list(events)) + b"\r\n", str(int(time.time()))
-        signature = key.sign(at.encode() + body, ec.ECDSA(hashes.SHA256()))
-        headers = {
-            "content-type": "application/json;charset=utf-8",
-            "x-twilio-email-event-webhook-timestamp": at,
-            "x-twilio-email-event-webhook-signature": base64.b64encode(signature).decode(),
-        }
-        return Post(self.source, f"/{self.source}", headers, body)
+        body, settings = orjson.dumps(list(events)) + b"\r\n", {"private_key": self.pem.decode()}
+        return signed(self.source, "sendgrid", settings, "", body, "application/json;charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, replace
 
 import uvicorn
-from pydantic import ValidationError
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -43,7 +42,7 @@ def run(provider: str, *, source: str | None, settings: list[str], to: str | Non
     try:
         played = target(provider, source, settings, to)
         listener = _listener(asked) if hasattr(played.simulated, "accept") else None
-    except (WrongUse, ValidationError) as error:
+    except WrongUse as error:
         print(f"threadline simulate: {error}", file=sys.stderr)
         return WRONG_USE
     server = Server(played.simulated, played.settings, replace(plan, to=played.to, told=played.told))

@@ -1,0 +1,183 @@
+"""Providers described in a file: one TOML or JSON file says how a request is verified and where its parts stand.
+
+`docs/declared.md` has the whole of it, with an example. A definition is data: nothing in it is run.
+"""
+
+import hmac
+from base64 import b64encode
+from typing import Any
+
+from adapters import unsigned
+from adapters.addresses import handle, of_kind
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import form_of, json_of
+from adapters.declared.definition import Definition, Fields, InvalidDefinition, definition_of
+from adapters.declared.places import filled, finder
+from adapters.declared.send import Sending
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.signatures import check_age, header, secrets_of, verify_standard
+from adapters.times import from_text, from_unix
+from schemas.events import Error, Event, Handle
+
+__all__ = ["Declared", "InvalidDefinition", "definition_of"]
+
+_FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageBounced", "MessageRejected", "CallFailed"})
+_SECRET = Setting("secret", "What the provider signs with, or the token that it sends.")
+#: A Unix time beyond this is in milliseconds: in seconds it would be the year 5138.
+_MILLISECONDS = 10**11
+
+
+class Declared(Sending):
+    """An adapter made of a definition; its members are those of a module in `adapters/`."""
+
+    def __init__(self, definition: Definition) -> None:
+        self.definition = definition
+        self.NAME, self.TITLE, self.DOCS = definition.name, definition.title, definition.docs
+        self.CHANNELS = frozenset({definition.channel, *definition.channels.values()})
+        self.SENDS = self.CHANNELS if definition.send is not None else frozenset()
+        self.EVENTS = frozenset({*definition.types.values(), "ProviderEventReceived"})
+        signature = definition.signature
+        self.SIGNS_BODY = signature.scheme in ("hmac", "standard_webhooks")
+        self.SIGNATURE = _WORDS[signature.scheme].format(**signature.model_dump())
+        known = unsigned.SETTINGS if signature.scheme == "unsigned" else (_SECRET,)
+        self.SETTINGS = (*known, *(Setting(name, why) for name, why in definition.settings.items()))
+        self._find = {name: finder(getattr(definition.event, name)) for name in Fields.model_fields}
+        self._items = None if definition.items is None else finder(f"body:{definition.items}")
+        super().__init__(definition.send)
+
+    def recognise(self, request: Request) -> bool:
+        """By what the definition says, all of it; where it says nothing, only by the source's name in the URL."""
+        marks = self.definition.recognise
+        if marks is None or (marks.header is None and marks.user_agent is None and not marks.body):
+            return False
+        headers, head = request.headers, request.body[:4096]
+        return (
+            (marks.header is None or marks.header.lower() in headers)
+            and (marks.user_agent is None or headers.get("user-agent", "").startswith(marks.user_agent))
+            and all(mark.encode() in head for mark in marks.body)
+        )
+
+    def verify(self, request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+        """By the definition's scheme. Raises InvalidSignature."""
+        signature = self.definition.signature
+        if signature.scheme == "unsigned":
+            return unsigned.verify_unsigned(request, values)
+        secrets = secrets_of(values, "secret")
+        if not secrets:
+            return None
+        if signature.scheme == "standard_webhooks":
+            verify_standard(request, secrets, fresh=fresh)
+            return True
+        given = header(request, (signature.header or "").lower()).removeprefix(signature.prefix)
+        if signature.scheme == "token":
+            made = [secret.encode() for secret in secrets]
+        else:
+            message = self._message(request)
+            digests = [hmac.digest(secret.encode(), message, signature.algorithm) for secret in secrets]
+            hexadecimal = signature.encoding == "hex"
+            given = given.lower() if hexadecimal else given
+            made = [digest.hex().encode() if hexadecimal else b64encode(digest) for digest in digests]
+        if not any([hmac.compare_digest(one, given.encode("utf-8", "replace")) for one in made]):
+            raise InvalidSignature(f"no configured secret makes what {signature.header} says")
+        if fresh and signature.timestamp_header:
+            check_age(header(request, signature.timestamp_header.lower()), request.received_at, signature.tolerance)
+        return True
+
+    def normalize(self, request: Request) -> Normalized:
+        """One event an item."""
+        body = json_of(request) if self.definition.format == "json" else dict(form_of(request))
+        items = body if self._items is None else self._items(None, body, request)
+        if items is None:
+            raise Unprocessable(f"it has no {self.definition.items}")
+        found = Normalized()
+        for item in items if isinstance(items, list) else [items]:
+            try:
+                found.events.append(self._event(item, body, request))
+            except Unprocessable as error:
+                found.unprocessable.append((item, str(error)))
+        return found
+
+    def answer(self, request: Request) -> Answer:
+        """As the definition says; 200 by default."""
+        return Answer(self.definition.answer_status, self.definition.answer_body.encode())
+
+    def handshake(self, request: Request, values: Values) -> Answer | None:
+        """A definition has none."""
+        return None
+
+    def _message(self, request: Request) -> bytes:
+        """What is signed."""
+        signature = self.definition.signature
+        if signature.message == "{body}":
+            return request.body
+        parts: dict[str, str | None] = {"url": request.url, "method": request.method}
+        if signature.timestamp_header:
+            parts["timestamp"] = header(request, signature.timestamp_header.lower())
+        if signature.id_header:
+            parts["id"] = header(request, signature.id_header.lower())
+        before, _, after = signature.message.partition("{body}")
+        ends = [str(filled(end, parts)).encode("utf-8", "replace") for end in (before, after)]
+        return ends[0] + request.body + ends[1]
+
+    def _event(self, item: Any, body: Any, request: Request) -> Event:
+        if not isinstance(item, dict):
+            raise Unprocessable("an item that is no object")
+        definition, read = self.definition, {name: find(item, body, request) for name, find in self._find.items()}
+        word, message_id = text(read["type"]) or "", identifier(read["message_id"])
+        type = definition.types.get(word, "ProviderEventReceived")
+        inbound = type == "MessageReceived"
+        channel = definition.channels.get(text(read["channel"]) or "", definition.channel)
+        sender, recipient = text(read["sender"]), text(read["recipient"])
+        told = text(read["time"])
+        event_id = identifier(read["id"]) or (
+            fact_id(definition.name, message_id, word, sender, recipient, told) if message_id else None
+        )
+        if type == "ProviderEventReceived":
+            event = unknown(request, item, status=word or None, event_id=event_id)
+        elif event_id is None:
+            raise Unprocessable("an event without an id, and of no message")
+        else:
+            event = Event(type, request.source, event_id, payload={"providerStatus": word})
+        event.channel, event.provider_message_id = channel, message_id
+        event.direction = "inbound" if inbound else "outbound"
+        event.handle = self._handle(sender if inbound else recipient, channel)
+        event.occurred_at = _time(read["time"])
+        parts = {"from": sender, "to": recipient, "reference": text(read["reference"]), "url": text(read["url"])}
+        event.payload |= {name: value for name, value in parts.items() if value}
+        if content := _content(read):
+            event.payload["content"] = content
+        if type in _FAILURES:
+            code = text(read["error_code"])
+            reason = definition.reasons.get(code or "", "unknown")
+            event.error = Error(code, text(read["error_text"]), reason)
+        return event
+
+    def _handle(self, address: str | None, channel: str) -> Handle | None:
+        if not address:
+            return None
+        kind, prefix = self.definition.handle, self.definition.handle_prefix
+        return of_kind(kind, f"{prefix}{address}") if kind else handle(f"{prefix}{address}", channel)
+
+
+_WORDS = {
+    "hmac": "HMAC-{algorithm} over {message}",
+    "standard_webhooks": "Standard Webhooks",
+    "token": "a token in {header}",
+    "unsigned": "signs nothing: basic auth or a secret in the URL",
+}
+
+
+def _time(value: Any) -> Any:
+    """Unix seconds or milliseconds, ISO 8601 or RFC 2822."""
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17 else value
+    if isinstance(number, (int, float)) and not isinstance(number, bool):
+        return from_unix(number / 1000 if number >= _MILLISECONDS else number)
+    return from_text(value)
+
+
+def _content(read: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {name: said for name in ("text", "subject", "html") if (said := text(read[name]))}
+    if url := text(read["media_url"]):
+        kind = text(read["media_type"])
+        content["media"] = [{"url": url, "type": kind} if kind else {"url": url}]
+    return content

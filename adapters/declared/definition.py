@@ -1,0 +1,154 @@
+"""What a definition file says, checked: a provider described in TOML or JSON in place of Python.
+
+Paths go into an item of the body: `message.id`, `recipients.0.address`; `body:…` starts at the whole body instead,
+`header:…` and `query:…` name a header and a parameter of the URL; the empty path is the item itself.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from schemas.events import CHANNELS, EVENT_TYPES, HANDLE_KINDS, REASONS, TYPE_OF_DOTTED
+
+Name = r"^[a-z][a-z0-9_]{0,62}$"
+
+
+class InvalidDefinition(ValueError):
+    """The definition cannot be used. The message has a line for each fault: where it is, and what is wanted there."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Recognise(_Part):
+    """By what a request that names no source is known: all of it must be there."""
+
+    header: str | None = None
+    user_agent: str | None = Field(default=None, description="what the User-Agent begins with")
+    body: tuple[str, ...] = Field(default=(), description="texts that are in the body's first 4096 bytes")
+
+    @field_validator("body", mode="before")
+    @classmethod
+    def _one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+class Signature(_Part):
+    """How it is verified. `message` is what is signed, of `{body}`, `{timestamp}`, `{id}`, `{url}`, `{method}`."""
+
+    scheme: Literal["hmac", "standard_webhooks", "token", "unsigned"]
+    header: str | None = Field(default=None, description="where the signature, or the token, is")
+    algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = Field(default="", description="before the signature, as sha256=")
+    message: str = "{body}"
+    timestamp_header: str | None = None
+    id_header: str | None = None
+    tolerance: float = Field(default=300.0, ge=0, description="seconds that a signed timestamp may be old")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Signature":
+        if self.scheme in ("hmac", "token") and not self.header:
+            raise ValueError(f"the scheme {self.scheme} needs the header that has it")
+        if self.scheme == "hmac" and "{body}" not in self.message:
+            raise ValueError("message must have {body}, else anyone could change it")
+        for mark, header in (("{timestamp}", self.timestamp_header), ("{id}", self.id_header)):
+            if (mark in self.message) != (header is not None):
+                raise ValueError(f"{mark} in message, and its header, go together")
+        return self
+
+
+class Fields(_Part):
+    """Paths of what an event has. `type` is the provider's word for what happened, looked up in `types`."""
+
+    type: str
+    id: str | None = None
+    message_id: str | None = Field(default=None, description="the message's, as the provider knows it")
+    reference: str | None = None
+    sender: str | None = None
+    recipient: str | None = None
+    time: str | None = None
+    text: str | None = None
+    subject: str | None = None
+    html: str | None = None
+    media_url: str | None = None
+    media_type: str | None = None
+    error_code: str | None = None
+    error_text: str | None = None
+    url: str | None = None
+    channel: str | None = Field(default=None, description="the provider's word for it, looked up in `channels`")
+
+
+class Send(_Part):
+    """How a message is sent. In `url`, `headers` and `body`, `{to}`, `{sender}`, `{text}`, `{subject}`, `{html}`,
+    `{reference}`, `{message_id}`, `{callback_url}` stand for the message's, and `{setting:NAME}` for a setting's."""
+
+    url: str
+    method: Literal["POST", "PUT", "GET"] = "POST"
+    headers: dict[str, str] = {}
+    format: Literal["json", "form", "none"] = "json"
+    body: dict[str, Any] = {}
+    id: str | None = Field(default=None, description="path of the message's id in the answer")
+    error_code: str | None = None
+    error_text: str | None = None
+    idempotent: bool = False
+
+
+class Definition(_Part):
+    """One provider."""
+
+    name: str = Field(pattern=Name)
+    title: str
+    docs: str = Field(pattern="^https://")
+    channel: str
+    channels: dict[str, str] = {}
+    recognise: Recognise | None = None
+    signature: Signature
+    format: Literal["json", "form"] = "json"
+    items: str | None = Field(default=None, description="path of the list of items; absent: the body is one item")
+    handle: str | None = Field(
+        default=None, description="kind of the customer's address, where the channel does not tell"
+    )
+    handle_prefix: str = ""
+    event: Fields
+    types: dict[str, str] = Field(min_length=1)
+    reasons: dict[str, str] = {}
+    settings: dict[str, str] = Field(default={}, description="further settings, each with what it is for")
+    answer_status: int = Field(default=200, ge=200, lt=300)
+    answer_body: str = ""
+    send: Send | None = None
+
+    @field_validator("types")
+    @classmethod
+    def _known_types(cls, types: dict[str, str]) -> dict[str, str]:
+        named = {word: TYPE_OF_DOTTED.get(type, type) for word, type in types.items()}
+        if unknown := sorted({type for type in named.values() if type not in EVENT_TYPES}):
+            raise ValueError(f"no event type is called {', '.join(unknown)}; there are: {', '.join(EVENT_TYPES)}")
+        return named
+
+    @model_validator(mode="after")
+    def _known_words(self) -> "Definition":
+        for what, given, known in (
+            ("channel", {self.channel, *self.channels.values()}, CHANNELS),
+            ("reason", set(self.reasons.values()), REASONS),
+            ("kind of handle", {self.handle} - {None}, HANDLE_KINDS),
+        ):
+            if unknown := sorted(word for word in given if word is not None and word not in known):
+                raise ValueError(f"no {what} is called {', '.join(unknown)}; there are: {', '.join(known)}")
+        return self
+
+
+def definition_of(said: Any, name: str) -> Definition:
+    """The definition that a file says; `name` is its provider's where the file gives none. Raises InvalidDefinition."""
+    if not isinstance(said, dict):
+        raise InvalidDefinition("a definition is a table, as [signature] and [event] are in it")
+    try:
+        return Definition.model_validate({"name": name} | said)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {_worded(one['msg'])}" for one in error.errors()]
+        raise InvalidDefinition("\n".join(faults)) from error
+
+
+def _worded(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such key")

@@ -1,0 +1,72 @@
+"""Sending as a definition says it: any provider that takes one HTTP request a message."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from adapters.base import Values
+from adapters.declared.definition import Send
+from adapters.declared.places import filled, walk
+from adapters.facts import text
+from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused
+from adapters.signatures import secrets_of
+from schemas.events import Error
+
+
+class Sending:
+    """The sending half of an adapter that is made of a definition."""
+
+    def __init__(self, send: Send | None) -> None:
+        self._send = send
+        self.IDEMPOTENT = send is not None and send.idempotent
+
+    def build_request(self, message: Message, values: Values, now: datetime) -> HttpCall:
+        """The definition's templates, filled. Raises Unsendable."""
+        send = self._send
+        if send is None:
+            raise Unsendable("the definition has no [send]")
+        parts: dict[str, str | None] = {
+            "to": message.to.value,
+            "sender": message.sender or next(iter(secrets_of(values, "sender")), None),
+            "text": message.text,
+            "subject": message.subject,
+            "html": message.html,
+            "reference": message.echo,
+            "message_id": message.message_id,
+            "callback_url": message.callback_url,
+            "channel": message.channel,
+            **{f"setting:{name}": each[0] for name in values if (each := secrets_of(values, name))},
+        }
+        quoted = {name: quote(value, safe="") if value else value for name, value in parts.items()}
+        # A setting is the operator's own, and may be the whole of an address; what a message says is quoted.
+        url = filled(send.url, quoted | {name: value for name, value in parts.items() if name.startswith("setting:")})
+        headers = {name.lower(): filled(value, parts) or "" for name, value in send.headers.items()}
+        if any(mark in value for value in (url, *headers.values()) for mark in ("{setting:", "\r", "\n")):
+            raise Unsendable("a setting is missing that the definition's [send] names, or has a line end in it")
+        body = b""
+        if send.format == "json":
+            headers.setdefault("content-type", "application/json")
+            body = orjson.dumps(filled(send.body, parts))
+        elif send.format == "form":
+            headers.setdefault("content-type", "application/x-www-form-urlencoded")
+            body = urlencode(filled(send.body, parts)).encode()
+        return HttpCall(send.method, url, headers, body)
+
+    def read_response(self, response: Response) -> Outcome:
+        """2xx is accepted; the id and the error are read where the definition says."""
+        try:
+            body: Any = orjson.loads(response.body)
+        except orjson.JSONDecodeError:
+            body = None
+        send = self._send
+
+        def said(path: str | None) -> str | None:
+            return None if path is None else text(walk(body, tuple(path.split("."))))
+
+        if 200 <= response.status < 300:
+            return accepted(said(send.id) if send else None)
+        code, words = (said(send.error_code), said(send.error_text)) if send else (None, None)
+        reason = "rate" if response.status == 429 else "unknown"
+        return refused(response, Error(code or str(response.status), words, reason))

@@ -1,0 +1,194 @@
+"""Resend: its webhooks, one event a post, signed by Svix's scheme; sending is in `send`.
+
+Events: https://resend.com/docs/webhooks/event-types and the page of each below it. Signature:
+https://resend.com/docs/webhooks/verify-webhooks-requests. A post that is not answered with 2xx is tried again seven
+times within some 28 hours, under the same `svix-id` (https://resend.com/docs/webhooks/retries-and-replays).
+"""
+
+import re
+from email.utils import parseaddr
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import fact_id, identifier, text
+from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
+from adapters.resend.errors import error_of, is_suppressed
+from adapters.resend.send import IDEMPOTENT, build_request, read_response
+from adapters.signatures import header, secrets_of, verify_standard
+from adapters.times import from_text
+from schemas.events import Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "resend"
+TITLE = "Resend"
+DOCS = "https://resend.com/docs/webhooks/event-types"
+CHANNELS = frozenset({"email"})
+SENDS = frozenset({"email"})
+SIGNATURE = "HMAC-SHA256 over id, timestamp and body (Svix)"
+SETTINGS = (
+    Setting(
+        "signing_secret", "The webhook's signing secret, whsec_… (Webhooks, the webhook's page).", aliases=("secret",)
+    ),
+    Setting("api_key", "An API key, re_…, to send with."),
+    Setting("sender", "Who sends: an address of a verified domain, or Name <address>.", secret=False),
+    Setting("api_url", "Where the API is; https://api.resend.com if not set.", secret=False),
+)
+SIGNS_BODY = True
+
+#: https://resend.com/docs/webhooks/event-types. `email.sent` says that Resend took it, and will try to deliver it.
+EVENT_TYPES: dict[str, str] = {
+    "email.sent": "MessageQueued",
+    "email.scheduled": "MessageQueued",
+    "email.delivered": "MessageDelivered",
+    "email.delivery_delayed": "MessageDelayed",
+    "email.bounced": "MessageBounced",
+    "email.failed": "MessageFailed",
+    "email.suppressed": "MessageRejected",
+    "email.complained": "MessageComplained",
+    "email.opened": "MessageOpened",
+    "email.clicked": "MessageClicked",
+    "email.received": "MessageReceived",
+}
+EVENTS = frozenset({*EVENT_TYPES.values(), *SUBSCRIPTIONS.values(), "ProviderEventReceived"})
+_FAILURES = frozenset({"MessageBounced", "MessageFailed", "MessageRejected", "MessageDelayed"})
+_TYPE = re.compile(rb'"type"\s{0,8}:\s{0,8}"(?:email|contact|domain|suppression|inbox|topic)\.')
+_CREATED = re.compile(rb'"created_at"\s{0,8}:\s{0,8}"')
+_CLICK = (("url", "link"), ("userAgent", "userAgent"), ("ip", "ipAddress"))
+
+
+def recognise(request: Request) -> bool:
+    """By Svix's header, which others have too, and the form of Resend's types."""
+    if "svix-id" not in request.headers:
+        return False
+    head = request.body[:4096]
+    return _TYPE.search(head) is not None and _CREATED.search(head) is not None
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """Standard Webhooks under Svix's names of the headers, with a window. Raises InvalidSignature."""
+    secrets = secrets_of(values, "signing_secret", "secret")
+    if not secrets:
+        return None
+    headers = {f"webhook-{name}": header(request, f"svix-{name}") for name in ("id", "timestamp", "signature")}
+    signed = Request(request.method, request.url, headers, request.body, request.received_at, request.source)
+    verify_standard(signed, secrets, fresh=fresh)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each recipient (Resend posts one fact at a time), or of each topic of a contact."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no event of Resend: it is no object")
+    word = text(body.get("type")) or ""
+    found = body.get("data")
+    data: dict[str, Any] = found if isinstance(found, dict) else {}
+    event_id = identifier(request.headers.get("svix-id"))
+    type_ = EVENT_TYPES.get(word)
+    if type_ is None:
+        return Normalized(events(word, body, data, request, event_id))
+    if (email_id := identifier(data.get("email_id"))) is None:
+        raise Unprocessable("an event of an e-mail without email_id")
+    if event_id is None:
+        event_id = fact_id("resend", email_id, word, text(body.get("created_at")), str(data.get("click")))
+    if type_ == "MessageReceived":
+        return Normalized([_received(body, data, request, event_id, email_id)])
+    if type_ == "MessageBounced" and is_suppressed(data):
+        type_ = "MessageRejected"
+    told = data.get("to")
+    addresses = [one for one in told[:MOST] if isinstance(one, str)] if isinstance(told, list) else [text(told)]
+    error = error_of(data) if type_ in _FAILURES else None
+    result = Normalized()
+    for address in addresses or [None]:
+        payload = _payload(word, data)
+        customer = handle(address, "email")
+        if to := customer.value if customer else address:
+            payload["to"] = to[:2048]
+        result.events.append(
+            Event(
+                type_,
+                request.source,
+                event_id if len(addresses) < 2 else fact_id("resend", event_id, address),
+                "email",
+                "outbound",
+                email_id,
+                _tag(data, "messageId"),
+                customer,
+                _clicked_at(data) or from_text(body.get("created_at")),
+                error,
+                payload,
+            )
+        )
+    return result
+
+
+def answer(request: Request) -> Answer:
+    """200; what is not 2xx is tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Resend has none."""
+    return None
+
+
+def _payload(word: str, data: dict[str, Any]) -> dict[str, Any]:
+    payload: dict[str, Any] = {"providerStatus": word}
+    if sender := parseaddr(text(data.get("from")) or "")[1]:
+        payload["from"] = sender
+    if reference := _tag(data, "reference"):
+        payload["reference"] = reference
+    if isinstance(click := data.get("click"), dict):
+        payload |= {key: value for key, name in _CLICK if (value := text(click.get(name)))}
+    if isinstance(bounce := data.get("bounce"), dict) and (kind := text(bounce.get("type"))):
+        payload["bounceType"] = kind
+    return payload
+
+
+def _tag(data: dict[str, Any], name: str) -> str | None:
+    """A tag's value: tags come as an object, and came as a list of names and values."""
+    tags = data.get("tags")
+    if isinstance(tags, list):
+        tags = {
+            tag.get("name"): tag.get("value") for tag in tags[:MOST] if isinstance(tag, dict) and text(tag.get("name"))
+        }
+    value = tags.get(name) if isinstance(tags, dict) else None
+    return value if isinstance(value, str) and 0 < len(value) <= 256 else None
+
+
+def _clicked_at(data: dict[str, Any]) -> Any:
+    click = data.get("click")
+    return from_text(click.get("timestamp")) if isinstance(click, dict) else None
+
+
+def _received(body: dict[str, Any], data: dict[str, Any], request: Request, event_id: str, email_id: str) -> Event:
+    """https://resend.com/docs/webhooks/emails/received: what the mail says must be fetched by its id."""
+    name, address = parseaddr(text(data.get("from")) or "")
+    sender = handle(address, "email")
+    payload: dict[str, Any] = {"providerStatus": "email.received"}
+    if address:
+        payload["from"] = sender.value if sender else address[:2048]
+    if name:
+        payload["displayName"] = name[:1024]
+    to = data.get("to")
+    if isinstance(to, list) and (addresses := [one for one in to[:MOST] if isinstance(one, str)]):
+        payload["to"] = ", ".join(addresses)[:2048]
+    content: dict[str, Any] = {"subject": subject} if (subject := text(data.get("subject"))) else {}
+    attachments = data.get("attachments")
+    given = (("id", "id"), ("type", "content_type"), ("name", "filename"))
+    media = [
+        {key: value for key, name in given if (value := text(item.get(name)))}
+        for item in (attachments[:MOST] if isinstance(attachments, list) else [])
+        if isinstance(item, dict)
+    ]
+    if media:
+        content["media"] = media
+    if content:
+        payload["content"] = content
+    time = from_text(body.get("created_at"))
+    return Event(
+        "MessageReceived", request.source, event_id, "email", "inbound", email_id, None, sender, time, None, payload
+    )

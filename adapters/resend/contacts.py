@@ -1,0 +1,59 @@
+"""Resend's events of no e-mail: contacts and what they want to get, suppressions, domains, inboxes.
+
+https://resend.com/docs/webhooks/contacts/updated and its neighbours.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.times import from_text
+from schemas.events import Event
+
+#: https://resend.com/docs/webhooks/contacts/topics-updated
+SUBSCRIPTIONS: dict[str, str] = {"opt_in": "RecipientSubscribed", "opt_out": "RecipientUnsubscribed"}
+#: Items of one list that are read.
+MOST = 100
+
+
+def events(
+    word: str, body: dict[str, Any], data: dict[str, Any], request: Request, event_id: str | None
+) -> list[Event]:
+    """One event of each topic, or one. Raises Unprocessable."""
+    customer, time = handle(data.get("email"), "email"), from_text(body.get("created_at"))
+    topics = data.get("topics")
+    found: list[Event] = []
+    for topic in topics[:MOST] if word == "contact.topics.updated" and isinstance(topics, list) else []:
+        type_ = SUBSCRIPTIONS.get(text(topic.get("subscription")) or "") if isinstance(topic, dict) else None
+        if type_ is not None and customer is not None and (name := text(topic.get("id"))):
+            payload = {"providerStatus": word, "from": customer.value, "list": name[:255]}
+            id_ = fact_id("resend", event_id or text(body.get("created_at")), customer.value, name, type_)
+            found.append(
+                Event(type_, request.source, id_, "email", "inbound", None, None, customer, time, None, payload)
+            )
+    if found and len(found) == len(topics or ()):
+        return found
+    if word in ("contact.created", "contact.updated") and data.get("unsubscribed") is True and customer is not None:
+        id_ = event_id or fact_id("resend", text(data.get("id")), word, text(body.get("created_at")))
+        payload = {"providerStatus": word, "from": customer.value, "category": "broadcasts and automations"}
+        return [
+            Event(
+                "RecipientUnsubscribed",
+                request.source,
+                id_,
+                "email",
+                "inbound",
+                None,
+                None,
+                customer,
+                time,
+                None,
+                payload,
+            )
+        ]
+    event = unknown(request, body, status=word or None, event_id=event_id)
+    event.occurred_at, event.handle = time, customer
+    if (email_id := identifier(data.get("email_id"))) is not None:
+        event.channel, event.provider_message_id = "email", email_id
+    return [*found, event]

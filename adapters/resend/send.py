@@ -1,0 +1,90 @@
+"""Sending by Resend: https://resend.com/docs/api-reference/emails/send-email, errors: …/api-reference/errors.
+
+A repeat under the same Idempotency-Key is the same e-mail for 24 hours
+(https://resend.com/docs/dashboard/emails/idempotency-keys).
+"""
+
+import re
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import fact_id, text
+from adapters.resend.errors import refusal
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+
+IDEMPOTENT = True
+API = "https://api.resend.com"
+#: What a tag's value may be; another is not given, as the API would refuse the whole.
+_TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """One e-mail, as JSON. `data.listUnsubscribe` (a URL) becomes List-Unsubscribe, `data.replyTo` Reply-To.
+
+    Raises Unsendable.
+    """
+    mail: dict[str, Any] = {"from": sender_of(message, values), "to": [message.to.value]}
+    if message.subject:
+        mail["subject"] = message.subject
+    if message.template is not None:
+        if message.text or message.html:
+            raise Unsendable("Resend takes a template, or text and HTML, not both")
+        mail["template"] = {"id": message.template.name, "variables": dict(message.template.variables)}
+    elif not message.subject:
+        raise Unsendable("an e-mail by Resend needs a subject")
+    elif not message.text and not message.html:
+        raise Unsendable("an e-mail by Resend needs text, HTML or a template")
+    mail |= {key: value for key, value in (("text", message.text), ("html", message.html)) if value}
+    if message.media:
+        mail["attachments"] = [
+            {"path": media.url, "filename": media.name or media.url.partition("?")[0].rpartition("/")[2] or "file"}
+            | ({"content_type": media.type} if media.type else {})
+            for media in message.media
+        ]
+    told = (("messageId", message.message_id), ("reference", message.reference or ""))
+    if tags := [{"name": name, "value": value} for name, value in told if _TAG.fullmatch(value)]:
+        mail["tags"] = tags
+    if reply_to := text(message.data.get("replyTo")):
+        mail["reply_to"] = reply_to
+    if unsubscribe := text(message.data.get("listUnsubscribe")):
+        mail["headers"] = {"List-Unsubscribe": f"<{unsubscribe}>"}
+        if unsubscribe.startswith("https://"):
+            mail["headers"]["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    key = message.message_id
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API).rstrip('/')}/emails",
+        {
+            "authorization": f"Bearer {required(values, 'api_key')}",
+            "content-type": "application/json",
+            "idempotency-key": key if key.isascii() and key.isprintable() and len(key) <= 256 else fact_id(key),
+        },
+        orjson.dumps(mail),
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """200 with an `id`; else `name` and `message`."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    if 200 <= response.status < 300:
+        return accepted(text(said.get("id")))
+    error, retryable = refusal(text(said.get("name")), text(said.get("message")), response.status)
+    return refused(response, error, retryable=retryable)

@@ -1,0 +1,124 @@
+"""`threadline providers`: what is covered, as the adapters themselves say: for people, as JSON, and as the page in docs/."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adapters import ADAPTERS, PROVIDERS
+from app.settings import Settings
+from app.simulator import SIMULATED
+from schemas.events import CHANNELS, EVENT_TYPES
+
+#: Columns of a terminal from which there is room for how each is verified.
+WIDE = 120
+#: Of the page: what stands above and below the table.
+_HEAD = """# Providers
+
+What Threadline receives, verifies and sends, made from the adapters by `threadline providers --markdown`; a test keeps it true.
+A provider's page says where to set the webhook's URL, which settings there are, what is signed, and what is not told.
+
+{count} providers. Any other is [a file of your own](declared.md), without Python.
+"""
+
+
+def run(name: str | None, *, as_json: bool, markdown: bool) -> int:
+    """Print the table, or one provider in full. 2 where there is none of the name."""
+    Settings()  # which knows the providers that files describe
+    if name is not None and name not in ADAPTERS:
+        print(f"threadline providers: there is no {name!r}; there are: {', '.join(sorted(ADAPTERS))}", file=sys.stderr)
+        return 2
+    rows = [row(each) for each in ([name] if name else ordered(ADAPTERS))]
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    elif markdown:
+        sys.stdout.write(page())
+    elif name is not None:
+        Console().print(_sheet(rows[0]))
+    else:
+        console = Console()
+        console.print(_table(rows, wide=console.width >= WIDE))
+    return 0
+
+
+def row(name: str) -> dict[str, Any]:
+    """What one adapter says of itself, in JSON's types."""
+    adapter = ADAPTERS[name]
+    return {
+        "name": name,
+        "title": adapter.TITLE,
+        "docs": adapter.DOCS,
+        "channels": in_order(adapter.CHANNELS, CHANNELS),
+        "receives": bool(adapter.EVENTS),
+        "sends": in_order(adapter.SENDS, CHANNELS),
+        "signature": adapter.SIGNATURE,
+        "signsBody": adapter.SIGNS_BODY,
+        "events": in_order(adapter.EVENTS, EVENT_TYPES),
+        "settings": [{"name": one.name, "secret": one.secret, "help": one.help} for one in adapter.SETTINGS],
+        "simulated": name in SIMULATED,
+    }
+
+
+def page() -> str:
+    """docs/providers.md: those that are built in."""
+    lines = ["| provider | source | channels | signature | receives | sends | simulated |", "| --- " * 7 + "|"]
+    for one in map(row, ordered(PROVIDERS)):
+        cells = (
+            f"[{one['title']}](providers/{one['name']}.md)",
+            f"`{one['name']}`",
+            ", ".join(one["channels"]),
+            one["signature"],
+            f"{len(one['events'])} types" if one["receives"] else "",
+            ", ".join(one["sends"]),
+            "yes" if one["simulated"] else "",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return _HEAD.format(count=len(PROVIDERS)) + "\n" + "\n".join(lines) + "\n"
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """By the name that people read."""
+    return sorted(names, key=lambda name: ADAPTERS[name].TITLE.casefold())
+
+
+def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
+    """In the order of our own table."""
+    return [word for word in known if word in set(found)]
+
+
+def _table(rows: list[dict[str, Any]], *, wide: bool) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
+    for heading in ("provider", "source", "channels", *(["signature"] if wide else []), "receives", "sends"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "source")
+    for one in rows:
+        table.add_row(
+            Text(one["title"], "bold"),
+            one["name"],
+            " ".join(one["channels"]),
+            *([Text(one["signature"], "dim")] if wide else []),
+            f"{len(one['events'])} types" if one["receives"] else Text("—", "dim"),
+            Text(" ".join(one["sends"]) or "—", "" if one["sends"] else "dim"),
+        )
+    table.caption = f"{len(rows)} providers. One in full: threadline providers NAME"
+    return table
+
+
+def _sheet(one: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("provider", Text(one["title"], "bold"))
+    table.add_row("its page", one["docs"])
+    table.add_row("channels", ", ".join(one["channels"]))
+    table.add_row("signature", one["signature"])
+    table.add_row("events", ", ".join(one["events"]) or "none: it posts no webhooks")
+    table.add_row("sends", ", ".join(one["sends"]) or "no")
+    table.add_row("simulated", f"threadline simulate {one['name']}" if one["simulated"] else "no")
+    for setting in one["settings"]:
+        table.add_row(f"{setting['name']}{' (secret)' if setting['secret'] else ''}", setting["help"])
+    return table
