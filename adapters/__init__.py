@@ -32,6 +32,7 @@ PROVIDERS = (
     "resend",
     "mailersend",
     # Push
+    "onesignal",
     "pusher_beams",
     "fcm",
     "apns",
