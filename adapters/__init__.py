@@ -24,6 +24,7 @@ PROVIDERS = (
     "vonage",
     "africastalking",
     "infobip",
+    "bandwidth",
     # E-mail
     "mailgun",
     "sendgrid",
