@@ -25,6 +25,7 @@ PROVIDERS = (
     "africastalking",
     "infobip",
     "bandwidth",
+    "jasmin",
     # E-mail
     "mailgun",
     "sendgrid",
