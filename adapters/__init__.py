@@ -22,6 +22,7 @@ PROVIDERS = (
     "sendgrid",
     # Push
     # Chat
+    "facebook_messenger",
     # Devices
     # Any
 )
