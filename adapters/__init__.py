@@ -23,6 +23,7 @@ PROVIDERS = (
     # Push
     # Chat
     "facebook_messenger",
+    "instagram",
     # Devices
     # Any
 )

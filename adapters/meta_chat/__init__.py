@@ -13,7 +13,7 @@ from adapters.addresses import of_kind
 from adapters.base import Normalized, Request, Unprocessable
 from adapters.bodies import json_of
 from adapters.facts import identifier, text, unknown
-from adapters.meta_chat.items import KINDS, OPTINS, About, Item
+from adapters.meta_chat.items import OPTINS, About, Item, events_of, kind_of
 from adapters.times import from_unix
 from schemas.events import Event
 
@@ -58,14 +58,14 @@ def _items(entry: Any) -> Iterator[tuple[Any, bool]]:
     changes = entry.get("changes", [entry] if "field" in entry else [])
     for change in changes if isinstance(changes, list) else [changes]:
         value = change.get("value") if isinstance(change, dict) else None
-        if isinstance(value, dict) and "sender" in value and any(kind in value for kind in KINDS):
+        if isinstance(value, dict) and "sender" in value and kind_of(value):
             yield value, False
         else:
             yield change, True
 
 
 def _message_events(item: Item, request: Request, platform: str) -> list[Event]:
-    kind = next((kind for kind in KINDS if isinstance(item.get(kind), dict)), None)
+    kind = kind_of(item)
     part: Item = item[kind] if kind else {}
     sender, recipient = _id(item.get("sender")), _id(item.get("recipient"))
     if part.get("is_echo") in (True, "true"):
@@ -76,7 +76,7 @@ def _message_events(item: Item, request: Request, platform: str) -> list[Event]:
         if not item.keys() - _FRAME:
             raise Unprocessable("an item that says nothing")
         return [about.kept(min(item.keys() - _FRAME))]
-    return KINDS[kind](part, about)
+    return events_of(kind, about)
 
 
 def _change(item: Item, entry: Item, request: Request, platform: str) -> Event:

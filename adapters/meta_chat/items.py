@@ -133,8 +133,8 @@ def _optin(part: Item, about: About) -> list[Event]:
     return [about.event(type_, event_id, None, False, payload)]
 
 
-#: The key of an item that says what it is.
-KINDS: dict[str, Callable[[Item, About], list[Event]]] = {
+#: By the key of an item that says what it is; not each platform tells each.
+_KINDS: dict[str, Callable[[Item, About], list[Event]]] = {
     "message": _message,
     "postback": _postback,
     "reaction": _reaction,
@@ -143,3 +143,13 @@ KINDS: dict[str, Callable[[Item, About], list[Event]]] = {
     "read": _read,
     "optin": _optin,
 }
+
+
+def kind_of(item: Item) -> str | None:
+    """The key of an item that says what it is; None where it is none that is known."""
+    return next((kind for kind in _KINDS if isinstance(item.get(kind), dict)), None)
+
+
+def events_of(kind: str, about: About) -> list[Event]:
+    """The events of an item of a known kind. Raises Unprocessable."""
+    return _KINDS[kind](about.item[kind], about)
