@@ -45,6 +45,8 @@ PROVIDERS = (
     "line",
     "viber",
     "freshchat",
+    "facebook_messenger",
+    "instagram",
     # Devices
     # Any
     "standard_webhooks",
