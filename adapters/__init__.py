@@ -26,6 +26,7 @@ PROVIDERS = (
     # Push
     # Chat
     "slack",
+    "intercom",
     "freshchat",
     # Devices
     # Any
