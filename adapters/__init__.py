@@ -19,6 +19,7 @@ PROVIDERS = (
     "zenvia",
     "gupshup",
     "clickatell",
+    "kaleyra",
     "twilio",
     "whatsapp_cloud",
     # E-mail
