@@ -20,6 +20,7 @@ PROVIDERS = (
     "whatsapp_cloud",
     # E-mail
     "mailgun",
+    "postmark",
     "sendgrid",
     # Push
     # Chat
