@@ -29,6 +29,7 @@ PROVIDERS = (
     "jasmin",
     # E-mail
     "mailgun",
+    "postmark",
     "sendgrid",
     "unisender_go",
     "customerio",
