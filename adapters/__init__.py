@@ -22,6 +22,7 @@ PROVIDERS = (
     "sendgrid",
     "resend",
     "mailersend",
+    "mandrill",
     # Push
     # Chat
     # Devices
