@@ -35,6 +35,7 @@ PROVIDERS = (
     "customerio",
     "resend",
     "mailersend",
+    "mandrill",
     # Push
     "onesignal",
     "pusher_beams",
