@@ -38,6 +38,7 @@ PROVIDERS = (
     "line",
     "viber",
     # Devices
+    "the_things_stack",
     # Any
     "standard_webhooks",
 )
