@@ -18,14 +18,19 @@ PROVIDERS = (
     # SMS, WhatsApp, voice
     "zenvia",
     "gupshup",
+    "clickatell",
     "twilio",
     "whatsapp_cloud",
     "vonage",
+    "africastalking",
+    "infobip",
     # E-mail
+    "mailgun",
     "sendgrid",
     "unisender_go",
     "customerio",
     "resend",
+    "mailersend",
     # Push
     "onesignal",
     "pusher_beams",
@@ -37,6 +42,7 @@ PROVIDERS = (
     "telegram",
     "line",
     "viber",
+    "freshchat",
     # Devices
     "the_things_stack",
     # Any
