@@ -44,6 +44,7 @@ PROVIDERS = (
     "viber",
     "freshchat",
     # Devices
+    "emqx",
     "the_things_stack",
     # Any
     "standard_webhooks",
