@@ -52,6 +52,8 @@ PROVIDERS = (
     "facebook_messenger",
     "instagram",
     # Devices
+    "emqx",
+    "the_things_stack",
     # Any
     "standard_webhooks",
 )

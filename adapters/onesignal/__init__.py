@@ -15,8 +15,8 @@ from adapters.facts import identifier, text, unknown
 from adapters.onesignal import web
 from adapters.onesignal.send import API, IDEMPOTENT, MARK, build_request, read_response
 from adapters.times import from_text, from_unix
-from adapters.unsigned import SETTINGS as UNSIGNED
-from adapters.unsigned import verify_unsigned
+from adapters.told_header import SETTINGS as TOLD
+from adapters.told_header import verify_told
 from schemas.events import Error, Event, Handle
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
@@ -26,9 +26,9 @@ TITLE = "OneSignal"
 DOCS = "https://documentation.onesignal.com/docs/en/event-streams"
 CHANNELS = frozenset({"push", "email", "sms"})
 SENDS = frozenset({"push"})
-SIGNATURE = "nothing is signed: basic auth, or a secret in the URL"
+SIGNATURE = "none; a header, basic auth or a secret in the URL"
 SETTINGS = (
-    *UNSIGNED,
+    *TOLD,
     Setting("api_key", "The app's API key (Settings, Keys & IDs), for sending."),
     Setting("app_id", "The app's id, for sending.", secret=False),
     Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
@@ -82,8 +82,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """The `basic_auth` (a header of the stream) or `url_secret` came along. Raises InvalidSignature."""
-    return verify_unsigned(request, values)
+    """A header of the stream (`webhook_header`, `basic_auth`) or `url_secret` came along. Raises InvalidSignature."""
+    return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:

@@ -3,8 +3,6 @@
 https://documentation.onesignal.com/reference/push-notification, …/docs/en/event-streams-data
 """
 
-import base64
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -12,6 +10,9 @@ from uuid import NAMESPACE_URL, uuid5
 import orjson
 
 from app.simulator.base import Call, Post, Refusal, Refused, Reply, Sent, Settings
+from app.simulator.told import sign
+
+__all__ = ["sign"]
 
 CHANNELS = ("push",)
 CUSTOMERS = {"push": "b2c3d4e5-f6a7-4901-8cde-f12345678901"}
@@ -51,16 +52,6 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
         "message.url": "",
     }
     return Post(url, orjson.dumps(document), {"content-type": "application/json"})
-
-
-def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Nothing is signed: a header that the stream was told, or the secret in its URL."""
-    if "basic_auth" in settings:
-        told = base64.b64encode(settings["basic_auth"].encode()).decode()
-        return replace(post, headers=post.headers | {"Authorization": f"Basic {told}"})
-    address, _, query = post.url.partition("?")
-    kept = [field for field in query.split("&") if field and not field.startswith("key=")]
-    return replace(post, url=f"{address}?{'&'.join([*kept, 'key=' + settings['url_secret']])}")
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
