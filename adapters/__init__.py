@@ -27,6 +27,7 @@ PROVIDERS = (
     "infobip",
     "bandwidth",
     "jasmin",
+    "telnyx",
     # E-mail
     "mailgun",
     "postmark",
