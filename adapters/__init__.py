@@ -18,6 +18,7 @@ PROVIDERS = (
     # SMS, WhatsApp, voice
     "twilio",
     "whatsapp_cloud",
+    "turn_whatsapp",
     # E-mail
     "sendgrid",
     # Push
