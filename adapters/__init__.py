@@ -28,6 +28,7 @@ PROVIDERS = (
     "bandwidth",
     "jasmin",
     "telnyx",
+    "turn_whatsapp",
     # E-mail
     "mailgun",
     "postmark",
