@@ -1,6 +1,7 @@
 """Intercom: conversations and contacts of a workspace, one notification in each post.
 
-https://developers.intercom.com/docs/webhooks (signature, the HEAD request that looks for us, one more try after a minute),
+https://developers.intercom.com/docs/webhooks (signature, the HEAD request that looks for us),
+https://developers.intercom.com/docs/webhooks/webhook-notifications (what becomes of those that fail),
 https://developers.intercom.com/docs/references/webhooks/webhook-models (topics). A message is `<conversation>:<part>`: a
 conversation's first has `source`, the others are its parts. A contact is its e-mail address where the conversation came by
 mail and tells one, else `intercom:<contact id>`.
