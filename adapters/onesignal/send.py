@@ -2,7 +2,7 @@
 
 https://documentation.onesignal.com/reference/push-notification; answers:
 https://documentation.onesignal.com/reference/create-message. A repeat with the same idempotency key is not sent again:
-https://documentation.onesignal.com/docs/en/idempotent-notification-requests.
+https://documentation.onesignal.com/reference/idempotent-notification-requests.
 """
 
 from datetime import datetime
