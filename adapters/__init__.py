@@ -23,6 +23,7 @@ PROVIDERS = (
     "resend",
     "mailersend",
     "mandrill",
+    "postal",
     # Push
     # Chat
     # Devices
