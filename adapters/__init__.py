@@ -38,6 +38,7 @@ PROVIDERS = (
     "resend",
     "mailersend",
     "mandrill",
+    "postal",
     # Push
     "onesignal",
     "pusher_beams",
