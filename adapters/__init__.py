@@ -22,6 +22,7 @@ PROVIDERS = (
     "whatsapp_cloud",
     "vonage",
     "infobip",
+    "messagebird",
     # E-mail
     "sendgrid",
     "unisender_go",
