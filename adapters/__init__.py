@@ -29,6 +29,7 @@ PROVIDERS = (
     "jasmin",
     "telnyx",
     "turn_whatsapp",
+    "messagebird",
     # E-mail
     "mailgun",
     "postmark",
