@@ -37,6 +37,7 @@ PROVIDERS = (
     "line",
     "viber",
     # Devices
+    "mqtt",
     # Any
     "standard_webhooks",
 )
