@@ -58,6 +58,7 @@ PROVIDERS = (
     # Devices
     "emqx",
     "the_things_stack",
+    "mqtt",
     # Any
     "standard_webhooks",
 )
