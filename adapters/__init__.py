@@ -23,6 +23,7 @@ PROVIDERS = (
     "vonage",
     "infobip",
     "messagebird",
+    "sinch",
     # E-mail
     "sendgrid",
     "unisender_go",
