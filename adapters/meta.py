@@ -5,7 +5,7 @@ https://developers.facebook.com/docs/graph-api/guides/error-handling.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from typing import Any
 
@@ -13,7 +13,7 @@ import orjson
 
 from adapters.base import Answer, InvalidSignature, Request, Setting, Unconfigured, Unprocessable, Values
 from adapters.bodies import query_of
-from adapters.sending import Outcome, Response, accepted, refused
+from adapters.sending import Outcome, Response, Unsendable, accepted, refused
 from adapters.signatures import header, secrets_of, signs
 from schemas.events import Error
 
@@ -92,3 +92,13 @@ def outcome(
         return accepted(id_of(said))
     error, again = error_of(problem if isinstance(problem, dict) else {})
     return refused(response, error, retryable=again)
+
+
+def body_of(variables: Mapping[str, str]) -> list[dict[str, Any]]:
+    """A template's component of the body: variables named "1", "2", … by position, others by name. Raises Unsendable."""
+    numbers = [name for name in variables if name.isascii() and name.isdecimal()]
+    if numbers and len(numbers) < len(variables):
+        raise Unsendable("a template of Meta's has its variables by position or by name, not some by each")
+    named = [{"type": "text", "parameter_name": name, "text": value} for name, value in variables.items()]
+    parameters = [{"type": "text", "text": variables[name]} for name in sorted(numbers, key=int)] if numbers else named
+    return [{"type": "body", "parameters": parameters}] if parameters else []

@@ -17,6 +17,7 @@ from adapters.gupshup.errors import error_of
 from adapters.times import from_unix
 from adapters.told_header import SETTINGS as TOLD
 from adapters.told_header import verify_told
+from adapters.unix_times import from_unix_or_millis
 from schemas.events import Event
 
 NAME = "gupshup"
@@ -84,7 +85,7 @@ def handshake(request: Request, values: Values) -> Answer | None:
 
 
 def _time(body: Item) -> datetime | None:
-    return passthrough.time_of(body.get("timestamp"))
+    return from_unix_or_millis(body.get("timestamp"))
 
 
 def _status(item: Item, body: Item, request: Request) -> Event:

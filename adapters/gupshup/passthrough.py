@@ -4,14 +4,13 @@ https://partner-docs.gupshup.io/docs/passthrough-v3-incoming-events, https://par
 message says is as Meta has it: `adapters.whatsapp_cloud.content`.
 """
 
-from datetime import datetime
 from typing import Any
 
 from adapters.addresses import of_kind, phone
 from adapters.base import Normalized, Request, Unprocessable
 from adapters.facts import fact_id, identifier, text, unknown
 from adapters.gupshup.errors import error_of
-from adapters.times import from_unix
+from adapters.unix_times import from_unix_or_millis
 from adapters.whatsapp_cloud.content import content_of
 from schemas.events import Event, Handle
 
@@ -25,8 +24,6 @@ STATUSES: dict[str, str] = {
     "failed": "MessageFailed",
     "deleted": "ProviderEventReceived",
 }
-#: Later than this many seconds is milliseconds: Gupshup sends both.
-_LATEST_SECONDS = 100_000_000_000
 
 
 def is_one(request: Request) -> bool:
@@ -54,15 +51,6 @@ def normalize(body: Item, request: Request) -> Normalized:
                 field = text(change.get("field")) if isinstance(change, dict) else None
                 _add(result, change, lambda change=change, field=field: unknown(request, change, status=field))
     return result
-
-
-def time_of(stamp: Any) -> datetime | None:
-    """Unix seconds or milliseconds, as a number or its digits."""
-    if isinstance(stamp, str) and stamp.isascii() and stamp.isdigit() and len(stamp) <= 15:
-        stamp = int(stamp)
-    if type(stamp) is int and _LATEST_SECONDS < stamp < _LATEST_SECONDS * 10_000:
-        stamp = stamp / 1000
-    return from_unix(stamp)
 
 
 def customer_of(number: Any, user_id: Any) -> tuple[Handle | None, list[dict[str, str]]]:
@@ -119,7 +107,7 @@ def _status(item: Any, value: Item, request: Request) -> Event:
     )
     error = error_of(code, words) if type_ == "MessageFailed" else None
     event_id = fact_id("status", message_id, status, text(item.get("recipient_id")), text(item.get("timestamp")))
-    time = time_of(item.get("timestamp"))
+    time = from_unix_or_millis(item.get("timestamp"))
     return Event(
         type_, request.source, event_id, "whatsapp", "outbound", message_id, None, customer, time, error, payload
     )
@@ -146,7 +134,7 @@ def _message(item: Any, value: Item, request: Request) -> Event:
     if answered := replied_to(item.get("context"), "gs_id"):
         payload["inReplyTo"] = answered
     type_ = "ProviderEventReceived" if content is None else "MessageReceived"
-    event_id, time = fact_id("message", message_id, kind), time_of(item.get("timestamp"))
+    event_id, time = fact_id("message", message_id, kind), from_unix_or_millis(item.get("timestamp"))
     return Event(
         type_, request.source, event_id, "whatsapp", "inbound", message_id, None, customer, time, None, payload
     )

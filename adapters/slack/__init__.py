@@ -1,7 +1,7 @@
 """Slack: the Events API, interactive payloads and slash commands of one app; sending by chat.postMessage.
 
 Signature: https://docs.slack.dev/authentication/verifying-requests-from-slack. Events: https://docs.slack.dev/apis/events-api
-(the handshake, and three more tries within some six minutes for what is not answered with 2xx in three seconds).
+(the handshake, and up to three more tries of what is not answered with 2xx in three seconds).
 A person is `slack:<workspace>/<user>`: a user's id alone is one of its workspace. A message is `<conversation>:<ts>`.
 """
 

@@ -29,7 +29,7 @@ IDEMPOTENT = False
 API = "https://chatapi.viber.com"
 
 #: Characters of a text, of a picture's text, of the sender's name (…/#message-types, …/#general-send-message-parameters).
-LONGEST, LONGEST_CAPTION, LONGEST_NAME = 7000, 768, 28
+LONGEST, LONGEST_CAPTION, LONGEST_NAME = 7000, 512, 28
 #: …/#error-codes
 _CODES = {
     "invalid_address": "5",

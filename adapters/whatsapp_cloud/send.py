@@ -13,7 +13,7 @@ import orjson
 
 from adapters.base import Values
 from adapters.facts import text
-from adapters.meta import GRAPH, VERSION, outcome
+from adapters.meta import GRAPH, VERSION, body_of, outcome
 from adapters.sending import (
     HttpCall,
     Media,
@@ -112,16 +112,6 @@ def _template(template: Template, media: Media | None) -> dict[str, Any]:
     if media is not None:
         kind, part = _media(media)
         components.append({"type": "header", "parameters": [{"type": kind, kind: part}]})
-    if variables := template.variables:
-        numbers = [name for name in variables if name.isascii() and name.isdecimal()]
-        if numbers and len(numbers) < len(variables):
-            raise Unsendable("a WhatsApp template has its variables by position or by name, not some by each")
-        parameters = [
-            {"type": "text", "text": variables[name]}
-            if numbers
-            else {"type": "text", "parameter_name": name, "text": variables[name]}
-            for name in (sorted(numbers, key=int) or variables)
-        ]
-        components.append({"type": "body", "parameters": parameters})
+    components += body_of(template.variables)
     said: dict[str, Any] = {"name": template.name, "language": {"code": template.language.replace("-", "_")}}
     return said | {"components": components} if components else said

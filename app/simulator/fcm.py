@@ -5,6 +5,7 @@ https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
 
 import re
+from hashlib import sha256
 from urllib.parse import parse_qs
 
 import jwt
@@ -26,8 +27,10 @@ _REFUSALS: dict[Refusal, tuple[int, str, str, str]] = {
 }
 
 
-def grant(call: Call, settings: Settings) -> Reply:
-    """A token for an assertion that the service account signed; the token is the setting `access_token`."""
+def grant(call: Call, settings: Settings) -> Reply | None:
+    """A token for an assertion that the service account signed; None where the call asks for none."""
+    if not call.path.endswith("/token"):
+        return None
     form = parse_qs(call.body.decode())
     account = orjson.loads(settings["service_account"])
     key = load_pem_private_key(account["private_key"].encode(), None)
@@ -44,14 +47,17 @@ def grant(call: Call, settings: Settings) -> Reply:
     wrong_scope = claims.get("scope") != "https://www.googleapis.com/auth/firebase.messaging"
     if claims["iss"] != account["client_email"] or claims["exp"] - claims["iat"] > 3600 or wrong_scope:
         return Reply(400, b'{"error":"invalid_grant","error_description":"Invalid JWT."}')
-    return Reply(
-        200, orjson.dumps({"access_token": settings["access_token"], "expires_in": 3599, "token_type": "Bearer"})
-    )
+    return Reply(200, orjson.dumps({"access_token": _token(settings), "expires_in": 3599, "token_type": "Bearer"}))
+
+
+def _token(settings: Settings) -> str:
+    """The setting `access_token`, else one made of the account."""
+    return settings.get("access_token") or "ya29." + sha256(settings["service_account"].encode()).hexdigest()
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     """…/projects.messages/send: one message to a token, a topic or a condition."""
-    if call.headers.get("authorization") != f"Bearer {settings['access_token']}":
+    if call.headers.get("authorization") != f"Bearer {_token(settings)}":
         raise Refused("unauthorized")
     path = _PATH.fullmatch(call.path)
     message = orjson.loads(call.body).get("message")

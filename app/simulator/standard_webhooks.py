@@ -46,7 +46,8 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
         seed = base64.b64decode(key.removeprefix("whsk_"))
         made = "v1a," + base64.b64encode(Ed25519PrivateKey.from_private_bytes(seed).sign(content)).decode()
     else:
-        secret = base64.b64decode(settings["secret"].removeprefix("whsec_"))
+        text = settings["secret"]
+        secret = base64.b64decode(text.removeprefix("whsec_")) if text.startswith("whsec_") else text.encode()
         made = "v1," + base64.b64encode(hmac.new(secret, content, hashlib.sha256).digest()).decode()
     headers = {"webhook-id": event_id, "webhook-timestamp": timestamp, "webhook-signature": made}
     return replace(post, headers=post.headers | headers)

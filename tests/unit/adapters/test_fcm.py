@@ -35,10 +35,11 @@ def test_a_token_is_bought_with_a_signed_assertion() -> None:
     call = fcm.token_request(ACCOUNT.values, NOW)
     assert (call.method, call.url) == ("POST", "https://oauth2.googleapis.com/token")
     reply = simulated.grant(called(call), ACCOUNT.settings)
+    assert reply is not None
     assert fcm.read_token(Response(reply.status, {}, reply.body)) == (ACCOUNT.settings["access_token"], 3599.0)
     call.body = call.body[:-3] + b"AAA"
     reply = simulated.grant(called(call), ACCOUNT.settings)
-    assert fcm.read_token(Response(reply.status, {}, reply.body)) is None
+    assert reply is not None and fcm.read_token(Response(reply.status, {}, reply.body)) is None
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"access_token":7}', b'{"access_token":""}', b"\xff"])

@@ -47,6 +47,17 @@ def test_the_reference_s_example_of_ed25519_holds() -> None:
     assert standard_webhooks.verify(request, values, fresh=False) is True
 
 
+def test_svix_s_example_of_hmac_holds() -> None:
+    """https://docs.svix.com/receiving/verifying-payloads/how: secret, headers, body."""
+    headers = {
+        "svix-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "svix-timestamp": "1614265330",
+        "svix-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+    request = Request("POST", URL, headers, b'{"test": 2432232314}', datetime.fromtimestamp(1614265330, UTC), "mine")
+    assert standard_webhooks.verify(request, {"secret": ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",)}) is True
+
+
 def test_either_scheme_will_do_where_both_are_configured() -> None:
     """A sender may change from the one to the other; with a public key alone, no secret's signature passes."""
     both = {"secret": (SECRET,), **ASYMMETRIC.values}

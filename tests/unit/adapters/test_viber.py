@@ -38,7 +38,7 @@ def test_text_or_one_picture() -> None:
     [
         {},
         {"text": "x" * 7001},
-        {"text": "x" * 769, "media": (PICTURE,)},
+        {"text": "x" * 513, "media": (PICTURE,)},
         {"text": "Hi", "to": Handle("phone", "+15551234567")},
         {"text": "Hi", "sender": "x" * 29},
         {"template": Template("welcome")},

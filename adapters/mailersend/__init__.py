@@ -1,0 +1,169 @@
+"""MailerSend: e-mail activity in both forms of its webhooks, inbound routes, SMS status; sending is in `send`.
+
+https://developers.mailersend.com/api/v1/webhooks.html, …/sms-webhooks.html, …/inbound.html. Version 2 of the webhooks is
+flat (`data.message_id`), version 1, which ends in 2026, is nested (`data.email.message.id`). A post that is not answered
+with 2xx in 3 seconds is tried twice again, after 10 and 100 seconds; 20 failures in a day stop the webhook.
+"""
+
+import re
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.mailersend.content import received, sms
+from adapters.mailersend.errors import error_of
+from adapters.mailersend.send import IDEMPOTENT, REFERENCE, build_request, read_response
+from adapters.signatures import header, secrets_of, signs
+from adapters.times import from_text
+from schemas.events import Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "mailersend"
+TITLE = "MailerSend"
+DOCS = "https://developers.mailersend.com/api/v1/webhooks.html"
+CHANNELS = frozenset({"email", "sms"})
+SENDS = frozenset({"email"})
+SIGNATURE = "HMAC-SHA256 of the body"
+SETTINGS = (
+    Setting(
+        "signing_secret",
+        "The webhook's signing secret, or the inbound route's; several where there are several.",
+        aliases=("secret",),
+    ),
+    Setting("api_key", "An API token with the right to send."),
+    Setting("sender", "Who sends: an address of a verified domain, or Name <address>.", secret=False),
+    Setting("api_url", "Where the API is; https://api.mailersend.com if not set.", secret=False),
+)
+SIGNS_BODY = True
+
+#: https://developers.mailersend.com/api/v1/webhooks.html#available-events; `suppressed` is told, though not listed.
+EVENT_TYPES: dict[str, str] = {
+    "activity.sent": "UserMessageSent",
+    "activity.delivered": "MessageDelivered",
+    "activity.soft_bounced": "MessageBounced",
+    "activity.hard_bounced": "MessageBounced",
+    "activity.deferred": "MessageDelayed",
+    "activity.suppressed": "MessageRejected",
+    "activity.opened": "MessageOpened",
+    "activity.opened_unique": "MessageOpened",
+    "activity.clicked": "MessageClicked",
+    "activity.clicked_unique": "MessageClicked",
+    "activity.unsubscribed": "RecipientUnsubscribed",
+    "activity.spam_complaint": "MessageComplained",
+    "activity.survey_opened": "MessageOpened",
+    "activity.survey_submitted": "ProviderEventReceived",
+}
+#: https://developers.mailersend.com/api/v1/sms-webhooks.html#available-events
+SMS_TYPES: dict[str, str] = {
+    "sms.sent": "UserMessageSent",
+    "sms.delivered": "MessageDelivered",
+    "sms.failed": "MessageFailed",
+}
+EVENTS = frozenset({*EVENT_TYPES.values(), *SMS_TYPES.values(), "MessageReceived"})
+#: A ping on saving a webhook, before its secret is known, signed with this one, which is the same for all and public.
+_TEST_SECRET = "test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G"  # noqa: S105
+_FAILURES = frozenset({"MessageBounced", "MessageDelayed", "MessageRejected"})
+_TYPE = re.compile(
+    rb'"(?:type|object)"\s{0,8}:\s{0,8}"(?:activity\.|sms\.(?:sent|delivered|failed)"|inbound\.message"|webhook\.test"'
+    rb"|sender_identity\.|maintenance\.(?:start|end)|inbound_forward\.|email_single\.|email_list\.|bulk_email\.)"
+)
+_BOUNCE_TYPES = {"activity.soft_bounced": "soft", "activity.hard_bounced": "hard"}
+_COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
+
+
+def recognise(request: Request) -> bool:
+    """By the header of its signature, which has a common name, and the form of its types."""
+    return "signature" in request.headers and _TYPE.search(request.body[:2048]) is not None
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 of the body, in hex. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    secrets = secrets_of(values, "signing_secret", "secret")
+    if not secrets:
+        return None
+    given = header(request, "signature").lower()
+    if any([signs(secret, "sha256", request.body, given) for secret in secrets]):
+        return True
+    raise InvalidSignature("no configured signing_secret makes this signature")
+
+
+def normalize(request: Request) -> Normalized:
+    """One event: MailerSend posts one fact at a time."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no event of MailerSend: it is no object")
+    word = text(body.get("type")) or text(body.get("object")) or ""
+    found = body.get("data")
+    data: dict[str, Any] = found if isinstance(found, dict) else {}
+    if word in EVENT_TYPES:
+        return Normalized([_activity(word, body, data, request)])
+    if word == "inbound.message":
+        return Normalized([received(body, data, request)])
+    if word in SMS_TYPES:
+        return Normalized([sms(word, SMS_TYPES[word], body, data, request)])
+    event = unknown(request, body, status=word or None)
+    event.occurred_at = from_text(body.get("created_at"))
+    return Normalized([event])
+
+
+def answer(request: Request) -> Answer:
+    """200; what is not 2xx is tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """The ping `webhook.test`, which has to be answered with 2xx for a webhook to be saved."""
+    if b"webhook.test" not in request.body[:2048] or "signature" not in request.headers:
+        return None
+    try:
+        body = json_of(request)
+    except Unprocessable:
+        return None
+    if not isinstance(body, dict) or body.get("type") != "webhook.test":
+        return None
+    given = request.headers["signature"].lower()
+    secrets = [_TEST_SECRET, *secrets_of(values, "signing_secret", "secret")]
+    if any([signs(secret, "sha256", request.body, given) for secret in secrets]):
+        return Answer()
+    raise InvalidSignature("a ping that neither the public test secret nor a configured one signs")
+
+
+def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
+    mail = data["email"] if isinstance(data.get("email"), dict) else {}
+    message, recipient = (_object(mail.get(name)) for name in ("message", "recipient"))
+    message_id = identifier(data.get("message_id")) or identifier(message.get("id"))
+    # The documentation names it `email`, what is posted `recipient`.
+    address = text(data.get("recipient")) or text(data.get("email")) or text(recipient.get("email"))
+    customer = handle(address, "email")
+    time = from_text(data.get("created_at")) or from_text(body.get("created_at"))
+    event_id = identifier(data.get("id"))
+    if event_id is None:
+        if message_id is None and address is None:
+            raise Unprocessable("an activity of no message and no address")
+        event_id = fact_id("mailersend", word, message_id, address, text(body.get("created_at")))
+    type_ = EVENT_TYPES[word]
+    payload: dict[str, Any] = {"providerStatus": word}
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, body).payload["native"]
+    if sender := text(mail.get("from")):
+        payload["from"] = sender[:2048]
+    if to := customer.value if customer else address:
+        payload["to"] = to[:2048]
+    tags = data.get("tags") or mail.get("tags")
+    for tag in tags[:20] if isinstance(tags, list) else []:
+        if isinstance(tag, str) and tag.startswith(REFERENCE):
+            payload["reference"] = tag.removeprefix(REFERENCE)[:1024]
+    about = _object(data.get("meta")) or _object(data.get("morph"))
+    if type_ in ("MessageOpened", "MessageClicked"):
+        payload |= {key: value for key, name in _COPIED if (value := text(about.get(name)))}
+    if kind := _BOUNCE_TYPES.get(word):
+        payload["bounceType"] = kind
+    error = error_of(about) if type_ in _FAILURES else None
+    return Event(type_, request.source, event_id, "email", "outbound", message_id, None, customer, time, error, payload)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

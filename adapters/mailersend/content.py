@@ -1,0 +1,107 @@
+"""What comes in by MailerSend's inbound routes, and what becomes of its SMS.
+
+https://developers.mailersend.com/api/v1/inbound.html tells of routes, not of what they post: that rests on
+https://github.com/anymail/django-anymail/blob/main/tests/test_mailersend_inbound.py. SMS:
+https://developers.mailersend.com/api/v1/sms-webhooks.html#payload-example.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.facts import count, fact_id, identifier, text
+from adapters.times import from_text
+from schemas.events import Error, Event
+
+_MOST_MEDIA = 100
+
+
+def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
+    """A mail, taken apart by MailerSend. Raises Unprocessable where it has no id."""
+    message_id = identifier(data.get("id"))
+    if message_id is None:
+        raise Unprocessable("a mail without an id")
+    by, envelope = _object(data.get("from")), _object(data.get("sender"))
+    address = text(by.get("email")) or text(envelope.get("email"))
+    customer = handle(address, "email")
+    payload: dict[str, Any] = {"providerStatus": "inbound.message"}
+    if sender := customer.value if customer else address:
+        payload["from"] = sender[:2048]
+    if name := text(by.get("name")):
+        payload["displayName"] = name[:1024]
+    recipients = _object(data.get("recipients")).get("rcptTo")
+    told = [text(_object(one).get("email")) for one in recipients[:50]] if isinstance(recipients, list) else []
+    if to := ", ".join([one for one in told if one]):
+        payload["to"] = to[:2048]
+    if replied_to := identifier(_header(data, "In-Reply-To")):
+        payload["inReplyTo"] = replied_to
+    content: dict[str, Any] = {key: value for key in ("subject", "text", "html") if (value := text(data.get(key)))}
+    if media := _media(data.get("attachments")):
+        content["media"] = media
+    if content:
+        payload["content"] = content
+    time = from_text(data.get("created_at")) or from_text(body.get("created_at"))
+    return Event(
+        "MessageReceived",
+        request.source,
+        message_id,
+        "email",
+        "inbound",
+        message_id,
+        None,
+        customer,
+        time,
+        None,
+        payload,
+    )
+
+
+def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
+    """A state of an SMS. Raises Unprocessable where it has no id."""
+    about = _object(data.get("sms"))
+    message_id = identifier(data.get("sms_message_id")) or identifier(about.get("id"))
+    if message_id is None:
+        raise Unprocessable("an SMS without an id")
+    number = text(data.get("to")) or text(about.get("to"))
+    customer = handle(number, "sms")
+    payload: dict[str, Any] = {"providerStatus": word}
+    told = (("from", text(data.get("from"))), ("to", customer.value if customer else number))
+    payload |= {key: value[:2048] for key, value in told if value}
+    if (segments := count(about.get("segment_count"))) is not None:
+        payload["segments"] = segments
+    kind, words = text(about.get("error_type")), text(about.get("error_description"))
+    return Event(
+        type_,
+        request.source,
+        fact_id("mailersend", word, message_id, number),
+        "sms",
+        "outbound",
+        message_id,
+        None,
+        customer,
+        from_text(body.get("created_at")),
+        Error(kind, words, "unknown") if type_ == "MessageFailed" else None,
+        payload,
+    )
+
+
+def _header(data: dict[str, Any], name: str) -> str | None:
+    for key, value in _object(data.get("headers")).items():
+        if key.lower() == name.lower():
+            first = value[0] if isinstance(value, list) and value else value
+            return first.strip()[:512] if isinstance(first, str) else None
+    return None
+
+
+def _media(attachments: Any) -> list[dict[str, str]]:
+    """Names and types: the bytes stay in the stored webhook."""
+    given = (("type", "content_type", 255), ("name", "file_name", 1024), ("id", "content_id", 1024))
+    return [
+        {key: value[:most] for key, name, most in given if (value := text(item.get(name)))}
+        for item in (attachments[:_MOST_MEDIA] if isinstance(attachments, list) else [])
+        if isinstance(item, dict)
+    ]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,197 @@
+"""Mandrill (Mailchimp Transactional): message, inbound and sync events, up to 1000 in one form field of JSON.
+
+https://mailchimp.com/developer/transactional/docs/webhooks/; signature:
+https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests.
+Before a webhook is saved its URL gets a HEAD, and a post of no events, which is answered and not kept.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import form_of, parse_json
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.mandrill.inbound import received
+from adapters.signatures import header, secrets_of, signs
+from adapters.smtp_codes import code_of, reason_of
+from adapters.times import from_unix
+from schemas.events import Error, Event
+
+NAME = "mandrill"
+TITLE = "Mandrill (Mailchimp Transactional)"
+DOCS = "https://mailchimp.com/developer/transactional/docs/webhooks/"
+CHANNELS = frozenset({"email"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "HMAC-SHA1 over the URL and the form"
+SETTINGS = (
+    Setting(
+        "webhook_key",
+        "The webhook's key (Settings, Webhooks, Key); several where there are several webhooks.",
+        aliases=("secret",),
+    ),
+)
+SIGNS_BODY = True
+
+#: …/docs/webhooks/#event-types
+EVENT_TYPES: dict[str, str] = {
+    "send": "UserMessageSent",
+    "deferral": "MessageDelayed",
+    "delivered": "MessageDelivered",
+    "hard_bounce": "MessageBounced",
+    "soft_bounce": "MessageBounced",
+    "reject": "MessageRejected",
+    "open": "MessageOpened",
+    "click": "MessageClicked",
+    "spam": "MessageComplained",
+    "unsub": "RecipientUnsubscribed",
+}
+EVENTS = frozenset({*EVENT_TYPES.values(), "MessageReceived", "ProviderEventReceived"})
+#: `bounce_description`, where the server's words have no code.
+BOUNCES: dict[str, str] = {
+    "bad_mailbox": "invalid_address",
+    "invalid_domain": "invalid_address",
+    "mailbox_full": "unreachable",
+}
+#: https://mailchimp.com/developer/transactional/api/messages/send-new-message/, reject_reason
+REJECTS: dict[str, str] = {
+    "hard-bounce": "invalid_address",
+    "soft-bounce": "unreachable",
+    "spam": "opted_out",
+    "unsub": "opted_out",
+    "custom": "blocked",
+    "invalid-sender": "blocked",
+    "invalid": "invalid_address",
+    "test-mode-limit": "rate",
+    "unsigned": "blocked",
+    "rule": "blocked",
+}
+_BOUNCE_TYPES = {"hard_bounce": "hard", "soft_bounce": "soft"}
+_FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
+_COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
+_FIELD = "mandrill_events"
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header, or its one field."""
+    return "x-mandrill-signature" in request.headers or request.body.startswith(b"mandrill_events=")
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA1 over the URL as it was entered and the sorted fields. No time is signed. Raises InvalidSignature."""
+    keys = secrets_of(values, "webhook_key", "secret")
+    if not keys:
+        return None
+    given = header(request, "x-mandrill-signature")
+    try:
+        fields = sorted(form_of(request))
+    except Unprocessable as error:
+        raise InvalidSignature(str(error)) from error
+    message = (request.url + "".join([name + value for name, value in fields])).encode("utf-8", "replace")
+    if any([signs(key, "sha1", message, given, "base64") for key in keys]):
+        return True
+    raise InvalidSignature(
+        "no configured webhook_key makes this signature: is the source's url the one told to Mandrill?"
+    )
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each item."""
+    result = Normalized()
+    for item in _items(request):
+        try:
+            result.events.append(_event(item, request))
+        except Unprocessable as error:
+            result.unprocessable.append((item, str(error)))
+    return result
+
+
+def answer(request: Request) -> Answer:
+    """200; what is not is tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """The post of no events by which Mandrill tries a URL, with a key that it has not told yet: nothing to keep."""
+    if not recognise(request) or len(request.body) > 200:
+        return None
+    try:
+        return Answer() if _items(request) == [] else None
+    except Unprocessable:
+        return None
+
+
+def _items(request: Request) -> list[Any]:
+    told = next((value for name, value in form_of(request) if name == _FIELD), None)
+    if told is None:
+        raise Unprocessable(f"a form without {_FIELD}")
+    items = request.parsed.get(_FIELD)
+    if items is None:
+        items = request.parsed[_FIELD] = parse_json(told.encode("utf-8", "replace"))
+    if not isinstance(items, list):
+        raise Unprocessable(f"{_FIELD} is no list")
+    return items
+
+
+def _event(item: Any, request: Request) -> Event:
+    if not isinstance(item, dict):
+        raise Unprocessable("an item that is no object")
+    word, time = text(item.get("event")) or "", from_unix(item.get("ts"))
+    msg = _object(item.get("msg"))
+    if word == "inbound":
+        return received(msg, item, request)
+    message_id = identifier(item.get("_id")) or identifier(msg.get("_id"))
+    email = text(msg.get("email"))
+    customer = handle(email, "email")
+    type_ = EVENT_TYPES.get(word)
+    if type_ is None:
+        entry = _object(item.get("reject")) or _object(item.get("entry"))
+        event = unknown(request, item, status=word or text(item.get("type")))
+        event.occurred_at, event.handle = time, customer or handle(entry.get("email"), "email")
+        if message_id is not None:
+            event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
+        return event
+    if message_id is None:
+        raise Unprocessable("an event of no message")
+    payload: dict[str, Any] = {"providerStatus": word}
+    if to := customer.value if customer else email:
+        payload["to"] = to[:2048]
+    if sender := text(msg.get("sender")):
+        payload["from"] = sender[:2048]
+    metadata = _object(msg.get("metadata"))
+    if reference := text(metadata.get("reference")):
+        payload["reference"] = reference[:1024]
+    if type_ in ("MessageOpened", "MessageClicked", "RecipientUnsubscribed", "MessageComplained"):
+        payload |= {key: value for key, name in _COPIED if (value := text(item.get(name)))}
+    if kind := _BOUNCE_TYPES.get(word):
+        payload["bounceType"] = kind
+    return Event(
+        type_,
+        request.source,
+        fact_id("mandrill", message_id, word, text(item.get("ts")), text(item.get("url")), text(item.get("ip"))),
+        "email",
+        "outbound",
+        message_id,
+        identifier(metadata.get("messageId") or metadata.get("message_id")),
+        customer,
+        time,
+        _error(msg, item) if type_ in _FAILURES else None,
+        payload,
+    )
+
+
+def _error(msg: dict[str, Any], item: dict[str, Any]) -> Error:
+    rejected = _object(msg.get("reject")) or _object(item.get("reject"))
+    if why := text(rejected.get("reason")):
+        return Error(why, text(rejected.get("detail")), REJECTS.get(why, "unknown"))
+    attempts = msg.get("smtp_events")
+    last = _object(attempts[-1]) if isinstance(attempts, list) and attempts else {}
+    words = text(msg.get("diag")) or text(last.get("diag"))
+    described = text(msg.get("bounce_description"))
+    # The words begin with who says them: `smtp;550 5.1.1 …`.
+    code = code_of(None, words.removeprefix("smtp;").strip()) if words else None
+    reason = BOUNCES.get(described or "") or reason_of(code)
+    return Error(code or described, words or described, reason)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,67 @@
+"""Mandrill's inbound messages: mail that it took apart.
+
+https://mailchimp.com/developer/transactional/docs/webhooks/#inbound-messages
+"""
+
+from hashlib import blake2b
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, text
+from adapters.times import from_unix
+from schemas.events import Event
+
+_MOST_MEDIA = 100
+
+
+def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Event:
+    """…/docs/webhooks/#inbound-messages: a mail taken apart. It has no id of Mandrill's. Raises Unprocessable."""
+    headers = {key.lower(): value for key, value in _object(msg.get("headers")).items()}
+    message_id, replied_to = (_word(headers.get(name)) for name in ("message-id", "in-reply-to"))
+    email, address = text(msg.get("email")), text(msg.get("from_email"))
+    if address is None and message_id is None:
+        raise Unprocessable("a mail of nobody")
+    customer = handle(address, "email")
+    content: dict[str, Any] = {key: value for key in ("subject", "text", "html") if (value := text(msg.get(key)))}
+    media: list[dict[str, str]] = []
+    for part in (*_object(msg.get("attachments")).values(), *_object(msg.get("images")).values()):
+        if isinstance(part, dict) and len(media) < _MOST_MEDIA:
+            given = (("type", "type", 255), ("name", "name", 1024))
+            media.append({key: value[:most] for key, name, most in given if (value := text(part.get(name)))})
+    if media:
+        content["media"] = media
+    told = (
+        ("from", customer.value if customer else address),
+        ("to", email),
+        ("displayName", text(msg.get("from_name"))),
+        ("inReplyTo", replied_to),
+    )
+    payload: dict[str, Any] = {"providerStatus": "inbound"}
+    payload |= {key: value[:1024] for key, value in told if value}
+    if content:
+        payload["content"] = content
+    raw = blake2b((text(msg.get("raw_msg")) or "").encode("utf-8", "replace")).hexdigest()
+    known_by = message_id or f"{raw} {text(item.get('ts'))}"
+    return Event(
+        "MessageReceived",
+        request.source,
+        fact_id("mail", known_by, email),
+        "email",
+        "inbound",
+        message_id,
+        None,
+        customer,
+        from_unix(item.get("ts")),
+        None,
+        payload,
+    )
+
+
+def _word(value: Any) -> str | None:
+    first = value[0] if isinstance(value, list) and value else value
+    return identifier(first.strip()[:512]) if isinstance(first, str) else None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,147 @@
+"""Postal, a mail server one runs oneself: its webhooks, mail that comes in by HTTP endpoints, and sending (`send`).
+
+https://docs.postalserver.io/developer/webhooks, https://docs.postalserver.io/developer/http-payloads. A webhook that is
+not answered with 2xx in 5 seconds is tried five times again, within 36 minutes; mail for an endpoint up to 18 times.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.postal import inbound
+from adapters.postal.send import IDEMPOTENT, build_request, read_response
+from adapters.postal.signature import check
+from adapters.signatures import secrets_of
+from adapters.smtp_codes import code_of, reason_of
+from adapters.times import from_unix
+from schemas.events import Error, Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "postal"
+TITLE = "Postal"
+DOCS = "https://docs.postalserver.io/developer/webhooks"
+CHANNELS = frozenset({"email"})
+SENDS = frozenset({"email"})
+SIGNATURE = "RSA with SHA-256 (SHA-1 of older servers) of the body"
+SETTINGS = (
+    Setting(
+        "public_key",
+        "The server's signing key: of /.well-known/jwks.json, as PEM, or the DKIM record that it prints (p=…).",
+        secret=False,
+    ),
+    Setting("api_key", "An API credential of the mail server (Credentials, type API), to send with."),
+    Setting("sender", "Who sends: an address of the mail server's domains, or Name <address>.", secret=False),
+    Setting("api_url", "Where Postal is, as https://postal.example.com; needed to send.", secret=False),
+)
+SIGNS_BODY = True
+
+#: …/developer/webhooks, message status events. `MessageSent`: the recipient's server took it.
+EVENT_TYPES: dict[str, str] = {
+    "MessageSent": "MessageDelivered",
+    "MessageDelayed": "MessageDelayed",
+    "MessageHeld": "MessageDelayed",
+    "MessageDeliveryFailed": "MessageFailed",
+    "MessageBounced": "MessageBounced",
+    "MessageLinkClicked": "MessageClicked",
+    "MessageLoaded": "MessageOpened",
+}
+EVENTS = frozenset({*EVENT_TYPES.values(), "MessageReceived", "ProviderEventReceived"})
+_COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header, else by its agent."""
+    headers = request.headers
+    if "x-postal-signature-256" in headers or "x-postal-signature" in headers:
+        return True
+    return headers.get("user-agent", "").startswith("Postal/")
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """RSA over the body. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    keys = secrets_of(values, "public_key")
+    if not keys:
+        return None
+    check(request, keys)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """One event: Postal posts one fact, or one mail, at a time."""
+    if inbound.is_form(request):
+        return Normalized([inbound.event(inbound.of_form(request), request)])
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("nothing of Postal: it is no object")
+    if "rcpt_to" in body:
+        return Normalized([inbound.event(body, request)])
+    return Normalized([_event(body, request)])
+
+
+def answer(request: Request) -> Answer:
+    """200; what is not 2xx is tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Postal has none."""
+    return None
+
+
+def _event(body: dict[str, Any], request: Request) -> Event:
+    word = text(body.get("event")) or ""
+    found = body.get("payload")
+    data: dict[str, Any] = found if isinstance(found, dict) else {}
+    message = data.get("original_message") if word == "MessageBounced" else data.get("message")
+    about: dict[str, Any] = message if isinstance(message, dict) else {}
+    message_id = identifier(about.get("id"))
+    event_id = identifier(body.get("uuid"))
+    time = from_unix(data.get("timestamp")) or from_unix(body.get("timestamp"))
+    incoming = about.get("direction") == "incoming"
+    recipient, sender = text(about.get("to")), text(about.get("from"))
+    customer = handle(sender if incoming else recipient, "email")
+    type_ = EVENT_TYPES.get(word)
+    if type_ is None or incoming:
+        # The states of mail that came in tell how it reached us, which we know.
+        event = unknown(request, body, status=word or None, event_id=event_id)
+        event.occurred_at = time
+        if message_id is not None:
+            event.channel, event.direction = "email", "inbound" if incoming else "outbound"
+            event.provider_message_id, event.handle = message_id, customer
+        return event
+    if message_id is None:
+        raise Unprocessable("an event of no message")
+    payload: dict[str, Any] = {"providerStatus": word}
+    told = (("from", sender), ("to", customer.value if customer else recipient))
+    payload |= {key: value[:2048] for key, value in told if value}
+    if tag := text(about.get("tag")):
+        payload["reference"] = tag[:1024]
+    payload |= {key: value for key, name in _COPIED if (value := text(data.get(name)))}
+    return Event(
+        type_,
+        request.source,
+        event_id or fact_id("postal", message_id, word, text(body.get("timestamp"))),
+        "email",
+        "outbound",
+        message_id,
+        None,
+        customer,
+        time,
+        _error(word, data),
+        payload,
+    )
+
+
+def _error(word: str, data: dict[str, Any]) -> Error | None:
+    if word == "MessageBounced":
+        bounce = data.get("bounce")
+        return Error(None, text(bounce.get("subject")) if isinstance(bounce, dict) else None, "unknown")
+    if word not in ("MessageDelayed", "MessageHeld", "MessageDeliveryFailed"):
+        return None
+    details, output = text(data.get("details")), text(data.get("output"))
+    code = code_of(None, output) if output else None
+    reason = "blocked" if word == "MessageHeld" else reason_of(code)
+    return Error(code or text(data.get("status")), output or details, reason)
