@@ -30,6 +30,7 @@ PROVIDERS = (
     "telnyx",
     "turn_whatsapp",
     "messagebird",
+    "sinch",
     # E-mail
     "mailgun",
     "postmark",
