@@ -21,6 +21,7 @@ PROVIDERS = (
     # E-mail
     "mailgun",
     "postmark",
+    "amazon_ses",
     "sendgrid",
     # Push
     # Chat
