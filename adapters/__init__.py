@@ -22,6 +22,7 @@ PROVIDERS = (
     "mailgun",
     "postmark",
     "amazon_ses",
+    "mailjet",
     "sendgrid",
     # Push
     # Chat
