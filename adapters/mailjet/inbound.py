@@ -31,8 +31,8 @@ def event(item: dict[str, Any], request: Request) -> Event:
         content["media"] = media
     payload: dict[str, Any] = {"content": content} if content else {}
     payload["from"] = sender.value if sender else written
-    said = (("to", recipient), ("displayName", name[:1024]), ("reference", text(get("CustomID"))))
-    payload |= {key: value for key, value in said if value}
+    rest = (("to", recipient), ("displayName", name[:1024]), ("reference", text(get("CustomID"))))
+    payload |= {key: value for key, value in rest if value}
     if replied_to := bare_id(_one(headers.get("In-Reply-To"))):
         payload["inReplyTo"] = replied_to
     known_by = message_id or fact_id(written, text(get("Date")), text(get("Subject")), text(get("Text-part")))
