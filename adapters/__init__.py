@@ -34,6 +34,8 @@ PROVIDERS = (
     # E-mail
     "mailgun",
     "postmark",
+    "amazon_ses",
+    "mailjet",
     "sendgrid",
     "unisender_go",
     "customerio",
