@@ -24,6 +24,7 @@ PROVIDERS = (
     "mailersend",
     "mandrill",
     "postal",
+    "mailtrap",
     # Push
     # Chat
     # Devices
