@@ -25,6 +25,7 @@ PROVIDERS = (
     "mandrill",
     "postal",
     "mailtrap",
+    "unisender_go",
     # Push
     # Chat
     # Devices
