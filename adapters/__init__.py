@@ -26,6 +26,7 @@ PROVIDERS = (
     "postal",
     "mailtrap",
     "unisender_go",
+    "customerio",
     # Push
     # Chat
     # Devices
