@@ -43,6 +43,9 @@ PROVIDERS = (
     "mailersend",
     "mandrill",
     "postal",
+    "mailtrap",
+    "unisender_go",
+    "customerio",
     # Push
     "onesignal",
     "pusher_beams",
