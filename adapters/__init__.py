@@ -37,8 +37,6 @@ PROVIDERS = (
     "amazon_ses",
     "mailjet",
     "sendgrid",
-    "unisender_go",
-    "customerio",
     "resend",
     "mailersend",
     "mandrill",

@@ -89,6 +89,8 @@ def _secret(name: str) -> str:
         return f"threadline:{secrets.token_hex(16)}"
     if name in ("webhook_header", "header"):
         return f"X-Threadline-Key: {secrets.token_hex(16)}"
+    if name == "url_secret":
+        return secrets.token_hex(16)
     # What Standard Webhooks wants is as good a secret anywhere else.
     return f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
 

@@ -48,9 +48,9 @@ def life(states: Sequence[str], failing: float, draw: Random) -> Iterator[tuple[
 
 def nth(address: str, number: int) -> str:
     """The address of another customer: the last four digits of the longest run of digits say which; an e-mail address,
-    and what has no digits, gets the number behind its name."""
+    and what has too few, gets the number behind its name."""
     name, at, domain = address.partition("@")
-    runs = [] if at else list(re.finditer(r"[0-9]+", name))
+    runs = [] if at else list(re.finditer(r"[0-9]{3,}", name))
     if not runs:
         return f"{name}{number}{at}{domain}"
     longest = max(runs, key=lambda run: (len(run[0]), run.start()))
