@@ -16,21 +16,52 @@ from schemas.events import Event
 PROVIDERS = (
     "envelope",
     # SMS, WhatsApp, voice
+    "zenvia",
+    "gupshup",
+    "clickatell",
+    "kaleyra",
     "twilio",
     "whatsapp_cloud",
+    "vonage",
+    "africastalking",
+    "infobip",
+    "bandwidth",
+    "jasmin",
+    "telnyx",
+    "turn_whatsapp",
+    "messagebird",
     # E-mail
+    "mailgun",
+    "postmark",
     "sendgrid",
+    "unisender_go",
+    "customerio",
     "resend",
     "mailersend",
     "mandrill",
     "postal",
     "mailtrap",
-    "unisender_go",
-    "customerio",
     # Push
+    "onesignal",
+    "pusher_beams",
+    "fcm",
+    "apns",
+    "webpush",
     # Chat
+    "slack",
+    "telegram",
+    "line",
+    "viber",
+    "intercom",
+    "freshchat",
+    "facebook_messenger",
+    "instagram",
     # Devices
+    "emqx",
+    "the_things_stack",
+    "mqtt",
     # Any
+    "standard_webhooks",
 )
 
 #: Levels of nesting that a payload may have, at the least.

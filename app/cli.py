@@ -46,6 +46,19 @@ def work() -> None:
 
 
 @app.command()
+def mqtt(
+    source: Annotated[str | None, typer.Option(help="One source; all that have a broker if left out.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="The base URL of the HTTP process, if it is not on this machine.")
+    ] = None,
+) -> None:
+    """Subscribe to MQTT brokers, and post what devices publish to the webhook door."""
+    from app.commands.mqtt import run
+
+    raise typer.Exit(run(source, to=to))
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database's schema and roles up to date. Safe to run again."""
     from app.commands.migrate import run

@@ -6,7 +6,6 @@ of SendGrid's; it is known by its Message-ID and whom the envelope names.
 
 import re
 from email import message_from_bytes, message_from_string
-from email.header import decode_header
 from email.message import Message
 from email.utils import parseaddr
 from hashlib import blake2b
@@ -17,13 +16,13 @@ from adapters.base import Request, Unprocessable
 from adapters.bodies import parse_json
 from adapters.charsets import decode
 from adapters.facts import fact_id, identifier
+from adapters.mime import MOST_MEDIA, content_of, media_of, word
 from adapters.multipart import Part, parts_of
 from adapters.times import from_text
 from schemas.events import Event
 
 #: SendGrid's own line, uppermost; the sender's Date is not SendGrid's clock.
 _RECEIVED = re.compile(r"sendgrid\.net\b.*?([A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{5,8} [+-][0-9]{4})")
-_MOST_MEDIA = 100
 
 
 def is_parse(request: Request) -> bool:
@@ -41,10 +40,10 @@ def event(request: Request) -> Event:
     mail = message_from_bytes(raw) if raw is not None else message_from_string(_head(fields.get("headers", "")))
     envelope = _object(fields.get("envelope"))
     recipients = [text for text in _list(envelope.get("to")) if isinstance(text, str)]
-    name, address = parseaddr(fields.get("from") or _word(mail, "From"))
+    name, address = parseaddr(fields.get("from") or word(mail, "From"))
     sender = handle(address, "email") or handle(envelope.get("from"), "email")
-    content = _of_mail(mail) if raw is not None else _of_fields(fields, parts)
-    if subject := fields.get("subject") or _word(mail, "Subject"):
+    content = content_of(mail) if raw is not None else _of_fields(fields, parts)
+    if subject := fields.get("subject") or word(mail, "Subject"):
         content["subject"] = subject
     payload: dict[str, Any] = {"content": content} if content else {}
     if sender is not None:
@@ -53,9 +52,9 @@ def event(request: Request) -> Event:
         payload["to"] = to[:2048]
     if name:
         payload["displayName"] = name
-    if replied_to := identifier(_word(mail, "In-Reply-To")[:512].strip()):
+    if replied_to := identifier(word(mail, "In-Reply-To")[:512].strip()):
         payload["inReplyTo"] = replied_to
-    message_id = identifier(_word(mail, "Message-ID")[:512].strip())
+    message_id = identifier(word(mail, "Message-ID")[:512].strip())
     known_by = [message_id] if message_id else [blake2b(part.data).hexdigest() for part in parts]
     return Event(
         "MessageReceived",
@@ -84,55 +83,13 @@ def _of_fields(fields: dict[str, str], parts: list[Part]) -> dict[str, Any]:
     told = _object(fields.get("attachment-info"))
     media: list[dict[str, str]] = []
     for part in parts:
-        if part.filename is not None and len(media) < _MOST_MEDIA:
+        if part.filename is not None and len(media) < MOST_MEDIA:
             info = told.get(part.name)
             about = info if isinstance(info, dict) else {}
-            media.append(_media(part.filename, part.content_type or about.get("type"), about.get("content-id")))
+            media.append(media_of(part.filename, part.content_type or about.get("type"), about.get("content-id")))
     if media:
         content["media"] = media
     return content
-
-
-def _of_mail(mail: Message) -> dict[str, Any]:
-    """The first plain text, the first HTML, and the names of the rest, of a mail as it was sent."""
-    content: dict[str, Any] = {}
-    media: list[dict[str, str]] = []
-    for part in mail.walk():
-        if part.is_multipart():
-            continue
-        kind, filename = part.get_content_type(), part.get_filename()
-        key = {"text/plain": "text", "text/html": "html"}.get(kind)
-        if key is not None and filename is None and key not in content:
-            data = part.get_payload(decode=True)
-            if isinstance(data, bytes) and data:
-                content[key] = decode(data, part.get_content_charset())
-        elif len(media) < _MOST_MEDIA:
-            media.append(_media(filename, kind, part.get("Content-ID")))
-    if media:
-        content["media"] = media
-    return content
-
-
-def _media(name: Any, kind: Any, content_id: Any) -> dict[str, str]:
-    given = (("name", name, 1024), ("type", kind, 255), ("id", content_id, 1024))
-    return {key: decode_text(value)[:most] for key, value, most in given if value}
-
-
-def decode_text(value: Any) -> str:
-    """A header's value with its encoded words (RFC 2047) read."""
-    text = str(value)
-    if "=?" not in text:
-        return text
-    try:
-        words = decode_header(text)
-    except ValueError:
-        return text
-    return "".join([decode(word, charset) if isinstance(word, bytes) else word for word, charset in words])
-
-
-def _word(mail: Message, name: str) -> str:
-    value = mail.get(name)
-    return decode_text(value).replace("\r", "").replace("\n", "") if value is not None else ""
 
 
 def _head(headers: str) -> str:

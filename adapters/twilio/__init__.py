@@ -7,17 +7,14 @@ no order, and gives a callback no id and mostly no time.
 """
 
 from hmac import compare_digest
-from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import Pairs, form_of, json_of, query_of
+from adapters.bodies import Pairs, form_of, query_of
 from adapters.facts import identifier, unknown
 from adapters.signatures import header, hex_sha256, secrets_of, signs
-from adapters.times import from_text
-from adapters.twilio import calls, messages
+from adapters.twilio import calls, messages, streams
 from adapters.twilio.send import API, IDEMPOTENT, build_request, read_response
-from schemas.events import Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
 
@@ -50,21 +47,6 @@ TWIML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/
 #: Callbacks by whose presence Twilio only tells, and reads no answer.
 _TELLS = frozenset({"MessageStatus", "RecordingStatus", "CallbackSource"})
 
-#: https://www.twilio.com/docs/events/event-types: those whose data is a message's parameters in camel case.
-STREAM_MESSAGES = frozenset(
-    f"com.twilio.messaging.{kind}"
-    for kind in (
-        "message.queued",
-        "message.sent",
-        "message.delivered",
-        "message.undelivered",
-        "message.failed",
-        "message.read",
-        "inbound-message.received",
-    )
-)
-STREAM_CLICK = "com.twilio.daptbt.link-shortening.link-clicked"
-
 
 def recognise(request: Request) -> bool:
     """By its signature's header (SendGrid's is another: `x-twilio-email-…`); where that is missing, by its agent."""
@@ -94,12 +76,12 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 def normalize(request: Request) -> Normalized:
     """One event of most requests; two of an opt-out, or of a call that ends with a recording; more of Event Streams."""
     if not _is_form(request):
-        return _stream(request)
+        return streams.normalize(request)
     fields = dict(_pairs(request))
     if not fields:
         raise Unprocessable("a request without parameters")
     if "CallSid" in fields or "RecordingSid" in fields:
-        return Normalized(calls.events(fields, request))
+        return Normalized(calls.events(fields, request, own_id=_own_id(request)))
     if messages.is_message(fields):
         return Normalized(messages.events(fields, request, own_id=_own_id(request)))
     return Normalized([unknown(request, fields)])
@@ -170,32 +152,3 @@ def _other_ports(url: str) -> list[str]:
     bare = host.removesuffix(f":{port}") if port else host
     standard = {"https": 443, "http": 80}.get(parts.scheme, 443)
     return [parts._replace(netloc=name).geturl() for name in (bare, f"{bare}:{port or standard}") if name != host]
-
-
-def _stream(request: Request) -> Normalized:
-    """Event Streams: one CloudEvent, or a list of them."""
-    body = json_of(request)
-    result = Normalized()
-    for item in body if isinstance(body, list) else [body]:
-        try:
-            result.events += _stream_item(item, request)
-        except Unprocessable as error:
-            result.unprocessable.append((item, str(error)))
-    return result
-
-
-def _stream_item(item: Any, request: Request) -> list[Event]:
-    if not isinstance(item, dict):
-        raise Unprocessable("an item that is no object")
-    kind, data, event_id = item.get("type"), item.get("data"), identifier(item.get("id"))
-    if not isinstance(kind, str) or not isinstance(data, dict) or event_id is None:
-        return [unknown(request, item, event_id=event_id)]
-    if kind in STREAM_MESSAGES:
-        fields = {f"{key[:1].upper()}{key[1:]}": str(value) for key, value in data.items() if value is not None}
-        fields.setdefault("MessageStatus", kind.rpartition(".")[2])
-        if messages.is_message(fields):
-            time = from_text(data.get("timestamp"))
-            return messages.events(fields, request, occurred_at=time, event_id=event_id)
-    if kind == STREAM_CLICK:
-        return [messages.click(data, request, event_id)]
-    return [unknown(request, item, status=kind, event_id=event_id)]

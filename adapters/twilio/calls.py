@@ -56,7 +56,7 @@ _WITHIN = frozenset(
 _NOBODY = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253", "anonymous"})
 
 
-def events(fields: Fields, request: Request) -> list[Event]:
+def events(fields: Fields, request: Request, *, own_id: str | None = None) -> list[Event]:
     """A call's state, and beside it a recording where the request has one. Raises Unprocessable."""
     status = fields.get("CallStatus", "").lower()
     found = []
@@ -64,7 +64,10 @@ def events(fields: Fields, request: Request) -> list[Event]:
         found.append(_call(fields, status, request))
     if fields.get("RecordingUrl") and fields.get("RecordingStatus", RECORDED) == RECORDED:
         found.append(_recording(fields, request))
-    return found or [_within(fields, status, request)]
+    found = found or [_within(fields, status, request)]
+    for event in found:
+        event.message_id = own_id
+    return found
 
 
 def _within(fields: Fields, status: str, request: Request) -> Event:

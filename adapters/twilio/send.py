@@ -30,29 +30,35 @@ from adapters.twilio.errors import error_of
 
 IDEMPOTENT = False
 API = "https://api.twilio.com"
+#: …/voice/api/call-resource#statuscallbackevent
+_CALL_EVENTS = ("initiated", "answered", "completed")
+#: …/api/message-resource, ValidityPeriod; https://www.twilio.com/docs/api/errors/21624.
+_LONGEST_VALIDITY = 36_000
+_MOST_MEDIA = 10
+_LONGEST_TWIML = 4000
+#: Too many requests, a full queue, Twilio's own faults: they may pass, whatever the status says.
+_AGAIN = frozenset({"20429", "20500", "20503", "21611", "30001", "30022", "63018"})
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     """A form posted to Messages or Calls, under basic auth with an API key or the auth token. Raises Unsendable."""
     account = required(values, "account_sid")
-    user, password = optional(values, "api_key", account), optional(values, "api_secret", "")
-    password = password or required(values, "auth_token")
+    key = optional(values, "api_key", "")
+    user, password = (key, required(values, "api_secret")) if key else (account, required(values, "auth_token"))
+    voice = message.channel == "voice"
     fields = [("To", _address(message.to.value, message.channel))]
     sender = sender_of(message, values)
-    service = sender.startswith("MG") and message.channel != "voice"
+    service = sender.startswith("MG") and not voice
     fields.append(("MessagingServiceSid", sender) if service else ("From", _address(sender, message.channel)))
     if message.callback_url:
-        mark = "&" if "?" in message.callback_url else "?"
-        told = f"{message.callback_url}{mark}messageId={quote(message.message_id, safe='')}"
-        fields.append(("StatusCallback", told))
-    if message.channel == "voice":
-        fields += _call(message)
-    else:
-        fields += _content(message)
-    resource = "Calls" if message.channel == "voice" else "Messages"
+        fields.append(("StatusCallback", _callback(message.callback_url, message.message_id)))
+        # Of a call Twilio tells its end alone, unless asked for more.
+        fields += [("StatusCallbackEvent", event) for event in _CALL_EVENTS if voice]
+    fields += _call(message) if voice else _content(message) + _validity(message, now)
     return HttpCall(
         "POST",
-        f"{optional(values, 'api_url', API)}/2010-04-01/Accounts/{quote(account, safe='')}/{resource}.json",
+        f"{optional(values, 'api_url', API)}/2010-04-01/Accounts/{quote(account, safe='')}"
+        f"/{'Calls' if voice else 'Messages'}.json",
         {
             "authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode(),
             "content-type": "application/x-www-form-urlencoded",
@@ -70,7 +76,24 @@ def read_response(response: Response) -> Outcome:
     said = body if isinstance(body, dict) else {}
     if 200 <= response.status < 300:
         return accepted(text(said.get("sid")))
-    return refused(response, error_of(text(said.get("code")), text(said.get("message"))))
+    code = text(said.get("code"))
+    return refused(response, error_of(code, text(said.get("message"))), retryable=True if code in _AGAIN else None)
+
+
+def _callback(url: str, message_id: str) -> str:
+    """The URL with our id in its query, before a fragment, by which Twilio is told how to connect."""
+    address, mark, overrides = url.partition("#")
+    return f"{address}{'&' if '?' in address else '?'}messageId={quote(message_id, safe='')}{mark}{overrides}"
+
+
+def _validity(message: Message, now: datetime) -> list[tuple[str, str]]:
+    """How long it may wait in Twilio's queue, where that is less than Twilio's own limit of ten hours."""
+    if message.expires_at is None:
+        return []
+    seconds = int((message.expires_at - now).total_seconds())
+    if seconds < 1:
+        raise Unsendable("the message has expired")
+    return [("ValidityPeriod", str(seconds))] if seconds < _LONGEST_VALIDITY else []
 
 
 def _address(value: str, channel: str) -> str:
@@ -80,10 +103,14 @@ def _address(value: str, channel: str) -> str:
 def _content(message: Message) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     if message.template is not None:
+        if message.media:
+            raise Unsendable("a template of Twilio's brings its own media: leave out the message's")
         fields.append(("ContentSid", message.template.name))
         if message.template.variables:
             fields.append(("ContentVariables", orjson.dumps(dict(message.template.variables)).decode()))
         return fields
+    if len(message.media) > _MOST_MEDIA:
+        raise Unsendable(f"a message by Twilio has {_MOST_MEDIA} files at most")
     if message.text:
         fields.append(("Body", message.text))
     fields += [("MediaUrl", media.url) for media in message.media]
@@ -99,4 +126,7 @@ def _call(message: Message) -> list[tuple[str, str]]:
         said += f"<Say>{escape(message.text)}</Say>"
     if not said:
         raise Unsendable("a call by Twilio needs text to say, or media to play")
-    return [("Twiml", f"<Response>{said}</Response>")]
+    twiml = f"<Response>{said}</Response>"
+    if len(twiml) > _LONGEST_TWIML:
+        raise Unsendable(f"what a call by Twilio says has {_LONGEST_TWIML} characters at most, its TwiML included")
+    return [("Twiml", twiml)]

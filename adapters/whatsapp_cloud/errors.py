@@ -24,6 +24,14 @@ _CODES = {
     "unknown": "1 2 131000 131016 131057",
 }
 REASONS: dict[str, str] = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
+#: What a webhook does not tell, as it is the API's answer: authorization (0 3 10 190, and 200 to 299), parameters.
+_OF_THE_API = {
+    **dict.fromkeys("0 3 10 190 200 131044".split(), "blocked"),
+    **dict.fromkeys("33 132018 135000".split(), "content"),
+}
+#: Those of which Meta says that the same may pass later: too many calls or messages, and its own faults.
+AGAIN = frozenset("1 2 4 80007 130429 131000 131016 131048 131056 131057 133016".split())
+KNOWN = frozenset(REASONS) | frozenset(_OF_THE_API)
 
 
 def error_of(errors: Any) -> Error:
@@ -32,4 +40,4 @@ def error_of(errors: Any) -> Error:
     code, data = text(first.get("code")), first.get("error_data")
     details = text(data.get("details")) if isinstance(data, dict) else None
     words = details or text(first.get("message")) or text(first.get("title"))
-    return Error(code, words, REASONS.get(code or "", "unknown"))
+    return Error(code, words, REASONS.get(code or "") or _OF_THE_API.get(code or "", "unknown"))

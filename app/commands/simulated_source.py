@@ -11,8 +11,8 @@ from adapters import ADAPTERS
 from app.commands.accounts import WrongUse, given_of
 from app.embedded import addresses, firstrun, running
 from app.settings import Settings
-from app.simulator import SIMULATED
-from app.simulator.base import Post, Simulated
+from app.simulator import SIMULATED, samples
+from app.simulator.base import Post, Said, Sent, Simulated
 from webhooks.recognise import DOOR
 
 
@@ -46,26 +46,37 @@ def target(provider: str, source: str | None, given: list[str], to: str | None) 
     if key.exists():
         settings["private_key"] = key.read_text()
     settings |= dict(map(given_of, given))
-    if missing := _missing(simulated, settings):
+    if missing := _missing(simulated, adapter, settings):
         raise WrongUse(_told(name, adapter, missing, configured.data))
     told = (account.url if account is not None else None) or to
     return Target(ADAPTERS[adapter].TITLE, simulated, settings, to, told)
 
 
-def _missing(simulated: Simulated, settings: dict[str, str]) -> dict[str, str]:
-    """New values of the settings that the signature needs and the source lacks."""
+def _missing(simulated: Simulated, adapter: str, settings: dict[str, str]) -> dict[str, str]:
+    """New values of the settings that the signature needs and the source lacks: those that it asks for as it signs."""
+    known = {"private_key", *(setting.name for setting in ADAPTERS[adapter].SETTINGS)}
     made: dict[str, str] = {}
     while hasattr(simulated, "sign"):
         try:
-            simulated.sign(Post("http://localhost/", b"{}", {}), settings | made, datetime.now(UTC))
+            simulated.sign(sample(simulated), settings | made, datetime.now(UTC))
         except KeyError as missing:
             name = str(missing.args[0])
-            if name in made:
+            if name in made or name not in known:
                 raise
             made |= simulated.keys() if name == "private_key" and hasattr(simulated, "keys") else {name: _secret(name)}
         else:
             break
     return made
+
+
+def sample(simulated: Simulated) -> Post:
+    """Any webhook of the provider."""
+    channel, now, url, id = simulated.CHANNELS[0], datetime.now(UTC), "http://localhost/", "0" * 32
+    theirs = samples.customer(channel, getattr(simulated, "CUSTOMERS", None))
+    ours = samples.ours(channel, getattr(simulated, "SENDERS", None))
+    if simulated.STATES:
+        return simulated.status(Sent(id, channel, theirs, ours), simulated.STATES[0], now, url)
+    return simulated.inbound(Said(id, channel, theirs, ours, "-"), now, url)
 
 
 def _secret(name: str) -> str:

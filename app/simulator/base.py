@@ -81,10 +81,13 @@ class Refused(Exception):
 
 
 class Simulated(Protocol):
-    """The members of a module in `app/simulator/`. One of a provider that only receives lacks the last three; one of a
-    provider that posts no webhooks has empty `STATES`, and lacks `status` and `sign`; `inbound` is where customers write
-    in. A public-key scheme's has `keys`, which makes a pair (`private_key`, and the settings of the public half).
-    `CUSTOMERS` and `SENDERS` (channel to an example's address) are there where the provider's own form is needed."""
+    """The members of a module in `app/simulator/`.
+
+    One of a provider that only receives lacks the last three; one of a provider that posts no webhooks has empty `STATES`,
+    and lacks `status` and `sign`; `inbound` is where customers write in. One that sells access tokens has `grant`, which
+    answers a call for one, and None to any other. A public-key scheme's has `keys`, which makes a pair (`private_key`, and
+    the settings of the public half). `ANONYMOUS` is there where its webhooks do not say whose message they are about;
+    `CUSTOMERS` and `SENDERS` (channel to an example's address) where the provider's own form is needed."""
 
     #: Of what becomes of a message, the event types that its webhooks tell, in the order of a message's life; first
     #: those of a message that arrives (`UserMessageSent`, `MessageDelivered`, `MessageRead`), then the others.

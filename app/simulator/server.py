@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
+from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,6 +63,8 @@ class Server:
         if why := self._mood():
             return simulated.refuse(why)
         try:
+            if hasattr(simulated, "grant") and (granted := simulated.grant(call, self._settings)) is not None:
+                return cast(Reply, granted)
             sent = simulated.accept(call, self._settings, self._id())
         except Refused as refused:
             return simulated.refuse(refused.why)

@@ -224,8 +224,7 @@ def test_a_source_is_found_without_being_named(provider: str, file: Path) -> Non
     )
     request = request_of(provider, file)
     request.url = request.url.replace(f"/webhooks/aggregate/{provider}", "/webhooks/aggregate")
-    if provider in ("twilio", "mandrill"):  # the signature covers the URL
-        source.url = request_of(provider, file).url
+    source.url = request_of(provider, file).url  # some signatures cover it
     verdict = sources.recognise(request)
     assert (verdict.source, verdict.authentic, verdict.accepted) == ("mine", True, True)
 

@@ -3,15 +3,17 @@
 import base64
 import hashlib
 import hmac
-from datetime import UTC, datetime
-from urllib.parse import urlencode
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 
 from adapters import interpret, twilio
 from adapters.base import InvalidSignature, Request
+from adapters.sending import Media, Message, Response, Template, Unsendable
 from adapters.twilio.errors import REASONS
-from schemas.events import Event
+from schemas.events import Event, Handle
 
 URL = "https://hooks.example.com/webhooks/aggregate/twilio"
 FORM = "application/x-www-form-urlencoded"
@@ -142,3 +144,84 @@ def test_inbound_is_answered_with_empty_twiml_and_a_status_with_nothing() -> Non
     assert (inbound.status, inbound.content_type.partition(";")[0]) == (200, "text/xml")
     assert inbound.body.endswith(b"<Response/>")
     assert twilio.answer(request_of(b"MessageSid=SM1&MessageStatus=sent", "")).body == b""
+
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+ACCOUNT = {"account_sid": ("AC1",), "auth_token": ("12345",), "sender": ("+15550001111",)}
+
+
+def sent(channel: str = "sms", values: dict[str, tuple[str, ...]] = ACCOUNT, **fields: Any) -> dict[str, list[str]]:
+    message = Message("m 1", channel, Handle("phone", "+15551234567"), **({"text": "Hello"} | fields))
+    return parse_qs(twilio.build_request(message, values, NOW).body.decode())
+
+
+def test_our_id_goes_into_the_callbacks_query_and_comes_back() -> None:
+    """Before the fragment, by which Twilio is told how often to try; of messages and of calls."""
+    (callback,) = sent(callback_url=f"{URL}?a=1#rc=2")["StatusCallback"]
+    assert callback == f"{URL}?a=1&messageId=m%201#rc=2"
+    call = {"CallSid": "CA1", "CallStatus": "completed", "Direction": "outbound-api", "To": "+15551234567"}
+    for fields in (STATUS, call):
+        request = request_of(urlencode(fields).encode(), "", url=callback.partition("#")[0])
+        assert interpret(request, "twilio").events[0].message_id == "m 1"
+
+
+def test_a_call_is_told_from_its_beginning() -> None:
+    """Twilio tells the end alone, unless it is asked for more."""
+    assert sent("voice", callback_url=URL)["StatusCallbackEvent"] == ["initiated", "answered", "completed"]
+    assert "StatusCallbackEvent" not in sent(callback_url=URL)
+
+
+@pytest.mark.parametrize(("seconds", "validity"), [(90, ["90"]), (35_999, ["35999"]), (36_000, None), (90_000, None)])
+def test_a_message_waits_no_longer_than_it_is_good_for(seconds: int, validity: list[str] | None) -> None:
+    """Up to ten hours, which is Twilio's limit; one that has expired is not sent, and a call has no such limit."""
+    later = NOW + timedelta(seconds=seconds)
+    assert sent(expires_at=later).get("ValidityPeriod") == validity
+    assert "ValidityPeriod" not in sent("voice", expires_at=later)
+    with pytest.raises(Unsendable, match="expired"):
+        sent(expires_at=NOW)
+
+
+def test_a_template_needs_a_sender_and_may_have_a_service() -> None:
+    """A number or a messaging service; both WhatsApp addresses have their prefix, a service has none."""
+    template = Template("HX1", variables={"1": "Ana"})
+    fields = sent("whatsapp", template=template, text=None)
+    assert (fields["From"], fields["To"]) == (["whatsapp:+15550001111"], ["whatsapp:+15551234567"])
+    assert (fields["ContentSid"], fields["ContentVariables"]) == (["HX1"], ['{"1":"Ana"}'])
+    fields = sent("whatsapp", template=template, text=None, sender="MG1")
+    assert fields["MessagingServiceSid"] == ["MG1"] and "From" not in fields
+
+
+def test_an_api_key_goes_with_its_secret() -> None:
+    """The auth token is the account's password, not the key's."""
+    message = Message("m", "sms", Handle("phone", "+15551234567"), text="x")
+    values = ACCOUNT | {"api_key": ("SK1",)}
+    with pytest.raises(Unsendable, match="api_secret"):
+        twilio.build_request(message, values, NOW)
+    call = twilio.build_request(message, values | {"api_secret": ("s",)}, NOW)
+    assert call.headers["authorization"] == "Basic " + base64.b64encode(b"SK1:s").decode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"text": None},
+        {"media": (Media("https://example.com/a.jpg"),) * 11},
+        {"media": (Media("https://example.com/a.jpg"),), "template": Template("HX1")},
+        {"channel": "voice", "text": "x" * 4000},
+        {"channel": "voice", "text": None},
+    ],
+)
+def test_what_twilio_has_no_place_for_is_unsendable(fields: dict[str, Any]) -> None:
+    """It is said before anything is sent."""
+    with pytest.raises(Unsendable):
+        sent(**fields)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "state"),
+    [(429, 20429, "retryable"), (400, 21611, "retryable"), (400, 21610, "rejected"), (503, 20503, "retryable")],
+)
+def test_a_full_queue_may_empty(status: int, code: int, state: str) -> None:
+    """The code tells, where the status would not."""
+    response = Response(status, {}, b'{"code":%d,"message":"m","status":%d}' % (code, status))
+    assert twilio.read_response(response).state == state

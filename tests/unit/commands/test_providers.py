@@ -51,7 +51,7 @@ def test_the_command_says_it_to_people_and_programs() -> None:
         command = [sys.executable, "-m", "app", "providers", *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
-    assert "Twilio SendGrid" in said().stdout
+    assert "sendgrid" in said().stdout
     assert "auth_token (secret)" in said("twilio").stdout
     rows = json.loads(said("--json").stdout)
     assert {row["name"] for row in rows} >= set(PROVIDERS)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Request
+from adapters import ADAPTERS
+from adapters.base import Answer, Request
 from app.settings import Source
 from webhooks.recognise import Sources, UnknownSource, named
 
@@ -167,3 +168,16 @@ def test_a_source_of_no_adapter_is_a_mistake_in_the_settings() -> None:
     """It is said at the start, with what there is."""
     with pytest.raises(ValueError, match="twilio"):
         Sources({"shop": source("twillio")})
+
+
+def test_a_handshake_of_metas_is_answered_by_whose_token_it_is() -> None:
+    """It does not say of which platform it is: WhatsApp, Messenger and Instagram ask alike, at the same door."""
+    names = [name for name in ("whatsapp_cloud", "facebook_messenger", "instagram") if name in ADAPTERS]
+    sources = Sources({name: source(verify_token=f"token of {name}") for name in names})
+    for name in names:
+        url = f"{DOOR}?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=token%20of%20{name}"
+        verdict = sources.recognise(Request("GET", url, {}, b"", datetime.now(UTC), ""))
+        assert (verdict.source, verdict.handshake) == (name, Answer(200, b"1158201444"))
+    stranger = Request("GET", f"{DOOR}?hub.mode=subscribe&hub.verify_token=x", {}, b"", datetime.now(UTC), "")
+    refused = sources.recognise(stranger)
+    assert (refused.handshake, refused.accepted) == (None, False)

@@ -1,0 +1,182 @@
+"""Africa's Talking: delivery reports, inbound SMS, opt-outs, premium subscriptions, and calls; one a request, as a form.
+
+https://developers.africastalking.com/docs/sms/notifications, https://developers.africastalking.com/docs/voice/notifications.
+Nothing is signed, and no report tells a time that has a zone. A number that calls is `callerNumber` on either way.
+"""
+
+from typing import Any
+
+from adapters import unsigned
+from adapters.addresses import handle
+from adapters.africastalking import calls
+from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.bodies import form_of
+from adapters.facts import fact_id, identifier, unknown
+from adapters.times import from_text
+from schemas.events import Error, Event
+
+NAME = "africastalking"
+TITLE = "Africa's Talking"
+DOCS = "https://developers.africastalking.com/docs/sms/notifications"
+CHANNELS = frozenset({"sms", "voice"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "signs nothing: basic auth or a secret in the URL"
+SETTINGS = unsigned.SETTINGS
+SIGNS_BODY = False
+
+Fields = dict[str, str]
+
+#: …/sms/notifications, delivery reports. `Sent` reached the network, `Submitted` the operator's centre, `Buffered` waits there.
+STATUSES: dict[str, str] = {
+    "Sent": "UserMessageSent",
+    "Submitted": "UserMessageSent",
+    "Buffered": "MessageDelayed",
+    "Success": "MessageDelivered",
+    "Rejected": "MessageRejected",
+    "Failed": "MessageFailed",
+    "AbsentSubscriber": "MessageFailed",
+    "Expired": "MessageFailed",
+}
+#: …/sms/notifications, failureReason; NotNetworkSubcriber is how it is spelled.
+REASONS: dict[str, str] = {
+    "InsufficientCredit": "blocked",
+    "InvalidLinkId": "content",
+    "UserIsInactive": "invalid_address",
+    "UserInBlackList": "opted_out",
+    "UserAccountSuspended": "unreachable",
+    "NotNetworkSubcriber": "invalid_address",
+    "UserNotSubscribedToProduct": "opted_out",
+    "UserDoesNotExist": "invalid_address",
+    "DoNotDisturbRejection": "opted_out",
+    "DeliveryFailure": "unknown",
+}
+#: Of a status without a reason.
+_STATUS_REASONS = {"AbsentSubscriber": "unreachable", "Buffered": "unreachable", "Expired": "expired"}
+#: …/sms/notifications, subscription notifications.
+UPDATES: dict[str, str] = {"addition": "RecipientSubscribed", "deletion": "RecipientUnsubscribed"}
+EVENTS = frozenset(
+    {
+        *STATUSES.values(),
+        *UPDATES.values(),
+        *("MessageReceived", "CallStarted", "CallCompleted", "CallFailed", "CallRecorded", "ProviderEventReceived"),
+    }
+)
+_FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
+#: What has to be in a form, of each kind of notification.
+_CALL = ("sessionId", "isActive", "callerNumber")
+_REPORT = ("id", "status", "phoneNumber", "networkCode")
+_INBOUND = ("id", "from", "to", "text", "date", "linkId")
+_UPDATE = ("phoneNumber", "shortCode", "keyword", "updateType")
+_OPT_OUT = ("phoneNumber", "senderId")
+_KINDS = (_CALL, _REPORT, _INBOUND, _UPDATE, _OPT_OUT)
+_XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml")
+
+
+def recognise(request: Request) -> bool:
+    """By the names that its forms have, all of one kind: nothing else tells."""
+    if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        return False
+    names = {field.partition(b"=")[0] for field in request.body[:8192].split(b"&")[:40]}
+    # Twilio's and Plivo's parameters are in capitals; an opt-out's two names alone could be anyone's.
+    return any(all(name.encode() in names for name in kind) for kind in _KINDS[:-1]) or names == {
+        b"phoneNumber",
+        b"senderId",
+    }
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """By basic auth or the secret in the URL. Raises InvalidSignature."""
+    return unsigned.verify_unsigned(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event; two of a call that ends with a recording."""
+    fields = dict(form_of(request))
+    if not fields:
+        raise Unprocessable("a form without fields")
+    if _has(fields, _CALL):
+        return Normalized(calls.events(fields, request))
+    if _has(fields, _REPORT):
+        return Normalized([_report(fields, request)])
+    if _has(fields, _INBOUND[:5]):
+        return Normalized([_inbound(fields, request)])
+    if _has(fields, _UPDATE):
+        return Normalized([_consent(fields, UPDATES.get(fields["updateType"].lower()), fields["updateType"], request)])
+    if _has(fields, _OPT_OUT):
+        return Normalized([_consent(fields, "RecipientUnsubscribed", "opt-out", request)])
+    return Normalized([unknown(request, fields)])
+
+
+def answer(request: Request) -> Answer:
+    """200; to a call that goes on, instructions, here none."""
+    return _XML if b"isActive=1" in request.body else Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """There is none."""
+    return None
+
+
+def _has(fields: Fields, names: tuple[str, ...]) -> bool:
+    return all(name in fields for name in names)
+
+
+def _report(fields: Fields, request: Request) -> Event:
+    status, number = fields["status"], fields["phoneNumber"]
+    type = STATUSES.get(status)
+    if type is None:
+        event = unknown(request, fields, status=status or None)
+    else:
+        retries = fields.get("retryCount")
+        event = Event(type, request.source, fact_id("report", fields["id"], status, number, retries))
+        event.payload = {"providerStatus": status}
+    event.channel, event.direction = "sms", "outbound"
+    event.provider_message_id, event.handle = identifier(fields["id"]), handle(number, "sms")
+    event.payload |= {"to": event.handle.value if event.handle else number}
+    if fields["networkCode"]:
+        event.payload["carrier"] = fields["networkCode"][:255]
+    if type in _FAILURES:
+        code = fields.get("failureReason") or None
+        event.error = Error(code, status, REASONS.get(code or "") or _STATUS_REASONS.get(status, "unknown"))
+    return event
+
+
+def _inbound(fields: Fields, request: Request) -> Event:
+    customer, date = handle(fields["from"], "sms"), fields["date"]
+    message_id = identifier(fields["id"])
+    if message_id is None:
+        raise Unprocessable("an inbound message without its id")
+    payload: dict[str, Any] = {"from": customer.value if customer else fields["from"], "to": fields["to"]}
+    payload["content"] = {"text": fields["text"]}
+    if fields.get("networkCode"):
+        payload["carrier"] = fields["networkCode"][:255]
+    if fields.get("linkId"):
+        payload["reference"] = fields["linkId"][:1024]
+    # A date without a zone is of a clock that nobody names.
+    time = from_text(date) if date.endswith("Z") or date[-6:-5] in ("+", "-") else None
+    return Event(
+        "MessageReceived",
+        request.source,
+        fact_id("inbound", message_id),
+        "sms",
+        "inbound",
+        message_id,
+        None,
+        customer,
+        time,
+        None,
+        payload,
+    )
+
+
+def _consent(fields: Fields, type: str | None, word: str, request: Request) -> Event:
+    """No id and no time: who opts out twice, with a change of mind between that is not told, is told once."""
+    customer = handle(fields["phoneNumber"], "sms")
+    if type is None or customer is None:
+        return unknown(request, fields, status=word or None)
+    about = fields.get("shortCode") or fields.get("senderId") or ""
+    payload: dict[str, Any] = {"providerStatus": word, "from": customer.value, "to": about}
+    if fields.get("keyword"):
+        payload["list"] = fields["keyword"][:255]
+    event_id = fact_id("consent", customer.value, about, fields.get("keyword"), word)
+    return Event(type, request.source, event_id, "sms", "inbound", None, None, customer, None, None, payload)

@@ -1,0 +1,57 @@
+"""Africa's Talking's calls as events. https://developers.africastalking.com/docs/voice/notifications
+
+The time at which a call began is told without a zone, and so is not taken.
+"""
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.facts import count, fact_id, identifier, unknown
+from schemas.events import Error, Event
+
+#: …/voice/notifications, hangupCause; the words of FreeSWITCH, after ITU-T Q.850.
+HANGUPS: dict[str, str] = {
+    "USER_BUSY": "unreachable",
+    "NO_ANSWER": "unreachable",
+    "NO_USER_RESPONSE": "unreachable",
+    "SUBSCRIBER_ABSENT": "unreachable",
+    "NORMAL_TEMPORARY_FAILURE": "unreachable",
+    "CALL_REJECTED": "blocked",
+    "UNALLOCATED_NUMBER": "invalid_address",
+    "INVALID_NUMBER_FORMAT": "invalid_address",
+}
+
+
+def events(fields: dict[str, str], request: Request) -> list[Event]:
+    """The call's state, and beside it a recording where there is one. Raises Unprocessable."""
+    get = fields.get
+    session, active = identifier(fields["sessionId"]), fields["isActive"] == "1"
+    if session is None:
+        raise Unprocessable("a call without its sessionId")
+    seconds, cause = count(get("durationInSeconds")), get("hangupCause", "")
+    word = get("callSessionState") or get("status") or ("active" if active else "ended")
+    if active and "dtmfDigits" in fields:
+        event = unknown(request, fields, status="dtmf")
+    else:
+        type = "CallStarted" if active else "CallCompleted" if seconds else "CallFailed"
+        event = Event(type, request.source, fact_id("call", session, type), payload={"providerStatus": word[:255]})
+    customer = handle(fields["callerNumber"], "voice")
+    inbound = get("direction", "").lower() != "outbound"
+    event.channel, event.direction = "voice", "inbound" if inbound else "outbound"
+    event.provider_message_id, event.handle = session, customer
+    ours = get("destinationNumber", "")
+    sides = (customer.value if customer else fields["callerNumber"], ours)
+    event.payload |= dict(zip(("from", "to") if inbound else ("to", "from"), sides, strict=True))
+    if not active and seconds:
+        event.payload["duration"] = seconds
+    if (amount := get("amount")) and amount.replace(".", "", 1).isdigit() and amount.isascii() and amount[0] != ".":
+        currency = get("currencyCode", "")
+        event.payload["price"] = {"amount": amount.rstrip(".")} | ({"currency": currency} if len(currency) == 3 else {})
+    if event.type == "CallFailed":
+        event.error = Error(cause or None, word, HANGUPS.get(cause, "unknown"))
+    url = get("recordingUrl")
+    if active or not url:
+        return [event]
+    recording = {"providerStatus": "recorded", "content": {"audioUrl": url}}
+    recorded = Event("CallRecorded", request.source, fact_id("recording", session, url), "voice", event.direction)
+    recorded.provider_message_id, recorded.handle, recorded.payload = session, customer, recording
+    return [event, recorded]

@@ -1,0 +1,121 @@
+"""Bandwidth: events of messages (a list a request) and of calls (one).
+
+https://dev.bandwidth.com/docs/messaging/webhooks: tried again for 24 hours until 2xx comes within ten seconds.
+https://dev.bandwidth.com/docs/voice/webhooks. Nothing is signed: it gives the user and password of the application.
+"""
+
+from typing import Any
+
+from adapters import unsigned
+from adapters.addresses import handle
+from adapters.bandwidth import calls
+from adapters.bandwidth.errors import error_of
+from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import count, fact_id, identifier, text, unknown
+from adapters.times import from_text
+from schemas.events import Event
+
+NAME = "bandwidth"
+TITLE = "Bandwidth"
+DOCS = "https://dev.bandwidth.com/docs/messaging/webhooks"
+CHANNELS = frozenset({"sms", "voice"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "signs nothing: basic auth of the application, or a secret in the URL"
+SETTINGS = unsigned.SETTINGS
+SIGNS_BODY = False
+
+Item = dict[str, Any]
+
+#: https://dev.bandwidth.com/docs/messaging/webhooks. `message-sending` tells that an MMS is on its way within Bandwidth.
+MESSAGES: dict[str, str] = {
+    "message-received": "MessageReceived",
+    "message-sending": "MessageQueued",
+    "message-delivered": "MessageDelivered",
+    "message-failed": "MessageFailed",
+}
+EVENTS = frozenset({*MESSAGES.values(), *calls.CALLS.values(), "CallFailed", "ProviderEventReceived"})
+_BXML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
+_MOST_MEDIA = 100
+
+
+def recognise(request: Request) -> bool:
+    """By its agent, or by what only its bodies have."""
+    if request.headers.get("user-agent", "").startswith("BandwidthAPI/"):
+        return True
+    head = request.body[:8192]
+    return (b'"applicationId"' in head and b'"owner"' in head and b'"message"' in head) or (
+        b'"eventType"' in head and b'"callUrl"' in head and b'"applicationId"' in head
+    )
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """By basic auth or the secret in the URL. Raises InvalidSignature."""
+    return unsigned.verify_unsigned(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event an item; a call's webhook is one."""
+    body = json_of(request)
+    found = Normalized()
+    for item in body if isinstance(body, list) else [body]:
+        try:
+            if not isinstance(item, dict):
+                raise Unprocessable("an item that is no object")
+            found.events.append(calls.event(item, request) if "eventType" in item else _message(item, request))
+        except Unprocessable as error:
+            found.unprocessable.append((item, str(error)))
+    return found
+
+
+def answer(request: Request) -> Answer:
+    """200; to a call, instructions, here none."""
+    return _BXML if b'"eventType"' in request.body[:8192] else Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """There is none."""
+    return None
+
+
+def _message(item: Item, request: Request) -> Event:
+    kind, told = text(item.get("type")) or "", item.get("message")
+    message = told if isinstance(told, dict) else {}
+    message_id, time = identifier(message.get("id")), text(item.get("time"))
+    type = MESSAGES.get(kind)
+    inbound = message.get("direction") == "in"
+    # Of an outbound message to a group each recipient has its own event, which `to` names.
+    to, owner = text(item.get("to")), text(message.get("owner"))
+    if type is None:
+        event = unknown(request, item, status=kind or None)
+    elif message_id is None:
+        raise Unprocessable("an event of no message: it has no id")
+    else:
+        whose = owner if inbound else to
+        event = Event(type, request.source, fact_id("message", message_id, kind, whose, time))
+        event.payload = {"providerStatus": kind}
+    sender = text(message.get("from"))
+    event.channel, event.direction = "sms", "inbound" if inbound else "outbound"
+    event.provider_message_id, event.occurred_at = message_id, from_text(time)
+    event.handle = handle(sender if inbound else to, "sms")
+    event.payload |= {key: value for key, value in (("from", sender), ("to", to)) if value}
+    if tag := text(message.get("tag")):
+        event.payload["reference"] = tag[:1024]
+    if (segments := count(message.get("segmentCount"))) is not None:
+        event.payload["segments"] = segments
+    if carrier := text(item.get("carrierName")):
+        event.payload["carrier"] = carrier[:255]
+    if inbound and type is not None and (content := _content(message)):
+        event.payload["content"] = content
+    if type == "MessageFailed":
+        event.error = error_of(text(item.get("errorCode")), text(item.get("description")))
+    return event
+
+
+def _content(message: Item) -> Item:
+    content: Item = {"text": said} if (said := text(message.get("text"))) else {}
+    media = message.get("media")
+    urls = [url for url in media[:_MOST_MEDIA] if isinstance(url, str) and url] if isinstance(media, list) else []
+    if urls:
+        content["media"] = [{"url": url} for url in urls]
+    return content

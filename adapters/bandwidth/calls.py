@@ -1,0 +1,79 @@
+"""Bandwidth's events of calls. https://dev.bandwidth.com/docs/voice/webhooks"""
+
+import re
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.times import from_text
+from schemas.events import Error, Event
+
+#: …/voice/webhooks: `eventType`; the others are of what an application does within a call.
+CALLS: dict[str, str] = {
+    "initiate": "CallStarted",
+    "answer": "CallStarted",
+    "disconnect": "CallCompleted",
+    "recordingAvailable": "CallRecorded",
+}
+#: …/voice/webhooks/disconnect: `cause`, where the call did not end as calls do (hangup), and why.
+CAUSES: dict[str, str] = {
+    "busy": "unreachable",
+    "timeout": "unreachable",
+    "cancel": "unknown",
+    "rejected": "blocked",
+    "callback-error": "unknown",
+    "invalid-bxml": "unknown",
+    "application-error": "unknown",
+    "account-limit": "rate",
+    "node-capacity-exceeded": "rate",
+    "error": "unknown",
+    "unknown": "unknown",
+}
+_DURATION = re.compile(r"PT(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,8}(?:\.\d{1,9})?)S)?")
+
+
+def event(item: dict[str, Any], request: Request) -> Event:
+    """The event of a call's webhook. Raises Unprocessable."""
+    kind, call_id = text(item.get("eventType")) or "", identifier(item.get("callId"))
+    time, inbound = text(item.get("eventTime")), item.get("direction") == "inbound"
+    sender, recipient = text(item.get("from")), text(item.get("to"))
+    type = CALLS.get(kind)
+    cause = text(item.get("cause")) or ""
+    if type is None:
+        event = unknown(request, item, status=kind or None)
+    elif call_id is None:
+        raise Unprocessable("an event of no call: it has no callId")
+    else:
+        if type == "CallCompleted" and cause in CAUSES:
+            type = "CallFailed"
+        ids = ("call", call_id, kind, text(item.get("recordingId")), time)
+        event = Event(type, request.source, fact_id(*ids), payload={"providerStatus": kind})
+    event.channel, event.direction = "voice", "inbound" if inbound else "outbound"
+    event.provider_message_id, event.occurred_at = call_id, from_text(time)
+    event.handle = handle(sender if inbound else recipient, "voice")
+    event.payload |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
+    if tag := text(item.get("tag")):
+        event.payload["reference"] = tag[:1024]
+    if type == "CallFailed":
+        code = text(item.get("errorId"))
+        event.error = Error(code or cause, text(item.get("errorMessage")) or cause, CAUSES[cause])
+    if type == "CallCompleted":
+        began, ended = from_text(text(item.get("answerTime"))), from_text(text(item.get("endTime")))
+        if began is not None and ended is not None and ended >= began:
+            event.payload["duration"] = (ended - began).total_seconds()
+    if type == "CallRecorded":
+        if url := text(item.get("mediaUrl")):
+            event.payload["content"] = {"audioUrl": url}
+        if (seconds := _seconds(item.get("duration"))) is not None:
+            event.payload["duration"] = seconds
+    return event
+
+
+def _seconds(told: Any) -> float | None:
+    """Of an ISO 8601 duration, as PT13.67S."""
+    found = _DURATION.fullmatch(told) if isinstance(told, str) and 2 < len(told) < 32 else None
+    if found is None:
+        return None
+    hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds

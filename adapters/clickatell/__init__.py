@@ -1,0 +1,200 @@
+"""Clickatell: One API's events of SMS and WhatsApp, and the older callbacks of the SMS APIs.
+
+One API: https://help.clickatell.com/developers-api-reference/reference/one-api-client-callbacks. Older:
+https://help.clickatell.com/developers-api-reference/sms-client-callbacks and
+https://www.clickatell.com/developers/api-documentation/http-api-reply-callback. Clickatell signs nothing.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.bodies import form_of, json_of, query_of
+from adapters.clickatell.statuses import CODES, STATUSES, error_of
+from adapters.facts import fact_id, identifier, location, text, unknown
+from adapters.times import from_text
+from adapters.unix_times import from_unix_or_millis
+from adapters.unsigned import SETTINGS, verify_unsigned
+from schemas.events import Event
+
+__all__ = ["SETTINGS"]
+
+NAME = "clickatell"
+TITLE = "Clickatell"
+DOCS = "https://help.clickatell.com/developers-api-reference/reference/one-api-client-callbacks"
+CHANNELS = frozenset({"sms", "whatsapp"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "none; basic auth or a secret in the URL"
+SIGNS_BODY = False
+EVENTS = frozenset({*STATUSES.values(), *CODES.values(), "MessageReceived"})
+
+#: One API's lists of what came in, by what it is.
+RECEIVED = frozenset({"moText", "moMedia", "moLocation"})
+_FAILURES = frozenset({"MessageFailed", "MessageRejected"})
+
+Item = dict[str, Any]
+
+
+def recognise(request: Request) -> bool:
+    """By the names of its integration and of what it tells: nothing in its headers does."""
+    if request.method == "GET":
+        said = request.url
+        return "integrationName=" in said and "messageId=" in said and ("statusCode=" in said or "fromNumber=" in said)
+    head = request.body[:4096]
+    if b'"integrationId"' in head and b'"event"' in head:
+        return b'"messageStatusUpdate"' in head or b'"mo' in head
+    return b"integrationName" in head and b"messageId" in head and (b"statusCode" in head or b"fromNumber" in head)
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """Basic authentication, which Clickatell can be told, or a secret in the URL. Raises InvalidSignature."""
+    return verify_unsigned(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each item of One API; one of an older callback. Raises Unprocessable."""
+    if request.method == "GET":
+        return Normalized([_flat(dict(query_of(request)), request)])
+    if request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        return Normalized([_flat(dict(form_of(request)), request)])
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Clickatell: it is no object")
+    said = body.get("event")
+    if not isinstance(said, dict):
+        return Normalized([_flat(body, request)])
+    result = Normalized()
+    for kind, items in said.items():
+        for item in items if isinstance(items, list) else [items]:
+            try:
+                result.events.append(_of_item(kind, item, request))
+            except Unprocessable as error:
+                result.unprocessable.append((item, str(error)))
+    return result
+
+
+def answer(request: Request) -> Answer:
+    """200."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Clickatell has none; it calls a new URL once, with a callback of nothing."""
+    return None
+
+
+def _of_item(kind: str, item: Any, request: Request) -> Event:
+    if not isinstance(item, dict):
+        raise Unprocessable(f"an item of {kind} that is no object")
+    channel = (text(item.get("channel")) or "").strip().lower()
+    known = channel if channel in CHANNELS else None
+    if kind == "messageStatusUpdate":
+        return _status(item, known, STATUSES.get(text(item.get("status")) or "", "ProviderEventReceived"), request)
+    if kind in RECEIVED:
+        return _received(kind, item, known, request)
+    event = unknown(request, item, status=kind)
+    event.channel, event.provider_message_id = known, identifier(item.get("messageId"))
+    event.handle = handle(item.get("from"), known)
+    event.occurred_at = from_unix_or_millis(item.get("timestamp"))
+    return event
+
+
+def _flat(item: Item, request: Request) -> Event:
+    """A callback of the SMS APIs; of a status the word counts, and where it is not known the code."""
+    if "replyMessageId" in item or "fromNumber" in item:
+        return _received("reply", item, "sms", request)
+    word, code = text(item.get("status")) or "", (text(item.get("statusCode")) or "").lstrip("0")
+    if not word and not code:
+        return unknown(request, item)
+    return _status(item, "sms", STATUSES.get(word) or CODES.get(code, "ProviderEventReceived"), request)
+
+
+def _status(item: Item, channel: str | None, type_: str, request: Request) -> Event:
+    message_id = identifier(item.get("messageId"))
+    if message_id is None:
+        raise Unprocessable("a status of no message")
+    word, code = text(item.get("status")), text(item.get("statusCode"))
+    customer, stamp = handle(text(item.get("to")), channel), item.get("timestamp")
+    payload: dict[str, Any] = {"providerStatus": (word or code or "")[:255]}
+    if customer is not None:
+        payload["to"] = customer.value
+    if sender := text(item.get("from")):
+        payload["from"] = sender[:2048]
+    own_id = identifier(item.get("clientMessageId"))
+    if own_id is not None:
+        payload["reference"] = own_id
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, item).payload["native"]
+    error = error_of(word, code, text(item.get("statusDescription")))
+    return Event(
+        type_,
+        request.source,
+        fact_id("status", message_id, word, code, text(stamp)),
+        channel,
+        "outbound",
+        message_id,
+        own_id,
+        customer,
+        from_unix_or_millis(stamp) or from_text(stamp),
+        error if type_ in _FAILURES else None,
+        payload,
+    )
+
+
+def _received(kind: str, item: Item, channel: str | None, request: Request) -> Event:
+    """What came in; of the older callbacks `messageId` is that of the message that it answers."""
+    older = kind == "reply"
+    message_id = identifier(item.get("replyMessageId" if older else "messageId"))
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    sender = text(item.get("fromNumber")) or text(item.get("from"))
+    recipient = text(item.get("toNumber")) or text(item.get("to"))
+    payload: dict[str, Any] = {"providerStatus": kind}
+    for key, value in (("from", sender), ("to", recipient)):
+        if value:
+            payload[key] = value[:2048]
+    if content := _content(kind, item):
+        payload["content"] = content
+    if replied_to := identifier(item.get("messageId" if older else "relatedMessageId")):
+        payload["inReplyTo"] = replied_to
+    part = item.get("sms")
+    if network := text(item.get("network")) or (text(part.get("network")) if isinstance(part, dict) else None):
+        payload["carrier"] = network[:255]
+    profile = item.get("whatsapp")
+    if isinstance(profile, dict) and (name := text(profile.get("profileName"))):
+        payload["displayName"] = name[:1024]
+    stamp = item.get("timestamp")
+    return Event(
+        "MessageReceived",
+        request.source,
+        fact_id("message", message_id, kind),
+        channel,
+        "inbound",
+        message_id,
+        None,
+        handle(sender, channel),
+        from_unix_or_millis(stamp) or from_text(stamp),
+        None,
+        payload,
+    )
+
+
+def _content(kind: str, item: Item) -> dict[str, Any]:
+    if kind == "moLocation":
+        told = item.get("location")
+        part = told if isinstance(told, dict) else item
+        place = location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
+        return {"location": place} if place else {"moLocation": item}
+    content: dict[str, Any] = {}
+    if kind != "moMedia":
+        said = text(item.get("content")) or text(item.get("text")) or text(item.get("messageText"))
+        return {"text": said} if said else {}
+    names = (("url", "downloadUrl", 8192), ("type", "contentType", 255), ("name", "fileName", 1024))
+    files = item.get("files")
+    parts = [one for one in (files if isinstance(files, list) else [item])[:100] if isinstance(one, dict)]
+    media = [{key: value[:most] for key, name, most in names if (value := text(one.get(name)))} for one in parts]
+    if media := [one for one in media if one]:
+        content["media"] = media
+    if caption := text(item.get("caption")):
+        content["text"] = caption
+    return content

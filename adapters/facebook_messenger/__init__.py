@@ -1,0 +1,53 @@
+"""Facebook Messenger: messages to a Page, what became of the Page's own, consent; several entries and items in one.
+
+https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks. Signed and greeted as all of
+Meta's (`meta`), told as Instagram is (`meta_chat`).
+"""
+
+from adapters import meta, meta_chat
+from adapters.base import Answer, Normalized, Request, Setting, Values
+from adapters.facebook_messenger.send import IDEMPOTENT, build_request, read_response
+from adapters.meta import SIGNATURE, handshake
+
+__all__ = ["IDEMPOTENT", "SIGNATURE", "build_request", "handshake", "read_response"]
+
+NAME = "facebook_messenger"
+TITLE = "Facebook Messenger"
+DOCS = "https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks"
+CHANNELS = frozenset({"chat"})
+SENDS = frozenset({"chat"})
+SETTINGS = (
+    *meta.SECRETS,
+    Setting("access_token", "The Page's access token with pages_messaging, to send with."),
+    Setting("page_id", "The Page's id; the token's Page if not set.", secret=False, aliases=("sender",)),
+    Setting("tag", "A message tag, e.g. HUMAN_AGENT, to send with beyond 24 hours.", secret=False),
+    *meta.API,
+)
+SIGNS_BODY = True
+EVENTS = frozenset(
+    {
+        *meta_chat.OPTINS.values(),
+        *("MessageReceived", "UserMessageSent", "MessageDelivered", "ProviderEventReceived"),
+    }
+)
+_NAMED = meta.names("page")
+
+
+def recognise(request: Request) -> bool:
+    """By what Meta calls the object: WhatsApp and Instagram are signed in the same header. A handshake does not say."""
+    return meta.is_of(request, _NAMED)
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 of the body with the app secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    return meta.verify(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event per item; of a delivery one per message. Raises Unprocessable."""
+    return meta_chat.normalize(request, "messenger")
+
+
+def answer(request: Request) -> Answer:
+    """200; anything else is tried again."""
+    return Answer(200, b"EVENT_RECEIVED")

@@ -1,0 +1,199 @@
+"""Gupshup: WhatsApp in its own form (version 2) and in Meta's (version 3), and delivery reports of enterprise SMS.
+
+https://docs.gupshup.io/docs/subscriptions-and-notifications, …/message-events, …/inbound-messages, …/user-event.
+Version 3: `passthrough`. SMS: `sms`. Gupshup signs nothing, and gives an event no id. A message is known by Gupshup's id
+(`gsId`), which the API answers; a week after it was sent its events have WhatsApp's alone.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from adapters.addresses import of_kind, phone
+from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import fact_id, identifier, location, text, unknown
+from adapters.gupshup import passthrough, sms
+from adapters.gupshup.errors import error_of
+from adapters.times import from_unix
+from adapters.told_header import SETTINGS as TOLD
+from adapters.told_header import verify_told
+from adapters.unix_times import from_unix_or_millis
+from schemas.events import Event
+
+NAME = "gupshup"
+TITLE = "Gupshup"
+DOCS = "https://docs.gupshup.io/docs/subscriptions-and-notifications"
+CHANNELS = frozenset({"whatsapp", "sms", "voice"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "none; a header, basic auth or a secret in the URL"
+SETTINGS = TOLD
+SIGNS_BODY = False
+
+#: …/message-events; `deleted` and `mismatch` undo no delivery.
+STATUSES: dict[str, str] = passthrough.STATUSES | {"mismatch": "ProviderEventReceived"}
+#: …/user-event
+CONSENTS: dict[str, str] = {"opted-in": "RecipientSubscribed", "opted-out": "RecipientUnsubscribed"}
+EVENTS = frozenset({*STATUSES.values(), *CONSENTS.values(), "MessageReceived"})
+#: …/inbound-messages: what has a file of its own.
+_MEDIA = frozenset({"image", "file", "audio", "video", "sticker", "voice"})
+_CHOICES = frozenset({"button_reply", "list_reply", "quick_reply"})
+
+Item = dict[str, Any]
+
+
+def recognise(request: Request) -> bool:
+    """By the names of all three forms: nothing in its headers tells."""
+    if sms.is_report(request) or passthrough.is_one(request):
+        return True
+    head = request.body[:1024]
+    return b'"app"' in head and b'"version"' in head and b'"payload"' in head and b'"timestamp"' in head
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """What the webhook was told to send; Gupshup signs nothing. Raises InvalidSignature."""
+    return verify_told(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of version 2; as many as there are items of version 3 and of SMS."""
+    if sms.is_report(request):
+        return sms.normalize(request)
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Gupshup: it is no object")
+    if "entry" in body:
+        return passthrough.normalize(body, request)
+    kind, payload = text(body.get("type")), body.get("payload")
+    if isinstance(payload, dict):
+        if kind == "message-event":
+            return Normalized([_status(payload, body, request)])
+        if kind == "message":
+            return Normalized([_message(payload, body, request)])
+        if kind == "user-event" and (type_ := CONSENTS.get(text(payload.get("type")) or "")):
+            return Normalized([_consent(type_, payload, body, request)])
+    return Normalized([_other(kind, payload, body, request)])
+
+
+def answer(request: Request) -> Answer:
+    """200 with nothing in it, as Gupshup wants it."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Gupshup has none: a new URL is posted an event of the user `callbackSetPhone`."""
+    return None
+
+
+def _time(body: Item) -> datetime | None:
+    return from_unix_or_millis(body.get("timestamp"))
+
+
+def _status(item: Item, body: Item, request: Request) -> Event:
+    status = text(item.get("type")) or ""
+    type_ = STATUSES.get(status, "ProviderEventReceived")
+    message_id = identifier(item.get("gsId")) or identifier(item.get("id"))
+    if message_id is None:
+        raise Unprocessable("a status of no message")
+    inner = item.get("payload")
+    detail = inner if isinstance(inner, dict) else {}
+    customer, others = passthrough.customer_of(item.get("destination"), item.get("userId"))
+    payload: dict[str, Any] = {"providerStatus": status[:255]}
+    if customer is not None:
+        payload["to"] = customer.value
+    if others:
+        payload["handles"] = others
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, body).payload["native"]
+    if isinstance(pricing := item.get("pricing"), dict) and (category := text(pricing.get("category"))):
+        payload["pricingCategory"] = category[:255]
+    if whatsapp_id := text(detail.get("whatsappMessageId")):
+        payload["whatsappMessageId"] = whatsapp_id
+    error = error_of(detail.get("code"), detail.get("reason")) if type_ == "MessageFailed" else None
+    when = text(detail.get("ts")) or text(body.get("timestamp"))
+    event_id = fact_id("status", message_id, status, text(item.get("destination")), when)
+    time = from_unix(detail.get("ts")) or _time(body)
+    return Event(
+        type_, request.source, event_id, "whatsapp", "outbound", message_id, None, customer, time, error, payload
+    )
+
+
+def _message(item: Item, body: Item, request: Request) -> Event:
+    message_id, kind = identifier(item.get("id")), text(item.get("type")) or ""
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    told, inner = item.get("sender"), item.get("payload")
+    sender = told if isinstance(told, dict) else {}
+    customer, others = passthrough.customer_of(item.get("source") or sender.get("phone"), sender.get("userId"))
+    payload: dict[str, Any] = {"providerStatus": kind[:255]}
+    if customer is not None:
+        payload["from"] = customer.value
+    if others:
+        payload["handles"] = others
+    if content := _content(kind, inner if isinstance(inner, dict) else {}):
+        payload["content"] = content
+    if name := text(sender.get("name")):
+        payload["displayName"] = name[:1024]
+    if replied_to := passthrough.replied_to(item.get("context"), "gsId"):
+        payload["inReplyTo"] = replied_to
+    event_id = fact_id("message", message_id, kind)
+    return Event(
+        "MessageReceived",
+        request.source,
+        event_id,
+        "whatsapp",
+        "inbound",
+        message_id,
+        None,
+        customer,
+        _time(body),
+        None,
+        payload,
+    )
+
+
+def _content(kind: str, part: Item) -> dict[str, Any]:
+    if kind in _MEDIA:
+        names = (("url", "url", 8192), ("type", "contentType", 255), ("name", "name", 1024))
+        media = {key: value[:most] for key, name, most in names if (value := text(part.get(name)))}
+        content: dict[str, Any] = {"media": [media]} if media else {}
+        if caption := text(part.get("caption")):
+            content["text"] = caption
+        return content
+    if kind in _CHOICES:
+        title = text(part.get("title")) or text(part.get("text"))
+        told = (("id", text(part.get("postbackText")) or text(part.get("id"))), ("title", title))
+        content = {"buttonReply": {key: value[:1024] for key, value in told if value}}
+        return content | ({"text": title} if title else {})
+    if kind == "location" and (
+        place := location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
+    ):
+        return {"location": place}
+    if kind == "contact" and isinstance(part.get("contacts"), list):
+        return {"contacts": part["contacts"]}
+    if said := text(part.get("text")):
+        return {"text": said}
+    return {kind[:64] or "part": part} if part else {}
+
+
+def _consent(type_: str, item: Item, body: Item, request: Request) -> Event:
+    customer = phone(item.get("phone"))
+    payload: dict[str, Any] = {"providerStatus": text(item.get("type"))}
+    if customer is not None:
+        payload["from"] = customer.value
+    event_id = fact_id("consent", text(item.get("phone")), type_, text(body.get("timestamp")))
+    return Event(
+        type_, request.source, event_id, "whatsapp", "inbound", None, None, customer, _time(body), None, payload
+    )
+
+
+def _other(kind: str | None, item: Any, body: Item, request: Request) -> Event:
+    """Of bills, templates and the account; a bill names the message it is for."""
+    event = unknown(request, body, status=kind)
+    event.occurred_at = _time(body)
+    about = item.get("references") if isinstance(item, dict) else None
+    if isinstance(about, dict):
+        event.channel = "whatsapp"
+        event.provider_message_id = identifier(about.get("gsId")) or identifier(about.get("id"))
+        destination = about.get("destination")
+        event.handle = phone(destination) or of_kind("whatsapp_user_id", about.get("userId"))
+    return event

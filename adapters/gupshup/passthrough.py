@@ -1,0 +1,140 @@
+"""Gupshup's version 3: Meta's own form with Gupshup's ids beside (`gs_app_id`, `gs_id`).
+
+https://partner-docs.gupshup.io/docs/passthrough-v3-incoming-events, https://partner-docs.gupshup.io/docs/events. What a
+message says is as Meta has it: `adapters.whatsapp_cloud.content`.
+"""
+
+from typing import Any
+
+from adapters.addresses import of_kind, phone
+from adapters.base import Normalized, Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.gupshup.errors import error_of
+from adapters.unix_times import from_unix_or_millis
+from adapters.whatsapp_cloud.content import content_of
+from schemas.events import Event, Handle
+
+Item = dict[str, Any]
+
+STATUSES: dict[str, str] = {
+    "enqueued": "MessageQueued",
+    "sent": "UserMessageSent",
+    "delivered": "MessageDelivered",
+    "read": "MessageRead",
+    "failed": "MessageFailed",
+    "deleted": "ProviderEventReceived",
+}
+
+
+def is_one(request: Request) -> bool:
+    """By Gupshup's id of the app: the rest is Meta's."""
+    return b'"gs_app_id"' in request.body and b'"entry"' in request.body
+
+
+def normalize(body: Item, request: Request) -> Normalized:
+    """One event per status and message, one per change of any other field. Raises Unprocessable."""
+    result = Normalized()
+    entries = body.get("entry")
+    if not isinstance(entries, list):
+        raise Unprocessable("no entry")
+    for entry in entries:
+        changes = entry.get("changes") if isinstance(entry, dict) else None
+        for change in changes if isinstance(changes, list) else [entry]:
+            value = change.get("value") if isinstance(change, dict) else None
+            known = False
+            for name, read in (("statuses", _status), ("messages", _message)):
+                items = value.get(name) if isinstance(value, dict) else None
+                known = known or isinstance(items, list)
+                for item in items if isinstance(items, list) else ():
+                    _add(result, item, lambda item=item, value=value, read=read: read(item, value, request))
+            if not known:
+                field = text(change.get("field")) if isinstance(change, dict) else None
+                _add(result, change, lambda change=change, field=field: unknown(request, change, status=field))
+    return result
+
+
+def customer_of(number: Any, user_id: Any) -> tuple[Handle | None, list[dict[str, str]]]:
+    """Whose it is: the number where there is one, else the business-scoped id; and the other for `handles`."""
+    first, second = phone(number) if number else None, of_kind("whatsapp_user_id", user_id)
+    others = [{"kind": second.kind, "value": second.value}] if first and second and first != second else []
+    return first or second, others
+
+
+def replied_to(context: Any, name: str) -> str | None:
+    """The message that it answers, by Gupshup's id where it gives one."""
+    if not isinstance(context, dict):
+        return None
+    return identifier(context.get(name)) or identifier(context.get("id"))
+
+
+def _add(result: Normalized, item: Any, read: Any) -> None:
+    try:
+        result.events.append(read())
+    except Unprocessable as error:
+        result.unprocessable.append((item, str(error)))
+
+
+def _ours(value: Item) -> str | None:
+    metadata = value.get("metadata")
+    handle = phone(metadata.get("display_phone_number")) if isinstance(metadata, dict) else None
+    return handle.value if handle else None
+
+
+def _status(item: Any, value: Item, request: Request) -> Event:
+    if not isinstance(item, dict):
+        raise Unprocessable("a status that is no object")
+    message_id = identifier(item.get("gs_id")) or identifier(item.get("id"))
+    status = text(item.get("status")) or ""
+    if message_id is None:
+        if kind := text(item.get("type")):  # set-callback: the URL was entered
+            return unknown(request, item, status=kind)
+        raise Unprocessable("a status of no message")
+    type_ = STATUSES.get(status, "ProviderEventReceived")
+    customer, others = customer_of(item.get("recipient_id"), item.get("recipient_user_id"))
+    payload: dict[str, Any] = {"providerStatus": status[:255]}
+    for key, told in (("to", customer.value if customer else None), ("from", _ours(value)), ("handles", others)):
+        if told:
+            payload[key] = told
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, item).payload["native"]
+    if isinstance(pricing := item.get("pricing"), dict) and (category := text(pricing.get("category"))):
+        payload["pricingCategory"] = category[:255]
+    errors = item.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    code, words = (
+        item.get("code") or first.get("code"),
+        item.get("reason") or first.get("message") or first.get("title"),
+    )
+    error = error_of(code, words) if type_ == "MessageFailed" else None
+    event_id = fact_id("status", message_id, status, text(item.get("recipient_id")), text(item.get("timestamp")))
+    time = from_unix_or_millis(item.get("timestamp"))
+    return Event(
+        type_, request.source, event_id, "whatsapp", "outbound", message_id, None, customer, time, error, payload
+    )
+
+
+def _message(item: Any, value: Item, request: Request) -> Event:
+    if not isinstance(item, dict) or (message_id := identifier(item.get("id"))) is None:
+        raise Unprocessable("a message without its id")
+    kind, content = text(item.get("type")) or "", content_of(item)
+    customer, others = customer_of(item.get("from"), item.get("from_user_id"))
+    payload: dict[str, Any] = {"providerStatus": kind[:255]}
+    for key, told in (("from", customer.value if customer else None), ("to", _ours(value)), ("handles", others)):
+        if told:
+            payload[key] = told
+    if content is None:
+        payload["native"] = unknown(request, item).payload["native"]
+    elif content:
+        payload["content"] = content
+    contacts = value.get("contacts")
+    if isinstance(contacts, list) and len(contacts) == 1 and isinstance(contacts[0], dict):
+        profile = contacts[0].get("profile")
+        if isinstance(profile, dict) and (name := text(profile.get("name"))):
+            payload["displayName"] = name[:1024]
+    if answered := replied_to(item.get("context"), "gs_id"):
+        payload["inReplyTo"] = answered
+    type_ = "ProviderEventReceived" if content is None else "MessageReceived"
+    event_id, time = fact_id("message", message_id, kind), from_unix_or_millis(item.get("timestamp"))
+    return Event(
+        type_, request.source, event_id, "whatsapp", "inbound", message_id, None, customer, time, None, payload
+    )

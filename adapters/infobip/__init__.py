@@ -1,0 +1,116 @@
+"""Infobip: delivery, seen and tracking reports of its channels, calls among them, and inbound SMS and WhatsApp.
+
+https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks. A post has `results`, up to 100 or what the
+subscription says. A report does not name its channel: the URL does, as `?channel=whatsapp`, which sending adds to the
+URL that it tells. Infobip gives an event no id of its own, and promises no order.
+"""
+
+from typing import Any
+
+from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of, query_of
+from adapters.facts import identifier, unknown
+from adapters.infobip import inbound, reports
+from adapters.infobip.send import API, IDEMPOTENT, build_request, read_response
+from adapters.unsigned import SETTINGS as _UNSIGNED
+from adapters.unsigned import verify_unsigned
+from schemas.events import CHANNELS as _CHANNELS
+from schemas.events import Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "infobip"
+TITLE = "Infobip"
+DOCS = "https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks"
+CHANNELS = frozenset({"sms", "whatsapp", "voice", "email", "rcs", "chat"})
+SENDS = frozenset({"sms", "whatsapp"})
+SIGNATURE = "basic authentication, or a secret in the URL"
+EVENTS = frozenset(
+    {
+        *reports.STATUSES.values(),
+        *reports.GROUPS.values(),
+        *reports.CALL_GROUPS.values(),
+        *reports.TRACKED.values(),
+        *("MessageBounced", "MessageRead", "MessageReceived", "ProviderEventReceived"),
+    }
+)
+SETTINGS = (
+    *_UNSIGNED,
+    Setting("api_key", "An API key (Developer tools, API keys), for sending."),
+    Setting("sender", "The number or name to send from.", secret=False),
+    Setting("api_url", f"The account's base URL (https://….api.infobip.com); {API} if not set.", secret=False),
+)
+SIGNS_BODY = False
+
+Item = dict[str, Any]
+_HEAD = 16384
+
+
+def recognise(request: Request) -> bool:
+    """By the names that only its reports and messages have together."""
+    head = request.body[:_HEAD]
+    if b'"messageId"' not in head:
+        return False
+    if b'"results"' in head:
+        report = b'"groupName"' in head and (b'"doneAt"' in head or b'"sentAt"' in head)
+        return report or b'"seenAt"' in head or (b'"receivedAt"' in head and b'"pricePerMessage"' in head)
+    return b'"notificationType"' in head and b'"recipient"' in head
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """Infobip presents what the notification profile's security says; of that, basic authentication is read here.
+    Raises InvalidSignature."""
+    return verify_unsigned(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each result."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Infobip: it is no object")
+    items = body["results"] if isinstance(body.get("results"), list) else [body]
+    channel = _told_channel(request)
+    found = Normalized()
+    for item in items:
+        try:
+            found.events.append(_event(item, channel, request))
+        except Unprocessable as error:
+            found.unprocessable.append((item, str(error)))
+    return found
+
+
+def answer(request: Request) -> Answer:
+    """200."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Infobip has none."""
+    return None
+
+
+def _event(item: Any, channel: str | None, request: Request) -> Event:
+    if not isinstance(item, dict):
+        raise Unprocessable("a result that is no object")
+    if "notificationType" in item:
+        return reports.tracked(item, channel, request)
+    if "receivedAt" in item:
+        return inbound.event(item, channel, request)
+    if "seenAt" in item:
+        return reports.seen(item, channel, request)
+    if isinstance(item.get("status"), dict):
+        return reports.delivery(item, channel, request)
+    event = unknown(request, item)
+    event.channel, event.provider_message_id = channel, identifier(item.get("messageId"))
+    return event
+
+
+def _told_channel(request: Request) -> str | None:
+    """What our URL says."""
+    if "channel=" not in request.url:
+        return None
+    try:
+        told = dict(query_of(request)).get("channel")
+    except Unprocessable:
+        return None
+    return told if told in _CHANNELS else None

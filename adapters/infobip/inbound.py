@@ -1,0 +1,183 @@
+"""Messages that came in by Infobip as events: SMS by their `text`, WhatsApp by their `message` and its type.
+
+https://www.infobip.com/docs/api/channels/sms/inbound-sms/receive-inbound-sms-messages,
+…/channels/whatsapp/whatsapp-inbound-messages/receive-whatsapp-inbound-messages; the types as in Infobip's own library,
+https://github.com/infobip/infobip-api-java-client (WhatsAppWebhookInboundMessage).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.addresses import of_kind
+from adapters.base import Request, Unprocessable
+from adapters.facts import count, fact_id, identifier, location, text, unknown
+from adapters.infobip.reports import address, price_of
+from adapters.times import from_text
+from schemas.events import Event, Handle
+
+Item = dict[str, Any]
+Content = dict[str, Any]
+
+
+def event(item: Item, told: str | None, request: Request) -> Event:
+    """Raises Unprocessable where there is no id."""
+    message_id = identifier(item.get("messageId"))
+    if message_id is None:
+        raise Unprocessable("a message without its messageId")
+    message = item.get("message")
+    if isinstance(message, dict):
+        return _written(item, message, message_id, told or "whatsapp", request)
+    channel = told or "sms"
+    payload = _payload(item, channel)
+    if (words := text(item.get("text"))) is not None:
+        payload["content"] = {"text": words}
+    else:
+        payload["native"] = unknown(request, item).payload["native"]
+    if (segments := count(item.get("smsCount", item.get("messageCount")))) is not None and channel == "sms":
+        payload["segments"] = segments
+    type_ = "MessageReceived" if words is not None else "ProviderEventReceived"
+    return _made(type_, item, message_id, channel, address(item.get("from"), channel), payload, request)
+
+
+def _written(item: Item, message: Item, message_id: str, channel: str, request: Request) -> Event:
+    word = (text(message.get("type")) or "").upper()
+    told = item.get("contact")
+    contact: Item = told if isinstance(told, dict) else {}
+    customer, others = _customer(item, contact, channel)
+    payload = _payload(item, channel)
+    if word:
+        payload["providerStatus"] = word[:255]
+    if customer is not None:
+        payload["from"] = customer.value
+    if others:
+        payload["handles"] = [{"kind": other.kind, "value": other.value} for other in others]
+    for key, name in (("displayName", "name"), ("username", "username")):
+        if value := text(contact.get(name)):
+            payload[key] = value[:1024]
+    context = message.get("context") or item.get("context")
+    if isinstance(context, dict) and (replied_to := text(context.get("id"))):
+        payload["inReplyTo"] = replied_to
+    read = CONTENTS.get(word)
+    if read is None:
+        payload["native"] = unknown(request, item).payload["native"]
+    elif content := read(message):
+        payload["content"] = content
+    type_ = "MessageReceived" if read is not None else "ProviderEventReceived"
+    return _made(type_, item, message_id, channel, customer, payload, request)
+
+
+def _made(
+    type_: str,
+    item: Item,
+    message_id: str,
+    channel: str | None,
+    customer: Handle | None,
+    payload: Item,
+    request: Request,
+) -> Event:
+    return Event(
+        type_,
+        request.source,
+        fact_id("message", message_id),
+        channel,
+        "inbound",
+        message_id,
+        None,
+        customer,
+        from_text(item.get("receivedAt")),
+        None,
+        payload,
+    )
+
+
+def _payload(item: Item, channel: str | None) -> Item:
+    payload: Item = {}
+    for key in ("from", "to"):
+        if (found := address(item.get(key), channel)) is not None:
+            payload[key] = found.value
+    if reference := text(item.get("callbackData")):
+        payload["reference"] = reference[:1024]
+    if (price := price_of(item.get("price"))) is not None:
+        payload["price"] = price
+    return payload
+
+
+def _customer(item: Item, contact: Item, channel: str) -> tuple[Handle | None, list[Handle]]:
+    """The number, and beside it WhatsApp's id of who has one."""
+    first = address(item.get("from") or contact.get("phoneNumber"), channel)
+    second = of_kind("whatsapp_user_id", contact.get("userId"))
+    if first is None or second is None or first.value == second.value:
+        return first or second, []
+    return first, [second]
+
+
+def _text(part: Item) -> Content:
+    content: Content = {"text": words} if (words := text(part.get("text"))) else {}
+    if isinstance(referral := part.get("referral"), dict):
+        content["referral"] = referral  # the advertisement or post it began with
+    return content
+
+
+def _media(part: Item) -> Content:
+    url = text(part.get("url"))
+    content: Content = {"media": [{"url": url}]} if url else {}
+    if caption := text(part.get("caption")):
+        content["text"] = caption
+    return content
+
+
+def _audio(part: Item) -> Content:
+    content = _media(part)
+    if url := text(part.get("url")):
+        content["audioUrl"] = url
+    return content
+
+
+def _location(part: Item) -> Content:
+    name = text(part.get("name")) or text(part.get("address"))
+    return {"location": place} if (place := location(part.get("latitude"), part.get("longitude"), name)) else {}
+
+
+def _contact(part: Item) -> Content:
+    return {"contacts": part.get("contacts")} if isinstance(part.get("contacts"), list) else {}
+
+
+def _chosen(part: Item) -> Content:
+    """A template's button has `payload` and `text`; those of a message's buttons and lists `id` and `title`."""
+    names = (("id", ("id", "payload")), ("title", ("title", "text")))
+    reply = {key: value for key, (one, other) in names if (value := text(part.get(one)) or text(part.get(other)))}
+    content: Content = {"buttonReply": reply} if reply else {}
+    if title := reply.get("title"):
+        content["text"] = title
+    return content
+
+
+def _whole(part: Item) -> Content:
+    """A filled form, a payment, an order: as it came."""
+    return {"interactive": {key: value for key, value in part.items() if key != "type"}}
+
+
+def _nothing(part: Item) -> Content:
+    """What Infobip does not pass on: a message all the same."""
+    return {}
+
+
+CONTENTS: dict[str, Callable[[Item], Content]] = {
+    "TEXT": _text,
+    "IMAGE": _media,
+    "VIDEO": _media,
+    "DOCUMENT": _media,
+    "STICKER": _media,
+    "AUDIO": _audio,
+    "VOICE": _audio,
+    "LOCATION": _location,
+    "CONTACT": _contact,
+    "BUTTON": _chosen,
+    "INTERACTIVE_BUTTON_REPLY": _chosen,
+    "INTERACTIVE_LIST_REPLY": _chosen,
+    "INTERACTIVE_FLOW_REPLY": _whole,
+    "INTERACTIVE_PAYMENT_CONFIRMATION": _whole,
+    "ORDER": _whole,
+    "INFECTED_CONTENT": _nothing,
+    "UNSUPPORTED": _nothing,
+}

@@ -1,0 +1,145 @@
+"""Sending by Infobip: SMS (v3) and WhatsApp.
+
+https://www.infobip.com/docs/api/channels/sms/outbound-sms/send-sms-messages,
+https://www.infobip.com/docs/api/channels/whatsapp/whatsapp-outbound-messages. It echoes `callbackData`. A message id of
+ours would be refused when it comes again, so that a repetition would look like a failure: none is given.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import text
+from adapters.infobip.errors import error_of
+from adapters.sending import (
+    HttpCall,
+    Media,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from schemas.events import Error
+
+IDEMPOTENT = False
+API = "https://api.infobip.com"
+#: Which resource a media type is sent by, by its first half; any other as a document.
+_KINDS = {"image": "image", "audio": "audio", "video": "video"}
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """SMS: text. WhatsApp: text, one medium, or a template. Raises Unsendable."""
+    to, sender = message.to.value.removeprefix("+"), sender_of(message, values).removeprefix("+")
+    path, body = _sms(message, to, sender, now) if message.channel == "sms" else _whatsapp(message, to, sender)
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API)}{path}",
+        {
+            "authorization": f"App {required(values, 'api_key')}",
+            "content-type": "application/json",
+            "accept": "application/json",
+        },
+        orjson.dumps(body),
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """200 with the message, alone or in `messages`, which may be rejected all the same; else an error in either form."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    if not 200 <= response.status < 300:
+        return refused(response, _problem(said, response.status))
+    several = said.get("messages")
+    one = several[0] if isinstance(several, list) and several and isinstance(several[0], dict) else said
+    status = one.get("status")
+    if isinstance(status, dict) and text(status.get("groupName")) == "REJECTED":
+        return refused(response, error_of(None, status), retryable=False)
+    return accepted(text(one.get("messageId")))
+
+
+def _problem(said: dict[str, Any], status: int) -> Error:
+    """`errorCode` and `description` of newer APIs, `requestError.serviceException` of the others."""
+    fault = said.get("requestError")
+    fault = fault.get("serviceException") if isinstance(fault, dict) else None
+    fault = fault if isinstance(fault, dict) else {}
+    code = text(said.get("errorCode")) or text(fault.get("messageId"))
+    words = text(said.get("description")) or text(fault.get("text"))
+    return Error(code[:255] if code else None, words, "rate" if status == 429 else "unknown")
+
+
+def _callback(message: Message) -> str | None:
+    """A report does not name its channel: our URL does."""
+    if not message.callback_url:
+        return None
+    mark = "&" if "?" in message.callback_url else "?"
+    return f"{message.callback_url}{mark}channel={message.channel}"
+
+
+def _sms(message: Message, to: str, sender: str, now: datetime) -> tuple[str, dict[str, Any]]:
+    if message.media or message.template is not None or not message.text:
+        raise Unsendable("an SMS by Infobip is text alone, without media or template")
+    webhooks: dict[str, Any] = {"contentType": "application/json", "callbackData": message.echo}
+    if url := _callback(message):
+        webhooks["delivery"] = {"url": url, "intermediateReport": True}
+    one = {
+        "sender": sender,
+        "destinations": [{"to": to}],
+        "content": {"text": message.text},
+        "webhooks": webhooks,
+    }
+    if message.expires_at is not None:
+        minutes = max(1, round((message.expires_at - now).total_seconds() / 60))
+        one["options"] = {"validityPeriod": {"amount": minutes, "timeUnit": "MINUTES"}}
+    return "/sms/3/messages", {"messages": [one]}
+
+
+def _whatsapp(message: Message, to: str, sender: str) -> tuple[str, dict[str, Any]]:
+    one: dict[str, Any] = {"from": sender, "to": to, "callbackData": message.echo}
+    if url := _callback(message):
+        one["notifyUrl"] = url
+    if message.template is not None:
+        template = message.template
+        one["content"] = {
+            "templateName": template.name,
+            "templateData": {"body": {"placeholders": _by_position(template.variables)}},
+            "language": template.language or "en",
+        }
+        return "/whatsapp/1/message/template", {"messages": [one]}
+    if len(message.media) > 1:
+        raise Unsendable("Infobip sends one medium a message: send the others by themselves")
+    if message.media:
+        kind, one["content"] = _medium(message.media[0], message.text)
+        return f"/whatsapp/1/message/{kind}", one
+    if not message.text:
+        raise Unsendable("Infobip needs text, a medium or a template")
+    one["content"] = {"text": message.text}
+    return "/whatsapp/1/message/text", one
+
+
+def _medium(media: Media, caption: str | None) -> tuple[str, dict[str, str]]:
+    kind = _KINDS.get((media.type or "").partition("/")[0], "document")
+    content = {"mediaUrl": media.url}
+    if caption:
+        if kind == "audio":
+            raise Unsendable("WhatsApp has no text beside audio: send it by itself")
+        content["caption"] = caption
+    if media.name and kind == "document":
+        content["filename"] = media.name
+    return kind, content
+
+
+def _by_position(variables: Mapping[str, str]) -> list[str]:
+    if not all([name.isascii() and name.isdigit() for name in variables]):
+        raise Unsendable('Infobip fills a template by position: name its variables "1", "2" and so on')
+    return [variables[name] for name in sorted(variables, key=int)]

@@ -1,0 +1,167 @@
+"""Intercom: conversations and contacts of a workspace, one notification in each post.
+
+https://developers.intercom.com/docs/webhooks (signature, the HEAD request that looks for us),
+https://developers.intercom.com/docs/webhooks/webhook-notifications (what becomes of those that fail),
+https://developers.intercom.com/docs/references/webhooks/webhook-models (topics). A message is `<conversation>:<part>`: a
+conversation's first has `source`, the others are its parts. A contact is its e-mail address where the conversation came by
+mail and tells one, else `intercom:<contact id>`.
+"""
+
+from typing import Any
+
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.intercom.content import contact_of, content_of, customer_of
+from adapters.signatures import header, secrets_of, signs
+from adapters.times import from_unix
+from schemas.events import Event
+
+NAME = "intercom"
+TITLE = "Intercom"
+DOCS = "https://developers.intercom.com/docs/webhooks"
+CHANNELS = frozenset({"chat", "email", "sms", "whatsapp"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "HMAC-SHA1 of the body"
+SETTINGS = (Setting("client_secret", "The app's client secret (Developer Hub, Configure, Basic information)."),)
+SIGNS_BODY = True
+
+#: …/webhook-models: topics whose conversation brings something said, or a contact who wants mail no more, or again.
+TOPICS: dict[str, str] = {
+    "conversation.user.created": "MessageReceived",
+    "conversation.user.replied": "MessageReceived",
+    "conversation.admin.replied": "UserMessageSent",
+    "conversation.admin.single.created": "UserMessageSent",
+    "contact.unsubscribed": "RecipientUnsubscribed",
+    "contact.subscribed": "RecipientSubscribed",
+}
+EVENTS = frozenset({*TOPICS.values(), "ProviderEventReceived"})
+#: Where a conversation came by (`source.type`), and our channel; all else is a chat.
+SOURCES: dict[str, str] = {"email": "email", "sms": "sms", "whatsapp": "whatsapp"}
+_SIGNATURE = "x-hub-signature"
+
+Item = dict[str, Any]
+
+
+def recognise(request: Request) -> bool:
+    """By the name of its object: its signature's header is Meta's and GitHub's too."""
+    body = request.body
+    return b'"notification_event"' in body and b'"topic"' in body and b'"app_id"' in body
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA1 of the body with the client secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    secrets = secrets_of(values, "client_secret")
+    if not secrets:
+        return None
+    given = header(request, _SIGNATURE).removeprefix("sha1=")
+    if any([signs(secret, "sha1", request.body, given) for secret in secrets]):
+        return True
+    raise InvalidSignature("no configured client_secret makes this signature")
+
+
+def normalize(request: Request) -> Normalized:
+    """One event; of a reply one for each part that it brings."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Intercom: it is no object")
+    topic, data = text(body.get("topic")) or "", body.get("data")
+    item = data.get("item") if isinstance(data, dict) else None
+    type_ = TOPICS.get(topic)
+    if type_ is None or not isinstance(item, dict):
+        return Normalized([_other(topic, item, body, request)])
+    if topic.startswith("contact."):
+        return Normalized([_consent(type_, item, body, request)])
+    said = _said(topic, item)
+    return Normalized(
+        [_message(type_, part, item, body, request) for part in said] or [_other(topic, item, body, request)]
+    )
+
+
+def answer(request: Request) -> Answer:
+    """200, within five seconds. 410 would end the subscription."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """None: Intercom looks for us by a HEAD request, which says nothing."""
+    return None
+
+
+def _said(topic: str, conversation: Item) -> list[Item]:
+    """What is new of a conversation: what it began with, or the parts that came with this notification."""
+    if topic.endswith("created"):
+        source = conversation.get("source")
+        return [source] if isinstance(source, dict) else []
+    listed = conversation.get("conversation_parts")
+    parts = listed.get("conversation_parts") if isinstance(listed, dict) else None
+    return [part for part in (parts if isinstance(parts, list) else [])[:100] if isinstance(part, dict)]
+
+
+def _message(type_: str, part: Item, conversation: Item, body: Item, request: Request) -> Event:
+    first = part is conversation.get("source")
+    where, which = identifier(conversation.get("id")), identifier(part.get("id"))
+    if where is None or which is None or len(where) + len(which) > 500:
+        raise Unprocessable("a message without its conversation's id or its own")
+    source, told = conversation.get("source"), part.get("author")
+    author, inbound = told if isinstance(told, dict) else {}, type_ == "MessageReceived"
+    kind = text(source.get("type")) if isinstance(source, dict) else None
+    channel = SOURCES.get((kind or "").lower(), "chat")
+    person = author if inbound else contact_of(conversation)
+    customer, others = customer_of(person, channel)
+    payload: dict[str, Any] = {"providerStatus": text(body.get("topic")), "conversationId": where}
+    if customer is not None:
+        payload["from" if inbound else "to"] = customer.value
+    if others:
+        payload["handles"] = others
+    if name := text(author.get("name")):
+        payload["displayName" if inbound else "agent"] = name[:512]
+    if content := content_of(part):
+        payload["content"] = content
+    if not first and isinstance(source, dict) and (began := identifier(source.get("id"))):
+        payload["inReplyTo"] = f"{where}:{began}"
+    return Event(
+        type_,
+        request.source,
+        fact_id("part", where, which) if not first else fact_id("source", where, which),
+        channel,
+        "inbound" if inbound else "outbound",
+        f"{where}:{which}",
+        None,
+        customer,
+        from_unix(conversation.get("created_at") if first else part.get("created_at")) or _time(body),
+        None,
+        payload,
+    )
+
+
+def _consent(type_: str, contact: Item, body: Item, request: Request) -> Event:
+    """A contact who unsubscribed from mail, or subscribed again; a tag or list is not named."""
+    inner = contact.get("contact")
+    customer, others = customer_of(inner if isinstance(inner, dict) else contact, "email")
+    if customer is None:
+        return _other(text(body.get("topic")) or "", contact, body, request)
+    payload: dict[str, Any] = {"providerStatus": text(body.get("topic")), "from": customer.value}
+    if others:
+        payload["handles"] = others
+    event_id = identifier(body.get("id")) or fact_id(type_, customer.value, text(body.get("created_at")))
+    return Event(type_, request.source, event_id, "email", "inbound", None, None, customer, _time(body), None, payload)
+
+
+def _time(body: Item) -> Any:
+    return from_unix(body.get("created_at"))
+
+
+def _other(topic: str, item: Any, body: Item, request: Request) -> Event:
+    """Kept whole, with whose it is where it says so."""
+    event = unknown(request, body, status=topic or None, event_id=identifier(body.get("id")))
+    event.occurred_at = _time(body)
+    if isinstance(item, dict):
+        if item.get("type") == "conversation":
+            event.channel = "chat"
+            event.handle, _ = customer_of(contact_of(item), "chat")
+            if known := text(item.get("id")):
+                event.payload["conversationId"] = known[:512]
+        elif item.get("type") == "contact":
+            event.handle, _ = customer_of(item, "chat")
+    return event

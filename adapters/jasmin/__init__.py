@@ -1,0 +1,146 @@
+"""Jasmin, the SMPP gateway one runs oneself: delivery reports and messages of phones (MO), and sending.
+
+https://docs.jasminsms.com/en/latest/apis/http/index.html: a report has level 1 (the operator's centre took it, or not) or 2
+(what became of it); each request wants 200 with `ACK/Jasmin`, and comes again a few times without (three times, 30 seconds
+apart, unless configured otherwise). Nothing is signed, and a report says neither whose it is nor, with a zone, when.
+"""
+
+from typing import Any
+
+from adapters import unsigned
+from adapters.addresses import handle
+from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import Pairs, form_of, query_of
+from adapters.facts import fact_id, identifier, unknown
+from adapters.jasmin.send import IDEMPOTENT, build_request, read_response
+from schemas.events import Error, Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "jasmin"
+TITLE = "Jasmin SMS Gateway"
+DOCS = "https://docs.jasminsms.com/en/latest/apis/http/index.html"
+CHANNELS = frozenset({"sms"})
+SENDS = frozenset({"sms"})
+SIGNATURE = "signs nothing: a secret in the URL"
+SETTINGS = (
+    *unsigned.SETTINGS,
+    Setting("username", "The user that sends, for sending.", secret=False),
+    Setting("password", "That user's password."),
+    Setting("sender", "The number or name to send from.", secret=False),
+    Setting("api_url", "Where the HTTP API is, as http://jasmin:1401.", secret=False),
+)
+SIGNS_BODY = False
+
+Fields = dict[str, str]
+
+#: The states of SMPP 3.4 section 5.2.28, as a delivery receipt writes them (appendix B): level 2.
+STATES: dict[str, str] = {
+    "ACCEPTD": "UserMessageSent",
+    "ENROUTE": "UserMessageSent",
+    "DELIVRD": "MessageDelivered",
+    "EXPIRED": "MessageFailed",
+    "DELETED": "MessageFailed",
+    "UNDELIV": "MessageFailed",
+    "REJECTD": "MessageRejected",
+}
+#: Why, of the states that say it; the receipt's `err` is the operator's own number.
+STATE_REASONS: dict[str, str] = {"EXPIRED": "expired", "UNDELIV": "unreachable", "REJECTD": "blocked"}
+#: Level 1 is the answer to submit_sm: a command status (SMPP 3.4 section 5.1.3).
+_TAKEN = "ESME_ROK"
+_STATUS_REASONS = {
+    "ESME_RINVDSTADR": "invalid_address",
+    "ESME_RINVDSTTON": "invalid_address",
+    "ESME_RINVDSTNPI": "invalid_address",
+    "ESME_RTHROTTLED": "rate",
+    "ESME_RMSGQFUL": "rate",
+    "ESME_RINVMSGLEN": "content",
+    "ESME_RINVESMCLASS": "content",
+    "ESME_RINVSRCADR": "blocked",
+    "ESME_RINVEXPIRY": "expired",
+}
+EVENTS = frozenset({*STATES.values(), "MessageReceived", "ProviderEventReceived"})
+_ACK = Answer(200, b"ACK/Jasmin")
+_CODING_UCS2 = "8"
+
+
+def recognise(request: Request) -> bool:
+    """By names that only its parameters have."""
+    said = request.url.partition("?")[2].encode("utf-8", "replace") if request.method == "GET" else request.body[:8192]
+    return b"origin-connector=" in said or (b"message_status=" in said and b"level=" in said and b"id=" in said)
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """By the secret in the URL: Jasmin gives no credentials. Raises InvalidSignature."""
+    return unsigned.verify_unsigned(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event."""
+    pairs: Pairs = query_of(request) if request.method == "GET" else form_of(request)
+    fields = dict(pairs)
+    fields.pop("key", None)  # the secret in the URL, which is nothing that was said
+    if "message_status" in fields:
+        return Normalized([_report(fields, request)])
+    if "from" in fields and "to" in fields:
+        return Normalized([_inbound(fields, request)])
+    if not fields:
+        raise Unprocessable("a request without parameters")
+    return Normalized([unknown(request, fields)])
+
+
+def answer(request: Request) -> Answer:
+    """What Jasmin wants to read, else it comes again."""
+    return _ACK
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """There is none."""
+    return None
+
+
+def _report(fields: Fields, request: Request) -> Event:
+    get = fields.get
+    message_id, word, level = identifier(get("id")), fields["message_status"].upper(), get("level", "")
+    if message_id is None:
+        raise Unprocessable("a report of no message: it has no id")
+    type = "UserMessageSent" if word == _TAKEN else "MessageRejected" if word.startswith("ESME_") else STATES.get(word)
+    if type is None:
+        event = unknown(request, fields, status=word or None)
+    else:
+        ids = ("report", message_id, word, level, get("donedate"), get("err"))
+        event = Event(type, request.source, fact_id(*ids), payload={"providerStatus": word[:255]})
+    event.channel, event.direction, event.provider_message_id = "sms", "outbound", message_id
+    event.message_id = identifier(dict(query_of(request)).get("messageId")) if "messageId=" in request.url else None
+    if connector := get("connector"):
+        event.payload["carrier"] = connector[:255]
+    if type in ("MessageFailed", "MessageRejected"):
+        code = get("err") or (word if word.startswith("ESME_") else None)
+        reason = STATE_REASONS.get(word) or _STATUS_REASONS.get(word, "unknown")
+        event.error = Error(code, get("text") or word, reason)
+    return event
+
+
+def _inbound(fields: Fields, request: Request) -> Event:
+    message_id, customer = identifier(fields.get("id")), handle(fields["from"], "sms")
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    payload: dict[str, Any] = {"from": customer.value if customer else fields["from"], "to": fields["to"]}
+    if said := _text(fields):
+        payload["content"] = {"text": said}
+    if connector := fields.get("origin-connector"):
+        payload["carrier"] = connector[:255]
+    event_id = fact_id("inbound", message_id)
+    return Event(
+        "MessageReceived", request.source, event_id, "sms", "inbound", message_id, None, customer, None, None, payload
+    )
+
+
+def _text(fields: Fields) -> str | None:
+    """`binary` has the bytes in hex whatever they are: of UCS-2 they are the text, which `content` may have garbled."""
+    if fields.get("coding") == _CODING_UCS2 and (raw := fields.get("binary")):
+        try:
+            return bytes.fromhex(raw).decode("utf-16-be", "replace")
+        except ValueError:
+            return fields.get("content")
+    return fields.get("content") or None

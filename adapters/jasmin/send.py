@@ -1,0 +1,80 @@
+"""Sending by Jasmin's HTTP API, which answers in a line of text.
+
+https://docs.jasminsms.com/en/latest/apis/http/index.html#sending-sms-mt: parameters, errors. It has no idempotency key, and
+echoes nothing: our message's id goes into the query of the URL that it is told for delivery reports.
+"""
+
+import re
+from datetime import datetime
+from math import ceil
+from urllib.parse import quote, urlencode
+
+from adapters.base import Values
+from adapters.facts import identifier
+from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused, required, sender_of
+from schemas.events import Error
+
+IDEMPOTENT = False
+
+#: 3GPP TS 23.038 section 6.2.1, the default alphabet and its extension: what fits goes out 160 characters a segment.
+_GSM = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€"
+)
+_ANSWER = re.compile(r'(Success|Error) "([^"]{0,512})')
+#: What the text of an error says of why, in lower case; the rest is of configuration.
+_REASONS = {
+    "throughput": ("rate", True),
+    "throttl": ("rate", True),
+    "no route": ("unreachable", False),
+    "[to]": ("invalid_address", False),
+    "quota": ("blocked", False),
+    "balance": ("blocked", False),
+    "authentication": ("blocked", False),
+    "content": ("content", False),
+}
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """A form posted to /send. Raises Unsendable."""
+    if message.media or message.template:
+        raise Unsendable("Jasmin sends text only: neither media nor templates")
+    if not message.text:
+        raise Unsendable("Jasmin needs text")
+    fields = {
+        "username": required(values, "username"),
+        "password": required(values, "password"),
+        "to": message.to.value,
+        "from": sender_of(message, values),
+    }
+    if _GSM.issuperset(message.text):
+        fields |= {"coding": "0", "content": message.text}
+    else:
+        fields |= {"coding": "8", "hex-content": message.text.encode("utf-16-be", "replace").hex()}
+    if message.callback_url:
+        mark = "&" if "?" in message.callback_url else "?"
+        told = f"{message.callback_url}{mark}messageId={quote(message.message_id, safe='')}"
+        fields |= {"dlr": "yes", "dlr-url": told, "dlr-level": "3", "dlr-method": "POST"}
+    if message.expires_at is not None:
+        minutes = ceil((message.expires_at - now).total_seconds() / 60)
+        if minutes <= 0:
+            raise Unsendable("it has expired")
+        fields["validity-period"] = str(minutes)
+    url = f"{required(values, 'api_url').rstrip('/')}/send"
+    return HttpCall("POST", url, {"content-type": "application/x-www-form-urlencoded"}, urlencode(fields).encode())
+
+
+def read_response(response: Response) -> Outcome:
+    """`Success "id"`, or `Error "why"`."""
+    found = _ANSWER.match(response.body[:1024].decode("utf-8", "replace"))
+    word, said = found.groups() if found else (None, None)
+    if 200 <= response.status < 300 and word != "Error":
+        return accepted(identifier(said) if word == "Success" else None)
+    lowered = (said or "").lower()
+    known = next((known for mark, known in _REASONS.items() if mark in lowered), None)
+    if known is None and response.status == 429:
+        known = ("rate", True)
+    reason, later = known or ("unknown", None)
+    return refused(
+        response, Error(str(response.status), said, reason), retryable=later if response.status < 500 else None
+    )

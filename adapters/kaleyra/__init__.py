@@ -1,0 +1,116 @@
+"""Kaleyra: SMS and WhatsApp by callback profiles, whose body the customer writes, with Kaleyra's names in it.
+
+WhatsApp statuses: https://developers.kaleyra.io/docs/wa-status-update-webhooks-payload-v2-sent. Its messages:
+https://developers.kaleyra.io/docs/create-callback-profile-for-incoming-whatsapp-messages. SMS:
+https://developers.kaleyra.io/docs/create-sms-callback-profile-to-receive-incoming-sms-messages and …/docs/sms-callback.
+Kaleyra signs nothing. Its times of SMS have no zone, and so are no `occurred_at`.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.bodies import form_of, json_of, query_of
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.kaleyra import whatsapp
+from adapters.kaleyra.statuses import FAILURES, STATUSES
+from adapters.told_header import SETTINGS, verify_told
+from schemas.events import Error, Event
+
+__all__ = ["SETTINGS"]
+
+NAME = "kaleyra"
+TITLE = "Kaleyra"
+DOCS = "https://developers.kaleyra.io/docs/account-settings-callback-profiles"
+CHANNELS = frozenset({"sms", "whatsapp"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "none; a header, basic auth or a secret in the URL"
+SIGNS_BODY = False
+
+EVENTS = frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"})
+#: Names that only its callbacks have: a WhatsApp callback, an SMS, a WhatsApp message as it is taken apart.
+_JSON = ((b'"meta_object"', b'"extra_info"'), (b'"status_trace"', b'"kid"'), (b'"wanumber"', b'"custom_response"'))
+_FORM = ((b"status_trace=", b"kid="), (b"wanumber=", b"custom_response="))
+
+Item = dict[str, Any]
+
+
+def recognise(request: Request) -> bool:
+    """By the names of its variables: nothing in its headers tells."""
+    if request.method == "GET":
+        said = request.url.encode("utf-8", "replace")
+        return any(one in said and other in said for one, other in _FORM)
+    body = request.body
+    return any(one in body and other in body for one, other in (*_JSON, *_FORM))
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """What the callback profile was told to send; Kaleyra signs nothing. Raises InvalidSignature."""
+    return verify_told(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of an SMS, and of a message taken apart; of a WhatsApp callback one of each item."""
+    if request.method == "GET":
+        body: Any = dict(query_of(request))
+    elif request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        body = dict(form_of(request))
+    else:
+        body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Kaleyra: it is no object")
+    if isinstance(meta := body.get("meta_object"), dict):
+        return whatsapp.normalize(meta, body, request)
+    if "wanumber" in body:
+        return Normalized([whatsapp.taken_apart(body, request)])
+    if "status" in body or "status_trace" in body:
+        return Normalized([_sms(body, request)])
+    return Normalized([unknown(request, body)])
+
+
+def answer(request: Request) -> Answer:
+    """200; what is not is tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Kaleyra has none."""
+    return None
+
+
+def _sms(item: Item, request: Request) -> Event:
+    """A status, or with a keyword or a circle a message that came in."""
+    get = item.get
+    inbound = "keyword" in item or "circle" in item
+    message_id, word = identifier(get("id")) or identifier(get("kid")), text(get("status")) or ""
+    if message_id is None:
+        raise Unprocessable("an SMS without its id")
+    # In a query it has another name: there `source` names whose webhook it is.
+    source, recipient, stamp = (
+        text(get("source")) or text(get("sender")),
+        text(get("recipient")),
+        text(get("timestamp")),
+    )
+    customer = handle(source if inbound else recipient, "sms")
+    type_ = "MessageReceived" if inbound else STATUSES.get(word.upper(), "ProviderEventReceived")
+    given = (("from", source), ("to", recipient), ("carrier", text(get("operator"))), ("providerTime", stamp))
+    payload: dict[str, Any] = {"providerStatus": word[:255]} | {key: one[:255] for key, one in given if one}
+    if inbound and (said := text(get("message"))):
+        payload["content"] = {"text": said}
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, item).payload["native"]
+    trace, words = text(get("status_trace")), text(get("description"))
+    error = Error(trace[:255] if trace else None, words[:8192] if words else None, "unknown")
+    return Event(
+        type_,
+        request.source,
+        fact_id("sms", message_id, word, stamp, "in" if inbound else "out"),
+        "sms",
+        "inbound" if inbound else "outbound",
+        message_id,
+        None,
+        customer,
+        None,
+        error if type_ in FAILURES else None,
+        payload,
+    )

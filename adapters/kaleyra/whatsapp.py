@@ -1,0 +1,141 @@
+"""Kaleyra's WhatsApp callbacks: Meta's form with Kaleyra's facts beside, or a message taken apart into variables.
+
+https://developers.kaleyra.io/docs/wa-status-update-webhooks-payload-v2-sent,
+https://developers.kaleyra.io/docs/create-callback-profile-for-incoming-whatsapp-messages
+"""
+
+from typing import Any
+
+from adapters.addresses import phone
+from adapters.base import Normalized, Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.kaleyra.statuses import FAILURES, STATUSES
+from adapters.times import from_unix
+from adapters.whatsapp_cloud.content import content_of
+from adapters.whatsapp_cloud.errors import REASONS as _META
+from schemas.events import Error, Event
+
+Item = dict[str, Any]
+
+
+def normalize(meta: Item, body: Item, request: Request) -> Normalized:
+    """One event of each status and message; one of the whole where there are none."""
+    result, value = Normalized(), meta.get("value")
+    for name, read in (("statuses", _status), ("messages", _message)):
+        items = value.get(name) if isinstance(value, dict) else None
+        for item in items if isinstance(items, list) else ():
+            try:
+                if not isinstance(item, dict) or not isinstance(value, dict):
+                    raise Unprocessable(f"an item of {name} that is no object")
+                result.events.append(read(item, value, body, request))
+            except Unprocessable as error:
+                result.unprocessable.append((item, str(error)))
+    if not result.events and not result.unprocessable:
+        result.events.append(unknown(request, body, status=text(meta.get("field"))))
+    return result
+
+
+def _ours(value: Item) -> str | None:
+    metadata = value.get("metadata")
+    found = phone(metadata.get("display_phone_number")) if isinstance(metadata, dict) else None
+    return found.value if found else None
+
+
+def _status(item: Item, value: Item, body: Item, request: Request) -> Event:
+    """A status, which is of one message: the id beside it is WhatsApp's."""
+    told = body.get("extra_info")
+    extra: Item = told if isinstance(told, dict) else {}
+    own_id = identifier(item.get("id"))
+    message_id = identifier(body.get("message_id")) or identifier(extra.get("message_id")) or own_id
+    word = text(item.get("status")) or text(body.get("status")) or ""
+    if message_id is None:
+        raise Unprocessable("a status of no message")
+    type_ = STATUSES.get(word.upper().replace("_", "-"), "ProviderEventReceived")
+    customer, errors = phone(item.get("recipient_id")), item.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    code, words = text(first.get("code")), text(first.get("message")) or text(first.get("title"))
+    pricing = item.get("pricing")
+    category = text(pricing.get("category")) if isinstance(pricing, dict) else None
+    given = (("from", _ours(value)), ("reference", text(extra.get("ref"))), ("pricingCategory", category))
+    payload = {"providerStatus": word[:255]} | {key: one[:255] for key, one in given if one}
+    if customer is not None:
+        payload["to"] = customer.value
+    if own_id and own_id != message_id:
+        payload["kaleyraId"] = own_id
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, item).payload["native"]
+    reason = _META.get(code or "", "unknown")
+    error = Error(code[:255] if code else None, words[:8192] if words else None, reason)
+    event_id = fact_id("status", message_id, word, text(item.get("recipient_id")), text(item.get("timestamp")))
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        "whatsapp",
+        "outbound",
+        message_id,
+        None,
+        customer,
+        from_unix(item.get("timestamp")),
+        error if type_ in FAILURES else None,
+        payload,
+    )
+
+
+def _message(item: Item, value: Item, body: Item, request: Request) -> Event:
+    message_id, content = identifier(item.get("id")), content_of(item)
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    customer, kind, context = phone(item.get("from")), text(item.get("type")) or "", item.get("context")
+    payload: dict[str, Any] = {"providerStatus": kind[:255]}
+    for key, one in (("from", customer.value if customer else None), ("to", _ours(value)), ("content", content)):
+        if one:
+            payload[key] = one
+    if content is None:
+        payload["native"] = unknown(request, item).payload["native"]
+    contacts = value.get("contacts")
+    contact = contacts[0] if isinstance(contacts, list) and len(contacts) == 1 else None
+    profile = contact.get("profile") if isinstance(contact, dict) else None
+    if isinstance(profile, dict) and (name := text(profile.get("name"))):
+        payload["displayName"] = name[:1024]
+    if isinstance(context, dict) and (answered := identifier(context.get("id"))):
+        payload["inReplyTo"] = answered
+    type_ = "ProviderEventReceived" if content is None else "MessageReceived"
+    event_id, time = fact_id("message", message_id, kind), from_unix(item.get("timestamp"))
+    return Event(
+        type_, request.source, event_id, "whatsapp", "inbound", message_id, None, customer, time, None, payload
+    )
+
+
+def taken_apart(item: Item, request: Request) -> Event:
+    """A WhatsApp message as variables; Kaleyra gives it no id so."""
+    get = item.get
+    sender, said = text(get("from")) or text(get("mobile")), text(get("body"))
+    customer = phone(sender)
+    media = {key: one for key, name in (("url", "media_url"), ("type", "mime_type")) if (one := text(get(name)))}
+    content: dict[str, Any] = {"text": said} if said else {}
+    content |= {"media": [media]} if "url" in media else {}
+    content |= {key: one for key in ("contacts", "location") if isinstance(one := get(key), list) and one}
+    given = (
+        ("from", sender),
+        ("to", text(get("wanumber"))),
+        ("displayName", text(get("name"))),
+        ("inReplyTo", text(get("reply_to"))),
+    )
+    payload: dict[str, Any] = {"providerStatus": (text(get("type")) or "")[:255]}
+    payload |= {key: one[:1024] for key, one in given if one} | ({"content": content} if content else {})
+    stamp = text(get("created_at"))
+    event_id = fact_id("whatsapp", sender, text(get("wanumber")), stamp, text(get("type")), said, media.get("url"))
+    return Event(
+        "MessageReceived",
+        request.source,
+        event_id,
+        "whatsapp",
+        "inbound",
+        None,
+        None,
+        customer,
+        from_unix(stamp),
+        None,
+        payload,
+    )

@@ -1,0 +1,153 @@
+"""LINE's Messaging API: webhooks with several events each, and push messages.
+
+https://developers.line.biz/en/reference/messaging-api/#webhooks; the fields as in
+https://github.com/line/line-openapi/blob/main/webhook.yml. An event that is delivered again, where the account asks for
+redelivery, has the same webhookEventId and `deliveryContext.isRedelivery`; the order may be another.
+"""
+
+from typing import Any
+
+from adapters.addresses import of_kind
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.line.content import content_of, postback_of
+from adapters.line.send import API, IDEMPOTENT, build_request, read_response
+from adapters.signatures import header, secrets_of, signs
+from adapters.times import from_unix
+from schemas.events import Event, Handle
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "line"
+TITLE = "LINE"
+DOCS = "https://developers.line.biz/en/reference/messaging-api/#webhooks"
+CHANNELS = frozenset({"chat"})
+SENDS = frozenset({"chat"})
+SIGNATURE = "HMAC-SHA256 of the body, base64"
+SETTINGS = (
+    Setting("channel_secret", "The channel secret (LINE Developers Console, Basic settings)."),
+    Setting("channel_access_token", "A channel access token, for sending."),
+    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+)
+SIGNS_BODY = True
+
+Item = dict[str, Any]
+
+#: …/messaging-api/#webhook-event-objects, and of partners …/partner-docs/#webhook-event-object.
+EVENT_TYPES: dict[str, str] = {
+    "message": "MessageReceived",
+    "postback": "MessageReceived",
+    "follow": "RecipientSubscribed",
+    "unfollow": "RecipientUnsubscribed",
+    "delivery": "MessageDelivered",
+    **dict.fromkeys(
+        "unsend join leave memberJoined memberLeft videoPlayComplete beacon accountLink membership things module activated"
+        " deactivated botSuspended botResumed".split(),
+        "ProviderEventReceived",
+    ),
+}
+EVENTS = frozenset(EVENT_TYPES.values())
+_HEADER = "x-line-signature"
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header, else by its agent."""
+    return _HEADER in request.headers or request.headers.get("user-agent", "").startswith("LineBotWebhook/")
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 of the body with the channel secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    secrets = secrets_of(values, "channel_secret")
+    if not secrets:
+        return None
+    given = header(request, _HEADER)
+    if any([signs(secret, "sha256", request.body, given, "base64") for secret in secrets]):
+        return True
+    raise InvalidSignature("no configured channel_secret makes this signature")
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each item; none where LINE only tries whether we are there."""
+    body = json_of(request)
+    if not isinstance(body, dict) or not isinstance(items := body.get("events"), list):
+        raise Unprocessable("no webhook of LINE: it has no events")
+    result = Normalized()
+    for item in items:
+        try:
+            result.events.append(_event(item, text(body.get("destination")), request))
+        except Unprocessable as error:
+            result.unprocessable.append((item, str(error)))
+    return result
+
+
+def answer(request: Request) -> Answer:
+    """200; what is not 2xx may be delivered again, if the account asks for it."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """LINE has none: its check is a signed webhook without events."""
+    return None
+
+
+def _event(item: Any, destination: str | None, request: Request) -> Event:
+    if not isinstance(item, dict):
+        raise Unprocessable("an event that is no object")
+    kind, source = text(item.get("type")) or "", item.get("source")
+    type_ = EVENT_TYPES.get(kind, "ProviderEventReceived")
+    user, place = _source(source if isinstance(source, dict) else {})
+    customer = user or place
+    part = item.get(_PARTS.get(kind, kind))
+    part = part if isinstance(part, dict) else {}
+    message_id = identifier(part.get("id")) if kind == "message" else None
+    when = item.get("timestamp")
+    event_id = identifier(item.get("webhookEventId"))
+    if event_id is None:
+        if customer is None or not kind:
+            raise Unprocessable("an event without an id, of nobody or of no type")
+        event_id = fact_id("line", kind, customer.value, text(when), message_id)
+    outbound = kind == "delivery"
+    payload: dict[str, Any] = {"providerStatus": kind[:255]}
+    if customer is not None:
+        payload["to" if outbound else "from"] = customer.value
+    if not outbound and (ours := place.value if place is not None and user is not None else destination):
+        payload["to"] = ours
+    content: Item | None = None
+    if kind == "message":
+        content = content_of(part, payload)
+    elif kind == "postback":
+        content = postback_of(part)
+    elif outbound and (tag := text(part.get("data"))):
+        # What the sender gave as X-Line-Delivery-Tag, else a hash of the phone number.
+        payload["reference"] = tag
+    if content is not None:
+        payload["content"] = content
+    elif type_ in ("MessageReceived", "ProviderEventReceived"):
+        type_ = "ProviderEventReceived"
+        payload["native"] = unknown(request, item).payload["native"]
+        message_id = message_id or identifier(part.get("messageId"))
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        "chat",
+        "outbound" if outbound else "inbound",
+        message_id,
+        None,
+        customer,
+        from_unix(when / 1000) if type(when) is int else None,
+        None,
+        payload,
+    )
+
+
+#: Where an event's own part is, if not under its type.
+_PARTS = {"memberJoined": "joined", "memberLeft": "left", "accountLink": "link"}
+
+
+def _source(source: Item) -> tuple[Handle | None, Handle | None]:
+    """Who, and the group or room it was in; the user is not always told."""
+    where = source.get("groupId") or source.get("roomId")
+    found = [of_kind("chat_id", f"line:{id_}") if text(id_) else None for id_ in (source.get("userId"), where)]
+    return found[0], found[1]

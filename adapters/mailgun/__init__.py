@@ -1,0 +1,132 @@
+"""Mailgun: event webhooks (JSON, and the form that older accounts still have), mail that its routes post, and sending.
+
+Webhooks: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks and …/webhook-payloads; signature:
+…/webhooks/securing-webhooks; routes: …/user-manual/receive-forward-store/receive-http. One post is one event. What is
+answered with neither 200 nor 406 comes again for 8 hours. The signature covers a time and a token, not the body.
+"""
+
+from typing import Any
+
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import form_of, json_of
+from adapters.charsets import decode
+from adapters.mailgun import events, form, routes
+from adapters.mailgun.send import IDEMPOTENT, build_request, read_response
+from adapters.multipart import parts_of
+from adapters.signatures import check_age, secrets_of, signs
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "mailgun"
+TITLE = "Mailgun"
+DOCS = "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks"
+CHANNELS = frozenset({"email"})
+SENDS = frozenset({"email"})
+SIGNATURE = "HMAC-SHA256 over a time and a token in the body, not over the rest of it"
+#: Seconds that a signature may be old if nothing is set. Mailgun tries for 8 hours, and does not say that it signs a
+#: repeat anew: refusing the last of them as old would lose it.
+MAX_AGE = 9 * 3600
+SETTINGS = (
+    Setting(
+        "signing_key",
+        "The HTTP webhook signing key (Send, Sending settings, or Account, API security).",
+        aliases=("webhook_signing_key",),
+    ),
+    Setting("max_age", f"Seconds that a signature may be old; {MAX_AGE} if not set.", secret=False),
+    Setting("api_key", "The API key or a domain's sending key, to send with."),
+    Setting("domain", "The domain that is sent from, as mg.example.com.", secret=False),
+    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
+    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
+    Setting("api_url", "https://api.mailgun.net; of a domain in the EU https://api.eu.mailgun.net.", secret=False),
+)
+SIGNS_BODY = False
+EVENTS = frozenset({*events.EVENT_TYPES.values(), *form.FORM_TYPES.values(), "MessageDelayed", "MessageReceived"})
+
+_URLENCODED = (b"token=", b"signature=", b"timestamp=")
+_PARTS = (b'name="token"', b'name="signature"', b'name="timestamp"', b'name="recipient"')
+
+
+def recognise(request: Request) -> bool:
+    """By what only its bodies have: an object `event-data` beside a signature, or the three signed fields of a form."""
+    kind, body = request.headers.get("content-type", ""), request.body
+    if kind.startswith("application/x-www-form-urlencoded"):
+        return b"recipient=" in body and all([mark in body for mark in _URLENCODED])
+    if kind.startswith("multipart/form-data"):
+        return all([mark in body for mark in _PARTS])
+    return b'"event-data"' in body[:1024] and b'"signature"' in body
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 over timestamp and token, hexadecimal; the parent account's too, of a subaccount. The body is not
+    signed. Raises InvalidSignature."""
+    keys = secrets_of(values, "signing_key", "webhook_signing_key")
+    if not keys:
+        return None
+    said = _signed(request)
+    timestamp, token = said.get("timestamp"), said.get("token")
+    given = [one for name in ("signature", "parent-signature") if isinstance(one := said.get(name), str)]
+    if not isinstance(timestamp, str) or not isinstance(token, str) or not given:
+        raise InvalidSignature("the body has no timestamp, token and signature")
+    message = (timestamp + token).encode("utf-8", "replace")
+    if not any([signs(key, "sha256", message, one) for key in keys for one in given]):
+        raise InvalidSignature("no configured signing_key makes this signature")
+    if fresh:
+        told = secrets_of(values, "max_age")
+        try:
+            window = float(told[0]) if told else MAX_AGE
+        except ValueError as error:
+            raise InvalidSignature("the setting max_age is no number of seconds") from error
+        check_age(timestamp, request.received_at, window)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """The one event of a webhook, or the mail of a route."""
+    if _is_form(request):
+        fields = _fields(request)
+        event = form.of_form(fields, request) if "event" in fields else routes.event(fields, request)
+        return Normalized([event])
+    body = json_of(request)
+    data = body.get("event-data") if isinstance(body, dict) else None
+    if not isinstance(data, dict):
+        raise Unprocessable("no webhook of Mailgun: it has no event-data")
+    return Normalized([events.of_json(data, request)])
+
+
+def answer(request: Request) -> Answer:
+    """200; anything else but 406 is tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Mailgun has none."""
+    return None
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith(("multipart/", "application/x-www-form"))
+
+
+def _signed(request: Request) -> dict[str, Any]:
+    """What holds the signature: the form, or the object `signature` of the JSON."""
+    try:
+        if _is_form(request):
+            return dict(_fields(request))
+        body = json_of(request)
+    except Unprocessable as error:
+        raise InvalidSignature(str(error)) from error
+    found = body.get("signature") if isinstance(body, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _fields(request: Request) -> dict[str, str]:
+    """The form's fields, of a repeated one the first; read once. Raises Unprocessable."""
+    parsed = request.parsed
+    if "fields" not in parsed:
+        if request.headers.get("content-type", "").lower().startswith("multipart/"):
+            pairs = [(part.name, decode(part.data)) for part in parts_of(request) if part.filename is None]
+        else:
+            pairs = form_of(request)
+        parsed["fields"] = dict(reversed(pairs))
+    fields: dict[str, str] = parsed["fields"]
+    return fields

@@ -1,0 +1,148 @@
+"""What became of a message, as Mailgun's event webhooks tell it.
+
+…/user-manual/webhooks/webhook-payloads, …/user-manual/events/event-structure.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.mime import bare_id
+from adapters.shapes import object_of
+from adapters.smtp_codes import code_of, reason_of
+from adapters.times import from_unix
+from schemas.events import Error, Event
+
+#: The word `event`. `failed` is temporary or permanent by its `severity`; `stored` is a mail that came in.
+EVENT_TYPES: dict[str, str] = {
+    "accepted": "MessageQueued",
+    "rejected": "MessageRejected",
+    "delivered": "MessageDelivered",
+    "failed": "MessageBounced",
+    "opened": "MessageOpened",
+    "clicked": "MessageClicked",
+    "unsubscribed": "RecipientUnsubscribed",
+    "complained": "MessageComplained",
+    "stored": "MessageReceived",
+    "list_member_uploaded": "ProviderEventReceived",
+    "list_member_upload_error": "ProviderEventReceived",
+    "list_uploaded": "ProviderEventReceived",
+}
+#: The word `reason` of a permanent failure that Mailgun did not even try, for what came back before.
+SUPPRESSED: dict[str, str] = {
+    "suppress-bounce": "invalid_address",
+    "suppress-unsubscribe": "opted_out",
+    "suppress-complaint": "opted_out",
+    "hardfail": "unknown",
+}
+#: Mailgun's own codes where no server answered (https://help.mailgun.com/hc/en-us/articles/360012287493).
+CODES: dict[str, str] = {
+    "498": "unreachable",
+    "605": "invalid_address",
+    "606": "opted_out",
+    "607": "opted_out",
+}
+#: `reason` of other failures: tried in vain for hours; refused by the recipient's provider for the sender's repute.
+FAILURES: dict[str, str] = {"old": "expired", "espblock": "blocked"}
+#: What a recipient did, with the program and the address that it was done from.
+ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
+
+
+def of_json(data: dict[str, Any], request: Request) -> Event:
+    """The event of `event-data`. Raises Unprocessable."""
+    get = data.get
+    word = text(get("event")) or ""
+    # A mail that came in, on its way to a route, is accepted too: what it says is told by the route's own post.
+    type_ = "ProviderEventReceived" if get("routes") else EVENT_TYPES.get(word, "ProviderEventReceived")
+    event_id, recipient, time = identifier(get("id")), text(get("recipient")), from_unix(get("timestamp"))
+    headers = object_of(object_of(get("message")).get("headers"))
+    message_id = bare_id(headers.get("message-id"))
+    if type_ == "ProviderEventReceived":
+        event = unknown(request, data, status=word or None, event_id=event_id)
+        if message_id is not None:
+            event.channel, event.direction = "email", "inbound" if get("routes") else "outbound"
+            event.provider_message_id = message_id
+            customer = text(object_of(get("envelope")).get("sender")) if get("routes") else recipient
+            event.handle = handle(customer, "email")
+        event.occurred_at = time
+        return event
+    if event_id is None:
+        if message_id is None and recipient is None:
+            raise Unprocessable("an event of no message and no address")
+        event_id = fact_id("mailgun", word, message_id, recipient, text(get("timestamp")), text(get("url")))
+    if type_ == "MessageReceived":
+        return _stored(data, headers, request, event_id, message_id)
+    error = None
+    if word == "failed":
+        type_, error = failure_of(data)
+    elif word == "rejected":
+        reject = object_of(get("reject"))
+        said = [one for one in (text(reject.get("reason")), text(reject.get("description"))) if one]
+        error = Error(None, ": ".join(said)[:8192] or None, "unknown")
+    variables = object_of(get("user-variables"))
+    payload = payload_of(word, recipient, variables.get("reference"))
+    if sender := text(object_of(get("envelope")).get("sender")):
+        payload["from"] = sender
+    if word in ENGAGED:
+        agent = object_of(get("client-info")).get("user-agent")
+        payload |= engaged_of(get("url"), agent, get("ip"))
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        "email",
+        "outbound",
+        message_id,
+        identifier(variables.get("messageId")),
+        handle(recipient, "email"),
+        time,
+        error,
+        payload,
+    )
+
+
+def failure_of(data: dict[str, Any]) -> tuple[str, Error]:
+    """The type and error of a failure: tried again, given up, or not even tried."""
+    status, why = object_of(data.get("delivery-status")), text(data.get("reason")) or ""
+    words = text(status.get("message")) or text(status.get("description"))
+    code = code_of(text(status.get("enhanced-code")) or text(status.get("code")), words)
+    own = text(status.get("code")) or ""
+    reason = SUPPRESSED.get(why) or CODES.get(own) or FAILURES.get(why) or reason_of(code)
+    if why in SUPPRESSED or own in ("605", "606", "607"):
+        type_, reason, code = "MessageRejected", CODES.get(own, reason), own or code
+    else:
+        type_ = "MessageDelayed" if data.get("severity") == "temporary" else "MessageBounced"
+    return type_, Error(code if code and code != "0" else None, words or why or None, reason)
+
+
+def _stored(data: dict[str, Any], headers: dict[str, Any], request: Request, event_id: str, id: str | None) -> Event:
+    """A mail that a route's store() keeps: where it can be fetched from, for three days and with the API key."""
+    sender = text(object_of(data.get("envelope")).get("sender")) or text(headers.get("from"))
+    content: dict[str, Any] = {"subject": subject} if (subject := text(headers.get("subject"))) else {}
+    storage = object_of(data.get("storage"))
+    if url := text(storage.get("url")):
+        content["media"] = [{"type": "message/rfc822", "url": url[:8192]}]
+    payload = payload_of("stored", text(data.get("recipient")), None) | ({"content": content} if content else {})
+    if sender:
+        payload["from"] = sender
+    time, customer = from_unix(data.get("timestamp")), handle(sender, "email")
+    return Event(
+        "MessageReceived", request.source, event_id, "email", "inbound", id, None, customer, time, None, payload
+    )
+
+
+def payload_of(word: str, recipient: str | None, reference: Any) -> dict[str, Any]:
+    """What each event says: the word, the recipient, our reference."""
+    payload: dict[str, Any] = {"providerStatus": word}
+    if recipient:
+        payload["to"] = recipient
+    if isinstance(reference, str) and reference:
+        payload["reference"] = reference
+    return payload
+
+
+def engaged_of(url: Any, agent: Any, ip: Any) -> dict[str, str]:
+    """Of an open or a click: the link, the program, the address."""
+    given = (("url", url), ("userAgent", agent), ("ip", ip))
+    return {key: value for key, value in given if isinstance(value, str) and value}

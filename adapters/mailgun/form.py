@@ -1,0 +1,78 @@
+"""What became of a message, as the webhooks of older accounts tell it: a form.
+
+The section "Tracking Messages" of https://github.com/mailgun/documentation/blob/master/source/user_manual.rst.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.bodies import parse_json
+from adapters.facts import fact_id, identifier, unknown
+from adapters.mailgun.events import ENGAGED, engaged_of, failure_of, payload_of
+from adapters.mime import bare_id
+from adapters.times import from_unix
+from schemas.events import Event
+
+#: The word `event` of the form.
+FORM_TYPES: dict[str, str] = {
+    "delivered": "MessageDelivered",
+    "opened": "MessageOpened",
+    "clicked": "MessageClicked",
+    "unsubscribed": "RecipientUnsubscribed",
+    "complained": "MessageComplained",
+    "bounced": "MessageBounced",
+    "dropped": "MessageBounced",
+}
+
+
+def of_form(fields: dict[str, str], request: Request) -> Event:
+    """The event of a form. It has no id: of a message and a recipient each word is one fact, opens and clicks one a time.
+    Raises Unprocessable."""
+    get = fields.get
+    word, recipient = fields["event"], get("recipient")
+    type_ = FORM_TYPES.get(word, "ProviderEventReceived")
+    message_id = bare_id(get("Message-Id") or get("message-id") or _header(get("message-headers"), "message-id"))
+    many = word in ("opened", "clicked") or type_ == "ProviderEventReceived"
+    when = get("timestamp") if many or message_id is None else None
+    event_id = fact_id("mailgun", word, message_id, recipient, when, get("url"))
+    customer, time = handle(recipient, "email"), from_unix(get("timestamp"))
+    if type_ == "ProviderEventReceived":
+        native = {name: value for name, value in fields.items() if name not in ("token", "signature")}
+        event = unknown(request, native, status=word or None, event_id=event_id)
+        event.provider_message_id, event.occurred_at = message_id, time
+        return event
+    if message_id is None and not recipient:
+        raise Unprocessable("an event of no message and no address")
+    error = None
+    if type_ == "MessageBounced":
+        said = {"code": get("code"), "message": get("error") or get("description")}
+        type_, error = failure_of({"reason": get("reason"), "severity": "permanent", "delivery-status": said})
+    payload = payload_of(word, recipient, get("reference"))
+    if word in ENGAGED:
+        payload |= engaged_of(get("url"), get("user-agent"), get("ip"))
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        "email",
+        "outbound",
+        message_id,
+        identifier(get("messageId")),
+        customer,
+        time,
+        error,
+        payload,
+    )
+
+
+def _header(headers: str | None, name: str) -> Any:
+    """A header's value in the JSON list of names and values that the form has."""
+    try:
+        pairs = parse_json(headers.encode("utf-8", "replace")) if headers else []
+    except Unprocessable:
+        return None
+    for pair in pairs if isinstance(pairs, list) else []:
+        if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and pair[0].lower() == name:
+            return pair[1]
+    return None

@@ -1,0 +1,83 @@
+"""A mail that a route posts, by forward() or store(): taken apart into fields, or whole (`body-mime`).
+
+…/user-manual/receive-forward-store/receive-http and …/store-retreive. A mail has no id of Mailgun's; it is known by its
+Message-ID and whom it came to.
+"""
+
+from email import message_from_string
+from email.utils import parseaddr
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.bodies import parse_json
+from adapters.facts import fact_id
+from adapters.mime import MOST_MEDIA, bare_id, content_of, media_of, word
+from adapters.multipart import parts_of
+from adapters.times import from_unix
+from schemas.events import Event
+
+_TEXTS = (("text", "body-plain"), ("html", "body-html"), ("strippedText", "stripped-text"), ("subject", "subject"))
+
+
+def event(fields: dict[str, str], request: Request) -> Event:
+    """The mail. Raises Unprocessable where the form has none."""
+    get = fields.get
+    if "recipient" not in fields or not ("sender" in fields or "from" in fields):
+        raise Unprocessable("a form that is neither an event nor a mail")
+    content: dict[str, Any] = {key: fields[name] for key, name in _TEXTS if get(name)}
+    message_id, replied_to = bare_id(get("Message-Id") or get("Message-ID")), bare_id(get("In-Reply-To"))
+    if whole := get("body-mime"):
+        mail = message_from_string(whole)
+        content |= content_of(mail)
+        message_id = message_id or bare_id(word(mail, "Message-ID"))
+        replied_to = replied_to or bare_id(word(mail, "In-Reply-To"))
+    elif media := _media(fields, request):
+        content["media"] = media
+    name, address = parseaddr(get("from", "")[:2048])
+    sender = handle(address, "email") or handle(get("sender"), "email")
+    payload: dict[str, Any] = {"content": content} if content else {}
+    payload["to"] = fields["recipient"]
+    for key, value in (("from", sender.value if sender else None), ("displayName", name[:1024])):
+        if value:
+            payload[key] = value
+    if replied_to:
+        payload["inReplyTo"] = replied_to
+    known_by = message_id or fact_id(get("from"), get("timestamp"), get("subject"), get("body-plain"), whole)
+    return Event(
+        "MessageReceived",
+        request.source,
+        fact_id("mail", known_by, fields["recipient"]),
+        "email",
+        "inbound",
+        message_id,
+        None,
+        sender,
+        from_unix(get("timestamp")),
+        None,
+        payload,
+    )
+
+
+def _media(fields: dict[str, str], request: Request) -> list[dict[str, str]]:
+    """The files of a multipart form, or those that store() keeps, which are fetched with the API key."""
+    if "parts" in request.parsed:
+        ids = {place: content_id for content_id, place in _json(fields.get("content-id-map"), dict).items()}
+        files = [part for part in parts_of(request) if part.filename is not None]
+        return [media_of(part.filename, part.content_type, ids.get(part.name)) for part in files[:MOST_MEDIA]]
+    kept = []
+    for file in _json(fields.get("attachments"), list)[:MOST_MEDIA]:
+        if isinstance(file, dict):
+            url = file.get("url")
+            address = {"url": url} if isinstance(url, str) and len(url) <= 8192 else {}
+            kept.append(media_of(file.get("name"), file.get("content-type"), None) | address)
+    return kept
+
+
+def _json(said: str | None, kind: type) -> Any:
+    """A field that holds JSON of this kind; an empty one where it does not."""
+    try:
+        found = parse_json(said.encode("utf-8", "replace")) if said else None
+    except Unprocessable:
+        found = None
+    return found if isinstance(found, kind) else kind()

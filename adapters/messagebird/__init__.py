@@ -1,0 +1,109 @@
+"""MessageBird, which is called Bird now: the classic SMS and Conversations APIs, and the channels of Bird's own platform.
+
+Signatures: `signing`. What the webhooks mean: `sms`, `conversations`, `bird`. Neither gives an event an id of its own, or
+promises an order.
+"""
+
+from typing import Any
+
+from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import form_of, json_of, query_of
+from adapters.facts import unknown
+from adapters.messagebird import bird, conversations, signing, sms
+from adapters.messagebird.send import CONVERSATIONS, IDEMPOTENT, REST, build_request, read_response
+from adapters.signatures import secrets_of
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "messagebird"
+TITLE = "MessageBird (Bird)"
+DOCS = "https://developers.messagebird.com/api/sms-messaging/#handle-a-status-report"
+CHANNELS = frozenset({"sms", "whatsapp", "email", "rcs", "chat"})
+SENDS = frozenset({"sms", "whatsapp"})
+SIGNATURE = "JWT (HMAC) with the hashes of URL and body; Bird: HMAC-SHA256 over time, URL and the body's hash"
+EVENTS = frozenset(
+    {
+        *sms.STATUSES.values(),
+        *conversations.STATUSES.values(),
+        *bird.STATUSES.values(),
+        *("MessageReceived", "ProviderEventReceived"),
+    }
+)
+SETTINGS = (
+    Setting("signing_key", "The signing key (Dashboard, Developers, API settings), or that of Bird's subscription."),
+    Setting(
+        "max_age",
+        f"Seconds that a Bird signature may be old, as Bird repeats it unchanged; {signing.LIFE} if not set.",
+        secret=False,
+    ),
+    Setting("access_key", "An API access key, for sending."),
+    Setting("sender", "The number or name to send SMS from.", secret=False),
+    Setting("channel_id", "The id of the WhatsApp channel to send by.", secret=False),
+    Setting("api_url", f"Where the API is; {REST} and {CONVERSATIONS} if not set.", secret=False),
+)
+SIGNS_BODY = True
+_HEAD = 8192
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header, else by the names that only its requests have together."""
+    if signing.TOKEN in request.headers or signing.SIGNATURE in request.headers:
+        return True
+    if request.method == "GET":
+        query = request.url.partition("?")[2][:_HEAD]
+        return "statusDatetime=" in query and "recipient=" in query and "statusReason=" in query
+    head = request.body[:_HEAD]
+    if head[:1] != b"{":
+        return b"statusDatetime=" in head and b"recipient=" in head and b"statusReason=" in head
+    if b'"conversationId"' in head:
+        return b'"message.' in head and b'"channelId"' in head
+    return b'"service":"channels"' in head and b'"event"' in head and b'"payload"' in head
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """The token of MessageBird, or the signature of Bird. Raises InvalidSignature."""
+    keys = secrets_of(values, "signing_key")
+    if not keys:
+        return None
+    if signing.TOKEN in request.headers:
+        signing.check_token(request, keys, fresh)
+    else:
+        signing.check_signature(request, keys, values, fresh)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each request."""
+    fields = _parameters(request)
+    if not fields:
+        raise Unprocessable("a request without parameters")
+    payload = fields.get("payload")
+    if isinstance(payload, dict) and isinstance(fields.get("event"), str):
+        return Normalized([bird.event(fields, payload, request)])
+    if isinstance(fields.get("message"), dict):
+        return Normalized([conversations.event(fields, request)])
+    if sms.is_sms(fields):
+        return Normalized([sms.event(fields, request)])
+    return Normalized([unknown(request, fields)])
+
+
+def answer(request: Request) -> Answer:
+    """200; MessageBird wants it to read `OK`."""
+    return Answer(200, b"OK")
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """There is none."""
+    return None
+
+
+def _parameters(request: Request) -> dict[str, Any]:
+    """Those of a query, a form or JSON. Raises Unprocessable."""
+    if request.method == "GET":
+        return dict(query_of(request))
+    if request.body[:1] != b"{" and "json" not in request.headers.get("content-type", ""):
+        return dict(form_of(request))
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of MessageBird: it is no object")
+    return body

@@ -1,0 +1,154 @@
+"""The Conversations API's webhooks as events: WhatsApp and other platforms' messages, made and changed.
+
+https://developers.messagebird.com/api/conversations/#webhooks; the fields as in MessageBird's own library,
+https://github.com/messagebird/go-rest-api/tree/master/conversation.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.addresses import handle, of_kind
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, location, text, unknown
+from adapters.messagebird.errors import error_of
+from adapters.messagebird.sms import address
+from adapters.times import from_text
+from schemas.events import Event, Handle
+
+Item = dict[str, Any]
+Content = dict[str, Any]
+
+#: Of a message that we sent (…/api/conversations/#message-object).
+STATUSES: dict[str, str] = {
+    "accepted": "MessageQueued",
+    "pending": "MessageQueued",
+    "transmitted": "UserMessageSent",
+    "sent": "UserMessageSent",
+    "delivered": "MessageDelivered",
+    "read": "MessageRead",
+    "failed": "MessageFailed",
+    "rejected": "MessageRejected",
+    "deleted": "ProviderEventReceived",
+}
+#: `platform`, and its channel; any other is a chat.
+PLATFORMS: dict[str, str] = {
+    "sms": "sms",
+    "whatsapp": "whatsapp",
+    "whatsapp_sandbox": "whatsapp",
+    "email": "email",
+}
+_FAILED = frozenset({"MessageFailed", "MessageRejected"})
+
+
+def event(fields: Item, request: Request) -> Event:
+    """Raises Unprocessable where there is no id."""
+    message, kind = fields["message"], text(fields.get("type")) or ""
+    get, message_id = message.get, identifier(message.get("id"))
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    inbound = get("direction") == "received"
+    platform, status = (text(get("platform")) or "").lower(), (text(get("status")) or "").lower()
+    channel = PLATFORMS.get(platform, "chat" if platform else None)
+    customer = _customer(message, fields.get("contact"), platform, channel, inbound)
+    payload: Item = {"providerStatus": status[:255]} if status else {}
+    _add_addresses(payload, message, customer, inbound)
+    source = get("source")
+    own_id = identifier(source.get("messageId")) if isinstance(source, dict) else None
+    if isinstance(source, dict) and (reference := text(source.get("reference"))):
+        payload["reference"] = reference[:1024]
+    word = (text(get("type")) or "").lower()
+    read = CONTENTS.get(word)
+    if inbound:
+        # What happens later to a message that came in is the platform's affair.
+        type_ = "MessageReceived" if kind == "message.created" and read is not None else "ProviderEventReceived"
+        content, contact = get("content"), fields.get("contact")
+        if read is not None and isinstance(content, dict) and (made := read(content, word)):
+            payload["content"] = made
+        if isinstance(contact, dict) and (name := text(contact.get("displayName"))):
+            payload["displayName"] = name[:1024]
+    else:
+        type_ = STATUSES.get(status, "ProviderEventReceived") if get("direction") == "sent" else "ProviderEventReceived"
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, fields).payload["native"]
+    when = text(get("createdDatetime") if kind == "message.created" else get("updatedDatetime"))
+    error = get("error") if isinstance(get("error"), dict) else {}
+    return Event(
+        type_,
+        request.source,
+        fact_id("conversation", message_id, kind if inbound else None, status, when),
+        channel,
+        "inbound" if inbound else "outbound",
+        message_id,
+        own_id,
+        customer,
+        from_text(when),
+        error_of(error.get("code"), error.get("description")) if type_ in _FAILED else None,
+        payload,
+    )
+
+
+def _customer(message: Item, contact: Any, platform: str, channel: str | None, inbound: bool) -> Handle | None:
+    """The contact's number, else whom the message is from or to."""
+    told = message.get("from" if inbound else "to")
+    number = contact.get("msisdn") if isinstance(contact, dict) else None
+    if channel in ("sms", "whatsapp"):
+        return address(number or told)
+    if channel == "email":
+        return handle(told, "email")
+    said = text(told)
+    return of_kind("chat_id", f"{platform}:{said}") if said and platform else None
+
+
+def _add_addresses(payload: Item, message: Item, customer: Handle | None, inbound: bool) -> None:
+    theirs, ours = ("from", "to") if inbound else ("to", "from")
+    if customer is not None:
+        payload[theirs] = customer.value
+    if said := text(message.get(ours)):
+        found = address(said)
+        payload[ours] = found.value if found is not None else said[:255]
+
+
+def _text(content: Content, word: str) -> Content:
+    return {"text": said} if (said := text(content.get("text"))) else {}
+
+
+def _media(content: Content, word: str) -> Content:
+    part = content.get(word)
+    part = part if isinstance(part, dict) else {}
+    url = text(part.get("url")) or text(part.get("link"))
+    made: Content = {"media": [{"url": url}]} if url else {}
+    if caption := text(part.get("caption")):
+        made["text"] = caption
+    if url and word == "audio":
+        made["audioUrl"] = url
+    return made
+
+
+def _location(content: Content, word: str) -> Content:
+    part = content.get("location")
+    part = part if isinstance(part, dict) else {}
+    return {"location": place} if (place := location(part.get("latitude"), part.get("longitude"))) else {}
+
+
+def _interactive(content: Content, word: str) -> Content:
+    part = content.get("interactive")
+    reply = part.get("reply") if isinstance(part, dict) else None
+    if not isinstance(reply, dict):
+        return {"interactive": part} if part is not None else {}
+    chosen = {key: value for key, name in (("id", "id"), ("title", "text")) if (value := text(reply.get(name)))}
+    made: Content = {"buttonReply": chosen}
+    if title := chosen.get("title"):
+        made["text"] = title
+    return made
+
+
+CONTENTS: dict[str, Callable[[Content, str], Content]] = {
+    "text": _text,
+    "image": _media,
+    "video": _media,
+    "audio": _media,
+    "file": _media,
+    "whatsappsticker": _media,
+    "location": _location,
+    "interactive": _interactive,
+}

@@ -1,0 +1,130 @@
+"""Sending by MessageBird: SMS by its REST API, WhatsApp by Conversations.
+
+https://developers.messagebird.com/api/sms-messaging/#send-outbound-sms,
+https://developers.messagebird.com/api/conversations/#send-message. SMS echoes `reference`, Conversations `source`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import text
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from schemas.events import Error
+
+IDEMPOTENT = False
+REST = "https://rest.messagebird.com"
+CONVERSATIONS = "https://conversations.messagebird.com"
+#: What a media type is sent as, by its first half; any other as a file.
+_KINDS = {"image": "image", "audio": "audio", "video": "video"}
+#: https://developers.messagebird.com/api/#api-errors: of the account, of the parameters.
+_REASONS = {"2": "blocked", "25": "blocked", "9": "content", "10": "content", "21": "content"}
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """SMS: text. WhatsApp: text, one medium, or a template. Raises Unsendable."""
+    if message.channel == "sms":
+        url, body = f"{optional(values, 'api_url', REST)}/messages", _sms(message, values, now)
+    else:
+        url, body = f"{optional(values, 'api_url', CONVERSATIONS)}/v1/send", _whatsapp(message, values)
+    headers = {"authorization": f"AccessKey {required(values, 'access_key')}", "content-type": "application/json"}
+    return HttpCall("POST", url, headers, orjson.dumps(body))
+
+
+def read_response(response: Response) -> Outcome:
+    """2xx with the message's `id`; else `errors`, the first of which says it."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    if 200 <= response.status < 300:
+        inner = said.get("message")
+        return accepted(text(said.get("id")) or (text(inner.get("id")) if isinstance(inner, dict) else None))
+    errors = said.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    code, parameter = text(first.get("code")), text(first.get("parameter"))
+    reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
+    if reason == "content" and parameter in ("recipient", "recipients", "to"):
+        reason = "invalid_address"
+    return refused(response, Error(code[:255] if code else None, text(first.get("description")), reason))
+
+
+def _sms(message: Message, values: Values, now: datetime) -> dict[str, Any]:
+    if message.media or message.template is not None or not message.text:
+        raise Unsendable("an SMS by MessageBird is text alone, without media or template")
+    body: dict[str, Any] = {
+        "originator": sender_of(message, values).removeprefix("+"),
+        "recipients": [message.to.value.removeprefix("+")],
+        "body": message.text,
+        "datacoding": "auto",
+        "reference": message.echo,
+    }
+    if message.callback_url:
+        body["reportUrl"] = message.callback_url
+    if message.expires_at is not None:
+        body["validity"] = max(1, round((message.expires_at - now).total_seconds()))
+    return body
+
+
+def _whatsapp(message: Message, values: Values) -> dict[str, Any]:
+    source = {"messageId": message.message_id} | ({"reference": message.reference} if message.reference else {})
+    kind, content = _content(message)
+    body: dict[str, Any] = {
+        "to": message.to.value,
+        "from": sender_of(message, values, "channel_id"),
+        "type": kind,
+        "content": content,
+        "source": source,
+    }
+    if message.callback_url:
+        body["reportUrl"] = message.callback_url
+    return body
+
+
+def _content(message: Message) -> tuple[str, dict[str, Any]]:
+    if message.template is not None:
+        namespace, colon, name = message.template.name.partition(":")
+        if not colon:
+            raise Unsendable("MessageBird names a template with its namespace: write it as namespace:name")
+        hsm = {
+            "namespace": namespace,
+            "templateName": name,
+            "language": {"policy": "deterministic", "code": message.template.language or "en"},
+            "params": [{"default": value} for value in _by_position(message.template.variables)],
+        }
+        return "hsm", {"hsm": hsm}
+    if len(message.media) > 1:
+        raise Unsendable("MessageBird sends one medium a message: send the others by themselves")
+    if message.media:
+        media = message.media[0]
+        kind = _KINDS.get((media.type or "").partition("/")[0], "file")
+        part = {"url": media.url}
+        if message.text:
+            if kind == "audio":
+                raise Unsendable("WhatsApp has no text beside audio: send it by itself")
+            part["caption"] = message.text
+        return kind, {kind: part}
+    if not message.text:
+        raise Unsendable("MessageBird needs text, a medium or a template")
+    return "text", {"text": message.text}
+
+
+def _by_position(variables: Mapping[str, str]) -> list[str]:
+    if not all([name.isascii() and name.isdigit() for name in variables]):
+        raise Unsendable('MessageBird fills a template by position: name its variables "1", "2" and so on')
+    return [variables[name] for name in sorted(variables, key=int)]

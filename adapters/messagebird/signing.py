@@ -1,0 +1,85 @@
+"""How MessageBird and Bird sign.
+
+The token: https://developers.messagebird.com/api/#verifying-http-requests, its claims as in MessageBird's own library,
+https://github.com/messagebird/go-rest-api/blob/master/signature_jwt/claims.go. Bird:
+https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/verifying-a-webhook-subscription. The
+same headers had, before the token, a signature over the sorted query in place of the URL.
+"""
+
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+import jwt
+
+from adapters.base import InvalidSignature, Request, Values
+from adapters.signatures import check_age, from_base64, header, hex_sha256, secrets_of
+
+TOKEN = "messagebird-signature-jwt"  # noqa: S105  the header's name
+SIGNATURE = "messagebird-signature"
+TIMESTAMP = "messagebird-request-timestamp"
+#: Seconds. Bird repeats a webhook for a day under the signature and time of its first try.
+LIFE = 86400
+#: Seconds that MessageBird's clock and ours may be apart.
+_SKEW = 5
+_ALGORITHMS = ["HS256", "HS384", "HS512"]
+_CHECKED_HERE: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
+
+
+def check_token(request: Request, keys: Sequence[str], fresh: bool) -> None:
+    """Its hashes are those of the URL and of the body, and its time has come and not gone. Raises InvalidSignature."""
+    token = header(request, TOKEN)
+    found = [claims for claims in [_claims(token, key) for key in keys] if claims is not None]
+    if not found:
+        raise InvalidSignature("no configured signing_key makes this token")
+    claims = found[0]
+    if claims.get("iss") != "MessageBird":
+        raise InvalidSignature("the token is not MessageBird's")
+    if not _same(claims.get("url_hash"), hex_sha256(request.url.encode("utf-8", "replace"))):
+        raise InvalidSignature("the token is of another URL: is the source's url the one told to MessageBird?")
+    if request.body or claims.get("payload_hash"):
+        if not _same(claims.get("payload_hash"), hex_sha256(request.body)):
+            raise InvalidSignature("the token's payload_hash is not that of the body")
+    if fresh:
+        begins, ends, now = claims.get("nbf"), claims.get("exp"), request.received_at.timestamp()
+        if not isinstance(begins, (int, float)) or not isinstance(ends, (int, float)):
+            raise InvalidSignature("the token has no times")
+        if not begins - _SKEW <= now <= ends + _SKEW:
+            raise InvalidSignature("the token's time is over, or has not come")
+
+
+def check_signature(request: Request, keys: Sequence[str], values: Values, fresh: bool) -> None:
+    """Time, URL (or sorted query) and the body's hash, one a line. Raises InvalidSignature."""
+    given, timestamp = from_base64(header(request, SIGNATURE)), header(request, TIMESTAMP)
+    query = request.url.partition("#")[0].partition("?")[2]
+    body = sha256(request.body).digest()
+    signed = [
+        b"\n".join([timestamp.encode("utf-8", "replace"), place.encode("utf-8", "replace"), body])
+        for place in (request.url, "&".join(sorted(query.split("&"))))
+    ]
+    if not any(
+        [hmac.compare_digest(hmac.digest(key.encode(), one, "sha256"), given) for key in keys for one in signed]
+    ):
+        raise InvalidSignature(
+            "no configured signing_key makes this signature: is the source's url the one told to Bird?"
+        )
+    if fresh:
+        told = secrets_of(values, "max_age")
+        try:
+            window = float(told[0]) if told else LIFE
+        except ValueError as error:
+            raise InvalidSignature("the setting max_age is no number of seconds") from error
+        check_age(timestamp, request.received_at, window)
+
+
+def _claims(token: str, key: str) -> dict[str, Any] | None:
+    try:
+        claims = jwt.decode(token, key, algorithms=_ALGORITHMS, options=_CHECKED_HERE)
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
+        return None
+    return claims if isinstance(claims, dict) else None
+
+
+def _same(told: Any, made: str) -> bool:
+    return isinstance(told, str) and hmac.compare_digest(told.lower().encode("utf-8", "replace"), made.encode())

@@ -1,0 +1,118 @@
+"""The classic SMS API's parameters as events: status reports, and messages that came in.
+
+https://developers.messagebird.com/api/sms-messaging/#handle-a-status-report, …#receive-a-message. A message to several
+recipients has one id, and a report of each.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle, phone
+from adapters.base import Request, Unprocessable
+from adapters.facts import count, fact_id, identifier, text, unknown
+from adapters.messagebird.errors import error_of
+from adapters.times import from_text
+from schemas.events import Event, Handle
+
+Fields = dict[str, Any]
+
+#: …#sms-statuses. `buffered`: the operator holds it, as the phone is not reached.
+STATUSES: dict[str, str] = {
+    "scheduled": "MessageQueued",
+    "sent": "UserMessageSent",
+    "buffered": "MessageDelayed",
+    "delivered": "MessageDelivered",
+    "expired": "MessageFailed",
+    "delivery_failed": "MessageFailed",
+}
+_FAILED = frozenset({"MessageFailed", "MessageDelayed"})
+
+
+def is_sms(fields: Fields) -> bool:
+    """Whether it is a report, or a message."""
+    return "id" in fields and "recipient" in fields and ("status" in fields or "originator" in fields)
+
+
+def event(fields: Fields, request: Request) -> Event:
+    """Raises Unprocessable where there is no id."""
+    message_id = identifier(fields.get("id"))
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    return _report(fields, message_id, request) if "status" in fields else _message(fields, message_id, request)
+
+
+def address(value: Any) -> Handle | None:
+    """A number without its plus, as text or a number; a short code, a name."""
+    said = text(value)
+    return phone(said) if said and said.isdigit() and len(said) > 6 else handle(said, "sms")
+
+
+def _report(fields: Fields, message_id: str, request: Request) -> Event:
+    get = fields.get
+    status, why = (text(get("status")) or "").lower(), text(get("statusReason"))
+    type_ = STATUSES.get(status, "ProviderEventReceived")
+    customer = address(get("recipient"))
+    payload: Fields = {"providerStatus": status[:255]}
+    for key, found in (("to", customer), ("from", address(get("originator")))):
+        if found is not None:
+            payload[key] = found.value
+    for key, name, most in (("reference", "reference", 1024), ("carrier", "mccmnc", 255)):
+        if value := text(get(name)):
+            payload[key] = value[:most]
+    if (segments := count(get("messagePartCount"))) is not None:
+        payload["segments"] = segments
+    if (price := _price(fields)) is not None:
+        payload["price"] = price
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, fields).payload["native"]
+    code, when = text(get("statusErrorCode")), text(get("statusDatetime"))
+    return Event(
+        type_,
+        request.source,
+        fact_id("report", message_id, text(get("recipient")), status, why, when),
+        "sms",
+        "outbound",
+        message_id,
+        None,
+        customer,
+        from_text(when),
+        error_of(code if code != "0" else None, why, status) if type_ in _FAILED else None,
+        payload,
+    )
+
+
+def _message(fields: Fields, message_id: str, request: Request) -> Event:
+    get = fields.get
+    customer, ours = address(get("originator")), address(get("recipient"))
+    payload: Fields = {}
+    for key, found in (("from", customer), ("to", ours)):
+        if found is not None:
+            payload[key] = found.value
+    if body := text(get("body")):
+        payload["content"] = {"text": body}
+    if reference := text(get("reference")):
+        payload["reference"] = reference[:1024]
+    return Event(
+        "MessageReceived",
+        request.source,
+        fact_id("message", message_id),
+        "sms",
+        "inbound",
+        message_id,
+        None,
+        customer,
+        from_text(get("createdDatetime")),
+        None,
+        payload,
+    )
+
+
+def _price(fields: Fields) -> dict[str, str] | None:
+    """Of `price[amount]` and `price[currency]`."""
+    amount, currency = text(fields.get("price[amount]")) or "", text(fields.get("price[currency]")) or ""
+    whole, _, part = amount.partition(".")
+    if not (amount.isascii() and whole.isdigit() and len(whole) < 16 and (not part or part.isdigit())):
+        return None
+    price = {"amount": f"{whole}.{part[:15]}" if part else whole}
+    if len(currency) == 3 and currency.isascii() and currency.isalpha():
+        price["currency"] = currency
+    return price

@@ -1,0 +1,71 @@
+"""Publishing to a device: the payload is text, or JSON where there is data; the message's id is a user property.
+
+Reason codes: https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html, section 2.4 and, of PUBACK, 3.4.2.1. A broker of
+MQTT 3.1.1 acknowledges without one, which is 0.
+"""
+
+from datetime import UTC, datetime
+
+import orjson
+
+from adapters.base import Values
+from adapters.sending import Message, Outcome, Publish, Response, Unsendable, accepted, optional, refused
+from schemas.events import Error
+
+IDEMPOTENT = False
+#: The topic by default, away from where devices publish, so that what is sent does not come back as received.
+DOWN = "devices/{device}/down"
+#: Bytes of a topic's name (section 1.5.4).
+MAX_TOPIC = 65_535
+#: Each code of failure: its name in the standard, our reason, whether it may pass later.
+_CODES: dict[int, tuple[str, str, bool]] = {
+    0x80: ("Unspecified error", "unknown", True),
+    0x83: ("Implementation specific error", "unknown", True),
+    0x87: ("Not authorized", "blocked", False),
+    0x88: ("Server unavailable", "unknown", True),
+    0x89: ("Server busy", "unknown", True),
+    0x8B: ("Server shutting down", "unknown", True),
+    0x90: ("Topic Name invalid", "invalid_address", False),
+    0x91: ("Packet Identifier in use", "unknown", True),
+    0x93: ("Receive Maximum exceeded", "rate", True),
+    0x95: ("Packet too large", "content", False),
+    0x96: ("Message rate too high", "rate", True),
+    0x97: ("Quota exceeded", "rate", True),
+    0x99: ("Payload format invalid", "content", False),
+}
+#: Success, and success though nobody subscribes to it now.
+_TAKEN = (0x00, 0x10)
+
+
+def build_request(message: Message, values: Values, now: datetime) -> Publish:
+    """A publication at QoS 1. Raises Unsendable."""
+    kind, device = message.to.kind, message.to.value.removeprefix("mqtt:")
+    if kind != "device_id" or device == message.to.value:
+        raise Unsendable("the recipient is no device of MQTT: a device_id is wanted, mqtt:<device>")
+    if message.template is not None or message.media:
+        raise Unsendable("MQTT has neither templates nor media: send text or data")
+    topic = optional(values, "topic", DOWN).replace("{device}", device)
+    if any(mark in topic for mark in "+#\x00") or len(topic.encode("utf-8", "replace")) > MAX_TOPIC:
+        raise Unsendable(f"nothing can be published to the topic {topic[:80]!r}")
+    if message.data:
+        said = dict(message.data) | ({"text": message.text} if message.text else {})
+        payload = orjson.dumps(said)
+    elif message.text:
+        payload = message.text.encode("utf-8", "replace")
+    else:
+        raise Unsendable("a message to a device needs text or data")
+    properties = {"messageId": message.message_id}
+    if message.reference:
+        properties["reference"] = message.reference
+    if message.expires_at is not None:
+        properties["expiresAt"] = message.expires_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return Publish(topic, payload, properties=properties)
+
+
+def read_response(response: Response) -> Outcome:
+    """The reason code of the broker's acknowledgement. It gives no id."""
+    code = response.status
+    if code in _TAKEN:
+        return accepted(None)
+    name, reason, retryable = _CODES.get(code, (None, "unknown", None))
+    return refused(response, Error(str(code), name, reason), retryable=retryable)

@@ -1,0 +1,172 @@
+"""OneSignal: Event Streams (one event a request, in a body that the account words), web push webhooks, and sending.
+
+https://documentation.onesignal.com/docs/en/event-streams, …/event-streams-data (fields and kinds), …/docs/webhooks
+(what a browser posts). The body is read in the forms of the documentation's own templates: keys as `event.kind`, flat or
+within one level, or the objects `event` and `message` themselves. Nothing is signed. A stream's event is tried again a
+few times with growing pauses.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle, of_kind
+from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import identifier, text, unknown
+from adapters.onesignal import web
+from adapters.onesignal.send import API, IDEMPOTENT, MARK, build_request, read_response
+from adapters.times import from_text, from_unix
+from adapters.told_header import SETTINGS as TOLD
+from adapters.told_header import verify_told
+from schemas.events import Error, Event, Handle
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "onesignal"
+TITLE = "OneSignal"
+DOCS = "https://documentation.onesignal.com/docs/en/event-streams"
+CHANNELS = frozenset({"push", "email", "sms"})
+SENDS = frozenset({"push"})
+SIGNATURE = "none; a header, basic auth or a secret in the URL"
+SETTINGS = (
+    *TOLD,
+    Setting("api_key", "The app's API key (Settings, Keys & IDs), for sending."),
+    Setting("app_id", "The app's id, for sending.", secret=False),
+    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+)
+SIGNS_BODY = False
+
+Item = dict[str, Any]
+
+#: …/event-streams-data#event-kind-reference, with the spellings of earlier editions of that page.
+KINDS: dict[str, str] = {
+    "message.push.sent": "UserMessageSent",
+    "message.push.received": "MessageDelivered",
+    "message.push.clicked": "MessageClicked",
+    "message.push.failed": "MessageFailed",
+    "message.push.unsubscribed": "RecipientUnsubscribed",
+    "message.email.sent": "UserMessageSent",
+    "message.email.received": "MessageDelivered",
+    "message.email.opened": "MessageOpened",
+    "message.email.clicked": "MessageClicked",
+    "message.email.unsubscribed": "RecipientUnsubscribed",
+    "message.email.reported_as_spam": "MessageComplained",
+    "message.email.resporedasspam": "MessageComplained",
+    "message.email.bounced": "MessageBounced",
+    "message.email.hardbounced": "MessageBounced",
+    "message.email.failed": "MessageFailed",
+    "message.email.suppressed": "MessageRejected",
+    "message.email.supressed": "MessageRejected",
+    "message.sms.sent": "UserMessageSent",
+    "message.sms.failed": "MessageFailed",
+    "message.sms.delivered": "MessageDelivered",
+    "message.sms.undelivered": "MessageFailed",
+    # Shown within the app, or an activity on the lock screen: no message to a person.
+    **dict.fromkeys(
+        "message.iam.impression message.iam.displayed message.iam.clicked message.iam.page_displayed"
+        " message.iam.pagedisplayed message.live_activity.sent message.live_activity.delivered"
+        " message.live_activity.unsubscribed message.live_activity.failed message.live_activity.clicked".split(),
+        "ProviderEventReceived",
+    ),
+}
+EVENTS = frozenset(KINDS.values())
+_FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
+_KIND_MARKS = (b'"message.push.', b'"message.email.', b'"message.sms.', b'"message.iam.', b'"message.live_activity.')
+
+
+def recognise(request: Request) -> bool:
+    """By the header that a browser adds, else by a kind of event under the key that the templates give it."""
+    if web.is_web(request):
+        return True
+    start = request.body[:4096]
+    return any(mark in start for mark in _KIND_MARKS) and (b'"event.kind"' in start or b'"kind"' in start)
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """A header of the stream (`webhook_header`, `basic_auth`) or `url_secret` came along. Raises InvalidSignature."""
+    return verify_told(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """The one event of a request."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no event of OneSignal: it is no object")
+    if web.is_web(request):
+        return Normalized([web.event(body, request)])
+    fields = _flat(body)
+    kind = text(fields.get("event.kind"))
+    if kind is None:
+        raise Unprocessable(
+            "no event of OneSignal: its body has no event.kind, which the source's page has a template for"
+        )
+    return Normalized([_event(fields, kind, body, request)])
+
+
+def answer(request: Request) -> Answer:
+    """200; 429 and faults are tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """OneSignal has none."""
+    return None
+
+
+def _flat(body: Item) -> Item:
+    """Values by their name in Liquid (`event.kind`), whichever of the templates the body was made by."""
+    fields: Item = {}
+    for key, value in body.items():
+        if not isinstance(value, dict):
+            fields[key] = value
+            continue
+        for name, inner in value.items():
+            if not isinstance(inner, dict):
+                fields[name if "." in name else f"{key}.{name}"] = inner
+                continue
+            for last, innermost in inner.items():
+                fields[f"{key}.{name}.{last}"] = innermost
+    return fields
+
+
+def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
+    get = fields.get
+    type_ = KINDS.get(kind, "ProviderEventReceived")
+    event_id, message_id = identifier(get("event.id")), identifier(get("message.id"))
+    if event_id is None:
+        raise Unprocessable("an event without an event.id: the body of the stream must have it")
+    words = kind.split(".", 2)
+    channel = words[1] if len(words) == 3 and words[1] in CHANNELS else None
+    customer, others = _whose(get, channel or "push")
+    payload: Item = {"providerStatus": kind[:255]}
+    if customer is not None:
+        payload["to"] = customer.value
+    if others:
+        payload["handles"] = [{"kind": other.kind, "value": other.value} for other in others]
+    name = text(get("message.name")) or ""
+    if name.startswith(MARK):
+        payload["reference"] = name.removeprefix(MARK)
+    elif message_id is not None and (subscription := text(get("event.subscription_id"))):
+        # One message of the dashboard or of a journey goes to many people, and each of them has their own.
+        message_id = f"{message_id}:{subscription}"
+    if type_ == "MessageClicked" and channel == "push" and (url := text(get("message.url"))):
+        payload["url"] = url
+    error: Error | None = None
+    if type_ in _FAILURES:
+        error = Error(None, text(get("event.data.failure_reason")), "unknown")
+    elif type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, body).payload["native"]
+    stamp = get("event.timestamp")
+    time = from_text(get("event.datetime")) or from_unix(stamp)
+    return Event(type_, request.source, event_id, channel, "outbound", message_id, None, customer, time, error, payload)
+
+
+def _whose(get: Any, channel: str) -> tuple[Handle | None, list[Handle]]:
+    """The address of an e-mail or SMS where the body has it, else our own user id, else the subscription; and the rest."""
+    token = get("user.subscription.subscription_token")
+    found = [
+        handle(token, channel) if channel != "push" else None,
+        of_kind("user_id", get("event.external_id")),
+        of_kind("device_token", get("event.subscription_id")) if channel == "push" else None,
+    ]
+    told = [each for each in found if each is not None]
+    return (told[0], told[1:]) if told else (None, [])

@@ -1,0 +1,58 @@
+"""OneSignal's web push webhooks: what the recipient's browser posts of one notification, with no time and no id.
+
+https://documentation.onesignal.com/docs/webhooks; the fields of earlier editions (`id`, `userId`, `data`, `action`) are
+read too. Anyone can post the same, as the URL is known to each visitor of the site.
+"""
+
+from typing import Any
+
+from adapters.addresses import of_kind
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from schemas.events import Event
+
+Item = dict[str, Any]
+
+WEB_EVENTS: dict[str, str] = {
+    "notification.willDisplay": "MessageDelivered",
+    "notification.displayed": "MessageDelivered",
+    "notification.clicked": "MessageClicked",
+    # By the user, or by itself after some time.
+    "notification.dismissed": "ProviderEventReceived",
+}
+
+
+def is_web(request: Request) -> bool:
+    """By the header of `cors: true`, else by how the body begins and what else it has."""
+    if "x-onesignal-event" in request.headers:
+        return True
+    body = request.body
+    return body.startswith(b'{"event":"notification.') and (b'"notificationId":' in body or b'"userId":' in body)
+
+
+def event(body: Item, request: Request) -> Event:
+    """The event. Raises Unprocessable."""
+    word = text(body.get("event")) or text(request.headers.get("x-onesignal-event")) or ""
+    notification = identifier(body.get("notificationId") or body.get("id"))
+    if notification is None or not word:
+        raise Unprocessable("a web push webhook of no notification, or of no event")
+    subscription = identifier(body.get("subscriptionId") or body.get("userId"))
+    type_ = WEB_EVENTS.get(word, "ProviderEventReceived")
+    customer = of_kind("device_token", subscription)
+    data = body.get("additionalData") or body.get("data")
+    ours = identifier(data.get("messageId")) if isinstance(data, dict) else None
+    payload: Item = {"providerStatus": word[:255]}
+    if customer is not None:
+        payload["to"] = customer.value
+    action = text(body.get("actionId")) or text(body.get("action"))
+    if type_ == "MessageClicked":
+        if url := text(body.get("url")):
+            payload["url"] = url
+        if action:
+            payload["action"] = action
+    elif type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, body).payload["native"]
+    # As in a stream: without our mark it may have gone to many.
+    message_id = notification if ours or subscription is None else f"{notification}:{subscription}"
+    event_id = fact_id("onesignal", word, notification, subscription, action)
+    return Event(type_, request.source, event_id, "push", "outbound", message_id, ours, customer, None, None, payload)

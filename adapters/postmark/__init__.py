@@ -1,0 +1,164 @@
+"""Postmark: one webhook a fact (delivery, bounce, complaint, open, click, subscription), mail that comes in, sending.
+
+https://postmarkapp.com/developer/webhooks/webhooks-overview and the pages beside it. Nothing is signed. What is not
+answered with 200 comes again: a mail for 10.5 hours, https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.postmark import inbound
+from adapters.postmark.bounces import TYPES
+from adapters.postmark.send import IDEMPOTENT, build_request, read_response
+from adapters.postmark.send import SETTINGS as _SENDING
+from adapters.shapes import object_of
+from adapters.smtp_codes import code_of, reason_of
+from adapters.times import from_text
+from adapters.told import SETTINGS as _TOLD
+from adapters.told import verify_told
+from schemas.events import Error, Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "postmark"
+TITLE = "Postmark"
+DOCS = "https://postmarkapp.com/developer/webhooks/webhooks-overview"
+CHANNELS = frozenset({"email"})
+SENDS = frozenset({"email"})
+SIGNATURE = "signs nothing: basic auth, a secret in the URL, or a header that it is told"
+SETTINGS = (*_TOLD, *_SENDING)
+SIGNS_BODY = False
+
+#: `RecordType`, of …/developer/webhooks/; a bounce is told apart by its `Type`, a change by whether it stops sending.
+RECORDS: dict[str, str] = {
+    "Delivery": "MessageDelivered",
+    "Bounce": "MessageBounced",
+    "SpamComplaint": "MessageComplained",
+    "Open": "MessageOpened",
+    "Click": "MessageClicked",
+    "SubscriptionChange": "RecipientUnsubscribed",
+}
+#: Why sending was stopped, …/developer/webhooks/subscription-change-webhook: a bounce is no wish of the recipient's.
+SUPPRESSIONS: dict[str, str] = {
+    "HardBounce": "ProviderEventReceived",
+    "SpamComplaint": "RecipientUnsubscribed",
+    "ManualSuppression": "RecipientUnsubscribed",
+}
+EVENTS = frozenset(
+    {
+        *RECORDS.values(),
+        *(type_ for type_, _ in TYPES.values()),
+        "RecipientSubscribed",
+        "MessageReceived",
+        "ProviderEventReceived",
+    }
+)
+_FAILURES = frozenset({"MessageBounced", "MessageDelayed", "MessageRejected"})
+_TIMES = ("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt")
+_COPIED = (("url", "OriginalLink"), ("userAgent", "UserAgent"))
+
+
+def recognise(request: Request) -> bool:
+    """By keys that only its bodies have together."""
+    body = request.body
+    if b'"RecordType"' in body:
+        return b'"MessageStream"' in body or b'"ServerID"' in body
+    return b'"MailboxHash"' in body and b'"FromFull"' in body
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """By who posts; what is posted nothing tells. Raises InvalidSignature."""
+    return verify_told(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """The one event of a webhook."""
+    item = json_of(request)
+    if not isinstance(item, dict):
+        raise Unprocessable("no webhook of Postmark: it is no object")
+    if "RecordType" not in item and ("FromFull" in item or "From" in item):
+        return Normalized([inbound.event(item, request)])
+    return Normalized([_event(item, request)])
+
+
+def answer(request: Request) -> Answer:
+    """200; 403 would end the retries of a mail."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Postmark has none."""
+    return None
+
+
+def _event(item: dict[str, Any], request: Request) -> Event:
+    get = item.get
+    record, kind = text(get("RecordType")) or "", text(get("Type")) or ""
+    type_, reason = _type(record, kind, item)
+    address = get("Recipient") or get("Email")
+    message_id, customer = identifier(get("MessageID")), handle(address, "email")
+    told = next((value for name in _TIMES if isinstance(value := get(name), str)), None)
+    number = identifier(get("ID")) if record in ("Bounce", "SpamComplaint") else None
+    event_id = f"{number[:400]}-{kind[:100]}" if number else None
+    if event_id is None:
+        link = text(get("OriginalLink"))
+        event_id = fact_id("postmark", record, message_id, text(address), told, link, text(get("MessageStream")))
+    if type_ == "ProviderEventReceived":
+        event = unknown(request, item, status=kind or record or None, event_id=event_id)
+        event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
+        event.handle, event.occurred_at = customer, from_text(told)
+        return event
+    if message_id is None and not text(address):
+        raise Unprocessable("an event of no message and no address")
+    metadata = object_of(get("Metadata"))
+    payload: dict[str, Any] = {"providerStatus": record}
+    if to := text(address):
+        payload["to"] = to
+    if reference := text(metadata.get("reference")):
+        payload["reference"] = reference
+    if sender := text(get("From")):
+        payload["from"] = sender
+    if record in ("Open", "Click"):
+        payload |= {key: value for key, name in _COPIED if (value := text(get(name)))}
+        if ip := text(object_of(get("Geo")).get("IP")):
+            payload["ip"] = ip
+    elif record == "SubscriptionChange" and (stream := text(get("MessageStream"))):
+        payload["list"] = stream
+    elif kind:
+        payload["bounceType"] = kind
+    error = _error(item, reason) if type_ in _FAILURES else None
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        "email",
+        "outbound",
+        message_id,
+        identifier(metadata.get("messageId")),
+        customer,
+        from_text(told),
+        error,
+        payload,
+    )
+
+
+def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
+    """The event's type, and of a bounce the reason that its type gives."""
+    if record == "Bounce":
+        return TYPES.get(kind, ("MessageBounced", "unknown"))
+    if record == "SubscriptionChange":
+        if item.get("SuppressSending") is not True:
+            return "RecipientSubscribed", "unknown"
+        return SUPPRESSIONS.get(text(item.get("SuppressionReason")) or "", "ProviderEventReceived"), "unknown"
+    return RECORDS.get(record, "ProviderEventReceived"), "unknown"
+
+
+def _error(item: dict[str, Any], reason: str) -> Error:
+    """Postmark's code of the bounce's type, what the server said, and why."""
+    words = text(item.get("Details")) or text(item.get("Description"))
+    if reason == "unknown":
+        reason = reason_of(code_of(None, words))
+    return Error(text(item.get("TypeCode")), words, reason)

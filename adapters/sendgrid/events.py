@@ -1,0 +1,134 @@
+"""SendGrid's events of a mail, each as its event.
+
+https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.smtp_codes import code_of, reason_of
+from adapters.times import from_unix
+from schemas.events import Error, Event
+
+#: …/tracking-events/event, delivery, engagement and account events.
+EVENT_TYPES: dict[str, str] = {
+    "processed": "MessageQueued",
+    "deferred": "MessageDelayed",
+    "delivered": "MessageDelivered",
+    "bounce": "MessageBounced",
+    "dropped": "MessageRejected",
+    "open": "MessageOpened",
+    "click": "MessageClicked",
+    "spamreport": "MessageComplained",
+    "unsubscribe": "RecipientUnsubscribed",
+    "group_unsubscribe": "RecipientUnsubscribed",
+    "group_resubscribe": "RecipientSubscribed",
+    "account_status_change": "ProviderEventReceived",
+}
+#: https://www.twilio.com/docs/sendgrid/ui/analytics-and-reporting/bounce-and-block-classifications
+CLASSIFICATIONS: dict[str, str] = {
+    "invalid address": "invalid_address",
+    "mailbox unavailable": "unreachable",
+    "technical": "unreachable",
+    "technical failure": "unreachable",
+    "reputation": "blocked",
+    "content": "content",
+    "frequency or volume too high": "rate",
+}
+#: …/tracking-events/event#dropped: why SendGrid did not even try.
+DROPS: dict[str, str] = {
+    "invalid": "invalid_address",
+    "bounced address": "invalid_address",
+    "unsubscribed address": "opted_out",
+    "spam reporting address": "opted_out",
+    "spam content": "spam",
+    "invalid smtpapi header": "content",
+    "recipient list over package quota": "rate",
+}
+_FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
+#: What tells of the recipient: of a delivery, `ip` is SendGrid's own.
+_ENGAGED = frozenset({"open", "click", "unsubscribe", "group_unsubscribe", "group_resubscribe"})
+_COPIED = (("url", "url"), ("userAgent", "useragent"), ("ip", "ip"))
+
+
+def event(item: Any, request: Request) -> Event:
+    """One item of the webhook. Raises Unprocessable."""
+    if not isinstance(item, dict):
+        raise Unprocessable("an item that is no object")
+    get = item.get
+    word = get("event")
+    type_ = EVENT_TYPES.get(word, "ProviderEventReceived") if isinstance(word, str) else "ProviderEventReceived"
+    own_id = identifier(get("messageId") or get("message_id"))
+    event_id, message_id = identifier(get("sg_event_id")), _message_id(identifier(get("sg_message_id")), own_id)
+    email, time = get("email"), from_unix(get("timestamp"))
+    customer = handle(email, "email")
+    if type_ == "ProviderEventReceived" or not isinstance(word, str):
+        kept = unknown(request, item, status=text(word), event_id=event_id)
+        kept.occurred_at = time
+        if message_id is not None:
+            kept.channel, kept.direction = "email", "outbound"
+            kept.provider_message_id, kept.handle = message_id, customer
+        return kept
+    if event_id is None:
+        if message_id is None and not email:
+            raise Unprocessable("an event of no message and no address")
+        event_id = fact_id("sendgrid", message_id, text(email), word, text(get("timestamp")), text(get("url")))
+    payload: dict[str, Any] = {"providerStatus": word}
+    if customer is not None:
+        payload["to"] = customer.value
+    elif isinstance(email, str) and email:
+        payload["to"] = email[:2048]
+    if reference := get("reference"):
+        if isinstance(reference, str):
+            payload["reference"] = reference
+    if word in _ENGAGED:
+        for key, name in _COPIED:
+            if (value := get(name)) and isinstance(value, str):
+                payload[key] = value
+        if get("sg_machine_open") is True:
+            payload["machineOpen"] = True
+        if (group := text(get("asm_group_id"))) is not None:
+            payload["unsubscribeGroup"] = group
+    elif word == "bounce" and (kind := text(get("type"))):
+        payload["bounceType"] = kind
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        "email",
+        "outbound",
+        message_id,
+        own_id,
+        customer,
+        time,
+        _error(word, item) if type_ in _FAILURES else None,
+        payload,
+    )
+
+
+def _message_id(sg_message_id: str | None, own_id: str | None) -> str | None:
+    """The message's id: `sg_message_id`, which is the X-Message-Id that the send was answered with, and after `.filter`
+    or `.recvd` the server and which of the send's recipients it is (https://www.twilio.com/docs/glossary/message-id,
+    https://support.sendgrid.com/hc/en-us/articles/35804743679259).
+
+    X-Message-Id alone where our own id is echoed, as one message with an id of ours is one send to one recipient. Of
+    others it would make all recipients of one send one message.
+    """
+    if sg_message_id is None or own_id is None:
+        return sg_message_id
+    ends = [at for mark in (".filter", ".recvd") if (at := sg_message_id.find(mark)) > 0]
+    # What Mail Send answers has no dot in it, so that a server of a new name begins at the first.
+    return sg_message_id[: min(ends)] if ends else sg_message_id.partition(".")[0] or sg_message_id
+
+
+def _error(word: str, item: dict[str, Any]) -> Error:
+    status, words = text(item.get("status")), text(item.get("reason")) or text(item.get("response"))
+    code = code_of(status, words)
+    if word == "dropped":
+        return Error(code, words, DROPS.get((words or "").lower(), "unknown"))
+    reason = CLASSIFICATIONS.get((text(item.get("bounce_classification")) or "").lower()) or reason_of(code)
+    if reason == "unknown" and item.get("type") == "blocked":
+        reason = "blocked"
+    return Error(code, words, reason)

@@ -1,0 +1,94 @@
+"""Sending by SendGrid's v3 Mail Send: text and HTML, or a dynamic template.
+
+https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send, errors: …/how-to-use-the-sendgrid-v3-api/errors.
+SendGrid has no idempotency key; custom arguments come back in each event.
+"""
+
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import text
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from schemas.events import Error
+
+IDEMPOTENT = False
+API = "https://api.sendgrid.com"
+#: …/how-to-use-the-sendgrid-v3-api/errors: SendGrid has no codes beside the statuses of HTTP.
+_REASONS = {401: "blocked", 403: "blocked", 413: "content", 429: "rate"}
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """One personalization, that of the one recipient. Raises Unsendable."""
+    key = required(values, "api_key")
+    if message.to.kind != "email":
+        raise Unsendable(f"SendGrid sends to an e-mail address, no {message.to.kind}")
+    custom = {"messageId": message.message_id}
+    if message.reference:
+        custom["reference"] = message.reference
+    whom: dict[str, Any] = {"to": [{"email": message.to.value}], "custom_args": custom}
+    body: dict[str, Any] = {"personalizations": [whom], "from": _sender(sender_of(message, values))}
+    body |= _content(message)
+    if message.template is not None and message.template.variables:
+        whom["dynamic_template_data"] = dict(message.template.variables)
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API)}/v3/mail/send",
+        {"authorization": f"Bearer {key}", "content-type": "application/json"},
+        orjson.dumps(body),
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """202 with the header X-Message-Id, and no body; else `errors`, each with `message` and `field`."""
+    if 200 <= response.status < 300:
+        return accepted(text(response.headers.get("x-message-id", "").strip()[:512]))
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    errors = body.get("errors") if isinstance(body, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    field = text(first.get("field")) or ""
+    reason = _REASONS.get(response.status, "unknown")
+    if response.status == 400:
+        reason = "invalid_address" if ".to" in field else "content"
+    return refused(response, Error(str(response.status), text(first.get("message")), reason))
+
+
+def _sender(written: str) -> dict[str, str]:
+    """`Shop <shop@example.com>`, or the address alone."""
+    name, address = parseaddr(written)
+    if "@" not in address:
+        raise Unsendable("the sender is no e-mail address")
+    return {"email": address, "name": name} if name else {"email": address}
+
+
+def _content(message: Message) -> dict[str, Any]:
+    if message.media:
+        raise Unsendable("SendGrid takes attachments as their bytes, not by URL: put a link into the text")
+    said: dict[str, Any] = {"subject": message.subject} if message.subject else {}
+    if message.template is not None:
+        return said | {"template_id": message.template.name}
+    # Plain text has to come first.
+    parts = (("text/plain", message.text), ("text/html", message.html))
+    said["content"] = [{"type": kind, "value": value} for kind, value in parts if value]
+    if not said["content"]:
+        raise Unsendable("a mail by SendGrid needs text, HTML or a template")
+    if not message.subject:
+        raise Unsendable("a mail by SendGrid needs a subject, unless it has a template")
+    return said

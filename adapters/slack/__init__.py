@@ -1,0 +1,90 @@
+"""Slack: the Events API, interactive payloads and slash commands of one app; sending by chat.postMessage.
+
+Signature: https://docs.slack.dev/authentication/verifying-requests-from-slack. Events: https://docs.slack.dev/apis/events-api
+(the handshake, and up to three more tries of what is not answered with 2xx in three seconds).
+A person is `slack:<workspace>/<user>`: a user's id alone is one of its workspace. A message is `<conversation>:<ts>`.
+"""
+
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unconfigured, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import identifier, text, unknown
+from adapters.signatures import check_age, header, secrets_of, signs
+from adapters.slack import interactions, messages
+from adapters.slack.send import API, IDEMPOTENT, build_request, read_response
+from adapters.times import from_unix
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "slack"
+TITLE = "Slack"
+DOCS = "https://docs.slack.dev/apis/events-api"
+CHANNELS = frozenset({"chat"})
+SENDS = frozenset({"chat"})
+SIGNATURE = "HMAC-SHA256 over timestamp and body, five minutes"
+EVENTS = frozenset({"MessageReceived", "UserMessageSent", "ProviderEventReceived"})
+SETTINGS = (
+    Setting("signing_secret", "The app's signing secret (Basic Information, App Credentials)."),
+    Setting("bot_token", "The bot token, xoxb-…, with the scope chat:write, for sending."),
+    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+)
+SIGNS_BODY = True
+
+_SIGNATURE = "x-slack-signature"
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header; where that is missing, by what only its events have."""
+    if _SIGNATURE in request.headers:
+        return True
+    body = request.body
+    return b'"event_callback"' in body and b'"api_app_id"' in body and b'"event_id"' in body
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 over `v0:timestamp:body`, in `x-slack-signature: v0=…`. Raises InvalidSignature."""
+    secrets = secrets_of(values, "signing_secret")
+    if not secrets:
+        return None
+    timestamp = header(request, "x-slack-request-timestamp")
+    given = header(request, _SIGNATURE).removeprefix("v0=")
+    message = f"v0:{timestamp}:".encode("utf-8", "replace") + request.body
+    if not any([signs(secret, "sha256", message, given) for secret in secrets]):
+        raise InvalidSignature("no configured signing_secret makes this signature")
+    if fresh:
+        check_age(timestamp, request.received_at)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of an event, a command, a form; one of each thing chosen in a message."""
+    if interactions.is_form(request):
+        return Normalized(interactions.events(request))
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Slack: it is no object")
+    if body.get("type") == "event_callback" and isinstance(event := body.get("event"), dict):
+        return Normalized([messages.event(event, body, request)])
+    told = unknown(request, body, status=text(body.get("type")), event_id=identifier(body.get("event_id")))
+    told.occurred_at = from_unix(body.get("minute_rate_limited"))
+    return Normalized([told])
+
+
+def answer(request: Request) -> Answer:
+    """200 with nothing in it: it closes a form, and shows nothing to who gave a command."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """`url_verification` is said its challenge back, once it is known to be Slack's. Raises InvalidSignature where it
+    is not, Unconfigured where no signing_secret tells."""
+    if b"url_verification" not in request.body[:8192] or interactions.is_form(request):
+        return None
+    try:
+        body = json_of(request)
+    except Unprocessable:
+        return None
+    if not isinstance(body, dict) or body.get("type") != "url_verification":
+        return None
+    if verify(request, values) is None:
+        raise Unconfigured("no signing_secret is configured to answer the handshake with")
+    return Answer(200, (text(body.get("challenge")) or "").encode("utf-8", "replace"))

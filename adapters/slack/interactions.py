@@ -1,0 +1,141 @@
+"""Slack's posts as forms: what a person chose or filled in (`payload=`), and slash commands.
+
+https://docs.slack.dev/reference/interaction-payloads, https://docs.slack.dev/interactivity/implementing-slash-commands.
+Slack does not repeat these.
+"""
+
+from typing import Any
+
+from adapters.base import Request, Unprocessable
+from adapters.bodies import form_of, parse_json
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.slack.ids import address, message_id, plain, time_of
+from schemas.events import Event
+
+Item = dict[str, Any]
+
+_MOST_ACTIONS = 100
+
+
+def is_form(request: Request) -> bool:
+    """Whether the request is one of these: events are JSON."""
+    return request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
+
+
+def events(request: Request) -> list[Event]:
+    """Raises Unprocessable where there is neither a payload nor a command."""
+    fields = dict(form_of(request))
+    if "payload" in fields:
+        payload = parse_json(fields["payload"].encode("utf-8", "surrogatepass"))
+        if not isinstance(payload, dict):
+            raise Unprocessable("a payload that is no object")
+        return _of_payload(payload, request)
+    if "command" in fields:
+        return [_command(fields, request)]
+    if not fields:
+        raise Unprocessable("a form without fields")
+    return [unknown(request, fields, status="ssl_check" if "ssl_check" in fields else None)]
+
+
+def _of_payload(payload: Item, request: Request) -> list[Event]:
+    kind, actions = text(payload.get("type")) or "", payload.get("actions")
+    if kind == "block_actions" and isinstance(actions, list):
+        chosen = [action for action in actions[:_MOST_ACTIONS] if isinstance(action, dict)]
+        if chosen:
+            return [_action(action, payload, request) for action in chosen]
+    if kind == "view_submission" and isinstance(view := payload.get("view"), dict):
+        return [_submission(view, payload, request)]
+    found = unknown(request, payload, status=kind or None)
+    found.channel, found.handle = "chat", address(_team(payload), _inner(payload, "user", "id"))
+    found.occurred_at = time_of(payload.get("action_ts"))
+    message = message_id(_inner(payload, "channel", "id"), payload.get("message_ts"))
+    found.provider_message_id = message
+    return [found]
+
+
+def _action(action: Item, payload: Item, request: Request) -> Event:
+    """A button pressed, an option chosen, a text entered in a message (`container`) or a view."""
+    user, stamp = _inner(payload, "user", "id"), text(action.get("action_ts"))
+    channel = _inner(payload, "container", "channel_id") or _inner(payload, "channel", "id")
+    option = action.get("selected_option")
+    told = action if not isinstance(option, dict) else option
+    title, value = plain(_inner(told, "text", "text")), text(told.get("value"))
+    reply = {key: said[:1024] for key, said in (("id", text(action.get("action_id"))), ("title", title)) if said}
+    if value:
+        reply["value"] = value
+    content: dict[str, Any] = {"buttonReply": reply}
+    if title:
+        content["text"] = title
+    said = _said("block_actions", user, channel, payload) | {"content": content}
+    if about := message_id(channel, _inner(payload, "container", "message_ts")):
+        said["inReplyTo"] = about
+    ids = (
+        text(user),
+        text(action.get("block_id")),
+        text(action.get("action_id")),
+        stamp,
+        text(payload.get("trigger_id")),
+    )
+    return Event(
+        "MessageReceived",
+        request.source,
+        fact_id("action", *ids, value),
+        "chat",
+        "inbound",
+        message_id(channel or user, stamp),
+        None,
+        address(_team(payload), user),
+        time_of(stamp),
+        None,
+        said,
+    )
+
+
+def _submission(view: Item, payload: Item, request: Request) -> Event:
+    """A form that was filled in; Slack tells no time of it."""
+    user, view_id = _inner(payload, "user", "id"), identifier(view.get("id"))
+    if view_id is None:
+        raise Unprocessable("a view without its id")
+    reply = {"id": text(view.get("callback_id")), "title": plain(_inner(view, "title", "text"))}
+    content: dict[str, Any] = {"buttonReply": {key: value[:1024] for key, value in reply.items() if value}}
+    if values := _inner(view, "state", "values"):
+        content["form"] = values
+    said = _said("view_submission", user, None, payload) | {"content": content}
+    ids = ("view", view_id, text(view.get("hash")), text(user), text(payload.get("trigger_id")))
+    handle = address(_team(payload), user)
+    return Event(
+        "MessageReceived", request.source, fact_id(*ids), "chat", "inbound", view_id, None, handle, None, None, said
+    )
+
+
+def _command(fields: dict[str, str], request: Request) -> Event:
+    """A slash command, with what was written after it; Slack tells no time of it."""
+    get = fields.get
+    user, channel, command = get("user_id"), get("channel_id"), get("command", "")
+    payload: dict[str, Any] = {"providerStatus": "slash_command"}
+    payload["content"] = {"text": plain(f"{command} {get('text', '')}".strip()) or ""}
+    for key, value in (("from", user), ("to", channel), ("displayName", get("user_name"))):
+        if value:
+            payload[key] = value[:1024]
+    trigger = identifier(get("trigger_id"))
+    ids = ("command", trigger, user, channel, command, None if trigger else get("text"))
+    handle = address(get("team_id") or get("enterprise_id"), user)
+    return Event(
+        "MessageReceived", request.source, fact_id(*ids), "chat", "inbound", trigger, None, handle, None, None, payload
+    )
+
+
+def _said(status: str, user: Any, channel: Any, payload: Item) -> dict[str, Any]:
+    name = _inner(payload, "user", "name") or _inner(payload, "user", "username")
+    told = (("from", user, 2048), ("to", channel, 2048), ("displayName", name, 1024))
+    return {"providerStatus": status} | {key: said[:most] for key, value, most in told if (said := text(value))}
+
+
+def _team(payload: Item) -> Any:
+    """The workspace; of an app installed to a whole organization that of the user, where none is told."""
+    return _inner(payload, "team", "id") or _inner(payload, "user", "team_id")
+
+
+def _inner(item: Item, key: str, name: str) -> Any:
+    part = item.get(key)
+    return part.get(name) if isinstance(part, dict) else None

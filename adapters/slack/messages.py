@@ -1,0 +1,190 @@
+"""Slack's events: messages, mentions, reactions, and what an app's own message says of itself.
+
+https://docs.slack.dev/reference/events/message, its subtypes, …/app_mention, …/reaction_added,
+…/message_metadata_posted. One message may be told twice, as `message` and as `app_mention`: two facts of one message.
+"""
+
+from typing import Any
+
+from adapters.addresses import of_kind
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.slack.ids import address, message_id, plain, time_of
+from adapters.slack.send import METADATA
+from adapters.times import from_unix
+from schemas.events import Event
+
+Item = dict[str, Any]
+
+MOST_MEDIA = 100
+#: Subtypes that are something said, https://docs.slack.dev/reference/events/message#subtypes; the others are notices.
+SAID = frozenset({"", "file_share", "me_message", "thread_broadcast", "bot_message"})
+_REACTIONS = frozenset({"reaction_added", "reaction_removed"})
+
+
+def event(item: Item, body: Item, request: Request) -> Event:
+    """The event of an `event_callback`; `body` is what it came in. Raises Unprocessable."""
+    kind, subtype = text(item.get("type")) or "", text(item.get("subtype")) or ""
+    event_id = identifier(body.get("event_id"))
+    if kind == "app_mention" or (kind == "message" and subtype in SAID):
+        found = _message(item, body, request, subtype or kind)
+    elif kind == "message" and subtype == "message_changed" and (new := _edited(item)) is not None:
+        found = _message(new | {"channel": item.get("channel")}, body, request, subtype)
+        if found.type == "MessageReceived":
+            found.payload["edits"] = found.provider_message_id
+            # The edit is told under a time of its own, which is no other message's.
+            found.provider_message_id = message_id(item.get("channel"), item.get("ts"))
+            found.occurred_at = time_of(item.get("event_ts")) or time_of(item.get("ts"))
+    elif kind in _REACTIONS and isinstance(item.get("item"), dict):
+        found = _reaction(item, body, request, kind)
+    elif kind == "message_metadata_posted":
+        found = _own(item, body, request)
+    else:
+        found = _notice(item, body, request, f"{kind}.{subtype}" if subtype else kind)
+    found.source_event_id = event_id or fact_id(
+        "event", found.provider_message_id, kind, subtype, text(item.get("event_ts"))
+    )
+    if found.occurred_at is None:
+        found.occurred_at = time_of(item.get("event_ts")) or from_unix(body.get("event_time"))
+    return found
+
+
+def _message(item: Item, body: Item, request: Request, status: str) -> Event:
+    conversation = item.get("channel")
+    id_ = message_id(conversation, item.get("ts"))
+    if id_ is None:
+        raise Unprocessable("a message without its conversation or its ts")
+    ours = _is_ours(item, body)
+    if not ours and (item.get("bot_id") or not text(item.get("user"))):  # another app's: no customer's
+        return _notice(item, body, request, f"message.{status}" if status != "message" else status)
+    team, user = body.get("team_id"), item.get("user")
+    there = address(team, conversation)
+    customer = there if ours else address(team, user)
+    payload: dict[str, Any] = {"providerStatus": status[:255]}
+    for key, value in (("from", user), ("to", conversation)):
+        if told := text(value):
+            payload[key] = told[:2048]
+    if content := _content(item):
+        payload["content"] = content
+    if not ours and there is not None and item.get("channel_type") == "im":
+        payload["handles"] = [{"kind": there.kind, "value": there.value}]
+    thread = item.get("thread_ts")
+    if thread != item.get("ts") and (parent := message_id(conversation, thread)):
+        payload["inReplyTo"] = parent
+    return Event(
+        "UserMessageSent" if ours else "MessageReceived",
+        request.source,
+        "",
+        "chat",
+        "outbound" if ours else "inbound",
+        id_,
+        None,
+        customer,
+        time_of(item.get("event_ts")) or time_of(item.get("ts")),
+        None,
+        payload,
+    )
+
+
+def _is_ours(item: Item, body: Item) -> bool:
+    """Whether the app itself wrote it: by the app's id, or by the user that it is in this workspace."""
+    app, profile = text(body.get("api_app_id")), item.get("bot_profile")
+    told = item.get("app_id") or (profile.get("app_id") if isinstance(profile, dict) else None)
+    if app is not None and told == app and item.get("bot_id"):
+        return True
+    user, known = text(item.get("user")), body.get("authorizations")
+    return user is not None and any(
+        isinstance(one, dict) and one.get("is_bot") is True and one.get("user_id") == user
+        for one in (known if isinstance(known, list) else ())
+    )
+
+
+def _content(item: Item) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if said := plain(item.get("text")):
+        content["text"] = said
+    files = item.get("files")
+    media = [
+        {
+            key: told[:most]
+            for key, name, most in (
+                ("id", "id", 1024),
+                ("name", "name", 1024),
+                ("type", "mimetype", 255),
+                ("url", "url_private", 8192),
+            )
+            if (told := text(file.get(name)))
+        }
+        for file in (files[:MOST_MEDIA] if isinstance(files, list) else ())
+        if isinstance(file, dict)
+    ]
+    if media := [one for one in media if one]:
+        content["media"] = media
+    return content
+
+
+def _edited(item: Item) -> Item | None:
+    """The message as it reads now, where a person changed it: a preview that Slack adds is told as a change too."""
+    new, old = item.get("message"), item.get("previous_message")
+    if not isinstance(new, dict) or not isinstance(new.get("edited"), dict):
+        return None
+    return None if isinstance(old, dict) and old.get("edited") == new["edited"] else new
+
+
+def _reaction(item: Item, body: Item, request: Request, kind: str) -> Event:
+    about = item["item"]
+    reacted = message_id(about.get("channel"), about.get("ts"))
+    customer = address(body.get("team_id"), item.get("user"))
+    if reacted is None or customer is None or _is_ours(item, body):
+        return _notice(item, body, request, kind)
+    name = f":{text(item.get('reaction')) or ''}:"[:64]
+    taken_back = kind == "reaction_removed"
+    reaction = {"emoji": "" if taken_back else name, "providerMessageId": reacted}
+    if taken_back:
+        reaction["removed"] = name
+    payload: dict[str, Any] = {"providerStatus": kind, "content": {"reaction": reaction}, "inReplyTo": reacted}
+    for key, value in (("from", item.get("user")), ("to", about.get("channel"))):
+        if told := text(value):
+            payload[key] = told[:2048]
+    own_id = message_id(about.get("channel"), item.get("event_ts"))
+    return Event("MessageReceived", request.source, "", "chat", "inbound", own_id, None, customer, None, None, payload)
+
+
+def _own(item: Item, body: Item, request: Request) -> Event:
+    """What `build_request` says in a message's metadata, told back: whose it is, and our id of it."""
+    metadata = item.get("metadata")
+    said = metadata.get("event_payload") if isinstance(metadata, dict) else None
+    id_ = message_id(item.get("channel_id"), item.get("message_ts"))
+    known = isinstance(metadata, dict) and metadata.get("event_type") == METADATA
+    app = text(item.get("app_id"))
+    if not known or not isinstance(said, dict) or id_ is None or app is None or app != body.get("api_app_id"):
+        return _notice(item, body, request, "message_metadata_posted")
+    payload: dict[str, Any] = {"providerStatus": "message_metadata_posted"}
+    for key, value in (("from", item.get("user_id")), ("to", item.get("channel_id"))):
+        if told := text(value):
+            payload[key] = told[:2048]
+    if reference := text(said.get("reference")):
+        payload["reference"] = reference[:1024]
+    to = said.get("to")
+    customer = of_kind("chat_id", to) if isinstance(to, str) and to.startswith("slack:") else None
+    ours = identifier(said.get("message_id"))
+    return Event("UserMessageSent", request.source, "", "chat", "outbound", id_, ours, customer, None, None, payload)
+
+
+def _notice(item: Item, body: Item, request: Request, status: str) -> Event:
+    """Anything else, kept whole."""
+    found = unknown(request, body, status=status or None)
+    conversation = item.get("channel")
+    stamp = item.get("deleted_ts") or item.get("ts")
+    if (inner := item.get("message")) and isinstance(inner, dict):
+        stamp = inner.get("ts")
+    if (id_ := message_id(conversation, stamp)) is not None:
+        found.channel, found.provider_message_id = "chat", id_
+    user = item.get("user")
+    if isinstance(before := item.get("previous_message"), dict):
+        user = before.get("user")
+        item = before
+    if not item.get("bot_id") and not _is_ours({"user": user}, body):
+        found.handle = address(body.get("team_id"), user)
+        found.channel = "chat" if found.handle is not None else found.channel
+    return found

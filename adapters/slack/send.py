@@ -1,0 +1,123 @@
+"""Sending by Slack: chat.postMessage with a bot token.
+
+https://docs.slack.dev/reference/methods/chat.postMessage (errors, limits), https://docs.slack.dev/apis/web-api/rate-limits.
+Slack has no idempotency key. What it echoes is a message's metadata, to an app that subscribes to its own
+(https://docs.slack.dev/messaging/message-metadata).
+"""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import MAX_ID, text
+from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
+from schemas.events import Error
+
+IDEMPOTENT = False
+API = "https://slack.com/api"
+#: The type of the metadata that each message gets, for the app's `metadata_subscriptions`.
+METADATA = "threadline_message"
+#: Characters after which Slack cuts a text off, and those that a section has place for.
+MOST_TEXT, MOST_SECTION = 40_000, 3_000
+
+_CODES = {
+    "invalid_address": "channel_not_found user_not_found users_not_found invalid_channel channel_not_provided",
+    "unreachable": "is_archived user_disabled is_inactive",
+    # Someone does not let it pass: the workspace, the conversation, the user's settings.
+    "blocked": (
+        "not_in_channel restricted_action restricted_action_read_only_channel restricted_action_thread_only_channel"
+        " restricted_action_non_threadable_channel restricted_action_thread_locked cannot_dm_bot messages_tab_disabled"
+        " ekm_access_denied team_access_not_granted access_denied accesslimited external_channel_migrating"
+    ),
+    "content": (
+        "msg_too_long no_text too_many_attachments invalid_blocks invalid_blocks_format msg_blocks_too_long"
+        " attachment_payload_limit_exceeded invalid_metadata_format invalid_metadata_schema metadata_too_large"
+        " metadata_must_be_sent_from_app markdown_text_conflict"
+    ),
+    "rate": "ratelimited rate_limited message_limit_exceeded",
+}
+_REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
+#: What may pass later, though it is told with status 200.
+_RETRYABLE = frozenset(
+    "ratelimited rate_limited internal_error service_unavailable request_timeout team_added_to_org"
+    " external_channel_migrating".split()
+)
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """JSON posted to chat.postMessage. Who sends is whose the token is. Raises Unsendable."""
+    token = required(values, "bot_token")
+    if message.to.kind != "chat_id" or not message.to.value.startswith("slack:"):
+        raise Unsendable("Slack sends to chat_id slack:<workspace>/<user or conversation>")
+    if message.template is not None or message.subject is not None:
+        raise Unsendable("Slack has no templates and no subjects: put it all into the text")
+    said = message.text or ""
+    if len(said) > MOST_TEXT:
+        raise Unsendable(f"Slack cuts a text of more than {MOST_TEXT} characters off: make it shorter")
+    echoed = {"message_id": message.message_id, "to": message.to.value}
+    if message.reference:
+        echoed["reference"] = message.reference
+    document: dict[str, Any] = {
+        "channel": message.to.value.removeprefix("slack:").rpartition("/")[2],
+        "text": _escaped(said),
+        # The text is text: a * in it makes nothing bold.
+        "mrkdwn": False,
+        "metadata": {"event_type": METADATA, "event_payload": echoed},
+    }
+    if message.media:
+        document["blocks"] = _blocks(message)
+    elif not said:
+        raise Unsendable("Slack needs text or pictures")
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API).rstrip('/')}/chat.postMessage",
+        {"authorization": f"Bearer {token}", "content-type": "application/json; charset=utf-8"},
+        orjson.dumps(document),
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """200 with `ok`, and where the message is; or with `error`, a word. 429 with Retry-After."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    code = text(said.get("error"))
+    success = 200 <= response.status < 300
+    if success and (said.get("ok") is True or code is None):
+        channel, stamp = text(said.get("channel")), text(said.get("ts"))
+        known = channel is not None and stamp is not None and len(channel) + len(stamp) < MAX_ID
+        return accepted(f"{channel}:{stamp}" if known else None)
+    reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
+    error = Error(code[:255] if code else None, _details(said), reason)
+    return refused(response, error, retryable=code in _RETRYABLE if success else None)
+
+
+def _details(said: dict[str, Any]) -> str | None:
+    """What `response_metadata` or `needed` (a missing scope) say beside the word."""
+    metadata = said.get("response_metadata")
+    told = metadata.get("messages") if isinstance(metadata, dict) else None
+    lines = [line for line in told[:10] if isinstance(line, str)] if isinstance(told, list) else []
+    if needed := text(said.get("needed")):
+        lines.append(f"needed: {needed}")
+    return "; ".join(lines)[:2048] or None
+
+
+def _escaped(said: str) -> str:
+    return said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _blocks(message: Message) -> list[dict[str, Any]]:
+    """The text, then the pictures (https://docs.slack.dev/reference/block-kit/blocks/image-block); files are uploaded."""
+    said = _escaped(message.text or "")
+    if len(said) > MOST_SECTION:
+        raise Unsendable(f"Slack takes at most {MOST_SECTION} characters beside a picture: send them apart")
+    blocks: list[dict[str, Any]] = [{"type": "section", "text": {"type": "plain_text", "text": said}}] if said else []
+    for media in message.media:
+        if media.type is not None and not media.type.startswith("image/"):
+            raise Unsendable("Slack takes pictures by URL, nothing else: put a link to it into the text")
+        blocks.append({"type": "image", "image_url": media.url, "alt_text": media.name or "image"})
+    return blocks

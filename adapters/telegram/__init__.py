@@ -1,0 +1,77 @@
+"""Telegram: the Bot API's updates, one a request, and sending.
+
+https://core.telegram.org/bots/api#update, `setWebhook` (the secret token), `Message`. Telegram signs nothing: a header
+repeats the secret that it was told. An update not answered with 2xx is tried again, by Telegram's own server
+(https://github.com/tdlib/telegram-bot-api) with growing pauses until the update expires, at most 24 hours.
+"""
+
+from hmac import compare_digest
+
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import identifier, unknown
+from adapters.signatures import header, secrets_of
+from adapters.telegram.send import API, IDEMPOTENT, build_request, read_response
+from adapters.telegram.updates import UPDATES
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "telegram"
+TITLE = "Telegram"
+DOCS = "https://core.telegram.org/bots/api#update"
+CHANNELS = frozenset({"chat"})
+SENDS = frozenset({"chat"})
+SIGNATURE = "a secret token in a header; the body is not signed"
+SETTINGS = (
+    Setting("secret_token", "The `secret_token` given to setWebhook; Telegram repeats it in a header."),
+    Setting("bot_token", "The bot's token from @BotFather, for sending."),
+    Setting("api_url", f"Where the Bot API is; {API} if not set.", secret=False),
+)
+SIGNS_BODY = False
+EVENTS = frozenset(
+    {"MessageReceived", "UserMessageSent", "RecipientUnsubscribed", "RecipientSubscribed", "ProviderEventReceived"}
+)
+
+_HEADER = "x-telegram-bot-api-secret-token"
+
+
+def recognise(request: Request) -> bool:
+    """By the secret token's header, else by how each update begins."""
+    return _HEADER in request.headers or request.body[:40].lstrip().startswith(b'{"update_id"')
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """The header repeats the configured secret token. Nothing is signed, no time told. Raises InvalidSignature."""
+    secrets = secrets_of(values, "secret_token")
+    if not secrets:
+        return None
+    given = header(request, _HEADER).encode("utf-8", "replace")
+    if any([compare_digest(secret.encode(), given) for secret in secrets]):
+        return True
+    raise InvalidSignature(f"the header {_HEADER} is no configured secret_token")
+
+
+def normalize(request: Request) -> Normalized:
+    """The one event of an update."""
+    body = json_of(request)
+    event_id = identifier(body.get("update_id")) if isinstance(body, dict) else None
+    if event_id is None:
+        raise Unprocessable("no update of Telegram: it has no update_id")
+    kind = next((key for key in body if key in UPDATES), None)
+    if kind is None:
+        return Normalized([unknown(request, body, next((key for key in body if key != "update_id"), None), event_id)])
+    if not isinstance(item := body[kind], dict):
+        raise Unprocessable(f"an update whose {kind} is no object")
+    event = UPDATES[kind](item, kind, request)
+    event.source_event_id = event_id
+    return Normalized([event])
+
+
+def answer(request: Request) -> Answer:
+    """200 without a body, which Telegram would take for a call of its API."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Telegram has none."""
+    return None

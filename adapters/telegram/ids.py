@@ -1,0 +1,21 @@
+"""What names a Telegram message: its number is unique only within its chat."""
+
+from typing import Any
+
+from adapters.facts import text
+
+
+def message_id_of(item: dict[str, Any]) -> str | None:
+    """`<chat id>:<message id>`, the same in an update and in the answer to a send; None where a part is missing.
+
+    Of a business account's chat the connection comes first: such a chat has the customer's id, as the bot's own chat
+    with that customer has, and counts its messages by itself. A message with the number 0 does not exist yet
+    (https://core.telegram.org/bots/api#message).
+    """
+    chat = item.get("chat")
+    where = text(chat.get("id")) if isinstance(chat, dict) else None
+    number = text(item.get("message_id"))
+    if where is None or number is None or number == "0":
+        return None
+    connection = text(item.get("business_connection_id"))
+    return f"{connection}:{where}:{number}" if connection else f"{where}:{number}"

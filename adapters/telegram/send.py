@@ -1,0 +1,142 @@
+"""Sending by Telegram: text, one file, or an album, to a user who has begun a chat with the bot.
+
+https://core.telegram.org/bots/api#sendmessage and the methods after it; errors:
+https://core.telegram.org/bots/api#making-requests. The bot's token is part of the URL, so that no error may tell the
+URL. Telegram has no idempotency key, and echoes nothing.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import text
+from adapters.sending import (
+    HttpCall,
+    Media,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+)
+from adapters.telegram.ids import message_id_of
+from schemas.events import Error
+
+IDEMPOTENT = False
+API = "https://api.telegram.org"
+
+#: Characters of a message, and of a file's caption (…#sendmessage, …#sendphoto).
+LONGEST, LONGEST_CAPTION = 4096, 1024
+#: Files of an album (…#sendmediagroup).
+MOST = 10
+#: By the main part of the media type: the method, and the field that the file's URL goes into.
+_METHODS = {"image": ("sendPhoto", "photo"), "video": ("sendVideo", "video"), "audio": ("sendAudio", "audio")}
+_DOCUMENT = ("sendDocument", "document")
+_ANIMATION = ("sendAnimation", "animation")
+#: What the descriptions say, in lower case. Telegram documents none and may change them: they are those of its own
+#: server (https://github.com/tdlib/telegram-bot-api/blob/master/telegram-bot-api/Client.cpp) and of
+#: https://github.com/TelegramBotAPI/errors.
+_REASONS = {
+    "blocked by the user": "opted_out",
+    "user is deactivated": "invalid_address",
+    "chat not found": "invalid_address",
+    "user not found": "invalid_address",
+    "peer_id_invalid": "invalid_address",
+    "upgraded to a supergroup": "invalid_address",
+    "to bots": "invalid_address",
+    "can't initiate conversation": "blocked",
+    "was kicked": "blocked",
+    "not a member": "blocked",
+    "not enough rights": "blocked",
+    "have no rights": "blocked",
+    "chat_write_forbidden": "blocked",
+    "group chat was deactivated": "unreachable",
+    "too many requests": "rate",
+    "is too long": "content",
+    "is empty": "content",
+    "can't parse": "content",
+    "wrong file": "content",
+    "wrong type of the web page content": "content",
+    "failed to get http url content": "content",
+}
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """JSON posted to the method that the content asks for. Raises Unsendable."""
+    if message.template is not None:
+        raise Unsendable("Telegram keeps no templates: send the text itself")
+    platform, _, chat = message.to.value.partition(":")
+    if platform != "telegram" or not chat:
+        raise Unsendable(
+            "Telegram needs the chat's id, as chat_id telegram:12345678: the user must write to the bot first"
+        )
+    words, parse = (message.text, None) if message.text else (message.html, "HTML")
+    limit = LONGEST_CAPTION if message.media else LONGEST
+    if message.text and len(message.text) > limit:
+        raise Unsendable(f"Telegram takes at most {limit} characters here: send it in several messages")
+    fields: dict[str, Any] = {"chat_id": chat}
+    said = {"parse_mode": parse} if words and parse else {}
+    if not message.media:
+        if not words:
+            raise Unsendable("Telegram needs text or media")
+        method = "sendMessage"
+        fields |= {"text": words, **said}
+    elif len(message.media) == 1:
+        method, name = _method(message.media[0])
+        fields |= {name: message.media[0].url, **({"caption": words} if words else {}), **said}
+    else:
+        method = "sendMediaGroup"
+        fields["media"] = _album(message.media)
+        fields["media"][0] |= {**({"caption": words} if words else {}), **said}
+    token = required(values, "bot_token")
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API).rstrip('/')}/bot{token}/{method}",
+        {"content-type": "application/json"},
+        orjson.dumps(fields),
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """`ok` with the message as `result` (an album's: several), else `error_code`, `description`, `parameters`."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    if 200 <= response.status < 300 and said.get("ok") is not False:
+        result = said.get("result")
+        first = result[0] if isinstance(result, list) and result else result
+        return accepted(message_id_of(first) if isinstance(first, dict) else None)
+    code, words = text(said.get("error_code")), text(said.get("description"))
+    lowered = (words or "").lower()
+    reason = next((reason for mark, reason in _REASONS.items() if mark in lowered), "unknown")
+    if reason == "unknown" and response.status == 429:
+        reason = "rate"
+    outcome = refused(response, Error(code, words, reason), retryable=False if response.status < 400 else None)
+    parameters = said.get("parameters")
+    wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    if outcome.state == "retryable" and type(wait) is int and 0 <= wait < 10_000_000:
+        outcome.retry_after = float(wait)
+    return outcome
+
+
+def _method(media: Media) -> tuple[str, str]:
+    if media.type == "image/gif":
+        return _ANIMATION
+    return _METHODS.get((media.type or "").partition("/")[0], _DOCUMENT)
+
+
+def _album(media: tuple[Media, ...]) -> list[dict[str, str]]:
+    """Photos and videos may be mixed; documents, and audio, go by themselves."""
+    if len(media) > MOST:
+        raise Unsendable(f"Telegram takes at most {MOST} files in one message: send the rest in another")
+    kinds = [_method(one)[1] for one in media]
+    if "animation" in kinds or (len(set(kinds)) > 1 and not set(kinds) <= {"photo", "video"}):
+        raise Unsendable("Telegram takes together photos and videos, or documents alone, or audio alone")
+    return [{"type": kind, "media": one.url} for kind, one in zip(kinds, media, strict=True)]

@@ -1,0 +1,162 @@
+"""Telegram's updates by kind: the Bot API's object in, our event out, whose id the update gives.
+
+https://core.telegram.org/bots/api#update
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.addresses import of_kind
+from adapters.base import Request
+from adapters.facts import identifier, text, unknown
+from adapters.telegram.content import button_of, content_of
+from adapters.telegram.ids import message_id_of
+from adapters.times import from_unix
+from schemas.events import Event, Handle
+
+Item = dict[str, Any]
+
+#: https://core.telegram.org/bots/api#chatmember: what a bot's status in a private chat says of the user.
+MEMBERSHIPS: dict[str, str] = {"kicked": "RecipientUnsubscribed", "member": "RecipientSubscribed"}
+#: Where an update of that kind says whose it is, if not in `from`.
+_WHOSE: dict[str, tuple[str, ...]] = {
+    "business_connection": ("user",),
+    "deleted_business_messages": ("chat",),
+    "poll_answer": ("user",),
+    "chat_member": ("new_chat_member", "user"),
+    "chat_boost": ("boost", "source", "user"),
+    "removed_chat_boost": ("source", "user"),
+}
+
+
+def _message(item: Item, kind: str, request: Request) -> Event:
+    """https://core.telegram.org/bots/api#message, new or edited."""
+    sender, chat, sender_chat = (_part(item, name) for name in ("from", "chat", "sender_chat"))
+    connection = text(item.get("business_connection_id"))
+    # In a business account's chat, which is always with a customer, who is not the customer is the business.
+    ours = connection is not None and sender.get("id") is not None and sender["id"] != chat.get("id")
+    # In place of who speaks for a group or channel, `from` has a fixed made-up user.
+    customer = _handle(chat if ours else sender_chat or sender or chat)
+    where = _handle(chat)
+    own_id = message_id_of(item)
+    edited = kind.startswith("edited_")
+    payload: dict[str, Any] = {"providerStatus": kind}
+    if ours:
+        payload |= {"to": customer.value} if customer else {}
+    else:
+        payload |= {"from": customer.value} if customer else {}
+        if where is not None and where != customer:
+            payload["to"] = where.value
+        _add_names(payload, sender_chat or sender or chat)
+    if edited and own_id is not None:
+        payload["edits"] = own_id
+    if isinstance(replied := item.get("reply_to_message"), dict) and (original := message_id_of(replied)):
+        payload["inReplyTo"] = original
+    content = content_of(item)
+    if content is None:
+        type_ = "ProviderEventReceived"
+        payload["native"] = unknown(request, item).payload["native"]
+    else:
+        type_ = "UserMessageSent" if ours else "MessageReceived"
+        payload["content"] = content
+    # What an edit says must not be mixed with what the message said first: it stands beside it.
+    about = None if edited else own_id
+    time = from_unix(item.get("edit_date") if edited else item.get("date"))
+    direction = "outbound" if ours else "inbound"
+    return Event(type_, request.source, "", "chat", direction, about, None, customer, time, None, payload)
+
+
+def _pressed(item: Item, kind: str, request: Request) -> Event:
+    """https://core.telegram.org/bots/api#callbackquery: its message has the time of the message, not of the press."""
+    data = text(item.get("data")) or text(item.get("game_short_name"))
+    if data is None:
+        return _other(item, kind, request)
+    sender, message = _part(item, "from"), _part(item, "message")
+    customer = _handle(sender)
+    reply = {"id": data} | ({"title": title} if (title := button_of(message, data)) else {})
+    content: dict[str, Any] = {"buttonReply": reply}
+    if title:
+        content["text"] = title
+    payload: dict[str, Any] = {"providerStatus": kind, "content": content}
+    if customer is not None:
+        payload["from"] = customer.value
+    _add_names(payload, sender)
+    if original := message_id_of(message) or text(item.get("inline_message_id")):
+        payload["inReplyTo"] = original
+    own_id = identifier(item.get("id"))
+    return Event("MessageReceived", request.source, "", "chat", "inbound", own_id, None, customer, None, None, payload)
+
+
+def _reaction(item: Item, kind: str, request: Request) -> Event:
+    """https://core.telegram.org/bots/api#messagereactionupdated: the reactions that there are now; none: taken back."""
+    chosen = item.get("new_reaction")
+    last = chosen[-1] if isinstance(chosen, list) and chosen and isinstance(chosen[-1], dict) else {}
+    reaction = {"emoji": (text(last.get("emoji")) or text(last.get("custom_emoji_id")) or text(last.get("type")) or "")}
+    if original := message_id_of(item):
+        reaction["providerMessageId"] = original
+    who = _part(item, "user") or _part(item, "actor_chat")
+    customer = _handle(who)
+    payload: dict[str, Any] = {"providerStatus": kind, "content": {"reaction": reaction}}
+    if customer is not None:
+        payload["from"] = customer.value
+    _add_names(payload, who)
+    time = from_unix(item.get("date"))
+    return Event("MessageReceived", request.source, "", "chat", "inbound", None, None, customer, time, None, payload)
+
+
+def _membership(item: Item, kind: str, request: Request) -> Event:
+    """https://core.telegram.org/bots/api#chatmemberupdated: of a private chat, that the user blocked or unblocked us."""
+    chat, status = _part(item, "chat"), text(_part(item, "new_chat_member").get("status")) or ""
+    type_ = MEMBERSHIPS.get(status) if chat.get("type") == "private" else None
+    customer = _handle(chat)
+    if type_ is None or customer is None:
+        return _other(item, kind, request)
+    payload: dict[str, Any] = {"providerStatus": status, "from": customer.value}
+    _add_names(payload, chat)
+    time = from_unix(item.get("date"))
+    return Event(type_, request.source, "", "chat", "inbound", None, None, customer, time, None, payload)
+
+
+def _other(item: Item, kind: str, request: Request) -> Event:
+    """What is no message to us and nothing that became of one of ours: kept whole."""
+    event = unknown(request, item, kind)
+    part = item
+    for name in _WHOSE.get(kind, ("from",)):
+        part = _part(part, name)
+    event.channel, event.handle = "chat", _handle(part)
+    event.occurred_at, event.provider_message_id = from_unix(item.get("date")), message_id_of(item)
+    return event
+
+
+#: https://core.telegram.org/bots/api#update
+UPDATES: dict[str, Callable[[Item, str, Request], Event]] = {
+    **dict.fromkeys(("message", "edited_message", "channel_post", "edited_channel_post"), _message),
+    **dict.fromkeys(("business_message", "edited_business_message"), _message),
+    "callback_query": _pressed,
+    "message_reaction": _reaction,
+    "my_chat_member": _membership,
+    **dict.fromkeys(
+        "business_connection deleted_business_messages message_reaction_count inline_query chosen_inline_result"
+        " shipping_query pre_checkout_query purchased_paid_media poll poll_answer chat_member chat_join_request"
+        " chat_boost removed_chat_boost".split(),
+        _other,
+    ),
+}
+
+
+def _part(item: Item, name: str) -> Item:
+    return found if isinstance(found := item.get(name), dict) else {}
+
+
+def _handle(who: Item) -> Handle | None:
+    """Of a user or a chat."""
+    number = text(who.get("id"))
+    return of_kind("chat_id", f"telegram:{number}") if number else None
+
+
+def _add_names(payload: dict[str, Any], who: Item) -> None:
+    names = [name for key in ("first_name", "last_name") if (name := text(who.get(key)))]
+    if name := " ".join(names) or text(who.get("title")):
+        payload["displayName"] = name
+    if username := text(who.get("username")):
+        payload["username"] = username

@@ -1,0 +1,60 @@
+"""Telnyx's events of calls. https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.facts import identifier, text
+from adapters.times import from_text
+from schemas.events import Error, Event
+
+#: The events of a call's life; the others are of what an application does within one.
+CALLS: dict[str, str] = {
+    "call.initiated": "CallStarted",
+    "call.answered": "CallStarted",
+    "call.hangup": "CallCompleted",
+    "call.recording.saved": "CallRecorded",
+}
+#: `hangup_cause`, where a call ended otherwise than by somebody's hanging up.
+CAUSES: dict[str, str] = {
+    "originator_cancel": "unknown",
+    "timeout": "unreachable",
+    "user_busy": "unreachable",
+    "no_answer": "unreachable",
+    "call_rejected": "blocked",
+    "not_found": "invalid_address",
+    "unspecified": "unknown",
+}
+
+
+def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, request: Request) -> Event:
+    """The event of one kind of `CALLS`. Raises Unprocessable."""
+    leg = identifier(payload.get("call_leg_id"))
+    if leg is None:
+        raise Unprocessable("an event of no call: it has no call_leg_id")
+    inbound = payload.get("direction") == "incoming"
+    sender, recipient = text(payload.get("from")), text(payload.get("to"))
+    cause = text(payload.get("hangup_cause")) or ""
+    type = "CallFailed" if kind == "call.hangup" and cause in CAUSES else CALLS[kind]
+    said: dict[str, Any] = {"providerStatus": kind}
+    said |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
+    event = Event(type, request.source, event_id, "voice", "inbound" if inbound else "outbound", leg)
+    event.handle = handle(sender if inbound else recipient, "voice")
+    event.occurred_at = from_text(at)
+    if payload.get("direction") not in ("incoming", "outgoing"):  # a recording tells no direction
+        event.direction = event.handle = None
+    if type == "CallFailed":
+        event.error = Error(text(payload.get("sip_hangup_cause")) or cause, cause, CAUSES[cause])
+    began, ended = (
+        ("recording_started_at", "recording_ended_at") if type == "CallRecorded" else ("start_time", "end_time")
+    )
+    first, last = from_text(text(payload.get(began))), from_text(text(payload.get(ended)))
+    if type in ("CallCompleted", "CallRecorded") and first is not None and last is not None and last >= first:
+        said["duration"] = (last - first).total_seconds()
+    if type == "CallRecorded":
+        urls = payload.get("public_recording_urls") or payload.get("recording_urls")
+        url = next((url for url in urls.values() if isinstance(url, str)), None) if isinstance(urls, dict) else None
+        if url:
+            said["content"] = {"audioUrl": url}
+    event.payload = said
+    return event

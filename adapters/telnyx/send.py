@@ -1,0 +1,76 @@
+"""Sending by Telnyx: SMS and MMS. https://developers.telnyx.com/docs/messaging/messages/send-message
+
+Our ids travel as tags, which its webhooks repeat. There is no idempotency key.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import identifier
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from adapters.signatures import secrets_of
+from adapters.telnyx.errors import RETRYABLE, error_of
+
+IDEMPOTENT = False
+API = "https://api.telnyx.com"
+#: Before what is ours among the tags.
+OWN_ID, REFERENCE = "messageId=", "reference="
+#: …/send-message: the most of an MMS.
+MOST_MEDIA = 10
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """JSON posted to /v2/messages. Raises Unsendable."""
+    if message.template is not None:
+        raise Unsendable("Telnyx keeps no templates: send the text itself")
+    if not message.text and not message.media:
+        raise Unsendable("Telnyx needs text or media")
+    if len(message.media) > MOST_MEDIA:
+        raise Unsendable(f"Telnyx takes at most {MOST_MEDIA} media in one message")
+    document: dict[str, Any] = {"from": sender_of(message, values), "to": message.to.value}
+    if message.text:
+        document["text"] = message.text
+    if message.media:
+        document["media_urls"] = [media.url for media in message.media]
+        if message.subject:
+            document["subject"] = message.subject
+    if message.callback_url:
+        document["webhook_url"] = message.callback_url
+    if profile := secrets_of(values, "messaging_profile_id"):
+        document["messaging_profile_id"] = profile[0]
+    document["tags"] = [
+        f"{OWN_ID}{message.message_id}",
+        *([f"{REFERENCE}{message.reference}"] if message.reference else []),
+    ]
+    headers = {"authorization": f"Bearer {required(values, 'api_key')}", "content-type": "application/json"}
+    url = f"{optional(values, 'api_url', API).rstrip('/')}/v2/messages"
+    return HttpCall("POST", url, headers, orjson.dumps(document))
+
+
+def read_response(response: Response) -> Outcome:
+    """`data` with the message's id, or `errors`."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    if 200 <= response.status < 300:
+        data = said.get("data")
+        id_ = data.get("id") if isinstance(data, dict) else None
+        return accepted(identifier(id_) if isinstance(id_, str) and len(id_) <= 512 else None)
+    error = error_of(said.get("errors"), "rate" if response.status == 429 else "unknown")
+    return refused(response, error, retryable=True if error.code in RETRYABLE else None)

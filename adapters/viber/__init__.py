@@ -1,0 +1,183 @@
+"""Viber: the REST Bot API's callbacks, one event each, and sending.
+
+https://developers.viber.com/docs/api/rest-bot-api/. A callback that is not answered with 200 is tried again several
+times within an hour (https://developers.viber.com/docs/faq/). `delivered` comes once for each of the user's devices.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.addresses import of_kind
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import fact_id, identifier, location, text, unknown
+from adapters.signatures import header, secrets_of, signs
+from adapters.times import from_unix
+from adapters.viber.send import API, IDEMPOTENT, build_request, read_response
+from schemas.events import Error, Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "viber"
+TITLE = "Viber"
+DOCS = "https://developers.viber.com/docs/api/rest-bot-api/#callbacks"
+CHANNELS = frozenset({"chat"})
+SENDS = frozenset({"chat"})
+SIGNATURE = "HMAC-SHA256 of the body with the bot's token"
+SETTINGS = (
+    Setting("auth_token", "The bot's authentication token (app key): verifies callbacks, and sends."),
+    Setting("sender", "The name that messages are sent under, at most 28 characters.", secret=False),
+    Setting("avatar", "The URL of the picture beside that name.", secret=False),
+    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+)
+SIGNS_BODY = True
+
+Item = dict[str, Any]
+Content = dict[str, Any]
+
+#: …/rest-bot-api/#callbacks
+EVENT_TYPES: dict[str, str] = {
+    "delivered": "MessageDelivered",
+    "seen": "MessageRead",
+    "failed": "MessageFailed",
+    "message": "MessageReceived",
+    "subscribed": "RecipientSubscribed",
+    "unsubscribed": "RecipientUnsubscribed",
+    # The user opened the chat, and may not have written or subscribed.
+    "conversation_started": "ProviderEventReceived",
+    # Viber tries the URL that it was told.
+    "webhook": "ProviderEventReceived",
+}
+EVENTS = frozenset(EVENT_TYPES.values())
+_OUTBOUND = frozenset({"delivered", "seen", "failed"})
+_HEADER = "x-viber-content-signature"
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header."""
+    return _HEADER in request.headers
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 of the body with the bot's token. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    secrets = secrets_of(values, "auth_token")
+    if not secrets:
+        return None
+    given = header(request, _HEADER)
+    if any([signs(secret, "sha256", request.body, given) for secret in secrets]):
+        return True
+    raise InvalidSignature("no configured auth_token makes this signature")
+
+
+def normalize(request: Request) -> Normalized:
+    """The one event of a callback."""
+    item = json_of(request)
+    word = text(item.get("event")) if isinstance(item, dict) else None
+    if word is None:
+        raise Unprocessable("no callback of Viber: it has no event")
+    return Normalized([_event(item, word, request)])
+
+
+def answer(request: Request) -> Answer:
+    """200 with nothing: a body would be taken for a welcome message."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Viber has none: its trial of a URL is a signed callback like the others."""
+    return None
+
+
+def _event(item: Item, word: str, request: Request) -> Event:
+    type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
+    token, when = identifier(item.get("message_token")), item.get("timestamp")
+    profile = item.get("sender") if word == "message" else item.get("user")
+    who = profile if isinstance(profile, dict) else {}
+    user = text(item.get("user_id")) or text(who.get("id"))
+    customer = of_kind("chat_id", f"viber:{user}") if user else None
+    outbound = word in _OUTBOUND
+    # The token is of the callback, but of these it is the message's that was sent.
+    message_id = token if outbound or word == "message" else None
+    if token is None and (user is None or type_.startswith("Message")):
+        raise Unprocessable("a callback without a message_token")
+    payload: dict[str, Any] = {"providerStatus": word[:255]}
+    if customer is not None:
+        payload["to" if outbound else "from"] = customer.value
+    if name := text(who.get("name")):
+        payload["displayName"] = name
+    error: Error | None = None
+    if word == "failed":
+        error = Error(None, text(item.get("desc")), "unknown")
+    elif word == "message":
+        part = item.get("message")
+        content = _content(part) if isinstance(part, dict) else None
+        if content is None:
+            type_ = "ProviderEventReceived"
+        else:
+            payload["content"] = content
+        if isinstance(part, dict) and (tracked := text(part.get("tracking_data"))):
+            # What the last message to this user had.
+            payload["reference"] = tracked
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, item).payload["native"]
+    return Event(
+        type_,
+        request.source,
+        fact_id("viber", word, token, user, text(when)),
+        "chat",
+        "outbound" if outbound else "inbound",
+        message_id,
+        None,
+        customer,
+        from_unix(when / 1000) if type(when) is int else None,
+        error,
+        payload,
+    )
+
+
+def _content(part: Item) -> Content | None:
+    """…/rest-bot-api/#receive-message-from-user; None of a type that is not known."""
+    kind = part.get("type")
+    read = CONTENTS.get(kind) if isinstance(kind, str) else None
+    if read is None:
+        return None
+    content = read(part)
+    if words := text(part.get("text")):
+        content["text"] = words
+    return content
+
+
+def _file(part: Item) -> Content:
+    media = {"url": text(part.get("media")), "name": text(part.get("file_name"))}
+    said = {key: value for key, value in media.items() if value}
+    return {"media": [said]} if said else {}
+
+
+def _url(part: Item) -> Content:
+    return {"text": url} if (url := text(part.get("media"))) else {}
+
+
+def _location(part: Item) -> Content:
+    point = part.get("location")
+    place = location(point.get("lat"), point.get("lon")) if isinstance(point, dict) else None
+    return {"location": place} if place else {}
+
+
+def _contact(part: Item) -> Content:
+    return {"contacts": [part["contact"]]} if isinstance(part.get("contact"), dict) else {}
+
+
+def _sticker(part: Item) -> Content:
+    return _file(part) | ({"sticker": {"id": number}} if (number := text(part.get("sticker_id"))) else {})
+
+
+CONTENTS: dict[str, Callable[[Item], Content]] = {
+    "text": lambda part: {},
+    "picture": _file,
+    "video": _file,
+    "file": _file,
+    "url": _url,
+    "location": _location,
+    "contact": _contact,
+    "sticker": _sticker,
+}

@@ -1,0 +1,91 @@
+"""Sending by Viber: text, or one picture with text.
+
+https://developers.viber.com/docs/api/rest-bot-api/#send-message; the answer is always 200, with a status in the body:
+…/#error-codes. Viber has no idempotency key; `tracking_data` comes back with the user's answers alone.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import text
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from schemas.events import Error
+
+IDEMPOTENT = False
+API = "https://chatapi.viber.com"
+
+#: Characters of a text, of a picture's text, of the sender's name (…/#message-types, …/#general-send-message-parameters).
+LONGEST, LONGEST_CAPTION, LONGEST_NAME = 7000, 512, 28
+#: …/#error-codes
+_CODES = {
+    "invalid_address": "5",
+    "opted_out": "6",
+    "blocked": "7 8 9 15 21 22 24",
+    "unreachable": "11 13 14",
+    "rate": "12 23",
+    "content": "1 3 4 16",
+}
+_REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
+_TOO_MANY = "12"
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """JSON posted to /pa/send_message. Raises Unsendable."""
+    if message.template is not None:
+        raise Unsendable("Viber keeps no templates: send the text itself")
+    platform, _, whom = message.to.value.partition(":")
+    if platform != "viber" or not whom:
+        raise Unsendable("Viber needs the user's id as its callbacks tell it, as chat_id viber:…")
+    name = sender_of(message, values)
+    if len(name) > LONGEST_NAME:
+        raise Unsendable(f"Viber shows a sender of at most {LONGEST_NAME} characters: set a shorter one")
+    sender = {"name": name} | ({"avatar": avatar} if (avatar := optional(values, "avatar", "")) else {})
+    fields: dict[str, Any] = {"receiver": whom, "min_api_version": 1, "sender": sender, "tracking_data": message.echo}
+    if message.media:
+        media = message.media[0]
+        if len(message.media) > 1 or (media.type and not media.type.startswith("image/")):
+            raise Unsendable("Viber takes one picture in a message: put the link of other media into the text")
+        fields |= {"type": "picture", "text": message.text or "", "media": media.url}
+    elif message.text:
+        fields |= {"type": "text", "text": message.text}
+    else:
+        raise Unsendable("Viber needs text or a picture")
+    limit = LONGEST_CAPTION if message.media else LONGEST
+    if message.text and len(message.text) > limit:
+        raise Unsendable(f"Viber takes at most {limit} characters here: send it in several messages")
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API).rstrip('/')}/pa/send_message",
+        {"x-viber-auth-token": required(values, "auth_token"), "content-type": "application/json"},
+        orjson.dumps(fields),
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """`status` 0 with a `message_token`, else another with a `status_message`; both under HTTP 200."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    code = text(said.get("status"))
+    if 200 <= response.status < 300 and code in (None, "0"):
+        return accepted(text(said.get("message_token")))
+    reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
+    # HTTP's own status tells where the body does not, as of a gateway.
+    retryable = None if response.status >= 300 else code == _TOO_MANY
+    return refused(response, Error(code, text(said.get("status_message")), reason), retryable=retryable)

@@ -1,0 +1,133 @@
+"""Vonage (Nexmo): the SMS API, the Messages API (SMS, MMS, RCS, WhatsApp, Messenger, Viber) and the Voice API.
+
+Signatures: `signing`. What the webhooks mean: `sms`, `messages`, `calls`. An inbound SMS that is not answered with 2xx
+is sent again for 24 hours (https://developer.vonage.com/en/messaging/sms/guides/inbound-sms). Vonage gives an event no
+id of its own, and promises no order.
+"""
+
+from typing import Any
+
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import form_of, json_of, query_of
+from adapters.facts import unknown
+from adapters.signatures import WINDOW, secrets_of
+from adapters.vonage import calls, messages, signing, sms
+from adapters.vonage.send import API, IDEMPOTENT, build_request, read_response
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "vonage"
+TITLE = "Vonage"
+DOCS = "https://developer.vonage.com/en/getting-started/concepts/webhooks"
+CHANNELS = frozenset({"sms", "whatsapp", "rcs", "chat", "voice"})
+SENDS = frozenset({"sms", "whatsapp", "rcs", "chat"})
+SIGNATURE = "JWT (HS256) with the body's SHA-256; SMS API: hash or HMAC over the sorted parameters"
+EVENTS = frozenset(
+    {
+        *sms.STATUSES.values(),
+        *messages.STATUSES.values(),
+        *calls.STATUSES.values(),
+        *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
+    }
+)
+SETTINGS = (
+    Setting("signature_secret", "The account's signature secret (Dashboard, API settings)."),
+    Setting(
+        "signature_method",
+        f"How the SMS API signs (API settings): {', '.join(signing.METHODS)}; {signing.METHOD} if not set.",
+        secret=False,
+    ),
+    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False),
+    Setting("application_id", "The application's id, for sending.", secret=False),
+    Setting("private_key", "The application's private key (PEM), for sending."),
+    Setting("api_key", "The account's API key, to send with in place of an application.", secret=False),
+    Setting("api_secret", "The account's API secret, beside the API key."),
+    Setting("sender", "The number, sender id, RCS agent or page to send from.", secret=False),
+    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+)
+SIGNS_BODY = True
+
+#: What an answer webhook wants to hear: instructions, here none
+#: (https://developer.vonage.com/en/voice/voice-api/ncco-reference).
+NO_INSTRUCTIONS = Answer(200, b"[]", "application/json")
+#: As much of a body as `recognise` looks at.
+_HEAD = 8192
+
+
+def recognise(request: Request) -> bool:
+    """By the claims of its token, else by the names that only its parameters have together."""
+    if signing.is_token(request.headers.get("authorization", "")):
+        return True
+    if request.method == "GET":
+        query = request.url.partition("?")[2][:_HEAD]
+        return _is_sms(query) or ("conversation_uuid=" in query and "&uuid=" in query)
+    head = request.body[:_HEAD].decode("latin-1")
+    if head[:1] != "{":
+        return _is_sms(head)
+    if '"message_uuid"' in head:
+        return '"timestamp"' in head and ('"channel"' in head or '"from":{"type"' in head)
+    return _is_sms(head) or ('"conversation_uuid' in head and '"timestamp"' in head)
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """The token in `Authorization`, or the signature `sig` among the parameters. Raises InvalidSignature."""
+    secrets = secrets_of(values, "signature_secret")
+    if not secrets:
+        return None
+    if request.headers.get("authorization", "").startswith("Bearer "):
+        signing.check_token(request, secrets, values, fresh)
+        return True
+    try:
+        pairs = signing.texts(_parameters(request))
+    except Unprocessable as error:
+        raise InvalidSignature(str(error)) from error
+    if request.method == "GET" and request.body:
+        raise InvalidSignature("a GET with a body, which no signature covers")
+    signing.check_parameters(pairs, secrets, values, request.received_at if fresh else None)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each request."""
+    found = _parameters(request)
+    fields: dict[str, Any] = dict(found) if isinstance(found, list) else found
+    if not fields:
+        raise Unprocessable("a request without parameters")
+    if "message_uuid" in fields:
+        return Normalized([messages.event(fields, request)])
+    if "messageId" in fields and "msisdn" in fields:
+        return Normalized([sms.event(fields, request)])
+    if calls.is_call(fields):
+        return Normalized([calls.event(fields, request)])
+    return Normalized([unknown(request, fields)])
+
+
+def answer(request: Request) -> Answer:
+    """200, for nothing else stops a repetition; to a call's answer webhook an empty list of instructions."""
+    try:
+        found = _parameters(request)
+    except Unprocessable:
+        return Answer()
+    return NO_INSTRUCTIONS if calls.wants_instructions(dict(found)) else Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Vonage has none."""
+    return None
+
+
+def _parameters(request: Request) -> dict[str, Any] | list[tuple[str, str]]:
+    """JSON's object, or the pairs of a form or of a query. Raises Unprocessable."""
+    if request.method == "GET":
+        return query_of(request)
+    if request.body[:1] != b"{" and "json" not in request.headers.get("content-type", ""):
+        return form_of(request)
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Vonage: it is no object")
+    return body
+
+
+def _is_sms(head: str) -> bool:
+    """A receipt has an `err-code`; a message that came in always has its time."""
+    return "msisdn" in head and "messageId" in head and ("message-timestamp" in head or "err-code" in head)

@@ -1,0 +1,140 @@
+"""The Voice API's webhooks as events: a call's states, its recordings, and what happens within it.
+
+https://developer.vonage.com/en/voice/voice-api/webhook-reference. A recording names the conversation, not the call.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle, phone
+from adapters.base import Request
+from adapters.facts import count, fact_id, identifier, text, unknown
+from adapters.times import from_text
+from adapters.vonage.sms import amount
+from schemas.events import Error, Event, Handle
+
+Fields = dict[str, Any]
+
+#: …/webhook-reference#event-webhook
+STATUSES: dict[str, str] = {
+    "started": "CallStarted",
+    "ringing": "CallStarted",
+    "answered": "CallStarted",
+    "completed": "CallCompleted",
+    "busy": "CallFailed",
+    "cancelled": "CallFailed",
+    "failed": "CallFailed",
+    "rejected": "CallFailed",
+    "timeout": "CallFailed",
+    "unanswered": "CallFailed",
+}
+#: `rejected` is by Vonage, before it was connected.
+STATUS_REASONS: dict[str, str] = {
+    "busy": "unreachable",
+    "timeout": "unreachable",
+    "unanswered": "unreachable",
+    "rejected": "blocked",
+}
+_IDS = ("uuid", "call_uuid", "conversation_uuid")
+
+
+def is_call(fields: Fields) -> bool:
+    """Whether the parameters are about a call or its conversation."""
+    return any([name in fields for name in (*_IDS, "conversation_uuid_from")])
+
+
+def wants_instructions(fields: Fields) -> bool:
+    """Whether it is the answer webhook: it alone tells of a call without its state."""
+    names = ("status", "recording_url", "reason", "dtmf", "speech", "conversation_uuid_from")
+    return "conversation_uuid" in fields and "from" in fields and not any([name in fields for name in names])
+
+
+def event(fields: Fields, request: Request) -> Event:
+    """Raises Unprocessable."""
+    status = (text(fields.get("status")) or "").lower()
+    if text(fields.get("recording_url")):
+        return _recording(fields, request)
+    return _call(fields, status, request) if status in STATUSES else _within(fields, status, request)
+
+
+def _call(fields: Fields, status: str, request: Request) -> Event:
+    get = fields.get
+    type_ = STATUSES[status]
+    call_id = identifier(get("uuid")) or identifier(get("conversation_uuid"))
+    payload = _common(fields, status)
+    if (duration := count(get("duration"))) is not None:
+        payload["duration"] = duration
+    if (price := amount(get("price"))) is not None:
+        payload["price"] = {"amount": price, "currency": "EUR"}  # as the page says
+    error = None
+    if type_ == "CallFailed":
+        code = text(get("sip_code"))
+        error = Error(code, text(get("detail")) or status, STATUS_REASONS.get(status, "unknown"))
+    return Event(
+        type_,
+        request.source,
+        fact_id("call", call_id, status, text(get("timestamp"))),
+        "voice",
+        _direction(fields),
+        call_id,
+        None,
+        _customer(fields),
+        from_text(get("timestamp")),
+        error,
+        payload,
+    )
+
+
+def _recording(fields: Fields, request: Request) -> Event:
+    get = fields.get
+    call_id = identifier(get("uuid")) or identifier(get("conversation_uuid"))
+    payload = _common(fields, "recorded")
+    payload["content"] = {"audioUrl": text(get("recording_url"))}
+    began, ended = from_text(get("start_time")), from_text(get("end_time"))
+    if began is not None and ended is not None and 0 <= (seconds := (ended - began).total_seconds()) < 86400:
+        payload["duration"] = seconds
+    return Event(
+        "CallRecorded",
+        request.source,
+        fact_id("recording", call_id, text(get("recording_uuid")), text(get("recording_url"))),
+        "voice",
+        _direction(fields),
+        call_id,
+        None,
+        _customer(fields),
+        from_text(get("timestamp")) or ended,
+        None,
+        payload,
+    )
+
+
+def _within(fields: Fields, status: str, request: Request) -> Event:
+    """What is no state of the call: input, transfer, a machine that answered, an error, the answer webhook."""
+    found = unknown(request, fields, status=status or ("answer" if wants_instructions(fields) else None))
+    found.channel, found.direction, found.handle = "voice", _direction(fields), _customer(fields)
+    found.provider_message_id = next((known for name in _IDS if (known := identifier(fields.get(name)))), None)
+    found.occurred_at = from_text(fields.get("timestamp"))
+    return found
+
+
+def _common(fields: Fields, status: str) -> Fields:
+    payload: Fields = {"providerStatus": status}
+    for key in ("from", "to"):
+        if value := text(fields.get(key)):
+            found = phone(value)
+            payload[key] = found.value if found is not None else value[:255]
+    if conversation := identifier(fields.get("conversation_uuid")):
+        payload["conversationId"] = conversation
+    return payload
+
+
+def _direction(fields: Fields) -> str | None:
+    told = fields.get("direction")
+    return told if isinstance(told, str) and told in ("inbound", "outbound") else None
+
+
+def _customer(fields: Fields) -> Handle | None:
+    direction = _direction(fields)
+    value = fields.get("from" if direction == "inbound" else "to") if direction else None
+    if not isinstance(value, str) or value.lower() in ("unknown", "anonymous", "restricted", "unavailable"):
+        return None
+    return phone(value) if value.isdigit() else handle(value, "voice")

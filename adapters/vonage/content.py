@@ -1,0 +1,85 @@
+"""What a message of the Messages API says, by its `message_type`: Vonage's object in, our `content` out.
+
+https://developer.vonage.com/en/api/messages#inbound-message
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.facts import location, text
+
+Item = dict[str, Any]
+Content = dict[str, Any]
+
+
+def part_of(item: Item, name: str) -> Item:
+    """The object within; empty where there is none."""
+    found = item.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _text(part: Item, word: str) -> Content:
+    return {"text": said} if (said := text(part.get("text"))) else {}
+
+
+def _media(part: Item, word: str) -> Content:
+    file = part_of(part, word)
+    media = {key: value for key in ("url", "name") if (value := text(file.get(key)))}
+    content: Content = {"media": [media]} if media else {}
+    if caption := text(file.get("caption")):
+        content["text"] = caption
+    if word == "audio" and "url" in media:
+        content["audioUrl"] = media["url"]
+    return content
+
+
+def _location(part: Item, word: str) -> Content:
+    said = part_of(part, "location")
+    north, east = (said.get(name, said.get(longer)) for name, longer in (("lat", "latitude"), ("long", "longitude")))
+    place = location(north, east, text(said.get("name")) or said.get("address"))
+    return {"location": place} if place else {}
+
+
+def _chosen(part: Item, word: str) -> Content:
+    """`reply` has id and title, `button` payload and text."""
+    said = part_of(part, word)
+    names = (("id", ("id", "payload")), ("title", ("title", "text")))
+    reply = {key: value for key, (one, other) in names if (value := text(said.get(one)) or text(said.get(other)))}
+    content: Content = {"buttonReply": reply} if reply else {}
+    if title := reply.get("title"):
+        content["text"] = title
+    return content
+
+
+def _reaction(part: Item, word: str) -> Content:
+    said = part_of(part, "reaction")
+    reaction = {"emoji": "" if said.get("action") == "unreact" else text(said.get("emoji")) or ""}
+    if about := text(part_of(part, "context").get("message_uuid")):
+        reaction["providerMessageId"] = about
+    return {"reaction": reaction}
+
+
+def _order(part: Item, word: str) -> Content:
+    return {"order": part_of(part, "order")}
+
+
+def _unsupported(part: Item, word: str) -> Content:
+    return {}
+
+
+CONTENTS: dict[str, Callable[[Item, str], Content]] = {
+    "text": _text,
+    "image": _media,
+    "audio": _media,
+    "video": _media,
+    "file": _media,
+    "vcard": _media,
+    "sticker": _media,
+    "location": _location,
+    "reply": _chosen,
+    "button": _chosen,
+    "reaction": _reaction,
+    "order": _order,
+    # What Vonage does not pass on: a message all the same.
+    "unsupported": _unsupported,
+}

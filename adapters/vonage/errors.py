@@ -1,0 +1,71 @@
+"""Why a message failed, by Vonage's codes.
+
+Of delivery receipts: https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts. Of the Messages API:
+https://developer.vonage.com/en/api-errors/messages.
+"""
+
+from typing import Any
+
+from adapters.facts import text
+from schemas.events import Error
+
+_SMS = {
+    "invalid_address": "3 12",
+    "unreachable": "2 5 7 8 11",
+    # Call barred by the user, blocked by age or carrier, no credit on a prepaid phone.
+    "blocked": "4 13 14 15",
+    "spam": "6",
+    # Illegal number: whoever said STOP.
+    "opted_out": "9",
+    "content": "10 50",
+    "unknown": "1 39 99",
+}
+_MESSAGES = {
+    "invalid_address": "1170 1190 1300 1310 1430",
+    "unreachable": "1180 1200 1220 1230 1250 1260",
+    # By rules, accounts, permissions; 1340: no message from the customer for too long.
+    "blocked": "1050 1060 1070 1080 1120 1140 1160 1270 1280 1290 1340 1350 1370 1420",
+    "spam": "1210",
+    "opted_out": "1240",
+    "content": "1010 1020 1021 1022 1040 1090 1130 1150 1320 1380 1381 1382",
+    "rate": "1000 1241",
+    "expired": "1360",
+    "unknown": "1030 1100 1330 1331",
+}
+_SMS_REASONS = {code: reason for reason, codes in _SMS.items() for code in codes.split()}
+_MESSAGES_REASONS = {code: reason for reason, codes in _MESSAGES.items() for code in codes.split()}
+_SMS_TEXTS = {
+    "1": "Unknown",
+    "2": "Absent Subscriber - Temporary",
+    "3": "Absent Subscriber - Permanent",
+    "4": "Call Barred by User",
+    "5": "Portability Error",
+    "6": "Anti-Spam Rejection",
+    "7": "Handset Busy",
+    "8": "Network Error",
+    "9": "Illegal Number",
+    "10": "Illegal Message",
+    "11": "Unroutable",
+    "12": "Destination Unreachable",
+    "13": "Subscriber Age Restriction",
+    "14": "Number Blocked by Carrier",
+    "15": "Prepaid Insufficient Funds",
+    "99": "General Error",
+}
+
+
+def sms_error(code: str | None, status: str) -> Error:
+    """Of a delivery receipt's `err-code`, which has no text with it; `0` is none."""
+    known = code if code != "0" else None
+    reason = _SMS_REASONS.get(known or "", "unknown")
+    return Error(known, _SMS_TEXTS.get(known or ""), "expired" if status == "expired" and not known else reason)
+
+
+def messages_error(error: Any) -> Error:
+    """Of a status's or an answer's error: the number that `type` ends in, or that `title` is; v0.1 has `code`."""
+    said = error if isinstance(error, dict) else {}
+    number = (text(said.get("type")) or "").rpartition("#")[2]
+    title = text(said.get("title"))
+    code = number if number.isdigit() else text(said.get("code")) or title
+    words = text(said.get("detail")) or text(said.get("reason")) or title
+    return Error(code[:255] if code else None, words, _MESSAGES_REASONS.get(code or "", "unknown"))

@@ -1,0 +1,135 @@
+"""The Messages API's webhooks as events: what became of a message (`status`), and messages that came in.
+
+https://developer.vonage.com/en/messages/concepts/messages-status-callbacks, https://developer.vonage.com/en/api/messages.
+Version v0.1, which an account may still be set to, has objects for addresses and one for the content.
+"""
+
+from typing import Any
+
+from adapters.addresses import of_kind
+from adapters.base import Request, Unprocessable
+from adapters.facts import count, fact_id, identifier, text, unknown
+from adapters.times import from_text
+from adapters.vonage.content import CONTENTS, part_of
+from adapters.vonage.errors import messages_error
+from adapters.vonage.sms import address, amount
+from schemas.events import Event, Handle
+
+Item = dict[str, Any]
+
+#: …/concepts/messages-status-callbacks. `undeliverable`: the channel's provider could not be reached, and it is over.
+STATUSES: dict[str, str] = {
+    "submitted": "UserMessageSent",
+    "delivered": "MessageDelivered",
+    "read": "MessageRead",
+    "rejected": "MessageFailed",
+    "undeliverable": "MessageFailed",
+}
+#: …/api/messages: `channel`, in v0.1 the address's `type`.
+MESSAGE_CHANNELS: dict[str, str] = {
+    "sms": "sms",
+    "mms": "sms",
+    "rcs": "rcs",
+    "whatsapp": "whatsapp",
+    "messenger": "chat",
+    "viber_service": "chat",
+    "viber_service_msg": "chat",
+}
+
+
+def event(item: Item, request: Request) -> Event:
+    """Raises Unprocessable where there is no id."""
+    message_id = identifier(item.get("message_uuid"))
+    if message_id is None:
+        raise Unprocessable("a message without its message_uuid")
+    return _status(item, message_id, request) if "status" in item else _message(item, message_id, request)
+
+
+def _status(item: Item, message_id: str, request: Request) -> Event:
+    status = (text(item.get("status")) or "").lower()
+    type_ = STATUSES.get(status, "ProviderEventReceived")
+    kind = _kind(item)
+    customer, payload = _address(item.get("to"), kind), _payload(item, status, kind)
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, item).payload["native"]
+    if reference := text(item.get("client_ref")):
+        payload["reference"] = reference[:1024]
+    if network := text(part_of(item, "destination").get("network_code")):
+        payload["carrier"] = network[:255]
+    if (segments := count(part_of(item, "sms").get("count_total"))) is not None:
+        payload["segments"] = segments
+    origin = part_of(part_of(part_of(item, "whatsapp"), "conversation"), "origin")
+    if category := text(origin.get("type")):
+        payload["pricingCategory"] = category[:255]
+    return Event(
+        type_,
+        request.source,
+        fact_id("status", message_id, status, text(item.get("timestamp"))),
+        MESSAGE_CHANNELS.get(kind),
+        "outbound",
+        message_id,
+        None,
+        customer,
+        from_text(item.get("timestamp")),
+        messages_error(item.get("error")) if type_ == "MessageFailed" else None,
+        payload,
+    )
+
+
+def _message(item: Item, message_id: str, request: Request) -> Event:
+    kind = _kind(item)
+    part = part_of(part_of(item, "message"), "content") or item
+    word = text(part.get("message_type")) or text(part.get("type")) or ""
+    customer, payload = _address(item.get("from"), kind), _payload(item, word, kind)
+    read = CONTENTS.get(word)
+    if read is None:
+        payload["native"] = unknown(request, item).payload["native"]
+    elif content := read(part, word):
+        if isinstance(referral := part_of(item, "whatsapp").get("referral"), dict):
+            content["referral"] = referral  # the advertisement or post it began with
+        payload["content"] = content
+    if name := text(part_of(item, "profile").get("name")):
+        payload["displayName"] = name
+    if replied_to := text(part_of(item, "context").get("message_uuid")):
+        payload["inReplyTo"] = replied_to
+    if (segments := count(part_of(item, "sms").get("num_messages"))) is not None:
+        payload["segments"] = segments
+    return Event(
+        "MessageReceived" if read is not None else "ProviderEventReceived",
+        request.source,
+        fact_id("message", message_id),
+        MESSAGE_CHANNELS.get(kind),
+        "inbound",
+        message_id,
+        None,
+        customer,
+        from_text(item.get("timestamp")),
+        None,
+        payload,
+    )
+
+
+def _kind(item: Item) -> str:
+    return text(item.get("channel")) or text(part_of(item, "to").get("type")) or ""
+
+
+def _address(value: Any, kind: str) -> Handle | None:
+    """Of v1 text; of v0.1 an object of `number` or `id`."""
+    said = value.get("number") or value.get("id") if isinstance(value, dict) else value
+    if kind == "messenger":
+        return of_kind("chat_id", f"messenger:{said}") if isinstance(said, str) and said else None
+    return address(said)
+
+
+def _payload(item: Item, status: str, kind: str) -> Item:
+    payload: Item = {"providerStatus": status[:255]} if status else {}
+    for key in ("from", "to"):
+        if (found := _address(item.get(key), kind)) is not None:
+            payload[key] = found.value
+    usage = part_of(item, "usage")
+    if (price := amount(usage.get("price"))) is not None:
+        payload["price"] = {"amount": price}
+        currency = usage.get("currency")
+        if isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isalpha():
+            payload["price"]["currency"] = currency
+    return payload

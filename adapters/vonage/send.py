@@ -1,0 +1,140 @@
+"""Sending by Vonage's Messages API, version v1: https://developer.vonage.com/en/api/messages.
+
+Under a token signed with the application's key (https://developer.vonage.com/en/getting-started/concepts/authentication),
+else under basic auth with the account's key and secret. Vonage has no idempotency key; it echoes `client_ref`.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import jwt
+import orjson
+
+from adapters.base import Values
+from adapters.facts import fact_id, text
+from adapters.sending import (
+    HttpCall,
+    Media,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from adapters.signatures import secrets_of
+from adapters.vonage.errors import messages_error
+from schemas.events import Error
+
+IDEMPOTENT = False
+API = "https://api.nexmo.com"
+#: Seconds that a token is good for; Vonage's libraries take 15 minutes.
+_TOKEN_LIFE = 900
+_MOST_REFERENCE = 100
+#: Which kind a media type is sent as, by its first half; any other as a file.
+_KINDS = {"image": "image", "audio": "audio", "video": "video"}
+_CAPTIONED = frozenset({"image", "video", "file", "vcard"})
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """Text, one medium with its caption, or WhatsApp's template. Raises Unsendable."""
+    if len(message.echo) > _MOST_REFERENCE:
+        raise Unsendable(f"Vonage echoes a reference of at most {_MOST_REFERENCE} characters")
+    channel = _channel(message)
+    body: dict[str, Any] = {
+        "channel": channel,
+        "to": message.to.value.removeprefix("messenger:").removeprefix("+"),
+        "from": sender_of(message, values).removeprefix("+"),
+        "client_ref": message.echo,
+        **_content(message, channel),
+    }
+    if message.callback_url:
+        body |= {"webhook_url": message.callback_url, "webhook_version": "v1"}
+    if message.expires_at is not None and channel == "sms":
+        body["ttl"] = max(1, round((message.expires_at - now).total_seconds()))
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API)}/v1/messages",
+        {"authorization": _authorization(message, values, now), "content-type": "application/json"},
+        orjson.dumps(body),
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """202 with `message_uuid`; else a problem of `type`, `title` and `detail`."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    if 200 <= response.status < 300:
+        return accepted(text(body.get("message_uuid")) if isinstance(body, dict) else None)
+    error = messages_error(body)
+    if response.status == 429 and error.reason == "unknown":
+        error = Error(error.code, error.text, "rate")
+    return refused(response, error)
+
+
+def _channel(message: Message) -> str:
+    if message.channel == "sms":
+        return "mms" if message.media else "sms"
+    if message.channel == "chat":
+        return "viber_service" if message.to.kind == "phone" else "messenger"
+    return message.channel
+
+
+def _content(message: Message, channel: str) -> dict[str, Any]:
+    if message.template is not None:
+        if channel != "whatsapp":
+            raise Unsendable("Vonage has templates for WhatsApp alone: give the text")
+        template = message.template
+        said: dict[str, Any] = {"name": template.name, "parameters": _by_position(template.variables)}
+        settings = {"policy": "deterministic", "locale": template.language or "en"}
+        return {"message_type": "template", "template": said, "whatsapp": settings}
+    if len(message.media) > 1:
+        raise Unsendable("Vonage sends one medium a message: send the others by themselves")
+    if message.media:
+        return _medium(message.media[0], message.text, channel)
+    if not message.text:
+        raise Unsendable("Vonage needs text, a medium or a template")
+    return {"message_type": "text", "text": message.text}
+
+
+def _medium(media: Media, caption: str | None, channel: str) -> dict[str, Any]:
+    major, _, minor = (media.type or "").partition("/")
+    kind = "vcard" if channel == "mms" and "vcard" in minor else _KINDS.get(major, "file")
+    resource = {"url": media.url}
+    if caption:
+        if kind not in _CAPTIONED or channel not in ("whatsapp", "mms", "viber_service"):
+            raise Unsendable(f"Vonage has no text beside {kind} by {channel}: send it by itself")
+        resource["caption"] = caption
+    if media.name and kind == "file" and channel in ("whatsapp", "viber_service"):
+        resource["name"] = media.name
+    return {"message_type": kind, kind: resource}
+
+
+def _by_position(variables: Mapping[str, str]) -> list[str]:
+    if not all([name.isascii() and name.isdigit() for name in variables]):
+        raise Unsendable('Vonage fills a template by position: name its variables "1", "2" and so on')
+    return [variables[name] for name in sorted(variables, key=int)]
+
+
+def _authorization(message: Message, values: Values, now: datetime) -> str:
+    keys = secrets_of(values, "private_key")
+    if not keys:
+        return "Basic " + b64encode(f"{required(values, 'api_key')}:{required(values, 'api_secret')}".encode()).decode()
+    application, issued = required(values, "application_id"), int(now.timestamp())
+    claims = {
+        "application_id": application,
+        "iat": issued,
+        "exp": issued + _TOKEN_LIFE,
+        "jti": fact_id("vonage", message.message_id, str(issued)),
+    }
+    try:
+        return "Bearer " + jwt.encode(claims, keys[0].replace("\\n", "\n"), algorithm="RS256")
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
+        raise Unsendable("the source's private_key is no RSA key in PEM") from error

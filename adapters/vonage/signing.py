@@ -1,0 +1,120 @@
+"""How Vonage signs its webhooks: a token beside them (Messages, Voice), or a signature among the parameters (SMS).
+
+The token: https://developer.vonage.com/en/getting-started/concepts/webhooks#decoding-signed-webhooks, its hash of a
+query: https://api.support.vonage.com/hc/en-us/articles/19033783342876. The parameters:
+https://developer.vonage.com/en/getting-started/concepts/signing-messages.
+"""
+
+import hmac
+from base64 import urlsafe_b64decode
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import md5
+from typing import Any
+
+import jwt
+import orjson
+
+from adapters.base import InvalidSignature, Request, Unprocessable, Values
+from adapters.bodies import query_of
+from adapters.facts import text
+from adapters.signatures import WINDOW, check_age, header, hex_sha256, secrets_of
+
+#: The methods by the names of Vonage's libraries, and the digest of their HMAC; of `md5hash` it is none.
+_DIGESTS = {"md5hash": "", "md5": "md5", "sha1": "sha1", "sha256": "sha256", "sha512": "sha512"}
+METHODS = tuple(_DIGESTS)
+METHOD = "md5hash"
+#: A token is some 500 characters; more is not looked into.
+_MOST = 4096
+_CHECKED_HERE = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
+
+
+def is_token(authorization: str) -> bool:
+    """Whether the header has a token with the claims that Vonage's have, unverified."""
+    if not authorization.startswith("Bearer ey") or len(authorization) > _MOST:
+        return False
+    claims = authorization.split(".", 2)[1:2]
+    try:
+        said = urlsafe_b64decode(f"{claims[0]}===") if claims else b""
+    except ValueError:
+        return False
+    return b'"payload_hash"' in said and b'"api_key"' in said
+
+
+def check_token(request: Request, secrets: Sequence[str], values: Values, fresh: bool) -> None:
+    """HS256, `payload_hash` being the SHA-256 of the body (of a GET, of its query as JSON). Raises InvalidSignature."""
+    token = header(request, "authorization").removeprefix("Bearer ").strip()
+    claims = [found for found in [_claims(token, secret) for secret in secrets] if found is not None]
+    if not claims:
+        raise InvalidSignature("no configured signature_secret makes this token")
+    told = claims[0].get("payload_hash")
+    if not isinstance(told, str):
+        raise InvalidSignature("the token has no payload_hash")
+    if request.method == "GET" and request.body:
+        raise InvalidSignature("a GET with a body, which no signature covers")
+    if not hmac.compare_digest(told.lower().encode("utf-8", "replace"), _hash(request).encode()):
+        raise InvalidSignature("the token's payload_hash is not that of what came")
+    if fresh:
+        check_age(str(claims[0].get("iat")), request.received_at, _window(values))
+
+
+def check_parameters(
+    pairs: list[tuple[str, str]], secrets: Sequence[str], values: Values, received_at: datetime | None
+) -> None:
+    """`sig` over the others, sorted; no age is checked where `received_at` is None. Raises InvalidSignature."""
+    method = (secrets_of(values, "signature_method") or [METHOD])[0].lower()
+    if method not in METHODS:
+        raise InvalidSignature(f"the setting signature_method is one of {', '.join(METHODS)}")
+    given = [value for name, value in pairs if name == "sig"]
+    if len(given) != 1 or not given[0]:
+        raise InvalidSignature("there is no sig")
+    signed = sorted([pair for pair in pairs if pair[0] != "sig"])
+    # In a value the marks of the form count as an underscore.
+    told = "".join([f"&{name}={value.replace('&', '_').replace('=', '_')}" for name, value in signed])
+    message, shown = told.encode("utf-8", "replace"), given[0].lower().encode("utf-8", "replace")
+    if not any([hmac.compare_digest(_digest(message, secret, _DIGESTS[method]), shown) for secret in secrets]):
+        raise InvalidSignature("no configured signature_secret makes this sig by the signature_method")
+    if received_at is not None:
+        check_age(dict(signed).get("timestamp", ""), received_at, _window(values))
+
+
+def texts(parameters: dict[str, Any] | list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The parameters as they are signed. Raises Unprocessable where one is neither text nor a number."""
+    if isinstance(parameters, list):
+        return parameters
+    pairs = [(name, value if isinstance(value, str) else text(value)) for name, value in parameters.items()]
+    if any([value is None for _, value in pairs]):
+        raise Unprocessable("a parameter that is no text, which no sig covers")
+    return [(name, value or "") for name, value in pairs]
+
+
+def _claims(token: str, secret: str) -> dict[str, Any] | None:
+    try:
+        claims = jwt.decode(token, secret, algorithms=["HS256"], options=_CHECKED_HERE)  # type: ignore[arg-type]
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
+        return None
+    return claims if isinstance(claims, dict) else None
+
+
+def _hash(request: Request) -> str:
+    if request.method != "GET":
+        return hex_sha256(request.body)
+    try:
+        return hex_sha256(orjson.dumps(dict(query_of(request))))
+    except (Unprocessable, orjson.JSONEncodeError) as error:
+        raise InvalidSignature(str(error)) from error
+
+
+def _digest(message: bytes, secret: str, digest: str) -> bytes:
+    """In lower-case hex. `md5hash` is Vonage's choice, and its default."""
+    if not digest:
+        return md5(message + secret.encode(), usedforsecurity=False).hexdigest().encode()
+    return hmac.digest(secret.encode(), message, digest).hex().encode()
+
+
+def _window(values: Values) -> float:
+    told = secrets_of(values, "max_age")
+    try:
+        return float(told[0]) if told else WINDOW
+    except ValueError as error:
+        raise InvalidSignature("the setting max_age is no number of seconds") from error

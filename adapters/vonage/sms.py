@@ -1,0 +1,124 @@
+"""The SMS API's parameters as events: delivery receipts (`status`), and messages that came in.
+
+https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts and …/guides/inbound-sms. In a receipt `msisdn` is
+the recipient and `to` the sender; in a message that came in `msisdn` is the sender.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from adapters.addresses import handle, phone
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.times import from_text
+from adapters.vonage.errors import sms_error
+from schemas.events import Event, Handle
+
+Fields = dict[str, Any]
+
+#: …/guides/delivery-receipts#dlr-messages. `accepted`: the carrier has it; `buffered`: it is being tried again.
+STATUSES: dict[str, str] = {
+    "accepted": "UserMessageSent",
+    "buffered": "MessageDelayed",
+    "delivered": "MessageDelivered",
+    "expired": "MessageFailed",
+    "failed": "MessageFailed",
+    "rejected": "MessageFailed",
+    "unknown": "ProviderEventReceived",
+}
+_PARTS = (("reference", "concat-ref"), ("number", "concat-part"), ("total", "concat-total"))
+
+
+def event(fields: Fields, request: Request) -> Event:
+    """Raises Unprocessable where there is no id."""
+    message_id = identifier(fields.get("messageId"))
+    if message_id is None:
+        raise Unprocessable("a message without its messageId")
+    return _receipt(fields, message_id, request) if "status" in fields else _message(fields, message_id, request)
+
+
+def address(value: Any) -> Handle | None:
+    """A number without its plus, a short code or a name."""
+    return phone(value) if isinstance(value, str) and value.isdigit() and len(value) > 6 else handle(value, "sms")
+
+
+def amount(value: Any) -> str | None:
+    """A price as the schema has it."""
+    said = text(value)
+    whole, _, part = (said or "").partition(".")
+    number = (
+        whole.isascii() and whole.isdigit() and len(whole) < 16 and (not part or (part.isascii() and part.isdigit()))
+    )
+    return f"{whole}.{part[:15]}" if number and part else whole if number else None
+
+
+def _receipt(fields: Fields, message_id: str, request: Request) -> Event:
+    get = fields.get
+    status, code = (text(get("status")) or "").lower(), text(get("err-code"))
+    type_ = STATUSES.get(status, "ProviderEventReceived")
+    customer = address(get("msisdn"))
+    payload: Fields = {"providerStatus": status[:255]}
+    if customer is not None:
+        payload["to"] = customer.value
+    for key, name in (("from", "to"), ("carrier", "network-code"), ("reference", "client-ref")):
+        if value := text(get(name)):
+            payload[key] = value[:255]
+    if (price := amount(get("price"))) is not None:
+        payload["price"] = {"amount": price}
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, fields).payload["native"]
+    failed = type_ == "MessageFailed" or (type_ == "MessageDelayed" and code not in (None, "0"))
+    return Event(
+        type_,
+        request.source,
+        # `message-timestamp` is of the attempt to tell it, and so no part of the fact.
+        fact_id("receipt", message_id, status, code, text(get("scts"))),
+        "sms",
+        "outbound",
+        message_id,
+        None,
+        customer,
+        from_text(get("message-timestamp")) or _scts(get("scts")),
+        sms_error(code, status) if failed else None,
+        payload,
+    )
+
+
+def _message(fields: Fields, message_id: str, request: Request) -> Event:
+    get = fields.get
+    customer, ours = address(get("msisdn")), address(get("to"))
+    kind = text(get("type")) or "text"
+    payload: Fields = {"providerStatus": kind[:255]}
+    for key, found in (("from", customer), ("to", ours)):
+        if found is not None:
+            payload[key] = found.value
+    content = {
+        key: value for key, name in (("text", "text"), ("data", "data"), ("udh", "udh")) if (value := text(get(name)))
+    }
+    if content:
+        payload["content"] = content
+    if get("concat") in ("true", True):
+        payload["part"] = {key: value for key, name in _PARTS if (value := text(get(name)))}
+    return Event(
+        "MessageReceived",
+        request.source,
+        fact_id("message", message_id),
+        "sms",
+        "inbound",
+        message_id,
+        None,
+        customer,
+        from_text(get("message-timestamp")),
+        None,
+        payload,
+    )
+
+
+def _scts(value: Any) -> datetime | None:
+    """YYMMDDHHMM, in UTC."""
+    if not isinstance(value, str) or len(value) != 10 or not (value.isascii() and value.isdigit()):
+        return None
+    try:
+        return datetime.strptime(value, "%y%m%d%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,115 @@
+"""A message of WhatsApp, received or sent from elsewhere, as its event, and what statuses and preferences share with it.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages. Users without a
+phone number: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids.
+"""
+
+from typing import Any
+
+from adapters.addresses import of_kind, phone
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.times import from_unix
+from adapters.whatsapp_cloud.content import content_of
+from schemas.events import Event, Handle
+
+Item = dict[str, Any]
+
+
+def message(item: Item, value: Item, request: Request, outbound: bool = False) -> Event:
+    """A message; `value` is what it stands in, with the contacts and our number. Raises Unprocessable."""
+    message_id, kind = required_id(item), text(item.get("type")) or ""
+    who = "to" if outbound else "from"
+    customer, others = customer_of(item.get(who), item.get(f"{who}_user_id"))
+    payload = payload_of(kind, value, customer, others, outbound)
+    content = content_of(item)
+    if content is None:
+        type_ = "ProviderEventReceived"
+        payload["native"] = unknown(request, item).payload["native"]
+    else:
+        type_ = "UserMessageSent" if outbound else "MessageReceived"
+        if content:
+            payload["content"] = content
+    if not outbound:
+        _add_names(payload, item, value)
+    if isinstance(context := item.get("context"), dict) and (replied_to := text(context.get("id"))):
+        payload["inReplyTo"] = replied_to
+    if isinstance(edit := item.get("edit"), dict) and (original := text(edit.get("original_message_id"))):
+        payload["edits"] = original
+    return Event(
+        type_,
+        request.source,
+        fact_id("echo" if outbound else "message", message_id, kind),
+        "whatsapp",
+        "outbound" if outbound else "inbound",
+        _about(item, kind, message_id),
+        None,
+        customer,
+        from_unix(item.get("timestamp")),
+        None,
+        payload,
+    )
+
+
+def echo(item: Item, value: Item, request: Request) -> Event:
+    """…/webhooks/reference/smb_message_echoes: sent by a person with the WhatsApp Business app."""
+    return message(item, value, request, outbound=True)
+
+
+def required_id(item: Item) -> str:
+    """The message's id. Raises Unprocessable where there is none."""
+    if (found := identifier(item.get("id"))) is None:
+        raise Unprocessable("an item without the message's id")
+    return found
+
+
+def customer_of(number: Any, user_id: Any) -> tuple[Handle | None, list[Handle]]:
+    """Whose it is: the phone number where Meta gives one, else the business-scoped id; and what else was told."""
+    first = phone(number) if number else None
+    second = of_kind("whatsapp_user_id", user_id)
+    if first is None or second is None or first == second:
+        return first or second, []
+    return first, [second]
+
+
+def payload_of(
+    status: str, value: Item, customer: Handle | None, others: list[Handle], outbound: bool
+) -> dict[str, Any]:
+    """What every item's payload says: the native word, who and to whom."""
+    payload: dict[str, Any] = {"providerStatus": status[:255]} if status else {}
+    metadata = value.get("metadata")
+    ours = phone(metadata.get("display_phone_number")) if isinstance(metadata, dict) else None
+    if customer is not None:
+        payload["to" if outbound else "from"] = customer.value
+    if ours is not None:
+        payload["from" if outbound else "to"] = ours.value
+    if others:
+        payload["handles"] = [{"kind": other.kind, "value": other.value} for other in others]
+    return payload
+
+
+def _about(item: Item, kind: str, message_id: str) -> str | None:
+    """The message that an item is: none of a notice, and of one that is taken back that one."""
+    if kind == "system":
+        return None
+    revoked = item.get("revoke") if kind == "revoke" else None
+    return (identifier(revoked.get("original_message_id")) if isinstance(revoked, dict) else None) or message_id
+
+
+def _add_names(payload: dict[str, Any], item: Item, value: Item) -> None:
+    """The sender's names, from the contact that is the sender's."""
+    contacts = value.get("contacts")
+    if not isinstance(contacts, list):
+        return
+    sender, user_id = item.get("from"), item.get("from_user_id")
+    for contact in contacts:
+        if not isinstance(contact, dict) or not isinstance(profile := contact.get("profile"), dict):
+            continue
+        if len(contacts) == 1 or (
+            (sender and contact.get("wa_id") == sender) or (user_id and contact.get("user_id") == user_id)
+        ):
+            if name := text(profile.get("name")):
+                payload["displayName"] = name
+            if username := text(profile.get("username")):
+                payload["username"] = username
+            return

@@ -1,0 +1,28 @@
+"""What a user wants of a business's marketing messages, as the event of it.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/user_preferences
+"""
+
+from adapters.base import Request
+from adapters.facts import fact_id, text, unknown
+from adapters.times import from_unix
+from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of
+from schemas.events import Event
+
+PREFERENCES: dict[str, str] = {"stop": "RecipientUnsubscribed", "resume": "RecipientSubscribed"}
+
+
+def preference(item: Item, value: Item, request: Request) -> Event:
+    """Consent given or taken back. Raises Unprocessable."""
+    wanted, category = text(item.get("value")) or "", text(item.get("category"))
+    customer, others = customer_of(item.get("wa_id"), item.get("user_id"))
+    type_ = PREFERENCES.get(wanted)
+    if type_ is None or customer is None:
+        return unknown(request, item, status=wanted or None)
+    payload = payload_of(wanted, value, customer, others, outbound=False)
+    if category:
+        payload["category"] = category
+    when = text(item.get("timestamp"))
+    event_id = fact_id("preference", customer.value, category, wanted, when)
+    time = from_unix(item.get("timestamp"))
+    return Event(type_, request.source, event_id, "whatsapp", "inbound", None, None, customer, time, None, payload)

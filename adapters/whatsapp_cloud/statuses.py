@@ -1,0 +1,52 @@
+"""What became of a message of WhatsApp, as its event.
+
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/status
+"""
+
+from adapters.base import Request
+from adapters.facts import fact_id, text, unknown
+from adapters.times import from_unix
+from adapters.whatsapp_cloud.errors import error_of
+from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
+from schemas.events import Event
+
+#: `deleted`: the user deleted it, which undoes no delivery.
+STATUSES: dict[str, str] = {
+    "sent": "UserMessageSent",
+    "delivered": "MessageDelivered",
+    "read": "MessageRead",
+    "played": "MessageRead",
+    "failed": "MessageFailed",
+    "deleted": "ProviderEventReceived",
+}
+
+
+def status(item: Item, value: Item, request: Request) -> Event:
+    """A status of an outbound message. Raises Unprocessable."""
+    word = text(item.get("status")) or ""
+    type_ = STATUSES.get(word, "ProviderEventReceived")
+    message_id = required_id(item)
+    # In a group each participant has a status.
+    recipient = item.get("recipient_participant_id") or item.get("recipient_id")
+    customer, others = customer_of(recipient, item.get("recipient_user_id"))
+    payload = payload_of(word, value, customer, others, outbound=True)
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, item).payload["native"]
+    if reference := text(item.get("biz_opaque_callback_data")):
+        payload["reference"] = reference
+    if isinstance(pricing := item.get("pricing"), dict) and (category := text(pricing.get("category"))):
+        payload["pricingCategory"] = category
+    whose = text(recipient) or text(item.get("recipient_user_id"))
+    return Event(
+        type_,
+        request.source,
+        fact_id("status", message_id, word, whose, text(item.get("timestamp"))),
+        "whatsapp",
+        "outbound",
+        message_id,
+        None,
+        customer,
+        from_unix(item.get("timestamp")),
+        error_of(item.get("errors")) if type_ == "MessageFailed" else None,
+        payload,
+    )

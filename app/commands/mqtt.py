@@ -1,0 +1,53 @@
+"""`threadline mqtt`: subscribes to the brokers of the sources of MQTT, and posts what devices publish to the door."""
+
+import asyncio
+import signal
+import sys
+
+from app.embedded import addresses
+from app.embedded.running import NotRunning, resolve
+from app.mqtt.account import Account, WrongSetting, account_of
+from app.mqtt.subscriber import Subscriber
+from app.settings import Settings
+from app.telemetry import configure
+
+ADAPTER = "mqtt"
+
+
+def run(source: str | None, *, to: str | None) -> int:
+    """Run until SIGINT or SIGTERM: 0; 2 where there is no such source, or one of its settings cannot be meant."""
+    settings = Settings()
+    try:
+        settings = resolve(settings)
+    except NotRunning:
+        pass  # the HTTP process is reached by its address alone
+    try:
+        accounts = _accounts(settings, source, (to or addresses.url(settings.door)).rstrip("/"))
+    except WrongSetting as error:
+        print(f"threadline mqtt: {error}", file=sys.stderr)
+        return 2
+    configure(settings.telemetry, service="mqtt")
+    asyncio.run(_run(accounts))
+    return 0
+
+
+def _accounts(settings: Settings, source: str | None, base: str) -> list[Account]:
+    """Raises WrongSetting."""
+    found = {
+        name: one
+        for name, one in settings.sources.items()
+        if (one.adapter or name) == ADAPTER
+        and (source is None or name == source)
+        and (source or "broker" in one.values)
+    }
+    if not found:
+        named = f"{source!r} is no configured source of the adapter mqtt" if source else "no source has a broker"
+        raise WrongSetting(f"{named}; see docs/providers/mqtt.md")
+    return [account_of(name, one.values, base) for name, one in found.items()]
+
+
+async def _run(accounts: list[Account]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await asyncio.gather(*(Subscriber(account).run(stop) for account in accounts))

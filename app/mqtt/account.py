@@ -1,0 +1,74 @@
+"""What a source of MQTT says of its broker, and of the door that its publications go to."""
+
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
+
+from adapters.signatures import secrets_of
+from webhooks.recognise import DOOR
+
+#: The schemes of a broker's URL, and their ports: https://www.iana.org/assignments/uri-schemes/prov/mqtt.
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+VERSIONS = ("5", "3.1.1")
+
+
+class WrongSetting(ValueError):
+    """A setting is missing, or is none that can be meant. The message says which, and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One subscription: the broker, as whom, to what, and where each publication is posted, under which headers."""
+
+    source: str
+    host: str
+    port: int
+    filters: tuple[str, ...]
+    client_id: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    username: str | None = None
+    password: str | None = None
+    version: str = VERSIONS[0]
+    tls: ssl.SSLContext | None = None
+
+
+def account_of(source: str, values: Mapping[str, Sequence[str]], base: str) -> Account:
+    """The account of a configured source; `base` is the URL of the HTTP process. Raises WrongSetting."""
+    broker = urlsplit(_first(values, "broker") or "")
+    if broker.scheme not in PORTS or not broker.hostname:
+        raise WrongSetting(f"sources.{source}.broker is a URL, as mqtts://broker.example.com:8883")
+    filters = tuple(secrets_of(values, "subscribe"))
+    if not filters:
+        raise WrongSetting(f"sources.{source}.subscribe is a list of topic filters, as ['devices/+/up']")
+    version = _first(values, "protocol") or VERSIONS[0]
+    if version not in VERSIONS:
+        raise WrongSetting(f"sources.{source}.protocol is one of {', '.join(VERSIONS)}, not {version!r}")
+    secret, basic = _first(values, "url_secret"), _first(values, "basic_auth")
+    headers = {"authorization": "Basic " + b64encode(basic.encode()).decode()} if basic else {}
+    query = f"?key={quote(secret, safe='')}" if secret else ""
+    try:
+        port = broker.port or PORTS[broker.scheme]
+        tls = ssl.create_default_context(cafile=_first(values, "ca_file")) if broker.scheme == "mqtts" else None
+    except (ValueError, OSError) as error:
+        raise WrongSetting(f"sources.{source}: the broker's port, or ca_file, cannot be used: {error}") from error
+    return Account(
+        source,
+        broker.hostname,
+        port,
+        filters,
+        _first(values, "client_id") or f"threadline-{source}",
+        f"{base}{DOOR}/{quote(source, safe='')}{query}",
+        headers,
+        _first(values, "username") or (unquote(broker.username) if broker.username else None),
+        _first(values, "password") or (unquote(broker.password) if broker.password else None),
+        version,
+        tls,
+    )
+
+
+def _first(values: Mapping[str, Sequence[str]], name: str) -> str | None:
+    found = secrets_of(values, name)
+    return found[0] if found else None

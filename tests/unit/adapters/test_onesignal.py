@@ -1,0 +1,88 @@
+"""What is particular to OneSignal: whom a push is for, repeats, 200 that sent nothing, ids of what went to many."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from adapters import onesignal
+from adapters.base import Request
+from adapters.sending import Media, Message, Response, Template, Unsendable
+from schemas.events import Handle
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+VALUES = {"api_key": ("key",), "app_id": ("app",)}
+ANA = Handle("user_id", "ana")
+
+
+def made(message_id: str = "m-1", **more: Any) -> dict[str, Any]:
+    call = onesignal.build_request(Message(message_id, "push", more.pop("to", ANA), **more), VALUES, NOW)
+    found: dict[str, Any] = orjson.loads(call.body)
+    return found
+
+
+def test_a_push_is_for_a_user_or_for_one_subscription() -> None:
+    """By our own user id as the external id, or by the subscription's id; never both."""
+    body = made(text="Hi", subject="Shop", data={"order": 1}, expires_at=NOW + timedelta(minutes=5))
+    assert body["include_aliases"] == {"external_id": ["ana"]} and "include_subscription_ids" not in body
+    assert (body["contents"], body["headings"]) == ({"en": "Hi"}, {"en": "Shop"})
+    assert body["data"] == {"order": 1, "messageId": "m-1"} and body["ttl"] == 300
+    assert made(text="Hi", to=Handle("device_token", "s-1"))["include_subscription_ids"] == ["s-1"]
+
+
+def test_a_template_has_its_variables() -> None:
+    """In place of text."""
+    body = made(template=Template("t-1", None, {"name": "Ana"}))
+    assert (body["template_id"], body["custom_data"]) == ("t-1", {"name": "Ana"}) and "contents" not in body
+
+
+def test_a_repeat_has_the_same_key() -> None:
+    """Our message's id alone decides it."""
+    assert made(text="Hi")["idempotency_key"] == made(text="Hi")["idempotency_key"]
+    assert made(text="Hi")["idempotency_key"] != made("m-2", text="Hi")["idempotency_key"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"text": "Hi", "to": Handle("phone", "+15551234567")},
+        {"text": "Hi", "media": (Media("https://example.com/a.jpg"), Media("https://example.com/b.jpg"))},
+    ],
+)
+def test_what_onesignal_has_no_place_for_is_not_sent(more: dict[str, Any]) -> None:
+    """With what to change."""
+    with pytest.raises(Unsendable):
+        made(**more)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "state", "reason"),
+    [
+        (200, {"id": "n-1"}, "accepted", None),
+        (200, {"id": "n-1", "errors": {"invalid_aliases": {"external_id": ["x"]}}}, "accepted", None),
+        (200, {"id": "", "errors": ["All included players are not subscribed"]}, "rejected", "opted_out"),
+        (200, {"id": "", "errors": {"invalid_player_ids": ["s-1"]}}, "rejected", "invalid_address"),
+        (400, {"errors": ["Message Notifications must have English language content"]}, "rejected", "unknown"),
+        (429, {"errors": ["API rate limit exceeded"]}, "retryable", "rate"),
+    ],
+)
+def test_200_may_have_sent_nothing(status: int, body: Any, state: str, reason: str | None) -> None:
+    """An empty id says so, whatever the status."""
+    outcome = onesignal.read_response(Response(status, {}, orjson.dumps(body)))
+    assert (outcome.state, outcome.error.reason if outcome.error else None) == (state, reason)
+    assert outcome.provider_message_id == ("n-1" if state == "accepted" else None)
+
+
+def test_two_people_of_one_message_are_two_messages() -> None:
+    """What was not sent by us may have gone to many: the subscription is part of the id then."""
+
+    def id_of(subscription: str, name: str) -> str | None:
+        body = {"event.kind": "message.push.sent", "event.id": subscription, "event.subscription_id": subscription}
+        body |= {"message.id": "n-1", "message.name": name}
+        request = Request("POST", "https://hooks.example.com/", {}, orjson.dumps(body), NOW, "onesignal")
+        return onesignal.normalize(request).events[0].provider_message_id
+
+    assert id_of("s-1", "weekly") == "n-1:s-1" != id_of("s-2", "weekly")
+    assert id_of("s-1", "threadline:order-1") == "n-1"

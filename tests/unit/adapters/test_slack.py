@@ -1,0 +1,130 @@
+"""Slack: the documentation's own signature, the handshake, the signature's age, and what chat.postMessage takes and answers."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from adapters import interpret, slack
+from adapters.base import InvalidSignature, Request, Unconfigured, Unprocessable
+from adapters.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from app.simulator import slack as simulated
+from app.simulator.base import Post
+from schemas.events import Handle
+from tests.fixtures import accounts
+
+AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+VALUES = accounts("slack").values
+MESSAGE: dict[str, Any] = {
+    "message_id": "m-1",
+    "channel": "chat",
+    "to": Handle("chat_id", "slack:T0123ABCD/U0456EFGH"),
+    "text": "a <b> & *c*",
+}
+
+
+def signed(body: bytes, at: datetime = AT, kind: str = "application/json") -> Request:
+    post = simulated.sign(
+        Post("https://hooks.example.com/", body, {"content-type": kind}), accounts("slack").settings, at
+    )
+    return Request("POST", post.url, {name.lower(): value for name, value in post.headers.items()}, body, AT, "slack")
+
+
+def test_the_signature_is_that_of_the_documentation() -> None:
+    """The worked example of docs.slack.dev/authentication/verifying-requests-from-slack."""
+    body = (
+        b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V"
+        b"&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text="
+        b"&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN"
+        b"&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"
+    )
+    headers = {
+        "content-type": "application/x-www-form-urlencoded",
+        "x-slack-request-timestamp": "1531420618",
+        "x-slack-signature": "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
+    }
+    request = Request(
+        "POST", "https://hooks.example.com/", headers, body, datetime.fromtimestamp(1531420620, UTC), "slack"
+    )
+    assert slack.verify(request, {"signing_secret": ("8f742231b10e8888abcd99yyyzzz85a5",)}) is True
+
+
+@pytest.mark.parametrize("seconds", (-301, 301))
+def test_an_old_signature_is_refused_unless_age_has_no_say(seconds: int) -> None:
+    """Five minutes to either side; a stored webhook that is read again has no age."""
+    request = signed(b"{}", AT + timedelta(seconds=seconds))
+    with pytest.raises(InvalidSignature, match="seconds old"):
+        slack.verify(request, VALUES)
+    assert slack.verify(request, VALUES, fresh=False) is True
+
+
+def test_the_handshake_is_answered_to_slack_alone() -> None:
+    """The challenge is said back where the signature holds; else it is refused, also where nothing is configured."""
+    body = b'{"token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}'
+    answer = slack.handshake(signed(body), VALUES)
+    assert answer is not None and answer.status == 200
+    assert answer.body == b"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"
+    forged = signed(body)
+    forged.body = body.replace(b"3eZ", b"4eZ")
+    with pytest.raises(InvalidSignature):
+        slack.handshake(forged, VALUES)
+    with pytest.raises(Unconfigured):
+        slack.handshake(signed(body), {})
+    assert slack.handshake(signed(b'{"text":"url_verification"}'), VALUES) is None
+
+
+@pytest.mark.parametrize("body", (b"payload=[]", b"payload={", b"", b"payload=%ff"))
+def test_a_form_of_nothing_known_is_refused(body: bytes) -> None:
+    """It is told apart, with its reason."""
+    with pytest.raises(Unprocessable):
+        interpret(signed(body, kind="application/x-www-form-urlencoded"), "slack")
+
+
+def test_a_message_is_sent_as_text() -> None:
+    """Control characters are escaped, the workspace is left out, and our id goes along to be echoed."""
+    call = slack.build_request(Message(**MESSAGE, reference="order-1"), VALUES, AT)
+    assert isinstance(call, HttpCall) and call.url == "https://slack.com/api/chat.postMessage"
+    document = orjson.loads(call.body)
+    assert (document["channel"], document["text"]) == ("U0456EFGH", "a &lt;b&gt; &amp; *c*")
+    assert document["metadata"]["event_payload"] == {
+        "message_id": "m-1",
+        "to": "slack:T0123ABCD/U0456EFGH",
+        "reference": "order-1",
+    }
+
+
+def test_pictures_stand_below_the_text() -> None:
+    """As blocks, by URL."""
+    picture = Media("https://example.com/a.png", "image/png", "A plan")
+    call = slack.build_request(Message(**MESSAGE, media=(picture,)), VALUES, AT)
+    assert [block["type"] for block in orjson.loads(call.body)["blocks"]] == ["section", "image"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"text": None},
+        {"text": "x" * 40_001},
+        {"text": "x" * 3_001, "media": (Media("https://example.com/a.png", "image/png"),)},
+        {"media": (Media("https://example.com/a.pdf", "application/pdf"),)},
+        {"template": Template("welcome")},
+        {"subject": "Hello"},
+        {"to": Handle("phone", "+15551234567")},
+    ],
+)
+def test_what_slack_has_no_place_for_is_unsendable(changes: dict[str, Any]) -> None:
+    """It says what to change."""
+    with pytest.raises(Unsendable):
+        slack.build_request(Message(**MESSAGE | changes), VALUES, AT)
+
+
+def test_an_error_with_status_200_is_an_error() -> None:
+    """Its word decides whether it may pass later; of a missing scope it is said which."""
+    outcome = slack.read_response(Response(200, {}, b'{"ok":false,"error":"missing_scope","needed":"chat:write"}'))
+    assert outcome.state == "rejected" and outcome.error is not None and outcome.error.text == "needed: chat:write"
+    later = slack.read_response(Response(429, {"retry-after": "30"}, b'{"ok":false,"error":"ratelimited"}'))
+    assert (later.state, later.retry_after) == ("retryable", 30.0)
+    assert slack.read_response(Response(200, {}, b'{"ok":false,"error":"internal_error"}')).state == "retryable"
+    sent = slack.read_response(Response(200, {}, b'{"ok":true,"channel":"D1","ts":"1772443776.000700"}'))
+    assert sent.provider_message_id == "D1:1772443776.000700"

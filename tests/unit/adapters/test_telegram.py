@@ -1,0 +1,92 @@
+"""What is particular to Telegram: requests by the content, ids that send and webhook share, reasons, a token never told."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+
+from adapters import telegram
+from adapters.sending import Media, Message, Response, Template, Unsendable
+from schemas.events import Handle
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+VALUES = {"bot_token": ("123456:secret",)}
+ANA = Handle("chat_id", "telegram:12345678")
+PHOTO, VIDEO = Media("https://example.com/a.jpg", "image/jpeg"), Media("https://example.com/a.mp4", "video/mp4")
+PDF = Media("https://example.com/a.pdf", "application/pdf")
+
+
+def made(**more: Any) -> tuple[str, dict[str, Any]]:
+    call = telegram.build_request(Message("m-1", "chat", more.pop("to", ANA), **more), VALUES, NOW)
+    return call.url.rpartition("/")[2], orjson.loads(call.body)
+
+
+def test_the_method_follows_from_the_content() -> None:
+    """Text, HTML, one file by its type with the text as caption, several as an album with one caption."""
+    assert made(text="Hi") == ("sendMessage", {"chat_id": "12345678", "text": "Hi"})
+    assert made(html="<b>Hi</b>")[1] == {"chat_id": "12345678", "text": "<b>Hi</b>", "parse_mode": "HTML"}
+    photo = {"chat_id": "12345678", "photo": PHOTO.url, "caption": "Hi"}
+    assert made(text="Hi", media=(PHOTO,)) == ("sendPhoto", photo)
+    assert made(media=(PDF,)) == ("sendDocument", {"chat_id": "12345678", "document": PDF.url})
+    assert made(media=(Media("https://example.com/a.gif", "image/gif"),))[0] == "sendAnimation"
+    assert made(media=(Media("https://example.com/a.mp3", "audio/mpeg"),))[0] == "sendAudio"
+    method, album = made(text="Hi", media=(PHOTO, VIDEO))
+    assert method == "sendMediaGroup"
+    assert album["media"] == [
+        {"type": "photo", "media": PHOTO.url, "caption": "Hi"},
+        {"type": "video", "media": VIDEO.url},
+    ]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"text": "x" * 4097},
+        {"text": "x" * 1025, "media": (PHOTO,)},
+        {"text": "Hi", "to": Handle("phone", "+15551234567")},
+        {"text": "Hi", "to": Handle("chat_id", "viber:12345678")},
+        {"template": Template("welcome")},
+        {"media": (PHOTO, PDF)},
+        {"media": (PHOTO,) * 11},
+    ],
+)
+def test_what_telegram_has_no_place_for_is_not_sent(more: dict[str, Any]) -> None:
+    """And the refusal does not tell the token, which is part of the URL."""
+    with pytest.raises(Unsendable) as refused:
+        made(**more)
+    assert "secret" not in str(refused.value)
+
+
+def test_an_album_is_its_first_message() -> None:
+    """The answer lists all of them; webhooks of the first carry its id."""
+    body = {"ok": True, "result": [{"message_id": 7, "chat": {"id": 1}}, {"message_id": 8, "chat": {"id": 1}}]}
+    assert telegram.read_response(Response(200, {}, orjson.dumps(body))).provider_message_id == "1:7"
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "state", "reason"),
+    [
+        (403, "Forbidden: bot was blocked by the user", "rejected", "opted_out"),
+        (403, "Forbidden: user is deactivated", "rejected", "invalid_address"),
+        (403, "Forbidden: bot can't initiate conversation with a user", "rejected", "blocked"),
+        (400, "Bad Request: chat not found", "rejected", "invalid_address"),
+        (400, "Bad Request: message is too long", "rejected", "content"),
+        (401, "Unauthorized", "rejected", "unknown"),
+        (500, "Internal Server Error", "retryable", "unknown"),
+    ],
+)
+def test_why_telegram_refuses(status: int, words: str, state: str, reason: str) -> None:
+    """The description tells; the status tells whether it may pass later."""
+    body = orjson.dumps({"ok": False, "error_code": status, "description": words})
+    outcome = telegram.read_response(Response(status, {}, body))
+    assert outcome.error is not None
+    assert (outcome.state, outcome.error.reason, outcome.error.text) == (state, reason, words)
+
+
+def test_the_pause_that_telegram_asks_for_is_in_the_body() -> None:
+    """`parameters.retry_after`, in seconds."""
+    body = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 14}}
+    outcome = telegram.read_response(Response(429, {}, orjson.dumps(body)))
+    assert (outcome.state, outcome.retry_after) == ("retryable", 14.0)
