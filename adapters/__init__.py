@@ -42,8 +42,6 @@ PROVIDERS = (
     "mandrill",
     "postal",
     "mailtrap",
-    "unisender_go",
-    "customerio",
     # Push
     "onesignal",
     "pusher_beams",

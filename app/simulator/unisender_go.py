@@ -1,7 +1,11 @@
+<<<<<<< HEAD
 """Unisender Go played: e-mail statuses, with the MD5 of the body in it.
 
 https://godocs.unisender.ru/web-api-ref#callback-format
 """
+=======
+"""Unisender Go played: statuses of mails, with the MD5 that they carry. https://godocs.unisender.ru/web-api-ref#callback-format"""
+>>>>>>> build/mail2
 
 import hashlib
 import re
@@ -14,6 +18,7 @@ import orjson
 from app.simulator.base import Post, Sent, Settings
 
 CHANNELS = ("email",)
+<<<<<<< HEAD
 _STATUSES: dict[str, tuple[str, dict[str, str]]] = {
     "MessageQueued": ("sent", {}),
     "MessageDelivered": ("delivered", {"delivery_status": "ok_delivered", "destination_response": "250 OK"}),
@@ -32,10 +37,30 @@ _PLACE = "0" * 32
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     """One status."""
     word, info = _STATUSES[state]
+=======
+_WORDS = {
+    "MessageQueued": "sent",
+    "MessageDelivered": "delivered",
+    "MessageOpened": "opened",
+    "MessageClicked": "clicked",
+    "MessageDelayed": "soft_bounced",
+    "MessageBounced": "hard_bounced",
+    "MessageComplained": "spam",
+    "RecipientUnsubscribed": "unsubscribed",
+    "RecipientSubscribed": "subscribed",
+}
+STATES = tuple(_WORDS)
+_EMPTY = "0" * 32
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """One status in its list."""
+>>>>>>> build/mail2
     data: dict[str, Any] = {
         "job_id": sent.id,
         "metadata": {"reference": sent.reference} if sent.reference else {},
         "email": sent.to,
+<<<<<<< HEAD
         "status": word,
         "event_time": at.strftime("%Y-%m-%d %H:%M:%S"),
         "delivery_info": info,
@@ -53,3 +78,26 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     head, tail = re.split(rb'(?<="auth":")[0-9a-f]{32}(?=")', post.body, maxsplit=1)
     digest = hashlib.md5(head + settings["api_key"].encode() + tail, usedforsecurity=False).hexdigest()
     return replace(post, body=head + digest.encode() + tail)
+=======
+        "status": _WORDS[state],
+        "event_time": f"{at:%Y-%m-%d %H:%M:%S}",
+    }
+    if state == "MessageClicked":
+        data["url"] = "https://shop.example.com/orders/4711"
+    if state in ("MessageDelayed", "MessageBounced"):
+        later = state == "MessageDelayed"
+        data["delivery_info"] = {
+            "delivery_status": "err_will_retry" if later else "err_user_unknown",
+            "destination_response": "451 4.7.1 try again later" if later else "550 5.1.1 no such user",
+        }
+    event = {"event_name": "transactional_email_status", "event_data": data}
+    document = {"auth": _EMPTY, "events_by_user": [{"user_id": 456, "events": [event]}]}
+    return Post(url, orjson.dumps(document), {"content-type": "application/json"})
+
+
+def sign(post: Post, settings: Settings, at: datetime) -> Post:
+    """The MD5 of the body with the API key as its `auth`, then in its place."""
+    before, auth, after = re.split(rb'("auth":\s*")(?:[0-9a-f]{32})?', post.body, maxsplit=1)
+    digest = hashlib.md5(before + auth + settings["api_key"].encode() + after, usedforsecurity=False).hexdigest()
+    return replace(post, body=before + auth + digest.encode() + after)
+>>>>>>> build/mail2
