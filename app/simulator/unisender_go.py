@@ -1,11 +1,4 @@
-<<<<<<< HEAD
-"""Unisender Go played: e-mail statuses, with the MD5 of the body in it.
-
-https://godocs.unisender.ru/web-api-ref#callback-format
-"""
-=======
 """Unisender Go played: statuses of mails, with the MD5 that they carry. https://godocs.unisender.ru/web-api-ref#callback-format"""
->>>>>>> build/mail2
 
 import hashlib
 import re
@@ -18,26 +11,6 @@ import orjson
 from app.simulator.base import Post, Sent, Settings
 
 CHANNELS = ("email",)
-<<<<<<< HEAD
-_STATUSES: dict[str, tuple[str, dict[str, str]]] = {
-    "MessageQueued": ("sent", {}),
-    "MessageDelivered": ("delivered", {"delivery_status": "ok_delivered", "destination_response": "250 OK"}),
-    "MessageDelayed": ("soft_bounced", {"delivery_status": "err_will_retry", "destination_response": "451 later"}),
-    "MessageOpened": ("opened", {"user_agent": "Mozilla/5.0", "ip": "203.0.113.8"}),
-    "MessageClicked": ("clicked", {"user_agent": "Mozilla/5.0", "ip": "203.0.113.8"}),
-    "MessageBounced": ("hard_bounced", {"delivery_status": "err_user_unknown", "destination_response": "550 5.1.1"}),
-    "MessageComplained": ("spam", {}),
-    "RecipientUnsubscribed": ("unsubscribed", {}),
-    "RecipientSubscribed": ("subscribed", {}),
-}
-STATES = tuple(_STATUSES)
-_PLACE = "0" * 32
-
-
-def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One status."""
-    word, info = _STATUSES[state]
-=======
 _WORDS = {
     "MessageQueued": "sent",
     "MessageDelivered": "delivered",
@@ -55,30 +28,10 @@ _EMPTY = "0" * 32
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     """One status in its list."""
->>>>>>> build/mail2
     data: dict[str, Any] = {
         "job_id": sent.id,
         "metadata": {"reference": sent.reference} if sent.reference else {},
         "email": sent.to,
-<<<<<<< HEAD
-        "status": word,
-        "event_time": at.strftime("%Y-%m-%d %H:%M:%S"),
-        "delivery_info": info,
-    }
-    if state == "MessageClicked":
-        data["url"] = "https://example.com/"
-    events = [{"event_name": "transactional_email_status", "event_data": data}]
-    user = {"user_id": 456, "project_id": "6432890213745872", "project_name": "Shop", "events": events}
-    body = orjson.dumps({"auth": _PLACE, "events_by_user": [user]})
-    return Post(url, body, {"content-type": "application/json"})
-
-
-def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """The MD5 of the body with the key in the place of `auth`, put into that place."""
-    head, tail = re.split(rb'(?<="auth":")[0-9a-f]{32}(?=")', post.body, maxsplit=1)
-    digest = hashlib.md5(head + settings["api_key"].encode() + tail, usedforsecurity=False).hexdigest()
-    return replace(post, body=head + digest.encode() + tail)
-=======
         "status": _WORDS[state],
         "event_time": f"{at:%Y-%m-%d %H:%M:%S}",
     }
@@ -100,4 +53,3 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     before, auth, after = re.split(rb'("auth":\s*")(?:[0-9a-f]{32})?', post.body, maxsplit=1)
     digest = hashlib.md5(before + auth + settings["api_key"].encode() + after, usedforsecurity=False).hexdigest()
     return replace(post, body=before + auth + digest.encode() + after)
->>>>>>> build/mail2
