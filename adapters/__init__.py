@@ -42,6 +42,8 @@ PROVIDERS = (
     "mandrill",
     "postal",
     "mailtrap",
+    "unisender_go",
+    "customerio",
     # Push
     "onesignal",
     "pusher_beams",
