@@ -1,0 +1,101 @@
+"""Every provider, played with its faults, through the real door, Kafka and worker: what is told once is there once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import pytest_asyncio
+
+from adapters import PROVIDERS, interpret
+from adapters.base import Request
+from app.simulator import SIMULATED
+from app.simulator.base import Post
+from app.simulator.faults import Faults
+from app.simulator.server import Plan, Server
+from bench.stack import Stack
+from tests.fixtures import accounts
+
+TELLING = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "sign")]
+#: Messages of each provider, of which each is told of by several webhooks.
+MESSAGES = 12
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack(servers_folder: Path) -> AsyncIterator[Stack]:
+    """A system with a source for every provider that can be played."""
+    sources = {name: accounts(name).settings for name in TELLING}
+    async with Stack(servers_folder / "providers", sources=sources) as running:
+        await asyncio.gather(running.start("serve"), running.start("work"))
+        yield running
+
+
+async def test_what_every_provider_tells_is_in_the_log_once(stack: Stack) -> None:
+    """Some webhooks twice, some late: all are taken, none is a dead letter or unknown, and each provider's facts are in
+    the log exactly once, under the ids that the adapter gives them."""
+    expected: dict[str, set[str]] = {}
+    played = await asyncio.gather(*(play(name, stack, expected) for name in TELLING))
+    for name, counts in zip(TELLING, played, strict=True):
+        assert counts["acknowledged"] == counts["told"] + counts["doubled"] > 0, name
+        assert not counts["given up"] and not counts["tried again"], name
+    assert sum(counts["doubled"] for counts in played) > 50
+    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("owner")) as connection:
+        found = await logged(connection)
+        for _ in range(300):
+            if found == expected:
+                break
+            await asyncio.sleep(0.2)
+            found = await logged(connection)
+        letters = await (await connection.execute("SELECT source, reason FROM threadline.dead_letters")).fetchall()
+    assert letters == []
+    assert {name: ids ^ found.get(name, set()) for name, ids in expected.items() if ids != found.get(name)} == {}
+    async with httpx.AsyncClient() as http:
+        ready = (await http.get(f"http://127.0.0.1:{stack.worker}/readyz")).json()
+    assert ready["unknown"] == {}
+
+
+async def play(name: str, stack: Stack, expected: dict[str, set[str]]) -> Counter[str]:
+    """Play one provider; `expected` gets the ids of the facts that it tells."""
+    url = f"{stack.url}/webhooks/aggregate/{name}"
+    plan = Plan(url, url, Faults(duplicates=0.2, shuffle=1.0), failing=0.2, inbound=0.3, seed=7)
+    account = accounts(name)
+    server = Server(SIMULATED[name], account.settings | {"private_key": account.private_key}, plan)
+    put = server.posting.put
+
+    def note(at: float, post: Post, attempt: int = 1) -> None:
+        signed = SIMULATED[name].sign(post, account.settings | {"private_key": account.private_key}, datetime.now(UTC))
+        headers = {key.lower(): value for key, value in signed.headers.items()}
+        request = Request(signed.method, signed.url, headers, signed.body, datetime.now(UTC), name)
+        found = interpret(request, name)
+        assert not found.unprocessable
+        for event in found.events:
+            expected.setdefault(event.source, set()).add(event.source_event_id)
+        put(at, post, attempt)
+
+    server.posting.put = note  # type: ignore[method-assign]
+    posting = asyncio.create_task(server.posting.run())
+    for _ in range(MESSAGES):
+        server.invent()
+    async with asyncio.timeout(90):
+        while server.posting.waiting:  # noqa: ASYNC110  # another loop empties it
+            await asyncio.sleep(0.1)
+    posting.cancel()
+    await asyncio.gather(posting, return_exceptions=True)
+    return server.tally.counts
+
+
+async def logged(connection: psycopg.AsyncConnection) -> dict[str, set[str]]:
+    """The ids of the log's events, by source."""
+    found: dict[str, set[str]] = {}
+    for source, id in await (
+        await connection.execute("SELECT source, source_event_id FROM threadline.events")
+    ).fetchall():
+        assert id not in found.setdefault(source, set())
+        found[source].add(id)
+    return found
