@@ -41,6 +41,7 @@ PROVIDERS = (
     "mandrill",
     "postal",
     "mailtrap",
+    "smtp",
     # Push
     "onesignal",
     "pusher_beams",
