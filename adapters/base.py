@@ -22,6 +22,15 @@ class Unconfigured(InvalidSignature):
     """Nothing is configured to tell whether it is authentic, and it must not pass without."""
 
 
+class Needed(InvalidSignature):
+    """Whether it is authentic can be told once what is at `url` is there, in `Request.parsed["fetched"]` (a mapping of
+    URL to bytes, None where there is nothing). The door fetches it and asks again; an adapter has no network."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"what is at {url} is needed to tell")
+        self.url = url
+
+
 class Unprocessable(Exception):
     """The request, or one item of it, cannot be understood, and never will be. The message says why."""
 
@@ -47,11 +56,12 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """What the provider expects to hear."""
+    """What the provider expects to hear. Of a handshake, `visit` is the provider's own address to be fetched before."""
 
     status: int = 200
     body: bytes = b""
     content_type: str = "text/plain; charset=utf-8"
+    visit: str | None = None
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from opentelemetry.trace import Span
 from adapters.base import Answer, Request
 from webhooks import tracing
 from webhooks.admit import LATER, Authenticate, admit
+from webhooks.amazon_sns import AmazonSns, Unfetched
 from webhooks.body import Bodies, Disconnected, Message, Receive, Send, discard
 from webhooks.counters import Counters
 from webhooks.ids import uuid7
@@ -49,7 +50,14 @@ def at_door(path: str) -> bool:
 class Door:
     """Judges, keeps and answers webhooks."""
 
-    def __init__(self, sources: Sources, keep: Keep, limits: Limits, authenticate: Authenticate | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        keep: Keep,
+        limits: Limits,
+        authenticate: Authenticate | None = None,
+        sns: AmazonSns | None = None,
+    ) -> None:
         self.counters = Counters()
         self.in_flight = 0
         #: Bytes of the bodies that are being judged and kept.
@@ -59,6 +67,7 @@ class Door:
         self.keep = keep
         self._limits = limits
         self._authenticate = authenticate
+        self._sns = sns or AmazonSns()
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
         self._untraced = self._sampling.off
         self._refusals = Refusals(self.counters)
@@ -71,6 +80,7 @@ class Door:
     async def stop(self) -> None:
         """Finish what is under way."""
         await self._bodies.stop()
+        await self._sns.close()
         await self.keep.stop()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -128,7 +138,12 @@ class Door:
                 raise Refused(429, f"{self.held} bytes in flight", retry_after=SOON)
             request = Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), "")
             verdict = self._sources.recognise(request)
+            if verdict.needs is not None:
+                request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs)}
+                verdict = self._sources.recognise(request)
             if verdict.handshake is not None:
+                if verdict.handshake.visit is not None:
+                    await self._sns.confirm(verdict.handshake.visit)
                 return reply(verdict.handshake)
             if not verdict.accepted or method == "GET":
                 await admit(verdict, self._authenticate)
@@ -137,6 +152,8 @@ class Door:
             return answer
         except UnknownSource as unknown:
             raise Refused(404, str(unknown)) from None
+        except Unfetched as error:
+            raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
         finally:
             self.held -= len(body)
 

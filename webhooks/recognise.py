@@ -11,7 +11,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from adapters import ADAPTERS
-from adapters.base import Adapter, Answer, InvalidSignature, Request, Unconfigured
+from adapters.base import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
 
 DOOR = "/webhooks/aggregate"
 ENVELOPE = "envelope"
@@ -42,7 +42,8 @@ class Verdict:
 
     `authentic` is None where nothing is configured to check; `accepted` is whether it may be kept (authentic, or
     unsigned and its source accepts that); `reason` says, for the operator only, why `authentic` is not True.
-    `handshake` is set where the request is one: answer it and keep nothing.
+    `handshake` is set where the request is one: answer it and keep nothing. `needs` is what must be fetched (into the
+    request's `parsed["fetched"]`) before it can be judged at all.
     `request` is the one given, with `source` and `url` (as that source's provider was told it) set.
     """
 
@@ -54,6 +55,7 @@ class Verdict:
     accepted: bool
     reason: str | None = None
     handshake: Answer | None = None
+    needs: str | None = None
 
 
 @dataclass(slots=True)
@@ -146,6 +148,8 @@ def _judge(request: Request, entry: tuple[str, Adapter, Source], received: str, 
             if handshake is not None:
                 return Verdict(name, adapter, source.client, request, True, False, None, handshake)
             authentic = adapter.verify(request, source.values, fresh=fresh)
+        except Needed as needed:
+            return Verdict(name, adapter, source.client, request, None, False, str(needed), needs=needed.url)
         except Unconfigured as missing:
             return Verdict(name, adapter, source.client, request, None, False, str(missing))
         except InvalidSignature as refusal:

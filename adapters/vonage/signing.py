@@ -12,13 +12,13 @@ from datetime import datetime
 from hashlib import md5
 from typing import Any
 
-import jwt
 import orjson
 
 from adapters.base import InvalidSignature, Request, Unprocessable, Values
 from adapters.bodies import query_of
 from adapters.facts import text
 from adapters.signatures import WINDOW, check_age, header, hex_sha256, secrets_of
+from adapters.tokens import claims_of
 
 #: The methods by the names of Vonage's libraries, and the digest of their HMAC; of `md5hash` it is none.
 _DIGESTS = {"md5hash": "", "md5": "md5", "sha1": "sha1", "sha256": "sha256", "sha512": "sha512"}
@@ -26,7 +26,6 @@ METHODS = tuple(_DIGESTS)
 METHOD = "md5hash"
 #: A token is some 500 characters; more is not looked into.
 _MOST = 4096
-_CHECKED_HERE = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False}
 
 
 def is_token(authorization: str) -> bool:
@@ -44,7 +43,7 @@ def is_token(authorization: str) -> bool:
 def check_token(request: Request, secrets: Sequence[str], values: Values, fresh: bool) -> None:
     """HS256, `payload_hash` being the SHA-256 of the body (of a GET, of its query as JSON). Raises InvalidSignature."""
     token = header(request, "authorization").removeprefix("Bearer ").strip()
-    claims = [found for found in [_claims(token, secret) for secret in secrets] if found is not None]
+    claims = [found for found in [claims_of(token, secret, ("HS256",)) for secret in secrets] if found is not None]
     if not claims:
         raise InvalidSignature("no configured signature_secret makes this token")
     told = claims[0].get("payload_hash")
@@ -86,14 +85,6 @@ def texts(parameters: dict[str, Any] | list[tuple[str, str]]) -> list[tuple[str,
     if any([value is None for _, value in pairs]):
         raise Unprocessable("a parameter that is no text, which no sig covers")
     return [(name, value or "") for name, value in pairs]
-
-
-def _claims(token: str, secret: str) -> dict[str, Any] | None:
-    try:
-        claims = jwt.decode(token, secret, algorithms=["HS256"], options=_CHECKED_HERE)  # type: ignore[arg-type]
-    except (jwt.InvalidTokenError, ValueError, RecursionError):
-        return None
-    return claims if isinstance(claims, dict) else None
 
 
 def _hash(request: Request) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,6 +67,9 @@ def _missing(simulated: Simulated, adapter: str, settings: dict[str, str]) -> di
             made |= simulated.keys() if name == "private_key" and hasattr(simulated, "keys") else {name: _secret(name)}
         else:
             break
+    # One that signs nothing needs no setting to post, and the door one to take it.
+    if not settings and not made and "basic_auth" in known:
+        made["basic_auth"] = _secret("basic_auth")
     return made
 
 
@@ -80,7 +84,15 @@ def sample(simulated: Simulated) -> Post:
 
 
 def _secret(name: str) -> str:
-    return f"threadline:{secrets.token_hex(16)}" if name == "basic_auth" else secrets.token_hex(16)
+    """A new value, of the form that the setting has."""
+    if name == "basic_auth":
+        return f"threadline:{secrets.token_hex(16)}"
+    if name in ("webhook_header", "header"):
+        return f"X-Threadline-Key: {secrets.token_hex(16)}"
+    if name == "url_secret":
+        return secrets.token_hex(16)
+    # What Standard Webhooks wants is as good a secret anywhere else.
+    return f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
 
 
 def _told(name: str, adapter: str, made: dict[str, str], data: Path) -> str:

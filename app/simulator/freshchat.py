@@ -12,7 +12,13 @@ from typing import Any
 import orjson
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from app.simulator.base import Post, Said, Sent, Settings
 
@@ -30,6 +36,14 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 def inbound(said: Said, at: datetime, url: str) -> Post:
     """message_create of a user"""
     return _post(url, at, said.id, "user", _user(said.sender), _user(said.sender), said.text)
+
+
+def keys() -> dict[str, str]:
+    """A new pair."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return {"private_key": private, "public_key": public}
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:

@@ -1,5 +1,6 @@
 """What becomes of a message: which states follow, and after how many seconds. Pure, given a source of chance."""
 
+import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
@@ -46,14 +47,12 @@ def life(states: Sequence[str], failing: float, draw: Random) -> Iterator[tuple[
 
 
 def nth(address: str, number: int) -> str:
-    """The address of another customer: the last four digits of the last run of digits say which; an e-mail address, and
-    what has no digits, gets the number behind its name."""
+    """The address of another customer: the last four digits of the longest run of digits say which; an e-mail address,
+    and what has too few, gets the number behind its name."""
     name, at, domain = address.partition("@")
-    end = next((index for index in range(len(name), 0, -1) if name[index - 1].isdigit()), 0)
-    if at or not end:
+    runs = [] if at else list(re.finditer(r"[0-9]{3,}", name))
+    if not runs:
         return f"{name}{number}{at}{domain}"
-    start = end
-    while start and end - start < 4 and name[start - 1].isdigit():
-        start -= 1
-    width = end - start
-    return f"{name[:start]}{number % 10**width:0{width}d}{name[end:]}"
+    longest = max(runs, key=lambda run: (len(run[0]), run.start()))
+    width = min(4, len(longest[0]))
+    return f"{name[: longest.end() - width]}{number % 10**width:0{width}d}{name[longest.end() :]}"

@@ -10,7 +10,7 @@ from adapters import ADAPTERS
 from adapters.base import Request
 from app.commands.accounts import WrongUse
 from app.commands.simulated_source import sample, target
-from app.simulator import SIMULATED
+from app.simulator import SIMULATED, samples
 from app.simulator.life import nth
 
 SIGNING = [name for name, simulated in SIMULATED.items() if hasattr(simulated, "sign")]
@@ -63,5 +63,6 @@ def test_what_cannot_be_played_is_said(provider: str, to: str | None, why: str) 
 def test_customers_are_many() -> None:
     """Each provider's example address makes others of its form."""
     for simulated in SIMULATED.values():
-        for address in getattr(simulated, "CUSTOMERS", {}).values():
+        for channel in simulated.CHANNELS:
+            address = samples.customer(channel, getattr(simulated, "CUSTOMERS", None))
             assert len({nth(address, number) for number in range(100)}) == 100

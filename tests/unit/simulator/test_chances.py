@@ -71,7 +71,7 @@ def test_a_drifted_webhook_is_another_and_still_its_form() -> None:
         ("ana@example.com", "ana7@example.com"),
         ("ana99@example.com", "ana997@example.com"),
         ("telegram:12345678", "telegram:12340007"),
-        ("line:U1a", "line:U7a"),
+        ("line:U1a", "line:U1a7"),
         ("broker", "broker7"),
     ],
 )

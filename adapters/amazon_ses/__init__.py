@@ -1,0 +1,77 @@
+"""Amazon SES: what becomes of mail and the mail that comes in, by way of an Amazon SNS topic, and sending by the API v2.
+
+Events: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html; notifications of an
+identity: …/notification-contents.html; mail: …/receiving-email-notifications-contents.html. The signature is that of
+SNS (`sns`), which tries again for an hour at most: https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html.
+"""
+
+from adapters.amazon_ses import events, inbound, sns
+from adapters.amazon_ses.send import IDEMPOTENT, build_request, read_response
+from adapters.amazon_ses.send import SETTINGS as _SENDING
+from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.bodies import parse_json
+from adapters.facts import identifier, text, unknown
+from adapters.times import from_text
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "amazon_ses"
+TITLE = "Amazon SES"
+DOCS = "https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html"
+CHANNELS = frozenset({"email"})
+SENDS = frozenset({"email"})
+SIGNATURE = "RSA with SHA-256 or SHA-1 by Amazon SNS, over what is read of the body"
+SETTINGS = (*sns.SETTINGS, *_SENDING)
+#: SNS signs the values of its message that matter, not the bytes that they are written in, nor its other keys.
+SIGNS_BODY = False
+EVENTS = frozenset({*events.EVENT_TYPES.values(), "RecipientSubscribed", "MessageReceived"})
+
+_MARKS = (b'\\"eventType\\"', b'\\"notificationType\\"', b"Amazon SES")
+
+
+def recognise(request: Request) -> bool:
+    """By SNS's header, and in a notification by what SES writes: other services publish by SNS as well."""
+    kind = request.headers.get("x-amz-sns-message-type")
+    if kind is None:
+        return False
+    return kind != "Notification" or any([mark in request.body for mark in _MARKS])
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """The topic is ours, and the signature that of Amazon SNS. Raises InvalidSignature, Unconfigured where no topic can
+    be told from another's, Needed where the certificate must be fetched."""
+    sns.verify(request, values, fresh=fresh)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each recipient that the record is about; one of a mail."""
+    message = sns.message_of(request)
+    if message is None:
+        raise Unprocessable("no message of Amazon SNS: it has no Type")
+    said = text(message.get("Message")) or ""
+    try:
+        record = parse_json(said.encode("utf-8", "replace")) if message.get("Type") == "Notification" else None
+    except Unprocessable:
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("mail"), dict):
+        # An unsubscription, and what SES says once a topic is set up.
+        event = unknown(request, message, text(message.get("Type")), identifier(message.get("MessageId")))
+        event.occurred_at = from_text(message.get("Timestamp"))
+        return Normalized([event])
+    if record.get("notificationType") == "Received":
+        return Normalized([inbound.event(record, request)])
+    return events.of_record(record, request, identifier(message.get("MessageId")))
+
+
+def answer(request: Request) -> Answer:
+    """200; SNS tries again after a 5xx or 429."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """A subscription is confirmed by a visit to its address, once it is known to be SNS's, of a topic of ours. Raises as
+    `verify` does."""
+    if request.headers.get("x-amz-sns-message-type") != sns.CONFIRMATION:
+        return None
+    return Answer(visit=sns.confirmation(request, values))

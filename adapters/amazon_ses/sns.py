@@ -1,0 +1,161 @@
+"""Amazon SNS's message over HTTP: its form, its signature, and the addresses of Amazon's that it may name.
+
+https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html and …/sns-message-and-json-formats.html.
+Anyone's topic is signed by the same certificates, so that a topic must be known to be ours.
+"""
+
+import re
+from functools import lru_cache
+from hmac import compare_digest
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature as WrongSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.x509 import Certificate, load_pem_x509_certificate
+
+from adapters.base import InvalidSignature, Needed, Request, Setting, Unconfigured, Unprocessable, Values
+from adapters.bodies import json_of, query_of
+from adapters.signatures import from_base64, secrets_of
+from adapters.times import from_text
+
+#: Seconds that a message may be old if nothing is set: SNS tries an HTTP endpoint for an hour at most.
+MAX_AGE = 2 * 3600
+SETTINGS = (
+    Setting("topic_arn", "The topic, arn:aws:sns:us-east-1:123456789012:mail; several, one a line.", secret=False),
+    Setting(
+        "url_secret", "A value that the subscription's URL has in its query, as ?key=…; beside a topic or for one."
+    ),
+    Setting("certificate", "SNS's certificate (PEM), pinned: with it none is fetched.", secret=False),
+    Setting("max_age", f"Seconds that a message may be old; {MAX_AGE} if not set.", secret=False),
+)
+CONFIRMATION = "SubscriptionConfirmation"
+_SIGNED = {
+    "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    CONFIRMATION: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+    "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+}
+_HASHES: dict[str, SHA1 | SHA256] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 (version 1 is what a topic has by default)
+_HOST = r"https://sns\.[a-z0-9-]{2,30}\.amazonaws\.com(?:\.cn)?"
+#: Where SNS has its certificates, and where it confirms; nothing else is ever fetched for it.
+CERTIFICATE_URL = re.compile(_HOST + r"/SimpleNotificationService-[0-9a-zA-Z]{8,64}\.pem")
+CONFIRM_URL = re.compile(_HOST + r"/\?Action=ConfirmSubscription&[A-Za-z0-9&=%:._~+-]{1,4000}")
+
+
+def message_of(request: Request) -> dict[str, Any] | None:
+    """The message; None where the body is none. Raises Unprocessable."""
+    body = json_of(request)
+    return body if isinstance(body, dict) and isinstance(body.get("Type"), str) else None
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> dict[str, Any]:
+    """The message, if it is SNS's and of our topic. Raises InvalidSignature, Unconfigured, Needed."""
+    try:
+        message = message_of(request)
+    except Unprocessable as error:
+        raise InvalidSignature(str(error)) from error
+    if message is None or message["Type"] not in _SIGNED:
+        raise InvalidSignature("it is no message of Amazon SNS")
+    _check_topic(message, request, values)
+    if fresh:
+        _check_age(message, request, values)
+    hashed = _HASHES.get(str(message.get("SignatureVersion")))
+    signature, url = message.get("Signature"), message.get("SigningCertURL")
+    if hashed is None or not isinstance(signature, str):
+        raise InvalidSignature("it has no signature of version 1 or 2")
+    given, signed = from_base64(signature), _signed(message)
+    if not any([_signs(key, signed, given, hashed) for key in _keys(request, values, url)]):
+        raise InvalidSignature("the certificate does not verify this signature")
+    return message
+
+
+def confirmation(request: Request, values: Values) -> str:
+    """The address that confirms a subscription to a topic of ours. Raises as `verify` does."""
+    url = verify(request, values).get("SubscribeURL")
+    if not isinstance(url, str) or not CONFIRM_URL.fullmatch(url):
+        raise InvalidSignature("its SubscribeURL is not one of Amazon SNS")
+    return url
+
+
+def _check_topic(message: dict[str, Any], request: Request, values: Values) -> None:
+    topics = [topic for said in secrets_of(values, "topic_arn") for topic in said.split()]
+    secrets = secrets_of(values, "url_secret")
+    if not topics and not secrets:
+        raise Unconfigured(
+            "neither a topic_arn nor a url_secret is configured, and any topic of anyone's is signed alike"
+        )
+    if topics and message.get("TopicArn") not in topics:
+        raise InvalidSignature("it is of another topic than the configured topic_arn")
+    if secrets:
+        try:
+            told = [value.encode("utf-8", "replace") for _, value in query_of(request)]
+        except Unprocessable as error:
+            raise InvalidSignature(str(error)) from error
+        if not any([compare_digest(secret.encode(), value) for secret in secrets for value in told]):
+            raise InvalidSignature("its URL has not the configured url_secret")
+
+
+def _check_age(message: dict[str, Any], request: Request, values: Values) -> None:
+    told, sent = secrets_of(values, "max_age"), from_text(message.get("Timestamp"))
+    try:
+        window = float(told[0]) if told else MAX_AGE
+    except ValueError as error:
+        raise InvalidSignature("the setting max_age is no number of seconds") from error
+    if sent is None:
+        raise InvalidSignature("its Timestamp is no time")
+    age = (request.received_at - sent).total_seconds()
+    if abs(age) > window:
+        raise InvalidSignature(f"the message is {age:.0f} seconds old, more than {window:.0f} apart is refused")
+
+
+def _signed(message: dict[str, Any]) -> bytes:
+    """The names and values that are signed, a line each; a subject only where there is one."""
+    lines = []
+    for name in _SIGNED[message["Type"]]:
+        value = message.get(name)
+        if isinstance(value, str):
+            lines.append(f"{name}\n{value}\n")
+        elif name != "Subject" or value is not None:
+            raise InvalidSignature(f"it has no {name}")
+    return "".join(lines).encode("utf-8", "replace")
+
+
+def _keys(request: Request, values: Values, url: Any) -> list[RSAPublicKey]:
+    """Of the pinned certificates; else of the one that the message names and the door fetched. Raises Needed."""
+    if pinned := secrets_of(values, "certificate"):
+        return [_key(_certificate(pem.replace("\\n", "\n").encode())) for pem in pinned]
+    if not isinstance(url, str) or not CERTIFICATE_URL.fullmatch(url):
+        raise InvalidSignature("its SigningCertURL is not one of Amazon SNS")
+    fetched = request.parsed.get("fetched") or {}
+    if url not in fetched:
+        raise Needed(url)
+    if fetched[url] is None:
+        raise InvalidSignature("there is no certificate at its SigningCertURL")
+    certificate = _certificate(fetched[url])
+    if not certificate.not_valid_before_utc <= request.received_at <= certificate.not_valid_after_utc:
+        raise InvalidSignature("the certificate at its SigningCertURL is not valid now")
+    return [_key(certificate)]
+
+
+@lru_cache(maxsize=64)
+def _certificate(pem: bytes) -> Certificate:
+    try:
+        return load_pem_x509_certificate(pem)
+    except ValueError as error:
+        raise InvalidSignature("the certificate cannot be read") from error
+
+
+def _key(certificate: Certificate) -> RSAPublicKey:
+    key = certificate.public_key()
+    if not isinstance(key, RSAPublicKey):
+        raise InvalidSignature("the certificate's key is not RSA")
+    return key
+
+
+def _signs(key: RSAPublicKey, message: bytes, given: bytes, hashed: SHA1 | SHA256) -> bool:
+    try:
+        key.verify(given, message, PKCS1v15(), hashed)
+    except WrongSignature:
+        return False
+    return True

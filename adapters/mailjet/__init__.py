@@ -1,0 +1,158 @@
+"""Mailjet: the Event API (one event, or those of a second in a list), the Parse API's mail, and sending by v3.1.
+
+Events: https://dev.mailjet.com/email/guides/webhooks/ and https://github.com/mailjet/api-documentation/blob/master/guides/_event-api.md.
+Nothing is signed. What is not answered with 200 comes again.
+"""
+
+from typing import Any
+
+from adapters import unsigned
+from adapters.addresses import handle
+from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.bodies import json_of, parse_json
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.mailjet import inbound
+from adapters.mailjet.send import IDEMPOTENT, build_request, read_response
+from adapters.mailjet.send import SETTINGS as _SENDING
+from adapters.shapes import object_of
+from adapters.times import from_unix
+from schemas.events import Error, Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "mailjet"
+TITLE = "Mailjet"
+DOCS = "https://dev.mailjet.com/email/guides/webhooks/"
+CHANNELS = frozenset({"email"})
+SENDS = frozenset({"email"})
+SIGNATURE = "signs nothing: basic auth or a secret in the URL"
+SETTINGS = (*unsigned.SETTINGS, *_SENDING)
+SIGNS_BODY = False
+
+#: `sent` is when the recipient's server has taken it; a bounce is tried again only where it is greylisted.
+EVENT_TYPES: dict[str, str] = {
+    "sent": "MessageDelivered",
+    "open": "MessageOpened",
+    "click": "MessageClicked",
+    "bounce": "MessageBounced",
+    "blocked": "MessageRejected",
+    "spam": "MessageComplained",
+    "unsub": "RecipientUnsubscribed",
+}
+#: `error`, of …/guides/_event-api.md#possible-values-for-errors.
+ERRORS: dict[str, str] = {
+    "user unknown": "invalid_address",
+    "mailbox inactive": "invalid_address",
+    "quota exceeded": "unreachable",
+    "invalid domain": "invalid_address",
+    "no mail host": "unreachable",
+    "relay/access denied": "blocked",
+    "greylisted": "rate",
+    "sender blocked": "blocked",
+    "content blocked": "spam",
+    "policy issue": "blocked",
+    "system issue": "unknown",
+    "protocol issue": "unknown",
+    "connection issue": "unreachable",
+    "preblocked": "invalid_address",
+    "duplicate in campaign": "unknown",
+}
+EVENTS = frozenset({*EVENT_TYPES.values(), "MessageDelayed", "MessageReceived", "ProviderEventReceived"})
+_COPIED = (("url", "url"), ("userAgent", "agent"), ("ip", "ip"))
+#: Characters of a payload that may be ours; it is what the sender gave, whatever that is.
+_MOST_PAYLOAD = 4096
+
+
+def recognise(request: Request) -> bool:
+    """By keys that only its bodies have together."""
+    body = request.body
+    if b'"mj_campaign_id"' in body or b'"mj_contact_id"' in body:
+        return b'"event"' in body
+    return b'"SpamAssassinScore"' in body and b'"Parts"' in body and b'"Sender"' in body
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """By who posts; what is posted nothing tells. Raises InvalidSignature."""
+    return unsigned.verify_unsigned(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each item; one of a mail."""
+    body = json_of(request)
+    if isinstance(body, dict) and "Parts" in body and "event" not in body:
+        return Normalized([inbound.event(body, request)])
+    result = Normalized()
+    for item in body if isinstance(body, list) else [body]:
+        try:
+            result.events.append(_event(item, request))
+        except Unprocessable as error:
+            result.unprocessable.append((item, str(error)))
+    return result
+
+
+def answer(request: Request) -> Answer:
+    """200; anything else is tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Mailjet has none."""
+    return None
+
+
+def _event(item: Any, request: Request) -> Event:
+    if not isinstance(item, dict):
+        raise Unprocessable("an item that is no object")
+    get = item.get
+    word, email = text(get("event")) or "", text(get("email"))
+    type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
+    message_id = identifier(get("MessageID")) or identifier(get("mj_message_id"))
+    time, customer = from_unix(get("time")), handle(email, "email")
+    if type_ == "ProviderEventReceived":
+        event = unknown(request, item, status=word or None)
+        event.occurred_at = time
+        if message_id is not None:
+            event.channel, event.direction = "email", "outbound"
+            event.provider_message_id, event.handle = message_id, customer
+        return event
+    if message_id is None and email is None:
+        raise Unprocessable("an event of no message and no address")
+    payload: dict[str, Any] = {"providerStatus": word}
+    if email:
+        payload["to"] = email
+    ours = _ours(get("Payload"))
+    if reference := text(get("CustomID")) or text(ours.get("reference")):
+        payload["reference"] = reference
+    payload |= {key: said for key, name in _COPIED if (said := text(get(name)))}
+    error = None
+    if word in ("bounce", "blocked"):
+        why = text(get("error"))
+        if word == "bounce":
+            payload["bounceType"] = "hard" if get("hard_bounce") is True else "soft"
+            type_ = "MessageDelayed" if why == "greylisted" else type_
+        error = Error(text(get("error_related_to")), why, ERRORS.get(why or "", "unknown"))
+    elif word == "unsub" and (list_ := text(get("mj_list_id"))) and list_ != "0":
+        payload["list"] = list_
+    return Event(
+        type_,
+        request.source,
+        fact_id("mailjet", word, message_id, email, text(get("time")), text(get("url"))),
+        "email",
+        "outbound",
+        message_id,
+        identifier(ours.get("messageId")),
+        customer,
+        time,
+        error,
+        payload,
+    )
+
+
+def _ours(payload: Any) -> dict[str, Any]:
+    """The ids that a message was sent with by us, in its EventPayload."""
+    if not isinstance(payload, str) or not payload.startswith("{") or len(payload) > _MOST_PAYLOAD:
+        return {}
+    try:
+        return object_of(parse_json(payload.encode("utf-8", "replace")))
+    except Unprocessable:
+        return {}

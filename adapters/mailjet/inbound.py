@@ -1,0 +1,61 @@
+"""A mail that came in, as the Parse API posts it: https://dev.mailjet.com/email/guides/parse-api/ and
+https://github.com/mailjet/api-documentation/blob/master/guides/_parse-api.md. Mailjet gives no time of its own, only the mail's.
+"""
+
+from email.message import Message
+from email.utils import parseaddr
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, text
+from adapters.mime import MOST_MEDIA, bare_id, media_of
+from adapters.shapes import list_of, object_of
+from schemas.events import Event
+
+_TEXTS = (("text", "Text-part"), ("html", "Html-part"), ("subject", "Subject"))
+
+
+def event(item: dict[str, Any], request: Request) -> Event:
+    """The mail. Raises Unprocessable where it has no sender."""
+    get = item.get
+    headers = object_of(get("Headers"))
+    written = text(get("From")) or text(get("Sender"))
+    if written is None:
+        raise Unprocessable("a mail without a sender")
+    name, address = parseaddr(written[:2048])
+    sender = handle(address, "email") or handle(get("Sender"), "email")
+    message_id, recipient = bare_id(_one(headers.get("Message-ID"))), text(get("Recipient"))
+    content: dict[str, Any] = {key: said for key, named in _TEXTS if (said := text(get(named)))}
+    if media := [_file(object_of(part)) for part in list_of(get("Parts")) if _is_file(part)][:MOST_MEDIA]:
+        content["media"] = media
+    payload: dict[str, Any] = {"content": content} if content else {}
+    payload["from"] = sender.value if sender else written
+    rest = (("to", recipient), ("displayName", name[:1024]), ("reference", text(get("CustomID"))))
+    payload |= {key: value for key, value in rest if value}
+    if replied_to := bare_id(_one(headers.get("In-Reply-To"))):
+        payload["inReplyTo"] = replied_to
+    known_by = message_id or fact_id(written, text(get("Date")), text(get("Subject")), text(get("Text-part")))
+    event_id = fact_id("mail", known_by, recipient)
+    return Event(
+        "MessageReceived", request.source, event_id, "email", "inbound", message_id, None, sender, None, None, payload
+    )
+
+
+def _is_file(part: Any) -> bool:
+    reference = object_of(part).get("ContentRef")
+    return isinstance(reference, str) and reference.startswith("Attachment")
+
+
+def _file(part: dict[str, Any]) -> dict[str, str]:
+    """An attachment's name, type and id, of its headers; its content stands beside, in base64."""
+    told, made = object_of(part.get("Headers")), Message()
+    for name in ("Content-Type", "Content-Disposition"):
+        if value := text(_one(told.get(name))):
+            made[name] = value[:2048].replace("\r", "").replace("\n", "")
+    return media_of(made.get_filename(), made.get_content_type(), text(_one(told.get("Content-ID"))))
+
+
+def _one(value: Any) -> Any:
+    """A header's value; those that may stand several times are lists."""
+    return value[0] if isinstance(value, list) and value else value

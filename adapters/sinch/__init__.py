@@ -1,0 +1,119 @@
+"""Sinch: SMS (REST), the Conversation API (WhatsApp, RCS, Messenger and others) and Voice.
+
+Signatures: `signing`. What the webhooks mean: `sms`, `conversation`, `calls`. A post that is answered with 5xx or 429 is
+tried again for 22 hours, twice as long apart each time (https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/).
+"""
+
+from typing import Any
+
+from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import json_of
+from adapters.facts import unknown
+from adapters.signatures import WINDOW, secrets_of
+from adapters.sinch import calls, conversation, signing, sms
+from adapters.sinch.send import IDEMPOTENT, REGION, build_request, read_response
+from adapters.unsigned import SETTINGS as _UNSIGNED
+from adapters.unsigned import verify_unsigned
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "sinch"
+TITLE = "Sinch"
+DOCS = "https://developers.sinch.com/docs/conversation/callbacks"
+CHANNELS = frozenset({"sms", "whatsapp", "rcs", "chat", "voice"})
+SENDS = frozenset({"sms", "whatsapp"})
+SIGNATURE = (
+    "HMAC over body, nonce and time; Voice: HMAC-SHA256 over method, body's MD5, time and path; SMS also basic auth"
+)
+EVENTS = frozenset(
+    {
+        *sms.STATUSES.values(),
+        *conversation.STATUSES.values(),
+        *conversation.CONSENTS.values(),
+        *calls.RESULTS.values(),
+        *("MessageReceived", "CallStarted", "ProviderEventReceived"),
+    }
+)
+SETTINGS = (
+    Setting("webhook_secret", "The secret given to the webhook of the Conversation API, or to the SMS callback."),
+    Setting("application_secret", "The Voice application's secret, in base64 as the dashboard shows it."),
+    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False),
+    *_UNSIGNED,
+    Setting("service_plan_id", "The SMS service plan's id, for sending SMS.", secret=False),
+    Setting("api_token", "The SMS service plan's API token."),
+    Setting("project_id", "The project's id, for sending by the Conversation API.", secret=False),
+    Setting("app_id", "The Conversation API app's id.", secret=False),
+    Setting("key_id", "An access key's id.", secret=False),
+    Setting("key_secret", "That access key's secret."),
+    Setting("region", f"Where the plan and the app are: us, eu and others; {REGION} if not set.", secret=False),
+    Setting("sender", "The number or name to send SMS from.", secret=False),
+    Setting("api_url", "Where the APIs are, in place of Sinch's hosts.", secret=False),
+)
+SIGNS_BODY = True
+
+#: What a call's events want to hear: go on (https://developers.sinch.com/docs/voice/api-reference/svaml).
+GO_ON = Answer(200, b'{"instructions":[],"action":{"name":"continue"}}', "application/json")
+_ASKS = ("ice", "ace", "pie")
+_HEAD = 8192
+
+
+def recognise(request: Request) -> bool:
+    """By the headers of its signatures, else by the names that only its requests have together."""
+    headers = request.headers
+    if signing.SIGNATURE in headers:
+        return True
+    if headers.get("authorization", "").lower().startswith("application ") and "x-timestamp" in headers:
+        return True
+    head = request.body[:_HEAD]
+    if b'"batch_id"' in head and b"delivery_report_" in head:
+        return True
+    if b'"mo_' in head:
+        return b'"received_at"' in head and b'"operator_id"' in head
+    if b'"callid"' in head:
+        return b'"event"' in head and b'"version"' in head and b'"timestamp"' in head
+    return b'"app_id"' in head and b'"project_id"' in head and b'"accepted_time"' in head
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """Each product's own signature; of an SMS callback without one what its URL was told. Raises InvalidSignature."""
+    secrets, application = secrets_of(values, "webhook_secret"), secrets_of(values, "application_secret")
+    if signing.SIGNATURE in request.headers and secrets:
+        signing.check_webhook(request, secrets, values, fresh)
+        return True
+    if application and request.headers.get("authorization", "").lower().startswith("application "):
+        signing.check_call(request, application, values, fresh)
+        return True
+    known = verify_unsigned(request, values)
+    if known is None and (secrets or application):
+        raise InvalidSignature("it has no signature that the configured webhook_secret or application_secret checks")
+    return known
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of most requests; of a full report of a batch one of each recipient."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Sinch: it is no object")
+    if isinstance(body.get("type"), str) and ("batch_id" in body or "received_at" in body):
+        return sms.events(body, request)
+    if isinstance(body.get("event"), str) and "callid" in body:
+        return Normalized([calls.event(body, request)])
+    if "app_id" in body:
+        return Normalized([conversation.event(body, request)])
+    return Normalized([unknown(request, body)])
+
+
+def answer(request: Request) -> Answer:
+    """To a call's events that it goes on; nothing else is wanted."""
+    if b'"callid"' not in request.body[:_HEAD]:
+        return Answer()
+    try:
+        body: Any = json_of(request)
+    except Unprocessable:
+        return Answer()
+    return GO_ON if isinstance(body, dict) and body.get("event") in _ASKS else Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Sinch has none."""
+    return None

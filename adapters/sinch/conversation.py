@@ -1,0 +1,175 @@
+"""Callbacks of the Conversation API as events: reports, messages that came in, consent.
+
+https://developers.sinch.com/docs/conversation/callbacks. Each callback has one object beside the app's and project's ids,
+whose name says what it is.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.addresses import handle, of_kind, phone
+from adapters.base import Request, Unprocessable
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.sinch.content import CONTENTS
+from adapters.sinch.errors import conversation_error
+from adapters.times import from_text
+from schemas.events import Event, Handle
+
+Item = dict[str, Any]
+
+#: …/conversation/callbacks#message-delivery-callback. `SWITCHING_CHANNEL`: it failed on one, and is sent by another.
+STATUSES: dict[str, str] = {
+    "QUEUED_ON_CHANNEL": "UserMessageSent",
+    "DELIVERED": "MessageDelivered",
+    "READ": "MessageRead",
+    "FAILED": "MessageFailed",
+    "SWITCHING_CHANNEL": "MessageDelayed",
+}
+#: …/conversation/callbacks#opt-in-callback
+CONSENTS: dict[str, str] = {"OPT_IN_SUCCEEDED": "RecipientSubscribed", "OPT_OUT_SUCCEEDED": "RecipientUnsubscribed"}
+#: Sinch's channels of numbers; any other is a chat.
+NUMBERS: dict[str, str] = {"SMS": "sms", "MMS": "sms", "WHATSAPP": "whatsapp", "RCS": "rcs", "VIBERBM": "chat"}
+_FAILED = frozenset({"MessageFailed", "MessageDelayed"})
+
+
+def event(body: Item, request: Request) -> Event:
+    """Raises Unprocessable where a message has no id."""
+    for name, read in _PARTS:
+        if isinstance(part := body.get(name), dict):
+            return read(part, body, request)
+    word = next((name for name in body if name.endswith(("_notification", "_report")) or name == "event"), None)
+    found = unknown(request, body, status=word)
+    found.occurred_at = _time(body)
+    return found
+
+
+def _report(part: Item, body: Item, request: Request) -> Event:
+    status = text(part.get("status")) or ""
+    type_ = STATUSES.get(status, "ProviderEventReceived")
+    return _outbound(type_, status, part, body, request)
+
+
+def _submitted(part: Item, body: Item, request: Request) -> Event:
+    return _outbound("MessageQueued", "SUBMITTED", part, body, request)
+
+
+def _outbound(type_: str, status: str, part: Item, body: Item, request: Request) -> Event:
+    message_id = identifier(part.get("message_id"))
+    if message_id is None:
+        raise Unprocessable("a report of no message")
+    channel, customer = _address(part)
+    payload: Item = {"providerStatus": status[:255]}
+    if customer is not None:
+        payload["to"] = customer.value
+    if reference := text(body.get("message_metadata")) or text(part.get("metadata")):
+        payload["reference"] = reference[:1024]
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, body).payload["native"]
+    reason = part.get("reason")
+    code = text(reason.get("code")) if isinstance(reason, dict) else None
+    when = text(body.get("event_time")) or text(body.get("accepted_time"))
+    return Event(
+        type_,
+        request.source,
+        fact_id("report", message_id, status, channel, code, when),
+        channel,
+        "outbound",
+        message_id,
+        None,
+        customer,
+        _time(body),
+        conversation_error(reason) if type_ in _FAILED else None,
+        payload,
+    )
+
+
+def _inbound(part: Item, body: Item, request: Request) -> Event:
+    message_id = identifier(part.get("id"))
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    channel, customer = _address(part)
+    payload: Item = {}
+    if customer is not None:
+        payload["from"] = customer.value
+    if ours := text(part.get("sender_id")):
+        found = phone(ours) if ours.isdigit() else handle(ours, "sms")
+        payload["to"] = found.value if found is not None else ours[:255]
+    said = part.get("contact_message")
+    said = said if isinstance(said, dict) else {}
+    word = next((name for name in CONTENTS if isinstance(said.get(name), dict)), None)
+    if word is None:
+        payload["native"] = unknown(request, body).payload["native"]
+    else:
+        payload["providerStatus"] = word
+        if content := CONTENTS[word](said[word]):
+            payload["content"] = content
+    reply = said.get("reply_to")
+    chosen = said.get("choice_response_message")
+    for about in (reply, chosen):
+        if isinstance(about, dict) and (replied_to := text(about.get("message_id"))):
+            payload["inReplyTo"] = replied_to
+            break
+    return Event(
+        "MessageReceived" if word is not None else "ProviderEventReceived",
+        request.source,
+        fact_id("message", message_id),
+        channel,
+        "inbound",
+        message_id,
+        None,
+        customer,
+        from_text(body.get("event_time")) or from_text(part.get("accept_time")) or _time(body),
+        None,
+        payload,
+    )
+
+
+def _consent(part: Item, body: Item, request: Request) -> Event:
+    status = text(part.get("status")) or ""
+    channel, customer = _address(part)
+    type_ = CONSENTS.get(status)
+    when = text(body.get("event_time")) or text(body.get("accepted_time"))
+    if type_ is None or customer is None:
+        found = unknown(request, body, status=status or None)
+        found.channel, found.handle, found.occurred_at = channel, customer, _time(body)
+        return found
+    return Event(
+        type_,
+        request.source,
+        fact_id("consent", customer.value, channel, status, text(part.get("request_id")), when),
+        channel,
+        "inbound",
+        None,
+        None,
+        customer,
+        _time(body),
+        None,
+        {"providerStatus": status, "from": customer.value},
+    )
+
+
+def _address(part: Item) -> tuple[str | None, Handle | None]:
+    """Our channel, and whose it is: of `channel_identity`, of a notification `channel` and `identity`."""
+    told = part.get("channel_identity")
+    said = told if isinstance(told, dict) else part
+    name, identity = (text(said.get("channel")) or "").upper(), text(said.get("identity"))
+    channel = NUMBERS.get(name, "chat" if name else None)
+    if identity is None or not name:
+        return channel, None
+    if name in NUMBERS:
+        return channel, phone(identity) if identity.isdigit() else handle(identity, channel)
+    return channel, of_kind("chat_id", f"{name.lower()}:{identity}")
+
+
+def _time(body: Item) -> Any:
+    return from_text(body.get("event_time")) or from_text(body.get("accepted_time"))
+
+
+_PARTS: tuple[tuple[str, Callable[[Item, Item, Request], Event]], ...] = (
+    ("message_delivery_report", _report),
+    ("message", _inbound),
+    ("message_redaction", _inbound),
+    ("message_submit_notification", _submitted),
+    ("opt_in_notification", _consent),
+    ("opt_out_notification", _consent),
+)

@@ -1,0 +1,133 @@
+"""Sending by Sinch: SMS and MMS in batches of one, WhatsApp by the Conversation API.
+
+https://developers.sinch.com/docs/sms/api-reference/sms/tag/Batches/,
+https://developers.sinch.com/docs/conversation/api-reference/conversation/tag/Messages/. SMS echoes `client_reference`,
+the Conversation API `message_metadata`.
+"""
+
+from base64 import b64encode
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import text
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from schemas.events import Error
+
+IDEMPOTENT = False
+REGION = "us"
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """SMS: text, or one medium with text. WhatsApp: text, one medium, or a template. Raises Unsendable."""
+    region = optional(values, "region", REGION)
+    if message.channel == "sms":
+        plan = quote(required(values, "service_plan_id"), safe="")
+        base = optional(values, "api_url", f"https://{region}.sms.api.sinch.com")
+        url, body = f"{base}/xms/v1/{plan}/batches", _batch(message, values)
+        authorization = f"Bearer {required(values, 'api_token')}"
+    else:
+        project = quote(required(values, "project_id"), safe="")
+        base = optional(values, "api_url", f"https://{region}.conversation.api.sinch.com")
+        url, body = f"{base}/v1/projects/{project}/messages:send", _conversation(message, values, now)
+        key = f"{required(values, 'key_id')}:{required(values, 'key_secret')}"
+        authorization = "Basic " + b64encode(key.encode()).decode()
+    return HttpCall(
+        "POST", url, {"authorization": authorization, "content-type": "application/json"}, orjson.dumps(body)
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """2xx with the batch's `id` or the `message_id`; else `code` and `text`, or an `error` with `status` and `message`."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    if 200 <= response.status < 300:
+        return accepted(text(said.get("message_id")) or text(said.get("id")))
+    fault = said.get("error")
+    fault = fault if isinstance(fault, dict) else {}
+    code = text(fault.get("status")) or text(fault.get("code")) or text(said.get("code"))
+    words = text(fault.get("message")) or text(said.get("text"))
+    reason = "rate" if response.status == 429 else "content" if (code or "").startswith("syntax_") else "unknown"
+    return refused(response, Error(code[:255] if code else None, words, reason))
+
+
+def _batch(message: Message, values: Values) -> dict[str, Any]:
+    if message.template is not None:
+        raise Unsendable("an SMS by Sinch has no template: give the text")
+    if len(message.media) > 1 or not (message.media or message.text):
+        raise Unsendable("an SMS by Sinch needs text, or one medium with or without text")
+    body: dict[str, Any] = {
+        "from": sender_of(message, values).removeprefix("+"),
+        "to": [message.to.value.removeprefix("+")],
+        "delivery_report": "per_recipient",
+        "client_reference": message.echo,
+    }
+    if message.media:
+        media = {"url": message.media[0].url} | ({"message": message.text} if message.text else {})
+        body |= {"type": "mt_media", "body": media}
+    else:
+        body |= {"type": "mt_text", "body": message.text}
+    if message.callback_url:
+        body["callback_url"] = message.callback_url
+    if message.expires_at is not None:
+        body["expire_at"] = message.expires_at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return body
+
+
+def _conversation(message: Message, values: Values, now: datetime) -> dict[str, Any]:
+    identity = {"channel": "WHATSAPP", "identity": message.to.value.removeprefix("+")}
+    body: dict[str, Any] = {
+        "app_id": required(values, "app_id"),
+        "recipient": {"identified_by": {"channel_identities": [identity]}},
+        "message": _message(message),
+        "channel_priority_order": ["WHATSAPP"],
+        "message_metadata": message.echo,
+    }
+    if message.callback_url:
+        body["callback_url"] = message.callback_url
+    if message.expires_at is not None:
+        body["ttl"] = f"{max(1, round((message.expires_at - now).total_seconds()))}s"
+    return body
+
+
+def _message(message: Message) -> dict[str, Any]:
+    if message.template is not None:
+        template = message.template
+        said = {
+            "template_id": template.name,
+            "language_code": template.language or "en",
+            "parameters": {_parameter(name): value for name, value in template.variables.items()},
+        }
+        return {"template_message": {"channel_template": {"WHATSAPP": said}}}
+    if len(message.media) > 1:
+        raise Unsendable("Sinch sends one medium a message: send the others by themselves")
+    if message.media:
+        if message.text:
+            raise Unsendable("Sinch has no text beside a medium: send it by itself")
+        media = message.media[0]
+        return {"media_message": {"url": media.url} | ({"filename_override": media.name} if media.name else {})}
+    if not message.text:
+        raise Unsendable("Sinch needs text, a medium or a template")
+    return {"text_message": {"text": message.text}}
+
+
+def _parameter(name: str) -> str:
+    """Sinch names a WhatsApp template's variable by its place: "1" is the body's first, any other name is as given."""
+    return f"body[{name}]text" if name.isascii() and name.isdigit() else name

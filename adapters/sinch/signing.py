@@ -1,0 +1,74 @@
+"""How Sinch signs its webhooks.
+
+Conversation and SMS: https://developers.sinch.com/docs/conversation/callbacks#validating-callbacks. Voice:
+https://developers.sinch.com/docs/voice/api-reference/authentication/callback-signed-request.
+"""
+
+import hmac
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
+from hashlib import md5
+from urllib.parse import urlsplit
+
+from adapters.base import InvalidSignature, Request, Values
+from adapters.signatures import WINDOW, check_age, header, secrets_of, signs
+from adapters.times import from_text
+
+SIGNATURE = "x-sinch-webhook-signature"
+_ALGORITHMS = {"hmacsha256": "sha256", "hmacsha384": "sha384", "hmacsha512": "sha512"}
+
+
+def check_webhook(request: Request, secrets: Sequence[str], values: Values, fresh: bool) -> None:
+    """HMAC over `body.nonce.timestamp`, base64. Raises InvalidSignature."""
+    given, nonce = header(request, SIGNATURE), header(request, f"{SIGNATURE}-nonce")
+    timestamp = header(request, f"{SIGNATURE}-timestamp")
+    algorithm = _ALGORITHMS.get(request.headers.get(f"{SIGNATURE}-algorithm", "HmacSHA256").lower())
+    if algorithm is None:
+        raise InvalidSignature("the signature's algorithm is none that is known")
+    message = request.body + f".{nonce}.{timestamp}".encode("utf-8", "replace")
+    if not any([signs(secret, algorithm, message, given, "base64") for secret in secrets]):
+        raise InvalidSignature("no configured webhook_secret makes this signature")
+    if fresh:
+        check_age(timestamp, request.received_at, _window(values))
+
+
+def check_call(request: Request, secrets: Sequence[str], values: Values, fresh: bool) -> None:
+    """HMAC-SHA256 over method, the body's MD5, content type, x-timestamp and path, a line each, under the secret's
+    bytes. Raises InvalidSignature."""
+    _, _, given = header(request, "authorization").partition(":")
+    timestamp, kind = header(request, "x-timestamp"), request.headers.get("content-type", "")
+    body = b64encode(md5(request.body, usedforsecurity=False).digest()).decode()
+    try:
+        path = urlsplit(request.url).path
+    except ValueError as error:
+        raise InvalidSignature("the URL cannot be read") from error
+    message = "\n".join([request.method, body, kind, f"x-timestamp:{timestamp}", path]).encode("utf-8", "replace")
+    shown = given.strip().encode("utf-8", "replace")
+    if not any([hmac.compare_digest(_made(secret, message), shown) for secret in secrets]):
+        raise InvalidSignature(
+            "no configured application_secret makes this signature: is the source's url the one told?"
+        )
+    if fresh:
+        told = from_text(timestamp)
+        if told is None:
+            raise InvalidSignature("the header x-timestamp is no time")
+        if abs((request.received_at - told).total_seconds()) > _window(values):
+            raise InvalidSignature("the signature is too old, or of the future")
+
+
+def _made(secret: str, message: bytes) -> bytes:
+    """Nothing that compares equal where the secret is no base64."""
+    try:
+        key = b64decode(secret, validate=True)
+    except (Base64Error, ValueError):
+        return b""
+    return b64encode(hmac.digest(key, message, "sha256"))
+
+
+def _window(values: Values) -> float:
+    told = secrets_of(values, "max_age")
+    try:
+        return float(told[0]) if told else WINDOW
+    except ValueError as error:
+        raise InvalidSignature("the setting max_age is no number of seconds") from error

@@ -1,0 +1,163 @@
+"""Callbacks of the SMS API as events: reports of a recipient or of a batch, and messages that came in.
+
+https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/, the fields as in Sinch's own library,
+https://github.com/sinch/sinch-sdk-node/tree/main/packages/sms. The batch's id is what sending answers.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from adapters.addresses import handle, phone
+from adapters.base import Normalized, Request, Unprocessable
+from adapters.facts import count, fact_id, identifier, text, unknown
+from adapters.sinch.errors import sms_error
+from adapters.times import from_text
+from schemas.events import Event, Handle
+
+Item = dict[str, Any]
+
+#: …/tag/Delivery-reports/#section/Delivery-report-statuses. `Aborted`: before it reached the operator.
+STATUSES: dict[str, str] = {
+    "Queued": "MessageQueued",
+    "Dispatched": "UserMessageSent",
+    "Delivered": "MessageDelivered",
+    "Aborted": "MessageRejected",
+    "Cancelled": "MessageCancelled",
+    "Rejected": "MessageFailed",
+    "Deleted": "MessageFailed",
+    "Failed": "MessageFailed",
+    "Expired": "MessageFailed",
+    "Unknown": "ProviderEventReceived",
+}
+_FAILED = frozenset({"MessageFailed", "MessageRejected"})
+#: Recipients of a batch.
+_MOST = 1000
+
+
+def events(body: Item, request: Request) -> Normalized:
+    """Raises Unprocessable where there is no id."""
+    kind = str(body["type"])
+    if "received_at" in body:
+        return Normalized([_message(body, kind, request)])
+    batch = identifier(body.get("batch_id"))
+    if batch is None:
+        raise Unprocessable("a report of no batch")
+    if kind.startswith("recipient_"):
+        told = (text(body.get("status")) or "", body.get("code"), body.get("at"))
+        return Normalized([_report(body, batch, body.get("recipient"), *told, request)])
+    return _batch(body, batch, request)
+
+
+def address(value: Any) -> Handle | None:
+    """A number with or without its plus, a short code or a name."""
+    return phone(value) if isinstance(value, str) and value.isdigit() and len(value) > 6 else handle(value, "sms")
+
+
+def _batch(body: Item, batch: str, request: Request) -> Normalized:
+    """A full report names the recipients of each state; a summary counts them, and is kept whole."""
+    found = Normalized()
+    statuses = body.get("statuses")
+    for part in statuses if isinstance(statuses, list) else []:
+        recipients = part.get("recipients") if isinstance(part, dict) else None
+        if not isinstance(recipients, list):
+            continue
+        status = text(part.get("status")) or ""
+        for recipient in recipients[:_MOST]:
+            if text(recipient) is None:
+                found.unprocessable.append((recipient, "a recipient that is none"))
+            else:
+                found.events.append(_report(body, batch, recipient, status, part.get("code"), None, request))
+    if not found.events and not found.unprocessable:
+        event = unknown(request, body, status=text(body.get("type")))
+        event.channel, event.direction, event.provider_message_id = "sms", "outbound", batch
+        found.events.append(event)
+    return found
+
+
+def _report(body: Item, batch: str, recipient: Any, status: str, code: Any, at: Any, request: Request) -> Event:
+    type_ = STATUSES.get(status, "ProviderEventReceived")
+    customer = address(recipient)
+    payload: Item = {"providerStatus": status[:255]}
+    if customer is not None:
+        payload["to"] = customer.value
+    if (ours := address(body.get("applied_originator"))) is not None:
+        payload["from"] = ours.value
+    for key, name, most in (("reference", "client_reference", 1024), ("carrier", "operator", 255)):
+        if value := text(body.get(name)):
+            payload[key] = value[:most]
+    if (segments := count(body.get("number_of_message_parts"))) is not None:
+        payload["segments"] = segments
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, body).payload["native"]
+    return Event(
+        type_,
+        request.source,
+        fact_id("report", batch, text(recipient), status, text(code), text(at)),
+        "sms",
+        "outbound",
+        batch,
+        None,
+        customer,
+        from_text(at),
+        sms_error(code, status) if type_ in _FAILED else None,
+        payload,
+    )
+
+
+def _message(body: Item, kind: str, request: Request) -> Event:
+    message_id = identifier(body.get("id"))
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    customer, payload = address(body.get("from")), _addresses(body)
+    payload["providerStatus"] = kind[:255]
+    if reference := text(body.get("client_reference")):
+        payload["reference"] = reference[:1024]
+    if carrier := text(body.get("operator_id")):
+        payload["carrier"] = carrier[:255]
+    content = _content(body, kind)
+    if content is None:
+        payload["native"] = unknown(request, body).payload["native"]
+    elif content:
+        payload["content"] = content
+    when: datetime | None = from_text(body.get("sent_at")) or from_text(body.get("received_at"))
+    return Event(
+        "ProviderEventReceived" if content is None else "MessageReceived",
+        request.source,
+        fact_id("message", message_id),
+        "sms",
+        "inbound",
+        message_id,
+        None,
+        customer,
+        when,
+        None,
+        payload,
+    )
+
+
+def _addresses(body: Item) -> Item:
+    return {key: found.value for key in ("from", "to") if (found := address(body.get(key))) is not None}
+
+
+def _content(body: Item, kind: str) -> Item | None:
+    """None of a kind that is not known. Binary is base64, its header hexadecimal."""
+    said = body.get("body")
+    if kind == "mo_text":
+        return {"text": words} if (words := text(said)) else {}
+    if kind == "mo_binary":
+        names = (("data", said), ("udh", body.get("udh")))
+        return {key: told for key, value in names if (told := text(value))}
+    if kind != "mo_media" or not isinstance(said, dict):
+        return None
+    content: Item = {
+        key: words for key, name in (("text", "message"), ("subject", "subject")) if (words := text(said.get(name)))
+    }
+    files = said.get("media")
+    names = (("url", "url"), ("type", "content_type"))
+    if isinstance(files, list) and files:
+        content["media"] = [
+            {key: value for key, name in names if (value := text(file.get(name)))}
+            for file in files[:100]
+            if isinstance(file, dict)
+        ]
+    return content
