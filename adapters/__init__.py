@@ -44,6 +44,7 @@ PROVIDERS = (
     "mailtrap",
     "unisender_go",
     "customerio",
+    "smtp",
     # Push
     "onesignal",
     "pusher_beams",

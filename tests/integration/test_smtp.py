@@ -1,0 +1,93 @@
+"""A mail that the adapter built, handed to a real SMTP server."""
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from smtplib import SMTP
+from typing import Any, cast
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from adapters import smtp
+from adapters.sending import Message, Response
+from schemas.events import Handle
+
+AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+VALUES = {"host": ("127.0.0.1",), "sender": ("Shop <shop@example.com>",)}
+
+
+class Inbox:
+    """Takes all mail but that to one address."""
+
+    def __init__(self) -> None:
+        self.came: list[Any] = []
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        """As aiosmtpd asks of each recipient."""
+        if address.startswith("nobody@"):
+            return "550 5.1.1 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        """As aiosmtpd asks of each mail."""
+        self.came.append(envelope)
+        return "250 2.0.0 Ok: queued as 4ABC1234"
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[Inbox, int]]:
+    """A server on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    handler = Inbox()
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield handler, port
+    finally:
+        controller.stop()
+
+
+def handed_over(message: Message, port: int) -> Response:
+    """What the server says to the mail, or to its recipient where it does not want that."""
+    mail = smtp.build_request(message, VALUES, AT)
+    with SMTP("127.0.0.1", port, timeout=10) as server:
+        server.ehlo()
+        assert server.mail(mail.sender)[0] == 250
+        for recipient in mail.recipients:
+            status, text = server.rcpt(recipient)
+            if status != 250:
+                return Response(status, {}, text)
+        status, text = server.data(mail.data)
+        return Response(status, {}, text)
+
+
+def test_what_was_sent_arrives(inbox: tuple[Inbox, int]) -> None:
+    """The same words in text and HTML, a line that begins with a dot, for whom it was; the queue's id is read."""
+    handler, port = inbox
+    text = "Hello €!\n.\n..and on\n"
+    message = Message(
+        "m-1", "email", Handle("email", "ana@example.com"), subject="Grüße", text=text, html="<p>Hello €!</p>"
+    )
+    outcome = smtp.read_response(handed_over(message, port))
+    assert (outcome.state, outcome.provider_message_id) == ("accepted", "4ABC1234")
+    (envelope,) = handler.came
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("shop@example.com", ["ana@example.com"])
+    mail = cast(EmailMessage, message_from_bytes(envelope.content, policy=default))
+    assert (mail["Subject"], mail["Message-ID"]) == ("Grüße", "<m-1@example.com>")
+    plain, rich = mail.iter_parts()
+    assert cast(EmailMessage, plain).get_content().splitlines() == text.splitlines()
+    assert cast(EmailMessage, rich).get_content().strip() == "<p>Hello €!</p>"
+
+
+def test_a_recipient_that_is_refused_is_a_rejection(inbox: tuple[Inbox, int]) -> None:
+    """The server's code and words are the error's."""
+    message = Message("m-2", "email", Handle("email", "nobody@example.com"), subject="Hi", text="Hello")
+    outcome = smtp.read_response(handed_over(message, inbox[1]))
+    assert outcome.state == "rejected" and outcome.error is not None
+    assert (outcome.error.code, outcome.error.reason) == ("5.1.1", "invalid_address")
