@@ -23,6 +23,7 @@ PROVIDERS = (
     "postmark",
     "amazon_ses",
     "mailjet",
+    "brevo",
     "sendgrid",
     # Push
     # Chat
