@@ -24,6 +24,7 @@ PROVIDERS = (
     "amazon_ses",
     "mailjet",
     "brevo",
+    "sparkpost",
     "sendgrid",
     # Push
     # Chat
