@@ -36,6 +36,8 @@ PROVIDERS = (
     "postmark",
     "amazon_ses",
     "mailjet",
+    "brevo",
+    "sparkpost",
     "sendgrid",
     "resend",
     "mailersend",

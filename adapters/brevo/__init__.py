@@ -1,0 +1,165 @@
+"""Brevo, formerly Sendinblue: transactional webhooks of mail and SMS, inbound parsing, and sending mail.
+
+Webhooks: https://developers.brevo.com/docs/transactional-webhooks; nothing is signed: …/docs/username-and-password-authentication.
+A post that times out comes again four times in eleven hours, one that is answered with 4xx or 5xx never: …/docs/retry-mechanism.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.bodies import json_of, parse_json
+from adapters.brevo import inbound, sms
+from adapters.brevo.send import IDEMPOTENT, build_request, read_response
+from adapters.brevo.send import SETTINGS as _SENDING
+from adapters.facts import fact_id, identifier, text, unknown
+from adapters.mime import bare_id
+from adapters.shapes import object_of
+from adapters.smtp_codes import code_of, reason_of
+from adapters.times import from_unix
+from adapters.told import SETTINGS as _TOLD
+from adapters.told import verify_told
+from schemas.events import Error, Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "brevo"
+TITLE = "Brevo"
+DOCS = "https://developers.brevo.com/docs/transactional-webhooks"
+CHANNELS = frozenset({"email", "sms"})
+SENDS = frozenset({"email"})
+SIGNATURE = "signs nothing: basic auth, a secret in the URL, or a header (as a bearer token)"
+SETTINGS = (*_TOLD, *_SENDING)
+SIGNS_BODY = False
+
+#: `event`. A soft bounce is one that Brevo has given up, a deferral one that it tries again.
+EVENT_TYPES: dict[str, str] = {
+    "request": "MessageQueued",
+    "delivered": "MessageDelivered",
+    "deferred": "MessageDelayed",
+    "soft_bounce": "MessageBounced",
+    "hard_bounce": "MessageBounced",
+    "invalid_email": "MessageRejected",
+    "blocked": "MessageRejected",
+    "error": "MessageFailed",
+    "spam": "MessageComplained",
+    "opened": "MessageOpened",
+    "unique_opened": "MessageOpened",
+    "proxy_open": "MessageOpened",
+    "unique_proxy_open": "MessageOpened",
+    "click": "MessageClicked",
+    "unsubscribed": "RecipientUnsubscribed",
+}
+#: Why, where the server's words do not tell.
+REASONS: dict[str, str] = {"hard_bounce": "invalid_address", "invalid_email": "invalid_address", "blocked": "blocked"}
+EVENTS = frozenset({*EVENT_TYPES.values(), *sms.STATUSES.values(), "MessageReceived", "ProviderEventReceived"})
+_FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
+_COPIED = (("url", "link"), ("userAgent", "user_agent"), ("ip", "ip"), ("from", "sender_email"))
+_PROXIED = frozenset({"proxy_open", "unique_proxy_open"})
+#: Told once more of a first open, which is one and the same.
+_SAME = {"unique_opened": "opened", "unique_proxy_open": "proxy_open"}
+
+
+def recognise(request: Request) -> bool:
+    """By keys that only its bodies have together."""
+    body = request.body
+    if b'"message-id"' in body:
+        return b'"event"' in body and (b'"ts_event"' in body or b'"ts_epoch"' in body)
+    if b'"msg_status"' in body:
+        return b'"credits_used"' in body
+    return b'"ExtractedMarkdownMessage"' in body and b'"items"' in body[:4096]
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """By who posts; what is posted nothing tells. Raises InvalidSignature."""
+    return verify_told(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each item (of a batch, a list), one of each mail."""
+    body = json_of(request)
+    result = Normalized()
+    mails = body.get("items") if isinstance(body, dict) else None
+    for item in mails if isinstance(mails, list) else body if isinstance(body, list) else [body]:
+        try:
+            if not isinstance(item, dict):
+                raise Unprocessable("an item that is no object")
+            read = inbound.event if isinstance(mails, list) else sms.event if "msg_status" in item else _event
+            result.events.append(read(item, request))
+        except Unprocessable as error:
+            result.unprocessable.append((item, str(error)))
+    return result
+
+
+def answer(request: Request) -> Answer:
+    """200; an error would end the retries."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Brevo has none."""
+    return None
+
+
+def _event(item: dict[str, Any], request: Request) -> Event:
+    get = item.get
+    word, email = text(get("event")) or "", text(get("email"))
+    type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
+    message_id, customer = bare_id(get("message-id")), handle(email, "email")
+    time = from_unix(get("ts_event")) or _of_epoch(get("ts_epoch"))
+    if type_ == "ProviderEventReceived":
+        event = unknown(request, item, status=word or None)
+        event.occurred_at = time
+        if message_id is not None:
+            event.channel, event.direction = "email", "outbound"
+            event.provider_message_id, event.handle = message_id, customer
+        return event
+    if message_id is None and email is None:
+        raise Unprocessable("an event of no message and no address")
+    payload: dict[str, Any] = {"providerStatus": word}
+    if email:
+        payload["to"] = email
+    ours = _ours(get("X-Mailin-custom"))
+    if reference := text(ours.get("reference")):
+        payload["reference"] = reference[:1024]
+    payload |= {key: said for key, name in _COPIED if (said := text(get(name)))}
+    if word in _PROXIED:
+        payload["machineOpen"] = True
+    error = None
+    if type_ in _FAILURES:
+        words = text(get("reason"))
+        code = code_of(None, words)
+        reason = reason_of(code)
+        error = Error(code, words, reason if reason != "unknown" else REASONS.get(word, "unknown"))
+    told = text(get("ts_event")) or text(get("ts_epoch")) or text(get("date"))
+    return Event(
+        type_,
+        request.source,
+        fact_id("brevo", _SAME.get(word, word), message_id, email, told, text(get("link"))),
+        "email",
+        "outbound",
+        message_id,
+        identifier(ours.get("messageId")),
+        customer,
+        time,
+        error,
+        payload,
+    )
+
+
+def _ours(header: Any) -> dict[str, Any]:
+    """The header X-Mailin-custom as we send it, with both ids; a sender's own, whatever it is, is taken for the
+    reference."""
+    if not isinstance(header, str) or not header:
+        return {}
+    if header.startswith("{") and len(header) <= 4096:
+        try:
+            return object_of(parse_json(header.encode("utf-8", "replace")))
+        except Unprocessable:
+            return {"reference": header}
+    return {"reference": header}
+
+
+def _of_epoch(value: Any) -> Any:
+    """Milliseconds by the description of `ts_epoch`, seconds in its examples."""
+    return from_unix(value / 1000 if isinstance(value, int) and value > 10**11 else value)

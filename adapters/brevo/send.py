@@ -1,0 +1,107 @@
+"""Sending mail by Brevo: https://developers.brevo.com/reference/sendtransacemail.
+
+A repeat with the same idempotency key is refused for 30 minutes, …/docs/heterogenous-versions-batch-emails; after that
+it would be sent again, so that a repeat is not safe at any time.
+"""
+
+from datetime import datetime
+from email.utils import parseaddr
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from adapters.base import Setting, Values
+from adapters.facts import text
+from adapters.mime import bare_id
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from adapters.shapes import answer_of
+from schemas.events import Error
+
+IDEMPOTENT = False
+API = "https://api.brevo.com"
+SETTINGS = (
+    Setting("api_key", "An API key (SMTP & API, API keys), to send with."),
+    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
+    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
+    Setting("api_url", f"{API} if not set.", secret=False),
+)
+#: `code` of an error, https://developers.brevo.com/docs/how-it-works#error-codes.
+_REASONS = {
+    "account_under_validation": "blocked",
+    "missing_parameter": "content",
+    "not_enough_credits": "blocked",
+    "permission_denied": "blocked",
+    "too_many_requests": "rate",
+}
+#: The idempotency key was used within the last 30 minutes: the message was taken before.
+_TAKEN = "duplicate_parameter"
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """JSON under the API key, with both our ids in the header that every webhook has again. Raises Unsendable."""
+    key = required(values, "api_key")
+    if message.media:
+        raise Unsendable("Brevo's attachments are not made: put a link into the text instead")
+    ours = {"messageId": message.message_id, "reference": message.echo}
+    body: dict[str, Any] = {
+        "sender": _mailbox(sender_of(message, values)),
+        "to": [{"email": message.to.value}],
+        "headers": {"X-Mailin-custom": orjson.dumps(ours).decode(), "idempotencyKey": _key(message.message_id)},
+    }
+    if answers := optional(values, "reply_to", ""):
+        body["replyTo"] = _mailbox(answers)
+    parts = (("subject", message.subject), ("textContent", message.text), ("htmlContent", message.html))
+    body |= {name: said for name, said in parts if said}
+    if (template := message.template) is not None:
+        if not (template.name.isascii() and template.name.isdigit() and len(template.name) < 16):
+            raise Unsendable("Brevo's templates are named by their number")
+        body["templateId"] = int(template.name)
+        if template.variables:
+            body["params"] = dict(template.variables)
+    elif not message.text and not message.html:
+        raise Unsendable("Brevo needs text, HTML or a template")
+    elif not message.subject:
+        raise Unsendable("Brevo needs a subject")
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API)}/v3/smtp/email",
+        {"accept": "application/json", "content-type": "application/json", "api-key": key},
+        orjson.dumps(body),
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """201 with `messageId`, in angle brackets that webhooks may leave out; else `code` and `message`."""
+    said = answer_of(response)
+    if 200 <= response.status < 300:
+        return accepted(bare_id(said.get("messageId")))
+    code, words = text(said.get("code")), text(said.get("message"))
+    if response.status == 400 and code == _TAKEN:
+        return accepted(None)
+    reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
+    if code == "invalid_parameter" and words and "email is not valid in to" in words:
+        reason = "invalid_address"
+    return refused(response, Error(code or str(response.status), words, reason))
+
+
+def _mailbox(written: str) -> dict[str, str]:
+    name, email = parseaddr(written)
+    return {"email": email or written, **({"name": name} if name else {})}
+
+
+def _key(message_id: str) -> str:
+    """A UUID (RFC 9562, version 8) of the message's id."""
+    digits = blake2b(message_id.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

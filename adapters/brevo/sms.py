@@ -1,0 +1,46 @@
+"""What becomes of an SMS that Brevo sent: https://developers.brevo.com/docs/transactional-webhooks#transactional-sms-events.
+
+Its `date` is in a zone that is not told, so that it is no time.
+"""
+
+from typing import Any
+
+from adapters.addresses import phone
+from adapters.base import Request, Unprocessable
+from adapters.facts import count, fact_id, identifier, text, unknown
+from adapters.times import from_unix
+from schemas.events import Error, Event
+
+#: `msg_status`.
+STATUSES: dict[str, str] = {
+    "accepted": "MessageQueued",
+    "sent": "UserMessageSent",
+    "delivered": "MessageDelivered",
+    "soft_bounce": "MessageFailed",
+    "hard_bounce": "MessageFailed",
+}
+#: Why one failed, by the same word.
+FAILURES: dict[str, str] = {"soft_bounce": "unreachable", "hard_bounce": "invalid_address"}
+
+
+def event(item: dict[str, Any], request: Request) -> Event:
+    """The event. Raises Unprocessable where it is about no message and no number."""
+    get = item.get
+    word, to = text(get("msg_status")) or "", text(get("to"))
+    type_, message_id = STATUSES.get(word), identifier(get("messageId"))
+    if message_id is None and to is None:
+        raise Unprocessable("an event of no message and no number")
+    if type_ is None:
+        made = unknown(request, item, status=word or None)
+    else:
+        event_id = fact_id("brevo", "sms", word, message_id, to)
+        made = Event(type_, request.source, event_id, payload={"providerStatus": word})
+    made.channel, made.direction, made.provider_message_id = "sms", "outbound", message_id
+    made.handle, made.occurred_at = phone(to), from_unix(get("ts_event"))
+    if to:
+        made.payload["to"] = made.handle.value if made.handle else to
+    if (parts := count(get("sms_count"))) is not None and parts <= 100_000:
+        made.payload["segments"] = parts
+    if word in FAILURES:
+        made.error = Error(word, text(get("reason")), FAILURES[word])
+    return made

@@ -1,0 +1,33 @@
+"""SparkPost's classes of bounces: https://support.sparkpost.com/docs/deliverability/bounce-classification-codes."""
+
+#: `bounce_class` to why.
+CLASSES: dict[str, str] = {
+    "1": "unknown",
+    "10": "invalid_address",
+    "20": "unknown",
+    "21": "unreachable",
+    "22": "unreachable",
+    "23": "content",
+    "24": "unreachable",
+    "25": "blocked",
+    "30": "invalid_address",
+    "40": "unknown",
+    "50": "blocked",
+    "51": "spam",
+    "52": "spam",
+    "53": "content",
+    "54": "blocked",
+    "60": "unknown",
+    "70": "unreachable",
+    "80": "unknown",
+    "90": "opted_out",
+    "100": "blocked",
+}
+#: Classes of what is no bounce: failed by SparkPost's policies; an answer of a machine's; a wish to be subscribed, or not.
+OTHERWISE: dict[str, str] = {
+    "25": "MessageRejected",
+    "60": "ProviderEventReceived",
+    "80": "ProviderEventReceived",
+    "90": "RecipientUnsubscribed",
+    "100": "ProviderEventReceived",
+}

@@ -1,0 +1,116 @@
+"""Sending by SparkPost: https://developers.sparkpost.com/api/transmissions/. Sent twice, it arrives twice."""
+
+import re
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+
+import orjson
+
+from adapters.base import Setting, Unprocessable, Values
+from adapters.facts import count, identifier, text
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from adapters.shapes import answer_of, list_of, object_of
+from schemas.events import Error
+
+IDEMPOTENT = False
+API = "https://api.sparkpost.com"
+SETTINGS = (
+    Setting("api_key", "An API key that may use transmissions, to send with."),
+    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
+    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
+    Setting("transactional", "true, where mail is such as may be sent to who unsubscribed.", secret=False),
+    Setting("api_url", f"{API} if not set; of an account in the EU https://api.eu.sparkpost.com.", secret=False),
+)
+#: Bytes of a transmission's metadata.
+_MOST_METADATA = 1000
+#: `code` of an error; a limit of the plan is told with the status 420.
+_REASONS = {"1400": "content", "1600": "content", "1902": "blocked", "2101": "rate", "7001": "blocked"}
+_LIMITED = 420
+#: What SparkPost would take for its own template language, and how it is written to be taken for itself:
+#: https://developers.sparkpost.com/api/template-language/
+_BRACES = re.compile(r"\{{2,3}|\}{2,3}")
+_ESCAPED = {
+    "{{": "{{opening_double_curly()}}",
+    "}}": "{{closing_double_curly()}}",
+    "{{{": "{{opening_triple_curly()}}",
+    "}}}": "{{closing_triple_curly()}}",
+}
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """A transmission to one recipient, whose metadata every event has again. Raises Unsendable."""
+    key = required(values, "api_key")
+    if message.media:
+        raise Unsendable("SparkPost takes files, not their addresses: put a link into the text instead")
+    recipient: dict[str, Any] = {"address": {"email": message.to.value}}
+    metadata = {"messageId": message.message_id, "reference": message.echo}
+    if len(orjson.dumps(metadata)) > _MOST_METADATA:
+        del metadata["reference"]
+    recipient["metadata"] = metadata
+    if (template := message.template) is not None:
+        content: dict[str, Any] = {"template_id": template.name}
+        if template.variables:
+            recipient["substitution_data"] = dict(template.variables)
+    else:
+        content = _content(message, values)
+    body: dict[str, Any] = {"recipients": [recipient], "content": content}
+    if optional(values, "transactional", "").lower() == "true":
+        body["options"] = {"transactional": True}
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API)}/api/v1/transmissions",
+        {"authorization": key, "content-type": "application/json"},
+        orjson.dumps(body),
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """200 with the transmission's id and how many recipients were taken; else `errors`."""
+    said = answer_of(response)
+    results = object_of(said.get("results"))
+    none = count(results.get("total_accepted_recipients")) == 0
+    if 200 <= response.status < 300 and not none:
+        try:
+            return accepted(identifier(results.get("id")))
+        except Unprocessable:
+            return accepted(None)
+    errors = list_of(results.get("rcpt_to_errors")) if none else []
+    error = object_of(next(iter([*errors, *list_of(said.get("errors"))]), None))
+    code = text(error.get("code"))
+    words = ": ".join([one for one in (text(error.get("message")), text(error.get("description"))) if one]) or None
+    limited = response.status in (_LIMITED, 429)
+    reason = "rate" if limited else "invalid_address" if none else _REASONS.get(code or "", "unknown")
+    if words and "address.email" in words:
+        reason = "invalid_address"
+    return refused(response, Error(code or str(response.status), words, reason), retryable=True if limited else None)
+
+
+def _content(message: Message, values: Values) -> dict[str, Any]:
+    if not message.text and not message.html:
+        raise Unsendable("SparkPost needs text, HTML or a template")
+    if not message.subject:
+        raise Unsendable("SparkPost needs a subject")
+    written = sender_of(message, values)
+    name, email = parseaddr(written)
+    parts = (("subject", message.subject), ("text", message.text), ("html", message.html))
+    content: dict[str, Any] = {key: _BRACES.sub(_escaped, said) for key, said in parts if said}
+    content["from"] = {"email": email or written, **({"name": name} if name else {})}
+    if answers := optional(values, "reply_to", ""):
+        content["reply_to"] = answers
+    return content
+
+
+def _escaped(braces: re.Match[str]) -> str:
+    return _ESCAPED[braces[0]]
