@@ -1,6 +1,6 @@
 """Kills the worker, the HTTP process, Kafka and PostgreSQL (kill -9) in turn under a steady load, then counts.
 
-Every post is repeated until it is acknowledged, as a provider would, some are sent twice, all out of order. At the end
+Half of the webhooks are of three providers, half of every provider that can be played. Every post is repeated until it is acknowledged, as a provider would, some are sent twice, all out of order. At the end
 every acknowledged webhook must be in the log exactly once, and every interaction must equal the one computed by a
 clean run: the same facts, each once, in order, into an empty database.
 
@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters import interpret
-from adapters.base import Request
 from agents import GROUP, TOPICS
 from agents.health import measure_lag
 from app.kafka import client_args
@@ -34,6 +33,7 @@ from bench import traffic
 from bench.stack import Stack
 from sql import EventStore
 from sql.migrate import migrate
+from tests.faults.providers import SOURCES, Signed, Told, played
 
 VICTIMS = ("work", "serve", "kafka", "postgres")
 LANES = 8
@@ -63,7 +63,7 @@ class Outcome:
 class Provider:
     """Posts everything until it is acknowledged: shuffled, some twice, at a steady rate."""
 
-    def __init__(self, stack: Stack, posts: Sequence[traffic.Post], rate: float, outcome: Outcome, seed: int) -> None:
+    def __init__(self, stack: Stack, posts: Sequence[Told], rate: float, outcome: Outcome, seed: int) -> None:
         rng = random.Random(seed)
         twice = [n for n in range(len(posts)) if rng.random() < 0.2]
         order = [(n + rng.uniform(0, 200), n) for n in [*range(len(posts)), *twice]]
@@ -86,20 +86,19 @@ class Provider:
         await asyncio.gather(*(lane() for _ in range(LANES)))
 
     async def _until_acknowledged(self, client: httpx.AsyncClient, number: int) -> None:
-        post = self.posts[number]
+        told = self.posts[number]
         while True:
             self.outcome.requests += 1
+            post = told.request(self.stack.url, datetime.now(UTC))
             try:
-                answer = await client.post(
-                    f"{self.stack.url}/webhooks/aggregate", content=post.body, headers=post.headers
-                )
+                answer = await client.request(post.method, post.url, content=post.body, headers=post.headers)
             except httpx.TransportError:
                 answer = None
             if answer is not None and answer.is_success:
                 self.acknowledged.add(number)
                 return
             if answer is not None and answer.status_code < 500 and answer.status_code != 429:
-                raise RuntimeError(f"refused for good: {answer.status_code} {answer.text}")
+                raise RuntimeError(f"refused for good: {answer.status_code} {answer.text} ({told.source})")
             self.outcome.refused += 1
             await asyncio.sleep(random.uniform(0.05, 0.5))
 
@@ -129,16 +128,15 @@ async def settle(stack: Stack, within: float = 90) -> None:
             await asyncio.sleep(0.5)
 
 
-def facts_of(post: traffic.Post, received_at: datetime) -> list[Any]:
-    """The events a post must become."""
-    request = Request("POST", traffic.URL, post.headers, post.body, received_at, post.source)
-    return interpret(request, post.source).events
+def facts_of(told: Told, received_at: datetime) -> list[Any]:
+    """The events a webhook must become."""
+    return interpret(told.request("http://localhost", received_at), told.source).events
 
 
 INTERACTIONS = "SELECT id::text, to_jsonb(i) - 'last_change' FROM threadline.interactions i"
 
 
-async def verify(stack: Stack, posts: Sequence[traffic.Post], acknowledged: set[int], outcome: Outcome) -> None:
+async def verify(stack: Stack, posts: Sequence[Told], acknowledged: set[int], outcome: Outcome) -> None:
     """Compare the log with what was acknowledged, and the timelines with a clean run's."""
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
         cursor = await db.execute("SELECT source, source_event_id, received_at FROM threadline.events")
@@ -146,7 +144,7 @@ async def verify(stack: Stack, posts: Sequence[traffic.Post], acknowledged: set[
         live = dict(await (await db.execute(INTERACTIONS)).fetchall())
         (outcome.dead,) = await (await db.execute("SELECT count(*) FROM threadline.dead_letters")).fetchone() or (0,)
     received = dict(logged)
-    now = datetime.now().astimezone()
+    now = datetime.now(UTC)
     expected = [event for n in sorted(acknowledged) for event in facts_of(posts[n], now)]
     keys = {(event.source, event.source_event_id) for event in expected}
     outcome.events = len(logged)
@@ -173,11 +171,17 @@ async def clean_run(stack: Stack, events: Sequence[Any], received: dict[Any, dat
         return dict(await (await db.execute(INTERACTIONS)).fetchall())
 
 
+def mixed(count: int, seed: int) -> list[Told]:
+    """Half of them by three providers in many orders and forms, half by all that can be played."""
+    made = traffic.posts(count - count // 2, seed=seed, customers=max(20, count // 50), email=True)
+    return [*map(Signed, made), *played(count // 2, seed)]
+
+
 async def run(folder: Path, *, webhooks: int, rate: float, kills: int, seed: int, console: Console) -> Outcome:
     """One whole run."""
     rng, outcome, began = random.Random(seed), Outcome(), time.monotonic()
-    posts = list(traffic.posts(webhooks, seed=seed, customers=max(20, webhooks // 50), email=True))
-    async with Stack(folder) as stack:
+    posts = mixed(webhooks, seed)
+    async with Stack(folder, sources=SOURCES) as stack:
         await asyncio.gather(stack.start("serve"), stack.start("work"))
         provider = Provider(stack, posts, rate, outcome, seed)
         posting = asyncio.create_task(provider.run())

@@ -12,7 +12,7 @@ from adapters.sending import HttpCall, Media, Message, Outgoing, Publish, Respon
 from app.simulator import SIMULATED, samples
 from app.simulator.base import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
 from schemas.handles import handle_of
-from tests.fixtures import accounts
+from tests.fixtures import accounts, events_of
 
 AT = datetime(2026, 3, 2, 9, 29, 30, tzinfo=UTC)
 URL = "https://hooks.example.com/webhooks/aggregate"
@@ -36,11 +36,18 @@ def settings_of(provider: str) -> Settings:
     return account.settings | {"private_key": account.private_key}
 
 
-def came(provider: str, post: Post) -> Request:
-    """The signed post, as the door gets it."""
-    signed = SIMULATED[provider].sign(post, settings_of(provider), AT)
+def came(provider: str, post: Post, at: datetime = AT) -> Request:
+    """The post, signed at a time, as the door gets it."""
+    signed = SIMULATED[provider].sign(post, settings_of(provider), at)
     headers = {name.lower(): value for name, value in signed.headers.items()}
-    return Request(signed.method, signed.url, headers, signed.body, AT + timedelta(seconds=2), provider)
+    return Request(signed.method, signed.url, headers, signed.body, at + timedelta(seconds=2), provider)
+
+
+def tried_again(provider: str, post: Post) -> None:
+    """Tried again an hour later, and signed anew, it tells the same in all its parts: the signature's time is not that
+    of what happened."""
+    first, later = (interpret(came(provider, post, at), provider) for at in (AT, AT + timedelta(hours=1)))
+    assert events_of(first) == events_of(later)
 
 
 def sent(provider: str, channel: str, number: int = 1) -> Sent:
@@ -84,6 +91,7 @@ def test_what_it_tells_of_a_message_is_read(provider: str) -> None:
             assert event.handle == (None if hasattr(simulated, "ANONYMOUS") else handle_of(one.to, channel))
             assert event.channel == channel
             assert event.occurred_at is None or abs(event.occurred_at - AT) < timedelta(seconds=1)
+            tried_again(provider, simulated.status(one, state, AT, URL))
             seen.add(event.source_event_id)
             # Told again later in another signature, it is the same fact; of another message, another.
             again = interpret(came(provider, simulated.status(one, state, AT, URL)), provider).events
@@ -102,6 +110,7 @@ def test_what_a_customer_writes_is_read(provider: str) -> None:
     for channel in simulated.CHANNELS:
         said = Said(ID, channel, theirs(provider, channel), ours(provider, channel), "Grüße & <b>€</b>")
         request = came(provider, simulated.inbound(said, AT, URL))
+        tried_again(provider, simulated.inbound(said, AT, URL))
         assert ADAPTERS[provider].verify(request, accounts(provider).values) is True
         (event,) = interpret(request, provider).events
         assert (event.type, event.channel, event.direction) == ("MessageReceived", channel, "inbound")

@@ -1,0 +1,90 @@
+"""Webhooks of every provider that can be played, signed anew for each try, as a signature has an age."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any, Protocol
+
+from adapters import PROVIDERS
+from adapters.base import Request
+from app.simulator import SIMULATED, samples
+from app.simulator.base import Post, Said, Sent
+from app.simulator.life import life, nth
+from bench import traffic
+from tests.fixtures import accounts
+
+#: Those that `bench.traffic` makes are left to it.
+NAMES = [
+    name for name in PROVIDERS if hasattr(SIMULATED.get(name), "sign") and name not in (*traffic.SOURCES, "envelope")
+]
+SOURCES: Mapping[str, Any] = {**traffic.SOURCES, **{name: accounts(name).settings for name in NAMES}}
+#: Customers of each provider.
+PEOPLE = 20
+
+
+class Told(Protocol):
+    """One webhook."""
+
+    @property
+    def source(self) -> str: ...
+
+    def request(self, base: str, now: datetime) -> Request:
+        """As it is posted now to the door at `base`."""
+        ...
+
+
+@dataclass(slots=True)
+class Signed:
+    """One that was signed as it was made."""
+
+    post: traffic.Post
+
+    @property
+    def source(self) -> str:
+        """Whose it is."""
+        return self.post.source
+
+    def request(self, base: str, now: datetime) -> Request:
+        """To the door without a source's name, so that it is recognised."""
+        return Request("POST", f"{base}/webhooks/aggregate", self.post.headers, self.post.body, now, self.source)
+
+
+@dataclass(slots=True)
+class Played:
+    """One of a simulated provider, unsigned; `post.url` is the door's path."""
+
+    source: str
+    post: Post
+
+    def request(self, base: str, now: datetime) -> Request:
+        """As it is posted now to the door at `base`."""
+        account = accounts(self.source)
+        told = Post(base + self.post.url, self.post.body, dict(self.post.headers), self.post.method)
+        signed = SIMULATED[self.source].sign(told, account.settings | {"private_key": account.private_key}, now)
+        headers = {name.lower(): value for name, value in signed.headers.items()}
+        return Request(signed.method, signed.url, headers, signed.body, now, self.source)
+
+
+def played(count: int, seed: int) -> list[Played]:
+    """So many of them, provider after provider, each message with all that becomes of it."""
+    rng, found = Random(seed), list[Played]()
+    start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
+    while len(found) < count:
+        for name in NAMES:
+            found += _message(name, rng, start)
+    return found[:count]
+
+
+def _message(name: str, rng: Random, start: datetime) -> list[Played]:
+    simulated, path, id = SIMULATED[name], f"/webhooks/aggregate/{name}", f"{rng.getrandbits(128):032x}"
+    channel = rng.choice(simulated.CHANNELS)
+    customer = nth(samples.customer(channel, getattr(simulated, "CUSTOMERS", None)), rng.randrange(PEOPLE))
+    ours = samples.ours(channel, getattr(simulated, "SENDERS", None))
+    at = start + timedelta(seconds=rng.randrange(60))
+    if hasattr(simulated, "inbound") and (not simulated.STATES or rng.random() < 0.3):
+        said = Said(id, channel, customer, ours, rng.choice(samples.TEXTS))
+        return [Played(name, simulated.inbound(said, at, path))]
+    sent = Sent(id, channel, customer, ours, rng.choice(samples.TEXTS))
+    states = life(simulated.STATES, 0.2, rng)
+    return [Played(name, simulated.status(sent, state, at + timedelta(seconds=later), path)) for later, state in states]
