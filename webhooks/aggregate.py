@@ -140,6 +140,7 @@ class Door:
             verdict = self._sources.recognise(request)
             if verdict.needs is not None:
                 request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs)}
+                request.url = url_of(scope, headers)  # as it came: it was judged as that of a source since
                 verdict = self._sources.recognise(request)
             if verdict.handshake is not None:
                 if verdict.handshake.visit is not None:

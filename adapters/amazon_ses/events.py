@@ -87,6 +87,8 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
     addresses = list_of(part.get(where)) if where else list_of(mail.get("destination"))
     if word in ("Open", "Click") and len(addresses) > 1:
         addresses = [None]  # whose of them it was is not told
+    elif word == "Subscription":
+        addresses = addresses[:1]  # a contact is one address
     result = Normalized()
     for recipient in addresses[:_MOST] or [None]:
         try:

@@ -5,15 +5,13 @@
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from email import message_from_bytes
-from email.utils import parseaddr
 from typing import Any
 from urllib.parse import quote
 
 from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
 from adapters.facts import fact_id, identifier, text
-from adapters.mime import bare_id, content_of, word
+from adapters.mime import bare_id, content_of, mail_of, mailbox_of, word
 from adapters.shapes import list_of, object_of
 from adapters.times import from_text
 from schemas.events import Event
@@ -27,12 +25,12 @@ def event(record: dict[str, Any], request: Request) -> Event:
     written = text(next(iter(list_of(common.get("from"))), None)) or text(mail.get("source")) or ""
     if message_id is None and not written:
         raise Unprocessable("a mail without an id and a sender")
-    name, address = parseaddr(written[:2048])
+    name, address = mailbox_of(written)
     sender = handle(address, "email") or handle(mail.get("source"), "email")
     content: dict[str, Any] = {}
     replied_to = None
     if (raw := text(record.get("content"))) is not None:
-        parsed = message_from_bytes(_raw(raw, action))
+        parsed = mail_of(_raw(raw, action), request)
         content, replied_to = content_of(parsed), bare_id(word(parsed, "In-Reply-To"))
     elif (bucket := text(action.get("bucketName"))) and (key := text(action.get("objectKey"))):
         content["media"] = [{"type": "message/rfc822", "url": f"s3://{bucket}/{quote(key)}"[:8192]}]

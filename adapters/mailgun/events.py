@@ -138,7 +138,7 @@ def payload_of(word: str, recipient: str | None, reference: Any) -> dict[str, An
     if recipient:
         payload["to"] = recipient
     if isinstance(reference, str) and reference:
-        payload["reference"] = reference
+        payload["reference"] = reference[:1024]
     return payload
 
 

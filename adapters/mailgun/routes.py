@@ -4,15 +4,13 @@
 Message-ID and whom it came to.
 """
 
-from email import message_from_string
-from email.utils import parseaddr
 from typing import Any
 
 from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
 from adapters.bodies import parse_json
 from adapters.facts import fact_id
-from adapters.mime import MOST_MEDIA, bare_id, content_of, media_of, word
+from adapters.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
 from adapters.multipart import parts_of
 from adapters.times import from_unix
 from schemas.events import Event
@@ -28,13 +26,13 @@ def event(fields: dict[str, str], request: Request) -> Event:
     content: dict[str, Any] = {key: fields[name] for key, name in _TEXTS if get(name)}
     message_id, replied_to = bare_id(get("Message-Id") or get("Message-ID")), bare_id(get("In-Reply-To"))
     if whole := get("body-mime"):
-        mail = message_from_string(whole)
+        mail = mail_of(whole, request)
         content |= content_of(mail)
         message_id = message_id or bare_id(word(mail, "Message-ID"))
         replied_to = replied_to or bare_id(word(mail, "In-Reply-To"))
     elif media := _media(fields, request):
         content["media"] = media
-    name, address = parseaddr(get("from", "")[:2048])
+    name, address = mailbox_of(get("from", ""))
     sender = handle(address, "email") or handle(get("sender"), "email")
     payload: dict[str, Any] = {"content": content} if content else {}
     payload["to"] = fields["recipient"]

@@ -122,7 +122,7 @@ def _event(item: Any, request: Request) -> Event:
         payload["to"] = email
     ours = _ours(get("Payload"))
     if reference := text(get("CustomID")) or text(ours.get("reference")):
-        payload["reference"] = reference
+        payload["reference"] = reference[:1024]
     payload |= {key: said for key, name in _COPIED if (said := text(get(name)))}
     error = None
     if word in ("bounce", "blocked"):

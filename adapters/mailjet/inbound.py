@@ -3,13 +3,12 @@ https://github.com/mailjet/api-documentation/blob/master/guides/_parse-api.md. M
 """
 
 from email.message import Message
-from email.utils import parseaddr
 from typing import Any
 
 from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
 from adapters.facts import fact_id, text
-from adapters.mime import MOST_MEDIA, bare_id, media_of
+from adapters.mime import MOST_MEDIA, bare_id, mailbox_of, media_of
 from adapters.shapes import list_of, object_of
 from schemas.events import Event
 
@@ -23,12 +22,13 @@ def event(item: dict[str, Any], request: Request) -> Event:
     written = text(get("From")) or text(get("Sender"))
     if written is None:
         raise Unprocessable("a mail without a sender")
-    name, address = parseaddr(written[:2048])
+    name, address = mailbox_of(written)
     sender = handle(address, "email") or handle(get("Sender"), "email")
     message_id, recipient = bare_id(_one(headers.get("Message-ID"))), text(get("Recipient"))
     content: dict[str, Any] = {key: said for key, named in _TEXTS if (said := text(get(named)))}
-    if media := [_file(object_of(part)) for part in list_of(get("Parts")) if _is_file(part)][:MOST_MEDIA]:
-        content["media"] = media
+    files = [part for part in list_of(get("Parts")) if _is_file(part)][:MOST_MEDIA]
+    if files:
+        content["media"] = [_file(part) for part in files]
     payload: dict[str, Any] = {"content": content} if content else {}
     payload["from"] = sender.value if sender else written
     rest = (("to", recipient), ("displayName", name[:1024]), ("reference", text(get("CustomID"))))
@@ -52,7 +52,7 @@ def _file(part: dict[str, Any]) -> dict[str, str]:
     told, made = object_of(part.get("Headers")), Message()
     for name in ("Content-Type", "Content-Disposition"):
         if value := text(_one(told.get(name))):
-            made[name] = value[:2048].replace("\r", "").replace("\n", "")
+            made[name] = value[:1000].replace("\r", "").replace("\n", "")
     return media_of(made.get_filename(), made.get_content_type(), text(_one(told.get("Content-ID"))))
 
 

@@ -5,9 +5,7 @@ of SendGrid's; it is known by its Message-ID and whom the envelope names.
 """
 
 import re
-from email import message_from_bytes, message_from_string
 from email.message import Message
-from email.utils import parseaddr
 from hashlib import blake2b
 from typing import Any
 
@@ -16,7 +14,7 @@ from adapters.base import Request, Unprocessable
 from adapters.bodies import parse_json
 from adapters.charsets import decode
 from adapters.facts import fact_id, identifier
-from adapters.mime import MOST_MEDIA, content_of, media_of, word
+from adapters.mime import MOST_MEDIA, content_of, mail_of, mailbox_of, media_of, word
 from adapters.multipart import Part, parts_of
 from adapters.times import from_text
 from schemas.events import Event
@@ -37,10 +35,10 @@ def event(request: Request) -> Event:
     if "from" not in fields and "envelope" not in fields and "email" not in fields:
         raise Unprocessable("a form without a mail in it")
     raw = next((part.data for part in parts if part.name == "email"), None)
-    mail = message_from_bytes(raw) if raw is not None else message_from_string(_head(fields.get("headers", "")))
+    mail = mail_of(raw if raw is not None else _head(fields.get("headers", "")), request)
     envelope = _object(fields.get("envelope"))
     recipients = [text for text in _list(envelope.get("to")) if isinstance(text, str)]
-    name, address = parseaddr(fields.get("from") or word(mail, "From"))
+    name, address = mailbox_of(fields.get("from") or word(mail, "From"))
     sender = handle(address, "email") or handle(envelope.get("from"), "email")
     content = content_of(mail) if raw is not None else _of_fields(fields, parts)
     if subject := fields.get("subject") or word(mail, "Subject"):

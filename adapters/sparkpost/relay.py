@@ -5,14 +5,12 @@ It has no id and no time of SparkPost's; it is known by its Message-ID and whom 
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from email import message_from_bytes
-from email.utils import parseaddr
 from typing import Any
 
 from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
 from adapters.facts import fact_id, text
-from adapters.mime import bare_id, content_of, decode_text
+from adapters.mime import bare_id, content_of, decode_text, mail_of, mailbox_of
 from adapters.shapes import list_of, object_of
 from schemas.events import Event
 
@@ -26,10 +24,10 @@ def event(item: dict[str, Any], request: Request) -> Event:
     from_ = headers.get("from") or text(item.get("friendly_from")) or text(item.get("msg_from"))
     if from_ is None:
         raise Unprocessable("a mail without a sender")
-    name, address = parseaddr(decode_text(from_[:2048]))
+    name, address = mailbox_of(decode_text(from_))
     sender = handle(address, "email") or handle(item.get("friendly_from"), "email")
     recipient, message_id = text(item.get("rcpt_to")), bare_id(headers.get("message-id"))
-    content = content_of(message_from_bytes(_raw(given)))
+    content = content_of(mail_of(_raw(given), request))
     content |= {key: said for key, named in _TEXTS if (said := text(given.get(named)))}
     payload: dict[str, Any] = {"content": content} if content else {}
     payload["from"] = sender.value if sender else from_

@@ -143,10 +143,12 @@ def signed(type_: str) -> bytes:
 
 
 async def ask(amazon: Amazon, type_: str, body: bytes, *, pinned: bool = False) -> tuple[int, int]:
-    """The status that the door answers, and how many webhooks it kept."""
-    settings = {"topic_arn": simulated.TOPIC} | ({"certificate": PEM.decode()} if pinned else {})
+    """The status that the door answers, and how many webhooks it kept, each for the source that the path names."""
+    topic = {"adapter": "amazon_ses", "topic_arn": simulated.TOPIC}
+    settings = topic | {"url": "https://example.com/ses"} | ({"certificate": PEM.decode()} if pinned else {})
     keep, said = Noting(), []
-    door = Door(Sources({"amazon_ses": Source(**settings)}), keep, Limits(), sns=amazon.sns())  # type: ignore[arg-type]
+    sources = Sources({"another": Source(**topic), "amazon_ses": Source(**settings)})
+    door = Door(sources, keep, Limits(), sns=amazon.sns())  # type: ignore[arg-type]
     door._bodies.start()
     headers = [(b"content-type", b"text/plain"), (b"x-amz-sns-message-type", type_.encode()), (b"host", b"h")]
     scope = {"type": "http", "method": "POST", "scheme": "https", "path": "/webhooks/aggregate/amazon_ses"}
@@ -162,6 +164,7 @@ async def ask(amazon: Amazon, type_: str, body: bytes, *, pinned: bool = False) 
 
     await door(scope, receive, send)
     await door._bodies.stop()
+    assert all(webhook.source == "amazon_ses" for webhook, _ in keep.kept)
     return int(str(said[0]["status"])), len(keep.kept)
 
 
