@@ -12,7 +12,7 @@ from adapters.bodies import parse_json
 from adapters.facts import fact_id
 from adapters.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
 from adapters.multipart import parts_of
-from adapters.times import from_unix
+from adapters.times import from_text
 from schemas.events import Event
 
 _TEXTS = (("text", "body-plain"), ("html", "body-html"), ("strippedText", "stripped-text"), ("subject", "subject"))
@@ -25,8 +25,11 @@ def event(fields: dict[str, str], request: Request) -> Event:
         raise Unprocessable("a form that is neither an event nor a mail")
     content: dict[str, Any] = {key: fields[name] for key, name in _TEXTS if get(name)}
     message_id, replied_to = bare_id(get("Message-Id") or get("Message-ID")), bare_id(get("In-Reply-To"))
+    # `timestamp` is the signature's, and another when the webhook is tried again: the mail's own Date is its sender's.
+    date = get("Date")
     if whole := get("body-mime"):
         mail = mail_of(whole, request)
+        date = date or word(mail, "Date")
         content |= content_of(mail)
         message_id = message_id or bare_id(word(mail, "Message-ID"))
         replied_to = replied_to or bare_id(word(mail, "In-Reply-To"))
@@ -41,7 +44,7 @@ def event(fields: dict[str, str], request: Request) -> Event:
             payload[key] = value
     if replied_to:
         payload["inReplyTo"] = replied_to
-    known_by = message_id or fact_id(get("from"), get("timestamp"), get("subject"), get("body-plain"), whole)
+    known_by = message_id or fact_id(get("from"), date, get("subject"), get("body-plain"), whole)
     return Event(
         "MessageReceived",
         request.source,
@@ -51,7 +54,7 @@ def event(fields: dict[str, str], request: Request) -> Event:
         message_id,
         None,
         sender,
-        from_unix(get("timestamp")),
+        from_text(date),
         None,
         payload,
     )
