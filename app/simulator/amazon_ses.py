@@ -23,10 +23,10 @@ from app.simulator.base import Call, Post, Refusal, Refused, Reply, Said, Sent, 
 CHANNELS = ("email",)
 _EVENTS = {
     "MessageQueued": "Send",
+    "MessageDelayed": "DeliveryDelay",
     "MessageDelivered": "Delivery",
     "MessageOpened": "Open",
     "MessageClicked": "Click",
-    "MessageDelayed": "DeliveryDelay",
     "MessageBounced": "Bounce",
     "MessageComplained": "Complaint",
     "MessageRejected": "Reject",

@@ -15,10 +15,10 @@ from app.simulator.base import Call, Post, Refusal, Refused, Reply, Said, Sent, 
 CHANNELS = ("email",)
 _EVENTS = {
     "MessageQueued": "request",
+    "MessageDelayed": "deferred",
     "MessageDelivered": "delivered",
     "MessageOpened": "opened",
     "MessageClicked": "click",
-    "MessageDelayed": "deferred",
     "MessageBounced": "hard_bounce",
     "MessageRejected": "blocked",
     "MessageComplained": "spam",

@@ -20,10 +20,10 @@ CHANNELS = ("email",)
 DOMAIN = "mg.example.com"
 _EVENTS = {
     "MessageQueued": "accepted",
+    "MessageDelayed": "failed",
     "MessageDelivered": "delivered",
     "MessageOpened": "opened",
     "MessageClicked": "clicked",
-    "MessageDelayed": "failed",
     "MessageBounced": "failed",
     "MessageComplained": "complained",
     "RecipientUnsubscribed": "unsubscribed",

@@ -93,7 +93,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     if "header" in settings:
         name, _, value = settings["header"].partition(": ")
         return replace(post, headers=post.headers | {name.lower(): value})
-    if "basic_auth" not in settings:
+    if "url_secret" in settings and "basic_auth" not in settings:
         return post
     credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
     return replace(post, headers=post.headers | {"authorization": f"Basic {credentials}"})

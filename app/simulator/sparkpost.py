@@ -16,10 +16,10 @@ from app.simulator.base import Call, Post, Refusal, Refused, Reply, Said, Sent, 
 CHANNELS = ("email",)
 _EVENTS = {
     "MessageQueued": ("message_event", "injection"),
+    "MessageDelayed": ("message_event", "delay"),
     "MessageDelivered": ("message_event", "delivery"),
     "MessageOpened": ("track_event", "open"),
     "MessageClicked": ("track_event", "click"),
-    "MessageDelayed": ("message_event", "delay"),
     "MessageBounced": ("message_event", "bounce"),
     "MessageRejected": ("message_event", "policy_rejection"),
     "MessageFailed": ("gen_event", "generation_failure"),
