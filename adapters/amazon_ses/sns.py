@@ -51,6 +51,10 @@ def message_of(request: Request) -> dict[str, Any] | None:
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> dict[str, Any]:
     """The message, if it is SNS's and of our topic. Raises InvalidSignature, Unconfigured, Needed."""
+    if not secrets_of(values, "topic_arn", "url_secret"):
+        raise Unconfigured(
+            "neither a topic_arn nor a url_secret is configured, and any topic of anyone's is signed alike"
+        )
     try:
         message = message_of(request)
     except Unprocessable as error:
@@ -81,10 +85,6 @@ def confirmation(request: Request, values: Values) -> str:
 def _check_topic(message: dict[str, Any], request: Request, values: Values) -> None:
     topics = [topic for said in secrets_of(values, "topic_arn") for topic in said.split()]
     secrets = secrets_of(values, "url_secret")
-    if not topics and not secrets:
-        raise Unconfigured(
-            "neither a topic_arn nor a url_secret is configured, and any topic of anyone's is signed alike"
-        )
     if topics and message.get("TopicArn") not in topics:
         raise InvalidSignature("it is of another topic than the configured topic_arn")
     if secrets:

@@ -10,7 +10,6 @@ import psycopg
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
-from adapters import ADAPTERS
 from app.commands.table import printable
 from app.embedded import addresses, java
 from app.kafka import describe_topics
@@ -83,31 +82,6 @@ async def kafka(settings: Settings) -> AsyncIterator[Finding]:
             )
     if not missing:
         yield Finding("Topics", "ok", f"{len(states)}, with {settings.kafka.partitions} partitions")
-
-
-async def sources(settings: Settings) -> AsyncIterator[Finding]:
-    """Each source has an adapter, and what that needs to verify with."""
-    if not settings.sources:
-        yield Finding("Sources", "look", "none configured", "add [sources.NAME] to threadline.toml")
-    for name, source in settings.sources.items():
-        what, adapter = f"Source {name}", ADAPTERS.get(source.adapter or name)
-        if adapter is None:
-            yield Finding(
-                what, "wrong", f"no adapter {source.adapter or name}", f"adapter is one of: {', '.join(ADAPTERS)}"
-            )
-            continue
-        known = {setting.name for setting in adapter.SETTINGS}
-        given, unknown = known & source.values.keys(), sorted(source.values.keys() - known)
-        if unknown:
-            yield Finding(
-                what, "wrong", f"no setting is called {', '.join(unknown)}", f"there are: {', '.join(sorted(known))}"
-            )
-        if given:
-            yield Finding(what, "ok", f"{adapter.NAME} for client {source.client}, has {', '.join(sorted(given))}")
-        elif source.accept_unsigned:
-            yield Finding(what, "look", "accepts anything, unsigned", f"set {' or '.join(sorted(known))}")
-        else:
-            yield Finding(what, "wrong", "has no secret, so all is refused", f"set {' or '.join(sorted(known))}")
 
 
 async def programs(settings: Settings) -> AsyncIterator[Finding]:

@@ -4,17 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from app.commands import checks, doctor
+from adapters import ADAPTERS, PROVIDERS
+from app.commands import checks, doctor, source_checks
 from app.commands.checks import Finding
 from app.embedded import ports
 from app.settings import Door, Kafka, Postgres, Settings, Source, Worker
+from tests.fixtures import accounts
 
 
 @pytest.mark.parametrize(
     ("source", "state", "says"),
     [
         (Source(auth_token="secret-word"), "ok", "has auth_token"),
-        (Source(), "wrong", "all is refused"),
+        (Source(), "wrong", "all are refused"),
+        (Source(account_sid="AC1", sender="+15550001111"), "wrong", "nothing to verify webhooks with"),
         (Source(accept_unsigned=True), "look", "unsigned"),
         (Source(adapter="carrier_pigeon"), "wrong", "no adapter carrier_pigeon"),
         (Source(auth_tokn="secret-word"), "wrong", "no setting is called auth_tokn"),
@@ -22,12 +25,22 @@ from app.settings import Door, Kafka, Postgres, Settings, Source, Worker
 )
 async def test_a_source_is_judged_by_what_it_has(source: Source, state: str, says: str) -> None:
     """A missing or misspelt secret, and an adapter that does not exist, are found before a provider finds them."""
-    first, *_ = [finding async for finding in checks.sources(Settings(sources={"twilio": source}))]
+    first, *_ = [finding async for finding in source_checks.sources(Settings(sources={"twilio": source}))]
 
     assert (first.what, first.state) == ("Source twilio", state)
     assert says in first.found
     assert first.todo or state == "ok"
     assert "secret-word" not in str(first)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_every_provider_is_well_with_its_settings_and_not_without(provider: str) -> None:
+    """With what its fixtures are verified by it is; without anything all of it would be refused, if it posts at all."""
+    known = Source.model_validate({"adapter": provider, **accounts(provider).settings})
+    (good,) = [each async for each in source_checks.sources(Settings(sources={"mine": known}))]
+    assert good.state == "ok", good
+    (bare,) = [each async for each in source_checks.sources(Settings(sources={"mine": Source(adapter=provider)}))]
+    assert bare.state == ("wrong" if ADAPTERS[provider].EVENTS else "ok"), bare
 
 
 async def test_what_does_not_answer_is_named(tmp_path: Path) -> None:
