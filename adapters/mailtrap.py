@@ -12,7 +12,7 @@ from adapters.bodies import json_of, parse_json
 from adapters.facts import fact_id, identifier, text, unknown
 from adapters.signatures import header, secrets_of, signs
 from adapters.smtp_codes import code_of, reason_of
-from adapters.times import from_unix
+from adapters.times import from_unix_or_millis
 from adapters.unsigned import SETTINGS as UNSIGNED
 from adapters.unsigned import verify_unsigned
 from schemas.events import Error, Event
@@ -156,7 +156,7 @@ def _event(item: Any, request: Request) -> Event:
 
 def _time(value: Any) -> Any:
     """Seconds; of mail that comes in, milliseconds."""
-    return from_unix(value / 1000 if isinstance(value, int) and value > 100_000_000_000 else value)
+    return from_unix_or_millis(value)
 
 
 def _error(word: str, item: dict[str, Any]) -> Error:

@@ -10,6 +10,8 @@ _EARLIEST_UNIX = EARLIEST.timestamp()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Of the year 9999, where datetime ends.
 _LATEST_UNIX = 253402300799
+#: More than this is milliseconds: as seconds it is the year 5138.
+_MILLISECONDS = 100_000_000_000
 
 
 def from_unix(value: Any) -> datetime | None:
@@ -25,6 +27,15 @@ def from_unix(value: Any) -> datetime | None:
     if isinstance(value, float):
         return _EPOCH + timedelta(microseconds=round(value * 1_000_000))
     return datetime.fromtimestamp(value, UTC)
+
+
+def from_unix_or_millis(value: Any) -> datetime | None:
+    """Unix seconds or milliseconds, as a number or its digits: of providers that write either, by its size."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
+        value = int(value)
+    if isinstance(value, (int, float)) and _MILLISECONDS < value < _MILLISECONDS * 10_000:
+        value = value / 1000
+    return from_unix(value)
 
 
 def from_text(value: Any) -> datetime | None:

@@ -24,6 +24,8 @@ def verify_told(request: Request, values: Values) -> bool | None:
     told = secrets_of(values, "webhook_header")
     if any([_came(request, line) for line in told]):
         return True
+    if any(not all(part.strip() for part in line.partition(":")) for line in told):
+        raise InvalidSignature("the setting webhook_header is not of the form `Name: value`")
     try:
         known = verify_unsigned(request, values)
     except InvalidSignature:

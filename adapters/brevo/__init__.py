@@ -16,9 +16,9 @@ from adapters.facts import fact_id, identifier, text, unknown
 from adapters.mime import bare_id
 from adapters.shapes import object_of
 from adapters.smtp_codes import code_of, reason_of
-from adapters.times import from_unix
-from adapters.told import SETTINGS as _TOLD
-from adapters.told import verify_told
+from adapters.times import from_unix, from_unix_or_millis
+from adapters.told_header import SETTINGS as _TOLD
+from adapters.told_header import verify_told
 from schemas.events import Error, Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
@@ -162,4 +162,4 @@ def _ours(header: Any) -> dict[str, Any]:
 
 def _of_epoch(value: Any) -> Any:
     """Milliseconds by the description of `ts_epoch`, seconds in its examples."""
-    return from_unix(value / 1000 if isinstance(value, int) and value > 10**11 else value)
+    return from_unix_or_millis(value)

@@ -12,8 +12,7 @@ from adapters.base import Answer, Normalized, Request, Unprocessable, Values
 from adapters.bodies import form_of, json_of, query_of
 from adapters.clickatell.statuses import CODES, STATUSES, error_of
 from adapters.facts import fact_id, identifier, location, text, unknown
-from adapters.times import from_text
-from adapters.unix_times import from_unix_or_millis
+from adapters.times import from_text, from_unix_or_millis
 from adapters.unsigned import SETTINGS, verify_unsigned
 from schemas.events import Event
 

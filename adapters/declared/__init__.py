@@ -16,15 +16,13 @@ from adapters.declared.places import filled, finder
 from adapters.declared.send import Sending
 from adapters.facts import fact_id, identifier, text, unknown
 from adapters.signatures import check_age, header, secrets_of, verify_standard
-from adapters.times import from_text, from_unix
+from adapters.times import from_text, from_unix_or_millis
 from schemas.events import Error, Event, Handle
 
 __all__ = ["Declared", "InvalidDefinition", "definition_of"]
 
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageBounced", "MessageRejected", "CallFailed"})
 _SECRET = Setting("secret", "What the provider signs with, or the token that it sends.")
-#: A Unix time beyond this is in milliseconds: in seconds it would be the year 5138.
-_MILLISECONDS = 10**11
 
 
 class Declared(Sending):
@@ -169,10 +167,7 @@ _WORDS = {
 
 def _time(value: Any) -> Any:
     """Unix seconds or milliseconds, ISO 8601 or RFC 2822."""
-    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 17 else value
-    if isinstance(number, (int, float)) and not isinstance(number, bool):
-        return from_unix(number / 1000 if number >= _MILLISECONDS else number)
-    return from_text(value)
+    return from_unix_or_millis(value) or from_text(value)
 
 
 def _content(read: dict[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from adapters.bodies import json_of
 from adapters.facts import fact_id, identifier, location, text, unknown
 from adapters.gupshup import passthrough, sms
 from adapters.gupshup.errors import error_of
-from adapters.times import from_unix
+from adapters.times import from_unix, from_unix_or_millis
 from adapters.told_header import SETTINGS as TOLD
 from adapters.told_header import verify_told
-from adapters.unix_times import from_unix_or_millis
 from schemas.events import Event
 
 NAME = "gupshup"

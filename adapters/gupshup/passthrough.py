@@ -10,7 +10,7 @@ from adapters.addresses import of_kind, phone
 from adapters.base import Normalized, Request, Unprocessable
 from adapters.facts import fact_id, identifier, text, unknown
 from adapters.gupshup.errors import error_of
-from adapters.unix_times import from_unix_or_millis
+from adapters.times import from_unix_or_millis
 from adapters.whatsapp_cloud.content import content_of
 from schemas.events import Event, Handle
 

@@ -14,13 +14,11 @@ from adapters.base import Normalized, Request, Unprocessable
 from adapters.bodies import json_of
 from adapters.facts import identifier, text, unknown
 from adapters.meta_chat.items import OPTINS, About, Item, events_of, kind_of
-from adapters.times import from_unix
+from adapters.times import from_unix_or_millis
 from schemas.events import Event
 
 __all__ = ["OPTINS", "normalize"]
 
-#: Milliseconds since 1970 have at least so many, until the year 5138 in seconds.
-_MILLISECONDS = 100_000_000_000
 _FRAME = frozenset({"sender", "recipient", "timestamp"})
 
 
@@ -98,8 +96,4 @@ def _id(party: Any) -> str | None:
 
 def _time(value: Any) -> datetime | None:
     """Milliseconds, or seconds, as a number or its digits."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
-        value = int(value)
-    if type(value) is not int or not 0 <= value < 10**15:
-        return None
-    return from_unix(value / 1000 if value >= _MILLISECONDS else value)
+    return from_unix_or_millis(value)

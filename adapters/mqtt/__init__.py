@@ -17,7 +17,7 @@ from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, V
 from adapters.bodies import parse_form, parse_json, query_of
 from adapters.facts import MAX_ID, count, fact_id, identifier, location, text, unknown
 from adapters.mqtt.send import DOWN, IDEMPOTENT, build_request, read_response
-from adapters.times import from_text, from_unix
+from adapters.times import from_text, from_unix_or_millis
 from adapters.unsigned import SETTINGS as UNSIGNED
 from adapters.unsigned import verify_unsigned
 from schemas.events import Event
@@ -49,8 +49,6 @@ SIGNS_BODY = False
 #: Levels of a topic after which the device's own name comes.
 _BEFORE_DEVICE = frozenset({"device", "devices", "thing", "things"})
 _TOPIC = "x-mqtt-topic"
-#: Unix milliseconds are above this, seconds below: of the year 5138, or of March 1973.
-_MILLISECONDS = 100_000_000_000
 
 
 def recognise(request: Request) -> bool:
@@ -187,8 +185,4 @@ def _shown(body: bytes) -> dict[str, Any]:
 
 def _time(value: Any) -> datetime | None:
     """ISO 8601, or Unix seconds or milliseconds."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
-        value = int(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value > _MILLISECONDS:
-        value = value / 1000 if value < _MILLISECONDS * 1000 else None
-    return from_text(value) or from_unix(value)
+    return from_text(value) or from_unix_or_millis(value)

@@ -19,8 +19,8 @@ from adapters.sparkpost.bounces import CLASSES, OTHERWISE
 from adapters.sparkpost.send import IDEMPOTENT, build_request, read_response
 from adapters.sparkpost.send import SETTINGS as _SENDING
 from adapters.times import from_text, from_unix
-from adapters.told import SETTINGS as _TOLD
-from adapters.told import verify_told
+from adapters.told_header import SETTINGS as _TOLD
+from adapters.told_header import verify_told
 from schemas.events import Error, Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
@@ -80,8 +80,8 @@ def recognise(request: Request) -> bool:
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """By who posts; what is posted nothing tells. Raises InvalidSignature."""
     if tokens := secrets_of(values, "webhook_token"):
-        headers = [*values.get("header", ()), *(f"{_TOKEN}: {token}" for token in tokens)]
-        values = {**values, "header": headers}
+        headers = [*values.get("webhook_header", ()), *(f"{_TOKEN}: {token}" for token in tokens)]
+        values = {**values, "webhook_header": headers}
     return verify_told(request, values)
 
 

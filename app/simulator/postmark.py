@@ -90,8 +90,8 @@ def inbound(said: Said, at: datetime, url: str) -> Post:
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
     """Nothing is signed: the user and password of the URL come along, or the header that was configured."""
-    if "header" in settings:
-        name, _, value = settings["header"].partition(": ")
+    if "webhook_header" in settings:
+        name, _, value = settings["webhook_header"].partition(": ")
         return replace(post, headers=post.headers | {name.lower(): value})
     if "url_secret" in settings and "basic_auth" not in settings:
         return post

@@ -23,12 +23,12 @@ def request(**headers: str) -> Request:
 @pytest.mark.parametrize(
     ("values", "headers"),
     [
-        ({"header": ("X-Hook: one",)}, {"x_hook": "one"}),
-        ({"header": ("Authorization: Bearer one",)}, {"authorization": "Bearer one"}),
-        ({"header": ("X-Hook: old", "X-Hook: one")}, {"x_hook": "one"}),
-        ({"header": ("X-Hook: other",), "url_secret": ("url-secret",)}, {}),
+        ({"webhook_header": ("X-Hook: one",)}, {"x_hook": "one"}),
+        ({"webhook_header": ("Authorization: Bearer one",)}, {"authorization": "Bearer one"}),
+        ({"webhook_header": ("X-Hook: old", "X-Hook: one")}, {"x_hook": "one"}),
+        ({"webhook_header": ("X-Hook: other",), "url_secret": ("url-secret",)}, {}),
         (
-            {"basic_auth": ("user:password",), "header": ("X-Hook: other",)},
+            {"basic_auth": ("user:password",), "webhook_header": ("X-Hook: other",)},
             {"authorization": "Basic dXNlcjpwYXNzd29yZA=="},
         ),
     ],
@@ -43,7 +43,7 @@ def test_a_header_that_is_missing_or_ill_configured_is_refused(header: str) -> N
     """No setting lets everything pass by mistake."""
     for came in ({}, {"x_hook": ""}, {"x_hook": "two"}):
         with pytest.raises(InvalidSignature):
-            postmark.verify(request(**came), {"header": (header,)})
+            postmark.verify(request(**came), {"webhook_header": (header,)})
     assert postmark.verify(request(), {}) is None
 
 

@@ -42,7 +42,7 @@ def test_the_test_of_a_new_webhook_is_answered_and_shows_a_mistake() -> None:
 
 def test_a_relay_webhooks_token_counts_beside_the_others() -> None:
     """Event webhooks have a user and password, relay webhooks a token; one source may have both."""
-    values = {"basic_auth": ("user:password",), "webhook_token": ("old", "token"), "header": ("X-Key: k",)}
+    values = {"basic_auth": ("user:password",), "webhook_token": ("old", "token"), "webhook_header": ("X-Key: k",)}
     for headers in ({"x-messagesystems-webhook-token": "token"}, {"x-key": "k"}):
         assert sparkpost.verify(request([], headers), values) is True
     for headers in ({}, {"x-messagesystems-webhook-token": "another"}):
