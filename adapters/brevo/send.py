@@ -1,12 +1,12 @@
 """Sending mail by Brevo: https://developers.brevo.com/reference/sendtransacemail.
 
-A repeat with the same idempotency key is refused for 30 minutes, …/docs/heterogenous-versions-batch-emails; after that
-it would be sent again, so that a repeat is not safe at any time.
+A repeat with the same idempotency key, for which a UUID is asked, is refused for 30 minutes,
+…/docs/heterogenous-versions-batch-emails (15 by https://developers.brevo.com/changelog/email-api-now-supports-idempotency);
+after that it would be sent again, so that a repeat is not safe at any time.
 """
 
 from datetime import datetime
 from email.utils import parseaddr
-from hashlib import blake2b
 from typing import Any
 
 import orjson
@@ -27,6 +27,7 @@ from adapters.sending import (
     sender_of,
 )
 from adapters.shapes import answer_of
+from adapters.uuids import uuid_of
 from schemas.events import Error
 
 IDEMPOTENT = False
@@ -58,7 +59,10 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     body: dict[str, Any] = {
         "sender": _mailbox(sender_of(message, values)),
         "to": [{"email": message.to.value}],
-        "headers": {"X-Mailin-custom": orjson.dumps(ours).decode(), "idempotencyKey": _key(message.message_id)},
+        "headers": {
+            "X-Mailin-custom": orjson.dumps(ours).decode(),
+            "idempotencyKey": uuid_of("brevo", message.message_id),
+        },
     }
     if answers := optional(values, "reply_to", ""):
         body["replyTo"] = _mailbox(answers)
@@ -99,9 +103,3 @@ def read_response(response: Response) -> Outcome:
 def _mailbox(written: str) -> dict[str, str]:
     name, email = parseaddr(written)
     return {"email": email or written, **({"name": name} if name else {})}
-
-
-def _key(message_id: str) -> str:
-    """A UUID (RFC 9562, version 8) of the message's id."""
-    digits = blake2b(message_id.encode("utf-8", "replace"), digest_size=16).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"

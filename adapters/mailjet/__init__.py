@@ -39,7 +39,8 @@ EVENT_TYPES: dict[str, str] = {
     "spam": "MessageComplained",
     "unsub": "RecipientUnsubscribed",
 }
-#: `error`, of …/guides/_event-api.md#possible-values-for-errors.
+#: `error`, of …/guides/_event-api.md#possible-values-for-errors; the words that came later are those of the
+#: states that Mailjet's own client names, https://app.unpkg.com/node-mailjet@6.0.2/files/declarations/types/api/Message.d.ts.
 ERRORS: dict[str, str] = {
     "user unknown": "invalid_address",
     "mailbox inactive": "invalid_address",
@@ -56,6 +57,12 @@ ERRORS: dict[str, str] = {
     "connection issue": "unreachable",
     "preblocked": "invalid_address",
     "duplicate in campaign": "unknown",
+    "spam preblocked": "spam",
+    "bad or empty template": "content",
+    "error in template language": "content",
+    "typofix": "invalid_address",
+    "blacklisted": "blocked",
+    "spam reporter": "opted_out",
 }
 EVENTS = frozenset({*EVENT_TYPES.values(), "MessageDelayed", "MessageReceived", "ProviderEventReceived"})
 _COPIED = (("url", "url"), ("userAgent", "agent"), ("ip", "ip"))

@@ -1,4 +1,7 @@
-"""SparkPost's classes of bounces: https://support.sparkpost.com/docs/deliverability/bounce-classification-codes."""
+"""SparkPost's classes of bounces: https://support.sparkpost.com/docs/deliverability/bounce-classification-codes.
+
+Class 26 is newer than that page: https://docs.airship.com/platform/email/bounce-handling/, of one who sends by SparkPost.
+"""
 
 #: `bounce_class` to why.
 CLASSES: dict[str, str] = {
@@ -10,6 +13,7 @@ CLASSES: dict[str, str] = {
     "23": "content",
     "24": "unreachable",
     "25": "blocked",
+    "26": "blocked",
     "30": "invalid_address",
     "40": "unknown",
     "50": "blocked",
@@ -23,9 +27,10 @@ CLASSES: dict[str, str] = {
     "90": "opted_out",
     "100": "blocked",
 }
-#: Classes of what is no bounce: failed by SparkPost's policies; an answer of a machine's; a wish to be subscribed, or not.
+#: Classes of what is no bounce: failed, or suppressed, by SparkPost's policies; an answer of a machine's; a wish to be subscribed, or not.
 OTHERWISE: dict[str, str] = {
     "25": "MessageRejected",
+    "26": "MessageRejected",
     "60": "ProviderEventReceived",
     "80": "ProviderEventReceived",
     "90": "RecipientUnsubscribed",

@@ -53,12 +53,14 @@ def test_a_senders_own_header_is_the_reference(custom: Any, reference: str | Non
 
 
 def test_a_message_has_a_key_by_which_a_quick_repeat_is_known() -> None:
-    """A UUID, the same for the same message, and both ids in the header that comes back."""
+    """A UUID of version 4, as Brevo asks, the same for the same message, and both ids in the header that comes back."""
     message = Message("m-1", "email", ANA, template=Template("22", None, {"n": "1"}), reference="r")
     calls = [brevo.build_request(message, SENDING | {"reply_to": ("help@example.com",)}, AT) for _ in range(2)]
     body = orjson.loads(calls[0].body)
     assert calls[0].body == calls[1].body
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", body["headers"]["idempotencyKey"])
+    assert re.fullmatch(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", body["headers"]["idempotencyKey"]
+    )
     assert orjson.loads(body["headers"]["X-Mailin-custom"]) == {"messageId": "m-1", "reference": "r"}
     assert (body["templateId"], body["params"], body["replyTo"]) == (22, {"n": "1"}, {"email": "help@example.com"})
     assert body["sender"] == {"name": "Shop", "email": "shop@example.com"}
