@@ -28,6 +28,7 @@ PROVIDERS = (
     "bandwidth",
     "jasmin",
     "telnyx",
+    "plivo",
     "turn_whatsapp",
     "messagebird",
     "sinch",

@@ -1,0 +1,146 @@
+"""Plivo: messages (SMS, MMS, WhatsApp), calls and recordings, each a request of form parameters; sending.
+
+Statuses: https://www.plivo.com/docs/messaging/concepts/message-status-callbacks; inbound: …/messaging/concepts/receive-messages.
+What is not answered with 2xx within 15 seconds is tried again, twice at most. A status tells no time.
+"""
+
+from typing import Any
+
+from adapters.addresses import handle
+from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.bodies import Pairs, form_of, query_of
+from adapters.facts import count, fact_id, identifier, location, unknown
+from adapters.plivo import calls, signature
+from adapters.plivo.errors import error_of
+from adapters.plivo.send import API, IDEMPOTENT, build_request, read_response
+from adapters.signatures import secrets_of
+from schemas.events import Event
+
+__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+
+NAME = "plivo"
+TITLE = "Plivo"
+DOCS = "https://www.plivo.com/docs/messaging/concepts/message-status-callbacks"
+CHANNELS = frozenset({"sms", "whatsapp", "voice"})
+SENDS = frozenset({"sms", "whatsapp"})
+SIGNATURE = "HMAC-SHA256 over URL, form and nonce (V3); of messages over URL and nonce (V2)"
+SETTINGS = (
+    Setting("auth_token", "The auth token of the account or subaccount (Console, Overview)."),
+    Setting("auth_id", "The account's auth id, MA…, for sending.", secret=False),
+    Setting("sender", "The number, short code or sender id to send from.", secret=False),
+    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+)
+#: V3 covers the parameters; V2, which is all that many messages have, covers the URL alone.
+SIGNS_BODY = False
+
+Fields = dict[str, str]
+
+#: …/message-status-callbacks: `Status`.
+STATUSES: dict[str, str] = {
+    "queued": "MessageQueued",
+    "sent": "UserMessageSent",
+    "delivered": "MessageDelivered",
+    "read": "MessageRead",
+    "undelivered": "MessageFailed",
+    "failed": "MessageFailed",
+    "rejected": "MessageRejected",
+}
+EVENTS = frozenset(
+    {*STATUSES.values(), *calls.STATUSES.values(), "MessageReceived", "CallRecorded", "ProviderEventReceived"}
+)
+_HEADERS = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3", "x-plivo-signature-v2", "x-plivo-signature-ma-v2")
+_XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
+_MOST_MEDIA = 10
+
+
+def recognise(request: Request) -> bool:
+    """By its signatures' headers, else by names that only its parameters have."""
+    if any([name in request.headers for name in _HEADERS]):
+        return True
+    body = request.body[:8192]
+    return b"MessageUUID=" in body or (b"CallUUID=" in body and b"HangupCause" in body)
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """By `signature`. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    tokens = secrets_of(values, "auth_token")
+    if not tokens:
+        return None
+    signature.verify(request, tokens)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """One event."""
+    fields = dict(_pairs(request))
+    if "CallUUID" in fields:
+        return Normalized(calls.events(fields, request))
+    if "MessageUUID" in fields:
+        return Normalized([_status(fields, request) if "Status" in fields else _received(fields, request)])
+    if not fields:
+        raise Unprocessable("a request without parameters")
+    return Normalized([unknown(request, fields)])
+
+
+def answer(request: Request) -> Answer:
+    """200; to a call, instructions, here none."""
+    return _XML if b"CallUUID=" in request.body or "CallUUID=" in request.url else Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Plivo has none."""
+    return None
+
+
+def _pairs(request: Request) -> Pairs:
+    return query_of(request) if request.method == "GET" else form_of(request)
+
+
+def _status(fields: Fields, request: Request) -> Event:
+    get = fields.get
+    message_id, status, to = identifier(fields["MessageUUID"]), fields["Status"].lower(), get("To", "")
+    type = STATUSES.get(status)
+    if message_id is None:
+        raise Unprocessable("a status of no message")
+    if type is None:
+        event = unknown(request, fields, status=status or None)
+    else:
+        event = Event(type, request.source, fact_id("status", message_id, status), payload={"providerStatus": status})
+    event.direction, event.channel, event.provider_message_id = "outbound", _channel(fields), message_id
+    event.handle = handle(to, event.channel)
+    event.message_id = identifier(dict(query_of(request)).get("messageId")) if "messageId=" in request.url else None
+    event.payload |= {key: value for key, value in (("from", get("From")), ("to", to)) if value}
+    if (units := count(get("Units"))) is not None:
+        event.payload["segments"] = units
+    amount = get("TotalAmount", "")
+    if amount.replace(".", "", 1).isdigit() and amount.isascii() and amount[0] != ".":
+        event.payload["price"] = {"amount": amount.rstrip("."), "currency": "USD"}
+    if type in ("MessageFailed", "MessageRejected"):
+        event.error = error_of(get("ErrorCode") or None, status)
+    return event
+
+
+def _received(fields: Fields, request: Request) -> Event:
+    get = fields.get
+    message_id, channel = identifier(fields["MessageUUID"]), _channel(fields)
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    content: dict[str, Any] = {"text": said} if (said := get("Text") or get("Body") or get("Caption")) else {}
+    if media := [{"url": url} for index in range(_MOST_MEDIA) if (url := get(f"Media{index}"))]:
+        content["media"] = media
+    if place := location(get("Latitude"), get("Longitude"), get("Name") or get("Address")):
+        content["location"] = place
+    event = Event("MessageReceived", request.source, fact_id("inbound", message_id), channel, "inbound", message_id)
+    event.handle = handle(get("From"), channel)
+    event.payload = {key: value for key, name in (("from", "From"), ("to", "To")) if (value := get(name))}
+    if name := get("ProfileName"):
+        event.payload["displayName"] = name[:1024]
+    if replied_to := get("ContextMessageUUID"):
+        event.payload["inReplyTo"] = replied_to[:2048]
+    if content:
+        event.payload["content"] = content
+    return event
+
+
+def _channel(fields: Fields) -> str:
+    return "whatsapp" if (fields.get("Type") or fields.get("MessageType", "")).lower() == "whatsapp" else "sms"

@@ -1,0 +1,69 @@
+"""Plivo's parameters of a call, and of its recording, as events.
+
+https://www.plivo.com/docs/voice/concepts/callbacks, …/voice/api/call; hang-up causes:
+https://www.plivo.com/docs/voice/troubleshooting/hangup-causes. The times of a call are told without a zone, and not taken.
+"""
+
+from adapters.addresses import handle
+from adapters.base import Request, Unprocessable
+from adapters.facts import count, fact_id, identifier, unknown
+from adapters.times import from_unix_or_millis
+from schemas.events import Error, Event
+
+Fields = dict[str, str]
+
+#: `CallStatus`.
+STATUSES: dict[str, str] = {
+    "ringing": "CallStarted",
+    "in-progress": "CallStarted",
+    "completed": "CallCompleted",
+    "busy": "CallFailed",
+    "failed": "CallFailed",
+    "timeout": "CallFailed",
+    "no-answer": "CallFailed",
+    "cancel": "CallFailed",
+}
+REASONS: dict[str, str] = {"busy": "unreachable", "timeout": "unreachable", "no-answer": "unreachable"}
+
+
+def events(fields: Fields, request: Request) -> list[Event]:
+    """A call's state, or its recording. Raises Unprocessable."""
+    call = identifier(fields.get("CallUUID"))
+    if call is None:
+        raise Unprocessable("an event of no call: it has no CallUUID")
+    event = _recording(fields, call, request) if fields.get("RecordUrl") else _state(fields, call, request)
+    inbound = fields.get("Direction", "").lower() == "inbound"
+    event.channel, event.provider_message_id = "voice", call
+    if fields.get("Direction"):
+        event.direction = "inbound" if inbound else "outbound"
+        event.handle = handle(fields.get("From" if inbound else "To"), "voice")
+    event.payload |= {key: value for key, name in (("from", "From"), ("to", "To")) if (value := fields.get(name))}
+    return [event]
+
+
+def _state(fields: Fields, call: str, request: Request) -> Event:
+    status = fields.get("CallStatus", "").lower()
+    type = STATUSES.get(status)
+    # What a caller does within a call comes with the call's state as well.
+    if type is None or "Digits" in fields or "Speech" in fields:
+        return unknown(request, fields, status=status or None)
+    event = Event(type, request.source, fact_id("call", call, status), payload={"providerStatus": status})
+    if type == "CallCompleted" and (seconds := count(fields.get("Duration"))) is not None:
+        event.payload["duration"] = seconds
+    cost = fields.get("TotalCost", "")
+    if type != "CallStarted" and cost.replace(".", "", 1).isdigit() and cost.isascii() and cost[0] != ".":
+        event.payload["price"] = {"amount": cost.rstrip("."), "currency": "USD"}
+    if type == "CallFailed":
+        code, words = fields.get("HangupCauseCode") or None, fields.get("HangupCauseName") or fields.get("HangupCause")
+        event.error = Error(code, words or status, REASONS.get(status, "unknown"))
+    return event
+
+
+def _recording(fields: Fields, call: str, request: Request) -> Event:
+    url = fields["RecordUrl"]
+    event = Event("CallRecorded", request.source, fact_id("recording", call, fields.get("RecordingID"), url))
+    event.payload = {"providerStatus": "recorded", "content": {"audioUrl": url}}
+    event.occurred_at = from_unix_or_millis(fields.get("RecordingEndMs"))
+    if (milliseconds := count(fields.get("RecordingDurationMs"))) is not None:
+        event.payload["duration"] = milliseconds / 1000
+    return event

@@ -1,0 +1,89 @@
+"""Sending by Plivo: SMS, MMS and WhatsApp. https://www.plivo.com/docs/messaging/api/message/send-a-message
+
+It has no idempotency key, and echoes nothing but the URL, into whose query our message's id goes.
+"""
+
+from base64 import b64encode
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from adapters.base import Values
+from adapters.facts import identifier, text
+from adapters.plivo.errors import error_of
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+    sender_of,
+)
+from schemas.events import Error
+
+IDEMPOTENT = False
+API = "https://api.plivo.com"
+#: …/send-a-message: the most of one MMS.
+MOST_MEDIA = 10
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """JSON posted to the Message resource, under basic auth. Raises Unsendable."""
+    account, token = required(values, "auth_id"), required(values, "auth_token")
+    if len(message.media) > MOST_MEDIA:
+        raise Unsendable(f"Plivo takes at most {MOST_MEDIA} media in one message")
+    document: dict[str, Any] = {"src": sender_of(message, values), "dst": message.to.value}
+    if message.channel == "whatsapp":
+        document["type"] = "whatsapp"
+        if message.template is not None:
+            document["template"] = _template(message)
+    else:
+        if message.template is not None:
+            raise Unsendable("Plivo has templates of WhatsApp only: send the text itself")
+        document["type"] = "mms" if message.media else "sms"
+    if message.text:
+        document["text"] = message.text
+    if message.media:
+        document["media_urls"] = [media.url for media in message.media]
+    if not document.keys() & {"text", "media_urls", "template"}:
+        raise Unsendable("Plivo needs text, media or a template")
+    if message.callback_url:
+        mark = "&" if "?" in message.callback_url else "?"
+        document["url"] = f"{message.callback_url}{mark}messageId={quote(message.message_id, safe='')}"
+        document["method"] = "POST"
+    basic = b64encode(f"{account}:{token}".encode()).decode()
+    url = f"{optional(values, 'api_url', API).rstrip('/')}/v1/Account/{quote(account, safe='')}/Message/"
+    headers = {"authorization": f"Basic {basic}", "content-type": "application/json"}
+    return HttpCall("POST", url, headers, orjson.dumps(document))
+
+
+def read_response(response: Response) -> Outcome:
+    """202 with `message_uuid`, a list; else `error`."""
+    try:
+        body = orjson.loads(response.body)
+    except orjson.JSONDecodeError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    if 200 <= response.status < 300:
+        ids = said.get("message_uuid")
+        first = ids[0] if isinstance(ids, list) and ids else None
+        return accepted(identifier(first) if isinstance(first, str) and len(first) <= 512 else None)
+    words, code = text(said.get("error")), text(said.get("error_code"))
+    error = error_of(code, words) if code else Error(str(response.status), words, "unknown")
+    if response.status == 429:
+        error.reason = "rate"
+    return refused(response, error)
+
+
+def _template(message: Message) -> dict[str, Any]:
+    """Of WhatsApp, as Meta has it: a component of the body with its parameters in their order."""
+    assert message.template is not None
+    variables = [{"type": "text", "text": value} for value in message.template.variables.values()]
+    components = [{"type": "body", "parameters": variables}] if variables else []
+    return {"name": message.template.name, "language": message.template.language or "en", "components": components}

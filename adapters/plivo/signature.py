@@ -1,0 +1,67 @@
+"""Plivo's signatures: V3 over URL, parameters and nonce; V2, of messages, over the URL without its query, and nonce.
+
+https://www.plivo.com/docs/voice/concepts/signature-validation, https://www.plivo.com/docs/messaging/concepts/signature-validation;
+how they are made exactly is the official library's (https://github.com/plivo/plivo-python/blob/master/plivo/utils/signature_v3.py).
+"""
+
+import hmac
+from base64 import b64encode
+from urllib.parse import urlsplit
+
+from adapters.base import InvalidSignature, Request, Unprocessable
+from adapters.bodies import Pairs, form_of, query_of
+
+#: Signatures in one header, of which each is compared.
+_MOST = 8
+
+
+def verify(request: Request, tokens: list[str]) -> None:
+    """Raises InvalidSignature. Where V3 is there it alone counts: V2 covers less, and must not stand in for it."""
+    headers = request.headers
+    for version, signed in (("v3", _v3), ("v2", _v2)):
+        names = (f"x-plivo-signature-{version}", f"x-plivo-signature-ma-{version}")
+        given = [one.strip() for name in names for one in headers.get(name, "").split(",")[:_MOST] if one.strip()]
+        if not given:
+            continue
+        nonce = headers.get(f"x-plivo-signature-{version}-nonce")
+        if not nonce:
+            raise InvalidSignature(f"the header x-plivo-signature-{version}-nonce is missing")
+        try:
+            message = signed(request, nonce).encode("utf-8", "replace")
+        except Unprocessable as error:
+            raise InvalidSignature(str(error)) from error
+        made = [b64encode(hmac.digest(token.encode(), message, "sha256")) for token in tokens]
+        came = [one.encode("utf-8", "replace") for one in given]
+        if any([hmac.compare_digest(one, other) for one in made for other in came]):
+            return
+        raise InvalidSignature(f"no configured auth_token makes a signature of {version}: is the source's url Plivo's?")
+    raise InvalidSignature("the headers x-plivo-signature-v3 and x-plivo-signature-v2 are missing")
+
+
+def _v3(request: Request, nonce: str) -> str:
+    query = _sorted(query_of(request), "=", "&")
+    if request.method == "GET":
+        if request.body:
+            raise InvalidSignature("a GET with a body, which no signature covers")
+        return f"{_address(request.url)}{'?' if query else ''}{query}.{nonce}"
+    fields = form_of(request) if request.body else []
+    if not fields:
+        return f"{_address(request.url)}{'?' if query else ''}{query}.{nonce}"
+    return f"{_address(request.url)}?{query}{'.' if query else ''}{_sorted(fields, '', '')}.{nonce}"
+
+
+def _v2(request: Request, nonce: str) -> str:
+    return f"{_address(request.url)}{nonce}"
+
+
+def _address(url: str) -> str:
+    """Without query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise InvalidSignature("the URL cannot be read") from error
+    return parts._replace(query="", fragment="").geturl()
+
+
+def _sorted(pairs: Pairs, between: str, joined: str) -> str:
+    return joined.join(f"{name}{between}{value}" for name, value in sorted(pairs))
