@@ -10,6 +10,7 @@ from typing import Any
 from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
 from adapters.facts import count, fact_id, identifier, text
+from adapters.mime import bare_id
 from adapters.times import from_text
 from schemas.events import Error, Event
 
@@ -33,7 +34,7 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
     told = [text(_object(one).get("email")) for one in recipients[:50]] if isinstance(recipients, list) else []
     if to := ", ".join([one for one in told if one]):
         payload["to"] = to[:2048]
-    if replied_to := identifier(_header(data, "In-Reply-To")):
+    if replied_to := bare_id(_header(data, "In-Reply-To")):
         payload["inReplyTo"] = replied_to
     content: dict[str, Any] = {key: value for key in ("subject", "text", "html") if (value := text(data.get(key)))}
     if media := _media(data.get("attachments")):

@@ -8,7 +8,8 @@ from typing import Any
 
 from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text
+from adapters.facts import fact_id, text
+from adapters.mime import bare_id
 from adapters.times import from_unix
 from schemas.events import Event
 
@@ -60,7 +61,7 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
 
 def _word(value: Any) -> str | None:
     first = value[0] if isinstance(value, list) and value else value
-    return identifier(first.strip()[:512]) if isinstance(first, str) else None
+    return bare_id(first)
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from adapters.base import Request, Unprocessable
 from adapters.bodies import form_of
 from adapters.charsets import decode
 from adapters.facts import fact_id, identifier, text, unknown
+from adapters.mime import bare_id
 from adapters.times import from_unix
 from schemas.events import Event
 
@@ -59,7 +60,7 @@ def event(mail: dict[str, Any], request: Request) -> Event:
     if name:
         payload["displayName"] = name[:1024]
     replied_to = text(mail.get("in_reply_to")) or (_word(whole, "In-Reply-To") if whole is not None else None)
-    if replied_to and (replied_to := replied_to.strip()[:512]):
+    if replied_to := bare_id(replied_to):
         payload["inReplyTo"] = replied_to
     if content:
         payload["content"] = content
