@@ -11,7 +11,11 @@ from adapters.unsigned import SETTINGS as UNSIGNED
 from adapters.unsigned import verify_unsigned
 
 SETTINGS = (
-    Setting("webhook_header", "Name: value, a header that the provider is told to send with each webhook."),
+    Setting(
+        "webhook_header",
+        "Name: value, a header that the provider is told to send with each webhook.",
+        aliases=("header",),
+    ),
     *UNSIGNED,
 )
 
@@ -21,7 +25,7 @@ def verify_told(request: Request, values: Values) -> bool | None:
 
     Raises InvalidSignature where one is, and none did.
     """
-    told = secrets_of(values, "webhook_header")
+    told = secrets_of(values, "webhook_header", "header")
     if any([_came(request, line) for line in told]):
         return True
     try:

@@ -17,8 +17,8 @@ from adapters.postmark.send import SETTINGS as _SENDING
 from adapters.shapes import object_of
 from adapters.smtp_codes import code_of, reason_of
 from adapters.times import from_text
-from adapters.told import SETTINGS as _TOLD
-from adapters.told import verify_told
+from adapters.told_header import SETTINGS as _TOLD
+from adapters.told_header import verify_told
 from schemas.events import Error, Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
