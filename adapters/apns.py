@@ -26,6 +26,7 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.shapes import answer_of
 from adapters.silent import (  # noqa: F401  # the receiving half
     EVENTS,
     SIGNATURE,
@@ -100,11 +101,7 @@ def read_response(response: Response) -> Outcome:
     if 200 <= response.status < 300:
         given = response.headers.get("apns-id", "")
         return accepted(given if 0 < len(given) <= MAX_ID else None)
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     word, died = text(said.get("reason")), said.get("timestamp")
     reason = _REASON_OF.get(word or "") or _BY_STATUS.get(response.status, "unknown")
     since = from_unix(died / 1000) if type(died) is int and abs(died) < 1 << 53 else None

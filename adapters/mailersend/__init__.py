@@ -15,6 +15,7 @@ from adapters.facts import fact_id, identifier, text, unknown
 from adapters.mailersend.content import received, sms
 from adapters.mailersend.errors import error_of
 from adapters.mailersend.send import IDEMPOTENT, REFERENCE, build_request, read_response
+from adapters.shapes import object_of
 from adapters.signatures import header, secrets_of, signs
 from adapters.times import from_text
 from schemas.events import Event
@@ -97,8 +98,7 @@ def normalize(request: Request) -> Normalized:
     if not isinstance(body, dict):
         raise Unprocessable("no event of MailerSend: it is no object")
     word = text(body.get("type")) or text(body.get("object")) or ""
-    found = body.get("data")
-    data: dict[str, Any] = found if isinstance(found, dict) else {}
+    data = object_of(body.get("data"))
     if word in EVENT_TYPES:
         return Normalized([_activity(word, body, data, request)])
     if word == "inbound.message":
@@ -134,7 +134,7 @@ def handshake(request: Request, values: Values) -> Answer | None:
 
 def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
     mail = data["email"] if isinstance(data.get("email"), dict) else {}
-    message, recipient = (_object(mail.get(name)) for name in ("message", "recipient"))
+    message, recipient = (object_of(mail.get(name)) for name in ("message", "recipient"))
     message_id = identifier(data.get("message_id")) or identifier(message.get("id"))
     # The documentation names it `email`, what is posted `recipient`.
     address = text(data.get("recipient")) or text(data.get("email")) or text(recipient.get("email"))
@@ -157,14 +157,10 @@ def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Re
     for tag in tags[:20] if isinstance(tags, list) else []:
         if isinstance(tag, str) and tag.startswith(REFERENCE):
             payload["reference"] = tag.removeprefix(REFERENCE)[:1024]
-    about = _object(data.get("meta")) or _object(data.get("morph"))
+    about = object_of(data.get("meta")) or object_of(data.get("morph"))
     if type_ in ("MessageOpened", "MessageClicked"):
         payload |= {key: value for key, name in _COPIED if (value := text(about.get(name)))}
     if kind := _BOUNCE_TYPES.get(word):
         payload["bounceType"] = kind
     error = error_of(about) if type_ in _FAILURES else None
     return Event(type_, request.source, event_id, "email", "outbound", message_id, None, customer, time, error, payload)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
