@@ -3,6 +3,7 @@
 https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns, over HTTP/2 alone.
 """
 
+import re
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -25,6 +26,7 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.shapes import answer_of
 from adapters.silent import (  # noqa: F401  # the receiving half
     EVENTS,
     SIGNATURE,
@@ -69,6 +71,8 @@ _REASONS = {
 }
 _REASON_OF = {word: reason for reason, words in _REASONS.items() for word in words.split()}
 _BY_STATUS = {410: "invalid_address", 413: "content", 429: "rate"}
+#: Of a topic: a bundle id, with or without a suffix such as .voip. Nothing of it can end the header that it goes into.
+_BUNDLE_ID = re.compile("[A-Za-z0-9._-]{1,255}")
 #: What passes when it is sent again, with a token of then, whatever its status.
 _RETRYABLE = frozenset({"ExpiredProviderToken", "IdleTimeout", "Shutdown", *_REASONS["rate"].split()})
 
@@ -79,7 +83,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     own = notification_id(message.message_id)
     headers = {
         "authorization": f"bearer {_token(values, now)}",
-        "apns-topic": sender_of(message, values),
+        "apns-topic": _topic(sender_of(message, values)),
         "apns-push-type": "alert" if shown else "background",
         "apns-priority": "10" if shown else "5",
         "apns-id": own,
@@ -97,11 +101,7 @@ def read_response(response: Response) -> Outcome:
     if 200 <= response.status < 300:
         given = response.headers.get("apns-id", "")
         return accepted(given if 0 < len(given) <= MAX_ID else None)
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     word, died = text(said.get("reason")), said.get("timestamp")
     reason = _REASON_OF.get(word or "") or _BY_STATUS.get(response.status, "unknown")
     since = from_unix(died / 1000) if type(died) is int and abs(died) < 1 << 53 else None
@@ -114,6 +114,13 @@ def notification_id(message_id: str) -> str:
     """The UUID that Apple knows the message by: made of ours (version 8 of RFC 9562), the same at each repeat."""
     digits = sha256(message_id.encode("utf-8", "replace")).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
+
+
+def _topic(bundle_id: str) -> str:
+    """It goes into a header, and comes with the message. Raises Unsendable for what would be more than one."""
+    if not _BUNDLE_ID.fullmatch(bundle_id):
+        raise Unsendable("the sender is no bundle id, as com.example.shop")
+    return bundle_id
 
 
 def _token(values: Values, now: datetime) -> str:

@@ -23,6 +23,13 @@ def fact_id(*parts: str | None) -> str:
     return blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
+def id_of_one(message_id: str, recipient: str) -> str:
+    """The id of what one of several recipients got, where a provider's id stands for all that one send made: under that
+    alone their customers would share one message."""
+    whole = f"{message_id}:{recipient.lower()}"
+    return whole if len(whole) <= MAX_ID else fact_id(message_id, recipient.lower())
+
+
 def identifier(value: Any) -> str | None:
     """A provider's id as text; None where there is none. Raises Unprocessable for one that cannot be an id."""
     if isinstance(value, str):

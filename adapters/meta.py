@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from typing import Any
 
-import orjson
-
 from adapters.base import Answer, InvalidSignature, Request, Setting, Unconfigured, Unprocessable, Values
 from adapters.bodies import query_of
 from adapters.sending import Outcome, Response, Unsendable, accepted, refused
+from adapters.shapes import answer_of
 from adapters.signatures import header, secrets_of, signs
 from schemas.events import Error
 
@@ -82,11 +81,7 @@ def outcome(
 ) -> Outcome:
     """The Graph API's answer: the id that `id_of` finds in it, or its `error`, by `error_of` with whether the same may
     pass later (None: its status tells)."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     problem = said.get("error")
     if 200 <= response.status < 300 and not isinstance(problem, dict):
         return accepted(id_of(said))

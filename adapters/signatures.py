@@ -95,6 +95,8 @@ def verify_standard(request: Request, secrets: Sequence[str], *, fresh: bool = T
     given = [part.encode("utf-8", "replace") for part in header(request, "webhook-signature").split(" ")]
     for secret in secrets:
         key = from_base64(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+        if not key:
+            raise InvalidSignature("a configured secret has nothing after its whsec_: anyone could sign with it")
         made = b"v1," + b64encode(hmac.digest(key, message, "sha256"))
         if any([hmac.compare_digest(made, one) for one in given]):
             if fresh:

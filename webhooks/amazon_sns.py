@@ -48,6 +48,8 @@ class AmazonSns:
                 known = self._known.get(url)
                 if known is None or known[0] < time.monotonic():
                     known = self._remember(url, await self._get(url))
+                elif known[1] is not None:
+                    self._known.move_to_end(url)
                 return known[1]
         finally:
             if not lock.locked():
@@ -68,7 +70,8 @@ class AmazonSns:
     def _remember(self, url: str, found: bytes | None) -> tuple[float, bytes | None]:
         known = (time.monotonic() + (KEPT if found is not None else KEPT_NONE), found)
         self._known[url] = known
-        self._known.move_to_end(url)
+        # What never was goes first: made-up addresses must not put out the certificate that is in use.
+        self._known.move_to_end(url, last=found is not None)
         while len(self._known) > MOST:
             self._known.popitem(last=False)
         return known

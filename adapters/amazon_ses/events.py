@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.addresses import handle
 from adapters.base import Normalized, Request, Unprocessable
-from adapters.facts import fact_id, identifier, text, unknown
+from adapters.facts import fact_id, id_of_one, identifier, text, unknown
 from adapters.shapes import list_of, object_of
 from adapters.smtp_codes import code_of, reason_of
 from adapters.times import from_text
@@ -85,6 +85,7 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
     name, where = _PARTS[word]
     part = object_of(record.get(name))
     addresses = list_of(part.get(where)) if where else list_of(mail.get("destination"))
+    several = len(list_of(mail.get("destination"))) > 1
     if word in ("Open", "Click") and len(addresses) > 1:
         addresses = [None]  # whose of them it was is not told
     elif word == "Subscription":
@@ -98,6 +99,8 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
                 event.handle = handle(address, "email")
                 if told := text(address):
                     event.payload["to"] = told
+                    if several:
+                        event.provider_message_id = id_of_one(message_id, told)
                 event.occurred_at = _time(part.get("timestamp")) or (sent if word == "Send" else None)
                 list_ = text(event.payload.get("list"))
                 known_by = text(part.get("feedbackId")) or text(part.get("timestamp")), text(part.get("link"))

@@ -13,6 +13,7 @@ import orjson
 from adapters.base import Values
 from adapters.facts import text
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
+from adapters.shapes import answer_of
 from adapters.uuids import uuid_of
 from schemas.events import Error
 
@@ -68,11 +69,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """200 with `sentMessages`, 409 with the same of the first time, else `message` and `details`."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if 200 <= response.status < 300 or (response.status == 409 and "x-line-accepted-request-id" in response.headers):
         sent = said.get("sentMessages")
         first = sent[0] if isinstance(sent, list) and sent and isinstance(sent[0], dict) else {}

@@ -2,7 +2,7 @@
 
 https://developers.mailersend.com/api/v1/webhooks.html, …/sms-webhooks.html, …/inbound.html. Version 2 of the webhooks is
 flat (`data.message_id`), version 1, which ends in 2026, is nested (`data.email.message.id`). A post that is not answered
-with 2xx in 3 seconds is tried twice again, after 10 and 100 seconds; 20 failures in a day stop the webhook.
+with 2xx comes again, for some three days; by the page's earlier edition twice, after 10 and 100 seconds.
 """
 
 import re
@@ -15,6 +15,7 @@ from adapters.facts import fact_id, identifier, text, unknown
 from adapters.mailersend.content import received, sms
 from adapters.mailersend.errors import error_of
 from adapters.mailersend.send import IDEMPOTENT, REFERENCE, build_request, read_response
+from adapters.shapes import object_of
 from adapters.signatures import header, secrets_of, signs
 from adapters.times import from_text
 from schemas.events import Event
@@ -68,7 +69,8 @@ _TEST_SECRET = "test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G"  # noqa: S105
 _FAILURES = frozenset({"MessageBounced", "MessageDelayed", "MessageRejected"})
 _TYPE = re.compile(
     rb'"(?:type|object)"\s{0,8}:\s{0,8}"(?:activity\.|sms\.(?:sent|delivered|failed)"|inbound\.message"|webhook\.test"'
-    rb"|sender_identity\.|maintenance\.(?:start|end)|inbound_forward\.|email_single\.|email_list\.|bulk_email\.)"
+    rb"|sender_identity\.|maintenance\.(?:start|end)|inbound_(?:forward|message)\.|email_(?:single|list)\.|bulk_email\."
+    rb"|recipient\.on_hold_)"
 )
 _BOUNCE_TYPES = {"activity.soft_bounced": "soft", "activity.hard_bounced": "hard"}
 _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
@@ -96,8 +98,7 @@ def normalize(request: Request) -> Normalized:
     if not isinstance(body, dict):
         raise Unprocessable("no event of MailerSend: it is no object")
     word = text(body.get("type")) or text(body.get("object")) or ""
-    found = body.get("data")
-    data: dict[str, Any] = found if isinstance(found, dict) else {}
+    data = object_of(body.get("data"))
     if word in EVENT_TYPES:
         return Normalized([_activity(word, body, data, request)])
     if word == "inbound.message":
@@ -133,7 +134,7 @@ def handshake(request: Request, values: Values) -> Answer | None:
 
 def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
     mail = data["email"] if isinstance(data.get("email"), dict) else {}
-    message, recipient = (_object(mail.get(name)) for name in ("message", "recipient"))
+    message, recipient = (object_of(mail.get(name)) for name in ("message", "recipient"))
     message_id = identifier(data.get("message_id")) or identifier(message.get("id"))
     # The documentation names it `email`, what is posted `recipient`.
     address = text(data.get("recipient")) or text(data.get("email")) or text(recipient.get("email"))
@@ -156,14 +157,10 @@ def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Re
     for tag in tags[:20] if isinstance(tags, list) else []:
         if isinstance(tag, str) and tag.startswith(REFERENCE):
             payload["reference"] = tag.removeprefix(REFERENCE)[:1024]
-    about = _object(data.get("meta")) or _object(data.get("morph"))
+    about = object_of(data.get("meta")) or object_of(data.get("morph"))
     if type_ in ("MessageOpened", "MessageClicked"):
         payload |= {key: value for key, name in _COPIED if (value := text(about.get(name)))}
     if kind := _BOUNCE_TYPES.get(word):
         payload["bounceType"] = kind
     error = error_of(about) if type_ in _FAILURES else None
     return Event(type_, request.source, event_id, "email", "outbound", message_id, None, customer, time, error, payload)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

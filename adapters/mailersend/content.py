@@ -10,6 +10,8 @@ from typing import Any
 from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
 from adapters.facts import count, fact_id, identifier, text
+from adapters.mime import bare_id
+from adapters.shapes import object_of
 from adapters.times import from_text
 from schemas.events import Error, Event
 
@@ -21,7 +23,7 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
     message_id = identifier(data.get("id"))
     if message_id is None:
         raise Unprocessable("a mail without an id")
-    by, envelope = _object(data.get("from")), _object(data.get("sender"))
+    by, envelope = object_of(data.get("from")), object_of(data.get("sender"))
     address = text(by.get("email")) or text(envelope.get("email"))
     customer = handle(address, "email")
     payload: dict[str, Any] = {"providerStatus": "inbound.message"}
@@ -29,11 +31,11 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
         payload["from"] = sender[:2048]
     if name := text(by.get("name")):
         payload["displayName"] = name[:1024]
-    recipients = _object(data.get("recipients")).get("rcptTo")
-    told = [text(_object(one).get("email")) for one in recipients[:50]] if isinstance(recipients, list) else []
+    recipients = object_of(data.get("recipients")).get("rcptTo")
+    told = [text(object_of(one).get("email")) for one in recipients[:50]] if isinstance(recipients, list) else []
     if to := ", ".join([one for one in told if one]):
         payload["to"] = to[:2048]
-    if replied_to := identifier(_header(data, "In-Reply-To")):
+    if replied_to := bare_id(_header(data, "In-Reply-To")):
         payload["inReplyTo"] = replied_to
     content: dict[str, Any] = {key: value for key in ("subject", "text", "html") if (value := text(data.get(key)))}
     if media := _media(data.get("attachments")):
@@ -58,7 +60,7 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
 
 def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
     """A state of an SMS. Raises Unprocessable where it has no id."""
-    about = _object(data.get("sms"))
+    about = object_of(data.get("sms"))
     message_id = identifier(data.get("sms_message_id")) or identifier(about.get("id"))
     if message_id is None:
         raise Unprocessable("an SMS without an id")
@@ -86,7 +88,7 @@ def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], reque
 
 
 def _header(data: dict[str, Any], name: str) -> str | None:
-    for key, value in _object(data.get("headers")).items():
+    for key, value in object_of(data.get("headers")).items():
         if key.lower() == name.lower():
             first = value[0] if isinstance(value, list) and value else value
             return first.strip()[:512] if isinstance(first, str) else None
@@ -101,7 +103,3 @@ def _media(attachments: Any) -> list[dict[str, str]]:
         for item in (attachments[:_MOST_MEDIA] if isinstance(attachments, list) else [])
         if isinstance(item, dict)
     ]
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -24,6 +24,7 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False
@@ -72,11 +73,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """202 with x-message-id; a warning that the one recipient is suppressed means that nothing will be sent."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said: dict[str, Any] = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if 200 <= response.status < 300:
         message_id = response.headers.get("x-message-id") or None
         if (why := _suppressed(said)) is not None:

@@ -85,8 +85,11 @@ def of_json(data: dict[str, Any], request: Request) -> Event:
     if sender := text(object_of(get("envelope")).get("sender")):
         payload["from"] = sender
     if word in ENGAGED:
-        agent = object_of(get("client-info")).get("user-agent")
-        payload |= engaged_of(get("url"), agent, get("ip"))
+        client = object_of(get("client-info"))
+        payload |= engaged_of(get("url"), client.get("user-agent"), get("ip"))
+        # …/user-manual/tracking-messages/open-click-bot-detect: `apple`, `gmail` or `generic`; else empty.
+        if word == "opened" and text(client.get("bot")):
+            payload["machineOpen"] = True
     return Event(
         type_,
         request.source,

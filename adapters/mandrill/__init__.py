@@ -12,6 +12,7 @@ from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting
 from adapters.bodies import form_of, parse_json
 from adapters.facts import fact_id, identifier, text, unknown
 from adapters.mandrill.inbound import received
+from adapters.shapes import object_of
 from adapters.signatures import header, secrets_of, signs
 from adapters.smtp_codes import code_of, reason_of
 from adapters.times import from_unix
@@ -136,7 +137,7 @@ def _event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("an item that is no object")
     word, time = text(item.get("event")) or "", from_unix(item.get("ts"))
-    msg = _object(item.get("msg"))
+    msg = object_of(item.get("msg"))
     if word == "inbound":
         return received(msg, item, request)
     message_id = identifier(item.get("_id")) or identifier(msg.get("_id"))
@@ -144,7 +145,7 @@ def _event(item: Any, request: Request) -> Event:
     customer = handle(email, "email")
     type_ = EVENT_TYPES.get(word)
     if type_ is None:
-        entry = _object(item.get("reject")) or _object(item.get("entry"))
+        entry = object_of(item.get("reject")) or object_of(item.get("entry"))
         event = unknown(request, item, status=word or text(item.get("type")))
         event.occurred_at, event.handle = time, customer or handle(entry.get("email"), "email")
         if message_id is not None:
@@ -157,7 +158,7 @@ def _event(item: Any, request: Request) -> Event:
         payload["to"] = to[:2048]
     if sender := text(msg.get("sender")):
         payload["from"] = sender[:2048]
-    metadata = _object(msg.get("metadata"))
+    metadata = object_of(msg.get("metadata"))
     if reference := text(metadata.get("reference")):
         payload["reference"] = reference[:1024]
     if type_ in ("MessageOpened", "MessageClicked", "RecipientUnsubscribed", "MessageComplained"):
@@ -180,18 +181,14 @@ def _event(item: Any, request: Request) -> Event:
 
 
 def _error(msg: dict[str, Any], item: dict[str, Any]) -> Error:
-    rejected = _object(msg.get("reject")) or _object(item.get("reject"))
+    rejected = object_of(msg.get("reject")) or object_of(item.get("reject"))
     if why := text(rejected.get("reason")):
         return Error(why, text(rejected.get("detail")), REJECTS.get(why, "unknown"))
     attempts = msg.get("smtp_events")
-    last = _object(attempts[-1]) if isinstance(attempts, list) and attempts else {}
+    last = object_of(attempts[-1]) if isinstance(attempts, list) and attempts else {}
     words = text(msg.get("diag")) or text(last.get("diag"))
     described = text(msg.get("bounce_description"))
     # The words begin with who says them: `smtp;550 5.1.1 …`.
     code = code_of(None, words.removeprefix("smtp;").strip()) if words else None
     reason = BOUNCES.get(described or "") or reason_of(code)
     return Error(code or described, words or described, reason)
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -8,7 +8,9 @@ from typing import Any
 
 from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text
+from adapters.facts import fact_id, text
+from adapters.mime import bare_id
+from adapters.shapes import object_of
 from adapters.times import from_unix
 from schemas.events import Event
 
@@ -17,7 +19,7 @@ _MOST_MEDIA = 100
 
 def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Event:
     """…/docs/webhooks/#inbound-messages: a mail taken apart. It has no id of Mandrill's. Raises Unprocessable."""
-    headers = {key.lower(): value for key, value in _object(msg.get("headers")).items()}
+    headers = {key.lower(): value for key, value in object_of(msg.get("headers")).items()}
     message_id, replied_to = (_word(headers.get(name)) for name in ("message-id", "in-reply-to"))
     email, address = text(msg.get("email")), text(msg.get("from_email"))
     if address is None and message_id is None:
@@ -25,7 +27,7 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
     customer = handle(address, "email")
     content: dict[str, Any] = {key: value for key in ("subject", "text", "html") if (value := text(msg.get(key)))}
     media: list[dict[str, str]] = []
-    for part in (*_object(msg.get("attachments")).values(), *_object(msg.get("images")).values()):
+    for part in (*object_of(msg.get("attachments")).values(), *object_of(msg.get("images")).values()):
         if isinstance(part, dict) and len(media) < _MOST_MEDIA:
             given = (("type", "type", 255), ("name", "name", 1024))
             media.append({key: value[:most] for key, name, most in given if (value := text(part.get(name)))})
@@ -60,8 +62,4 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
 
 def _word(value: Any) -> str | None:
     first = value[0] if isinstance(value, list) and value else value
-    return identifier(first.strip()[:512]) if isinstance(first, str) else None
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return bare_id(first)

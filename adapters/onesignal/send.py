@@ -13,6 +13,7 @@ import orjson
 from adapters.base import Values
 from adapters.facts import text
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
+from adapters.shapes import answer_of
 from adapters.uuids import uuid_of
 from schemas.events import Error
 
@@ -76,11 +77,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """200 with an `id`; with an empty one nothing was sent, and `errors` says why: a list, or lists by name."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     errors, id_ = said.get("errors"), said.get("id")
     if 200 <= response.status < 300 and (id_ or (not errors and id_ != "")):
         return accepted(text(id_))

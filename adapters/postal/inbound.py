@@ -6,7 +6,6 @@ https://docs.postalserver.io/developer/http-payloads
 from base64 import b64decode
 from binascii import Error as Base64Error
 from email import message_from_bytes
-from email.header import decode_header
 from email.message import Message
 from email.utils import parseaddr
 from typing import Any
@@ -14,12 +13,11 @@ from typing import Any
 from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
 from adapters.bodies import form_of
-from adapters.charsets import decode
 from adapters.facts import fact_id, identifier, text, unknown
+from adapters.mime import MOST_MEDIA, bare_id, content_of, media_of, word
+from adapters.shapes import list_of
 from adapters.times import from_unix
 from schemas.events import Event
-
-_MOST_MEDIA = 100
 
 
 def is_form(request: Request) -> bool:
@@ -31,7 +29,7 @@ def of_form(request: Request) -> dict[str, Any]:
     """The form as the JSON would have it. Raises Unprocessable."""
     fields: dict[str, Any] = dict(form_of(request))
     attachments: list[dict[str, str]] = []
-    for index in range(_MOST_MEDIA):
+    for index in range(MOST_MEDIA):
         if (name := fields.get(f"attachments[{index}][filename]")) is None:
             break
         attachments.append({"filename": name, "content_type": fields.get(f"attachments[{index}][content_type]", "")})
@@ -44,7 +42,7 @@ def event(mail: dict[str, Any], request: Request) -> Event:
     if message_id is None or to is None:
         raise Unprocessable("a mail without an id or a recipient")
     whole = _whole(mail.get("message"))
-    name, address = parseaddr(text(mail.get("from")) or (_word(whole, "From") if whole is not None else ""))
+    name, address = parseaddr(text(mail.get("from")) or (word(whole, "From") if whole is not None else ""))
     sender = handle(address, "email") or handle(mail.get("mail_from"), "email")
     if mail.get("bounce") is True:
         # A report on a mail of ours, not what a customer says.
@@ -58,8 +56,8 @@ def event(mail: dict[str, Any], request: Request) -> Event:
         payload["from"] = sender.value
     if name:
         payload["displayName"] = name[:1024]
-    replied_to = text(mail.get("in_reply_to")) or (_word(whole, "In-Reply-To") if whole is not None else None)
-    if replied_to and (replied_to := replied_to.strip()[:512]):
+    replied_to = text(mail.get("in_reply_to")) or (word(whole, "In-Reply-To") if whole is not None else None)
+    if replied_to := bare_id(replied_to):
         payload["inReplyTo"] = replied_to
     if content:
         payload["content"] = content
@@ -91,13 +89,8 @@ def _time(value: Any) -> Any:
 def _of_fields(mail: dict[str, Any]) -> dict[str, Any]:
     told = (("subject", "subject"), ("text", "plain_body"), ("html", "html_body"))
     content: dict[str, Any] = {key: value for key, name in told if (value := text(mail.get(name)))}
-    attachments = mail.get("attachments")
-    given = (("type", "content_type", 255), ("name", "filename", 1024))
-    media = [
-        {key: value[:most] for key, name, most in given if (value := text(item.get(name)))}
-        for item in (attachments[:_MOST_MEDIA] if isinstance(attachments, list) else [])
-        if isinstance(item, dict)
-    ]
+    files = [item for item in list_of(mail.get("attachments"))[:MOST_MEDIA] if isinstance(item, dict)]
+    media = [media_of(text(item.get("filename")), text(item.get("content_type")), None) for item in files]
     return content | {"media": media} if media else content
 
 
@@ -111,37 +104,5 @@ def _whole(data: Any) -> Message | None:
 
 
 def _of_mail(mail: Message) -> dict[str, Any]:
-    """The subject, the first plain text, the first HTML, and the names of the rest."""
-    content: dict[str, Any] = {}
-    if subject := _word(mail, "Subject"):
-        content["subject"] = subject
-    media: list[dict[str, str]] = []
-    for part in mail.walk():
-        if part.is_multipart():
-            continue
-        kind, filename = part.get_content_type(), part.get_filename()
-        key = {"text/plain": "text", "text/html": "html"}.get(kind)
-        if key is not None and filename is None and key not in content:
-            data = part.get_payload(decode=True)
-            if isinstance(data, bytes) and data:
-                content[key] = decode(data, part.get_content_charset())
-        elif len(media) < _MOST_MEDIA:
-            media.append({"type": kind[:255]} | ({"name": _readable(filename)[:1024]} if filename else {}))
-    return content | {"media": media} if media else content
-
-
-def _word(mail: Message, name: str) -> str:
-    value = mail.get(name)
-    return _readable(value).replace("\r", "").replace("\n", "") if value is not None else ""
-
-
-def _readable(value: Any) -> str:
-    """A header's value with its encoded words (RFC 2047) read."""
-    said = decode(str(value).encode("utf-8", "replace"))
-    if "=?" not in said:
-        return said
-    try:
-        words = decode_header(said)
-    except ValueError:
-        return said
-    return "".join([decode(word, charset) if isinstance(word, bytes) else word for word, charset in words])
+    subject = word(mail, "Subject")
+    return ({"subject": subject} if subject else {}) | content_of(mail)

@@ -12,6 +12,7 @@ import orjson
 from adapters.base import Values
 from adapters.facts import text
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused, required
+from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False
@@ -63,11 +64,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """`success` with the message's id by recipient; `error` or `parameter-error` with `code` and `message`."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said: dict[str, Any] = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     found = said.get("data")
     data: dict[str, Any] = found if isinstance(found, dict) else {}
     status = text(said.get("status"))

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.addresses import handle
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text
+from adapters.facts import fact_id, id_of_one, identifier, text
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
 from adapters.resend.errors import error_of, is_suppressed
 from adapters.resend.send import IDEMPOTENT, build_request, read_response
@@ -53,6 +53,8 @@ EVENT_TYPES: dict[str, str] = {
     "email.received": "MessageReceived",
 }
 EVENTS = frozenset({*EVENT_TYPES.values(), *SUBSCRIPTIONS.values(), "ProviderEventReceived"})
+#: What one person did.
+_BY_ONE = frozenset({"email.opened", "email.clicked", "email.complained"})
 _FAILURES = frozenset({"MessageBounced", "MessageFailed", "MessageRejected", "MessageDelayed"})
 _TYPE = re.compile(rb'"type"\s{0,8}:\s{0,8}"(?:email|contact|domain|suppression|inbox|topic)\.')
 _CREATED = re.compile(rb'"created_at"\s{0,8}:\s{0,8}"')
@@ -99,7 +101,10 @@ def normalize(request: Request) -> Normalized:
     if type_ == "MessageBounced" and is_suppressed(data):
         type_ = "MessageRejected"
     told = data.get("to")
-    addresses = [one for one in told[:MOST] if isinstance(one, str)] if isinstance(told, list) else [text(told)]
+    addresses: list[str | None] = [text(one) for one in (told[:MOST] if isinstance(told, list) else [told])]
+    if word in _BY_ONE and len(addresses) > 1:
+        addresses = [None]  # whose of them it was is not told
+    several = len(addresses) > 1
     error = error_of(data) if type_ in _FAILURES else None
     result = Normalized()
     for address in addresses or [None]:
@@ -111,10 +116,10 @@ def normalize(request: Request) -> Normalized:
             Event(
                 type_,
                 request.source,
-                event_id if len(addresses) < 2 else fact_id("resend", event_id, address),
+                fact_id("resend", event_id, address) if several else event_id,
                 "email",
                 "outbound",
-                email_id,
+                id_of_one(email_id, address) if several and address else email_id,
                 _tag(data, "messageId"),
                 customer,
                 _clicked_at(data) or from_text(body.get("created_at")),

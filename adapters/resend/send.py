@@ -25,6 +25,7 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.shapes import answer_of
 
 IDEMPOTENT = True
 API = "https://api.resend.com"
@@ -79,11 +80,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """200 with an `id`; else `name` and `message`."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(text(said.get("id")))
     error, retryable = refusal(text(said.get("name")), text(said.get("message")), response.status)

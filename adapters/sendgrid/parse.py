@@ -13,8 +13,8 @@ from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
 from adapters.bodies import parse_json
 from adapters.charsets import decode
-from adapters.facts import fact_id, identifier
-from adapters.mime import MOST_MEDIA, content_of, mail_of, mailbox_of, media_of, word
+from adapters.facts import fact_id
+from adapters.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
 from adapters.multipart import Part, parts_of
 from adapters.times import from_text
 from schemas.events import Event
@@ -50,9 +50,9 @@ def event(request: Request) -> Event:
         payload["to"] = to[:2048]
     if name:
         payload["displayName"] = name
-    if replied_to := identifier(word(mail, "In-Reply-To")[:512].strip()):
+    if replied_to := bare_id(word(mail, "In-Reply-To")):
         payload["inReplyTo"] = replied_to
-    message_id = identifier(word(mail, "Message-ID")[:512].strip())
+    message_id = bare_id(word(mail, "Message-ID"))
     known_by = [message_id] if message_id else [blake2b(part.data).hexdigest() for part in parts]
     return Event(
         "MessageReceived",

@@ -13,6 +13,7 @@ import orjson
 from adapters.base import Values
 from adapters.facts import MAX_ID, text
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
+from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False
@@ -80,11 +81,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """200 with `ok`, and where the message is; or with `error`, a word. 429 with Retry-After."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     code = text(said.get("error"))
     success = 200 <= response.status < 300
     if success and (said.get("ok") is True or code is None):

@@ -24,6 +24,7 @@ from adapters.sending import (
     refused,
     required,
 )
+from adapters.shapes import answer_of
 from adapters.telegram.ids import message_id_of
 from schemas.events import Error
 
@@ -104,11 +105,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """`ok` with the message as `result` (an album's: several), else `error_code`, `description`, `parameters`."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if 200 <= response.status < 300 and said.get("ok") is not False:
         result = said.get("result")
         first = result[0] if isinstance(result, list) and result else result

@@ -23,6 +23,7 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False
@@ -77,11 +78,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """`status` 0 with a `message_token`, else another with a `status_message`; both under HTTP 200."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     code = text(said.get("status"))
     if 200 <= response.status < 300 and code in (None, "0"):
         return accepted(text(said.get("message_token")))

@@ -3,8 +3,6 @@
 https://postmarkapp.com/developer/webhooks/delivery-webhook and the pages beside it, …/developer/api/email-api.
 """
 
-import base64
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +10,9 @@ from uuid import UUID
 import orjson
 
 from app.simulator.base import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from app.simulator.told import sign
+
+__all__ = ["sign"]
 
 CHANNELS = ("email",)
 _RECORDS = {
@@ -86,17 +87,6 @@ def inbound(said: Said, at: datetime, url: str) -> Post:
         "Attachments": [],
     }
     return Post(url, orjson.dumps(item), dict(_HEADERS))
-
-
-def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Nothing is signed: the user and password of the URL come along, or the header that was configured."""
-    if "webhook_header" in settings:
-        name, _, value = settings["webhook_header"].partition(": ")
-        return replace(post, headers=post.headers | {name.lower(): value})
-    if "url_secret" in settings and "basic_auth" not in settings:
-        return post
-    credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
-    return replace(post, headers=post.headers | {"authorization": f"Basic {credentials}"})
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:

@@ -108,6 +108,8 @@ def test_a_certificate_that_is_not_pinned_is_asked_for_and_then_used() -> None:
         "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem?x",
         "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem\n",
         "https://sns.evil.com#.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
+        "https://sns.s3.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
+        "https://sns.s3-us-west-2.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
         "https://sns.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem",
         "file:///etc/passwd",
         7,

@@ -128,3 +128,10 @@ def test_a_dead_token_is_told_with_its_time() -> None:
     assert error is not None and error.text == "not valid since 2026-03-02T08:30:00Z"
     for odd in (b"1e400", b"-1", b'"x"', b"null", b"99999999999999999999"):
         assert apns.read_response(Response(410, {}, b'{"reason":"Unregistered","timestamp":%s}' % odd)).error
+
+
+@pytest.mark.parametrize("sender", ["com.example.shop\r\napns-priority: 10", "com.example shop", "ä"])
+def test_a_sender_is_one_topic(sender: str) -> None:
+    """It comes with the message, and must not end the header that it goes into."""
+    with pytest.raises(Unsendable):
+        built(sender=sender, text="x")

@@ -97,3 +97,12 @@ def test_an_answer_of_422_names_the_field() -> None:
         assert outcome.state == "rejected" and outcome.error is not None
         assert (outcome.error.code, outcome.error.text) == (field, "It must be verified. #MS42207")
         assert outcome.error.reason == reason
+
+
+@pytest.mark.parametrize("word", ["inbound_message.rejected", "recipient.on_hold_added", "recipient.on_hold_removed"])
+def test_what_came_after_the_first_edition_is_mailersend_s_too(word: str) -> None:
+    """And is kept, as nothing is known of what it has."""
+    body = orjson.dumps({"type": word, "created_at": "2026-03-02T09:29:10Z", "data": {}})
+    request = Request("POST", "https://hooks.example.com/", {"signature": "00"}, body, AT, "mailersend")
+    assert mailersend.recognise(request)
+    assert [event.type for event in mailersend.normalize(request).events] == ["ProviderEventReceived"]

@@ -1,6 +1,7 @@
 """Standard Webhooks: both schemes of signature, Svix's names of the headers, and whose types are whose."""
 
 import base64
+import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -70,6 +71,14 @@ def test_either_scheme_will_do_where_both_are_configured() -> None:
         with pytest.raises(InvalidSignature):
             standard_webhooks.verify(request, values)
     assert standard_webhooks.verify(came(), {}) is None
+
+
+def test_a_secret_of_nothing_signs_nothing() -> None:
+    """`whsec_` alone is what anyone could sign with."""
+    empty = base64.b64encode(hmac.digest(b"", b"m.1772443800." + BODY, "sha256")).decode()
+    headers = {"webhook-id": "m", "webhook-timestamp": "1772443800", "webhook-signature": f"v1,{empty}"}
+    with pytest.raises(InvalidSignature):
+        standard_webhooks.verify(Request("POST", URL, headers, BODY, AT, "mine"), {"secret": ("whsec_",)})
 
 
 @pytest.mark.parametrize("key", ["x", "whpk_", "whpk_AAAA", "whpk_é"])

@@ -73,6 +73,19 @@ async def test_a_certificate_is_fetched_once() -> None:
     assert amazon.asked == [CERTIFICATE]
 
 
+async def test_made_up_addresses_do_not_put_out_the_certificate() -> None:
+    """Of those that were found to have none, and of ever so many that have one, the one in use stays."""
+    found = Amazon()
+    sns = found.sns()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("webhooks.amazon_sns.MOST", 4)
+        await sns.certificate(CERTIFICATE)
+        for number in range(8):
+            await sns.certificate(CERTIFICATE.replace("0123456789abcdef", f"{number:016x}"))
+            await sns.certificate(CERTIFICATE)
+    assert found.asked.count(CERTIFICATE) == 1
+
+
 async def test_that_there_is_none_is_remembered_too() -> None:
     """So that a forger cannot have the same asked again and again."""
     amazon = Amazon(lambda request: httpx.Response(403))
