@@ -22,7 +22,7 @@ TITLE = "EMQX"
 DOCS = "https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html"
 CHANNELS = frozenset({"iot"})
 SENDS: frozenset[str] = frozenset()
-SIGNATURE = "none; a header, basic auth or a secret in the URL"
+SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
 SIGNS_BODY = False
 
 Item = dict[str, Any]

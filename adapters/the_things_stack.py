@@ -25,7 +25,7 @@ TITLE = "The Things Stack"
 DOCS = "https://www.thethingsindustries.com/docs/integrations/webhooks/"
 CHANNELS = frozenset({"iot"})
 SENDS: frozenset[str] = frozenset()
-SIGNATURE = "none; a header, basic auth or a secret in the URL"
+SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
 SIGNS_BODY = False
 
 Item = dict[str, Any]

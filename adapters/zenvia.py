@@ -21,7 +21,7 @@ TITLE = "Zenvia"
 DOCS = "https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks"
 CHANNELS = frozenset({"sms", "whatsapp", "rcs", "voice", "email", "chat"})
 SENDS: frozenset[str] = frozenset()
-SIGNATURE = "none; a header, basic auth or a secret in the URL"
+SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
 SETTINGS = TOLD
 SIGNS_BODY = False
 

@@ -23,7 +23,7 @@ TITLE = "Clickatell"
 DOCS = "https://help.clickatell.com/developers-api-reference/reference/one-api-client-callbacks"
 CHANNELS = frozenset({"sms", "whatsapp"})
 SENDS: frozenset[str] = frozenset()
-SIGNATURE = "none; basic auth or a secret in the URL"
+SIGNATURE = "signs nothing: basic auth or a secret in the URL"
 SIGNS_BODY = False
 EVENTS = frozenset({*STATUSES.values(), *CODES.values(), "MessageReceived"})
 

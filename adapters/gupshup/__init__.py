@@ -24,7 +24,7 @@ TITLE = "Gupshup"
 DOCS = "https://docs.gupshup.io/docs/subscriptions-and-notifications"
 CHANNELS = frozenset({"whatsapp", "sms", "voice"})
 SENDS: frozenset[str] = frozenset()
-SIGNATURE = "none; a header, basic auth or a secret in the URL"
+SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
 SETTINGS = TOLD
 SIGNS_BODY = False
 

@@ -24,7 +24,7 @@ TITLE = "Kaleyra"
 DOCS = "https://developers.kaleyra.io/docs/account-settings-callback-profiles"
 CHANNELS = frozenset({"sms", "whatsapp"})
 SENDS: frozenset[str] = frozenset()
-SIGNATURE = "none; a header, basic auth or a secret in the URL"
+SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
 SIGNS_BODY = False
 
 EVENTS = frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"})

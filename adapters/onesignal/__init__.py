@@ -26,7 +26,7 @@ TITLE = "OneSignal"
 DOCS = "https://documentation.onesignal.com/docs/en/event-streams"
 CHANNELS = frozenset({"push", "email", "sms"})
 SENDS = frozenset({"push"})
-SIGNATURE = "none; a header, basic auth or a secret in the URL"
+SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
 SETTINGS = (
     *TOLD,
     Setting("api_key", "The app's API key (Settings, Keys & IDs), for sending."),
