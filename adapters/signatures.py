@@ -53,6 +53,18 @@ def check_age(timestamp: str, received_at: datetime, window: float = WINDOW) -> 
         raise InvalidSignature(f"the signature is {age:.0f} seconds old, more than {window:.0f} apart is refused")
 
 
+def max_age(values: Values, default: float = WINDOW) -> float:
+    """The setting `max_age`, in seconds. Raises InvalidSignature where it is no number."""
+    told = secrets_of(values, "max_age")
+    try:
+        window = float(told[0]) if told else default
+    except ValueError as error:
+        raise InvalidSignature("the setting max_age is no number of seconds") from error
+    if not window >= 0:
+        raise InvalidSignature("the setting max_age is no number of seconds")
+    return window
+
+
 def signs_ecdsa(public_key: str, message: bytes, given: bytes) -> bool:
     """Whether `given` (DER) is the key's ECDSA signature with SHA-256. Raises InvalidSignature for an unreadable key."""
     try:

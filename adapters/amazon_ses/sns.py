@@ -17,7 +17,7 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from adapters.base import InvalidSignature, Needed, Request, Setting, Unconfigured, Unprocessable, Values
 from adapters.bodies import json_of, query_of
-from adapters.signatures import from_base64, secrets_of
+from adapters.signatures import from_base64, max_age, secrets_of
 from adapters.times import from_text
 
 #: Seconds that a message may be old if nothing is set: SNS tries an HTTP endpoint for an hour at most.
@@ -98,11 +98,7 @@ def _check_topic(message: dict[str, Any], request: Request, values: Values) -> N
 
 
 def _check_age(message: dict[str, Any], request: Request, values: Values) -> None:
-    told, sent = secrets_of(values, "max_age"), from_text(message.get("Timestamp"))
-    try:
-        window = float(told[0]) if told else MAX_AGE
-    except ValueError as error:
-        raise InvalidSignature("the setting max_age is no number of seconds") from error
+    window, sent = max_age(values, MAX_AGE), from_text(message.get("Timestamp"))
     if sent is None:
         raise InvalidSignature("its Timestamp is no time")
     age = (request.received_at - sent).total_seconds()

@@ -13,7 +13,7 @@ from adapters.charsets import decode
 from adapters.mailgun import events, form, routes
 from adapters.mailgun.send import IDEMPOTENT, build_request, read_response
 from adapters.multipart import parts_of
-from adapters.signatures import check_age, secrets_of, signs
+from adapters.signatures import check_age, max_age, secrets_of, signs
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
 
@@ -71,12 +71,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     if not any([signs(key, "sha256", message, one) for key in keys for one in given]):
         raise InvalidSignature("no configured signing_key makes this signature")
     if fresh:
-        told = secrets_of(values, "max_age")
-        try:
-            window = float(told[0]) if told else MAX_AGE
-        except ValueError as error:
-            raise InvalidSignature("the setting max_age is no number of seconds") from error
-        check_age(timestamp, request.received_at, window)
+        check_age(timestamp, request.received_at, max_age(values, MAX_AGE))
     return True
 
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from adapters.base import InvalidSignature, Request, Values
-from adapters.signatures import check_age, from_base64, header, hex_sha256, secrets_of
+from adapters.signatures import check_age, from_base64, header, hex_sha256, max_age
 from adapters.tokens import claims_of
 
 TOKEN = "messagebird-signature-jwt"  # noqa: S105  the header's name
@@ -63,12 +63,7 @@ def check_signature(request: Request, keys: Sequence[str], values: Values, fresh
             "no configured signing_key makes this signature: is the source's url the one told to Bird?"
         )
     if fresh:
-        told = secrets_of(values, "max_age")
-        try:
-            window = float(told[0]) if told else LIFE
-        except ValueError as error:
-            raise InvalidSignature("the setting max_age is no number of seconds") from error
-        check_age(timestamp, request.received_at, window)
+        check_age(timestamp, request.received_at, max_age(values, LIFE))
 
 
 def _same(told: Any, made: str) -> bool:

@@ -11,7 +11,7 @@ from adapters.bodies import json_of
 from adapters.sendgrid import parse
 from adapters.sendgrid.events import EVENT_TYPES, event
 from adapters.sendgrid.send import API, IDEMPOTENT, build_request, read_response
-from adapters.signatures import WINDOW, check_age, from_base64, header, secrets_of, signs_ecdsa
+from adapters.signatures import WINDOW, check_age, from_base64, header, max_age, secrets_of, signs_ecdsa
 from adapters.unsigned import verify_unsigned
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
@@ -97,9 +97,4 @@ def _check_signature(request: Request, keys: list[str], values: Values, fresh: b
     if not any([signs_ecdsa(key, message, given) for key in keys]):
         raise InvalidSignature("no configured public_key verifies this signature")
     if fresh:
-        told = secrets_of(values, "max_age")
-        try:
-            window = float(told[0]) if told else WINDOW
-        except ValueError as error:
-            raise InvalidSignature("the setting max_age is no number of seconds") from error
-        check_age(timestamp, request.received_at, window)
+        check_age(timestamp, request.received_at, max_age(values))

@@ -12,7 +12,7 @@ from hashlib import md5
 from urllib.parse import urlsplit
 
 from adapters.base import InvalidSignature, Request, Values
-from adapters.signatures import WINDOW, check_age, header, secrets_of, signs
+from adapters.signatures import check_age, header, max_age, signs
 from adapters.times import from_text
 
 SIGNATURE = "x-sinch-webhook-signature"
@@ -30,7 +30,7 @@ def check_webhook(request: Request, secrets: Sequence[str], values: Values, fres
     if not any([signs(secret, algorithm, message, given, "base64") for secret in secrets]):
         raise InvalidSignature("no configured webhook_secret makes this signature")
     if fresh:
-        check_age(timestamp, request.received_at, _window(values))
+        check_age(timestamp, request.received_at, max_age(values))
 
 
 def check_call(request: Request, secrets: Sequence[str], values: Values, fresh: bool) -> None:
@@ -53,7 +53,7 @@ def check_call(request: Request, secrets: Sequence[str], values: Values, fresh: 
         told = from_text(timestamp)
         if told is None:
             raise InvalidSignature("the header x-timestamp is no time")
-        if abs((request.received_at - told).total_seconds()) > _window(values):
+        if abs((request.received_at - told).total_seconds()) > max_age(values):
             raise InvalidSignature("the signature is too old, or of the future")
 
 
@@ -64,11 +64,3 @@ def _made(secret: str, message: bytes) -> bytes:
     except (Base64Error, ValueError):
         return b""
     return b64encode(hmac.digest(key, message, "sha256"))
-
-
-def _window(values: Values) -> float:
-    told = secrets_of(values, "max_age")
-    try:
-        return float(told[0]) if told else WINDOW
-    except ValueError as error:
-        raise InvalidSignature("the setting max_age is no number of seconds") from error

@@ -17,7 +17,7 @@ import orjson
 from adapters.base import InvalidSignature, Request, Unprocessable, Values
 from adapters.bodies import query_of
 from adapters.facts import text
-from adapters.signatures import WINDOW, check_age, header, hex_sha256, secrets_of
+from adapters.signatures import check_age, header, hex_sha256, max_age, secrets_of
 from adapters.tokens import claims_of
 
 #: The methods by the names of Vonage's libraries, and the digest of their HMAC; of `md5hash` it is none.
@@ -54,7 +54,7 @@ def check_token(request: Request, secrets: Sequence[str], values: Values, fresh:
     if not hmac.compare_digest(told.lower().encode("utf-8", "replace"), _hash(request).encode()):
         raise InvalidSignature("the token's payload_hash is not that of what came")
     if fresh:
-        check_age(str(claims[0].get("iat")), request.received_at, _window(values))
+        check_age(str(claims[0].get("iat")), request.received_at, max_age(values))
 
 
 def check_parameters(
@@ -74,7 +74,7 @@ def check_parameters(
     if not any([hmac.compare_digest(_digest(message, secret, _DIGESTS[method]), shown) for secret in secrets]):
         raise InvalidSignature("no configured signature_secret makes this sig by the signature_method")
     if received_at is not None:
-        check_age(dict(signed).get("timestamp", ""), received_at, _window(values))
+        check_age(dict(signed).get("timestamp", ""), received_at, max_age(values))
 
 
 def texts(parameters: dict[str, Any] | list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -101,11 +101,3 @@ def _digest(message: bytes, secret: str, digest: str) -> bytes:
     if not digest:
         return md5(message + secret.encode(), usedforsecurity=False).hexdigest().encode()
     return hmac.digest(secret.encode(), message, digest).hex().encode()
-
-
-def _window(values: Values) -> float:
-    told = secrets_of(values, "max_age")
-    try:
-        return float(told[0]) if told else WINDOW
-    except ValueError as error:
-        raise InvalidSignature("the setting max_age is no number of seconds") from error
