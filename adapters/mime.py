@@ -4,6 +4,7 @@ from email.header import decode_header
 from email.message import Message
 from typing import Any
 
+from adapters.bodies import NUL
 from adapters.charsets import decode
 from adapters.facts import identifier
 
@@ -39,7 +40,7 @@ def media_of(name: Any, kind: Any, content_id: Any) -> dict[str, str]:
 
 def decode_text(value: Any) -> str:
     """A header's value with its encoded words (RFC 2047) read."""
-    text = str(value)
+    text = NUL.sub("\ufffd", str(value))
     if "=?" not in text:
         return text
     try:
