@@ -6,14 +6,14 @@ https://dev.bandwidth.com/docs/voice/webhooks. Nothing is signed: it gives the u
 
 from typing import Any
 
-from adapters import unsigned
-from adapters.addresses import handle
 from adapters.bandwidth import calls
 from adapters.bandwidth.errors import error_of
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import count, fact_id, identifier, text, unknown
-from adapters.times import from_text
+from adapters.parts import unsigned
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.times import from_text
 from schemas.events import Event
 
 NAME = "bandwidth"

@@ -12,8 +12,10 @@ from typing import Any
 import orjson
 
 from adapters.base import Setting, Values
-from adapters.facts import text
-from adapters.mime import bare_id
+from adapters.parts.facts import text
+from adapters.parts.mime import bare_id
+from adapters.parts.shapes import answer_of
+from adapters.parts.uuids import uuid_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -26,8 +28,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.shapes import answer_of
-from adapters.uuids import uuid_of
 from schemas.events import Error
 
 IDEMPOTENT = False

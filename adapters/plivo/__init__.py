@@ -6,14 +6,14 @@ What is not answered with 2xx within 15 seconds is tried again, twice at most. A
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import Pairs, form_of, query_of
-from adapters.facts import count, fact_id, identifier, location, unknown
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import Pairs, form_of, query_of
+from adapters.parts.facts import count, fact_id, identifier, location, unknown
+from adapters.parts.signatures import secrets_of
 from adapters.plivo import calls, signature
 from adapters.plivo.errors import error_of
 from adapters.plivo.send import API, IDEMPOTENT, build_request, read_response
-from adapters.signatures import secrets_of
 from schemas.events import Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

@@ -4,10 +4,10 @@ https://www.plivo.com/docs/voice/concepts/callbacks, …/voice/api/call; hang-up
 https://www.plivo.com/docs/voice/troubleshooting/hangup-causes. The times of a call are told without a zone, and not taken.
 """
 
-from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
-from adapters.facts import count, fact_id, identifier, unknown
-from adapters.times import from_unix_or_millis
+from adapters.parts.addresses import handle
+from adapters.parts.facts import count, fact_id, identifier, unknown
+from adapters.parts.times import from_unix_or_millis
 from schemas.events import Error, Event
 
 Fields = dict[str, str]

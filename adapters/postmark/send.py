@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 
 from adapters.base import Setting, Values
-from adapters.facts import text
-from adapters.mime import bare_id
+from adapters.parts.facts import text
+from adapters.parts.mime import bare_id
+from adapters.parts.shapes import answer_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -20,7 +21,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False

@@ -12,15 +12,15 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature as WrongSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from adapters.addresses import handle
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import count, fact_id, identifier, text, unknown
-from adapters.signatures import check_age, from_base64, header, secrets_of
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.signatures import check_age, from_base64, header, secrets_of
+from adapters.parts.times import from_text
 from adapters.telnyx import calls
 from adapters.telnyx.errors import error_of
 from adapters.telnyx.send import API, IDEMPOTENT, OWN_ID, REFERENCE, build_request, read_response
-from adapters.times import from_text
 from schemas.events import Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.facts import text
+from adapters.parts.facts import text
 from schemas.events import Error
 
 _CODES = {

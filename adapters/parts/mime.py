@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any, AnyStr
 
 from adapters.base import Request
-from adapters.bodies import NUL
-from adapters.charsets import decode
-from adapters.facts import identifier
+from adapters.parts.bodies import NUL
+from adapters.parts.charsets import decode
+from adapters.parts.facts import identifier
 
 #: Attachments of one mail that are named.
 MOST_MEDIA = 100

@@ -3,7 +3,7 @@
 import codecs
 from typing import Any
 
-from adapters.bodies import NUL, scrub
+from adapters.parts.bodies import NUL, scrub
 
 #: Codecs of Python that are no charsets: they read escapes, or make code points that no text has.
 _NO_CHARSETS = frozenset(
