@@ -38,7 +38,7 @@ SETTINGS = (
     Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
     Setting("api_url", f"{API} if not set.", secret=False),
 )
-#: `code` of an error, https://developers.brevo.com/docs/how-it-works#error-codes.
+#: `code` of an error. Only `duplicate_parameter` is confirmed by a page.
 _REASONS = {
     "account_under_validation": "blocked",
     "missing_parameter": "content",

@@ -32,7 +32,7 @@ SETTINGS = (
     Setting("message_stream", "The message stream; Postmark's default, outbound, if not set.", secret=False),
     Setting("api_url", f"{API} if not set.", secret=False),
 )
-#: Characters of a value of Metadata, https://postmarkapp.com/support/article/1125-custom-metadata-faq.
+#: Characters of a value of Metadata. Not confirmed by a page.
 _MOST_METADATA = 80
 #: https://postmarkapp.com/developer/api/overview#error-codes; 406 names a recipient that bounced, complained or left.
 _REASONS = {
