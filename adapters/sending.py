@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
 
 from adapters.base import Values
+from adapters.parts.facts import MAX_ID
 from adapters.parts.signatures import secrets_of
 from schemas.events import Error, Handle
 
@@ -143,8 +144,9 @@ class Sender(Protocol):
 
 
 def accepted(provider_message_id: str | None) -> Outcome:
-    """Taken by the provider."""
-    return Outcome("accepted", provider_message_id)
+    """Taken by the provider. What is too long for an id is none: the message was taken all the same."""
+    known = provider_message_id if provider_message_id and len(provider_message_id) <= MAX_ID else None
+    return Outcome("accepted", known)
 
 
 def refused(response: Response, error: Error, *, retryable: bool | None = None) -> Outcome:
@@ -180,6 +182,11 @@ def optional(values: Values, name: str, default: str) -> str:
     """The first value of a setting, or the default."""
     found = secrets_of(values, name)
     return found[0] if found else default
+
+
+def api_of(values: Values, default: str) -> str:
+    """Where the API is, without the slash that its paths begin with."""
+    return optional(values, "api_url", default).rstrip("/")
 
 
 def sender_of(message: Message, values: Values, name: str = "sender") -> str:

@@ -8,12 +8,14 @@ tried up to 30 times, half a minute apart. A status does not say whose message i
 from typing import Any
 
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.parts.addresses import handle, of_kind
+from adapters.parts.addresses import handle, of_kind, written
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import count, fact_id, identifier, location, text, unknown
+from adapters.parts.shapes import list_of, object_of
 from adapters.parts.times import from_text
 from adapters.parts.told_header import SETTINGS as TOLD
 from adapters.parts.told_header import verify_told
+from adapters.whatsapp_cloud.errors import REASONS as _META
 from schemas.events import Error, Event, Handle
 
 NAME = "zenvia"
@@ -103,10 +105,9 @@ def _status(status: Item, body: Item, request: Request) -> Event:
         payload["native"] = unknown(request, body).payload["native"]
     if (index := count(body.get("contentIndex"))) is not None:
         payload["contentIndex"] = index
-    if isinstance(data := status.get("channelData"), dict) and isinstance(sms := data.get("sms"), dict):
-        if carrier := text(sms.get("carrier")):
-            payload["carrier"] = carrier[:255]
-    cause = _cause(status)
+    if carrier := text(object_of(object_of(status.get("channelData")).get("sms")).get("carrier")):
+        payload["carrier"] = carrier[:255]
+    cause = _cause(status, medium)
     if type_ == "MessageClicked" and (clicked := cause.text):
         payload["url" if clicked.startswith(("http://", "https://")) else "clicked"] = clicked
     known_by = (message_id, code, text(status.get("timestamp")), text(body.get("contentIndex")))
@@ -118,12 +119,13 @@ def _status(status: Item, body: Item, request: Request) -> Event:
     return Event(type_, request.source, event_id, channel, way, message_id, None, None, time, error, payload)
 
 
-def _cause(status: Item) -> Error:
-    causes = status.get("causes")
-    first = causes[0] if isinstance(causes, list) and causes and isinstance(causes[0], dict) else {}
+def _cause(status: Item, medium: str | None) -> Error:
+    """The first of its causes; WhatsApp's codes are Meta's."""
+    first = object_of(next(iter(list_of(status.get("causes"))), None))
     words = text(first.get("details")) or text(first.get("reason")) or text(status.get("description"))
     code = text(first.get("channelErrorCode"))
-    return Error(code[:255] if code else None, words[:8192] if words else None, "unknown")
+    reason = _META.get(code or "", "unknown") if medium == "whatsapp" else "unknown"
+    return Error(code[:255] if code else None, words[:8192] if words else None, reason)
 
 
 def _message(message: Item, body: Item, request: Request) -> Event:
@@ -134,10 +136,8 @@ def _message(message: Item, body: Item, request: Request) -> Event:
     medium = text(body.get("channel")) or text(message.get("channel")) or ""
     outbound = (text(body.get("direction")) or text(message.get("direction"))) == "OUT"
     sender, recipient = text(message.get("from")), text(message.get("to"))
-    payload: dict[str, Any] = {"providerStatus": "MESSAGE"}
-    for key, value in (("from", sender), ("to", recipient)):
-        if value:
-            payload[key] = value[:2048]
+    given = (("from", written(sender, MEDIA.get(medium))), ("to", written(recipient, MEDIA.get(medium))))
+    payload: dict[str, Any] = {"providerStatus": "MESSAGE"} | {key: one for key, one in given if one}
     if content := _content(message.get("contents")):
         payload["content"] = content
     if isinstance(visitor := message.get("visitor"), dict):

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
 from adapters.clickatell.statuses import CODES, STATUSES, error_of
-from adapters.parts.addresses import handle
+from adapters.parts.addresses import handle, written
 from adapters.parts.bodies import form_of, json_of, query_of
 from adapters.parts.facts import fact_id, identifier, location, text, unknown
 from adapters.parts.times import from_text, from_unix_or_millis
@@ -117,8 +117,8 @@ def _status(item: Item, channel: str | None, type_: str, request: Request) -> Ev
     payload: dict[str, Any] = {"providerStatus": (word or code or "")[:255]}
     if customer is not None:
         payload["to"] = customer.value
-    if sender := text(item.get("from")):
-        payload["from"] = sender[:2048]
+    if sender := written(text(item.get("from")), channel):
+        payload["from"] = sender
     own_id = identifier(item.get("clientMessageId"))
     if own_id is not None:
         payload["reference"] = own_id
@@ -150,8 +150,8 @@ def _received(kind: str, item: Item, channel: str | None, request: Request) -> E
     recipient = text(item.get("toNumber")) or text(item.get("to"))
     payload: dict[str, Any] = {"providerStatus": kind}
     for key, value in (("from", sender), ("to", recipient)):
-        if value:
-            payload[key] = value[:2048]
+        if address := written(value, channel):
+            payload[key] = address
     if content := _content(kind, item):
         payload["content"] = content
     if replied_to := identifier(item.get("messageId" if older else "relatedMessageId")):

@@ -6,7 +6,7 @@ https://docs.gupshup.io/docs/real-time-delivery-reports
 from typing import Any
 
 from adapters.base import Normalized, Request, Unprocessable
-from adapters.parts.addresses import handle
+from adapters.parts.addresses import handle, written
 from adapters.parts.bodies import form_of, json_of, parse_json, query_of
 from adapters.parts.facts import count, fact_id, identifier, text, unknown
 from adapters.parts.times import from_unix_or_millis
@@ -83,8 +83,8 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     payload: dict[str, Any] = {"providerStatus": status[:255]}
     if customer is not None:
         payload["to"] = customer.value
-    if sender := text(get("srcAddr")) or text(get("mask")):
-        payload["from"] = sender[:2048]
+    if sender := written(text(get("srcAddr")) or text(get("mask")), channel):
+        payload["from"] = sender
     if (segments := count(get("noOfFrags"))) is not None:
         payload["segments"] = segments
     if type_ == "ProviderEventReceived":

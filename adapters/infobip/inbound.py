@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.base import Request, Unprocessable
-from adapters.infobip.reports import address, price_of
-from adapters.parts.addresses import of_kind
+from adapters.infobip.reports import cost
+from adapters.parts.addresses import dialled, of_kind
 from adapters.parts.facts import count, fact_id, identifier, location, text, unknown
 from adapters.parts.times import from_text
 from schemas.events import Event, Handle
@@ -36,7 +36,7 @@ def event(item: Item, told: str | None, request: Request) -> Event:
     if (segments := count(item.get("smsCount", item.get("messageCount")))) is not None and channel == "sms":
         payload["segments"] = segments
     type_ = "MessageReceived" if words is not None else "ProviderEventReceived"
-    return _made(type_, item, message_id, channel, address(item.get("from"), channel), payload, request)
+    return _made(type_, item, message_id, channel, dialled(item.get("from"), channel), payload, request)
 
 
 def _written(item: Item, message: Item, message_id: str, channel: str, request: Request) -> Event:
@@ -93,18 +93,18 @@ def _made(
 def _payload(item: Item, channel: str | None) -> Item:
     payload: Item = {}
     for key in ("from", "to"):
-        if (found := address(item.get(key), channel)) is not None:
+        if (found := dialled(item.get(key), channel)) is not None:
             payload[key] = found.value
     if reference := text(item.get("callbackData")):
         payload["reference"] = reference[:1024]
-    if (price := price_of(item.get("price"))) is not None:
+    if (price := cost(item)) is not None:
         payload["price"] = price
     return payload
 
 
 def _customer(item: Item, contact: Item, channel: str) -> tuple[Handle | None, list[Handle]]:
     """The number, and beside it WhatsApp's id of who has one."""
-    first = address(item.get("from") or contact.get("phoneNumber"), channel)
+    first = dialled(item.get("from") or contact.get("phoneNumber"), channel)
     second = of_kind("whatsapp_user_id", contact.get("userId"))
     if first is None or second is None or first.value == second.value:
         return first or second, []

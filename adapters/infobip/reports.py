@@ -9,8 +9,9 @@ from typing import Any
 
 from adapters.base import Request, Unprocessable
 from adapters.infobip.errors import error_of
-from adapters.parts.addresses import handle, phone
+from adapters.parts.addresses import dialled
 from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.prices import price_of
 from adapters.parts.times import from_text, from_unix
 from schemas.events import Event, Handle
 
@@ -49,6 +50,7 @@ TRACKED: dict[str, str] = {
     "CLICKED": "MessageClicked",
     "UNSUBSCRIBED": "RecipientUnsubscribed",
     "COMPLAINED": "MessageComplained",
+    "LATE_BOUNCE": "MessageBounced",
 }
 _FAILED = frozenset({"MessageFailed", "MessageRejected", "MessageBounced", "CallFailed"})
 
@@ -64,7 +66,7 @@ def delivery(item: Item, told: str | None, request: Request) -> Event:
         type_ = STATUSES.get(name.upper()) or GROUPS.get(group.upper(), "ProviderEventReceived")
     if channel == "email" and type_ == "MessageFailed":
         type_ = "MessageBounced"
-    customer = address(get("to"), channel)
+    customer = dialled(get("to"), channel)
     payload = _payload(item, customer, name or group)
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
@@ -93,7 +95,7 @@ def delivery(item: Item, told: str | None, request: Request) -> Event:
 def seen(item: Item, told: str | None, request: Request) -> Event:
     """Its `to` is the recipient's, as in the delivery report. Raises Unprocessable where there is no id."""
     message_id, channel, when = _required_id(item), _channel(item, told), text(item.get("seenAt"))
-    customer = address(item.get("to"), channel)
+    customer = dialled(item.get("to"), channel)
     return Event(
         "MessageRead",
         request.source,
@@ -110,12 +112,12 @@ def seen(item: Item, told: str | None, request: Request) -> Event:
 
 
 def tracked(item: Item, told: str | None, request: Request) -> Event:
-    """An open, a click, a complaint, a refusal of more. Raises Unprocessable where there is no id."""
+    """An open, a click, a complaint, a refusal of more, a bounce after delivery. Raises Unprocessable where there is no id."""
     get, word = item.get, (text(item.get("notificationType")) or "").upper()
     message_id = identifier(get("messageId"))
     recipient = text(get("recipient")) or ""
     channel = told or ("email" if "@" in recipient else None)
-    customer = address(recipient, channel)
+    customer = dialled(recipient, channel)
     type_ = TRACKED.get(word)
     when = get("sendDateTime")
     if type_ is None or message_id is None:
@@ -136,28 +138,15 @@ def tracked(item: Item, told: str | None, request: Request) -> Event:
         None,
         customer,
         _milliseconds(when),
-        None,
+        error_of(get("error"), get("status")) if type_ in _FAILED else None,
         payload,
     )
 
 
-def address(value: Any, channel: str | None) -> Handle | None:
-    """A number without its plus, a mail address, a name."""
-    if isinstance(value, str) and value.isdigit() and len(value) > 6:
-        return phone(value)
-    return handle(value, channel)
-
-
-def price_of(value: Any) -> dict[str, Any] | None:
-    """Of `pricePerMessage` (of a call `pricePerSecond`, which is no price of it) and `currency`."""
-    said = value if isinstance(value, dict) else {}
-    amount, currency = said.get("pricePerMessage"), said.get("currency")
-    if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 <= amount < 1e9:
-        return None
-    price: dict[str, Any] = {"amount": amount}
-    if isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isalpha():
-        price["currency"] = currency
-    return price
+def cost(item: Item) -> dict[str, str] | None:
+    """Its `pricePerMessage`; of a call `pricePerSecond` is no price of it."""
+    said = item.get("price")
+    return price_of(said.get("pricePerMessage"), said.get("currency")) if isinstance(said, dict) else None
 
 
 def _channel(item: Item, told: str | None) -> str | None:
@@ -177,14 +166,14 @@ def _payload(item: Item, customer: Handle | None, status: str) -> Item:
     if customer is not None:
         payload["to"] = customer.value
     if sender := text(item.get("sender")) or text(item.get("from")):
-        ours = address(sender, "sms")
+        ours = dialled(sender, "sms")
         payload["from"] = ours.value if ours is not None else sender[:255]
     if reference := text(item.get("callbackData")):
         payload["reference"] = reference[:1024]
     network = item.get("mccMnc")
     if isinstance(network, str) and network.isdigit():
         payload["carrier"] = network[:255]
-    if (price := price_of(item.get("price"))) is not None:
+    if (price := cost(item)) is not None:
         payload["price"] = price
     return payload
 

@@ -22,7 +22,7 @@ from adapters.sending import (
     Response,
     Unsendable,
     accepted,
-    optional,
+    api_of,
     refused,
     required,
     sender_of,
@@ -41,7 +41,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     path, body = _sms(message, to, sender, now) if message.channel == "sms" else _whatsapp(message, to, sender)
     return HttpCall(
         "POST",
-        f"{optional(values, 'api_url', API)}{path}",
+        f"{api_of(values, API)}{path}",
         {
             "authorization": f"App {required(values, 'api_key')}",
             "content-type": "application/json",

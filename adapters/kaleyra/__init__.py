@@ -10,8 +10,8 @@ from typing import Any
 
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
 from adapters.kaleyra import whatsapp
-from adapters.kaleyra.statuses import FAILURES, STATUSES
-from adapters.parts.addresses import handle
+from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
+from adapters.parts.addresses import handle, written
 from adapters.parts.bodies import form_of, json_of, query_of
 from adapters.parts.facts import fact_id, identifier, text, unknown
 from adapters.parts.told_header import SETTINGS, verify_told
@@ -93,14 +93,19 @@ def _sms(item: Item, request: Request) -> Event:
     )
     customer = handle(source if inbound else recipient, "sms")
     type_ = "MessageReceived" if inbound else STATUSES.get(word.upper(), "ProviderEventReceived")
-    given = (("from", source), ("to", recipient), ("carrier", text(get("operator"))), ("providerTime", stamp))
+    given = (
+        ("from", written(source, "sms")),
+        ("to", written(recipient, "sms")),
+        ("carrier", text(get("operator"))),
+        ("providerTime", stamp),
+    )
     payload: dict[str, Any] = {"providerStatus": word[:255]} | {key: one[:255] for key, one in given if one}
     if inbound and (said := text(get("message"))):
         payload["content"] = {"text": said}
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     trace, words = text(get("status_trace")), text(get("description"))
-    error = Error(trace[:255] if trace else None, words[:8192] if words else None, "unknown")
+    error = Error(trace[:255] if trace else None, words[:8192] if words else None, reason_of(trace, word))
     return Event(
         type_,
         request.source,

@@ -8,11 +8,12 @@ from typing import Any
 
 from adapters.base import Normalized, Request, Unprocessable
 from adapters.kaleyra.statuses import FAILURES, STATUSES
-from adapters.parts.addresses import phone
+from adapters.parts.addresses import phone, written
 from adapters.parts.facts import fact_id, identifier, text, unknown
 from adapters.parts.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.errors import REASONS as _META
+from adapters.whatsapp_cloud.messages import customer_of
 from schemas.events import Error, Event
 
 Item = dict[str, Any]
@@ -51,22 +52,26 @@ def _status(item: Item, value: Item, body: Item, request: Request) -> Event:
     if message_id is None:
         raise Unprocessable("a status of no message")
     type_ = STATUSES.get(word.upper().replace("_", "-"), "ProviderEventReceived")
-    customer, errors = phone(item.get("recipient_id")), item.get("errors")
+    customer, others = customer_of(item.get("recipient_id"), item.get("recipient_user_id"))
+    errors = item.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code, words = text(first.get("code")), text(first.get("message")) or text(first.get("title"))
     pricing = item.get("pricing")
     category = text(pricing.get("category")) if isinstance(pricing, dict) else None
     given = (("from", _ours(value)), ("reference", text(extra.get("ref"))), ("pricingCategory", category))
-    payload = {"providerStatus": word[:255]} | {key: one[:255] for key, one in given if one}
+    payload: dict[str, Any] = {"providerStatus": word[:255]} | {key: one[:255] for key, one in given if one}
     if customer is not None:
         payload["to"] = customer.value
+    if others:
+        payload["handles"] = [{"kind": other.kind, "value": other.value} for other in others]
     if own_id and own_id != message_id:
         payload["kaleyraId"] = own_id
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     reason = _META.get(code or "", "unknown")
     error = Error(code[:255] if code else None, words[:8192] if words else None, reason)
-    event_id = fact_id("status", message_id, word, text(item.get("recipient_id")), text(item.get("timestamp")))
+    whose = text(item.get("recipient_id")) or text(item.get("recipient_user_id"))
+    event_id = fact_id("status", message_id, word, whose, text(item.get("timestamp")))
     return Event(
         type_,
         request.source,
@@ -86,11 +91,14 @@ def _message(item: Item, value: Item, body: Item, request: Request) -> Event:
     message_id, content = identifier(item.get("id")), content_of(item)
     if message_id is None:
         raise Unprocessable("a message without its id")
-    customer, kind, context = phone(item.get("from")), text(item.get("type")) or "", item.get("context")
+    customer, others = customer_of(item.get("from"), item.get("from_user_id"))
+    kind, context = text(item.get("type")) or "", item.get("context")
     payload: dict[str, Any] = {"providerStatus": kind[:255]}
     for key, one in (("from", customer.value if customer else None), ("to", _ours(value)), ("content", content)):
         if one:
             payload[key] = one
+    if others:
+        payload["handles"] = [{"kind": other.kind, "value": other.value} for other in others]
     if content is None:
         payload["native"] = unknown(request, item).payload["native"]
     contacts = value.get("contacts")
@@ -117,8 +125,8 @@ def taken_apart(item: Item, request: Request) -> Event:
     content |= {"media": [media]} if "url" in media else {}
     content |= {key: one for key in ("contacts", "location") if isinstance(one := get(key), list) and one}
     given = (
-        ("from", sender),
-        ("to", text(get("wanumber"))),
+        ("from", customer.value if customer else sender),
+        ("to", written(text(get("wanumber")), "whatsapp")),
         ("displayName", text(get("name"))),
         ("inReplyTo", text(get("reply_to"))),
     )

@@ -9,24 +9,34 @@ from typing import Any
 
 from adapters.base import Request, Unprocessable
 from adapters.messagebird.errors import error_of
-from adapters.messagebird.sms import address
-from adapters.parts.addresses import handle, of_kind
+from adapters.parts.addresses import dialled, handle, of_kind
 from adapters.parts.facts import fact_id, identifier, location, text, unknown
+from adapters.parts.shapes import object_of
 from adapters.parts.times import from_text
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 Content = dict[str, Any]
 
-#: Of a message that we sent (…/api/conversations/#message-object).
+#: Of a message that we sent (…/api/conversations/#message-object, and the words of MessageBird's own library).
 STATUSES: dict[str, str] = {
     "accepted": "MessageQueued",
     "pending": "MessageQueued",
     "transmitted": "UserMessageSent",
+    "dispatched": "UserMessageSent",
     "sent": "UserMessageSent",
+    "buffered": "MessageDelayed",
+    "delayed": "MessageDelayed",
     "delivered": "MessageDelivered",
     "read": "MessageRead",
+    "opened": "MessageOpened",
+    "clicked": "MessageClicked",
     "failed": "MessageFailed",
+    "delivery_failed": "MessageFailed",
+    "expired": "MessageFailed",
+    "bounce": "MessageBounced",
+    "spam_complaint": "MessageComplained",
+    "list_unsubscribe": "RecipientUnsubscribed",
     "rejected": "MessageRejected",
     "deleted": "ProviderEventReceived",
 }
@@ -37,7 +47,7 @@ PLATFORMS: dict[str, str] = {
     "whatsapp_sandbox": "whatsapp",
     "email": "email",
 }
-_FAILED = frozenset({"MessageFailed", "MessageRejected"})
+_FAILED = frozenset({"MessageFailed", "MessageRejected", "MessageBounced", "MessageDelayed"})
 
 
 def event(fields: Item, request: Request) -> Event:
@@ -56,7 +66,7 @@ def event(fields: Item, request: Request) -> Event:
     own_id = identifier(source.get("messageId")) if isinstance(source, dict) else None
     if isinstance(source, dict) and (reference := text(source.get("reference"))):
         payload["reference"] = reference[:1024]
-    word = (text(get("type")) or "").lower()
+    word = text(get("type")) or ""
     read = CONTENTS.get(word)
     if inbound:
         # What happens later to a message that came in is the platform's affair.
@@ -70,6 +80,9 @@ def event(fields: Item, request: Request) -> Event:
         type_ = STATUSES.get(status, "ProviderEventReceived") if get("direction") == "sent" else "ProviderEventReceived"
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, fields).payload["native"]
+    quoted = object_of(object_of(object_of(get("content")).get("whatsappText")).get("context"))
+    if replied_to := text(quoted.get("id")):
+        payload["inReplyTo"] = replied_to
     when = text(get("createdDatetime") if kind == "message.created" else get("updatedDatetime"))
     error = get("error") if isinstance(get("error"), dict) else {}
     return Event(
@@ -82,7 +95,7 @@ def event(fields: Item, request: Request) -> Event:
         own_id,
         customer,
         from_text(when),
-        error_of(error.get("code"), error.get("description")) if type_ in _FAILED else None,
+        error_of(error.get("code"), error.get("description"), status) if type_ in _FAILED else None,
         payload,
     )
 
@@ -92,7 +105,7 @@ def _customer(message: Item, contact: Any, platform: str, channel: str | None, i
     told = message.get("from" if inbound else "to")
     number = contact.get("msisdn") if isinstance(contact, dict) else None
     if channel in ("sms", "whatsapp"):
-        return address(number or told)
+        return dialled(text(number) or text(told), channel)
     if channel == "email":
         return handle(told, "email")
     said = text(told)
@@ -104,7 +117,7 @@ def _add_addresses(payload: Item, message: Item, customer: Handle | None, inboun
     if customer is not None:
         payload[theirs] = customer.value
     if said := text(message.get(ours)):
-        found = address(said)
+        found = dialled(said, "sms")
         payload[ours] = found.value if found is not None else said[:255]
 
 
@@ -113,8 +126,7 @@ def _text(content: Content, word: str) -> Content:
 
 
 def _media(content: Content, word: str) -> Content:
-    part = content.get(word)
-    part = part if isinstance(part, dict) else {}
+    part = object_of(content.get(word))
     url = text(part.get("url")) or text(part.get("link"))
     made: Content = {"media": [{"url": url}]} if url else {}
     if caption := text(part.get("caption")):
@@ -125,8 +137,7 @@ def _media(content: Content, word: str) -> Content:
 
 
 def _location(content: Content, word: str) -> Content:
-    part = content.get("location")
-    part = part if isinstance(part, dict) else {}
+    part = object_of(content.get("location"))
     return {"location": place} if (place := location(part.get("latitude"), part.get("longitude"))) else {}
 
 
@@ -142,13 +153,27 @@ def _interactive(content: Content, word: str) -> Content:
     return made
 
 
+def _quoting(content: Content, word: str) -> Content:
+    """Text that answers something: of a catalogue, or another message."""
+    said = object_of(object_of(content.get(word)).get("text"))
+    return {"text": body} if (body := text(said.get("body"))) else {}
+
+
+def _order(content: Content, word: str) -> Content:
+    order = object_of(content.get(word))
+    made: Content = {"order": order} if order else {}
+    return made | ({"text": note} if (note := text(order.get("text"))) else {})
+
+
 CONTENTS: dict[str, Callable[[Content, str], Content]] = {
     "text": _text,
     "image": _media,
     "video": _media,
     "audio": _media,
     "file": _media,
-    "whatsappsticker": _media,
+    "whatsappSticker": _media,
+    "whatsappText": _quoting,
+    "whatsappOrder": _order,
     "location": _location,
     "interactive": _interactive,
 }

@@ -19,7 +19,7 @@ from adapters.sending import (
     Response,
     Unsendable,
     accepted,
-    optional,
+    api_of,
     refused,
     required,
     sender_of,
@@ -38,9 +38,9 @@ _REASONS = {"2": "blocked", "25": "blocked", "9": "content", "10": "content", "2
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     """SMS: text. WhatsApp: text, one medium, or a template. Raises Unsendable."""
     if message.channel == "sms":
-        url, body = f"{optional(values, 'api_url', REST)}/messages", _sms(message, values, now)
+        url, body = f"{api_of(values, REST)}/messages", _sms(message, values, now)
     else:
-        url, body = f"{optional(values, 'api_url', CONVERSATIONS)}/v1/send", _whatsapp(message, values)
+        url, body = f"{api_of(values, CONVERSATIONS)}/v1/send", _whatsapp(message, values)
     headers = {"authorization": f"AccessKey {required(values, 'access_key')}", "content-type": "application/json"}
     return HttpCall("POST", url, headers, orjson.dumps(body))
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from adapters.base import Request, Unprocessable
 from adapters.messagebird.errors import error_of
-from adapters.parts.addresses import handle, phone
+from adapters.parts.addresses import dialled
 from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.prices import price_of
 from adapters.parts.times import from_text
-from schemas.events import Event, Handle
+from schemas.events import Event
 
 Fields = dict[str, Any]
 
@@ -40,19 +41,13 @@ def event(fields: Fields, request: Request) -> Event:
     return _report(fields, message_id, request) if "status" in fields else _message(fields, message_id, request)
 
 
-def address(value: Any) -> Handle | None:
-    """A number without its plus, as text or a number; a short code, a name."""
-    said = text(value)
-    return phone(said) if said and said.isdigit() and len(said) > 6 else handle(said, "sms")
-
-
 def _report(fields: Fields, message_id: str, request: Request) -> Event:
     get = fields.get
     status, why = (text(get("status")) or "").lower(), text(get("statusReason"))
     type_ = STATUSES.get(status, "ProviderEventReceived")
-    customer = address(get("recipient"))
+    customer = dialled(text(get("recipient")), "sms")
     payload: Fields = {"providerStatus": status[:255]}
-    for key, found in (("to", customer), ("from", address(get("originator")))):
+    for key, found in (("to", customer), ("from", dialled(text(get("originator")), "sms"))):
         if found is not None:
             payload[key] = found.value
     for key, name, most in (("reference", "reference", 1024), ("carrier", "mccmnc", 255)):
@@ -60,7 +55,7 @@ def _report(fields: Fields, message_id: str, request: Request) -> Event:
             payload[key] = value[:most]
     if (segments := count(get("messagePartCount"))) is not None:
         payload["segments"] = segments
-    if (price := _price(fields)) is not None:
+    if price := price_of(text(get("price[amount]")), get("price[currency]")):
         payload["price"] = price
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, fields).payload["native"]
@@ -82,7 +77,7 @@ def _report(fields: Fields, message_id: str, request: Request) -> Event:
 
 def _message(fields: Fields, message_id: str, request: Request) -> Event:
     get = fields.get
-    customer, ours = address(get("originator")), address(get("recipient"))
+    customer, ours = dialled(text(get("originator")), "sms"), dialled(text(get("recipient")), "sms")
     payload: Fields = {}
     for key, found in (("from", customer), ("to", ours)):
         if found is not None:
@@ -104,15 +99,3 @@ def _message(fields: Fields, message_id: str, request: Request) -> Event:
         None,
         payload,
     )
-
-
-def _price(fields: Fields) -> dict[str, str] | None:
-    """Of `price[amount]` and `price[currency]`."""
-    amount, currency = text(fields.get("price[amount]")) or "", text(fields.get("price[currency]")) or ""
-    whole, _, part = amount.partition(".")
-    if not (amount.isascii() and whole.isdigit() and len(whole) < 16 and (not part or part.isdigit())):
-        return None
-    price = {"amount": f"{whole}.{part[:15]}" if part else whole}
-    if len(currency) == 3 and currency.isascii() and currency.isalpha():
-        price["currency"] = currency
-    return price

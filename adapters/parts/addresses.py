@@ -34,6 +34,23 @@ def phone(digits: Any) -> Handle | None:
     return handle(digits, "whatsapp")
 
 
+def dialled(text: Any, channel: str | None) -> Handle | None:
+    """The handle of an address by a provider who leaves the plus out of numbers: more digits than a short code has are
+    a number, all else is read as by `handle`."""
+    if isinstance(text, str) and len(text) > 6 and text.isdigit():
+        return phone(text)
+    return handle(text, channel)
+
+
+def written(text: Any, channel: str | None) -> str | None:
+    """An address as payloads have it: in its handle's spelling, so that it is the same by whatever provider; what is
+    no address as it came."""
+    if not isinstance(text, str) or not text:
+        return None
+    found = handle(text, channel)
+    return found.value if found is not None else text[:2048]
+
+
 def of_kind(kind: str, value: Any) -> Handle | None:
     """The handle of a known kind; None where the value is not one."""
     if not isinstance(value, str) or not value:

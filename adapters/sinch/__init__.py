@@ -75,7 +75,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Each product's own signature; of an SMS callback without one what its URL was told. Raises InvalidSignature."""
+    """Each product's own signature; of an SMS callback without one what its URL was told, which must not let in what
+    another product would have signed. Raises InvalidSignature."""
     secrets, application = secrets_of(values, "webhook_secret"), secrets_of(values, "application_secret")
     if signing.SIGNATURE in request.headers and secrets:
         signing.check_webhook(request, secrets, values, fresh)
@@ -83,10 +84,9 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     if application and request.headers.get("authorization", "").lower().startswith("application "):
         signing.check_call(request, application, values, fresh)
         return True
-    known = verify_unsigned(request, values)
-    if known is None and (secrets or application):
+    if (secrets or application) and not (_is_unsigned(values) and _of_sms(request)):
         raise InvalidSignature("it has no signature that the configured webhook_secret or application_secret checks")
-    return known
+    return verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
@@ -94,7 +94,7 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Sinch: it is no object")
-    if isinstance(body.get("type"), str) and ("batch_id" in body or "received_at" in body):
+    if sms.is_sms(body):
         return sms.events(body, request)
     if isinstance(body.get("event"), str) and "callid" in body:
         return Normalized([calls.event(body, request)])
@@ -112,6 +112,18 @@ def answer(request: Request) -> Answer:
     except Unprocessable:
         return Answer()
     return GO_ON if isinstance(body, dict) and body.get("event") in _ASKS else Answer()
+
+
+def _is_unsigned(values: Values) -> bool:
+    return bool(secrets_of(values, "basic_auth", "url_secret"))
+
+
+def _of_sms(request: Request) -> bool:
+    try:
+        body = json_of(request)
+    except Unprocessable:
+        return False
+    return isinstance(body, dict) and sms.is_sms(body)
 
 
 def handshake(request: Request, values: Values) -> Answer | None:

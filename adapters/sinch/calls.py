@@ -7,8 +7,9 @@ told; the others are joined to it, or to the call that was made, by `callid`.
 from typing import Any
 
 from adapters.base import Request
-from adapters.parts.addresses import handle, phone
+from adapters.parts.addresses import dialled
 from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.prices import price_of
 from adapters.parts.times import from_text
 from schemas.events import Error, Event, Handle
 
@@ -77,11 +78,8 @@ def _ended(body: Item, payload: Item) -> tuple[str, Error | None]:
     payload["providerStatus"] = (result if result not in ("", "N/A") else reason or "dice")[:255]
     debit = body.get("debit")
     if isinstance(debit, dict):
-        amount, currency = debit.get("amount"), text(debit.get("currencyId")) or ""
-        if isinstance(amount, (int, float)) and not isinstance(amount, bool) and 0 <= amount < 1e9:
-            payload["price"] = {"amount": amount}
-            if len(currency) == 3 and currency.isascii() and currency.isalpha():
-                payload["price"]["currency"] = currency
+        price = price_of(debit.get("amount"), debit.get("currencyId"))
+        payload |= {"price": price} if price else {}
     type_ = RESULTS.get(result) or ("CallCompleted" if duration else "CallFailed")
     if type_ == "CallCompleted":
         return type_, None
@@ -92,4 +90,4 @@ def _ended(body: Item, payload: Item) -> tuple[str, Error | None]:
 def _address(value: str | None) -> Handle | None:
     if value is None or value.lower() in ("private", "anonymous", "unknown"):
         return None
-    return phone(value) if value.isdigit() and len(value) > 6 else handle(value, "voice")
+    return dialled(value, "voice")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle, of_kind, phone
+from adapters.parts.addresses import dialled, of_kind
 from adapters.parts.facts import fact_id, identifier, text, unknown
 from adapters.parts.times import from_text
 from adapters.sinch.content import CONTENTS
@@ -92,7 +92,7 @@ def _inbound(part: Item, body: Item, request: Request) -> Event:
     if customer is not None:
         payload["from"] = customer.value
     if ours := text(part.get("sender_id")):
-        found = phone(ours) if ours.isdigit() else handle(ours, "sms")
+        found = dialled(ours, "sms")
         payload["to"] = found.value if found is not None else ours[:255]
     said = part.get("contact_message")
     said = said if isinstance(said, dict) else {}
@@ -157,7 +157,7 @@ def _address(part: Item) -> tuple[str | None, Handle | None]:
     if identity is None or not name:
         return channel, None
     if name in NUMBERS:
-        return channel, phone(identity) if identity.isdigit() else handle(identity, channel)
+        return channel, dialled(identity, channel)
     return channel, of_kind("chat_id", f"{name.lower()}:{identity}")
 
 

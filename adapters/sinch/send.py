@@ -21,6 +21,7 @@ from adapters.sending import (
     Response,
     Unsendable,
     accepted,
+    api_of,
     optional,
     refused,
     required,
@@ -37,12 +38,12 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     region = optional(values, "region", REGION)
     if message.channel == "sms":
         plan = quote(required(values, "service_plan_id"), safe="")
-        base = optional(values, "api_url", f"https://{region}.sms.api.sinch.com")
+        base = api_of(values, f"https://{region}.sms.api.sinch.com")
         url, body = f"{base}/xms/v1/{plan}/batches", _batch(message, values)
         authorization = f"Bearer {required(values, 'api_token')}"
     else:
         project = quote(required(values, "project_id"), safe="")
-        base = optional(values, "api_url", f"https://{region}.conversation.api.sinch.com")
+        base = api_of(values, f"https://{region}.conversation.api.sinch.com")
         url, body = f"{base}/v1/projects/{project}/messages:send", _conversation(message, values, now)
         key = f"{required(values, 'key_id')}:{required(values, 'key_secret')}"
         authorization = "Basic " + b64encode(key.encode()).decode()

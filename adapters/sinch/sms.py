@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from adapters.base import Normalized, Request, Unprocessable
-from adapters.parts.addresses import handle, phone
+from adapters.parts.addresses import dialled
 from adapters.parts.facts import count, fact_id, identifier, text, unknown
 from adapters.parts.times import from_text
 from adapters.sinch.errors import sms_error
-from schemas.events import Event, Handle
+from schemas.events import Event
 
 Item = dict[str, Any]
 
@@ -34,6 +34,11 @@ _FAILED = frozenset({"MessageFailed", "MessageRejected"})
 _MOST = 1000
 
 
+def is_sms(body: Item) -> bool:
+    """Whether it is a report, or a message that came in."""
+    return isinstance(body.get("type"), str) and ("batch_id" in body or "received_at" in body)
+
+
 def events(body: Item, request: Request) -> Normalized:
     """Raises Unprocessable where there is no id."""
     kind = str(body["type"])
@@ -46,11 +51,6 @@ def events(body: Item, request: Request) -> Normalized:
         told = (text(body.get("status")) or "", body.get("code"), body.get("at"))
         return Normalized([_report(body, batch, body.get("recipient"), *told, request)])
     return _batch(body, batch, request)
-
-
-def address(value: Any) -> Handle | None:
-    """A number with or without its plus, a short code or a name."""
-    return phone(value) if isinstance(value, str) and value.isdigit() and len(value) > 6 else handle(value, "sms")
 
 
 def _batch(body: Item, batch: str, request: Request) -> Normalized:
@@ -76,11 +76,11 @@ def _batch(body: Item, batch: str, request: Request) -> Normalized:
 
 def _report(body: Item, batch: str, recipient: Any, status: str, code: Any, at: Any, request: Request) -> Event:
     type_ = STATUSES.get(status, "ProviderEventReceived")
-    customer = address(recipient)
+    customer = dialled(recipient, "sms")
     payload: Item = {"providerStatus": status[:255]}
     if customer is not None:
         payload["to"] = customer.value
-    if (ours := address(body.get("applied_originator"))) is not None:
+    if (ours := dialled(body.get("applied_originator"), "sms")) is not None:
         payload["from"] = ours.value
     for key, name, most in (("reference", "client_reference", 1024), ("carrier", "operator", 255)):
         if value := text(body.get(name)):
@@ -108,7 +108,7 @@ def _message(body: Item, kind: str, request: Request) -> Event:
     message_id = identifier(body.get("id"))
     if message_id is None:
         raise Unprocessable("a message without its id")
-    customer, payload = address(body.get("from")), _addresses(body)
+    customer, payload = dialled(body.get("from"), "sms"), _addresses(body)
     payload["providerStatus"] = kind[:255]
     if reference := text(body.get("client_reference")):
         payload["reference"] = reference[:1024]
@@ -136,7 +136,7 @@ def _message(body: Item, kind: str, request: Request) -> Event:
 
 
 def _addresses(body: Item) -> Item:
-    return {key: found.value for key in ("from", "to") if (found := address(body.get(key))) is not None}
+    return {key: found.value for key in ("from", "to") if (found := dialled(body.get(key), "sms")) is not None}
 
 
 def _content(body: Item, kind: str) -> Item | None:

@@ -16,6 +16,7 @@ from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting
 from adapters.parts.addresses import handle
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.prices import price_of
 from adapters.parts.signatures import check_age, from_base64, header, secrets_of
 from adapters.parts.times import from_text
 from adapters.telnyx import calls
@@ -132,7 +133,7 @@ def _told(kind: str, payload: Item, event_id: str, at: str | None, request: Requ
             found.unprocessable.append((one, "a recipient that is no object"))
             continue
         status, number = text(one.get("status")) or "", text(one.get("phone_number"))
-        type = "UserMessageSent" if kind == "message.sent" else STATUSES.get(status)
+        type = STATUSES.get(status, "UserMessageSent" if kind == "message.sent" else None)
         # The webhook's id is that of all its recipients.
         own = event_id if len(recipients or ()) == 1 else fact_id(event_id, number)
         event = unknown(request, payload, status, own) if type is None else Event(type, request.source, own)
@@ -181,12 +182,8 @@ def _describe(event: Event, payload: Item, direction: str, at: str | None) -> No
         event.payload["from"] = number
     if (parts := count(payload.get("parts"))) is not None:
         event.payload["segments"] = parts
-    if (
-        isinstance(cost, dict)
-        and isinstance(amount := cost.get("amount"), str)
-        and isinstance(cost.get("currency"), str)
-    ):
-        event.payload["price"] = {"amount": amount, "currency": cost["currency"]}
+    if isinstance(cost, dict) and (price := price_of(cost.get("amount"), cost.get("currency"))):
+        event.payload["price"] = price
     tags = payload.get("tags")
     for tag in tags[:_MOST] if isinstance(tags, list) else ():
         if isinstance(tag, str) and tag.startswith(OWN_ID):

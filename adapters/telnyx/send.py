@@ -18,7 +18,7 @@ from adapters.sending import (
     Response,
     Unsendable,
     accepted,
-    optional,
+    api_of,
     refused,
     required,
     sender_of,
@@ -57,7 +57,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         *([f"{REFERENCE}{message.reference}"] if message.reference else []),
     ]
     headers = {"authorization": f"Bearer {required(values, 'api_key')}", "content-type": "application/json"}
-    url = f"{optional(values, 'api_url', API).rstrip('/')}/v2/messages"
+    url = f"{api_of(values, API)}/v2/messages"
     return HttpCall("POST", url, headers, orjson.dumps(document))
 
 

@@ -21,6 +21,7 @@ from adapters.sending import (
     Response,
     Unsendable,
     accepted,
+    api_of,
     optional,
     refused,
     required,
@@ -57,8 +58,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     fields += _call(message) if voice else _content(message) + _validity(message, now)
     return HttpCall(
         "POST",
-        f"{optional(values, 'api_url', API)}/2010-04-01/Accounts/{quote(account, safe='')}"
-        f"/{'Calls' if voice else 'Messages'}.json",
+        f"{api_of(values, API)}/2010-04-01/Accounts/{quote(account, safe='')}/{'Calls' if voice else 'Messages'}.json",
         {
             "authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode(),
             "content-type": "application/x-www-form-urlencoded",

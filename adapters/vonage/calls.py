@@ -8,8 +8,8 @@ from typing import Any
 from adapters.base import Request
 from adapters.parts.addresses import handle, phone
 from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.prices import price_of
 from adapters.parts.times import from_text
-from adapters.vonage.sms import amount
 from schemas.events import Error, Event, Handle
 
 Fields = dict[str, Any]
@@ -63,8 +63,8 @@ def _call(fields: Fields, status: str, request: Request) -> Event:
     payload = _common(fields, status)
     if (duration := count(get("duration"))) is not None:
         payload["duration"] = duration
-    if (price := amount(get("price"))) is not None:
-        payload["price"] = {"amount": price, "currency": "EUR"}  # as the page says
+    if price := price_of(get("price"), "EUR"):  # as the page says
+        payload["price"] = price
     error = None
     if type_ == "CallFailed":
         code = text(get("sip_code"))

@@ -7,12 +7,12 @@ Version v0.1, which an account may still be set to, has objects for addresses an
 from typing import Any
 
 from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import of_kind
+from adapters.parts.addresses import dialled, of_kind
 from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.prices import price_of
 from adapters.parts.times import from_text
 from adapters.vonage.content import CONTENTS, part_of
 from adapters.vonage.errors import messages_error
-from adapters.vonage.sms import address, amount
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
@@ -118,7 +118,7 @@ def _address(value: Any, kind: str) -> Handle | None:
     said = value.get("number") or value.get("id") if isinstance(value, dict) else value
     if kind == "messenger":
         return of_kind("chat_id", f"messenger:{said}") if isinstance(said, str) and said else None
-    return address(said)
+    return dialled(said, MESSAGE_CHANNELS.get(kind, "sms"))
 
 
 def _payload(item: Item, status: str, kind: str) -> Item:
@@ -127,9 +127,6 @@ def _payload(item: Item, status: str, kind: str) -> Item:
         if (found := _address(item.get(key), kind)) is not None:
             payload[key] = found.value
     usage = part_of(item, "usage")
-    if (price := amount(usage.get("price"))) is not None:
-        payload["price"] = {"amount": price}
-        currency = usage.get("currency")
-        if isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isalpha():
-            payload["price"]["currency"] = currency
+    if price := price_of(usage.get("price"), usage.get("currency")):
+        payload["price"] = price
     return payload

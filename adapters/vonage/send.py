@@ -23,7 +23,7 @@ from adapters.sending import (
     Response,
     Unsendable,
     accepted,
-    optional,
+    api_of,
     refused,
     required,
     sender_of,
@@ -59,7 +59,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         body["ttl"] = max(1, round((message.expires_at - now).total_seconds()))
     return HttpCall(
         "POST",
-        f"{optional(values, 'api_url', API)}/v1/messages",
+        f"{api_of(values, API)}/v1/messages",
         {"authorization": _authorization(message, values, now), "content-type": "application/json"},
         orjson.dumps(body),
     )

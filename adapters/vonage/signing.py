@@ -68,6 +68,9 @@ def check_parameters(
     if len(given) != 1 or not given[0]:
         raise InvalidSignature("there is no sig")
     signed = sorted([pair for pair in pairs if pair[0] != "sig"])
+    # In a name they would let several parameters be told as one under the same signature.
+    if any(["&" in name or "=" in name for name, _ in signed]):
+        raise InvalidSignature("a parameter's name has a mark of the form in it")
     # In a value the marks of the form count as an underscore.
     told = "".join([f"&{name}={value.replace('&', '_').replace('=', '_')}" for name, value in signed])
     message, shown = told.encode("utf-8", "replace"), given[0].lower().encode("utf-8", "replace")

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle, phone
+from adapters.parts.addresses import dialled
 from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.prices import price_of
 from adapters.parts.times import from_text
 from adapters.vonage.errors import sms_error
-from schemas.events import Event, Handle
+from schemas.events import Event
 
 Fields = dict[str, Any]
 
@@ -37,34 +38,19 @@ def event(fields: Fields, request: Request) -> Event:
     return _receipt(fields, message_id, request) if "status" in fields else _message(fields, message_id, request)
 
 
-def address(value: Any) -> Handle | None:
-    """A number without its plus, a short code or a name."""
-    return phone(value) if isinstance(value, str) and value.isdigit() and len(value) > 6 else handle(value, "sms")
-
-
-def amount(value: Any) -> str | None:
-    """A price as the schema has it."""
-    said = text(value)
-    whole, _, part = (said or "").partition(".")
-    number = (
-        whole.isascii() and whole.isdigit() and len(whole) < 16 and (not part or (part.isascii() and part.isdigit()))
-    )
-    return f"{whole}.{part[:15]}" if number and part else whole if number else None
-
-
 def _receipt(fields: Fields, message_id: str, request: Request) -> Event:
     get = fields.get
     status, code = (text(get("status")) or "").lower(), text(get("err-code"))
     type_ = STATUSES.get(status, "ProviderEventReceived")
-    customer = address(get("msisdn"))
+    customer = dialled(get("msisdn"), "sms")
     payload: Fields = {"providerStatus": status[:255]}
     if customer is not None:
         payload["to"] = customer.value
     for key, name in (("from", "to"), ("carrier", "network-code"), ("reference", "client-ref")):
         if value := text(get(name)):
             payload[key] = value[:255]
-    if (price := amount(get("price"))) is not None:
-        payload["price"] = {"amount": price}
+    if price := price_of(get("price")):
+        payload["price"] = price
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, fields).payload["native"]
     failed = type_ == "MessageFailed" or (type_ == "MessageDelayed" and code not in (None, "0"))
@@ -86,7 +72,7 @@ def _receipt(fields: Fields, message_id: str, request: Request) -> Event:
 
 def _message(fields: Fields, message_id: str, request: Request) -> Event:
     get = fields.get
-    customer, ours = address(get("msisdn")), address(get("to"))
+    customer, ours = dialled(get("msisdn"), "sms"), dialled(get("to"), "sms")
     kind = text(get("type")) or "text"
     payload: Fields = {"providerStatus": kind[:255]}
     for key, found in (("from", customer), ("to", ours)):

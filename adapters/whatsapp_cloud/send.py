@@ -22,6 +22,7 @@ from adapters.sending import (
     Response,
     Template,
     Unsendable,
+    api_of,
     optional,
     required,
 )
@@ -44,7 +45,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         raise Unsendable(f"WhatsApp echoes at most {_LONGEST_ECHO} characters: give a shorter reference")
     body = {"messaging_product": "whatsapp", "recipient_type": "individual", **_recipient(message)}
     body |= _content(message) | {"biz_opaque_callback_data": message.echo}
-    root, version = optional(values, "api_url", GRAPH), optional(values, "api_version", VERSION)
+    root, version = api_of(values, GRAPH), optional(values, "api_version", VERSION)
     return HttpCall(
         "POST",
         f"{root}/{quote(version, safe='')}/{number}/messages",

@@ -87,13 +87,23 @@ def test_the_documentations_webhook_is_authentic() -> None:
 def test_an_sms_callback_without_a_signature_needs_what_its_url_was_told() -> None:
     """Basic auth or the URL's secret; where only signatures are configured it is refused."""
     credentials = {"authorization": f"Basic {b64encode(b'sinch:secret').decode()}"}
-    request = Request("POST", URL, credentials, b'{"type":"mo_text"}', AT, "sinch")
+    request = Request("POST", URL, credentials, b'{"type":"mo_text","received_at":"2026-03-02T09:30:00Z"}', AT, "sinch")
     assert sinch.verify(request, {"webhook_secret": ["x"], "basic_auth": ["sinch:secret"]}) is True
     assert sinch.verify(replace(request, url=f"{URL}?key=abc"), {"url_secret": ["abc"]}) is True
     assert sinch.verify(request, {}) is None
     for values in ({"webhook_secret": ["x"]}, {"application_secret": ["x"]}, {"basic_auth": ["sinch:other"]}):
         with pytest.raises(InvalidSignature):
             sinch.verify(request, values)
+
+
+@pytest.mark.parametrize("body", [b'{"event":"ice","callid":"1"}', b'{"app_id":"1","message":{}}', b"{}", b"no JSON"])
+def test_what_a_url_was_told_lets_in_no_other_products_callbacks(body: bytes) -> None:
+    """Where a secret to sign with is configured, only an SMS callback may come without a signature."""
+    request = Request("POST", f"{URL}?key=abc", {}, body, AT, "sinch")
+    assert sinch.verify(request, {"url_secret": ["abc"]}) is True
+    for name in ("webhook_secret", "application_secret"):
+        with pytest.raises(InvalidSignature):
+            sinch.verify(request, {"url_secret": ["abc"], name: ["x"]})
 
 
 def test_a_call_hears_to_go_on() -> None:

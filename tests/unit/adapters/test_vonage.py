@@ -152,3 +152,14 @@ def test_what_vonage_has_no_place_for_is_said(message: Message) -> None:
     """Nothing is left out in silence."""
     with pytest.raises(Unsendable):
         vonage.build_request(message, BASIC, AT)
+
+
+def test_parameters_cannot_be_told_as_one_under_the_same_signature() -> None:
+    """`a=1&b=2` and the one parameter `a=1&b` of 2 make the same text to sign."""
+    values = {"signature_secret": [SECRET], "signature_method": ["sha256"]}
+    request = sms(status="delivered", to="Shop")
+    assert vonage.verify(request, values) is True
+    joined = request.url.replace("status=delivered", "").replace("&to=Shop", "&status%3Ddelivered%26to=Shop")
+    joined = joined.replace("?&", "?").replace("&&", "&")
+    with pytest.raises(InvalidSignature, match="mark of the form"):
+        vonage.verify(replace(request, url=joined), values)

@@ -1,0 +1,21 @@
+"""What a message or call cost, as payloads have it: exact, as text, with the currency as ISO 4217 writes it."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+#: What the schema takes; of more decimals the first fifteen count.
+_AMOUNT = re.compile(r"(-?[0-9]{1,15})(?:\.([0-9]{0,15})[0-9]{0,15})?")
+
+
+def price_of(amount: Any, currency: Any = None) -> dict[str, str] | None:
+    """`amount` is digits, or a number; None where it is none. A currency that is none is left out."""
+    if type(amount) in (int, float) and abs(amount) < 10**15:
+        amount = format(Decimal(repr(amount)), "f")
+    found = _AMOUNT.fullmatch(amount) if isinstance(amount, str) else None
+    if found is None:
+        return None
+    price = {"amount": f"{found[1]}.{found[2]}" if found[2] else found[1]}
+    if isinstance(currency, str) and len(currency) == 3 and currency.isascii() and currency.isalpha():
+        price["currency"] = currency.upper()
+    return price
