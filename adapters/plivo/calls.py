@@ -1,7 +1,8 @@
 """Plivo's parameters of a call, and of its recording, as events.
 
 https://www.plivo.com/docs/voice/concepts/callbacks, …/voice/api/call; hang-up causes:
-https://www.plivo.com/docs/voice/troubleshooting/hangup-causes. The times of a call are told without a zone, and not taken.
+https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes. A call's times are told in the zone that the console is set
+to, without naming it, and so are not taken.
 """
 
 from adapters.addresses import handle
@@ -24,6 +25,16 @@ STATUSES: dict[str, str] = {
     "cancel": "CallFailed",
 }
 REASONS: dict[str, str] = {"busy": "unreachable", "timeout": "unreachable", "no-answer": "unreachable"}
+#: …/hangup-causes: `HangupCauseCode`, where the state does not say why.
+_CODE_REASONS = {
+    "1010": "blocked",
+    "1020": "rate",
+    "2000": "invalid_address",
+    "2010": "unreachable",
+    "2020": "unreachable",
+    "2030": "blocked",
+    "2040": "blocked",
+}
 
 
 def events(fields: Fields, request: Request) -> list[Event]:
@@ -55,7 +66,7 @@ def _state(fields: Fields, call: str, request: Request) -> Event:
         event.payload["price"] = {"amount": cost.rstrip("."), "currency": "USD"}
     if type == "CallFailed":
         code, words = fields.get("HangupCauseCode") or None, fields.get("HangupCauseName") or fields.get("HangupCause")
-        event.error = Error(code, words or status, REASONS.get(status, "unknown"))
+        event.error = Error(code, words or status, REASONS.get(status) or _CODE_REASONS.get(code or "", "unknown"))
     return event
 
 
