@@ -5,7 +5,7 @@ https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes. A call's times 
 to, without naming it, and so are not taken.
 """
 
-from adapters.addresses import handle
+from adapters.addresses import caller
 from adapters.base import Request, Unprocessable
 from adapters.facts import count, fact_id, identifier, unknown
 from adapters.times import from_unix_or_millis
@@ -47,7 +47,7 @@ def events(fields: Fields, request: Request) -> list[Event]:
     event.channel, event.provider_message_id = "voice", call
     if fields.get("Direction"):
         event.direction = "inbound" if inbound else "outbound"
-        event.handle = handle(fields.get("From" if inbound else "To"), "voice")
+        event.handle = caller(fields.get("From" if inbound else "To"))
     event.payload |= {key: value for key, name in (("from", "From"), ("to", "To")) if (value := fields.get(name))}
     return [event]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.addresses import handle
+from adapters.addresses import caller
 from adapters.base import Request, Unprocessable
 from adapters.facts import identifier, text
 from adapters.times import from_text
@@ -39,7 +39,7 @@ def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, req
     said: dict[str, Any] = {"providerStatus": kind}
     said |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
     event = Event(type, request.source, event_id, "voice", "inbound" if inbound else "outbound", leg)
-    event.handle = handle(sender if inbound else recipient, "voice")
+    event.handle = caller(sender if inbound else recipient)
     event.occurred_at = from_text(at)
     if payload.get("direction") not in ("incoming", "outgoing"):  # a recording tells no direction
         event.direction = event.handle = None
