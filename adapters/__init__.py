@@ -9,7 +9,7 @@ from typing import Any, cast
 import orjson
 
 from adapters.base import Adapter, Normalized, Request, Unprocessable
-from adapters.bodies import NUL, scrub
+from adapters.parts.bodies import NUL, scrub
 from schemas import SchemaError, validate
 from schemas.events import Event
 

@@ -12,8 +12,20 @@ from urllib.parse import quote
 import orjson
 
 from adapters.base import Setting, Values
-from adapters.facts import MAX_ID, text
-from adapters.jwt_es256 import token
+from adapters.parts.facts import MAX_ID, text
+from adapters.parts.jwt_es256 import token
+from adapters.parts.shapes import answer_of
+from adapters.parts.silent import (  # noqa: F401  # the receiving half
+    EVENTS,
+    SIGNATURE,
+    SIGNS_BODY,
+    answer,
+    handshake,
+    normalize,
+    recognise,
+    verify,
+)
+from adapters.parts.times import from_unix
 from adapters.sending import (
     HttpCall,
     Message,
@@ -26,18 +38,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.shapes import answer_of
-from adapters.silent import (  # noqa: F401  # the receiving half
-    EVENTS,
-    SIGNATURE,
-    SIGNS_BODY,
-    answer,
-    handshake,
-    normalize,
-    recognise,
-    verify,
-)
-from adapters.times import from_unix
 from schemas.events import Error
 
 NAME = "apns"

@@ -42,7 +42,7 @@ class Request:
     `url` is the public one (scheme, host, path, query), as the provider knows it; header names are lower case;
     `body` is the raw bytes; `received_at` (aware, UTC) is the only clock an adapter has;
     `source` is the configured name under which its events are recorded.
-    `parsed` holds what `adapters.bodies` has read of the body, so that it is read once.
+    `parsed` holds what `adapters.parts.bodies` has read of the body, so that it is read once.
     """
 
     method: str

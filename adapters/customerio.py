@@ -6,13 +6,13 @@ https://docs.customer.io/journeys/webhooks-action/#securely-verify-requests. A m
 
 from typing import Any
 
-from adapters.addresses import handle, of_kind
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.signatures import check_age, header, secrets_of, signs
-from adapters.smtp_codes import code_of, reason_of
-from adapters.times import from_unix
+from adapters.parts.addresses import handle, of_kind
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.signatures import check_age, header, secrets_of, signs
+from adapters.parts.smtp_codes import code_of, reason_of
+from adapters.parts.times import from_unix
 from schemas.events import Error, Event, Handle
 
 NAME = "customerio"

@@ -7,12 +7,12 @@ them (`${.}`). Nothing is signed; the sink may be given headers. What is not 2xx
 
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.times import from_unix
-from adapters.told_header import SETTINGS, verify_told
+from adapters.parts.addresses import of_kind
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.times import from_unix
+from adapters.parts.told_header import SETTINGS, verify_told
 from schemas.events import Error, Event
 
 __all__ = ["SETTINGS"]

@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier
-from adapters.signatures import secrets_of, verify_standard
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier
+from adapters.parts.signatures import secrets_of, verify_standard
 from schemas import RESERVED, SchemaError
 from schemas import events as names
 from schemas.events import Event

@@ -14,7 +14,18 @@ import jwt
 import orjson
 
 from adapters.base import Setting, Values
-from adapters.facts import MAX_ID, count, fact_id, text
+from adapters.parts.facts import MAX_ID, count, fact_id, text
+from adapters.parts.signatures import secrets_of
+from adapters.parts.silent import (  # noqa: F401  # the receiving half
+    EVENTS,
+    SIGNATURE,
+    SIGNS_BODY,
+    answer,
+    handshake,
+    normalize,
+    recognise,
+    verify,
+)
 from adapters.sending import (
     HttpCall,
     Message,
@@ -25,17 +36,6 @@ from adapters.sending import (
     optional,
     refused,
     required,
-)
-from adapters.signatures import secrets_of
-from adapters.silent import (  # noqa: F401  # the receiving half
-    EVENTS,
-    SIGNATURE,
-    SIGNS_BODY,
-    answer,
-    handshake,
-    normalize,
-    recognise,
-    verify,
 )
 from schemas.events import Error
 

@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-from adapters.addresses import of_kind
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.signatures import from_base64, header, secrets_of
-from adapters.times import from_text
+from adapters.parts.addresses import of_kind
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.signatures import from_base64, header, secrets_of
+from adapters.parts.times import from_text
 from schemas.events import Event, Handle
 
 NAME = "freshchat"

@@ -5,9 +5,9 @@ https://developers.facebook.com/docs/instagram-platform/webhooks. Signed and gre
 Messenger is (`meta_chat`).
 """
 
-from adapters import meta, meta_chat
 from adapters.base import Answer, Normalized, Request, Values
-from adapters.meta import SIGNATURE, handshake
+from adapters.parts import meta, meta_chat
+from adapters.parts.meta import SIGNATURE, handshake
 
 __all__ = ["SIGNATURE", "handshake"]
 

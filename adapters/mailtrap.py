@@ -6,15 +6,15 @@ https://github.com/anymail/django-anymail/blob/main/anymail/webhooks/mailtrap.py
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of, parse_json
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.signatures import header, secrets_of, signs
-from adapters.smtp_codes import code_of, reason_of
-from adapters.times import from_unix_or_millis
-from adapters.unsigned import SETTINGS as UNSIGNED
-from adapters.unsigned import verify_unsigned
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of, parse_json
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.signatures import header, secrets_of, signs
+from adapters.parts.smtp_codes import code_of, reason_of
+from adapters.parts.times import from_unix_or_millis
+from adapters.parts.unsigned import SETTINGS as UNSIGNED
+from adapters.parts.unsigned import verify_unsigned
 from schemas.events import Error, Event
 
 NAME = "mailtrap"

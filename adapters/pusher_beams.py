@@ -7,12 +7,12 @@ https://pusher.com/docs/beams/concepts/webhooks (headers, signature, retries), h
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import MAX_ID, fact_id, identifier, text, unknown
-from adapters.signatures import header, secrets_of, signs
-from adapters.times import from_text
+from adapters.parts.addresses import of_kind
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import MAX_ID, fact_id, identifier, text, unknown
+from adapters.parts.signatures import header, secrets_of, signs
+from adapters.parts.times import from_text
 from schemas.events import Error, Event
 
 NAME = "pusher_beams"

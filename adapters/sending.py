@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
 
 from adapters.base import Values
-from adapters.signatures import secrets_of
+from adapters.parts.signatures import secrets_of
 from schemas.events import Error, Handle
 
 State = Literal["accepted", "retryable", "rejected"]

@@ -13,7 +13,18 @@ from email.policy import SMTP
 from email.utils import parseaddr
 
 from adapters.base import Setting, Values
-from adapters.facts import fact_id, text
+from adapters.parts.facts import fact_id, text
+from adapters.parts.silent import (  # noqa: F401  # the receiving half
+    EVENTS,
+    SIGNATURE,
+    SIGNS_BODY,
+    answer,
+    handshake,
+    normalize,
+    recognise,
+    verify,
+)
+from adapters.parts.smtp_codes import code_of, reason_of
 from adapters.sending import (
     Mail,
     Message,
@@ -26,17 +37,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.silent import (  # noqa: F401  # the receiving half
-    EVENTS,
-    SIGNATURE,
-    SIGNS_BODY,
-    answer,
-    handshake,
-    normalize,
-    recognise,
-    verify,
-)
-from adapters.smtp_codes import code_of, reason_of
 from schemas.events import Error
 
 NAME = "smtp"

@@ -14,10 +14,10 @@ from cryptography.exceptions import InvalidSignature as WrongSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, unknown
-from adapters.signatures import check_age, from_base64, header, secrets_of, verify_standard
-from adapters.times import from_text, from_unix
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, unknown
+from adapters.parts.signatures import check_age, from_base64, header, secrets_of, verify_standard
+from adapters.parts.times import from_text, from_unix
 from schemas import RESERVED, SchemaError
 from schemas import events as names
 from schemas.events import Event

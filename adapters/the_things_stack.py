@@ -10,12 +10,12 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import count, fact_id, location, text, unknown
-from adapters.times import from_text
-from adapters.told_header import SETTINGS, verify_told
+from adapters.parts.addresses import of_kind
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import count, fact_id, location, text, unknown
+from adapters.parts.times import from_text
+from adapters.parts.told_header import SETTINGS, verify_told
 from schemas.events import Error, Event
 
 __all__ = ["SETTINGS"]

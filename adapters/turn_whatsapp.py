@@ -7,12 +7,12 @@ with Turn's `_vnd` added), `turn` and `journey_outbound` (a message that was sen
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.addresses import phone
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.signatures import header, secrets_of, signs
-from adapters.times import from_unix
+from adapters.parts.addresses import phone
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.signatures import header, secrets_of, signs
+from adapters.parts.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.messages import Item, message
 from adapters.whatsapp_cloud.statuses import STATUSES, status

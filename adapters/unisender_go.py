@@ -9,13 +9,13 @@ from hashlib import md5
 from hmac import compare_digest
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import MAX_ID, fact_id, identifier, text, unknown
-from adapters.signatures import secrets_of
-from adapters.smtp_codes import code_of, reason_of
-from adapters.times import from_text
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import MAX_ID, fact_id, identifier, text, unknown
+from adapters.parts.signatures import secrets_of
+from adapters.parts.smtp_codes import code_of, reason_of
+from adapters.parts.times import from_text
 from schemas.events import Error, Event
 
 NAME = "unisender_go"

@@ -7,13 +7,13 @@ tried up to 30 times, half a minute apart. A status does not say whose message i
 
 from typing import Any
 
-from adapters.addresses import handle, of_kind
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import count, fact_id, identifier, location, text, unknown
-from adapters.times import from_text
-from adapters.told_header import SETTINGS as TOLD
-from adapters.told_header import verify_told
+from adapters.parts.addresses import handle, of_kind
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import count, fact_id, identifier, location, text, unknown
+from adapters.parts.times import from_text
+from adapters.parts.told_header import SETTINGS as TOLD
+from adapters.parts.told_header import verify_told
 from schemas.events import Error, Event, Handle
 
 NAME = "zenvia"

@@ -6,13 +6,13 @@ Nothing is signed, and no report tells a time that has a zone. A number that cal
 
 from typing import Any
 
-from adapters import unsigned
-from adapters.addresses import handle
 from adapters.africastalking import calls
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import form_of
-from adapters.facts import fact_id, identifier, unknown
-from adapters.times import from_text
+from adapters.parts import unsigned
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import form_of
+from adapters.parts.facts import fact_id, identifier, unknown
+from adapters.parts.times import from_text
 from schemas.events import Error, Event
 
 NAME = "africastalking"

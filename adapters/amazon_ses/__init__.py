@@ -9,9 +9,9 @@ from adapters.amazon_ses import events, inbound, sns
 from adapters.amazon_ses.send import IDEMPOTENT, build_request, read_response
 from adapters.amazon_ses.send import SETTINGS as _SENDING
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import parse_json
-from adapters.facts import identifier, text, unknown
-from adapters.times import from_text
+from adapters.parts.bodies import parse_json
+from adapters.parts.facts import identifier, text, unknown
+from adapters.parts.times import from_text
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
 

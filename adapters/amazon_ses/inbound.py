@@ -8,12 +8,12 @@ from binascii import Error as Base64Error
 from typing import Any
 from urllib.parse import quote
 
-from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text
-from adapters.mime import bare_id, content_of, mail_of, mailbox_of, word
-from adapters.shapes import list_of, object_of
-from adapters.times import from_text
+from adapters.parts.addresses import handle
+from adapters.parts.facts import fact_id, identifier, text
+from adapters.parts.mime import bare_id, content_of, mail_of, mailbox_of, word
+from adapters.parts.shapes import list_of, object_of
+from adapters.parts.times import from_text
 from schemas.events import Event
 
 

@@ -11,8 +11,9 @@ import orjson
 
 from adapters.amazon_ses.sigv4 import Credentials, signed
 from adapters.base import Setting, Values
-from adapters.facts import text
-from adapters.mime import bare_id
+from adapters.parts.facts import text
+from adapters.parts.mime import bare_id
+from adapters.parts.shapes import answer_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -25,7 +26,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False

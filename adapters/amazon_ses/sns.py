@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from adapters.base import InvalidSignature, Needed, Request, Setting, Unconfigured, Unprocessable, Values
-from adapters.bodies import json_of, query_of
-from adapters.signatures import from_base64, max_age, secrets_of
-from adapters.times import from_text
+from adapters.parts.bodies import json_of, query_of
+from adapters.parts.signatures import from_base64, max_age, secrets_of
+from adapters.parts.times import from_text
 
 #: Seconds that a message may be old if nothing is set: SNS tries an HTTP endpoint for an hour at most.
 MAX_AGE = 2 * 3600

@@ -7,14 +7,14 @@ RBM, Google's name of RCS for businesses, is after the official library's types 
 
 from typing import Any
 
-from adapters import unsigned
-from adapters.addresses import handle
 from adapters.bandwidth import calls
 from adapters.bandwidth.errors import error_of
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import count, fact_id, id_of_one, identifier, location, text, unknown
-from adapters.times import from_text
+from adapters.parts import unsigned
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import count, fact_id, id_of_one, identifier, location, text, unknown
+from adapters.parts.times import from_text
 from schemas.events import Event
 
 NAME = "bandwidth"

@@ -12,8 +12,10 @@ from typing import Any
 import orjson
 
 from adapters.base import Setting, Values
-from adapters.facts import text
-from adapters.mime import bare_id
+from adapters.parts.facts import text
+from adapters.parts.mime import bare_id
+from adapters.parts.shapes import answer_of
+from adapters.parts.uuids import uuid_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -26,8 +28,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.shapes import answer_of
-from adapters.uuids import uuid_of
 from schemas.events import Error
 
 IDEMPOTENT = False
@@ -38,7 +38,7 @@ SETTINGS = (
     Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
     Setting("api_url", f"{API} if not set.", secret=False),
 )
-#: `code` of an error, https://developers.brevo.com/docs/how-it-works#error-codes.
+#: `code` of an error. Only `duplicate_parameter` is confirmed by a page.
 _REASONS = {
     "account_under_validation": "blocked",
     "missing_parameter": "content",

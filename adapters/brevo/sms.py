@@ -5,10 +5,10 @@ Its `date` is in a zone that is not told, so that it is no time.
 
 from typing import Any
 
-from adapters.addresses import phone
 from adapters.base import Request, Unprocessable
-from adapters.facts import count, fact_id, identifier, text, unknown
-from adapters.times import from_unix
+from adapters.parts.addresses import phone
+from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.times import from_unix
 from schemas.events import Error, Event
 
 #: `msg_status`.

@@ -7,16 +7,16 @@ import hmac
 from base64 import b64encode
 from typing import Any
 
-from adapters import unsigned
-from adapters.addresses import handle, of_kind
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import form_of, json_of
 from adapters.declared.definition import Definition, Fields, InvalidDefinition, definition_of
 from adapters.declared.places import filled, finder
 from adapters.declared.send import Sending
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.signatures import check_age, header, secrets_of, verify_standard
-from adapters.times import from_text, from_unix_or_millis
+from adapters.parts import unsigned
+from adapters.parts.addresses import handle, of_kind
+from adapters.parts.bodies import form_of, json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.signatures import check_age, header, secrets_of, verify_standard
+from adapters.parts.times import from_text, from_unix_or_millis
 from schemas.events import Error, Event, Handle
 
 __all__ = ["Declared", "InvalidDefinition", "definition_of"]

@@ -9,9 +9,9 @@ import orjson
 from adapters.base import Values
 from adapters.declared.definition import Send
 from adapters.declared.places import filled, walk
-from adapters.facts import text
+from adapters.parts.facts import text
+from adapters.parts.signatures import secrets_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused
-from adapters.signatures import secrets_of
 from schemas.events import Error
 
 

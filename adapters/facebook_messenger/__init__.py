@@ -4,10 +4,10 @@ https://developers.facebook.com/documentation/business-messaging/messenger-platf
 Meta's (`meta`), told as Instagram is (`meta_chat`).
 """
 
-from adapters import meta, meta_chat
 from adapters.base import Answer, Normalized, Request, Setting, Values
 from adapters.facebook_messenger.send import IDEMPOTENT, build_request, read_response
-from adapters.meta import SIGNATURE, handshake
+from adapters.parts import meta, meta_chat
+from adapters.parts.meta import SIGNATURE, handshake
 
 __all__ = ["IDEMPOTENT", "SIGNATURE", "build_request", "handshake", "read_response"]
 

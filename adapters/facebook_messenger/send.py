@@ -12,10 +12,10 @@ from urllib.parse import quote
 import orjson
 
 from adapters.base import Values
-from adapters.facts import text
-from adapters.meta import GRAPH, VERSION, body_of, outcome
+from adapters.parts.facts import text
+from adapters.parts.meta import GRAPH, VERSION, body_of, outcome
+from adapters.parts.signatures import secrets_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, optional, required
-from adapters.signatures import secrets_of
 from schemas.events import Error
 
 IDEMPOTENT = False

@@ -6,11 +6,11 @@ message says is as Meta has it: `adapters.whatsapp_cloud.content`.
 
 from typing import Any
 
-from adapters.addresses import of_kind, phone
 from adapters.base import Normalized, Request, Unprocessable
-from adapters.facts import fact_id, identifier, text, unknown
 from adapters.gupshup.errors import error_of
-from adapters.times import from_unix_or_millis
+from adapters.parts.addresses import of_kind, phone
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.times import from_unix_or_millis
 from adapters.whatsapp_cloud.content import content_of
 from schemas.events import Event, Handle
 

@@ -8,11 +8,11 @@ https://github.com/infobip/infobip-api-java-client (WhatsAppWebhookInboundMessag
 from collections.abc import Callable
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Request, Unprocessable
-from adapters.facts import count, fact_id, identifier, location, text, unknown
 from adapters.infobip.reports import address, price_of
-from adapters.times import from_text
+from adapters.parts.addresses import of_kind
+from adapters.parts.facts import count, fact_id, identifier, location, text, unknown
+from adapters.parts.times import from_text
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

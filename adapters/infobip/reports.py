@@ -7,11 +7,11 @@ https://www.infobip.com/docs/api/channels/sms/outbound-sms/receive-outbound-sms-
 
 from typing import Any
 
-from adapters.addresses import handle, phone
 from adapters.base import Request, Unprocessable
-from adapters.facts import count, fact_id, identifier, text, unknown
 from adapters.infobip.errors import error_of
-from adapters.times import from_text, from_unix
+from adapters.parts.addresses import handle, phone
+from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.times import from_text, from_unix
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.facts import text
 from adapters.infobip.errors import error_of
+from adapters.parts.facts import text
 from adapters.sending import (
     HttpCall,
     Media,

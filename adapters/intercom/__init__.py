@@ -10,11 +10,11 @@ mail and tells one, else `intercom:<contact id>`.
 from typing import Any
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text, unknown
 from adapters.intercom.content import contact_of, content_of, customer_of
-from adapters.signatures import header, secrets_of, signs
-from adapters.times import from_unix
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.signatures import header, secrets_of, signs
+from adapters.parts.times import from_unix
 from schemas.events import Event
 
 NAME = "intercom"

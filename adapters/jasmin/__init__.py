@@ -7,12 +7,12 @@ apart, unless configured otherwise). Nothing is signed, and a report says neithe
 
 from typing import Any
 
-from adapters import unsigned
-from adapters.addresses import handle
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import Pairs, form_of, query_of
-from adapters.facts import fact_id, identifier, unknown
 from adapters.jasmin.send import IDEMPOTENT, build_request, read_response
+from adapters.parts import unsigned
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import Pairs, form_of, query_of
+from adapters.parts.facts import fact_id, identifier, unknown
 from schemas.events import Error, Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

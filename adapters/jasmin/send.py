@@ -10,7 +10,7 @@ from math import ceil
 from urllib.parse import quote, urlencode
 
 from adapters.base import Values
-from adapters.facts import identifier
+from adapters.parts.facts import identifier
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused, required, sender_of
 from schemas.events import Error
 

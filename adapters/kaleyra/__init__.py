@@ -8,13 +8,13 @@ Kaleyra signs nothing. Its times of SMS have no zone, and so are no `occurred_at
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import form_of, json_of, query_of
-from adapters.facts import fact_id, identifier, text, unknown
 from adapters.kaleyra import whatsapp
 from adapters.kaleyra.statuses import FAILURES, STATUSES
-from adapters.told_header import SETTINGS, verify_told
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import form_of, json_of, query_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.told_header import SETTINGS, verify_told
 from schemas.events import Error, Event
 
 __all__ = ["SETTINGS"]

@@ -7,14 +7,14 @@ redelivery, has the same webhookEventId and `deliveryContext.isRedelivery`; the 
 
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text, unknown
 from adapters.line.content import content_of, postback_of
 from adapters.line.send import API, IDEMPOTENT, build_request, read_response
-from adapters.signatures import header, secrets_of, signs
-from adapters.times import from_unix
+from adapters.parts.addresses import of_kind
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.signatures import header, secrets_of, signs
+from adapters.parts.times import from_unix
 from schemas.events import Event, Handle
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

@@ -8,16 +8,16 @@ with 2xx comes again, for some three days; by the page's earlier edition twice, 
 import re
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text, unknown
 from adapters.mailersend.content import received, sms
 from adapters.mailersend.errors import error_of
 from adapters.mailersend.send import IDEMPOTENT, REFERENCE, build_request, read_response
-from adapters.shapes import object_of
-from adapters.signatures import header, secrets_of, signs
-from adapters.times import from_text
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.shapes import object_of
+from adapters.parts.signatures import header, secrets_of, signs
+from adapters.parts.times import from_text
 from schemas.events import Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

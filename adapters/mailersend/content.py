@@ -7,12 +7,12 @@ https://developers.mailersend.com/api/v1/sms-webhooks.html#payload-example.
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
-from adapters.facts import count, fact_id, identifier, text
-from adapters.mime import bare_id
-from adapters.shapes import object_of
-from adapters.times import from_text
+from adapters.parts.addresses import handle
+from adapters.parts.facts import count, fact_id, identifier, text
+from adapters.parts.mime import bare_id
+from adapters.parts.shapes import object_of
+from adapters.parts.times import from_text
 from schemas.events import Error, Event
 
 _MOST_MEDIA = 100

@@ -8,12 +8,12 @@ answered with neither 200 nor 406 comes again for 8 hours. The signature covers 
 from typing import Any
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import form_of, json_of
-from adapters.charsets import decode
 from adapters.mailgun import events, form, routes
 from adapters.mailgun.send import IDEMPOTENT, build_request, read_response
-from adapters.multipart import parts_of
-from adapters.signatures import check_age, max_age, secrets_of, signs
+from adapters.parts.bodies import form_of, json_of
+from adapters.parts.charsets import decode
+from adapters.parts.multipart import parts_of
+from adapters.parts.signatures import check_age, max_age, secrets_of, signs
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
 

@@ -5,13 +5,13 @@
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.mime import bare_id
-from adapters.shapes import object_of
-from adapters.smtp_codes import code_of, reason_of
-from adapters.times import from_unix
+from adapters.parts.addresses import handle
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.mime import bare_id
+from adapters.parts.shapes import object_of
+from adapters.parts.smtp_codes import code_of, reason_of
+from adapters.parts.times import from_unix
 from schemas.events import Error, Event
 
 #: The word `event`. `failed` is temporary or permanent by its `severity`; `stored` is a mail that came in.

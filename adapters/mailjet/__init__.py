@@ -6,16 +6,16 @@ Nothing is signed. What is not answered with 200 comes again.
 
 from typing import Any
 
-from adapters import unsigned
-from adapters.addresses import handle
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import json_of, parse_json
-from adapters.facts import fact_id, identifier, text, unknown
 from adapters.mailjet import inbound
 from adapters.mailjet.send import IDEMPOTENT, build_request, read_response
 from adapters.mailjet.send import SETTINGS as _SENDING
-from adapters.shapes import object_of
-from adapters.times import from_unix
+from adapters.parts import unsigned
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of, parse_json
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.shapes import object_of
+from adapters.parts.times import from_unix
 from schemas.events import Error, Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

@@ -7,12 +7,12 @@ https://github.com/messagebird/go-rest-api/tree/master/conversation.
 from collections.abc import Callable
 from typing import Any
 
-from adapters.addresses import handle, of_kind
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, location, text, unknown
 from adapters.messagebird.errors import error_of
 from adapters.messagebird.sms import address
-from adapters.times import from_text
+from adapters.parts.addresses import handle, of_kind
+from adapters.parts.facts import fact_id, identifier, location, text, unknown
+from adapters.parts.times import from_text
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

@@ -12,8 +12,8 @@ from hashlib import sha256
 from typing import Any
 
 from adapters.base import InvalidSignature, Request, Values
-from adapters.signatures import check_age, from_base64, header, hex_sha256, max_age
-from adapters.tokens import claims_of
+from adapters.parts.signatures import check_age, from_base64, header, hex_sha256, max_age
+from adapters.parts.tokens import claims_of
 
 TOKEN = "messagebird-signature-jwt"  # noqa: S105  the header's name
 SIGNATURE = "messagebird-signature"

@@ -6,11 +6,11 @@ recipients has one id, and a report of each.
 
 from typing import Any
 
-from adapters.addresses import handle, phone
 from adapters.base import Request, Unprocessable
-from adapters.facts import count, fact_id, identifier, text, unknown
 from adapters.messagebird.errors import error_of
-from adapters.times import from_text
+from adapters.parts.addresses import handle, phone
+from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.times import from_text
 from schemas.events import Event, Handle
 
 Fields = dict[str, Any]

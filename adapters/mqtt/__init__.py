@@ -12,14 +12,14 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
-from adapters.addresses import of_kind
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import parse_form, parse_json, query_of
-from adapters.facts import MAX_ID, count, fact_id, identifier, location, text, unknown
 from adapters.mqtt.send import DOWN, IDEMPOTENT, build_request, read_response
-from adapters.times import from_text, from_unix_or_millis
-from adapters.unsigned import SETTINGS as UNSIGNED
-from adapters.unsigned import verify_unsigned
+from adapters.parts.addresses import of_kind
+from adapters.parts.bodies import NUL, parse_form, parse_json, query_of, scrub
+from adapters.parts.facts import MAX_ID, count, fact_id, identifier, location, text, unknown
+from adapters.parts.times import from_text, from_unix_or_millis
+from adapters.parts.unsigned import SETTINGS as UNSIGNED
+from adapters.parts.unsigned import verify_unsigned
 from schemas.events import Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
@@ -65,7 +65,7 @@ def normalize(request: Request) -> Normalized:
     """One message of a device; of a topic of the broker's own (`$SYS/…`) an unknown event. Raises Unprocessable."""
     topic = _topic(request)
     headers = request.headers
-    properties = dict(parse_form(headers.get("x-mqtt-properties", "")))
+    properties = scrub(dict(parse_form(headers.get("x-mqtt-properties", ""))), NUL)
     said = _json(request.body)
     fields = {**properties, **said} if isinstance(said, dict) else dict(properties)
     given, time = identifier(fields.get("messageId")), fields.get("timestamp")
@@ -119,7 +119,9 @@ def handshake(request: Request, values: Values) -> Answer | None:
 def _topic(request: Request) -> str:
     """Raises Unprocessable where none is given."""
     if header := request.headers.get(_TOPIC):
-        return unquote(header)
+        if "\0" in (told := unquote(header)):
+            raise Unprocessable("the topic has a NUL, which MQTT allows in none (section 1.5.4)")
+        return told
     if topic := dict(query_of(request)).get("topic"):
         return topic
     raise Unprocessable("no topic: neither the header x-mqtt-topic nor ?topic= in the URL")

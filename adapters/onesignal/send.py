@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.facts import text
+from adapters.parts.facts import text
+from adapters.parts.shapes import answer_of
+from adapters.parts.uuids import uuid_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
-from adapters.shapes import answer_of
-from adapters.uuids import uuid_of
 from schemas.events import Error
 
 IDEMPOTENT = True

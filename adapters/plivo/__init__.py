@@ -8,14 +8,14 @@ the console is set to (…/voice/api/call/the-call-object), so that none is take
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import Pairs, form_of, query_of
-from adapters.facts import count, fact_id, identifier, location, unknown
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import Pairs, form_of, query_of
+from adapters.parts.facts import count, fact_id, identifier, location, unknown
+from adapters.parts.signatures import secrets_of
 from adapters.plivo import calls, signature
 from adapters.plivo.errors import error_of
 from adapters.plivo.send import API, IDEMPOTENT, build_request, read_response
-from adapters.signatures import secrets_of
 from schemas.events import Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

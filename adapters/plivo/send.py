@@ -11,7 +11,7 @@ from urllib.parse import quote
 import orjson
 
 from adapters.base import Values
-from adapters.facts import identifier, text
+from adapters.parts.facts import identifier, text
 from adapters.plivo.errors import error_of
 from adapters.sending import (
     HttpCall,

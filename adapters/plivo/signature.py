@@ -9,7 +9,7 @@ from base64 import b64encode
 from urllib.parse import urlsplit
 
 from adapters.base import InvalidSignature, Request, Unprocessable
-from adapters.bodies import Pairs, form_of, query_of
+from adapters.parts.bodies import Pairs, form_of, query_of
 
 #: Signatures in one header, of which each is compared.
 _MOST = 8

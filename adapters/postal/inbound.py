@@ -10,13 +10,13 @@ from email.message import Message
 from email.utils import parseaddr
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
-from adapters.bodies import form_of
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.mime import MOST_MEDIA, bare_id, content_of, media_of, word
-from adapters.shapes import list_of
-from adapters.times import from_unix
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import form_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.mime import MOST_MEDIA, bare_id, content_of, media_of, word
+from adapters.parts.shapes import list_of
+from adapters.parts.times import from_unix
 from schemas.events import Event
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.facts import text
+from adapters.parts.facts import text
+from adapters.parts.shapes import answer_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused, required
-from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False

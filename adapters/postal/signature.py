@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from adapters.base import InvalidSignature, Request
-from adapters.signatures import from_base64, header
+from adapters.parts.signatures import from_base64, header
 
 
 def check(request: Request, keys: Sequence[str]) -> None:

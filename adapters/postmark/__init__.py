@@ -6,19 +6,19 @@ answered with 200 comes again: a mail for 10.5 hours, https://postmarkapp.com/su
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text, unknown
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.shapes import object_of
+from adapters.parts.smtp_codes import code_of, reason_of
+from adapters.parts.times import from_text
+from adapters.parts.told_header import SETTINGS as _TOLD
+from adapters.parts.told_header import verify_told
 from adapters.postmark import inbound
 from adapters.postmark.bounces import TYPES
 from adapters.postmark.send import IDEMPOTENT, build_request, read_response
 from adapters.postmark.send import SETTINGS as _SENDING
-from adapters.shapes import object_of
-from adapters.smtp_codes import code_of, reason_of
-from adapters.times import from_text
-from adapters.told_header import SETTINGS as _TOLD
-from adapters.told_header import verify_told
 from schemas.events import Error, Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

@@ -5,11 +5,11 @@ Its `Date` is the sender's clock; Postmark gives no time of its own.
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text
-from adapters.mime import MOST_MEDIA, bare_id, media_of
-from adapters.shapes import list_of, object_of
+from adapters.parts.addresses import handle
+from adapters.parts.facts import fact_id, identifier, text
+from adapters.parts.mime import MOST_MEDIA, bare_id, media_of
+from adapters.parts.shapes import list_of, object_of
 from schemas.events import Event
 
 _TEXTS = (("text", "TextBody"), ("html", "HtmlBody"), ("strippedText", "StrippedTextReply"), ("subject", "Subject"))

@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 
 from adapters.base import Setting, Values
-from adapters.facts import text
-from adapters.mime import bare_id
+from adapters.parts.facts import text
+from adapters.parts.mime import bare_id
+from adapters.parts.shapes import answer_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -20,7 +21,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False
@@ -32,7 +32,7 @@ SETTINGS = (
     Setting("message_stream", "The message stream; Postmark's default, outbound, if not set.", secret=False),
     Setting("api_url", f"{API} if not set.", secret=False),
 )
-#: Characters of a value of Metadata, https://postmarkapp.com/support/article/1125-custom-metadata-faq.
+#: Characters of a value of Metadata. Not confirmed by a page.
 _MOST_METADATA = 80
 #: https://postmarkapp.com/developer/api/overview#error-codes; 406 names a recipient that bounced, complained or left.
 _REASONS = {

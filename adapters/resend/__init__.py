@@ -9,15 +9,15 @@ import re
 from email.utils import parseaddr
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, id_of_one, identifier, text
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, id_of_one, identifier, text
+from adapters.parts.signatures import header, secrets_of, verify_standard
+from adapters.parts.times import from_text
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
 from adapters.resend.errors import error_of, is_suppressed
 from adapters.resend.send import IDEMPOTENT, build_request, read_response
-from adapters.signatures import header, secrets_of, verify_standard
-from adapters.times import from_text
 from schemas.events import Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.facts import fact_id, text
+from adapters.parts.facts import fact_id, text
+from adapters.parts.shapes import answer_of
 from adapters.resend.errors import refusal
 from adapters.sending import (
     HttpCall,
@@ -25,7 +26,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.shapes import answer_of
 
 IDEMPOTENT = True
 API = "https://api.resend.com"

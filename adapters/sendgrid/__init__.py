@@ -7,12 +7,12 @@ A post that is not answered with 2xx is tried again for 24 hours, for inbound pa
 """
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
+from adapters.parts.bodies import json_of
+from adapters.parts.signatures import WINDOW, check_age, from_base64, header, max_age, secrets_of, signs_ecdsa
+from adapters.parts.unsigned import verify_unsigned
 from adapters.sendgrid import parse
 from adapters.sendgrid.events import EVENT_TYPES, event
 from adapters.sendgrid.send import API, IDEMPOTENT, build_request, read_response
-from adapters.signatures import WINDOW, check_age, from_base64, header, max_age, secrets_of, signs_ecdsa
-from adapters.unsigned import verify_unsigned
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
 

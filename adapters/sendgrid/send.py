@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.facts import text
+from adapters.parts.facts import text
 from adapters.sending import (
     HttpCall,
     Message,

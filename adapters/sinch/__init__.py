@@ -7,13 +7,13 @@ tried again for 22 hours, twice as long apart each time (https://developers.sinc
 from typing import Any
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import unknown
-from adapters.signatures import WINDOW, secrets_of
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import unknown
+from adapters.parts.signatures import WINDOW, secrets_of
+from adapters.parts.unsigned import SETTINGS as _UNSIGNED
+from adapters.parts.unsigned import verify_unsigned
 from adapters.sinch import calls, conversation, signing, sms
 from adapters.sinch.send import IDEMPOTENT, REGION, build_request, read_response
-from adapters.unsigned import SETTINGS as _UNSIGNED
-from adapters.unsigned import verify_unsigned
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
 

@@ -6,10 +6,10 @@ told; the others are joined to it, or to the call that was made, by `callid`.
 
 from typing import Any
 
-from adapters.addresses import handle, phone
 from adapters.base import Request
-from adapters.facts import count, fact_id, identifier, text, unknown
-from adapters.times import from_text
+from adapters.parts.addresses import handle, phone
+from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.times import from_text
 from schemas.events import Error, Event, Handle
 
 Item = dict[str, Any]

@@ -7,12 +7,12 @@ whose name says what it is.
 from collections.abc import Callable
 from typing import Any
 
-from adapters.addresses import handle, of_kind, phone
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text, unknown
+from adapters.parts.addresses import handle, of_kind, phone
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.times import from_text
 from adapters.sinch.content import CONTENTS
 from adapters.sinch.errors import conversation_error
-from adapters.times import from_text
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import orjson
 
 from adapters.base import Values
-from adapters.facts import text
+from adapters.parts.facts import text
 from adapters.sending import (
     HttpCall,
     Message,

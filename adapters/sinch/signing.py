@@ -12,8 +12,8 @@ from hashlib import md5
 from urllib.parse import urlsplit
 
 from adapters.base import InvalidSignature, Request, Values
-from adapters.signatures import check_age, header, max_age, signs
-from adapters.times import from_text
+from adapters.parts.signatures import check_age, header, max_age, signs
+from adapters.parts.times import from_text
 
 SIGNATURE = "x-sinch-webhook-signature"
 _ALGORITHMS = {"hmacsha256": "sha256", "hmacsha384": "sha384", "hmacsha512": "sha512"}

@@ -7,11 +7,11 @@ https://github.com/sinch/sinch-sdk-node/tree/main/packages/sms. The batch's id i
 from datetime import datetime
 from typing import Any
 
-from adapters.addresses import handle, phone
 from adapters.base import Normalized, Request, Unprocessable
-from adapters.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.addresses import handle, phone
+from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.times import from_text
 from adapters.sinch.errors import sms_error
-from adapters.times import from_text
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

@@ -6,12 +6,12 @@ A person is `slack:<workspace>/<user>`: a user's id alone is one of its workspac
 """
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unconfigured, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import identifier, text, unknown
-from adapters.signatures import check_age, header, secrets_of, signs
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import identifier, text, unknown
+from adapters.parts.signatures import check_age, header, secrets_of, signs
+from adapters.parts.times import from_unix
 from adapters.slack import interactions, messages
 from adapters.slack.send import API, IDEMPOTENT, build_request, read_response
-from adapters.times import from_unix
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
 

@@ -6,12 +6,12 @@ https://docs.slack.dev/reference/events/message, its subtypes, …/app_mention, 
 
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text, unknown
+from adapters.parts.addresses import of_kind
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.times import from_unix
 from adapters.slack.ids import address, message_id, plain, time_of
 from adapters.slack.send import METADATA
-from adapters.times import from_unix
 from schemas.events import Event
 
 Item = dict[str, Any]

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.facts import MAX_ID, text
+from adapters.parts.facts import MAX_ID, text
+from adapters.parts.shapes import answer_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
-from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False

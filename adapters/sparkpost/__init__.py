@@ -7,20 +7,20 @@ for 8 hours.
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.shapes import object_of
-from adapters.signatures import secrets_of
-from adapters.smtp_codes import code_of, reason_of
+from adapters.parts.addresses import handle
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.shapes import object_of
+from adapters.parts.signatures import secrets_of
+from adapters.parts.smtp_codes import code_of, reason_of
+from adapters.parts.times import from_text, from_unix
+from adapters.parts.told_header import SETTINGS as _TOLD
+from adapters.parts.told_header import verify_told
 from adapters.sparkpost import relay
 from adapters.sparkpost.bounces import CLASSES, OTHERWISE
 from adapters.sparkpost.send import IDEMPOTENT, build_request, read_response
 from adapters.sparkpost.send import SETTINGS as _SENDING
-from adapters.times import from_text, from_unix
-from adapters.told_header import SETTINGS as _TOLD
-from adapters.told_header import verify_told
 from schemas.events import Error, Event
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]

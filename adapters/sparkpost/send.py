@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from adapters.base import Setting, Unprocessable, Values
-from adapters.facts import count, identifier, text
+from adapters.parts.facts import count, identifier, text
+from adapters.parts.shapes import answer_of, list_of, object_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -21,7 +22,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.shapes import answer_of, list_of, object_of
 from schemas.events import Error
 
 IDEMPOTENT = False

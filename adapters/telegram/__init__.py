@@ -8,9 +8,9 @@ repeats the secret that it was told. An update not answered with 2xx is tried ag
 from hmac import compare_digest
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import identifier, unknown
-from adapters.signatures import header, secrets_of
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import identifier, unknown
+from adapters.parts.signatures import header, secrets_of
 from adapters.telegram.send import API, IDEMPOTENT, build_request, read_response
 from adapters.telegram.updates import UPDATES
 

@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.facts import text
+from adapters.parts.facts import text
+from adapters.parts.shapes import answer_of
 from adapters.sending import (
     HttpCall,
     Media,
@@ -24,7 +25,6 @@ from adapters.sending import (
     refused,
     required,
 )
-from adapters.shapes import answer_of
 from adapters.telegram.ids import message_id_of
 from schemas.events import Error
 

@@ -6,12 +6,12 @@ https://core.telegram.org/bots/api#update
 from collections.abc import Callable
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Request
-from adapters.facts import identifier, text, unknown
+from adapters.parts.addresses import of_kind
+from adapters.parts.facts import identifier, text, unknown
+from adapters.parts.times import from_unix
 from adapters.telegram.content import button_of, content_of
 from adapters.telegram.ids import message_id_of
-from adapters.times import from_unix
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

@@ -12,12 +12,12 @@ from cryptography.exceptions import InvalidSignature as WrongSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import identifier, text, unknown
-from adapters.signatures import check_age, from_base64, header, secrets_of
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import identifier, text, unknown
+from adapters.parts.signatures import check_age, from_base64, header, secrets_of
+from adapters.parts.times import from_text
 from adapters.telnyx import calls, messages
 from adapters.telnyx.send import API, IDEMPOTENT, build_request, read_response
-from adapters.times import from_text
 
 __all__ = ["IDEMPOTENT", "build_request", "read_response"]
 

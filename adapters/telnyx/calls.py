@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from adapters.addresses import caller
 from adapters.base import Request, Unprocessable
-from adapters.facts import identifier, text
-from adapters.times import from_text
+from adapters.parts.addresses import caller
+from adapters.parts.facts import identifier, text
+from adapters.parts.times import from_text
 from schemas.events import Error, Event
 
 #: The events of a call's life; the others are of what an application does within one.

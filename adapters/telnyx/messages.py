@@ -6,12 +6,12 @@ WhatsApp no page of its webhooks was at hand: what is read is what Telnyx's offi
 
 from typing import Any
 
-from adapters.addresses import handle
 from adapters.base import Normalized, Request, Unprocessable
-from adapters.facts import count, fact_id, id_of_one, identifier, location, text, unknown
+from adapters.parts.addresses import handle
+from adapters.parts.facts import count, fact_id, id_of_one, identifier, location, text, unknown
+from adapters.parts.times import from_text
 from adapters.telnyx.errors import error_of
 from adapters.telnyx.send import OWN_ID, REFERENCE
-from adapters.times import from_text
 from schemas.events import Event
 
 Item = dict[str, Any]

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.facts import identifier
+from adapters.parts.facts import identifier
+from adapters.parts.signatures import secrets_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -23,7 +24,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.signatures import secrets_of
 from adapters.telnyx.errors import RETRYABLE, error_of
 
 IDEMPOTENT = False

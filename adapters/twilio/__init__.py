@@ -10,9 +10,9 @@ from hmac import compare_digest
 from urllib.parse import urlsplit
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import Pairs, form_of, query_of
-from adapters.facts import identifier, unknown
-from adapters.signatures import header, hex_sha256, secrets_of, signs
+from adapters.parts.bodies import Pairs, form_of, query_of
+from adapters.parts.facts import identifier, unknown
+from adapters.parts.signatures import header, hex_sha256, secrets_of, signs
 from adapters.twilio import calls, messages, streams
 from adapters.twilio.send import API, IDEMPOTENT, build_request, read_response
 

@@ -6,9 +6,9 @@ https://www.twilio.com/docs/events/event-types
 from typing import Any
 
 from adapters.base import Normalized, Request, Unprocessable
-from adapters.bodies import json_of
-from adapters.facts import identifier, unknown
-from adapters.times import from_text
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import identifier, unknown
+from adapters.parts.times import from_text
 from adapters.twilio import messages
 from schemas.events import Event
 

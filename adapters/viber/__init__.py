@@ -7,12 +7,12 @@ times within an hour (https://developers.viber.com/docs/faq/). `delivered` comes
 from collections.abc import Callable
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import json_of
-from adapters.facts import fact_id, identifier, location, text, unknown
-from adapters.signatures import header, secrets_of, signs
-from adapters.times import from_unix
+from adapters.parts.addresses import of_kind
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import fact_id, identifier, location, text, unknown
+from adapters.parts.signatures import header, secrets_of, signs
+from adapters.parts.times import from_unix
 from adapters.viber.send import API, IDEMPOTENT, build_request, read_response
 from schemas.events import Error, Event
 

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.facts import text
+from adapters.parts.facts import text
+from adapters.parts.shapes import answer_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -23,7 +24,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.shapes import answer_of
 from schemas.events import Error
 
 IDEMPOTENT = False

@@ -8,9 +8,9 @@ id of its own, and promises no order.
 from typing import Any
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.bodies import form_of, json_of, query_of
-from adapters.facts import unknown
-from adapters.signatures import WINDOW, secrets_of
+from adapters.parts.bodies import form_of, json_of, query_of
+from adapters.parts.facts import unknown
+from adapters.parts.signatures import WINDOW, secrets_of
 from adapters.vonage import calls, messages, signing, sms
 from adapters.vonage.send import API, IDEMPOTENT, build_request, read_response
 

@@ -5,10 +5,10 @@ https://developer.vonage.com/en/voice/voice-api/webhook-reference. A recording n
 
 from typing import Any
 
-from adapters.addresses import handle, phone
 from adapters.base import Request
-from adapters.facts import count, fact_id, identifier, text, unknown
-from adapters.times import from_text
+from adapters.parts.addresses import handle, phone
+from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.times import from_text
 from adapters.vonage.sms import amount
 from schemas.events import Error, Event, Handle
 

@@ -6,10 +6,10 @@ Version v0.1, which an account may still be set to, has objects for addresses an
 
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Request, Unprocessable
-from adapters.facts import count, fact_id, identifier, text, unknown
-from adapters.times import from_text
+from adapters.parts.addresses import of_kind
+from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.times import from_text
 from adapters.vonage.content import CONTENTS, part_of
 from adapters.vonage.errors import messages_error
 from adapters.vonage.sms import address, amount

@@ -13,7 +13,8 @@ import jwt
 import orjson
 
 from adapters.base import Values
-from adapters.facts import fact_id, text
+from adapters.parts.facts import fact_id, text
+from adapters.parts.signatures import secrets_of
 from adapters.sending import (
     HttpCall,
     Media,
@@ -27,7 +28,6 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.signatures import secrets_of
 from adapters.vonage.errors import messages_error
 from schemas.events import Error
 

@@ -15,10 +15,10 @@ from typing import Any
 import orjson
 
 from adapters.base import InvalidSignature, Request, Unprocessable, Values
-from adapters.bodies import query_of
-from adapters.facts import text
-from adapters.signatures import check_age, header, hex_sha256, max_age, secrets_of
-from adapters.tokens import claims_of
+from adapters.parts.bodies import query_of
+from adapters.parts.facts import text
+from adapters.parts.signatures import check_age, header, hex_sha256, max_age, secrets_of
+from adapters.parts.tokens import claims_of
 
 #: The methods by the names of Vonage's libraries, and the digest of their HMAC; of `md5hash` it is none.
 _DIGESTS = {"md5hash": "", "md5": "md5", "sha1": "sha1", "sha256": "sha256", "sha512": "sha512"}

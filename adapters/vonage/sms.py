@@ -7,10 +7,10 @@ the recipient and `to` the sender; in a message that came in `msisdn` is the sen
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.addresses import handle, phone
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.times import from_text
+from adapters.parts.addresses import handle, phone
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.times import from_text
 from adapters.vonage.errors import sms_error
 from schemas.events import Event, Handle
 

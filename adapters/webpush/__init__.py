@@ -14,8 +14,18 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
 from adapters.base import Setting, Values
-from adapters.facts import MAX_ID, fact_id, text
-from adapters.jwt_es256 import from_base64url, private_key, to_base64url, token
+from adapters.parts.facts import MAX_ID, fact_id, text
+from adapters.parts.jwt_es256 import from_base64url, private_key, to_base64url, token
+from adapters.parts.silent import (  # noqa: F401  # the receiving half
+    EVENTS,
+    SIGNATURE,
+    SIGNS_BODY,
+    answer,
+    handshake,
+    normalize,
+    recognise,
+    verify,
+)
 from adapters.sending import (
     HttpCall,
     Message,
@@ -26,16 +36,6 @@ from adapters.sending import (
     optional,
     refused,
     required,
-)
-from adapters.silent import (  # noqa: F401  # the receiving half
-    EVENTS,
-    SIGNATURE,
-    SIGNS_BODY,
-    answer,
-    handshake,
-    normalize,
-    recognise,
-    verify,
 )
 from adapters.webpush.encryption import MAX_PLAINTEXT, encrypt, point
 from schemas.events import Error

@@ -6,10 +6,10 @@ phone number: https://developers.facebook.com/documentation/business-messaging/w
 
 from typing import Any
 
-from adapters.addresses import of_kind, phone
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.times import from_unix
+from adapters.parts.addresses import of_kind, phone
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from schemas.events import Event, Handle
 

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import orjson
 
 from adapters.base import Values
-from adapters.facts import text
-from adapters.meta import GRAPH, VERSION, body_of, outcome
+from adapters.parts.facts import text
+from adapters.parts.meta import GRAPH, VERSION, body_of, outcome
 from adapters.sending import (
     HttpCall,
     Media,

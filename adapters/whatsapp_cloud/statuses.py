@@ -4,8 +4,8 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/webhoo
 """
 
 from adapters.base import Request
-from adapters.facts import fact_id, text, unknown
-from adapters.times import from_unix
+from adapters.parts.facts import fact_id, text, unknown
+from adapters.parts.times import from_unix
 from adapters.whatsapp_cloud.errors import error_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
 from schemas.events import Event

@@ -179,7 +179,9 @@ def test_different_requests_are_different_facts(provider: str) -> None:
 #: Tables of our own words, which modules have from `schemas`.
 OURS = [table for module in (schemas, schemas.events) for table in vars(module).values() if isinstance(table, dict)]
 #: Modules whose tables rest on a standard, not on one provider: tests of their own hold them.
-SHARED = {importlib.import_module(name) for name in ("adapters", "adapters.smtp_codes", "adapters.unsigned")}
+SHARED = {
+    importlib.import_module(name) for name in ("adapters", "adapters.parts.smtp_codes", "adapters.parts.unsigned")
+}
 
 
 def modules_of(provider: str) -> set[ModuleType]:

@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from adapters import apns, jwt_es256
+from adapters import apns
+from adapters.parts import jwt_es256
 from adapters.sending import HttpCall, Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 from tests.fixtures import accounts

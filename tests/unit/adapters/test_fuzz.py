@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from adapters import ADAPTERS, PROVIDERS, interpret
 from adapters.base import InvalidSignature, Request, Unprocessable
-from adapters.bodies import MAX_FIELDS, parse_form
-from adapters.times import from_text, from_unix
+from adapters.parts.bodies import MAX_FIELDS, parse_form
+from adapters.parts.times import from_text, from_unix
 from app.commands.http_file import read_request
 from tests.fixtures import accounts, fixtures
 

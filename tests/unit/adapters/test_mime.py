@@ -7,7 +7,7 @@ from email.message import EmailMessage
 import pytest
 
 from adapters.base import Request
-from adapters.mime import MOST_LINES, bare_id, content_of, mail_of, mailbox_of, word
+from adapters.parts.mime import MOST_LINES, bare_id, content_of, mail_of, mailbox_of, word
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 

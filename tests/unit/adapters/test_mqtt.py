@@ -42,6 +42,13 @@ def test_the_device_is_what_the_payload_says_else_the_topic(topic: str, body: by
     assert read(topic, body).handle == Handle("device_id", f"mqtt:{device}")
 
 
+def test_a_nul_that_a_header_hides_is_none() -> None:
+    """MQTT has none in a topic; in a property it is read as damaged."""
+    assert read("devices/1", properties="unit=a%00b").payload["properties"] == {"unit": "a\ufffdb"}
+    with pytest.raises(Unprocessable, match="NUL"):
+        read("gateways/%00", b'{"deviceId":"sensor-3"}')
+
+
 def test_the_topic_may_be_in_the_url() -> None:
     """For a bridge that cannot make headers; then the source's name is needed."""
     request = Request("POST", f"{URL}?topic=devices%2Ftruck-7%2Fup&key=x", {}, b"on", AT, "mqtt")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from adapters import interpret, sendgrid, smtp_codes
+from adapters import interpret, sendgrid
 from adapters.base import InvalidSignature, Request, Unprocessable
+from adapters.parts import smtp_codes
 from app.commands.http_file import read_request
 from schemas.events import Event
 from tests.fixtures import FOLDER, accounts

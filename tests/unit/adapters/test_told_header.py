@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.base import InvalidSignature, Request
-from adapters.told_header import verify_told
+from adapters.parts.told_header import verify_told
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 

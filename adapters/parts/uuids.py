@@ -1,6 +1,6 @@
 """Idempotency keys that must be UUIDs: made of what identifies the message, so that a repeat has the same."""
 
-from adapters.facts import fact_id
+from adapters.parts.facts import fact_id
 
 
 def uuid_of(*parts: str) -> str:

@@ -7,8 +7,8 @@ from base64 import b64encode
 from hmac import compare_digest
 
 from adapters.base import InvalidSignature, Request, Setting, Unprocessable, Values
-from adapters.bodies import query_of
-from adapters.signatures import secrets_of
+from adapters.parts.bodies import query_of
+from adapters.parts.signatures import secrets_of
 
 SETTINGS = (
     Setting("basic_auth", "user:password, as the provider is told them for the webhook (or in its URL)."),

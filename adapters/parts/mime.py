@@ -12,8 +12,9 @@ from itertools import islice
 from typing import Any, AnyStr
 
 from adapters.base import Request
-from adapters.charsets import decode
-from adapters.facts import identifier
+from adapters.parts.bodies import NUL
+from adapters.parts.charsets import decode
+from adapters.parts.facts import identifier
 
 #: Attachments of one mail that are named.
 MOST_MEDIA = 100
@@ -101,7 +102,7 @@ def media_of(name: Any, kind: Any, content_id: Any) -> dict[str, str]:
 
 def decode_text(value: Any) -> str:
     """A header's value with its encoded words (RFC 2047) read."""
-    text = str(value)
+    text = NUL.sub("\ufffd", str(value))
     if "=?" not in text or len(text) > _MOST_ENCODED:
         return text
     try:

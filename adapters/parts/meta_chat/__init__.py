@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from adapters.addresses import of_kind
 from adapters.base import Normalized, Request, Unprocessable
-from adapters.bodies import json_of
-from adapters.facts import identifier, text, unknown
-from adapters.meta_chat.items import OPTINS, About, Item, events_of, kind_of
-from adapters.times import from_unix_or_millis
+from adapters.parts.addresses import of_kind
+from adapters.parts.bodies import json_of
+from adapters.parts.facts import identifier, text, unknown
+from adapters.parts.meta_chat.items import OPTINS, About, Item, events_of, kind_of
+from adapters.parts.times import from_unix_or_millis
 from schemas.events import Event
 
 __all__ = ["OPTINS", "normalize"]

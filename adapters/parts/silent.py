@@ -1,6 +1,6 @@
 """The receiving half of an adapter whose provider posts no webhooks: it takes none for its own, and refuses all.
 
-Such an adapter does `from adapters.silent import answer, handshake, normalize, recognise, verify`.
+Such an adapter does `from adapters.parts.silent import answer, handshake, normalize, recognise, verify`.
 """
 
 from adapters.base import Answer, Normalized, Request, Unconfigured, Unprocessable, Values

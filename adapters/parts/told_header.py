@@ -1,14 +1,14 @@
 """For providers that sign nothing and send a header that they are told: its value tells who posts, not what.
 
-Beside it the ways of `adapters.unsigned` count: basic authentication, a secret in the URL.
+Beside it the ways of `adapters.parts.unsigned` count: basic authentication, a secret in the URL.
 """
 
 from hmac import compare_digest
 
 from adapters.base import InvalidSignature, Request, Setting, Values
-from adapters.signatures import secrets_of
-from adapters.unsigned import SETTINGS as UNSIGNED
-from adapters.unsigned import verify_unsigned
+from adapters.parts.signatures import secrets_of
+from adapters.parts.unsigned import SETTINGS as UNSIGNED
+from adapters.parts.unsigned import verify_unsigned
 
 SETTINGS = (
     Setting("webhook_header", "Name: value, a header that the provider is told to send with each webhook."),

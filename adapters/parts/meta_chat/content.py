@@ -5,7 +5,7 @@ https://developers.facebook.com/documentation/business-messaging/messenger-platf
 
 from typing import Any
 
-from adapters.facts import location, text
+from adapters.parts.facts import location, text
 
 Item = dict[str, Any]
 

@@ -3,7 +3,7 @@
 import codecs
 from typing import Any
 
-from adapters.bodies import scrub
+from adapters.parts.bodies import NUL, scrub
 
 #: Codecs of Python that are no charsets: they read escapes, or make code points that no text has.
 _NO_CHARSETS = frozenset(
@@ -12,7 +12,8 @@ _NO_CHARSETS = frozenset(
 
 
 def decode(data: bytes, charset: Any = None) -> str:
-    """The text; UTF-8 where no charset, or none that is known, is named. What is damaged becomes U+FFFD."""
+    """The text; UTF-8 where no charset, or none that is known, is named. What is damaged becomes U+FFFD, and so does a
+    NUL, which what is encoded may hide from who looks for one in the request."""
     name = "utf-8"
     if isinstance(charset, str) and charset and len(charset) <= 40:
         try:
@@ -22,5 +23,5 @@ def decode(data: bytes, charset: Any = None) -> str:
         except (LookupError, ValueError):
             name = "utf-8"
     text = data.decode(name, "replace")
-    cleaned: str = scrub(text)
+    cleaned: str = scrub(scrub(text), NUL)
     return cleaned

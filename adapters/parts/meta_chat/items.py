@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from adapters.base import Request, Unprocessable
-from adapters.facts import fact_id, identifier, text, unknown
-from adapters.meta_chat.content import content_of
+from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.parts.meta_chat.content import content_of
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

@@ -10,10 +10,10 @@ from hmac import compare_digest
 from typing import Any
 
 from adapters.base import Answer, InvalidSignature, Request, Setting, Unconfigured, Unprocessable, Values
-from adapters.bodies import query_of
+from adapters.parts.bodies import query_of
+from adapters.parts.shapes import answer_of
+from adapters.parts.signatures import header, secrets_of, signs
 from adapters.sending import Outcome, Response, Unsendable, accepted, refused
-from adapters.shapes import answer_of
-from adapters.signatures import header, secrets_of, signs
 from schemas.events import Error
 
 GRAPH = "https://graph.facebook.com"
