@@ -16,6 +16,8 @@ import psutil
 import pytest
 import pytest_asyncio
 from aiokafka.admin import NewTopic
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from app.embedded.kafka import QUICK_JVM, Kafka
 from app.embedded.postgres import SMALL, Postgres
@@ -25,6 +27,10 @@ from app.settings import Settings
 from sql.migrate import migrate
 
 PREFIX = "threadline-tests-"
+
+# How long an example takes says what else the machine does, not that the code is wrong.
+hypothesis_settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("shared machine")
 
 
 class Dsns(NamedTuple):

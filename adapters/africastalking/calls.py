@@ -4,7 +4,7 @@ The time at which a call began is told without a zone, and so is not taken.
 """
 
 from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
+from adapters.parts.addresses import caller
 from adapters.parts.facts import count, fact_id, identifier, unknown
 from schemas.events import Error, Event
 
@@ -34,7 +34,7 @@ def events(fields: dict[str, str], request: Request) -> list[Event]:
     else:
         type = "CallStarted" if active else "CallCompleted" if seconds else "CallFailed"
         event = Event(type, request.source, fact_id("call", session, type), payload={"providerStatus": word[:255]})
-    customer = handle(fields["callerNumber"], "voice")
+    customer = caller(fields["callerNumber"])
     inbound = get("direction", "").lower() != "outbound"
     event.channel, event.direction = "voice", "inbound" if inbound else "outbound"
     event.provider_message_id, event.handle = session, customer

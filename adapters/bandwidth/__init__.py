@@ -1,7 +1,8 @@
-"""Bandwidth: events of messages (a list a request) and of calls (one).
+"""Bandwidth: events of messages (SMS, MMS, RBM; a list a request) and of calls (one).
 
 https://dev.bandwidth.com/docs/messaging/webhooks: tried again for 24 hours until 2xx comes within ten seconds.
 https://dev.bandwidth.com/docs/voice/webhooks. Nothing is signed: it gives the user and password of the application.
+RBM, Google's name of RCS for businesses, is after the official library's types (https://github.com/Bandwidth/python-sdk).
 """
 
 from typing import Any
@@ -12,14 +13,14 @@ from adapters.base import Answer, Normalized, Request, Unprocessable, Values
 from adapters.parts import unsigned
 from adapters.parts.addresses import handle
 from adapters.parts.bodies import json_of
-from adapters.parts.facts import count, fact_id, identifier, text, unknown
+from adapters.parts.facts import count, fact_id, id_of_one, identifier, location, text, unknown
 from adapters.parts.times import from_text
 from schemas.events import Event
 
 NAME = "bandwidth"
 TITLE = "Bandwidth"
 DOCS = "https://dev.bandwidth.com/docs/messaging/webhooks"
-CHANNELS = frozenset({"sms", "voice"})
+CHANNELS = frozenset({"sms", "rcs", "voice"})
 SENDS: frozenset[str] = frozenset()
 SIGNATURE = "signs nothing: basic auth of the application, or a secret in the URL"
 SETTINGS = unsigned.SETTINGS
@@ -27,15 +28,21 @@ SIGNS_BODY = False
 
 Item = dict[str, Any]
 
-#: https://dev.bandwidth.com/docs/messaging/webhooks. `message-sending` tells that an MMS is on its way within Bandwidth.
+#: https://dev.bandwidth.com/docs/messaging/webhooks. `message-sending` tells that a message is on its way to the next
+#: network, `message-sent` that it has left Bandwidth's; `message-read` is RBM's, and so are the responses.
 MESSAGES: dict[str, str] = {
     "message-received": "MessageReceived",
+    "request-location-response": "MessageReceived",
+    "suggestion-response": "MessageReceived",
     "message-sending": "MessageQueued",
+    "message-sent": "UserMessageSent",
     "message-delivered": "MessageDelivered",
+    "message-read": "MessageRead",
     "message-failed": "MessageFailed",
 }
 EVENTS = frozenset({*MESSAGES.values(), *calls.CALLS.values(), "CallFailed", "ProviderEventReceived"})
 _BXML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
+_RBM = frozenset({"message-read", "request-location-response", "suggestion-response"})
 _MOST_MEDIA = 100
 
 
@@ -83,7 +90,8 @@ def _message(item: Item, request: Request) -> Event:
     message = told if isinstance(told, dict) else {}
     message_id, time = identifier(message.get("id")), text(item.get("time"))
     type = MESSAGES.get(kind)
-    inbound = message.get("direction") == "in"
+    inbound = type == "MessageReceived" or message.get("direction") == "in"
+    channel = "rcs" if message.get("channel") == "RBM" or kind in _RBM else "sms"
     # Of an outbound message to a group each recipient has its own event, which `to` names.
     to, owner = text(item.get("to")), text(message.get("owner"))
     if type is None:
@@ -95,9 +103,13 @@ def _message(item: Item, request: Request) -> Event:
         event = Event(type, request.source, fact_id("message", message_id, kind, whose, time))
         event.payload = {"providerStatus": kind}
     sender = text(message.get("from"))
-    event.channel, event.direction = "sms", "inbound" if inbound else "outbound"
-    event.provider_message_id, event.occurred_at = message_id, from_text(time)
-    event.handle = handle(sender if inbound else to, "sms")
+    event.channel, event.direction = channel, "inbound" if inbound else "outbound"
+    group = message.get("to")
+    several = not inbound and isinstance(group, list) and len(group) > 1
+    event.provider_message_id = id_of_one(message_id, to) if several and message_id and to else message_id
+    # `eventTime` is when it was read, where `time` is when that was told.
+    event.occurred_at = from_text(text(item.get("eventTime"))) or from_text(time)
+    event.handle = handle(sender if inbound else to, channel)
     event.payload |= {key: value for key, value in (("from", sender), ("to", to)) if value}
     if tag := text(message.get("tag")):
         event.payload["reference"] = tag[:1024]
@@ -107,15 +119,31 @@ def _message(item: Item, request: Request) -> Event:
         event.payload["carrier"] = carrier[:255]
     if inbound and type is not None and (content := _content(message)):
         event.payload["content"] = content
+        if replied_to := text(_object(message.get("suggestionResponse")).get("pairedMessageId")):
+            event.payload["inReplyTo"] = replied_to[:2048]
     if type == "MessageFailed":
         event.error = error_of(text(item.get("errorCode")), text(item.get("description")))
     return event
 
 
 def _content(message: Item) -> Item:
-    content: Item = {"text": said} if (said := text(message.get("text"))) else {}
+    rbm, chosen = _object(message.get("content")), _object(message.get("suggestionResponse"))
+    said = text(message.get("text")) or text(rbm.get("text")) or text(chosen.get("text"))
+    content: Item = {"text": said} if said else {}
     media = message.get("media")
     urls = [url for url in media[:_MOST_MEDIA] if isinstance(url, str) and url] if isinstance(media, list) else []
+    if url := text(_object(rbm.get("media")).get("fileUrl")):
+        urls.append(url)
     if urls:
         content["media"] = [{"url": url} for url in urls]
+    names = (("id", "postbackData"), ("title", "text"))
+    if reply := {key: value for key, name in names if (value := text(chosen.get(name)))}:
+        content["buttonReply"] = reply
+    place = _object(message.get("locationResponse"))
+    if where := location(place.get("latitude"), place.get("longitude")):
+        content["location"] = where
     return content
+
+
+def _object(value: Any) -> Item:
+    return value if isinstance(value, dict) else {}

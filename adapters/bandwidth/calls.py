@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
+from adapters.parts.addresses import caller
 from adapters.parts.facts import fact_id, identifier, text, unknown
 from adapters.parts.times import from_text
 from schemas.events import Error, Event
@@ -51,7 +51,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
         event = Event(type, request.source, fact_id(*ids), payload={"providerStatus": kind})
     event.channel, event.direction = "voice", "inbound" if inbound else "outbound"
     event.provider_message_id, event.occurred_at = call_id, from_text(time)
-    event.handle = handle(sender if inbound else recipient, "voice")
+    event.handle = caller(sender if inbound else recipient)
     event.payload |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
     if tag := text(item.get("tag")):
         event.payload["reference"] = tag[:1024]

@@ -2,6 +2,7 @@
 
 from schemas.events import Error
 
+#: 9902 is in none: no receipt came in time, and why is not known.
 _CODES = {
     "invalid_address": "4303 4350 4404 4406 4408 4434 4492 4720 4721",
     "unreachable": "4401 4409 4420 4421 4700 4701 4702 4730 5106 5500 5501 5610 5620 5630 5650",
@@ -13,7 +14,7 @@ _CODES = {
     "opted_out": "4775",
     "content": "4301 4410 4411 4412 4711 4712 4751 4752 4771 5231",
     "rate": "4780 4781 4785 5211 5600",
-    "expired": "4360 5201 9902",
+    "expired": "4360 5201",
 }
 _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
 

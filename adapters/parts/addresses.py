@@ -51,6 +51,13 @@ def written(text: Any, channel: str | None) -> str | None:
     return found.value if found is not None else text[:2048]
 
 
+def caller(text: Any) -> Handle | None:
+    """The handle of one end of a call; None of a word (Anonymous, Restricted): all callers who hide share it, and would
+    be one customer."""
+    found = handle(text, "voice")
+    return found if found is None or found.kind != "other" or found.value.isdigit() else None
+
+
 def of_kind(kind: str, value: Any) -> Handle | None:
     """The handle of a known kind; None where the value is not one."""
     if not isinstance(value, str) or not value:

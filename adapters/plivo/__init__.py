@@ -1,7 +1,9 @@
 """Plivo: messages (SMS, MMS, WhatsApp), calls and recordings, each a request of form parameters; sending.
 
-Statuses: https://www.plivo.com/docs/messaging/concepts/message-status-callbacks; inbound: …/messaging/concepts/receive-messages.
-What is not answered with 2xx within 15 seconds is tried again, twice at most. A status tells no time.
+Statuses: https://docs.plivo.com/docs/messaging/api/message/message-status-callbacks; inbound: …/message/handling-incoming.
+What is not answered with 2xx within eight seconds is tried again after 60, 120 and 240 seconds
+(https://support.plivo.com/hc/en-us/articles/360041344652). Times are told without a zone: those of calls are in the one that
+the console is set to (…/voice/api/call/the-call-object), so that none is taken.
 """
 
 from typing import Any
@@ -20,7 +22,7 @@ __all__ = ["IDEMPOTENT", "build_request", "read_response"]
 
 NAME = "plivo"
 TITLE = "Plivo"
-DOCS = "https://www.plivo.com/docs/messaging/concepts/message-status-callbacks"
+DOCS = "https://docs.plivo.com/docs/messaging/api/message/message-status-callbacks"
 CHANNELS = frozenset({"sms", "whatsapp", "voice"})
 SENDS = frozenset({"sms", "whatsapp"})
 SIGNATURE = "HMAC-SHA256 over URL, form and nonce (V3); of messages over URL and nonce (V2)"
@@ -45,12 +47,20 @@ STATUSES: dict[str, str] = {
     "failed": "MessageFailed",
     "rejected": "MessageRejected",
 }
+#: …/handling-incoming: `MessageIntent`, what the sender's word meant to Plivo; `help` asks for neither.
+INTENTS: dict[str, str] = {"optout": "RecipientUnsubscribed", "optin": "RecipientSubscribed"}
 EVENTS = frozenset(
-    {*STATUSES.values(), *calls.STATUSES.values(), "MessageReceived", "CallRecorded", "ProviderEventReceived"}
+    {
+        *STATUSES.values(),
+        *INTENTS.values(),
+        *calls.STATUSES.values(),
+        *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
+    }
 )
 _HEADERS = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3", "x-plivo-signature-v2", "x-plivo-signature-ma-v2")
 _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
-_MOST_MEDIA = 10
+#: …/handling-incoming: they count from `Media1`; `Media0` is read all the same.
+_MEDIA = tuple(f"Media{index}" for index in range(11))
 
 
 def recognise(request: Request) -> bool:
@@ -71,12 +81,12 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event."""
+    """One event; two of a message that opts out or in."""
     fields = dict(_pairs(request))
     if "CallUUID" in fields:
         return Normalized(calls.events(fields, request))
     if "MessageUUID" in fields:
-        return Normalized([_status(fields, request) if "Status" in fields else _received(fields, request)])
+        return Normalized([_status(fields, request)] if "Status" in fields else _received(fields, request))
     if not fields:
         raise Unprocessable("a request without parameters")
     return Normalized([unknown(request, fields)])
@@ -120,13 +130,14 @@ def _status(fields: Fields, request: Request) -> Event:
     return event
 
 
-def _received(fields: Fields, request: Request) -> Event:
+def _received(fields: Fields, request: Request) -> list[Event]:
     get = fields.get
     message_id, channel = identifier(fields["MessageUUID"]), _channel(fields)
     if message_id is None:
         raise Unprocessable("a message without its id")
     content: dict[str, Any] = {"text": said} if (said := get("Text") or get("Body") or get("Caption")) else {}
-    if media := [{"url": url} for index in range(_MOST_MEDIA) if (url := get(f"Media{index}"))]:
+    kind = {"type": told[:255]} if (told := get("MimeType")) else {}
+    if media := [{"url": url} | kind for name in _MEDIA if (url := get(name))]:
         content["media"] = media
     if place := location(get("Latitude"), get("Longitude"), get("Name") or get("Address")):
         content["location"] = place
@@ -139,7 +150,12 @@ def _received(fields: Fields, request: Request) -> Event:
         event.payload["inReplyTo"] = replied_to[:2048]
     if content:
         event.payload["content"] = content
-    return event
+    if (asked := INTENTS.get(get("MessageIntent", "").lower())) is None:
+        return [event]
+    consent = Event(asked, request.source, fact_id("intent", message_id), channel, "inbound", message_id)
+    consent.handle = event.handle
+    consent.payload = {key: event.payload[key] for key in ("from", "to") if key in event.payload}
+    return [event, consent]
 
 
 def _channel(fields: Fields) -> str:

@@ -1,11 +1,12 @@
 """Plivo's parameters of a call, and of its recording, as events.
 
 https://www.plivo.com/docs/voice/concepts/callbacks, …/voice/api/call; hang-up causes:
-https://www.plivo.com/docs/voice/troubleshooting/hangup-causes. The times of a call are told without a zone, and not taken.
+https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes. A call's times are told in the zone that the console is set
+to, without naming it, and so are not taken.
 """
 
 from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
+from adapters.parts.addresses import caller
 from adapters.parts.facts import count, fact_id, identifier, unknown
 from adapters.parts.times import from_unix_or_millis
 from schemas.events import Error, Event
@@ -24,6 +25,16 @@ STATUSES: dict[str, str] = {
     "cancel": "CallFailed",
 }
 REASONS: dict[str, str] = {"busy": "unreachable", "timeout": "unreachable", "no-answer": "unreachable"}
+#: …/hangup-causes: `HangupCauseCode`, where the state does not say why.
+_CODE_REASONS = {
+    "1010": "blocked",
+    "1020": "rate",
+    "2000": "invalid_address",
+    "2010": "unreachable",
+    "2020": "unreachable",
+    "2030": "blocked",
+    "2040": "blocked",
+}
 
 
 def events(fields: Fields, request: Request) -> list[Event]:
@@ -36,7 +47,7 @@ def events(fields: Fields, request: Request) -> list[Event]:
     event.channel, event.provider_message_id = "voice", call
     if fields.get("Direction"):
         event.direction = "inbound" if inbound else "outbound"
-        event.handle = handle(fields.get("From" if inbound else "To"), "voice")
+        event.handle = caller(fields.get("From" if inbound else "To"))
     event.payload |= {key: value for key, name in (("from", "From"), ("to", "To")) if (value := fields.get(name))}
     return [event]
 
@@ -55,7 +66,7 @@ def _state(fields: Fields, call: str, request: Request) -> Event:
         event.payload["price"] = {"amount": cost.rstrip("."), "currency": "USD"}
     if type == "CallFailed":
         code, words = fields.get("HangupCauseCode") or None, fields.get("HangupCauseName") or fields.get("HangupCause")
-        event.error = Error(code, words or status, REASONS.get(status, "unknown"))
+        event.error = Error(code, words or status, REASONS.get(status) or _CODE_REASONS.get(code or "", "unknown"))
     return event
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
+from adapters.parts.addresses import caller
 from adapters.parts.facts import identifier, text
 from adapters.parts.times import from_text
 from schemas.events import Error, Event
@@ -39,7 +39,7 @@ def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, req
     said: dict[str, Any] = {"providerStatus": kind}
     said |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
     event = Event(type, request.source, event_id, "voice", "inbound" if inbound else "outbound", leg)
-    event.handle = handle(sender if inbound else recipient, "voice")
+    event.handle = caller(sender if inbound else recipient)
     event.occurred_at = from_text(at)
     if payload.get("direction") not in ("incoming", "outgoing"):  # a recording tells no direction
         event.direction = event.handle = None

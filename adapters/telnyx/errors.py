@@ -1,4 +1,5 @@
-"""Telnyx's codes of messages, by why. https://developers.telnyx.com/docs/messaging/messages/error-codes"""
+"""Telnyx's codes of messages, by why. https://developers.telnyx.com/docs/messaging/messages/error-codes; those below 40000 are of
+all its APIs: https://developers.telnyx.com/development/api-fundamentals/api-errors."""
 
 from typing import Any
 
@@ -6,18 +7,22 @@ from adapters.parts.facts import text
 from schemas.events import Error
 
 _CODES = {
-    "invalid_address": "10002 40001 40012 40310",
+    "invalid_address": "10002 10016 40001 40012 40310",
     "unreachable": "40006 40008",
-    "blocked": "10001 40003 40004 40010 40013 40305 40308 40309 40320 40321",
-    "spam": "40002 40015",
+    # The sender, its registration or its profile; a carrier that does not say why.
+    "blocked": (
+        "10001 40004 40010 40013 40019 40020 40100 40150 40151 40155 40305 40306 40307 40308 40309 40311 40312 40313"
+        " 40314 40315 40320 40321 40323 40325 40329 40330 40331 40333"
+    ),
+    "spam": "40002 40003 40015 40017",
     "opted_out": "40300",
-    "content": "10003 10004 40009 40301 40302 40316 40317 40319 40322",
-    "rate": "10011 40011 40016 40017 40318",
+    "content": "10003 10004 40009 40301 40302 40304 40316 40317 40319 40322 40328",
+    "rate": "10011 40011 40016 40018 40318",
     "expired": "40005 40014",
 }
 _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
 #: Faults that pass: too many, or Telnyx's own.
-RETRYABLE = frozenset({"10007", "10011", "10016", "40011", "40318"})
+RETRYABLE = frozenset({"10007", "10011", "40011", "40318"})
 
 
 def error_of(errors: Any, otherwise: str = "unknown") -> Error:

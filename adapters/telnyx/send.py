@@ -1,6 +1,7 @@
 """Sending by Telnyx: SMS and MMS. https://developers.telnyx.com/docs/messaging/messages/send-message
 
-Our ids travel as tags, which its webhooks repeat. There is no idempotency key.
+Our ids travel as tags, which its webhooks repeat. Telnyx heeds an Idempotency-Key where an endpoint's reference declares it
+(https://developers.telnyx.com/docs/development/api-fundamentals/idempotency), which that of messages was not seen to do.
 """
 
 from datetime import datetime

@@ -9,10 +9,12 @@ import orjson
 
 from app.simulator.base import Post, Said, Sent, Settings
 
-CHANNELS = ("sms",)
+CHANNELS = ("sms", "rcs")
 _TYPES = {
-    "MessageQueued": ("message-sending", "Message is sending to carrier"),
+    "UserMessageSent": ("message-sent", "Message sent to carrier"),
     "MessageDelivered": ("message-delivered", "Message delivered to carrier."),
+    "MessageRead": ("message-read", "Message read by recipient."),
+    "MessageQueued": ("message-sending", "Message is sending to carrier"),
     "MessageFailed": ("message-failed", "rejected-unallocated-to-number"),
 }
 STATES = tuple(_TYPES)
@@ -31,14 +33,20 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
         "to": sent.to,
         "message": message,
     }
+    if sent.channel == "rcs":
+        message |= {"channel": "RBM", "content": {"text": sent.text or ""}}
     if state == "MessageFailed":
         item["errorCode"] = 4406
+    elif state == "MessageRead":
+        item["eventTime"] = _time(at)
     return _post(url, item)
 
 
 def inbound(said: Said, at: datetime, url: str) -> Post:
     """One event in a list."""
     message = _message(said.id, "in", said.sender, said.to, said.text, at)
+    if said.channel == "rcs":
+        message |= {"channel": "RBM", "content": {"text": message.pop("text")}}
     item = {"type": "message-received", "time": _time(at), "description": "Incoming message received", "to": said.to}
     return _post(url, {**item, "message": message})
 

@@ -1,6 +1,6 @@
 """Telnyx played: /v2/messages, a message's webhooks, inbound messages, signed with Ed25519.
 
-https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
+https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks, …/receiving-rcs-webhooks
 """
 
 import base64
@@ -21,10 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from app.simulator.base import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
 
-CHANNELS = ("sms",)
+CHANNELS = ("sms", "rcs")
 _STATUSES = {
     "UserMessageSent": ("message.sent", "sent"),
     "MessageDelivered": ("message.finalized", "delivered"),
+    "MessageRead": ("message.read", "read"),
     "MessageFailed": ("message.finalized", "delivery_failed"),
 }
 STATES = tuple(_STATUSES)
@@ -32,7 +33,7 @@ _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "rate": (429, "10011", "Too many requests"),
     "invalid": (400, "40310", "Invalid 'to' address"),
     "unauthorized": (401, "10009", "Authentication failed"),
-    "unavailable": (503, "10016", "Service temporarily unavailable"),
+    "unavailable": (503, "10007", "Unexpected error"),
 }
 
 
@@ -40,7 +41,11 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     """…/receiving-webhooks"""
     kind, word = _STATUSES[state]
     payload = _payload(sent.id, "outbound", sent.sender, [{"phone_number": sent.to, "status": word, "carrier": "SIM"}])
-    payload |= {"text": sent.text or "", "tags": sent.extra.get("tags", [])}
+    payload["tags"] = sent.extra.get("tags", [])
+    if sent.channel == "rcs":
+        payload |= {"type": "RCS", "from": _agent(sent.sender), "cost": None, "body": {"text": sent.text or ""}}
+    else:
+        payload["text"] = sent.text or ""
     if state == "MessageFailed":
         payload["errors"] = [{"code": "40008", "title": "Undeliverable", "detail": "The carrier did not accept it."}]
     return _post(sent.callback_url or url, kind, payload, at, f"{sent.id}{state}")
@@ -49,7 +54,11 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 def inbound(said: Said, at: datetime, url: str) -> Post:
     """…/receiving-webhooks"""
     payload = _payload(said.id, "inbound", said.sender, [{"phone_number": said.to, "status": "webhook_delivered"}])
-    return _post(url, "message.received", payload | {"text": said.text, "media": []}, at, said.id)
+    if said.channel == "rcs":
+        payload |= {"type": "RCS", "to": [_agent(said.to)], "body": {"text": said.text}}
+    else:
+        payload |= {"text": said.text, "media": []}
+    return _post(url, "message.received", payload, at, said.id)
 
 
 def keys() -> dict[str, str]:
@@ -110,6 +119,10 @@ def _payload(id: str, direction: str, sender: str, to: list[dict[str, Any]]) -> 
         "cost": {"amount": "0.0051", "currency": "USD"},
         "errors": [],
     }
+
+
+def _agent(id: str) -> dict[str, str]:
+    return {"agent_id": id, "agent_name": "Shop"}
 
 
 def _post(url: str, kind: str, payload: dict[str, Any], at: datetime, about: str) -> Post:

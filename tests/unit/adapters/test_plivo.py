@@ -74,3 +74,16 @@ def test_a_get_with_a_body_is_refused() -> None:
     request.body = b"CallStatus=completed"
     with pytest.raises(InvalidSignature, match="body"):
         plivo.verify(request, VALUES)
+
+
+def test_the_example_of_the_official_libraries_verifies() -> None:
+    """V2's example, the same in those for Python, Ruby and .NET
+    (https://github.com/plivo/plivo-python/blob/master/tests/resources/test_signature.py); another token's is refused."""
+    headers = {
+        "x-plivo-signature-v2": "ehV3IKhLysWBxC1sy8INm0qGoQYdYsHwuoKjsX7FsXc=",
+        "x-plivo-signature-v2-nonce": "12345",
+    }
+    request = Request("POST", "https://answer.url", headers, b"", accounts("plivo").at, "plivo")
+    assert plivo.verify(request, {"auth_token": ("my_auth_token",)}) is True
+    with pytest.raises(InvalidSignature):
+        plivo.verify(request, {"auth_token": ("my_auth_tokens",)})

@@ -1,0 +1,168 @@
+"""Telnyx's events of messages, by their `type`: SMS and MMS, RCS, WhatsApp.
+
+https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks, …/receiving-rcs-webhooks, …/advanced-opt-in-out. Of
+WhatsApp no page of its webhooks was at hand: what is read is what Telnyx's official libraries have types of.
+"""
+
+from typing import Any
+
+from adapters.base import Normalized, Request, Unprocessable
+from adapters.parts.addresses import handle
+from adapters.parts.facts import count, fact_id, id_of_one, identifier, location, text, unknown
+from adapters.parts.prices import price_of
+from adapters.parts.times import from_text
+from adapters.telnyx.errors import error_of
+from adapters.telnyx.send import OWN_ID, REFERENCE
+from schemas.events import Event
+
+Item = dict[str, Any]
+
+#: …/receiving-webhooks: `event_type`s that say it of each recipient.
+TOLD: dict[str, str] = {"message.sent": "UserMessageSent", "message.read": "MessageRead"}
+FINAL = "message.finalized"
+RECEIVED = "message.received"
+#: …/receiving-webhooks: the status of each recipient when a message is final; without a receipt it was sent, no more.
+STATUSES: dict[str, str] = {
+    "delivered": "MessageDelivered",
+    "delivery_unconfirmed": "UserMessageSent",
+    "delivery_failed": "MessageFailed",
+    "sending_failed": "MessageFailed",
+    "expired": "MessageFailed",
+    "read": "MessageRead",
+}
+#: `type`; another is told as SMS.
+TYPES: dict[str, str] = {"SMS": "sms", "MMS": "sms", "RCS": "rcs", "WHATSAPP": "whatsapp"}
+#: …/advanced-opt-in-out: `autoresponse_type`, what the sender's word meant to Telnyx; HELP asks for neither.
+AUTORESPONSES: dict[str, str] = {"STOP": "RecipientUnsubscribed", "START": "RecipientSubscribed"}
+_MOST = 100
+
+
+def told(kind: str, payload: Item, event_id: str, at: str | None, request: Request) -> Normalized:
+    """One event of each recipient of a message that was sent. Raises Unprocessable."""
+    found = Normalized()
+    recipients = payload.get("to")
+    several = isinstance(recipients, list) and len(recipients) > 1
+    for one in recipients[:_MOST] if isinstance(recipients, list) else ():
+        if not isinstance(one, dict):
+            found.unprocessable.append((one, "a recipient that is no object"))
+            continue
+        status, number = text(one.get("status")) or "", text(one.get("phone_number"))
+        type = STATUSES.get(status)
+        if type != "MessageFailed":  # one of several may have failed where the others were sent
+            type = TOLD.get(kind, type)
+        # The webhook's id is that of all its recipients, and so is the message's.
+        own = fact_id(event_id, number) if several else event_id
+        event = unknown(request, payload, status, own) if type is None else Event(type, request.source, own)
+        _describe(event, payload, "outbound", at)
+        if several and number and event.provider_message_id and event.message_id is None:
+            event.provider_message_id = id_of_one(event.provider_message_id, number)
+        event.handle = handle(number, event.channel)
+        event.payload |= {"providerStatus": f"{kind}.{status}"[:255]} | ({"to": number} if number else {})
+        if carrier := text(one.get("carrier")):
+            event.payload["carrier"] = carrier[:255]
+        if type == "MessageFailed":
+            event.error = error_of(payload.get("errors"), "expired" if status == "expired" else "unknown")
+        found.events.append(event)
+    if not found.events and not found.unprocessable:
+        raise Unprocessable("a message to nobody")
+    return found
+
+
+def received(payload: Item, event_id: str, at: str | None, request: Request) -> list[Event]:
+    """A message that came in, and beside it what its sender asked for by it (STOP, START). Raises Unprocessable."""
+    body = _object(payload.get("body"))
+    revoked = identifier(_object(body.get("revoke")).get("original_message_id"))
+    if revoked is None:
+        event = Event("MessageReceived", request.source, event_id, payload={"providerStatus": RECEIVED})
+    else:
+        event = unknown(request, payload, "revoke", event_id)
+    _describe(event, payload, "inbound", at)
+    event.provider_message_id = revoked or event.provider_message_id
+    if "from" not in event.payload and (sender := text(body.get("from"))):
+        event.payload["from"] = sender
+    event.handle = handle(event.payload.get("from"), event.channel)
+    to = payload.get("to")
+    if ours := _address(to[0] if isinstance(to, list) and to else None):
+        event.payload["to"] = ours
+    edit = _object(body.get("edit"))
+    if original := identifier(edit.get("original_message_id")):
+        event.payload["edits"] = original
+    if content := _content(payload) | _body(_object(edit.get("message")) or body):
+        event.payload["content"] = content
+    elif body:  # of a kind that is not known
+        event.payload.setdefault("native", body)
+    asked = AUTORESPONSES.get((text(payload.get("autoresponse_type")) or "").upper())
+    if asked is None:
+        return [event]
+    own = fact_id("autoresponse", event_id)
+    consent = Event(asked, request.source, own, event.channel, "inbound", event.provider_message_id)
+    consent.handle, consent.occurred_at = event.handle, event.occurred_at
+    consent.payload = {key: event.payload[key] for key in ("from", "to") if key in event.payload}
+    return [event, consent]
+
+
+def _describe(event: Event, payload: Item, direction: str, at: str | None) -> None:
+    """What both ways have in common. Raises Unprocessable."""
+    event.channel = TYPES.get((text(payload.get("type")) or "").upper(), "sms")
+    event.direction, event.occurred_at = direction, from_text(at)
+    event.provider_message_id = identifier(payload.get("id"))
+    if event.provider_message_id is None:
+        raise Unprocessable("an event of no message: it has no id")
+    if sender := _address(payload.get("from")):
+        event.payload["from"] = sender
+    if (parts := count(payload.get("parts"))) is not None:
+        event.payload["segments"] = parts
+    cost = _object(payload.get("cost"))
+    if price := price_of(cost.get("amount"), cost.get("currency")):
+        event.payload["price"] = price
+    tags = payload.get("tags")
+    for tag in tags[:_MOST] if isinstance(tags, list) else ():
+        if isinstance(tag, str) and tag.startswith(OWN_ID):
+            event.message_id = identifier(tag.removeprefix(OWN_ID))
+        elif isinstance(tag, str) and tag.startswith(REFERENCE):
+            event.payload["reference"] = tag.removeprefix(REFERENCE)[:1024]
+
+
+def _content(payload: Item) -> Item:
+    """What an SMS or MMS says."""
+    content: Item = {key: said for key in ("text", "subject") if (said := text(payload.get(key)))}
+    media = payload.get("media")
+    files = [
+        {key: said for key, name in (("url", "url"), ("type", "content_type")) if (said := text(one.get(name)))}
+        for one in (media[:_MOST] if isinstance(media, list) else ())
+        if isinstance(one, dict) and text(one.get("url"))
+    ]
+    return content | ({"media": files} if files else {})
+
+
+def _body(body: Item) -> Item:
+    """What a message of RCS or WhatsApp says; the text of the latter is an object."""
+    content: Item = {}
+    said = body.get("text")
+    if words := text(said.get("body")) if isinstance(said, dict) else text(said):
+        content["text"] = words
+    file = _object(_object(body.get("user_file")).get("payload"))
+    names = (("url", "file_uri"), ("type", "mime_type"), ("name", "file_name"))
+    if media := {key: value for key, name in names if (value := text(file.get(name)))}:
+        content["media"] = [media]
+    place = _object(body.get("location"))
+    if where := location(place.get("latitude"), place.get("longitude")):
+        content["location"] = where
+    chosen = _object(body.get("suggestion_response"))
+    if reply := {
+        key: value for key, name in (("id", "postback_data"), ("title", "text")) if (value := text(chosen.get(name)))
+    }:
+        content["buttonReply"] = reply
+        if title := reply.get("title"):
+            content["text"] = title
+    return content
+
+
+def _address(side: Any) -> str | None:
+    """A number, or of RCS our agent's id."""
+    one = _object(side)
+    return text(one.get("phone_number")) or text(one.get("agent_id"))
+
+
+def _object(value: Any) -> Item:
+    return value if isinstance(value, dict) else {}
