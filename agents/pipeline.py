@@ -17,6 +17,8 @@ from agents import tracing
 from agents.batches import Batch, batches
 from agents.failures import is_permanent, until_done
 from agents.health import Health
+from app.sending.requests import Request
+from schemas.events import Error
 from sql import DeadLetter, EventStore, Row
 
 log = structlog.get_logger(__name__)
@@ -27,7 +29,8 @@ SLICE = 25
 
 @dataclass(slots=True)
 class Entry:
-    """What came of one Kafka record: the bytes to keep (or None), its events, and what could not be understood."""
+    """What came of one Kafka record: the bytes to keep (or None), its events, and what could not be understood; of a
+    send request, that, or whose it is and why it cannot be sent."""
 
     record: Any
     received: float
@@ -35,6 +38,8 @@ class Entry:
     rows: list[Row] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     span: Span | None = None
+    request: Request | None = None
+    refused: tuple[Request, Error] | None = None
 
 
 Prepare = Callable[[Sequence[Any]], list[Entry]]

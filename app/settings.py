@@ -86,6 +86,18 @@ class Worker(BaseModel):
     retain_raw_days: int = Field(default=30, ge=1)
 
 
+class Sending(BaseModel):
+    """What leaves. Times in seconds."""
+
+    concurrency: int = Field(default=128, ge=1, le=4096, description="calls of providers at once, in one worker")
+    lease: float = Field(
+        default=90.0, ge=5, description="how long a worker has for a message before it is taken for dead"
+    )
+    timeout: float = Field(
+        default=30.0, gt=0, description="how long a provider may take to answer; less than the lease"
+    )
+
+
 class Telemetry(BaseModel):
     """Logs, traces, metrics."""
 
@@ -109,6 +121,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     door: Door = Door()
     worker: Worker = Worker()
+    sending: Sending = Sending()
     telemetry: Telemetry = Telemetry()
     sources: dict[str, Source] = {}
 

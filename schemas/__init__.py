@@ -56,6 +56,16 @@ def _compile(schema: Schema) -> jsonschema_rs.Draft202012Validator:
 _COMPILED: dict[str, jsonschema_rs.Draft202012Validator] = {name: _compile(SCHEMAS[name]) for name in EVENT_TYPES}
 
 
+def hold(name: str, document: Any) -> None:
+    """Hold a document that is no event to its schema (`request`). Raises SchemaError."""
+    try:
+        if _document(name).is_valid(document):
+            return
+    except ValueError as error:
+        raise SchemaError("$", "cannot be written as JSON") from error
+    raise SchemaError(*_words().fault([SCHEMAS[name]["$id"]], document))
+
+
 def validate(type: str, payload: Mapping[str, Any], form: Form | None = None) -> None:
     """Hold a payload to its type's schema, and with `form` to what whoever says it must say.
 
@@ -126,6 +136,11 @@ def _reference(type: str, form: Form) -> str:
 @cache
 def _form(type: str, form: Form) -> jsonschema_rs.Draft202012Validator:
     return _compile({"$ref": _reference(type, form)})
+
+
+@cache
+def _document(name: str) -> jsonschema_rs.Draft202012Validator:
+    return _compile(SCHEMAS[name])
 
 
 @cache

@@ -1,16 +1,29 @@
 """The store: the log of events, and what is folded from it. `EventStore` is its single door."""
 
-from sql.append import Appending
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.keep import Keeping
 from sql.read import Reading
 from sql.rows import Appended, DeadLetter, Row
+from sql.sending import InFlight, NewMessage, Remembered, Sending, Settled, Verdict
 
-__all__ = ["DATA_ERRORS", "Appended", "DeadLetter", "EventStore", "Row", "Unstorable", "is_transient"]
+__all__ = [
+    "DATA_ERRORS",
+    "Appended",
+    "DeadLetter",
+    "EventStore",
+    "InFlight",
+    "NewMessage",
+    "Remembered",
+    "Row",
+    "Settled",
+    "Unstorable",
+    "Verdict",
+    "is_transient",
+]
 
 
-class EventStore(Appending, Reading, Keeping):
-    """Appends (`sql.append`), reads (`sql.read`), keeps house (`sql.keep`).
+class EventStore(Sending, Reading, Keeping):
+    """Appends (`sql.append`), sends (`sql.sending`), reads (`sql.read`), keeps house (`sql.keep`).
 
     Open it with `await EventStore.open(dsn, pool=8)`; `async with` what that gives closes it.
     """

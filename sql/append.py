@@ -1,8 +1,11 @@
 """Append and project: one batch, one transaction, one round trip."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from psycopg import AsyncCursor
+from psycopg.rows import DictRow
 
 from sql.blocks import pack
 from sql.errors import REPEAT
@@ -16,6 +19,8 @@ TRIES = 5
 #: Blocks larger than this (bytes) are compressed beside the event loop.
 LARGE = 1 << 18
 _END = (1 << 63) - 1
+
+T = TypeVar("T")
 
 
 class Appending(Pooled):
@@ -32,49 +37,56 @@ class Appending(Pooled):
         """
         if not rows and not raw and not dead:
             return Appended(0, 0)
-        parameters: dict[str, Any] = {
-            "events": json(events_of(rows)),
-            "kept": bool(raw),
-        }
+        events = events_of(rows)
         block = await _block(raw) if raw else None
         letters = [_letter(letter) for letter in dead]
-        linking = any(row[0].message_id is not None and row[0].provider_message_id is not None for row in rows)
+
+        async def work(connection: Connection) -> AsyncCursor[DictRow]:
+            if block:
+                await connection.execute(statement("keep"), block, prepare=True)
+            for letter in letters:
+                await connection.execute(statement("bury"), letter, prepare=True)
+            return await _write(connection, events, bool(raw), _links(rows))
+
+        # Asked for only now: a look within the transaction would be a round trip of its own.
+        told = await (await self.transact(work)).fetchone()
+        assert told is not None
+        return Appended(int(told["appended"]), len(rows) - int(told["appended"]))
+
+    async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Do this in one transaction, its statements in one pipeline; again where another transaction undid it."""
         for attempt in range(1, TRIES + 1):
             try:
-                async with self._pool.connection() as connection:
-                    appended = await _write(connection, parameters, block, letters, linking)
+                async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
+                    return await work(connection)
             except REPEAT:
                 if attempt == TRIES:
                     raise
                 await asyncio.sleep(0.005 * attempt)
-            else:
-                return Appended(appended, len(rows) - appended)
         raise AssertionError("unreachable")
 
+    async def write(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Append and project within a transaction that has more to do."""
+        if rows:
+            await _write(connection, events_of(rows), False, _links(rows))
 
-async def _write(
-    connection: Connection,
-    parameters: dict[str, Any],
-    block: dict[str, Any] | None,
-    letters: list[dict[str, Any]],
-    linking: bool,
-) -> int:
-    """One try; returns how many events were new."""
-    async with connection.pipeline(), connection.transaction():
-        if block:
-            await connection.execute(statement("keep"), block, prepare=True)
-        for letter in letters:
-            await connection.execute(statement("bury"), letter, prepare=True)
-        cursor = connection.cursor(binary=True)
-        await cursor.execute(statement("record" if linking else "append"), parameters, prepare=True)
-        if linking:
-            recorded = await cursor.fetchone()
-            assert recorded is not None
-            await _project(connection, recorded)
-            return int(recorded["appended"])
-    appended = await cursor.fetchone()
-    assert appended is not None
-    return int(appended["appended"])
+
+def _links(rows: Sequence[Row]) -> bool:
+    """Whether any event carries both ids of a message."""
+    return any(row[0].message_id is not None and row[0].provider_message_id is not None for row in rows)
+
+
+async def _write(connection: Connection, events: bytes, kept: bool, linking: bool) -> AsyncCursor[DictRow]:
+    """Append and project; where it will be told how many events were `appended`."""
+    cursor = connection.cursor(binary=True)
+    parameters: dict[str, Any] = {"events": json(events), "kept": kept}
+    await cursor.execute(statement("record" if linking else "append"), parameters, prepare=True)
+    if linking:
+        recorded = await cursor.fetchone()
+        assert recorded is not None
+        await _project(connection, recorded)
+        await cursor.scroll(-1)
+    return cursor
 
 
 async def _project(connection: Connection, recorded: dict[str, Any]) -> None:

@@ -76,6 +76,11 @@ class Pooled:
             await cursor.execute(statement(name), parameters, prepare=True)
             return await cursor.fetchall()
 
+    async def _run_only(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """A statement that gives no rows."""
+        async with self._pool.connection() as connection:
+            await connection.execute(statement(name), parameters, prepare=True)
+
 
 async def _configure(connection: Connection) -> None:
     # Quicker, and 1e308 comes back as the float it was, not as an integer that no JSON writer of ours takes.

@@ -1,0 +1,167 @@
+"""A service's request for one message, read: the same document over HTTP and on Kafka (`schemas/request.json`)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+
+from schemas import SchemaError, hold
+from schemas.events import Handle
+from schemas.handles import handle_of
+from schemas.times import instant
+
+PRIORITIES = {"high": 0, "normal": 1, "low": 2}
+
+#: The kinds of address that a channel reaches. A push token, a chat's and a device's id are whatever the platform says.
+REACHED_BY: dict[str, frozenset[str]] = {
+    "sms": frozenset({"phone", "short_code"}),
+    "rcs": frozenset({"phone"}),
+    "voice": frozenset({"phone", "sip"}),
+    "whatsapp": frozenset({"phone", "whatsapp_user_id"}),
+    "email": frozenset({"email"}),
+    "push": frozenset({"device_token", "other"}),
+    "chat": frozenset({"chat_id", "other"}),
+    "iot": frozenset({"device_id", "other"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One message to be sent, as asked for.
+
+    `document` is the request without what names it (client, ids), as it is kept; `fingerprint` (32 bytes) is the same
+    for the same request. `channels` are those asked for, in order; empty: the client's.
+    """
+
+    client_id: str
+    message_id: str
+    document: dict[str, Any]
+    fingerprint: bytes
+    channels: tuple[str, ...]
+    to: dict[str, Handle]
+    priority: int
+    not_before: datetime | None
+    expires_at: datetime | None
+
+    def handle(self, channel: str) -> Handle | None:
+        """Whom it is for on a channel; None where its address is of no kind that the channel reaches."""
+        return self.to.get(channel)
+
+
+def read_request(
+    document: Any, *, client_id: str | None = None, channel: str | None = None, key: str | None = None
+) -> Request:
+    """The request in a JSON document. `client_id` is who asks, where that is known; `channel` the only one there is to
+    choose; `key` names the message where the document does not. Raises SchemaError, with the path of the fault."""
+    hold("request", document)
+    client = _same(document, "clientId", client_id)
+    if client is None:
+        raise SchemaError("$.clientId", "is required")
+    channels = _channels(document, channel)
+    kept = {name: value for name, value in document.items() if name not in ("clientId", "messageId", "idempotencyKey")}
+    if "body" in kept:
+        if "content" in kept:
+            raise SchemaError("$.body", "is short for content.text: give one of the two")
+        kept["content"] = {"text": kept.pop("body")}
+    if "variables" in kept and "template" not in kept:
+        raise SchemaError("$.variables", "are a template's: give the template, or leave them out")
+    if isinstance(kept.get("template"), str):
+        kept["template"] = {"name": kept["template"]}
+    kept.pop("channel", None)
+    if channels:
+        kept["channels"] = list(channels)
+    return Request(
+        client_id=client,
+        message_id=_message_id(document, client, key),
+        document=kept,
+        fingerprint=sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).digest(),
+        channels=channels,
+        to=_addresses(document["to"], channels),
+        priority=PRIORITIES[document.get("priority", "normal")],
+        not_before=_time(document, "notBefore"),
+        expires_at=_time(document, "sendBefore"),
+    )
+
+
+def kept_request(client_id: str, message_id: str, document: Mapping[str, Any], fingerprint: bytes = b"") -> Request:
+    """The request in a document that was accepted and kept before."""
+    channels = tuple(document.get("channels", ()))
+    return Request(
+        client_id=client_id,
+        message_id=message_id,
+        document=dict(document),
+        fingerprint=fingerprint,
+        channels=channels,
+        to=_addresses(document["to"], channels),
+        priority=PRIORITIES[document.get("priority", "normal")],
+        not_before=_time(document, "notBefore"),
+        expires_at=_time(document, "sendBefore"),
+    )
+
+
+def _same(document: Mapping[str, Any], name: str, known: str | None) -> str | None:
+    said: str | None = document.get(name)
+    if said is not None and known is not None and said != known:
+        raise SchemaError(f"$.{name}", "is another than that of the API key")
+    return known or said
+
+
+def _channels(document: Mapping[str, Any], only: str | None) -> tuple[str, ...]:
+    one, several = document.get("channel"), document.get("channels")
+    if one is not None and several is not None:
+        raise SchemaError("$.channel", "give channel or channels, not both")
+    asked: tuple[str, ...] = (one,) if one is not None else tuple(several or ())
+    if only is None:
+        return asked
+    if asked and asked != (only,):
+        raise SchemaError("$.channel" if one is not None else "$.channels", f"this is where {only} is asked for")
+    return (only,)
+
+
+def _message_id(document: Mapping[str, Any], client: str, key: str | None) -> str:
+    """The id asked for; of a key always the same; else a new one."""
+    if given := document.get("messageId"):
+        return str(given)
+    if key := document.get("idempotencyKey") or key:
+        return str(UUID(bytes=sha256(f"{client}\x1f{key}".encode()).digest()[:16], version=5))
+    return str(uuid4())
+
+
+def _addresses(to: str | Mapping[str, str], channels: tuple[str, ...]) -> dict[str, Handle]:
+    """The handle by channel. Raises SchemaError where no channel is reached by it."""
+    if isinstance(to, str):
+        found = {}
+        for channel in channels or REACHED_BY:
+            handle = _handle(to, channel, "$.to")
+            if handle.kind in REACHED_BY[channel]:
+                found[channel] = handle
+        if not found:
+            raise SchemaError("$.to", f"is no address for {' or '.join(channels) if channels else 'any channel'}")
+        return found
+    given = {channel: _handle(text, channel, f"$.to.{channel}") for channel, text in to.items()}
+    for channel, handle in given.items():
+        if handle.kind not in REACHED_BY[channel]:
+            raise SchemaError(f"$.to.{channel}", f"is no address for {channel}")
+    if channels and not set(channels) & set(given):
+        raise SchemaError("$.to", f"has no address for {' or '.join(channels)}")
+    return given
+
+
+def _handle(text: str, channel: str, path: str) -> Handle:
+    try:
+        return handle_of(text, channel)
+    except ValueError as error:
+        raise SchemaError(path, str(error)) from error
+
+
+def _time(document: Mapping[str, Any], name: str) -> datetime | None:
+    if name not in document:
+        return None
+    try:
+        return instant(document[name])
+    except ValueError as error:
+        raise SchemaError(f"$.{name}", str(error)) from error

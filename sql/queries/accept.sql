@@ -1,0 +1,43 @@
+-- Takes requests that were not taken before, with the lanes that they will leave by. Gives each one's place in the batch and
+-- the fingerprint under which its id is kept, and whether it was new; NULL where another transaction is taking it just now.
+WITH incoming AS MATERIALIZED (
+    SELECT
+        place, message_reference(r ->> 0, r ->> 1) AS id, r ->> 0 AS client_id, r ->> 1 AS message_id,
+        (r ->> 2)::smallint AS priority, (r ->> 3)::timestamptz AS due_at, (r ->> 4)::timestamptz AS not_before,
+        (r ->> 5)::timestamptz AS expires_at, r ->> 6 AS channel, r ->> 7 AS account, r ->> 8 AS state,
+        nullif(r -> 9, 'null') AS error, r -> 10 AS request, decode(r ->> 11, 'hex') AS fingerprint
+    FROM jsonb_array_elements(%(messages)s) WITH ORDINALITY AS given (r, place)
+),
+laned AS (
+    INSERT INTO lanes AS l (id, client_id, account, rate, tokens, burst, concurrency)
+    SELECT
+        lane_id(r ->> 0, r ->> 1), r ->> 0, r ->> 1, (r ->> 2)::double precision, (r ->> 3)::integer,
+        (r ->> 3)::integer, (r ->> 4)::integer
+    FROM jsonb_array_elements(%(lanes)s) AS given (r)
+    ORDER BY 1
+    ON CONFLICT (id) DO UPDATE SET rate = excluded.rate, burst = excluded.burst, concurrency = excluded.concurrency
+    WHERE (l.rate, l.burst, l.concurrency) IS DISTINCT FROM (excluded.rate, excluded.burst, excluded.concurrency)
+),
+fresh AS (
+    INSERT INTO messages (
+        id, client_id, message_id, lane, priority, due_at, not_before, expires_at, channel, account, state, error,
+        request, fingerprint
+    )
+    SELECT DISTINCT ON (id)
+        id, client_id, message_id, lane_id(client_id, account), priority, coalesce(due_at, now()), not_before,
+        expires_at, channel, account, state, error, request, fingerprint
+    FROM incoming
+    ORDER BY id, place
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, fingerprint
+),
+woken AS (
+    SELECT pg_notify('threadline_messages', '') FROM (SELECT FROM fresh LIMIT 1) AS any_of_them
+)
+SELECT
+    i.place::integer - 1 AS place, f.id IS NOT NULL AND i.place = min(i.place) OVER (PARTITION BY i.id) AS fresh,
+    coalesce(f.fingerprint, m.fingerprint) = i.fingerprint AS same, (SELECT count(*) FROM woken) AS woken
+FROM incoming AS i
+LEFT JOIN fresh AS f ON f.id = i.id
+LEFT JOIN messages AS m ON m.id = i.id
+ORDER BY i.place

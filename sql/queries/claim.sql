@@ -1,0 +1,72 @@
+-- Takes messages that are due, for `lease` seconds: of each lane what its account may send now, by priority, and turn by turn
+-- from all lanes, so that a flood in one delays no other. A lane that another worker is taking from is left to it.
+WITH lane AS MATERIALIZED (
+    SELECT
+        l.id, l.rate, available.tokens,
+        CASE
+            WHEN l.failures >= %(trouble)s THEN least(1, room.left)
+            WHEN l.rate IS NULL THEN least(%(most)s, room.left)
+            ELSE least(%(most)s, room.left, floor(available.tokens)::integer)
+        END AS allowance
+    FROM lanes AS l
+    CROSS JOIN LATERAL (
+        SELECT l.concurrency - coalesce((%(busy)s ->> l.id::text)::integer, 0) AS left
+    ) AS room
+    CROSS JOIN LATERAL (
+        SELECT least(l.burst, l.tokens + l.rate * extract(epoch FROM now() - l.filled_at)::double precision) AS tokens
+    ) AS available
+    WHERE (l.open_until IS NULL OR l.open_until <= now())
+        AND room.left > 0
+        AND EXISTS (
+            SELECT FROM (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
+            WHERE EXISTS (
+                SELECT FROM messages AS m
+                WHERE m.lane = l.id AND m.priority = p.priority AND m.waiting AND m.due_at <= now()
+            )
+        )
+    ORDER BY l.id
+    FOR UPDATE OF l SKIP LOCKED
+),
+picked AS MATERIALIZED (
+    SELECT
+        m.id, lane.id AS lane, lane.allowance,
+        row_number() OVER (PARTITION BY lane.id ORDER BY m.priority, m.due_at) AS place
+    FROM lane
+    CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
+    CROSS JOIN LATERAL (
+        SELECT d.id, d.priority, d.due_at
+        FROM messages AS d
+        WHERE d.lane = lane.id AND d.priority = p.priority AND d.waiting AND d.due_at <= now()
+        ORDER BY d.due_at
+        LIMIT greatest(lane.allowance, 0)
+        FOR UPDATE SKIP LOCKED
+    ) AS m
+),
+taken AS MATERIALIZED (
+    SELECT id, lane FROM picked WHERE place <= allowance ORDER BY place, md5(lane::text || now()::text) LIMIT %(most)s
+),
+spent AS (
+    UPDATE lanes AS l SET tokens = lane.tokens - n.taken, filled_at = now()
+    FROM (SELECT taken.lane, count(*) AS taken FROM taken GROUP BY taken.lane) AS n
+    JOIN lane ON lane.id = n.lane
+    WHERE l.id = n.lane AND l.rate IS NOT NULL
+),
+claimed AS (
+    UPDATE messages AS m SET
+        state = 'sending', due_at = now() + make_interval(secs => %(lease)s), claims = m.claims + 1, changed_at = now()
+    FROM taken
+    JOIN messages AS before ON before.id = taken.id
+    WHERE m.id = taken.id
+    RETURNING m.*, before.state AS was, before.due_at AS was_due
+)
+SELECT
+    c.id, c.client_id, c.message_id, c.lane, c.priority, c.claims, c.tries, c.cancelled, c.released,
+    c.was, c.was_due, c.channel, c.account, c.tried, c.accepted_at, c.expires_at, c.request, c.cause,
+    NULL::text[] AS opted_out, NULL::text AS zone, a.begun_at AS doubt_since, i.delivery,
+    coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
+FROM claimed AS c
+LEFT JOIN attempts AS a ON a.id = c.id AND a.number = c.claims - 1 AND a.answered_at IS NULL
+LEFT JOIN interaction_links AS l ON c.was IN ('sending', 'watched') AND l.reference = c.id
+LEFT JOIN interactions AS i
+    ON c.was IN ('sending', 'watched') AND i.id = coalesce(l.interaction_id, c.id) AND i.client_id = c.client_id
+ORDER BY c.priority, c.was_due

@@ -1,0 +1,24 @@
+-- A message as asked for, with its attempts and what its interaction says of its delivery.
+SELECT
+    m.id, m.client_id, m.message_id, m.state, m.channel, m.account, m.priority, m.accepted_at, m.changed_at, m.due_at,
+    m.not_before, m.expires_at, m.tries, m.tried, m.cancelled, m.released, m.cause, m.error, m.provider_message_id,
+    m.request, m.fingerprint, lanes.open_until, lanes.trouble, lanes.rate,
+    coalesce(l.interaction_id, m.id) AS interaction_id, i.delivery,
+    coalesce(
+        (
+            SELECT jsonb_agg(
+                jsonb_build_object(
+                    'number', a.number, 'channel', a.channel, 'account', a.account, 'begunAt', a.begun_at,
+                    'answeredAt', a.answered_at, 'outcome', a.outcome, 'status', a.status,
+                    'providerMessageId', a.provider_message_id, 'error', a.error
+                )
+                ORDER BY a.number
+            )
+            FROM attempts AS a WHERE a.id = m.id
+        ), '[]'
+    ) AS attempts
+FROM messages AS m
+LEFT JOIN lanes ON lanes.id = m.lane
+LEFT JOIN interaction_links AS l ON l.reference = m.id
+LEFT JOIN interactions AS i ON i.id = coalesce(l.interaction_id, m.id) AND i.client_id = m.client_id
+WHERE m.id = message_reference(%(client_id)s, %(message_id)s)

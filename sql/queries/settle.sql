@@ -1,0 +1,30 @@
+-- Writes down what came of claims: of the attempt, and of the message where it is still this worker's. That the provider took
+-- it counts also where it is not: a worker that was taken for dead may have sent it all the same.
+WITH given AS MATERIALIZED (
+    SELECT
+        (r ->> 0)::uuid AS id, (r ->> 1)::integer AS claim, r ->> 2 AS state,
+        now() + make_interval(secs => (r ->> 3)::double precision) AS due_at, (r ->> 4)::integer AS tries,
+        r ->> 5 AS channel, r ->> 6 AS account, array(SELECT jsonb_array_elements_text(r -> 7)) AS tried,
+        r ->> 8 AS cause, nullif(r -> 9, 'null') AS error, r ->> 10 AS provider_message_id, r ->> 11 AS outcome,
+        (r ->> 12)::integer AS status
+    FROM jsonb_array_elements(%(settled)s) AS each (r)
+    ORDER BY 1
+),
+answered AS (
+    UPDATE attempts AS a SET
+        answered_at = CASE WHEN given.outcome <> 'unanswered' THEN now() END, outcome = given.outcome, status = given.status, error = given.error,
+        provider_message_id = given.provider_message_id
+    FROM given
+    WHERE a.id = given.id AND a.number = given.claim AND given.outcome IS NOT NULL
+)
+UPDATE messages AS m SET
+    state = CASE WHEN m.cancelled AND given.state IN ('retrying', 'held') THEN 'retrying' ELSE given.state END,
+    due_at = CASE WHEN m.cancelled THEN now() ELSE coalesce(given.due_at, m.due_at) END, tries = given.tries, channel = given.channel, account = given.account,
+    lane = lane_id(m.client_id, given.account), tried = given.tried, cause = given.cause, error = given.error,
+    provider_message_id = coalesce(given.provider_message_id, m.provider_message_id), changed_at = now()
+FROM given
+WHERE m.id = given.id
+    AND (
+        (m.claims = given.claim AND m.state = 'sending')
+        OR (given.state IN ('sent', 'watched') AND m.state IN ('retrying', 'queued', 'held', 'unanswered'))
+    )

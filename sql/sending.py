@@ -1,0 +1,165 @@
+"""Messages to be sent: accepted once, claimed by one worker at a time, and what came of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from sql.append import Appending
+from sql.parameters import json
+from sql.pool import Connection
+from sql.rows import Row
+from sql.statements import statement
+
+#: Calls of one account that fail in a row before it is left alone, and the longest that is, in seconds.
+TROUBLE, LONGEST_PAUSE = 10, 60.0
+
+Told = tuple[str, str, str | None, str | None, bool]
+#: An account of a client: client, account, sends a second, burst, calls at once.
+Lane = tuple[str, str, float | None, int, int]
+
+
+class NewMessage(NamedTuple):
+    """A request to be accepted, with its first route. `fingerprint` in hexadecimal digits; `state` is `queued`, or
+    `failed` (with its `error`) where it can never be sent."""
+
+    client_id: str
+    message_id: str
+    priority: int
+    due_at: datetime | None
+    not_before: datetime | None
+    expires_at: datetime | None
+    channel: str
+    account: str
+    state: str
+    error: dict[str, Any] | None
+    request: dict[str, Any]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a request: `fresh`, or one that was accepted before, `same` or under another body."""
+
+    fresh: bool
+    same: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The answer to a request under its Idempotency-Key."""
+
+    client_id: str
+    key: str
+    fingerprint: bytes
+    status: int
+    answer: bytes
+
+
+class InFlight(Exception):
+    """A request with this Idempotency-Key is being answered just now."""
+
+
+class Settled(NamedTuple):
+    """What came of a claim. `due_in`: seconds until it is due again; `outcome`: of its attempt, None where none was made;
+    `status`: the provider's answer."""
+
+    id: str
+    claim: int
+    state: str
+    due_in: float | None
+    tries: int
+    channel: str
+    account: str
+    tried: list[str]
+    cause: str | None
+    error: dict[str, Any] | None
+    provider_message_id: str | None
+    outcome: str | None
+    status: int | None
+
+
+class Sending(Appending):
+    """What sends go through. All raise psycopg's errors as `append` does."""
+
+    async def accept(
+        self, messages: Sequence[NewMessage], lanes: Sequence[Lane], rows: Sequence[Row], key: Remembered | None = None
+    ) -> list[Verdict]:
+        """Take requests, each with the event (`rows`, in the same order) that says so; those taken before change
+        nothing. Durable on return. With `key` the answer is kept with them, or nothing is.
+
+        Raises InFlight where a request with the same key is being answered in another transaction."""
+        parameters = {
+            "messages": json(orjson.dumps([tuple(each) for each in messages])),
+            "lanes": json(orjson.dumps(list(lanes))),
+        }
+
+        async def work(connection: Connection) -> list[Verdict]:
+            if key is not None:
+                kept = {name: getattr(key, name) for name in Remembered.__slots__}
+                cursor = await connection.execute(statement("remember"), kept, prepare=True)
+                if await cursor.fetchone() is None:
+                    raise InFlight(key.key)
+            cursor = await connection.execute(statement("accept"), parameters, prepare=True)
+            verdicts = [Verdict(row["fresh"], row["same"] is not False) for row in await cursor.fetchall()]
+            await self.write(connection, [row for row, found in zip(rows, verdicts, strict=True) if found.fresh])
+            return verdicts
+
+        return await self.transact(work)
+
+    async def claim(self, most: int, lease: float, busy: dict[str, int]) -> list[dict[str, Any]]:
+        """At most `most` messages that are due, taken for `lease` seconds; `busy`: calls in flight here by lane."""
+        parameters = {"most": most, "lease": lease, "busy": json(orjson.dumps(busy)), "trouble": TROUBLE}
+        return await self._run("claim", parameters)
+
+    async def begin(self, attempts: Sequence[tuple[str, int, str, str]]) -> set[str]:
+        """Write attempts down (message's id, claim, channel, account); the ids of those that may be made."""
+        rows = await self._run("begin", {"attempts": json(orjson.dumps(attempts))})
+        return {str(row["id"]) for row in rows}
+
+    async def settle(self, settled: Sequence[Settled], rows: Sequence[Row], lanes: Sequence[tuple[Any, ...]]) -> None:
+        """Write down what came of claims, with the events that tell it, and how the accounts did: (lane, passed, failures,
+        pause in seconds, words)."""
+        parameters = {"settled": json(orjson.dumps([tuple(each) for each in settled]))}
+        health = {"lanes": json(orjson.dumps(lanes)), "trouble": TROUBLE, "longest": LONGEST_PAUSE}
+
+        async def work(connection: Connection) -> None:
+            await connection.execute(statement("settle"), parameters, prepare=True)
+            if lanes:
+                await connection.execute(statement("lane_health"), health, prepare=True)
+            await self.write(connection, rows)
+
+        await self.transact(work)
+
+    async def told(self, references: Sequence[Told]) -> None:
+        """Providers told of these messages: (client, provider, our id, theirs, whether of a failure)."""
+        await self._run_only("told", {"told": json(orjson.dumps(references))})
+
+    async def recall(self, client_id: str, key: str) -> dict[str, Any] | None:
+        """What was answered under an Idempotency-Key (`fingerprint`, `status`, `answer`, `created_at`)."""
+        return await self._row("recall", {"client_id": client_id, "key": key})
+
+    async def message(self, client_id: str, message_id: str) -> dict[str, Any] | None:
+        """A message with its `attempts`, and its interaction's `delivery`; columns as in `messages`."""
+        return await self._row("message", {"client_id": client_id, "message_id": message_id})
+
+    async def cancel(self, client_id: str, message_id: str, row: Row) -> str | None:
+        """Cancel a message, with the event that says so where it waited: the state it was in; None where it is too late
+        or unknown. One that was `sending` may still be sent, and is not tried again."""
+
+        async def work(connection: Connection) -> str | None:
+            parameters = {"client_id": client_id, "message_id": message_id}
+            found = await (await connection.execute(statement("cancel"), parameters, prepare=True)).fetchone()
+            if found is not None and found["was"] != "sending":
+                await self.write(connection, [row])
+            return None if found is None else str(found["was"])
+
+        return await self.transact(work)
+
+    async def release(self, client_id: str, message_id: str, resend: bool) -> str | None:
+        """Let go a message that is held, or (`resend`) one whose attempt went unanswered: the state it was in, or None."""
+        parameters = {"client_id": client_id, "message_id": message_id, "resend": resend}
+        found = await self._run("release", parameters)
+        return str(found[0]["was"]) if found else None
