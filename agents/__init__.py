@@ -8,16 +8,22 @@ from typing import Any
 import faust
 from faust.types.auth import SASLMechanism
 
-from agents import inbound, reported
+from agents import inbound, outbound, reported
 from agents.batches import BatchTransport
 from agents.health import Health
-from agents.pipeline import Pipeline
+from agents.pipeline import Pipeline, Prepare
+from app.sending.clients import Clients
 from app.settings import Kafka, Settings
 from sql import DeadLetter, EventStore
 
 GROUP = "threadline"
-#: Agent name → the topic it reads.
-TOPICS = {"inbound": "webhooks.received", "reported": "events.reported"}
+#: Agent name → the topics it reads.
+READS: dict[str, tuple[str, ...]] = {
+    "inbound": ("webhooks.received",),
+    "reported": ("events.reported",),
+    "outbound": outbound.TOPICS,
+}
+TOPICS: tuple[str, ...] = tuple(topic for topics in READS.values() for topic in topics)
 
 #: Seconds after which the group takes a silent worker for dead. One that comes back under the same name (host and health
 #: port: static membership, KIP-345) takes its partitions at once, without waiting for that.
@@ -27,7 +33,7 @@ SESSION = 15.0
 BUFFER = {True: 16, False: 16384}
 
 
-def build(settings: Settings, store: EventStore, health: Health) -> faust.App:
+def build(settings: Settings, store: EventStore, health: Health, clients: Clients) -> faust.App:
     """The Faust app with its agents. Opens nothing."""
     bootstrap = settings.kafka.bootstrap
     if not bootstrap:
@@ -60,19 +66,24 @@ def build(settings: Settings, store: EventStore, health: Health) -> faust.App:
         sent = await app.topic(f"{letter.topic}.dlq", value_serializer="raw").send(value=letter.value, headers=headers)
         await sent
 
-    pipeline = Pipeline(store, publish, health, settings.worker.batch)
-    prepare = {"inbound": partial(inbound.prepare, health=health), "reported": reported.prepare}
-    for name, topic in TOPICS.items():
-        _agent(app, name, topic, pipeline, prepare[name])
+    parts = (store, publish, health, settings.worker.batch)
+    events, requests = Pipeline(*parts), outbound.Intake(*parts, clients=clients)
+    work: dict[str, tuple[Pipeline, Prepare]] = {
+        "inbound": (events, partial(inbound.prepare, health=health)),
+        "reported": (events, reported.prepare),
+        "outbound": (requests, outbound.prepare),
+    }
+    for name, topics in READS.items():
+        _agent(app, name, topics, *work[name])
     return app
 
 
-def _agent(app: faust.App, name: str, topic: str, pipeline: Pipeline, prepare: Any) -> None:
+def _agent(app: faust.App, name: str, topics: tuple[str, ...], pipeline: Pipeline, prepare: Prepare) -> None:
     async def read(stream: Any) -> None:
         await pipeline.run(stream, prepare)
 
-    read.__doc__ = f"Reads {topic}."
-    app.agent(app.topic(topic, value_serializer="raw", key_serializer="raw"), name=name)(read)
+    read.__doc__ = f"Reads {', '.join(topics)}."
+    app.agent(app.topic(*topics, value_serializer="raw", key_serializer="raw"), name=name)(read)
 
 
 def credentials(kafka: Kafka) -> faust.SASLCredentials | faust.SSLCredentials | None:

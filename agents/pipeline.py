@@ -42,6 +42,9 @@ class Entry:
     refused: tuple[Request, Error] | None = None
 
 
+#: The types that say that a message, once sent, did not arrive.
+FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
+
 Prepare = Callable[[Sequence[Any]], list[Entry]]
 
 
@@ -94,6 +97,17 @@ class Pipeline:
             self.health.counts["events"] += appended.appended
             self.health.counts["duplicates"] += appended.duplicates
             self.health.counts["dead_letters"] += len(dead)
+            await self._tell(rows)
+
+    async def _tell(self, rows: list[Row]) -> None:
+        """Say which messages failed: one that has another channel goes on to that."""
+        failed = [
+            (client, event.provider or event.source, event.message_id, event.provider_message_id)
+            for event, client, _, _ in rows
+            if event.type in FAILURES and (event.message_id or event.provider_message_id)
+        ]
+        if failed:
+            await until_done("database", lambda: self.store.told(failed), self.health)
 
     async def _store_apart(self, entries: list[Entry], error: Exception) -> None:
         """Halve until the row at fault stands alone, so that it holds up none of its neighbours."""

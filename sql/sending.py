@@ -1,11 +1,12 @@
 """Messages to be sent: accepted once, claimed by one worker at a time, and what came of each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
+import psycopg
 
 from sql.append import Appending
 from sql.parameters import json
@@ -16,7 +17,7 @@ from sql.statements import statement
 #: Calls of one account that fail in a row before it is left alone, and the longest that is, in seconds.
 TROUBLE, LONGEST_PAUSE = 10, 60.0
 
-Told = tuple[str, str, str | None, str | None, bool]
+Told = tuple[str, str, str | None, str | None]
 #: An account of a client: client, account, sends a second, burst, calls at once.
 Lane = tuple[str, str, float | None, int, int]
 
@@ -134,8 +135,23 @@ class Sending(Appending):
         await self.transact(work)
 
     async def told(self, references: Sequence[Told]) -> None:
-        """Providers told of these messages: (client, provider, our id, theirs, whether of a failure)."""
+        """Providers told that these messages failed: (client, provider, our id, theirs)."""
         await self._run_only("told", {"told": json(orjson.dumps(references))})
+
+    async def on_accepted(self, call: Callable[[], None]) -> None:
+        """Call this whenever requests were accepted, in any process; on a connection of its own, until that is lost."""
+        async with await psycopg.AsyncConnection.connect(self._pool.conninfo, autocommit=True) as connection:
+            await connection.execute(statement("listen"))
+            async for _ in connection.notifies():
+                call()
+
+    async def sweep(self) -> int:
+        """Settle unanswered attempts of which the provider told since; how many."""
+        return len(await self._run("sweep"))
+
+    async def sending_counts(self) -> list[dict[str, Any]]:
+        """What waits: `state`, `messages`, `oldest` (seconds)."""
+        return await self._rows("sending_counts")
 
     async def recall(self, client_id: str, key: str) -> dict[str, Any] | None:
         """What was answered under an Idempotency-Key (`fingerprint`, `status`, `answer`, `created_at`)."""

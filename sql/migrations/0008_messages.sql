@@ -58,6 +58,8 @@ CREATE TABLE messages (
 -- A lane's next: what is due in it, by priority. Held messages stand behind the due ones and cost nothing.
 CREATE INDEX messages_due ON messages (lane, priority, due_at) WHERE waiting;
 
+CREATE INDEX messages_unanswered ON messages (id) WHERE state = 'unanswered';
+
 COMMENT ON COLUMN messages.id IS 'message_reference(client_id, message_id), as the interaction''s.';
 COMMENT ON COLUMN messages.due_at IS 'When it is worked on next; of one that is being sent, when its worker is taken for dead.';
 COMMENT ON COLUMN messages.claims IS 'How often a worker took it; the number of an attempt is that of its claim.';

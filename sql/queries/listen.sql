@@ -1,0 +1,2 @@
+-- Be told when requests are accepted.
+LISTEN threadline_messages

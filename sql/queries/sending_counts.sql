@@ -1,0 +1,5 @@
+-- What waits, by state, with the age in seconds of the oldest (of held ones: since it was accepted).
+SELECT state, count(*) AS messages, extract(epoch FROM now() - min(accepted_at))::double precision AS oldest
+FROM messages
+WHERE waiting OR state = 'unanswered'
+GROUP BY state

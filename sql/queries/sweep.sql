@@ -1,0 +1,15 @@
+-- Attempts that nobody answered, and of which the provider told since: those messages were sent.
+UPDATE messages AS m SET state = 'sent', cause = 'the provider told of it', changed_at = now()
+FROM (
+    SELECT w.id
+    FROM messages AS w
+    LEFT JOIN interaction_links AS l ON l.reference = w.id
+    JOIN interactions AS i ON i.id = coalesce(l.interaction_id, w.id) AND i.client_id = w.client_id
+    WHERE w.state = 'unanswered'
+        AND coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.read_at, i.opened_at) IS NOT NULL
+    ORDER BY w.id
+    LIMIT 1000
+    FOR UPDATE OF w SKIP LOCKED
+) AS told
+WHERE m.id = told.id
+RETURNING m.id
