@@ -1,0 +1,118 @@
+"""A provider with moods: takes sends as the provider's API does, and now and then refuses, fails, hangs or drops the line,
+before it took the message or after. It counts what it took, which is what a customer's phone would show."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from random import Random
+from typing import Any, Self
+
+from app.simulator import SIMULATED
+from app.simulator.base import Call, Refused, Reply, Sent
+
+#: What may happen to a call, and its share of the moody ones. The last three leave the caller without an answer though the
+#: message was taken.
+MOODS = (
+    "too many", "unavailable", "error", "reset before", "slow", "reset after", "hang after", "half an answer",
+)  # fmt: skip
+
+
+class Moody:
+    """One provider. `idempotent`: a repeat under the same key is answered as the first was, and not taken again."""
+
+    def __init__(
+        self, name: str, settings: Mapping[str, str], *, idempotent: bool, share: float, seed: int, hang: float = 10.0
+    ) -> None:
+        self.simulated, self.settings = SIMULATED[name], settings
+        self.idempotent, self.share, self.hang = idempotent, share, hang
+        self.taken: Counter[str] = Counter()
+        self.sent: list[Sent] = []
+        self.moods: Counter[str] = Counter()
+        self.calls = 0
+        self._draw = Random(seed)
+        self._answers: dict[str, Reply] = {}
+        self._server: asyncio.Server | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its API is."""
+        assert self._server is not None
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self._server.close_clients()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
+            while await self._exchange(reader, writer):
+                pass
+        writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        call = await _read(reader)
+        self.calls += 1
+        mood = self._draw.choice(MOODS) if self._draw.random() < self.share else "well"
+        self.moods[mood] += 1
+        if mood == "reset before":
+            writer.transport.abort()
+            return False
+        reply = self._refusal(mood) or self._take(call)
+        if mood == "slow":
+            await asyncio.sleep(self._draw.uniform(0.1, 0.6))
+        if mood == "hang after":
+            await asyncio.sleep(self.hang)
+        if mood in ("reset after", "hang after"):
+            writer.transport.abort()
+            return False
+        answer = _written(reply)
+        writer.write(answer[: len(answer) // 2] if mood == "half an answer" else answer)
+        await writer.drain()
+        return mood != "half an answer"
+
+    def _refusal(self, mood: str) -> Reply | None:
+        if mood == "too many":
+            refused: Reply = self.simulated.refuse("rate")
+            refused.headers["retry-after"] = "1"
+            return refused
+        if mood == "unavailable":
+            return self.simulated.refuse("unavailable")
+        return Reply(500, b"{}") if mood == "error" else None
+
+    def _take(self, call: Call) -> Reply:
+        key = call.headers.get("idempotency-key") if self.idempotent else None
+        if key is not None and key in self._answers:
+            return self._answers[key]
+        try:
+            sent = self.simulated.accept(call, self.settings, f"{self._draw.getrandbits(128):032x}")
+        except Refused as refused:
+            reply: Reply = self.simulated.refuse(refused.why)
+            return reply
+        for one in sent:
+            self.taken[one.text or ""] += 1
+            self.sent.append(one)
+        reply = self.simulated.reply(sent)
+        if key is not None:
+            self._answers[key] = reply
+        return reply
+
+
+async def _read(reader: asyncio.StreamReader) -> Call:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    line, *fields = head.split("\r\n")
+    method, path, _ = line.split(" ", 2)
+    headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields) if name}
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Call(method, path, headers, body)
+
+
+def _written(reply: Reply) -> bytes:
+    headers: dict[str, Any] = reply.headers | {"content-length": str(len(reply.body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {reply.status} Whatever\r\n{head}\r\n".encode() + reply.body

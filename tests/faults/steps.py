@@ -1,0 +1,217 @@
+"""Kills the sending half of a worker (kill -9) between every two steps of a send, again and again, then counts.
+
+A small process runs it alone, with a step at which it kills itself; each kill interrupts as many sends as are under way.
+The provider is moody besides. At the end every message is in exactly one state, none is lost, and none was taken twice by
+the provider that has a way to tell; for the other the client's policy decides, and what that cost is counted.
+"""
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+
+from adapters.sending import Response
+from agents.due import Due
+from agents.health import Health
+from agents.oauth import Tokens
+from agents.transport import Transport
+from app.embedded.postgres import Postgres
+from app.embedded.process import Child
+from app.sending.clients import Clients
+from app.sending.incoming import Incoming, now
+from app.sending.requests import read_request
+from app.settings import Settings
+from sql import EventStore
+from sql.migrate import migrate
+from tests.faults.moody import Moody
+from tests.fixtures import accounts
+
+#: Before and after what the process kills itself.
+STEPS = ("claim", "begin", "carry", "settle")
+SIDES = ("before", "after")
+#: A provider that has idempotency keys, and one that has none: channel, and an address.
+PROVIDERS = {"resend": ("email", "ana@example.com", True), "twilio": ("sms", "+15551234567", False)}
+RETRY = {"attempts": 50, "first": 0.05, "longest": 0.5}
+
+
+@dataclass
+class Outcome:
+    """What a run counted; `twice` by provider."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    interrupted: int = 0
+    messages: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    vanished: int = 0
+    untold: int = 0
+    twice: dict[str, int] = field(default_factory=dict)
+    unsent: int = 0
+    calls: int = 0
+    moods: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+
+class Dying:
+    """Kills its own process at one step, after so many times; the rest of the time a plain pass-through."""
+
+    def __init__(self, step: str, side: str, times: int) -> None:
+        self.step, self.side, self.left = step, side, times
+
+    def around(self, step: str, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """`work`, with death before or after it where this is the step."""
+
+        async def stepped(*given: Any, **named: Any) -> Any:
+            if step == self.step and self.side == "before":
+                self._perhaps_die()
+            done = await work(*given, **named)
+            if step == self.step and self.side == "after":
+                self._perhaps_die()
+            return done
+
+        return stepped
+
+    def _perhaps_die(self) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            os.kill(os.getpid(), 9)
+
+
+async def send(step: str, side: str, times: int, within: float) -> None:
+    """The process: sends until it dies, or until nothing has been left to do for a moment."""
+    settings, dying = Settings(), Dying(step, side, times)
+    assert settings.postgres.dsn is not None
+    transport = Transport(timeout=settings.sending.timeout)
+
+    async def carry(*given: Any, **named: Any) -> Response:
+        response: Response = await dying.around("carry", transport.carry)(*given, **named)
+        return response
+
+    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=4) as store:
+        for name in ("claim", "begin", "settle"):
+            setattr(store, name, dying.around(name, getattr(store, name)))
+        due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), Health(), settings.sending)
+        running = asyncio.create_task(due.run())
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            counts = {row["state"]: row["messages"] for row in await store.sending_counts()}
+            if not any(state != "unanswered" for state in counts):
+                break
+            await asyncio.sleep(0.1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await transport.close()
+
+
+async def run(
+    folder: Path, *, messages: int, kills: int, seed: int, share: float = 0.15, unanswered: str = "hold"
+) -> Outcome:
+    """One whole run. `share` of the provider's answers are moody."""
+    rng, outcome, began = random.Random(seed), Outcome(messages=messages), time.monotonic()
+    postgres = Postgres(folder / "postgres", folder / "postgres.log")
+    folder.mkdir(parents=True, exist_ok=True)
+    await postgres.start()
+    moody = {
+        name: Moody(name, accounts(name).settings, idempotent=idempotent, share=share, seed=seed)
+        for name, (_, _, idempotent) in PROVIDERS.items()
+    }
+    try:
+        await migrate(postgres.dsn("owner"))
+        async with moody["resend"], moody["twilio"]:
+            given = _environment(postgres, moody, folder)
+            await _ask(postgres, messages, unanswered)
+            for number in range(kills):
+                step, side = STEPS[number // 2 % len(STEPS)], SIDES[number % 2]
+                times = rng.randint(1, 40) if step == "carry" else rng.randint(1, 4)
+                left = await _life(folder, given, step, side, times, within=30)
+                outcome.kills[f"{side} {step}"] += left < 0
+                outcome.interrupted += await _under_way(postgres)
+            await _life(folder, given, "none", "", 0, within=120)
+        await _count(postgres, outcome, moody)
+    finally:
+        await postgres.stop()
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _environment(postgres: Postgres, moody: dict[str, Moody], folder: Path) -> dict[str, str]:
+    sources = {name: {**accounts(name).settings, "api_url": each.url} for name, each in moody.items()}
+    return {
+        "THREADLINE_DATA": str(folder),
+        "THREADLINE_POSTGRES__DSN": postgres.dsn("service"),
+        "THREADLINE_SOURCES": orjson.dumps(sources).decode(),
+        "THREADLINE_SENDING__LEASE": "5",
+        "THREADLINE_SENDING__TIMEOUT": "1.5",
+        "THREADLINE_SENDING__CONCURRENCY": "48",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+
+
+async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
+    """Accept them all, by a client whose configuration retries quickly."""
+    settings = Settings(postgres={"dsn": postgres.dsn("service")})
+    async with await EventStore.open(postgres.dsn("service"), pool=2) as store:
+        routes = [
+            {"channel": channel, "account": name, "sender": SENDERS[name]}
+            for name, (channel, _, _) in PROVIDERS.items()
+        ]
+        document = {"channels": routes, "retry": RETRY, "unanswered": unanswered}
+        await store.put_client("default", document, actor="faults")
+        client = await Clients(store, settings).client("default")
+        for start in range(0, messages, 500):
+            incoming = Incoming()
+            for number in range(start, min(start + 500, messages)):
+                channel, to, _ = list(PROVIDERS.values())[number % 2]
+                asked = {"channel": channel, "to": to, "content": {"text": f"number {number}", "subject": "Hello"}}
+                request = read_request({"messageId": f"m{number}", **asked}, client_id="default")
+                assert incoming.add(request, client, now()) is None
+            await store.accept(incoming.messages, incoming.lanes, incoming.rows)
+
+
+SENDERS = {"resend": "shop@example.com", "twilio": "+15557654321"}
+
+
+async def _life(folder: Path, given: dict[str, str], step: str, side: str, times: int, *, within: float) -> int:
+    """One life of the process; its exit status (negative: the signal that ended it)."""
+    program = [sys.executable, "-m", "tests.faults.steps", step, side, str(times), str(within)]
+    child = Child("sender", program, folder / "sender.log", environment=given)
+    child.start()
+    return await child.wait()
+
+
+async def _under_way(postgres: Postgres) -> int:
+    query = "SELECT count(*) FROM threadline.messages WHERE state = 'sending'"
+    async with await psycopg.AsyncConnection.connect(postgres.dsn("owner")) as db:
+        return int((await (await db.execute(query)).fetchone() or (0,))[0])
+
+
+async def _count(postgres: Postgres, outcome: Outcome, moody: dict[str, Moody]) -> None:
+    async with await psycopg.AsyncConnection.connect(postgres.dsn("owner")) as db:
+        rows = await (await db.execute("SELECT message_id, state, channel FROM threadline.messages")).fetchall()
+        told = await (
+            await db.execute(
+                "SELECT DISTINCT message_id FROM threadline.events WHERE type IN "
+                "('UserMessageSent', 'MessageFailed', 'MessageRejected', 'MessageExpired', 'MessageHeld')"
+            )
+        ).fetchall()
+    outcome.states = Counter(state for _, state, _ in rows)
+    outcome.vanished = outcome.messages - len(rows)
+    outcome.untold = len({name for name, _, _ in rows} - {name for (name,) in told})
+    for name, each in moody.items():
+        outcome.twice[name] = sum(times > 1 for times in each.taken.values())
+        outcome.calls += each.calls
+        outcome.moods += each.moods
+    taken = moody["resend"].taken + moody["twilio"].taken
+    outcome.unsent = sum(not taken[f"number {name[1:]}"] for name, state, _ in rows if state == "sent")
+
+
+if __name__ == "__main__":
+    asyncio.run(send(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
