@@ -3,7 +3,6 @@ personal, and the words go to logs and dead letters."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -57,15 +56,10 @@ def worded(error: ValidationError) -> tuple[str, str]:
         return path_of([*error.absolute_path, missing]), "is required"
     if error.validator == "additionalProperties" and error.validator_value is False:
         known = error.schema.get("properties", {})
-        unknown = min(name for name in error.instance if name not in known)
-        return path_of([*error.absolute_path, unknown]), f"is not known here{_meant(unknown, known)}"
+        unknown = next(name for name in error.instance if name not in known)
+        return path_of([*error.absolute_path, unknown]), f"is not known here; there are: {', '.join(known)}"
     words = _WORDS.get(str(error.validator))
     return path_of(error.absolute_path), words(error) if words else f"breaks the rule {error.validator!r}"
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), 1)
-    return f": did you mean {near[0]}?" if near else f": there are {', '.join(known)}"
 
 
 def path_of(keys: Iterable[str | int]) -> str:

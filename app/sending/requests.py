@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from schemas import SchemaError, hold
+from schemas import SchemaError
+from schemas.documents import check
 from schemas.events import Handle
 from schemas.handles import handle_of
 from schemas.times import instant
@@ -57,7 +58,7 @@ def read_request(
 ) -> Request:
     """The request in a JSON document. `client_id` is who asks, where that is known; `channel` the only one there is to
     choose; `key` names the message where the document does not. Raises SchemaError, with the path of the fault."""
-    hold("request", document)
+    check("request", document)
     client = _same(document, "clientId", client_id)
     if client is None:
         raise SchemaError("$.clientId", "is required")

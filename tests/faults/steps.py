@@ -117,7 +117,6 @@ async def run(
     """One whole run. `share` of the provider's answers are moody."""
     rng, outcome, began = random.Random(seed), Outcome(messages=messages), time.monotonic()
     postgres = Postgres(folder / "postgres", folder / "postgres.log")
-    folder.mkdir(parents=True, exist_ok=True)
     await postgres.start()
     moody = {
         name: Moody(name, accounts(name).settings, idempotent=idempotent, share=share, seed=seed)
@@ -164,7 +163,7 @@ async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
             for name, (channel, _, _) in PROVIDERS.items()
         ]
         document = {"channels": routes, "retry": RETRY, "unanswered": unanswered}
-        await store.put_client("default", document, actor="faults")
+        await store.set_client("default", document, "faults")
         client = await Clients(store, settings).client("default")
         for start in range(0, messages, 500):
             incoming = Incoming()
