@@ -62,10 +62,13 @@ claimed AS (
 SELECT
     c.id, c.client_id, c.message_id, c.lane, c.priority, c.claims, c.tries, c.cancelled, c.released,
     c.was, c.was_due, c.channel, c.account, c.tried, c.accepted_at, c.expires_at, c.request, c.cause,
-    NULL::text[] AS opted_out, NULL::text AS zone, a.begun_at AS doubt_since, i.delivery,
+    NULL::text[] AS opted_out, NULL::text AS zone, a.doubt_since, i.delivery,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
 FROM claimed AS c
-LEFT JOIN attempts AS a ON a.id = c.id AND a.number = c.claims - 1 AND a.answered_at IS NULL
+LEFT JOIN LATERAL (
+    -- Of any earlier claim: the one before may have died before its attempt.
+    SELECT min(begun_at) AS doubt_since FROM attempts WHERE id = c.id AND outcome IS NULL
+) AS a ON c.was = 'sending'
 LEFT JOIN interaction_links AS l ON c.was IN ('sending', 'watched') AND l.reference = c.id
 LEFT JOIN interactions AS i
     ON c.was IN ('sending', 'watched') AND i.id = coalesce(l.interaction_id, c.id) AND i.client_id = c.client_id

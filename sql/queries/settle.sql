@@ -11,11 +11,19 @@ WITH given AS MATERIALIZED (
     ORDER BY 1
 ),
 answered AS (
+    -- Earlier ones that still have no outcome were left so by a worker that died.
     UPDATE attempts AS a SET
-        answered_at = CASE WHEN given.outcome <> 'unanswered' THEN now() END, outcome = given.outcome, status = given.status, error = given.error,
-        provider_message_id = given.provider_message_id
+        answered_at = CASE WHEN a.number = given.claim AND given.outcome <> 'unanswered' THEN now() END,
+        outcome = CASE WHEN a.number = given.claim THEN given.outcome ELSE 'unanswered' END,
+        status = CASE WHEN a.number = given.claim THEN given.status END,
+        error = CASE WHEN a.number = given.claim THEN given.error END,
+        provider_message_id = CASE WHEN a.number = given.claim THEN given.provider_message_id END
     FROM given
-    WHERE a.id = given.id AND a.number = given.claim AND given.outcome IS NOT NULL
+    WHERE a.id = given.id
+        AND (
+            (a.number = given.claim AND given.outcome IS NOT NULL)
+            OR (a.number < given.claim AND a.outcome IS NULL)
+        )
 )
 UPDATE messages AS m SET
     state = CASE WHEN m.cancelled AND given.state IN ('retrying', 'held') THEN 'retrying' ELSE given.state END,

@@ -40,7 +40,7 @@ STEPS = ("claim", "begin", "carry", "settle")
 SIDES = ("before", "after")
 #: A provider that has idempotency keys, and one that has none: channel, and an address.
 PROVIDERS = {"resend": ("email", "ana@example.com", True), "twilio": ("sms", "+15551234567", False)}
-RETRY = {"attempts": 50, "first": 0.05, "longest": 0.5}
+RETRY = {"attempts": 50, "first": 0.1, "longest": 1}
 
 
 @dataclass
@@ -130,8 +130,7 @@ async def run(
             for number in range(kills):
                 step, side = STEPS[number // 2 % len(STEPS)], SIDES[number % 2]
                 times = rng.randint(1, 40) if step == "carry" else rng.randint(1, 4)
-                left = await _life(folder, given, step, side, times, within=30)
-                outcome.kills[f"{side} {step}"] += left < 0
+                outcome.kills[f"{side} {step}"] += await _life(folder, given, step, side, times, within=30)
                 outcome.interrupted += await _under_way(postgres)
             await _life(folder, given, "none", "", 0, within=120)
         await _count(postgres, outcome, moody)
@@ -178,12 +177,13 @@ async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
 SENDERS = {"resend": "shop@example.com", "twilio": "+15557654321"}
 
 
-async def _life(folder: Path, given: dict[str, str], step: str, side: str, times: int, *, within: float) -> int:
-    """One life of the process; its exit status (negative: the signal that ended it)."""
+async def _life(folder: Path, given: dict[str, str], step: str, side: str, times: int, *, within: float) -> bool:
+    """One life of the process; whether it killed itself."""
     program = [sys.executable, "-m", "tests.faults.steps", step, side, str(times), str(within)]
     child = Child("sender", program, folder / "sender.log", environment=given)
     child.start()
-    return await child.wait()
+    await child.wait()
+    return "SIGKILL" in child.how_it_ended()
 
 
 async def _under_way(postgres: Postgres) -> int:
