@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from app.api import clients, customers, interactions, openapi, stream
+from app.api import client_accounts, clients, customers, interactions, openapi, stream
 from app.api.service import Api
 from app.problems import problem
 
@@ -25,8 +25,10 @@ def routes() -> list[Route]:
         Route("/v1/clients", clients.clients, methods=["GET"]),
         _by_method("/v1/clients/{id}", GET=clients.client, PUT=clients.put_client),
         Route("/v1/clients/{id}/versions", clients.versions, methods=["GET"]),
-        Route("/v1/clients/{id}/accounts", clients.accounts, methods=["GET"]),
-        _by_method("/v1/clients/{id}/accounts/{name}", PUT=clients.put_account, DELETE=clients.delete_account),
+        Route("/v1/clients/{id}/accounts", client_accounts.accounts, methods=["GET"]),
+        _by_method(
+            "/v1/clients/{id}/accounts/{name}", PUT=client_accounts.put_account, DELETE=client_accounts.delete_account
+        ),
         *openapi.routes(),
     ]
 

@@ -1,4 +1,4 @@
-"""/v1/clients: a client's configuration with its versions, and its accounts. A key sees and changes its own client."""
+"""/v1/clients: a client's configuration with its versions. A key sees and changes its own client."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -14,17 +14,16 @@ from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.problems import Problem
-from app.sending.accounts import UnknownAccount, configured, opened, shown
-from app.sending.changes import Changes, InUse
+from app.sending.changes import Changes
 from app.sending.clients import implied_document
-from app.sending.seal import NoKey, Seal
+from app.sending.seal import NoKey
 from schemas import SchemaError
 
 READ, WRITE = "clients:read", "clients:write"
 #: Bytes of a document.
 MOST = 256 << 10
 #: Headers of what is told of a client: a shared cache must keep none of it.
-_PRIVATE = {"cache-control": "private, no-cache", "vary": "authorization"}
+PRIVATE = {"cache-control": "private, no-cache", "vary": "authorization"}
 _TAG = re.compile(r'"([0-9]{1,9})"')
 
 
@@ -38,13 +37,13 @@ async def clients(request: Request) -> Response:
 
 async def client(request: Request) -> Response:
     """A client's configuration, its version as the ETag. Raises Problem."""
-    key = await _own(request, READ)
+    key = await own(request, READ)
     read(request, ())
     one = await _current(request, key.client)
     if one is None:
         raise Problem(404, "This client has no configuration yet; PUT one here.")
     tag = f'"{one["version"]}"'
-    headers = _PRIVATE | {"etag": tag}
+    headers = PRIVATE | {"etag": tag}
     # Version 0 is what the settings say, which may change without a new number.
     if one["version"] and tag in _tags(request, "if-none-match"):
         return Response(status_code=304, headers=headers)
@@ -53,24 +52,24 @@ async def client(request: Request) -> Response:
 
 async def put_client(request: Request) -> Response:
     """A new version; `If-Match` names the one it replaces. The same document again changes nothing. Raises Problem."""
-    key = await _own(request, WRITE)
+    key = await own(request, WRITE)
     read(request, ())
     expected = _expected(request)
-    document = _object(await json_of(request, MOST))
-    async with _refusing():
-        row = await _changes(request, key).set_client(key.client, document, expected)
+    document = object_of(await json_of(request, MOST))
+    async with refusing():
+        row = await changes_of(request, key).set_client(key.client, document, expected)
     if expected is not None and row["before"] != expected:
         detail = f"The version that counts is {row['before']}: read it, and change that."
         raise Problem(412, detail, headers={"etag": f'"{row["before"]}"'})
     api_of(request).clients.forget(key.client)
     body = write(_told(key.client, row))
     status = 201 if row["added"] and row["version"] == 1 else 200
-    return Response(body, status, _PRIVATE | {"etag": f'"{row["version"]}"'}, "application/json")
+    return Response(body, status, PRIVATE | {"etag": f'"{row["version"]}"'}, "application/json")
 
 
 async def versions(request: Request) -> Response:
     """The versions of a client's configuration, newest first. Raises Problem."""
-    key = await _own(request, READ)
+    key = await own(request, READ)
     given = read(request, ("limit", "before"))
     limit, before = limit_of(given), given.get("before")
     if before is not None and not re.fullmatch(r"[0-9]{1,9}", before, re.ASCII):
@@ -87,56 +86,7 @@ async def versions(request: Request) -> Response:
     return answer(request, body)
 
 
-async def accounts(request: Request) -> Response:
-    """A client's accounts, without their secrets. Raises Problem."""
-    key = await _own(request, READ)
-    read(request, ())
-    api = api_of(request)
-    seal, told = Seal.of(api.settings), {}
-    for name, source in api.settings.sources.items():
-        if source.client == key.client and (account := configured(name, source)):
-            told[name] = shown(account) | {"origin": "settings", "changedAt": None}
-    for row in await api.store.accounts(key.client):
-        try:
-            one = shown(opened(row, seal))
-        except UnknownAccount:  # its key or its adapter is not there
-            one = {name: row[name] for name in ("name", "adapter", "source", "url", "trusted")}
-            one |= {"settings": None, "secrets": None}
-        told[row["name"]] = one | {"origin": "store", "changedAt": row["changed_at"]}
-    return answer(request, {"clientId": key.client, "accounts": list(told.values())})
-
-
-async def put_account(request: Request) -> Response:
-    """Add or replace an account. Raises Problem."""
-    key = await _own(request, WRITE)
-    read(request, ())
-    document = _object(await json_of(request, MOST))
-    name = request.path_params["name"]
-    async with _refusing():
-        account, state = await _changes(request, key).set_account(key.client, name, document)
-    api_of(request).clients.forget(key.client, name)
-    return Response(write(shown(account)), 201 if state == "added" else 200, _PRIVATE, "application/json")
-
-
-async def delete_account(request: Request) -> Response:
-    """Remove an account. Raises Problem."""
-    key = await _own(request, WRITE)
-    read(request, ())
-    name = request.path_params["name"]
-    if "\x00" in name or not await _remove(request, key, name):
-        raise Problem(404, "This client has no such account.")
-    api_of(request).clients.forget(key.client, name)
-    return Response(status_code=204)
-
-
-async def _remove(request: Request, key: Key, name: str) -> bool:
-    try:
-        return await _changes(request, key).remove_account(key.client, name)
-    except InUse as error:
-        raise Problem(409, f"{error}.") from error
-
-
-async def _own(request: Request, scope: str) -> Key:
+async def own(request: Request, scope: str) -> Key:
     """The key, which must be that of the client in the path: of others it is not told whether they exist."""
     key = await caller(request, scope)
     if request.path_params["id"] != key.client:
@@ -163,12 +113,14 @@ def _told(client_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _changes(request: Request, key: Key) -> Changes:
+def changes_of(request: Request, key: Key) -> Changes:
+    """Where changes are made, in the key's name."""
     api = api_of(request)
     return Changes(api.store, api.settings, f"key:{key.name}")
 
 
-def _object(document: Any) -> dict[str, Any]:
+def object_of(document: Any) -> dict[str, Any]:
+    """The document. Raises Problem 422 where it is no object."""
     if not isinstance(document, dict):
         raise Problem(422, "$: must be an object", path="$")
     return document
@@ -192,7 +144,7 @@ def _expected(request: Request) -> int | None:
 
 
 @asynccontextmanager
-async def _refusing() -> AsyncIterator[None]:
+async def refusing() -> AsyncIterator[None]:
     """What does not fit is told with its path; what the operator must mend, as such."""
     try:
         yield

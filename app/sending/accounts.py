@@ -1,5 +1,6 @@
 """A client's accounts at providers: read from JSON (`schemas/account.json`), sealed, opened, and shown without secrets."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,8 @@ from app.sending.seal import NoKey, Seal, Tampered
 from app.settings import Source
 from schemas import SchemaError
 from schemas.documents import check
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class UnknownAccount(Exception):
@@ -38,6 +41,8 @@ class Account:
 
 def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Account:
     """The account that the document describes. Raises SchemaError with the path of the first fault."""
+    if not _NAME.fullmatch(name):
+        raise SchemaError("$", f"an account's name must look like {_NAME.pattern}")
     check("account", document)
     adapter = ADAPTERS.get(document["adapter"])
     senders = {one.NAME: one for one in ADAPTERS.values() if one.SENDS}

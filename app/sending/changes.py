@@ -16,7 +16,6 @@ from sql import EventStore
 
 #: A client's id: no control characters, no white space at its ends, no slash (it stands in paths).
 _ID = re.compile(r"(?!\s)[^\x00-\x1f\x7f/\ud800-\udfff]{1,128}(?<!\s)")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 State = Literal["added", "changed", "unchanged"]
 
@@ -52,29 +51,32 @@ class Changes:
         Raises SchemaError (also where a channel of the client needs what the new adapter does not send), NoKey.
         """
         self.check_client(client_id)
-        if not _NAME.fullmatch(name):
-            raise SchemaError("$", f"an account's name must look like {_NAME.pattern}")
-        account, seal = account_of(name, document, trusted=trusted), Seal.of(self.settings)
+        account = account_of(name, document, trusted=trusted)
         if (current := await self.store.client(client_id)) is not None:
             for route in current["document"]["channels"]:
                 if route["account"] == name and route["channel"] not in account.adapter.SENDS:
                     raise SchemaError("$.adapter", _cannot(account.adapter, route["channel"]) + "; a channel is by it")
-        row = await self.store.account(client_id, name)
+        return account, await self.write_account(client_id, account)
+
+    async def write_account(self, client_id: str, account: Account) -> State:
+        """Add or replace an account that was looked at. Raises NoKey."""
+        seal = Seal.of(self.settings)
+        row = await self.store.account(client_id, account.name)
         if row is not None and _same(row, account, seal):
-            return account, "unchanged"
+            return "unchanged"
         await self.store.set_account(
             client_id,
-            name,
+            account.name,
             adapter=account.adapter.NAME,
             source=account.source,
             url=account.url,
-            trusted=trusted,
+            trusted=account.trusted,
             sealed=sealed(account, client_id, seal),
             key_id=seal.key_id,
             settings=sorted(account.values),
             actor=self.actor,
         )
-        return account, "changed" if row else "added"
+        return "changed" if row else "added"
 
     async def remove_account(self, client_id: str, name: str) -> bool:
         """Remove an account; False where there is none. Raises InUse."""
@@ -82,7 +84,9 @@ class Changes:
         spare = source is not None and source.client == client_id
         row = await self.store.remove_account(client_id, name, self.actor, spare=spare)
         if row["existed"] and not row["removed"]:
-            raise InUse(f"{', '.join(row['channels'])} of client {client_id} goes by the account {name}: change that first")
+            raise InUse(
+                f"{', '.join(row['channels'])} of client {client_id} goes by the account {name}: change that first"
+            )
         return bool(row["removed"])
 
     async def reseal(self) -> int:

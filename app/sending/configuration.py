@@ -79,9 +79,7 @@ class Client:
         return next((route for route in self.routes if route.channel == channel), None)
 
 
-def parse(
-    client_id: str, version: int, document: Mapping[str, Any], http_hosts: Collection[str] | None = ()
-) -> Client:
+def parse(client_id: str, version: int, document: Mapping[str, Any], http_hosts: Collection[str] | None = ()) -> Client:
     """The client that the document describes. `http_hosts` are those whose callbacks need no https (None: any, for what
     was looked at when it was set). Raises SchemaError with the path of the first fault."""
     check("client", document)
