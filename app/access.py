@@ -19,6 +19,8 @@ from uuid import UUID, uuid4
 
 SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
+    "recipients:read": "read what recipients want, and their profiles",
+    "recipients:write": "opt recipients out and in, and change their profiles",
     "webhooks:write": "post the envelope to the webhook door",
 }
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli_recipients import recipients
 from app.cli_simulate import simulate
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 app.command()(simulate)
 keys = typer.Typer(no_args_is_help=True, help="API keys: create one, list them, revoke one.")
 app.add_typer(keys, name="keys")
+app.add_typer(recipients, name="recipients")
 
 
 @app.command()

@@ -1,12 +1,14 @@
 """The API: who asks what, and the routes that answer. Whoever serves them sets `app.state.api = Api.of(store)`."""
 
+from collections.abc import Awaitable, Callable
+
 import psycopg
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from app.api import customers, interactions, openapi, stream
+from app.api import customers, interactions, openapi, recipients, stream
 from app.api.service import Api
 from app.problems import problem
 
@@ -20,8 +22,20 @@ def routes() -> list[Route]:
         Route("/api/customers/{id}/interactions", customers.timeline, methods=["GET"]),
         Route("/api/customers/{id}/interactions/stream", stream.stream, methods=["GET"]),
         Route("/api/interactions/{id}", interactions.history, methods=["GET"]),
+        # The longer path first: a handle may have slashes.
+        Route("/v1/recipients/{handle:path}/consents/{channel}", recipients.put_consent, methods=["PUT"]),
+        _by_method("/v1/recipients/{handle:path}", GET=recipients.recipient, PUT=recipients.put_recipient),
         *openapi.routes(),
     ]
+
+
+def _by_method(path: str, **answers: Callable[[Request], Awaitable[Response]]) -> Route:
+    """One route for all methods of a path, so that a refusal of another (405) names all of them."""
+
+    async def answer(request: Request) -> Response:
+        return await answers["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, answer, methods=list(answers))
 
 
 async def _away(_: Request, error: Exception) -> Response:
