@@ -11,6 +11,7 @@ from agents.batches import timestamp_of
 from agents.health import Health
 from agents.pipeline import Entry, letter_of
 from agents.tracing import process
+from app.sending.consent import learned
 from schemas.events import Event
 from sql import Row
 from webhooks.record import Webhook, decode
@@ -40,7 +41,7 @@ def _entry(record: Any, health: Health) -> Entry:
         log.exception("adapter failed", adapter=webhook.adapter, webhook_id=webhook.id)
         entry.dead.append(_letter(record, webhook, f"the adapter failed: {type(error).__name__}: {error}"))
         return entry
-    entry.rows = [_row(event, webhook, health) for event in normalized.events]
+    entry.rows = [_row(each, webhook, health) for event in normalized.events for each in (event, *learned(event))]
     entry.dead = [
         _letter(record, webhook, reason, ordinal=ordinal, detail=item)
         for ordinal, (item, reason) in enumerate(normalized.unprocessable)

@@ -9,6 +9,7 @@ import structlog
 from agents.batches import timestamp_of
 from agents.pipeline import Entry, letter_of
 from agents.tracing import process
+from app.sending.consent import learned
 from schemas import SchemaError
 from schemas.cloudevents import read_cloudevent
 
@@ -32,5 +33,6 @@ def _entry(record: Any) -> Entry:
         log.exception("cannot read a reported event", offset=record.offset, partition=record.partition)
         entry.dead.append(letter_of(record, f"reading failed: {type(error).__name__}: {error}"))
     else:
-        entry.rows.append((reported.event, reported.client_id, at, None))
+        event = reported.event
+        entry.rows = [(each, reported.client_id, at, None) for each in (event, *learned(event))]
     return entry

@@ -1,6 +1,7 @@
 """The store: the log of events, and what is folded from it. `EventStore` is its single door."""
 
 from sql.clients import ClientsStore
+from sql.consents import Consenting
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.keep import Keeping
 from sql.read import Reading
@@ -23,9 +24,9 @@ __all__ = [
 ]
 
 
-class EventStore(Sending, Reading, Keeping, ClientsStore):
+class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting):
     """Appends (`sql.append`), sends (`sql.sending`), reads (`sql.read`), keeps house (`sql.keep`), has the clients
-    (`sql.clients`).
+    (`sql.clients`), knows recipients (`sql.consents`).
 
     Open it with `await EventStore.open(dsn, pool=8)`; `async with` what that gives closes it.
     """

@@ -1,4 +1,4 @@
-"""Computes interactions, links and handles again from the log, beside the live tables, then swaps them in."""
+"""Computes interactions, links, handles and consents again from the log, beside the live tables, then swaps them in."""
 
 import asyncio
 from collections.abc import Callable

@@ -23,8 +23,9 @@ Lane = tuple[str, str, float | None, int, int]
 
 
 class NewMessage(NamedTuple):
-    """A request to be accepted, with its first route. `fingerprint` in hexadecimal digits; `state` is `queued`, or
-    `failed` (with its `error`) where it can never be sent."""
+    r"""A request to be accepted, with its first route. `fingerprint` in hexadecimal digits; `state` is `queued`, or
+    `failed` (with its `error`) where it can never be sent; `handles` are pairs of a channel and the address on it (kind,
+    \x1f, value), and `user` and the service's own id."""
 
     client_id: str
     message_id: str
@@ -38,6 +39,7 @@ class NewMessage(NamedTuple):
     error: dict[str, Any] | None
     request: dict[str, Any]
     fingerprint: str
+    handles: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from app.api import client_accounts, clients, customers, interactions, openapi, stream
+from app.api import client_accounts, clients, customers, interactions, openapi, recipients, stream
 from app.api.service import Api
 from app.problems import problem
 
@@ -29,6 +29,9 @@ def routes() -> list[Route]:
         _by_method(
             "/v1/clients/{id}/accounts/{name}", PUT=client_accounts.put_account, DELETE=client_accounts.delete_account
         ),
+        # The longer path first: a handle may have slashes.
+        Route("/v1/recipients/{handle:path}/consents/{channel}", recipients.put_consent, methods=["PUT"]),
+        _by_method("/v1/recipients/{handle:path}", GET=recipients.recipient, PUT=recipients.put_recipient),
         *openapi.routes(),
     ]
 

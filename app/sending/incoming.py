@@ -1,8 +1,7 @@
 """Requests as the store takes them: each with the route it will try first, and the event that says it was asked for."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from app.sending.clients import Client, Route
 from app.sending.decide import refusal, routes
@@ -62,6 +61,7 @@ class Incoming:
                 error=asdict(error) if error else None,
                 request=request.document,
                 fingerprint=request.fingerprint.hex(),
+                handles=_handles(request),
             )
         )
 
@@ -74,9 +74,7 @@ def lane_of(client: Client, route: Route) -> Lane:
     return (client.id, route.account, route.rate, route.burst, route.concurrency)
 
 
-def now() -> datetime:
-    """The time, aware and in UTC."""
-    return datetime.now(UTC)
-
-
-__all__: Sequence[str] = ("Incoming", "lane_of", "now")
+def _handles(request: Request) -> list[tuple[str, str]]:
+    user = request.document.get("userId")
+    pairs = [(channel, f"{handle.kind}\x1f{handle.value}") for channel, handle in request.to.items()]
+    return pairs + ([("user", f"user_id\x1f{user}")] if user else [])

@@ -44,6 +44,7 @@ CREATE TABLE messages (
     provider_message_id text COLLATE "C",
     cause text,
     error jsonb,
+    handles jsonb NOT NULL DEFAULT '[]',
     request jsonb NOT NULL,
     fingerprint bytea NOT NULL,
     CONSTRAINT messages_pkey PRIMARY KEY (id),
@@ -64,6 +65,7 @@ COMMENT ON COLUMN messages.id IS 'message_reference(client_id, message_id), as t
 COMMENT ON COLUMN messages.due_at IS 'When it is worked on next; of one that is being sent, when its worker is taken for dead.';
 COMMENT ON COLUMN messages.claims IS 'How often a worker took it; the number of an attempt is that of its claim.';
 COMMENT ON COLUMN messages.tries IS 'Attempts on the present channel that were answered, or failed to reach the provider.';
+COMMENT ON COLUMN messages.handles IS 'Pairs of a channel and the address on it (kind, E''\x1f'', value), for consents and profiles.';
 COMMENT ON COLUMN messages.tried IS 'The channels that were given up.';
 
 -- Each call of a provider, written before it is made. One without an answer may have been taken.

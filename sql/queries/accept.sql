@@ -5,7 +5,8 @@ WITH incoming AS MATERIALIZED (
         place, message_reference(r ->> 0, r ->> 1) AS id, r ->> 0 AS client_id, r ->> 1 AS message_id,
         (r ->> 2)::smallint AS priority, (r ->> 3)::timestamptz AS due_at, (r ->> 4)::timestamptz AS not_before,
         (r ->> 5)::timestamptz AS expires_at, r ->> 6 AS channel, r ->> 7 AS account, r ->> 8 AS state,
-        nullif(r -> 9, 'null') AS error, r -> 10 AS request, decode(r ->> 11, 'hex') AS fingerprint
+        nullif(r -> 9, 'null') AS error, r -> 10 AS request, decode(r ->> 11, 'hex') AS fingerprint,
+        r -> 12 AS handles
     FROM jsonb_array_elements(%(messages)s) WITH ORDINALITY AS given (r, place)
 ),
 laned AS (
@@ -21,11 +22,11 @@ laned AS (
 fresh AS (
     INSERT INTO messages (
         id, client_id, message_id, lane, priority, due_at, not_before, expires_at, channel, account, state, error,
-        request, fingerprint
+        request, fingerprint, handles
     )
     SELECT DISTINCT ON (id)
         id, client_id, message_id, lane_id(client_id, account), priority, coalesce(due_at, now()), not_before,
-        expires_at, channel, account, state, error, request, fingerprint
+        expires_at, channel, account, state, error, request, fingerprint, handles
     FROM incoming
     ORDER BY id, place
     ON CONFLICT (id) DO NOTHING

@@ -62,7 +62,7 @@ claimed AS (
 SELECT
     c.id, c.client_id, c.message_id, c.lane, c.priority, c.claims, c.tries, c.cancelled, c.released,
     c.was, c.was_due, c.channel, c.account, c.tried, c.accepted_at, c.expires_at, c.request, c.cause,
-    NULL::text[] AS opted_out, NULL::text AS zone, a.doubt_since, i.delivery,
+    standing.opted_out, standing.zone, a.doubt_since, i.delivery,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
 FROM claimed AS c
 LEFT JOIN LATERAL (
@@ -72,4 +72,11 @@ LEFT JOIN LATERAL (
 LEFT JOIN interaction_links AS l ON c.was IN ('sending', 'watched') AND l.reference = c.id
 LEFT JOIN interactions AS i
     ON c.was IN ('sending', 'watched') AND i.id = coalesce(l.interaction_id, c.id) AND i.client_id = c.client_id
+LEFT JOIN LATERAL (
+    SELECT array_agg(h ->> 0) FILTER (WHERE said.opted_out) AS opted_out, min(p.zone) AS zone
+    FROM jsonb_array_elements(c.handles) AS h
+    LEFT JOIN consents AS said
+        ON said.handle_id = handle_id(c.client_id, h ->> 1) AND said.channel IN (h ->> 0, '*')
+    LEFT JOIN profiles AS p ON p.handle_id = handle_id(c.client_id, h ->> 1)
+) AS standing ON true
 ORDER BY c.priority, c.was_due

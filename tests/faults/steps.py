@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from agents.transport import Transport
 from app.embedded.postgres import Postgres
 from app.embedded.process import Child
 from app.sending.clients import Clients
-from app.sending.incoming import Incoming, now
+from app.sending.incoming import Incoming
 from app.sending.requests import read_request
 from app.settings import Settings
 from sql import EventStore
@@ -170,7 +171,7 @@ async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
                 channel, to, _ = list(PROVIDERS.values())[number % 2]
                 asked = {"channel": channel, "to": to, "content": {"text": f"number {number}", "subject": "Hello"}}
                 request = read_request({"messageId": f"m{number}", **asked}, client_id="default")
-                assert incoming.add(request, client, now()) is None
+                assert incoming.add(request, client, datetime.now(UTC)) is None
             await store.accept(incoming.messages, incoming.lanes, incoming.rows)
 
 

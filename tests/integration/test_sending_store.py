@@ -39,7 +39,7 @@ def new(request: Request, account: str = "twilio", due_at: datetime | None = Non
     """The request as the store takes it."""
     return NewMessage(
         request.client_id, request.message_id, request.priority, due_at, None, None, "sms", account, "queued", None,
-        request.document, request.fingerprint.hex(),
+        request.document, request.fingerprint.hex(), [("sms", f"phone\x1f{TO}")],
     )  # fmt: skip
 
 
@@ -261,6 +261,17 @@ async def test_what_a_provider_tells_settles_an_unanswered_attempt(store: EventS
     assert await store.release("shop", "m-2", False) is None
     assert await store.release("shop", "m-2", True) == "unanswered"
     assert [row["message_id"] for row in await store.claim(9, 60, {})] == ["m-2"]
+
+
+async def test_a_claim_tells_what_the_recipient_said(store: EventStore) -> None:
+    """Who opted out of the channel, or of all, and the zone of the profile; of this client's recipient alone."""
+    gone = Event("RecipientUnsubscribed", "twilio", "stop", channel="sms", handle=Handle("phone", TO))
+    await store.append([(gone, "shop", datetime.now(UTC), None)])
+    await store.set_profile("shop", Handle("phone", TO), zone="Europe/Lisbon")
+    await accept(store, asked(1))
+    await accept(store, asked(1, "another"))
+    rows = {row["client_id"]: (row["opted_out"], row["zone"]) for row in await store.claim(9, 60, {})}
+    assert rows == {"shop": (["sms"], "Europe/Lisbon"), "another": (None, None)}
 
 
 @pytest.mark.parametrize("named", ["m-1", "m-404"])

@@ -60,7 +60,7 @@ def test_every_route_of_the_process_is_described_and_nothing_else(tmp_path: Path
     for route in Http(settings)._pages.routes:
         assert isinstance(route, Route)
         if route.include_in_schema:
-            served |= {(route.path, method.lower()) for method in (route.methods or set()) - {"HEAD"}}
+            served |= {(route.path_format, method.lower()) for method in (route.methods or set()) - {"HEAD"}}
     assert {(path, method) for path, method, _ in operations()} == served
 
 

@@ -1,0 +1,79 @@
+"""/v1/recipients/{handle}: what a recipient wants, and what the client knows of him."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.bodies import answer
+from app.api.parameters import read, refusal
+from app.api.payload import json_of
+from app.api.service import api_of, caller
+from app.problems import Problem
+from app.sending.consent import ALL, STATES, said
+from app.sending.recipients import told, zone_of
+from schemas.events import CHANNELS, Handle
+from schemas.handles import handle_of
+
+READ, WRITE = "recipients:read", "recipients:write"
+#: Bytes of a body.
+MOST = 4096
+
+
+async def recipient(request: Request) -> Response:
+    """The zone and the consents, of one nobody spoke of too: then there are none. Raises Problem."""
+    key = await caller(request, READ)
+    read(request, ())
+    return answer(request, await told(api_of(request).store, key.client, _handle(request)))
+
+
+async def put_recipient(request: Request) -> Response:
+    """Note the recipient's zone. Raises Problem."""
+    key = await caller(request, WRITE)
+    read(request, ())
+    handle = _handle(request)
+    zone = await _member(request, "zone")
+    if zone is not None:
+        try:
+            zone = zone_of(zone)
+        except ValueError as error:
+            raise refusal("zone", f"zone: {error}.") from error
+    store = api_of(request).store
+    await store.set_profile(key.client, handle, zone=zone)
+    return answer(request, await told(store, key.client, handle))
+
+
+async def put_consent(request: Request) -> Response:
+    """Opt out or in, by an event of the log, which names the key. Raises Problem."""
+    key = await caller(request, WRITE)
+    read(request, ())
+    handle, channel = _handle(request), request.path_params["channel"]
+    if channel != ALL and channel not in CHANNELS:
+        raise refusal("channel", f"channel is one of: {', '.join(CHANNELS)}, or {ALL} for all of them.")
+    state = await _member(request, "state")
+    if state not in STATES:
+        raise refusal("state", f"state is one of: {', '.join(STATES)}.")
+    now = datetime.now(UTC)
+    event = said(handle, channel, state, f"key {key.id}", now, str(uuid4()))
+    store = api_of(request).store
+    await store.append([(event, key.client, now, None)])
+    return answer(request, await told(store, key.client, handle))
+
+
+def _handle(request: Request) -> Handle:
+    try:
+        return handle_of(request.path_params["handle"])
+    except ValueError as error:
+        raise refusal("handle", f"handle: {error}.") from error
+
+
+async def _member(request: Request, name: str) -> str | None:
+    """The one member of the body, text or null."""
+    body = await json_of(request, MOST)
+    if not isinstance(body, dict) or set(body) != {name}:
+        raise Problem(400, f'The body is an object with the one member {name!r}: {{"{name}": …}}.')
+    value = body[name]
+    if value is not None and not isinstance(value, str):
+        raise refusal(name, f"{name} is text, or null where it is not known.")
+    return value

@@ -1,0 +1,125 @@
+"""Whether a recipient wants messages: what follows from other events, and what somebody says by hand. Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from unicodedata import normalize
+
+from adapters.parts.facts import fact_id
+from schemas.events import Event, Handle
+
+OUT, IN = "RecipientUnsubscribed", "RecipientSubscribed"
+#: The event that tells each state of a consent.
+STATES: dict[str, str] = {"out": OUT, "in": IN}
+#: Who says what is said by hand.
+SOURCE = "threadline"
+#: Stands for every channel.
+ALL = "*"
+
+# CTIA, Messaging Principles and Best Practices (May 2023), section 5.1.3; the text is also at this address.
+_CTIA = "https://signalmash.com/2023/12/28/ctia-messaging-principles-best-practices-handbook"
+# 47 CFR 64.1200(a)(10), as the FCC made it known.
+_FCC = "https://www.govinfo.gov/content/pkg/FR-2024-03-05/html/2024-04587.htm"
+_TWILIO = "https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out"
+_TWILIO_CANADA = "https://support.twilio.com/hc/en-us/articles/223181928"
+_TELNYX = "https://developers.telnyx.com/docs/messaging/messages/advanced-opt-in-out"
+_AMAZON = "https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-required.html"
+_SINCH = "https://community.sinch.com/t5/Conversation-API/Can-I-customize-opt-in-and-opt-out-keywords-for-use-with-consent/ta-p/18980"
+_ENABLEX = "https://developer.enablex.io/docs/quickstart/sms/international-sms-regulations/country/norway/"
+
+#: The words by which a recipient opts out, each with a page that lists it. Amazon's TD is left out: it is too short to
+#: mean nothing else.
+OPT_OUTS: dict[str, str] = {
+    "stop": _CTIA,
+    "end": _CTIA,
+    "unsubscribe": _CTIA,
+    "cancel": _CTIA,
+    "quit": _CTIA,
+    "revoke": _FCC,
+    "opt out": _FCC,
+    "optout": _TWILIO,
+    "stopall": _TWILIO,
+    "stop all": _TELNYX,
+    "opt-out": _AMAZON,
+    "remove": _AMAZON,
+    "unsub": _TWILIO_CANADA,
+    "arret": _TWILIO_CANADA,
+    "arrêt": _TWILIO_CANADA,  # the same, as it is spelled
+    "detener": _SINCH,
+    "salir": _SINCH,
+    "parar": _SINCH,
+    "cancelar": _SINCH,
+    "stopp": _ENABLEX,
+}
+#: The words by which one opts in again. Twilio takes YES as well, but not for toll-free numbers, and Telnyx does not; it
+#: answers many a question, and must not undo an opt-out.
+OPT_INS: dict[str, str] = {"start": _TELNYX, "unstop": _TELNYX}
+
+_WORDS = dict.fromkeys(OPT_OUTS, OUT) | dict.fromkeys(OPT_INS, IN)
+#: Characters of a text that is looked at: a longer one is no such word, whatever white space is around it.
+_MOST = 100
+#: Where a recipient writes such words.
+_WRITTEN = frozenset({"sms", "whatsapp", "rcs"})
+_REFUSALS = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
+#: Keys of what is about one list or group of a provider's only.
+_PARTIAL = frozenset({"list", "unsubscribeGroup"})
+
+
+def learned(event: Event) -> list[Event]:
+    """The events that follow from this one: a recipient who writes STOP, is refused as one who opted out, or complains,
+    wants no more messages on that channel; one who writes START does.
+
+    Each has an id made of the event's, so that a redelivery makes the same, its message, handle, channel, direction and
+    time, and says as `basis` what it rests on. The provider may have told the same itself: both say one thing at one
+    time, which the fold takes for one. Not for a refusal of our own, which rests on a consent and proves none.
+    """
+    if event.handle is None or (found := _found(event)) is None:
+        return []
+    type, basis = found
+    payload: dict[str, Any] = {"basis": basis}
+    return [
+        replace(
+            event,
+            type=type,
+            source_event_id=fact_id("consent", event.source_event_id),
+            error=None,
+            payload=payload,
+        )
+    ]
+
+
+def said(handle: Handle, channel: str, state: str, agent: str, at: datetime, id: str) -> Event:
+    """What somebody (`agent`) says of a recipient by hand: `state` is `out` or `in`, `channel` one of ours or `*`, `id`
+    unique."""
+    return Event(
+        STATES[state],
+        SOURCE,
+        id,
+        channel=None if channel == ALL else channel,
+        handle=handle,
+        occurred_at=at,
+        payload={"basis": "api", "agent": agent},
+    )
+
+
+def meaning(text: str) -> str | None:
+    """The event type that a whole message means (`RecipientUnsubscribed`, `RecipientSubscribed`), or None."""
+    if len(text) > _MOST:
+        return None
+    word = normalize("NFC", text.strip().rstrip(".!").rstrip().casefold())
+    return _WORDS.get(word)
+
+
+def _found(event: Event) -> tuple[str, str] | None:
+    """The type and the basis of what follows."""
+    if event.type == "MessageReceived":
+        if event.channel not in _WRITTEN:
+            return None
+        content = event.payload.get("content")
+        text = content.get("text") if isinstance(content, dict) else None
+        type = meaning(text) if isinstance(text, str) else None
+        return (type, "keyword") if type else None
+    if event.type in _REFUSALS:
+        refused = event.error is not None and event.error.reason == "opted_out"
+        return (OUT, "error") if refused and _PARTIAL.isdisjoint(event.payload) else None
+    return (OUT, "complaint") if event.type == "MessageComplained" else None
