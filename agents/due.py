@@ -15,7 +15,7 @@ import structlog
 from adapters.sending import Unsendable
 from agents.calls import Call, Carry, build, make, sender_of, unsendable
 from agents.failures import is_permanent, until_done
-from agents.health import Health
+from agents.health import Health as WorkerHealth
 from agents.oauth import Tokens
 from agents.transport import NoAnswer
 from app.sending import outcomes
@@ -25,11 +25,13 @@ from app.sending.outcomes import Claimed, Result
 from app.sending.requests import kept_request
 from app.settings import Sending
 from sql import EventStore
+from sql.sending import Health
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between looks for due messages while nobody wakes us, and for which freed places gather before a claim.
-IDLE, LINGER = 0.2, 0.005
+#: Seconds between looks for due messages while nothing stirs, and for which freed places gather before a claim: a claim
+#: for twenty costs little more than one for one.
+IDLE, LINGER = 0.2, 0.015
 #: Seconds that outcomes gather before they are written.
 GATHER = 0.01
 
@@ -38,18 +40,18 @@ class Due:
     """The sending half of a worker."""
 
     def __init__(
-        self, store: EventStore, clients: Clients, carry: Carry, tokens: Tokens, health: Health, settings: Sending
+        self, store: EventStore, clients: Clients, carry: Carry, tokens: Tokens, health: WorkerHealth, settings: Sending
     ) -> None:
         self.store, self.clients, self.carry, self.tokens, self.health = store, clients, carry, tokens, health
         self.most, self.lease = settings.concurrency, settings.lease
         self._busy: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
         self._results: list[Result] = []
-        self._freed, self._woken, self._settle = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._stirred, self._settle = asyncio.Event(), asyncio.Event()
 
     def wake(self) -> None:
         """There may be something to send."""
-        self._woken.set()
+        self._stirred.set()
 
     async def run(self) -> None:
         """Work until cancelled; calls under way are waited for, and their outcomes written."""
@@ -70,20 +72,17 @@ class Due:
 
     async def _claiming(self) -> None:
         while True:
-            free = self.most - self._busy.total()
-            if free < max(1, self.most // 4):
-                self._freed.clear()
-                await self._freed.wait()
-                await asyncio.sleep(LINGER)
-                continue
-            self._woken.clear()
-            busy = dict(self._busy)
-            rows = await until_done("database", lambda: self.store.claim(free, self.lease, busy), self.health)  # noqa: B023
-            if rows:
+            self._stirred.clear()
+            free, busy = self.most - self._busy.total(), dict(self._busy)
+            if free > 0:
+                rows = await until_done("database", lambda: self.store.claim(free, self.lease, busy), self.health)  # noqa: B023
                 await self._work(rows)
-                continue
+                if len(rows) == free:
+                    continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), IDLE)
+                await asyncio.wait_for(self._stirred.wait(), IDLE)
+            if self._calls:
+                await asyncio.sleep(LINGER)
 
     async def _work(self, rows: list[dict[str, Any]]) -> None:
         """Decide for each; what is to be sent is written down as an attempt, then called."""
@@ -154,7 +153,7 @@ class Due:
             result = await make(call, self.carry)
         finally:
             self._busy[call.claimed.lane] -= 1
-            self._freed.set()
+            self._stirred.set()
         self._done(result)
 
     def _done(self, result: Result) -> None:
@@ -171,6 +170,8 @@ class Due:
     async def _write(self) -> None:
         results, self._results = self._results, []
         if results:
+            if lanes := lanes_of(results):
+                await until_done("database", lambda: self.store.note_lanes(lanes), self.health)
             await until_done("database", lambda: self._write_all(results), self.health)
             for result in results:
                 self.health.counts[f"messages_{result.settled.state}"] += 1
@@ -179,22 +180,23 @@ class Due:
     async def _write_all(self, results: list[Result]) -> None:
         at = datetime.now(UTC)
         rows = [(event, result.claimed.request.client_id, at, None) for result in results for event in result.events]
-        await self.store.settle([result.settled for result in results], rows, lanes_of(results))
+        await self.store.settle([result.settled for result in results], rows)
 
 
-def lanes_of(results: list[Result]) -> list[tuple[Any, ...]]:
-    """How each account did in these calls: one that passed counts for those beside it that failed."""
+def lanes_of(results: list[Result]) -> list[Health]:
+    """How the accounts did in these calls, of those where that is news: one that passed counts for those beside it that
+    failed, and tells nothing of an account that was well."""
     lanes: dict[str, list[Result]] = {}
     for result in results:
-        if result.passed is not None or result.pause is not None:
+        if result.passed is False or result.pause is not None or (result.passed and result.claimed.ailing):
             lanes.setdefault(result.claimed.lane, []).append(result)
-    told = []
+    passed = {result.claimed.lane for result in results if result.passed}
+    told: list[Health] = []
     for lane, each in lanes.items():
-        passed = any(result.passed for result in each)
         failed = sum(result.passed is False for result in each)
         pause = max((result.pause for result in each if result.pause is not None), default=None)
         words = next((result.trouble for result in reversed(each) if result.trouble), None)
-        told.append((lane, passed, failed, pause, words))
+        told.append((lane, lane in passed, failed, pause, words))
     return told
 
 
@@ -206,6 +208,7 @@ def _claimed(row: dict[str, Any], client: Any) -> Claimed:
         tried=tuple(row["tried"]),
         was=row["was"],
         lane=str(row["lane"]),
+        ailing=row["ailing"],
         channel=row["channel"],
         account=row["account"],
         request=kept_request(row["client_id"], row["message_id"], row["request"]),

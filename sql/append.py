@@ -97,7 +97,9 @@ async def _project(connection: Connection, recorded: dict[str, Any]) -> None:
     stretch = {"after_xid": xid, "after_position": 0, "upto_xid": xid, "upto_position": _END}
     if recorded["unlinked"]:
         await connection.execute(statement("link_lock"), prepare=True)
-        for name in LINKING:
+        cursor = await connection.execute(statement("link_new"), stretch, prepare=True)
+        left = await cursor.fetchone()
+        for name in LINKING if left is None or left["pairs_left"] else ():
             await connection.execute(statement(name), stretch, prepare=True)
     await connection.execute(statement("project"), stretch, prepare=True)
 

@@ -18,6 +18,8 @@ from sql.statements import statement
 TROUBLE, LONGEST_PAUSE = 10, 60.0
 
 Told = tuple[str, str, str | None, str | None]
+#: How an account did: lane, whether a call passed, how many failed, seconds of rest that it asked for, words.
+Health = tuple[str, bool, int, float | None, str | None]
 #: An account of a client: client, account, sends a second, burst, calls at once.
 Lane = tuple[str, str, float | None, int, int]
 
@@ -122,19 +124,21 @@ class Sending(Appending):
         rows = await self._run("begin", {"attempts": json(orjson.dumps(attempts))})
         return {str(row["id"]) for row in rows}
 
-    async def settle(self, settled: Sequence[Settled], rows: Sequence[Row], lanes: Sequence[tuple[Any, ...]]) -> None:
-        """Write down what came of claims, with the events that tell it, and how the accounts did: (lane, passed, failures,
-        pause in seconds, words)."""
+    async def settle(self, settled: Sequence[Settled], rows: Sequence[Row]) -> None:
+        """Write down what came of claims, with the events that tell it."""
         parameters = {"settled": json(orjson.dumps([tuple(each) for each in settled]))}
-        health = {"lanes": json(orjson.dumps(lanes)), "trouble": TROUBLE, "longest": LONGEST_PAUSE}
 
         async def work(connection: Connection) -> None:
             await connection.execute(statement("settle"), parameters, prepare=True)
-            if lanes:
-                await connection.execute(statement("lane_health"), health, prepare=True)
             await self.write(connection, rows)
 
         await self.transact(work)
+
+    async def note_lanes(self, lanes: Sequence[Health]) -> None:
+        """Write down how accounts did. Apart from what came of their messages: a lane that is being written to is claimed
+        from by nobody."""
+        parameters = {"lanes": json(orjson.dumps(lanes)), "trouble": TROUBLE, "longest": LONGEST_PAUSE}
+        await self._run_only("lane_health", parameters)
 
     async def told(self, references: Sequence[Told]) -> None:
         """Providers told that these messages failed: (client, provider, our id, theirs)."""

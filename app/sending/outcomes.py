@@ -26,7 +26,7 @@ RATE_PAUSE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that this worker took: the store's row, read."""
+    """A message that this worker took: the store's row, read. `ailing`: its account's last call failed."""
 
     id: str
     claim: int
@@ -34,6 +34,7 @@ class Claimed:
     tried: tuple[str, ...]
     was: str
     lane: str
+    ailing: bool
     channel: str
     account: str
     request: Request

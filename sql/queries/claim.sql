@@ -2,7 +2,7 @@
 -- from all lanes, so that a flood in one delays no other. A lane that another worker is taking from is left to it.
 WITH lane AS MATERIALIZED (
     SELECT
-        l.id, l.rate, available.tokens,
+        l.id, l.rate, l.failures > 0 AS ailing, available.tokens,
         CASE
             WHEN l.failures >= %(trouble)s THEN least(1, room.left)
             WHEN l.rate IS NULL THEN least(%(most)s, room.left)
@@ -29,7 +29,7 @@ WITH lane AS MATERIALIZED (
 ),
 picked AS MATERIALIZED (
     SELECT
-        m.id, lane.id AS lane, lane.allowance,
+        m.id, lane.id AS lane, lane.ailing, lane.allowance,
         row_number() OVER (PARTITION BY lane.id ORDER BY m.priority, m.due_at) AS place
     FROM lane
     CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
@@ -43,7 +43,7 @@ picked AS MATERIALIZED (
     ) AS m
 ),
 taken AS MATERIALIZED (
-    SELECT id, lane FROM picked WHERE place <= allowance ORDER BY place, md5(lane::text || now()::text) LIMIT %(most)s
+    SELECT id, lane, ailing FROM picked WHERE place <= allowance ORDER BY place, md5(lane::text || now()::text) LIMIT %(most)s
 ),
 spent AS (
     UPDATE lanes AS l SET tokens = lane.tokens - n.taken, filled_at = now()
@@ -57,11 +57,11 @@ claimed AS (
     FROM taken
     JOIN messages AS before ON before.id = taken.id
     WHERE m.id = taken.id
-    RETURNING m.*, before.state AS was, before.due_at AS was_due
+    RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing
 )
 SELECT
     c.id, c.client_id, c.message_id, c.lane, c.priority, c.claims, c.tries, c.cancelled, c.released,
-    c.was, c.was_due, c.channel, c.account, c.tried, c.accepted_at, c.expires_at, c.request, c.cause,
+    c.ailing, c.was, c.was_due, c.channel, c.account, c.tried, c.accepted_at, c.expires_at, c.request, c.cause,
     standing.opted_out, standing.zone, a.doubt_since, i.delivery,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
 FROM claimed AS c

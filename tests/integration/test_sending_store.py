@@ -162,13 +162,11 @@ async def test_what_came_of_a_claim_counts_for_its_owner_alone(store: EventStore
     await accept(store, asked(1))
     (first,) = await store.claim(1, 0, {})
     (second,) = await store.claim(1, 60, {})
-    await store.settle([settled(first, "failed", outcome="rejected")], [], [])
+    await store.settle([settled(first, "failed", outcome="rejected")], [])
     kept = await store.message("shop", "m-1")
     assert kept is not None and kept["state"] == "sending"
     event = sent(asked(1), "sms", Handle("phone", TO), "twilio", Outcome("accepted", "SM1"), second["claims"])
-    await store.settle(
-        [settled(second, "sent", provider_message_id="SM1")], [(event, "shop", datetime.now(UTC), None)], []
-    )
+    await store.settle([settled(second, "sent", provider_message_id="SM1")], [(event, "shop", datetime.now(UTC), None)])
     kept = await store.message("shop", "m-1")
     assert kept is not None and (kept["state"], kept["delivery"], kept["provider_message_id"]) == (
         "sent",
@@ -183,16 +181,17 @@ async def test_an_account_in_trouble_is_left_alone_then_probed(store: EventStore
     await accept(store, *(asked(number) for number in range(20)))
     rows = await store.claim(10, 60, {})
     name = str(rows[0]["lane"])
-    await store.settle(
-        [settled(row, "retrying", due_in=0, outcome="retryable") for row in rows], [], [(name, False, 10, None, "503")]
-    )
+    await store.settle([settled(row, "retrying", due_in=0, outcome="retryable") for row in rows], [])
+    await store.note_lanes([(name, False, 10, None, "503")])
     assert await store.claim(50, 60, {}) == []
     kept = await store.message("shop", "m-1")
     assert kept is not None and kept["open_until"] > datetime.now(UTC) and kept["trouble"] == "503"
-    await store.settle([], [], [(name, False, 0, 0.0, None)])
+    assert await store.claim(50, 60, {}) == []
     await asyncio.sleep(1.1)
     (probe,) = await store.claim(50, 60, {})
-    await store.settle([settled(probe, "sent")], [], [(name, True, 0, None, None)])
+    assert probe["ailing"]
+    await store.settle([settled(probe, "sent")], [])
+    await store.note_lanes([(name, True, 0, None, None)])
     assert len(await store.claim(50, 60, {})) == 19
 
 
@@ -200,9 +199,8 @@ async def test_a_pause_asked_for_is_given(store: EventStore) -> None:
     """A provider's Retry-After rests the whole account."""
     await accept(store, asked(1), asked(2))
     (row,) = await store.claim(1, 60, {})
-    await store.settle(
-        [settled(row, "retrying", due_in=0, outcome="retryable")], [], [(str(row["lane"]), None, 0, 0.3, "429")]
-    )
+    await store.settle([settled(row, "retrying", due_in=0, outcome="retryable")], [])
+    await store.note_lanes([(str(row["lane"]), False, 0, 0.3, "429")])
     assert await store.claim(9, 60, {}) == []
     await asyncio.sleep(0.35)
     assert len(await store.claim(9, 60, {})) == 2
@@ -230,8 +228,7 @@ async def test_cancel_and_release(store: EventStore) -> None:
         [
             settled(by_id["m-2"], "retrying", due_in=3600, outcome="retryable"),
             settled(by_id["m-3"], "held", due_in=3600, outcome=None, cause="its window"),
-        ], [], []
-    )  # fmt: skip
+        ], [])  # fmt: skip
     (again,) = await store.claim(9, 60, {})
     assert again["message_id"] == "m-2" and again["cancelled"]
     assert await store.release("shop", "m-3", False) == "held"
@@ -245,7 +242,7 @@ async def test_what_a_provider_tells_settles_an_unanswered_attempt(store: EventS
     """By our id, which its webhook echoes; the others wait for somebody to release them."""
     await accept(store, asked(1), asked(2))
     rows = await store.claim(9, 60, {})
-    await store.settle([settled(row, "unanswered", outcome="unanswered", status=None) for row in rows], [], [])
+    await store.settle([settled(row, "unanswered", outcome="unanswered", status=None) for row in rows], [])
     assert await store.claim(9, 60, {}) == []
     assert await store.sweep() == 0
     delivered = Event(
@@ -279,7 +276,7 @@ async def test_a_failure_told_hastens_a_watched_message(store: EventStore, named
     """Fall-back does not wait for its time where the provider says that it failed."""
     await accept(store, asked(1))
     (row,) = await store.claim(9, 60, {})
-    await store.settle([settled(row, "watched", due_in=3600, provider_message_id="SM1")], [], [])
+    await store.settle([settled(row, "watched", due_in=3600, provider_message_id="SM1")], [])
     await store.told([("shop", "twilio", named, None)])
     assert [each["was"] for each in await store.claim(9, 60, {})] == (["watched"] if named == "m-1" else [])
 
