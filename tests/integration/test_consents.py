@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -23,7 +24,7 @@ from sql.rebuild import rebuild
 from sql.statements import migrations
 from tests.conftest import Dsns
 from tests.fixtures import accounts, fixtures
-from tests.integration.serving import ANA, NOON, Served, event, serving
+from tests.integration.serving import ANA, NOON, Served, event, listening, serving
 from tests.integration.test_api import refused
 from tests.integration.test_keys import threadline
 
@@ -280,6 +281,14 @@ async def test_every_handle_can_be_named(served: Served, handle: str) -> None:
     got = await served.http.get(f"/v1/recipients/{handle}")
     assert got.json() == put.json()
     assert [one["channel"] for one in got.json()["consents"]] == ["email"]
+
+
+async def test_a_handle_comes_whole_through_a_real_server(served: Served) -> None:
+    """What is encoded in the path is decoded once: a slash, a plus, a percent sign."""
+    async with listening(served) as http:
+        for text in ("device_token:a/b+c%2Fd", "+15551234567"):
+            told = (await http.get(f"/v1/recipients/{quote(text, safe='')}")).json()
+            assert told["handle"]["value"] == text.removeprefix("device_token:")
 
 
 @pytest.mark.parametrize(
