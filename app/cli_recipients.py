@@ -13,7 +13,7 @@ _Channel = Annotated[str, typer.Option(help="sms, email, …; * is all of them."
 
 @recipients.command("show")
 def show(handle: _Handle, client: _Client = "default") -> None:
-    """Print a recipient's zone, and on which channels he wants messages or not."""
+    """Print a recipient's time zone, and what they want on each channel."""
     from app.commands.recipients import show
 
     raise typer.Exit(show(handle, client=client))

@@ -1,4 +1,4 @@
-"""/v1/recipients/{handle}: what a recipient wants, and what the client knows of him."""
+"""/v1/recipients/{handle}: what a recipient wants, and what the client told of them."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -11,8 +11,8 @@ from app.api.parameters import read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.problems import Problem
+from app.recipients import told, zone_of
 from app.sending.consent import ALL, STATES, said
-from app.sending.recipients import told, zone_of
 from schemas.events import CHANNELS, Handle
 from schemas.handles import handle_of
 

@@ -1,4 +1,4 @@
-"""`threadline recipients show|opt-out|opt-in|zone`: what a recipient wants and where he is, straight in the store."""
+"""`threadline recipients show|opt-out|opt-in|zone`: what a recipient wants, and the zone, straight in the store."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,8 +12,8 @@ from rich.text import Text
 
 from app.commands.opened import opened
 from app.commands.table import printable
+from app.recipients import told, zone_of
 from app.sending.consent import ALL, said
-from app.sending.recipients import told, zone_of
 from schemas.events import CHANNELS, Handle
 from schemas.handles import handle_of
 from sql import EventStore
@@ -34,7 +34,7 @@ def consent(text: str, channel: str, state: str, *, client: str) -> int:
 
     async def append(store: EventStore, handle: Handle) -> int:
         now = datetime.now(UTC)
-        event = said(handle, channel, state, f"command line, {getuser()}", now, str(uuid4()))
+        event = said(handle, channel, state, _agent(), now, str(uuid4()))
         await store.append([(event, client, now, None)])
         return await _print(store, client, handle)
 
@@ -80,6 +80,13 @@ async def _print(store: EventStore, client: str, handle: Handle) -> int:
     console = Console()
     console.print(table if table.row_count else Text(printable(f"{title}: no word of consent.")))
     return 0
+
+
+def _agent() -> str:
+    try:
+        return f"command line, {getuser()}"
+    except (KeyError, OSError):  # an account without a name, as containers have
+        return "command line"
 
 
 def _time(time: datetime | None) -> str:

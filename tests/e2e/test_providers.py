@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from adapters import PROVIDERS, interpret
 from adapters.base import Request
+from app.sending.consent import learned
 from app.simulator import SIMULATED
 from app.simulator.base import Post
 from app.simulator.faults import Faults
@@ -38,7 +39,7 @@ async def stack(servers_folder: Path) -> AsyncIterator[Stack]:
 
 async def test_what_every_provider_tells_is_in_the_log_once(stack: Stack) -> None:
     """Some webhooks twice, some late: all are taken, none is a dead letter or unknown, and each provider's facts are in
-    the log exactly once, under the ids that the adapter gives them."""
+    the log exactly once, under the ids that the adapter gives them, and so is what follows from them for consent."""
     expected: dict[str, set[str]] = {}
     played = await asyncio.gather(*(play(name, stack, expected) for name in TELLING))
     for name, counts in zip(TELLING, played, strict=True):
@@ -75,7 +76,8 @@ async def play(name: str, stack: Stack, expected: dict[str, set[str]]) -> Counte
         found = interpret(request, name)
         assert not found.unprocessable
         for event in found.events:
-            expected.setdefault(event.source, set()).add(event.source_event_id)
+            ids = {each.source_event_id for each in (event, *learned(event))}
+            expected.setdefault(event.source, set()).update(ids)
         put(at, post, attempt)
 
     server.posting.put = note  # type: ignore[method-assign]

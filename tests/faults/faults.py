@@ -29,6 +29,7 @@ from adapters import interpret
 from agents import GROUP, TOPICS
 from agents.health import measure_lag
 from app.kafka import client_args
+from app.sending.consent import learned
 from bench import traffic
 from bench.stack import Stack
 from sql import EventStore
@@ -129,8 +130,9 @@ async def settle(stack: Stack, within: float = 90) -> None:
 
 
 def facts_of(told: Told, received_at: datetime) -> list[Any]:
-    """The events a webhook must become."""
-    return interpret(told.request("http://localhost", received_at), told.source).events
+    """The events a webhook must become, with what follows from them for consent."""
+    events = interpret(told.request("http://localhost", received_at), told.source).events
+    return [each for event in events for each in (event, *learned(event))]
 
 
 INTERACTIONS = "SELECT id::text, to_jsonb(i) - 'last_change' FROM threadline.interactions i"

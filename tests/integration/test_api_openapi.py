@@ -10,7 +10,7 @@ import httpx
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 
-from app.access import mint
+from app.access import SCOPES, mint
 from app.api import openapi
 from app.main import Http
 from app.settings import Kafka, Postgres, Settings, Source
@@ -82,7 +82,7 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
         store = http.api.store
         await store.append([(one, "default", NOON, str(uuid4())) for one in EVENTS])
         id, token, hash = mint()
-        await store.create_api_key(id, "test", "default", ["timeline:read", "webhooks:write"], hash)
+        await store.create_api_key(id, "test", "default", sorted(SCOPES), hash)
         client.headers["authorization"] = f"Bearer {token}"
 
         found = await client.get("/api/customers", params={"handle": "+15551234567"})
@@ -110,6 +110,7 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
             ),
             *[(one, await client.get(f"/api/interactions/{each['interactionId']}")) for each in told],
             (one, await client.get(f"/api/interactions/{uuid4()}")),
+            *await _recipients(client),
             ("/openapi.json", await client.get("/openapi.json")),
             ("/docs", await client.get("/docs")),
             ("/healthz", await client.get("/healthz")),
@@ -125,6 +126,27 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
             check(path, response)
         statuses = {(path, response.status_code) for path, response in asked}
         assert {("/webhooks/aggregate", 202), ("/webhooks/aggregate", 200), ("/readyz", 200)} <= statuses
+
+
+async def _recipients(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]]:
+    """What is told of a recipient, changed, and refused."""
+    path, one = "/v1/recipients/%2B15551234567", "/v1/recipients/{handle}"
+    consents, consent = f"{path}/consents", f"{one}/consents/{{channel}}"
+    got = await client.get(path)
+    return [
+        (one, got),
+        (one, await client.get(path, headers={"if-none-match": got.headers["etag"]})),
+        (one, await client.get("/v1/recipients/a@b@c")),
+        (one, await client.put(path, json={"zone": "Europe/Lisbon"})),
+        (one, await client.put(path, json={"zone": "Lisbon"})),
+        (one, await client.put(path, content=b"x" * 5000, headers={"content-type": "application/json"})),
+        (one, await client.put(path, content=b"zone")),
+        (consent, await client.put(f"{consents}/sms", json={"state": "out"})),
+        (consent, await client.put(f"{consents}/*", json={"state": "in"})),
+        (consent, await client.put(f"{consents}/pigeon", json={"state": "in"})),
+        (consent, await client.put(f"{consents}/sms", json={"state": "in"}, headers={"authorization": "none"})),
+        (one, await client.get(path)),
+    ]
 
 
 async def _door(client: httpx.AsyncClient, path: str, token: str) -> list[httpx.Response]:

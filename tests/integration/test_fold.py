@@ -21,7 +21,11 @@ INTERACTIONS = "SELECT to_jsonb(i) - 'last_change' FROM threadline.interactions 
 EXACT = "SELECT to_jsonb(i) FROM threadline.interactions i ORDER BY id, client_id"
 LINKS = "SELECT to_jsonb(l) FROM threadline.interaction_links l ORDER BY reference"
 HANDLES = "SELECT to_jsonb(h) FROM threadline.handles h ORDER BY id"
-EMPTY = "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.handles"
+CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel"
+EMPTY = (
+    "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.handles, "
+    "threadline.consents"
+)
 
 handles = st.sampled_from(
     [
@@ -82,7 +86,7 @@ async def tell(store: EventStore, rows: Sequence[Row], rng: random.Random) -> No
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=facts(), seed=st.integers(0, 2**32))
 async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, rows: list[Row], seed: int) -> None:
-    """However the same facts arrive, the interactions are the same, byte for byte, and so are links and handles; and
+    """However the same facts arrive, the interactions are the same, byte for byte, and so are links, handles and consents; and
     a rebuild gives the very rows that were there."""
     rng, seen = random.Random(seed), []
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
@@ -90,13 +94,13 @@ async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, rows: list
             async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
                 await db.execute(EMPTY)
             await tell(store, rows, rng)
-            seen.append([await read(postgres_dsn.owner, query) for query in (INTERACTIONS, LINKS, HANDLES)])
+            seen.append([await read(postgres_dsn.owner, query) for query in (INTERACTIONS, LINKS, HANDLES, CONSENTS)])
 
     assert seen[0] == seen[1] == seen[2]
 
-    before = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES)]
+    before = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES, CONSENTS)]
     assert await rebuild(postgres_dsn.owner) == len(rows)
-    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES)] == before
+    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES, CONSENTS)] == before
 
 
 def outbound(type: str, number: int, message: str, **fields: Any) -> Row:
@@ -136,7 +140,7 @@ async def test_two_writers_of_the_same_facts(postgres_dsn: Dsns) -> None:
             return appended
 
         assert sum(await asyncio.gather(*(write(seed) for seed in range(4)))) == len(rows)
-    live = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES)]
+    live = [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES, CONSENTS)]
     await rebuild(postgres_dsn.owner)
 
-    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES)] == live
+    assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES, CONSENTS)] == live

@@ -26,6 +26,7 @@ TABLES = {
     "interactions": "SELECT to_jsonb(i) FROM threadline.interactions i ORDER BY id, client_id",
     "links": "SELECT to_jsonb(l) FROM threadline.interaction_links l ORDER BY reference",
     "handles": "SELECT to_jsonb(h) FROM threadline.handles h ORDER BY id",
+    "consents": "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel",
 }
 
 
@@ -66,6 +67,7 @@ async def test_a_rebuild_while_events_keep_coming(postgres_dsn: Dsns, monkeypatc
                 rows = [told("MessageDelivered", number + n, f"p{(number + n) % 5000}") for n in range(20)]
                 rows += [told("MessageRequested", number, None, f"m{number % 50}")]
                 rows += [told("MessageQueued", number, f"p{number % 3000}", f"m{number % 50}")]
+                rows += [told(f"Recipient{'Uns' if number % 40 else 'S'}ubscribed", number, f"p{number % 3000}")]
                 await store.append(rows)
                 number += 20
             return number - 10_000 * (lane + 1)
@@ -81,7 +83,7 @@ async def test_a_rebuild_while_events_keep_coming(postgres_dsn: Dsns, monkeypatc
 
     assert await rebuild(postgres_dsn.owner) == count
     assert await tables(postgres_dsn.owner) == live
-    assert live["links"]
+    assert live["links"] and live["consents"]
 
 
 async def test_what_was_prepared_reads_the_new_tables(postgres_dsn: Dsns) -> None:

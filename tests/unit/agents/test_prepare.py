@@ -118,6 +118,33 @@ def test_a_report_becomes_an_event_of_its_client() -> None:
     assert (event.type, client, received.timestamp(), webhook_id) == ("MessageReceived", "acme", 1_795_000_000, None)
 
 
+def test_a_word_such_as_stop_is_an_event_beside_its_message() -> None:
+    """Of the same client, receipt and webhook, from a provider and from a service alike."""
+    message = {
+        "id": "wamid.1",
+        "from": "15550000001",
+        "timestamp": "1795000000",
+        "type": "text",
+        "text": {"body": "Stop"},
+    }
+    (entry,) = prepared(webhook(traffic.whatsapp({"messages": [message]}).body))
+    assert [(row[0].type, *row[1:]) for row in entry.rows] == [
+        ("MessageReceived", "acme", NOW, "0193"),
+        ("RecipientUnsubscribed", "acme", NOW, "0193"),
+    ]
+
+    told = {
+        "specversion": "1.0", "id": "e1", "source": "/gateway", "type": "message.received", "clientid": "acme",
+        "data": {"from": "+15550000001", "channel": "sms", "content": {"text": "START"}},
+    }  # fmt: skip
+    (entry,) = reported.prepare([record(orjson.dumps(told), "events.reported")])
+    assert [(row[0].type, row[1]) for row in entry.rows] == [
+        ("MessageReceived", "acme"),
+        ("RecipientSubscribed", "acme"),
+    ]
+    assert entry.rows[0][2:] == entry.rows[1][2:]
+
+
 def test_a_bad_report_names_the_path_at_fault() -> None:
     """The dead letter of a report says where in the JSON the fault is."""
     told = {
