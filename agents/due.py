@@ -20,11 +20,13 @@ from agents.oauth import Tokens
 from agents.transport import NoAnswer
 from app.sending import outcomes
 from app.sending.clients import Clients, UnknownAccount, UnknownClient
+from app.sending.consent import learned
 from app.sending.decide import End, Hold, Known, decide
 from app.sending.outcomes import Claimed, Result
 from app.sending.requests import kept_request
 from app.settings import Sending
-from sql import EventStore
+from schemas.events import Event
+from sql import EventStore, Row
 from sql.sending import Health
 
 log = structlog.get_logger(__name__)
@@ -179,8 +181,17 @@ class Due:
 
     async def _write_all(self, results: list[Result]) -> None:
         at = datetime.now(UTC)
-        rows = [(event, result.claimed.request.client_id, at, None) for result in results for event in result.events]
+        rows: list[Row] = [
+            (event, result.claimed.request.client_id, at, None) for result in results for event in _told(result)
+        ]
         await self.store.settle([result.settled for result in results], rows)
+
+
+def _told(result: Result) -> list[Event]:
+    """Its events, and what a provider's refusal says of consent; our own refusal for want of it says nothing new."""
+    if not result.settled.status:
+        return result.events
+    return [each for event in result.events for each in (event, *learned(event))]
 
 
 def lanes_of(results: list[Result]) -> list[Health]:
