@@ -158,7 +158,8 @@ async def test_every_change_is_audited(changes: Changes, store: EventStore) -> N
 
 
 @pytest.mark.parametrize(
-    "act", ["UPDATE clients SET actor = 'x'", "DELETE FROM clients", "UPDATE audit SET actor = 'x'", "DELETE FROM audit"]
+    "act",
+    ["UPDATE clients SET actor = 'x'", "DELETE FROM clients", "UPDATE audit SET actor = 'x'", "DELETE FROM audit"],
 )
 async def test_history_and_audit_are_append_only_for_the_service(postgres_dsn: Dsns, act: str) -> None:
     """Whoever has the service's password cannot undo what was written down."""

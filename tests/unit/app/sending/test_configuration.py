@@ -93,7 +93,11 @@ FAULTS: list[tuple[Any, str, str]] = [
     (document(exempt=["Marketing!"]), "$.exempt[0]", "must look like"),
     (document(expiresAfter=0), "$.expiresAfter", "at least 1"),
     (document(callback={}), "$.callback.url", "is required"),
-    (document(callback={"url": "https://x.example", "types": ["message.delivred"]}), "$.callback.types[0]", "delivered"),
+    (
+        document(callback={"url": "https://x.example", "types": ["message.delivred"]}),
+        "$.callback.types[0]",
+        "delivered",
+    ),
 ]
 
 
