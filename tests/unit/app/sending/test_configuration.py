@@ -50,6 +50,15 @@ def test_a_whole_document_is_read() -> None:
     assert client.callback == Callback("https://shop.example.com/hook?x=1", ("message.delivered",))
 
 
+def test_a_whole_number_is_an_int() -> None:
+    """JSON knows 3.0 for one too; what counts with it would not."""
+    route = SMS | {"burst": 2.0, "concurrency": 4.0}
+    client = parse("shop", 1, document(channels=[route], retry={"attempts": 3.0}))
+    numbers = (client.retry.attempts, client.routes[0].burst, client.routes[0].concurrency)
+    assert numbers == (3, 2, 4)
+    assert {type(one) for one in numbers} == {int}
+
+
 def test_holidays_of_all_are_those_of_each_channel() -> None:
     """As if they stood in the channel's own windows, once."""
     shared = parse("shop", 1, document(windows={"sms": HOURS | {"holidays": ["12-25"]}}, holidays=["12-25", "01-01"]))
