@@ -10,10 +10,11 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from app.commands import client_checks
 from app.sending.changes import Changes, InUse
 from app.sending.clients import Clients, LockedAccount, UnknownAccount, UnknownClient
 from app.sending.seal import NoKey, new_key
-from app.settings import Secrets, Settings, Source
+from app.settings import Postgres, Secrets, Settings, Source
 from schemas import SchemaError
 from sql import EventStore
 from tests.conftest import Dsns
@@ -238,6 +239,23 @@ async def test_a_configuration_that_fits_no_more_is_no_client(store: EventStore)
     await store.set_client("shop", SMS | {"carrier": "pigeon"}, "cli:ana")
     with pytest.raises(UnknownClient, match=r"version 1 of client shop .*\$\.carrier"):
         await Clients(store, settings(OLD)).client("shop")
+
+
+async def test_doctor_tells_what_does_not_open_or_fit(changes: Changes, store: EventStore, postgres_dsn: Dsns) -> None:
+    """An account whose key is gone, a configuration of another version; with all in order, a word on each."""
+
+    async def told(*keys: str) -> list[tuple[str, str]]:
+        asked = settings(*keys).model_copy(update={"postgres": Postgres(dsn=SecretStr(postgres_dsn.service))})
+        return [(one.what, one.state) async for one in client_checks.clients(asked)]
+
+    await changes.set_account("shop", "twilio", TWILIO)
+    await changes.set_client("shop", SMS)
+    well = [("Clients' secrets", "ok"), ("Clients", "ok")]
+    assert await told(OLD) == await told(NEW, OLD) == well
+    assert await told(NEW) == [well[0], ("Client shop", "wrong"), well[1]]
+    assert await told() == [("Clients' secrets", "look"), ("Client shop", "wrong"), well[1]]
+    await store.set_client("bank", SMS | {"carrier": "pigeon"}, "cli:ana")
+    assert await told(OLD) == [well[0], ("Client bank", "wrong"), well[1]]
 
 
 @pytest.mark.parametrize("client_id", ["", " shop", "a/b", "a\x00b", "a\x1fb", "x" * 129])
