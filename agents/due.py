@@ -126,7 +126,7 @@ class Due:
                 if not again:
                     return outcomes.doubtful(claimed)
             try:
-                values = await self.tokens.prepared(account.adapter, account.values)
+                values = await self.tokens.prepared(account.adapter, account.values, trusted=account.trusted)
                 return build(claimed, route, decision.handle, account, values, row["expires_at"])
             except Unsendable as error:
                 return unsendable(claimed, route, error)
