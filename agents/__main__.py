@@ -71,6 +71,19 @@ async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
             await asyncio.sleep(MAINTAIN_EVERY)
 
 
+async def sweep(store: EventStore, health: Health, every: float = 5.0) -> None:
+    """Settle, again and again, the unanswered attempts of which a provider told since."""
+    while True:
+        try:
+            health.counts["messages_told"] += await store.sweep()
+            health.waiting = await store.sending_counts()
+        except Exception as error:
+            health.failing("sweep", error)
+        else:
+            health.succeeded("sweep")
+        await asyncio.sleep(every)
+
+
 async def listen(store: EventStore, due: Due, health: Health) -> None:
     """Wake the sending half whenever a request is accepted anywhere."""
     while True:
@@ -118,7 +131,11 @@ async def run(settings: Settings) -> int:
     watching = watch(health, client_args(settings.kafka), GROUP, TOPICS, worker.stall_after)
     try:
         async with beside(
-            watching, maintain(store, health, worker.retain_raw_days), due.run(), listen(store, due, health)
+            watching,
+            maintain(store, health, worker.retain_raw_days),
+            due.run(),
+            sweep(store, health),
+            listen(store, due, health),
         ):
             await app.start()
             health.ready = True

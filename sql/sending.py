@@ -146,7 +146,9 @@ class Sending(Appending):
 
     async def on_accepted(self, call: Callable[[], None]) -> None:
         """Call this whenever requests were accepted, in any process; on a connection of its own, until that is lost."""
-        async with await psycopg.AsyncConnection.connect(self._pool.conninfo, autocommit=True) as connection:
+        dsn = self._pool.conninfo
+        assert isinstance(dsn, str)
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
             await connection.execute(statement("listen"))
             async for _ in connection.notifies():
                 call()
