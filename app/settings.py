@@ -4,15 +4,22 @@ The file is `$THREADLINE_CONFIG`, else `threadline.toml` in the data folder, if 
 underscore: `THREADLINE_KAFKA__BOOTSTRAP=broker:9093`, `THREADLINE_SOURCES__TWILIO__AUTH_TOKEN=…`.
 """
 
+import base64
+import binascii
 import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from app.declared import register
+
+#: Of a key that secrets are encrypted with at rest: AES-256.
+KEY_BYTES = 32
+#: Where `threadline up` keeps the keys that it made, within the data folder: one a line.
+KEYS_FILE = Path("secrets", "keys")
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
@@ -86,6 +93,31 @@ class Worker(BaseModel):
     retain_raw_days: int = Field(default=30, ge=1)
 
 
+class Secrets(BaseModel):
+    """The keys that clients' secrets are encrypted with at rest: base64 of 32 bytes each. The first seals, all open: a new
+    one is put in front, and an old one may go once `threadline clients reseal` has been run."""
+
+    keys: list[SecretStr] = []
+
+    @field_validator("keys")
+    @classmethod
+    def _sound(cls, keys: list[SecretStr]) -> list[SecretStr]:
+        for key in keys:
+            try:
+                size = len(base64.b64decode(key.get_secret_value(), validate=True))
+            except (ValueError, binascii.Error):
+                size = 0
+            if size != KEY_BYTES:
+                raise ValueError("each key must be base64 of 32 bytes, as `openssl rand -base64 32` prints it")
+        return keys
+
+
+class Callbacks(BaseModel):
+    """Clients' callback URLs."""
+
+    http_hosts: list[str] = Field(default=[], description="hosts whose callbacks need no https, e.g. localhost")
+
+
 class Telemetry(BaseModel):
     """Logs, traces, metrics."""
 
@@ -110,6 +142,8 @@ class Settings(BaseSettings):
     door: Door = Door()
     worker: Worker = Worker()
     telemetry: Telemetry = Telemetry()
+    secrets: Secrets = Secrets()
+    callbacks: Callbacks = Callbacks()
     sources: dict[str, Source] = {}
 
     @model_validator(mode="after")
@@ -117,6 +151,17 @@ class Settings(BaseSettings):
         """Whoever reads the settings, in whichever process, knows the providers that files describe: a source may be
         one of them."""
         register(self.adapters or self.data / "adapters")
+        return self
+
+    @model_validator(mode="after")
+    def _kept_keys(self) -> "Settings":
+        """Every process and command of a data folder has the keys that `threadline up` made there."""
+        if not self.secrets.keys:
+            try:
+                kept = (self.data / KEYS_FILE).read_text("ascii").split()
+            except OSError:  # none was made, or it is another account's
+                return self
+            self.secrets = Secrets(keys=[SecretStr(key) for key in kept])
         return self
 
     @classmethod

@@ -4,7 +4,7 @@ The files are the only list of types that services may report (`$defs/reported`,
 of the properties that hold personal data (`x-personal`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,11 +49,12 @@ _BY_ID: dict[str, Schema] = {schema["$id"]: schema for schema in SCHEMAS.values(
 _REGISTRY = jsonschema_rs.Registry(list(_BY_ID.items()))
 
 
-def _compile(schema: Schema) -> jsonschema_rs.Draft202012Validator:
+def compiled(schema: Schema) -> jsonschema_rs.Draft202012Validator:
+    """A quick validator of one of our schemas, which may refer to the others."""
     return jsonschema_rs.Draft202012Validator(schema, registry=_REGISTRY, validate_formats=True, offline=True)
 
 
-_COMPILED: dict[str, jsonschema_rs.Draft202012Validator] = {name: _compile(SCHEMAS[name]) for name in EVENT_TYPES}
+_COMPILED: dict[str, jsonschema_rs.Draft202012Validator] = {name: compiled(SCHEMAS[name]) for name in EVENT_TYPES}
 
 
 def validate(type: str, payload: Mapping[str, Any], form: Form | None = None) -> None:
@@ -61,17 +62,22 @@ def validate(type: str, payload: Mapping[str, Any], form: Form | None = None) ->
 
     Raises SchemaError: the payload does not fit, the type is unknown, or `form` is given and only Threadline makes it.
     """
-    compiled = _COMPILED.get(type)
-    if compiled is None:
+    quick = _COMPILED.get(type)
+    if quick is None:
         raise SchemaError("$", f"there is no event type {type[:100]!r}")
     said = None if form is None else _form(type, form)
     try:
-        if compiled.is_valid(payload) and (said is None or said.is_valid(payload)):
+        if quick.is_valid(payload) and (said is None or said.is_valid(payload)):
             return
     except ValueError as error:  # a key that is no string, a value that JSON has no word for
         raise SchemaError("$", "cannot be written as JSON") from error
     references = [SCHEMAS[type]["$id"]] + ([_reference(type, form)] if form else [])
-    raise SchemaError(*_words().fault(references, payload))
+    raise worded(references, payload)
+
+
+def worded(references: Sequence[str], value: Any) -> SchemaError:
+    """The fault of a value that does not fit the schemas that the `$ref`s name."""
+    return SchemaError(*_words().fault(references, value))
 
 
 def schema_of(type: str) -> Schema:
@@ -125,7 +131,7 @@ def _reference(type: str, form: Form) -> str:
 
 @cache
 def _form(type: str, form: Form) -> jsonschema_rs.Draft202012Validator:
-    return _compile({"$ref": _reference(type, form)})
+    return compiled({"$ref": _reference(type, form)})
 
 
 @cache

@@ -54,6 +54,10 @@ def worded(error: ValidationError) -> tuple[str, str]:
     if error.validator == "required":
         missing = next(name for name in error.validator_value if name not in error.instance)
         return path_of([*error.absolute_path, missing]), "is required"
+    if error.validator == "additionalProperties" and error.validator_value is False:
+        known = error.schema.get("properties", {})
+        unknown = next(name for name in error.instance if name not in known)
+        return path_of([*error.absolute_path, unknown]), f"is not known here; there are: {', '.join(known)}"
     words = _WORDS.get(str(error.validator))
     return path_of(error.absolute_path), words(error) if words else f"breaks the rule {error.validator!r}"
 

@@ -17,7 +17,7 @@ from app.embedded.ports import PortTaken
 from app.embedded.process import StartFailed
 from app.embedded.supervisor import Supervisor
 from app.kafka import TopicsFailed
-from app.settings import Settings
+from app.settings import KEYS_FILE, Settings
 from sql.migrate import MigrationError
 
 #: What can go wrong on the way up, each with a message that says what to do.
@@ -42,6 +42,8 @@ def run(*, prepare: bool = False) -> int:
         with running.lock(data):
             if "THREADLINE_CONFIG" not in os.environ and firstrun.configure(data):
                 display.text(f"Wrote {data / 'threadline.toml'}: sources with new random secrets")
+            if not Settings().secrets.keys and firstrun.make_key(data):
+                display.text(f"Made {data / KEYS_FILE}: what clients' secrets are encrypted with. Back it up")
             return asyncio.run(_run(Supervisor(Settings(), display), prepare))
     except running.AlreadyRunning as error:
         display.text(str(error))

@@ -7,6 +7,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from app.sending.seal import new_key
+from app.settings import KEYS_FILE
+
 TEMPLATE = Path(__file__).with_name("threadline.toml")
 
 #: The private half of the key that the source `sendgrid` trusts, for the demo to sign with. SendGrid signs with ECDSA
@@ -35,8 +38,18 @@ def configure(data: Path) -> bool:
     return True
 
 
+def make_key(data: Path) -> bool:
+    """Make the key that clients' secrets are encrypted with, unless one is there. Returns whether it made one."""
+    file = data / KEYS_FILE
+    if file.exists():
+        return False
+    secrets_folder(data)
+    write_secret(file, new_key() + "\n")
+    return True
+
+
 def secrets_folder(data: Path) -> Path:
-    """Where the demo's key and the sample's API key are kept, for the user who started it alone."""
+    """Where the demo's key, the sample's API key and the key of clients' secrets are kept, for the user who started it alone."""
     folder = data / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder

@@ -1,0 +1,85 @@
+"""Encryption at rest of what must be given back (a hash will not do): AES-256-GCM (NIST SP 800-38D), keys from the settings.
+
+What is sealed is `key id (8 bytes) · nonce (12) · ciphertext and tag`. The context (whose it is, and what) is the
+associated data: what was sealed for one place opens in no other. Nonces are random, 96 bits: a key is good for 2^32
+seals (section 8.3).
+"""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from app.settings import KEY_BYTES, Settings
+
+_ID, _NONCE, _TAG = 8, 12, 16
+
+
+class NoKey(Exception):
+    """No key is configured to seal with, or not the one that this was sealed with. The message says what to do."""
+
+
+class Tampered(Exception):
+    """What is sealed was changed, or is not of this context."""
+
+
+class Seal:
+    """Seals with the first of the keys (32 bytes each), and opens with all of them, so that keys can be rotated."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._keys = {_id_of(key): AESGCM(key) for key in keys}
+        self._first = _id_of(keys[0]) if keys else None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Seal":
+        """With the keys of the settings; without any, both of its ways raise NoKey."""
+        return cls([base64.b64decode(key.get_secret_value()) for key in settings.secrets.keys])
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key that seals, 16 hexadecimal digits. Raises NoKey."""
+        return self._sealing().hex()
+
+    def seal(self, plain: bytes, context: str) -> bytes:
+        """Encrypt. Raises NoKey."""
+        id, nonce = self._sealing(), secrets.token_bytes(_NONCE)
+        return id + nonce + self._keys[id].encrypt(nonce, plain, context.encode())
+
+    def unseal(self, sealed: bytes, context: str) -> bytes:
+        """Decrypt. Raises NoKey, or Tampered."""
+        id, nonce = sealed[:_ID], sealed[_ID : _ID + _NONCE]
+        if len(sealed) < _ID + _NONCE + _TAG:
+            raise Tampered("too short to have been sealed here")
+        if id not in self._keys:
+            raise NoKey(f"it was sealed with the key {id.hex()}, which is not there: put it back into secrets.keys")
+        try:
+            return self._keys[id].decrypt(nonce, sealed[_ID + _NONCE :], context.encode())
+        except InvalidTag as error:
+            raise Tampered("it was changed since it was sealed, or was sealed for another place") from error
+
+    def _sealing(self) -> bytes:
+        if self._first is None:
+            raise NoKey(
+                "there is no key to encrypt secrets with. Make one: openssl rand -base64 32, and give it to both programs "
+                "and to this one: THREADLINE_SECRETS__KEYS='[\"…\"]', or keys = [\"…\"] under [secrets] in threadline.toml. "
+                "(threadline up makes one by itself.)"
+            )
+        return self._first
+
+
+def key_id_of(sealed: bytes) -> str:
+    """The id of the key that opens it, 16 hexadecimal digits."""
+    return sealed[:_ID].hex()
+
+
+def new_key() -> str:
+    """A new key, as the settings have it: base64 of 32 random bytes."""
+    return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def _id_of(key: bytes) -> bytes:
+    # A digest of 256 random bits tells nothing of them.
+    return sha256(b"threadline key " + key).digest()[:_ID]

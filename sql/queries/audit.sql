@@ -1,0 +1,6 @@
+-- What was changed for a client, newest first.
+SELECT position, at, actor, action, subject, detail
+FROM audit
+WHERE client_id = %(client_id)s
+ORDER BY position DESC
+LIMIT %(limit)s

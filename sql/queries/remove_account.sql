@@ -1,0 +1,24 @@
+-- Removes an account, unless the configuration that counts has a channel by it; tells which.
+WITH latest AS (
+    SELECT document FROM clients WHERE client_id = %(client_id)s ORDER BY version DESC LIMIT 1
+),
+used AS (
+    SELECT route ->> 'channel' AS channel
+    FROM latest
+    CROSS JOIN jsonb_array_elements(latest.document -> 'channels') AS route
+    WHERE route ->> 'account' = %(name)s AND NOT %(spare)s::boolean
+),
+removed AS (
+    DELETE FROM accounts
+    WHERE client_id = %(client_id)s AND name = %(name)s AND NOT EXISTS (SELECT FROM used)
+    RETURNING client_id, name, version
+),
+noted AS (
+    INSERT INTO audit (actor, client_id, action, subject, detail)
+    SELECT %(actor)s, client_id, 'account.removed', name, jsonb_build_object('version', version)
+    FROM removed
+)
+SELECT
+    EXISTS (SELECT FROM removed) AS removed,
+    EXISTS (SELECT FROM accounts WHERE client_id = %(client_id)s AND name = %(name)s) AS existed,
+    ARRAY(SELECT channel FROM used) AS channels

@@ -1,0 +1,10 @@
+-- Puts an account's settings under another key, unless it was changed meanwhile.
+WITH written AS (
+    UPDATE accounts SET sealed = %(sealed)b, key_id = %(key_id)s
+    WHERE client_id = %(client_id)s AND name = %(name)s AND version = %(version)s
+    RETURNING client_id, name
+)
+INSERT INTO audit (actor, client_id, action, subject, detail)
+SELECT %(actor)s, client_id, 'account.resealed', name, jsonb_build_object('key', %(key_id)s::text)
+FROM written
+RETURNING position
