@@ -1,0 +1,128 @@
+"""Tells clients of their messages: takes deliveries that are due, posts each to its client's callback, and writes down
+what came of it.
+
+A client's deliveries go by themselves, a few at once, so that one whose callback hangs holds up nobody else's; one whose
+callback fails is tried with one at a time. Of a message the events are told in the log's order. A worker that dies leaves
+its deliveries to be taken again when their lease ends: a callback may be told twice, which its `webhook-id` shows.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from adapters.base import Values
+from adapters.sending import HttpCall, Response
+from agents.telling import Telling
+from app.callbacks import Callbacks
+from sql import EventStore
+from sql.deliveries import Outcome
+from webhooks.subscribers import PATIENCE, judge, pause_after, request_of
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between looks for what is due, and between rounds of forgetting.
+POLL = 0.25
+FORGET_EVERY = 3600.0
+#: Clients served at once, and deliveries of one of them at once: both together bound the connections.
+CLIENTS, EACH = 32, 8
+#: Seconds for one try, its answer included.
+TIMEOUT = 15.0
+#: Bytes of an answer that are read, to leave the connection in order; none is kept.
+ANSWER = 16 << 10
+#: How long deliveries are taken for: longer than a try can take.
+LEASE = timedelta(seconds=60)
+_ERROR = 200
+
+
+class Carrier(Protocol):
+    """Makes the call (`agents.transport.Transport`); raises where no answer came."""
+
+    async def carry(self, outgoing: HttpCall, values: Values, *, trusted: bool) -> Response: ...
+
+
+class Deliverer:
+    """The deliveries of this process."""
+
+    def __init__(self, store: EventStore, callbacks: Callbacks, carrier: Carrier, telling: Telling, retain: timedelta) -> None:
+        self._store, self._callbacks, self._carrier, self._telling = store, callbacks, carrier, telling
+        self._retain = retain
+        self._serving: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Deliver for ever. Raises what ends it (see `failures.keep_on`); what was begun is ended with it."""
+        forgotten = float("-inf")
+        try:
+            while True:
+                await self._look()
+                if (now := asyncio.get_running_loop().time()) > forgotten + FORGET_EVERY:
+                    while await self._store.forget_deliveries(self._retain):
+                        pass
+                    forgotten = now
+                await asyncio.sleep(POLL)
+        finally:
+            for task in self._serving.values():
+                task.cancel()
+            await asyncio.gather(*self._serving.values(), return_exceptions=True)
+            self._serving.clear()
+
+    async def _look(self) -> None:
+        """Serve the clients for whom something is due. Raises what went wrong with one that was served."""
+        ended = [client for client, task in self._serving.items() if task.done()]
+        failed = [error for client in ended if (error := self._serving.pop(client).exception())]
+        if failed:
+            raise failed[0]
+        self._telling.works("deliveries")
+        for client in await self._store.due_clients():
+            if len(self._serving) >= CLIENTS:
+                break
+            if client not in self._serving:
+                self._serving[client] = asyncio.create_task(self.serve(client), name=f"deliver to {client}")
+
+    async def serve(self, client: str) -> None:
+        """Deliver what is due to one client, until nothing more is."""
+        while (callback := await self._callbacks.of(client)) is not None and callback["disabled_at"] is None:
+            secrets = await self._callbacks.secrets(client)
+            rows = await self._store.claim_deliveries(client, 1 if callback["failing_since"] else EACH, LEASE)
+            if not rows:
+                return
+            tries = await asyncio.gather(*(self._try(row, callback["url"], secrets) for row in rows))
+            outcomes, statuses = [outcome for outcome, _ in tries], [verdict for _, verdict in tries]
+            self._telling.outcomes.update(statuses)
+            disabled = await self._store.settle_deliveries(
+                client, callback["url"], outcomes, gone="gone" in statuses, patience=PATIENCE
+            )
+            if disabled:
+                log.warning("callback disabled", client=client, reason=disabled)
+        if callback is None:
+            await self._callbacks.removed(client)
+
+    async def _try(
+        self, row: Mapping[str, Any], url: str, secrets: list[tuple[int, bytes]]
+    ) -> tuple[Outcome, str]:
+        """Post one; returns what came of it, and the word it is counted under. Raises nothing but cancellation."""
+        answer, error = None, None
+        try:
+            request = request_of(row, url, [secret for _, secret in secrets], datetime.now(UTC))
+            async with asyncio.timeout(TIMEOUT):
+                answer = await self._carrier.carry(request, {}, trusted=False)
+        except Exception as failure:  # whatever kept it from being told is a failure of this try, and told to the client
+            error = _worded(failure)
+        verdict = "unanswered" if answer is None else judge(answer.status)
+        delivered = verdict == "delivered"
+        if answer is not None and not delivered:
+            error = f"answered {answer.status}"
+        pause = None if delivered else pause_after(row["attempts"], random.random(), answer)  # noqa: S311  # jitter
+        status = None if answer is None else answer.status
+        outcome = Outcome(row["event_id"], row["due_at"], delivered, status, error, pause, secrets[0][0])
+        return outcome, verdict
+
+
+def _worded(failure: Exception) -> str:
+    """In words that the client may read."""
+    if isinstance(failure, TimeoutError):
+        return f"no answer within {TIMEOUT:.0f} s"
+    return f"{type(failure).__name__}: {failure}".splitlines()[0][:_ERROR]
