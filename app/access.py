@@ -19,6 +19,8 @@ from uuid import UUID, uuid4
 
 SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
+    "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
+    "clients:write": "change the client's configuration and its accounts",
     "webhooks:write": "post the envelope to the webhook door",
 }
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli_clients import clients
 from app.cli_simulate import simulate
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 app.command()(simulate)
 keys = typer.Typer(no_args_is_help=True, help="API keys: create one, list them, revoke one.")
 app.add_typer(keys, name="keys")
+app.add_typer(clients, name="clients")
 
 
 @app.command()
@@ -150,7 +152,8 @@ def explain(
 def keys_create(
     name: Annotated[str, typer.Argument(help="What it is for.")],
     scope: Annotated[
-        list[str] | None, typer.Option(help="timeline:read, webhooks:write; repeatable. Default: timeline:read.")
+        list[str] | None,
+        typer.Option(help="timeline:read (the default), clients:read, …; repeatable. A wrong one is told all."),
     ] = None,
     client: Annotated[str, typer.Option(help="The client id it acts for.")] = "default",
 ) -> None:

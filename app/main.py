@@ -81,7 +81,7 @@ class Http:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         # Returns without PostgreSQL: the door does not need it, and the API says so itself.
         store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
-        self.api = self._pages.state.api = api.Api.of(store)
+        self.api = self._pages.state.api = api.Api.of(store, self.settings)
         self.health.store = store
         await self.door.start()
         log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))

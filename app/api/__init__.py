@@ -1,4 +1,6 @@
-"""The API: who asks what, and the routes that answer. Whoever serves them sets `app.state.api = Api.of(store)`."""
+"""The API: who asks what, and the routes that answer. Whoever serves them sets `app.state.api = Api.of(store, settings)`."""
+
+from collections.abc import Awaitable, Callable
 
 import psycopg
 from starlette.requests import Request
@@ -6,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from app.api import customers, interactions, openapi, stream
+from app.api import client_accounts, clients, customers, interactions, openapi, stream
 from app.api.service import Api
 from app.problems import problem
 
@@ -20,8 +22,24 @@ def routes() -> list[Route]:
         Route("/api/customers/{id}/interactions", customers.timeline, methods=["GET"]),
         Route("/api/customers/{id}/interactions/stream", stream.stream, methods=["GET"]),
         Route("/api/interactions/{id}", interactions.history, methods=["GET"]),
+        Route("/v1/clients", clients.clients, methods=["GET"]),
+        _by_method("/v1/clients/{id}", GET=clients.client, PUT=clients.put_client),
+        Route("/v1/clients/{id}/versions", clients.versions, methods=["GET"]),
+        Route("/v1/clients/{id}/accounts", client_accounts.accounts, methods=["GET"]),
+        _by_method(
+            "/v1/clients/{id}/accounts/{name}", PUT=client_accounts.put_account, DELETE=client_accounts.delete_account
+        ),
         *openapi.routes(),
     ]
+
+
+def _by_method(path: str, **answers: Callable[[Request], Awaitable[Response]]) -> Route:
+    """One route for all methods of a path, so that a refusal of another (405) names all of them."""
+
+    async def answer(request: Request) -> Response:
+        return await answers["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, answer, methods=list(answers))
 
 
 async def _away(_: Request, error: Exception) -> Response:

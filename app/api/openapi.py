@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from app.api.bodies import answer
 from app.api.parameters import DELIVERIES, LIMIT, LIMIT_MAX, STATUSES
+from schemas import SCHEMAS, resolve
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -28,6 +29,12 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "EventType": tuple(EVENT_TYPES),
     "DottedEventType": tuple(EVENT_TYPES.values()),
 }
+
+#: Schemas that are those of the documents themselves (`schemas/*.json`).
+_DOCUMENTS = {"Configuration": "client", "AccountSettings": "account"}
+
+#: What a schema's file says of itself, and what is put elsewhere.
+_FILE_KEYS = frozenset({"$schema", "$id", "$defs", "$ref", "version"})
 
 #: The page's files and their types.
 _FILES = {"docs.html": "text/html", "docs.css": "text/css", "docs.js": "text/javascript", "docs.svg": "image/svg+xml"}
@@ -48,10 +55,25 @@ def document() -> dict[str, Any]:
     written["info"]["version"] = version("threadline")
     for name, values in _NAMES.items():
         written["components"]["schemas"][name]["enum"] = list(values)
+    for name, document in _DOCUMENTS.items():
+        written["components"]["schemas"][name] = _inlined(SCHEMAS[document], SCHEMAS[document]["$id"])
     timeline = written["paths"]["/api/customers/{id}/interactions"]["get"]
     limit = next(one for one in timeline["parameters"] if one.get("name") == "limit")
     limit["schema"] |= {"maximum": LIMIT_MAX, "default": LIMIT}
     return written
+
+
+def _inlined(node: Any, base: str) -> Any:
+    """A schema file's schema with what it refers to in its place: the files are not served."""
+    if isinstance(node, list):
+        return [_inlined(item, base) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _inlined(value, base) for key, value in node.items() if key not in _FILE_KEYS}
+    if "$ref" not in node:
+        return kept
+    document, _, pointer = node["$ref"].partition("#")
+    return _inlined(resolve(f"{document or base}#{pointer}"), document or base) | kept
 
 
 def routes() -> list[Route]:

@@ -97,7 +97,7 @@ def page(request: Request, *, client: str, customer: str) -> Page:
         delivery=state if state not in STATUSES else None,
         since=since,
         until=until,
-        limit=_limit(given),
+        limit=limit_of(given),
         after=after,
         question=question,
     )
@@ -128,7 +128,8 @@ def _time(given: Mapping[str, str], name: str) -> datetime | None:
         raise refusal(name, f"{name} is an RFC 3339 time with its zone, like 2026-02-03T04:05:06Z.") from error
 
 
-def _limit(given: Mapping[str, str]) -> int:
+def limit_of(given: Mapping[str, str]) -> int:
+    """How many are asked for. Raises Problem 400."""
     text = given.get("limit", str(LIMIT))
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= LIMIT_MAX:
         raise refusal("limit", f"limit is a whole number from 1 to {LIMIT_MAX}.")

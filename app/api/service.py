@@ -8,6 +8,8 @@ from starlette.requests import Request
 from app.access import Access, Forbidden, Key, Unauthenticated
 from app.api.tailer import Tailer
 from app.problems import Problem
+from app.sending.clients import Clients
+from app.settings import Settings
 from sql import EventStore
 
 REALM = "threadline"
@@ -20,12 +22,14 @@ class Api:
     store: EventStore
     access: Access
     tailer: Tailer
+    settings: Settings
+    clients: Clients
     streams: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, store: EventStore) -> "Api":
+    def of(cls, store: EventStore, settings: Settings) -> "Api":
         """The API on a store."""
-        return cls(store, Access(store), Tailer(store))
+        return cls(store, Access(store), Tailer(store), settings, Clients(store, settings))
 
     def close(self) -> None:
         """To be called when the process is told to end, before its connections are waited for."""

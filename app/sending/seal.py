@@ -64,7 +64,7 @@ class Seal:
         if self._first is None:
             raise NoKey(
                 "there is no key to encrypt secrets with. Make one: openssl rand -base64 32, and give it to both programs "
-                "and to this one: THREADLINE_SECRETS__KEYS='[\"…\"]', or keys = [\"…\"] under [secrets] in threadline.toml. "
+                'and to this one: THREADLINE_SECRETS__KEYS=\'["…"]\', or keys = ["…"] under [secrets] in threadline.toml. '
                 "(threadline up makes one by itself.)"
             )
         return self._first

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from app import api, problems
 from app.access import mint
 from app.embedded.ports import free
+from app.settings import Settings
 from schemas.events import Error, Event, Handle
 from sql import EventStore
 
@@ -79,11 +80,11 @@ def failed(id: str, minute: float = 0, **more: Any) -> Event:
 
 
 @asynccontextmanager
-async def serving(dsn: str) -> AsyncIterator[Served]:
+async def serving(dsn: str, settings: Settings | None = None) -> AsyncIterator[Served]:
     """The API on the database at `dsn`."""
     async with await EventStore.open(dsn, pool=4) as store:
         app = Starlette(routes=api.routes(), exception_handlers={**problems.HANDLERS, **api.HANDLERS})
-        app.state.api = api.Api.of(store)
+        app.state.api = api.Api.of(store, settings or Settings())
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             served = Served(store, app, http)

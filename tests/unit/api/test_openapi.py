@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 from starlette.routing import Route
 
+from app.access import SCOPES
 from app.api.openapi import document
 from app.main import Http
 from app.settings import Kafka, Postgres, Settings
@@ -119,6 +120,10 @@ def test_every_operation_says_who_may_call_it_and_how_it_fails() -> None:
         if path.startswith("/api/"):
             assert operation["security"] == [{"key": ["timeline:read"]}]
             assert {"401", "403", "404", "500", "503"} <= operation["responses"].keys()
+        if path.startswith("/v1/"):
+            ((scope,),) = (need["key"] for need in operation["security"])
+            assert scope in SCOPES
+            assert {"400", "401", "403", "500", "503"} <= operation["responses"].keys()
 
 
 def test_every_parameter_of_a_path_is_described() -> None:

@@ -12,6 +12,8 @@ from schemas import REPORTABLE, RESERVED, SCHEMAS, SchemaError, personal_paths, 
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
 
 UUID = "0b0c7bd6-6c7e-4f5e-9d1f-0e9c5f1f6a10"
+#: Those of what is no event.
+DOCUMENTS = ("account", "client")
 DEFINITIONS = SCHEMAS["definitions"]["$defs"]
 
 FITS: list[tuple[str, dict[str, Any]]] = [
@@ -72,7 +74,7 @@ UNSAID: list[tuple[str, dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("name", ["definitions", *EVENT_TYPES])
+@pytest.mark.parametrize("name", ["definitions", *DOCUMENTS, *EVENT_TYPES])
 def test_a_schema_is_itself_valid_and_says_what_it_is(name: str) -> None:
     """Every event type has a schema that the 2020-12 meta-schema accepts, with its id, title, description, version."""
     schema = SCHEMAS[name]
@@ -83,7 +85,7 @@ def test_a_schema_is_itself_valid_and_says_what_it_is(name: str) -> None:
 
 def test_there_is_a_schema_for_each_type_and_no_other() -> None:
     """The files are those of the event types, and one of shared definitions."""
-    assert set(SCHEMAS) == {"definitions", *EVENT_TYPES}
+    assert set(SCHEMAS) == {"definitions", *DOCUMENTS, *EVENT_TYPES}
 
 
 def test_every_property_is_described() -> None:

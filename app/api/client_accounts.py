@@ -1,0 +1,64 @@
+"""/v1/clients/{id}/accounts: a client's accounts at providers. What is secret in them is never told."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.access import Key
+from app.api.bodies import answer, write
+from app.api.clients import MOST, PRIVATE, READ, WRITE, changes_of, object_of, own, refusing
+from app.api.parameters import read
+from app.api.payload import json_of
+from app.api.service import api_of
+from app.problems import Problem
+from app.sending.accounts import UnknownAccount, configured, opened, shown
+from app.sending.changes import InUse
+from app.sending.seal import Seal
+
+
+async def accounts(request: Request) -> Response:
+    """A client's accounts, without their secrets. Raises Problem."""
+    key = await own(request, READ)
+    read(request, ())
+    api = api_of(request)
+    seal, told = Seal.of(api.settings), {}
+    for name, source in api.settings.sources.items():
+        if source.client == key.client and (account := configured(name, source)):
+            told[name] = shown(account) | {"origin": "settings", "changedAt": None}
+    for row in await api.store.accounts(key.client):
+        try:
+            one = shown(opened(row, seal))
+        except UnknownAccount:  # its key or its adapter is not there
+            one = {name: row[name] for name in ("name", "adapter", "source", "url", "trusted")}
+            one |= {"settings": None, "secrets": None}
+        told[row["name"]] = one | {"origin": "store", "changedAt": row["changed_at"]}
+    return answer(request, {"clientId": key.client, "accounts": list(told.values())})
+
+
+async def put_account(request: Request) -> Response:
+    """Add or replace an account. Raises Problem."""
+    key = await own(request, WRITE)
+    read(request, ())
+    document = object_of(await json_of(request, MOST))
+    name = request.path_params["name"]
+    async with refusing():
+        account, state = await changes_of(request, key).set_account(key.client, name, document)
+    api_of(request).clients.forget(key.client, name)
+    return Response(write(shown(account)), 201 if state == "added" else 200, PRIVATE, "application/json")
+
+
+async def delete_account(request: Request) -> Response:
+    """Remove an account. Raises Problem."""
+    key = await own(request, WRITE)
+    read(request, ())
+    name = request.path_params["name"]
+    if "\x00" in name or not await _remove(request, key, name):
+        raise Problem(404, "This client has no such account.")
+    api_of(request).clients.forget(key.client, name)
+    return Response(status_code=204)
+
+
+async def _remove(request: Request, key: Key, name: str) -> bool:
+    try:
+        return await changes_of(request, key).remove_account(key.client, name)
+    except InUse as error:
+        raise Problem(409, f"{error}.") from error

@@ -1,0 +1,154 @@
+"""/v1/clients: a client's configuration with its versions. A key sees and changes its own client."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.access import Key
+from app.api.bodies import answer, write
+from app.api.parameters import limit_of, read, refusal
+from app.api.payload import json_of
+from app.api.service import api_of, caller
+from app.problems import Problem
+from app.sending.changes import Changes
+from app.sending.clients import implied_document
+from app.sending.seal import NoKey
+from schemas import SchemaError
+
+READ, WRITE = "clients:read", "clients:write"
+#: Bytes of a document.
+MOST = 256 << 10
+#: Headers of what is told of a client: a shared cache must keep none of it.
+PRIVATE = {"cache-control": "private, no-cache", "vary": "authorization"}
+_TAG = re.compile(r'"([0-9]{1,9})"')
+
+
+async def clients(request: Request) -> Response:
+    """The clients that the key may see: its own. Raises Problem."""
+    key = await caller(request, READ)
+    read(request, ())
+    one = await _current(request, key.client)
+    return answer(request, {"clients": [one] if one else []})
+
+
+async def client(request: Request) -> Response:
+    """A client's configuration, its version as the ETag. Raises Problem."""
+    key = await own(request, READ)
+    read(request, ())
+    one = await _current(request, key.client)
+    if one is None:
+        raise Problem(404, "This client has no configuration yet; PUT one here.")
+    tag = f'"{one["version"]}"'
+    headers = PRIVATE | {"etag": tag}
+    # Version 0 is what the settings say, which may change without a new number.
+    if one["version"] and tag in _tags(request, "if-none-match"):
+        return Response(status_code=304, headers=headers)
+    return Response(write(one), headers=headers, media_type="application/json")
+
+
+async def put_client(request: Request) -> Response:
+    """A new version; `If-Match` names the one it replaces. The same document again changes nothing. Raises Problem."""
+    key = await own(request, WRITE)
+    read(request, ())
+    expected = _expected(request)
+    document = object_of(await json_of(request, MOST))
+    async with refusing():
+        row = await changes_of(request, key).set_client(key.client, document, expected)
+    if expected is not None and row["before"] != expected:
+        detail = f"The version that counts is {row['before']}: read it, and change that."
+        raise Problem(412, detail, headers={"etag": f'"{row["before"]}"'})
+    api_of(request).clients.forget(key.client)
+    body = write(_told(key.client, row))
+    status = 201 if row["added"] and row["version"] == 1 else 200
+    return Response(body, status, PRIVATE | {"etag": f'"{row["version"]}"'}, "application/json")
+
+
+async def versions(request: Request) -> Response:
+    """The versions of a client's configuration, newest first. Raises Problem."""
+    key = await own(request, READ)
+    given = read(request, ("limit", "before"))
+    limit, before = limit_of(given), given.get("before")
+    if before is not None and not re.fullmatch(r"[0-9]{1,9}", before, re.ASCII):
+        raise refusal("before", "before is a version: a whole number.")
+    found = await api_of(request).store.client_versions(
+        key.client, before=None if before is None else int(before), limit=limit + 1
+    )
+    more = len(found) > limit
+    body = {
+        "clientId": key.client,
+        "versions": [_told(key.client, row) for row in found[:limit]],
+        "next": found[limit - 1]["version"] if more else None,
+    }
+    return answer(request, body)
+
+
+async def own(request: Request, scope: str) -> Key:
+    """The key, which must be that of the client in the path: of others it is not told whether they exist."""
+    key = await caller(request, scope)
+    if request.path_params["id"] != key.client:
+        raise Problem(404, "There is no client of this id that this API key acts for.")
+    return key
+
+
+async def _current(request: Request, client_id: str) -> dict[str, Any] | None:
+    api = api_of(request)
+    if row := await api.store.client(client_id):
+        return _told(client_id, row)
+    if (document := implied_document(client_id, api.settings)) is None:
+        return None
+    return _told(client_id, {"version": 0, "created_at": None, "actor": None, "document": document})
+
+
+def _told(client_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "clientId": client_id,
+        "version": row["version"],
+        "createdAt": row["created_at"],
+        "actor": row["actor"],
+        "configuration": row["document"],
+    }
+
+
+def changes_of(request: Request, key: Key) -> Changes:
+    """Where changes are made, in the key's name."""
+    api = api_of(request)
+    return Changes(api.store, api.settings, f"key:{key.name}")
+
+
+def object_of(document: Any) -> dict[str, Any]:
+    """The document. Raises Problem 422 where it is no object."""
+    if not isinstance(document, dict):
+        raise Problem(422, "$: must be an object", path="$")
+    return document
+
+
+def _tags(request: Request, header: str) -> list[str]:
+    return [tag.strip() for tag in request.headers.get(header, "").split(",") if tag.strip()]
+
+
+def _expected(request: Request) -> int | None:
+    """The version that `If-Match` (RFC 9110 section 13.1.1) or `If-None-Match: *` says must count; None for any."""
+    if _tags(request, "if-none-match") == ["*"]:
+        return 0
+    tags = _tags(request, "if-match")
+    if not tags:
+        return None
+    match = _TAG.fullmatch(tags[0])
+    if len(tags) > 1 or match is None:
+        raise Problem(400, 'If-Match is the ETag of one version, as "3".', parameter="If-Match")
+    return int(match[1])
+
+
+@asynccontextmanager
+async def refusing() -> AsyncIterator[None]:
+    """What does not fit is told with its path; what the operator must mend, as such."""
+    try:
+        yield
+    except SchemaError as error:
+        raise Problem(422, str(error), path=error.path) from error
+    except NoKey as error:
+        raise Problem(503, "Accounts cannot be kept here: no key is configured to encrypt them with.") from error

@@ -1,0 +1,37 @@
+"""The JSON that a request brings: read within bounds of size and time."""
+
+import asyncio
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from app.problems import Problem
+
+#: Seconds that a body may take.
+PATIENCE = 10.0
+
+
+async def json_of(request: Request, most: int) -> Any:
+    """The body, of at most so many bytes. Raises Problem 400 (no JSON), 408, 413 and 415."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+        raise Problem(415, "The body is to be JSON: Content-Type: application/json.")
+    too_large = Problem(413, f"The body has more than {most} bytes.")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and (len(length) > 18 or int(length) > most):
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for part in request.stream():
+                body += part
+                if len(body) > most:
+                    raise too_large
+    except TimeoutError as error:
+        raise Problem(408, f"The body took more than {PATIENCE:.0f} seconds.") from error
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise Problem(400, f"The body is no JSON: {error.msg} ({where}).") from error

@@ -1,0 +1,169 @@
+"""`threadline clients list|show|set`: configurations, straight in the store."""
+
+import asyncio
+import getpass
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from app.commands.documents import Unreadable, differences, document_of
+from app.commands.opened import opened
+from app.embedded.running import resolve
+from app.sending import accounts
+from app.sending.changes import Changes, InUse
+from app.sending.clients import implied_document
+from app.sending.seal import NoKey, Seal
+from app.settings import Settings
+from schemas import SchemaError
+
+#: Usage errors have exit code 2, as the shell's own.
+FAILED, MISUSED = 1, 2
+
+
+def show_all() -> int:
+    """Print every client, with the version that counts, its channels, and how many accounts it has."""
+
+    async def read(changes: Changes) -> int:
+        rows = {row["client_id"]: row for row in await changes.store.clients()}
+        sources = {source.client for source in changes.settings.sources.values()}
+        table = _table("Clients", "client", "version", "channels", "accounts", "changed", "by")
+        for id in sorted(rows.keys() | sources):
+            row = rows.get(id, {"version": 0, "created_at": None, "actor": None, "accounts": 0, "document": None})
+            document = row["document"] or implied_document(id, changes.settings)
+            if document is None and id not in rows:
+                continue
+            channels = ", ".join(one["channel"] for one in (document or {"channels": ()})["channels"])
+            version = str(row["version"]) if row["version"] else "settings"
+            cells = (id, version, channels, str(row["accounts"]), _time(row["created_at"]), row["actor"] or "")
+            table.add_row(*map(Text, cells))
+        Console().print(
+            table if table.row_count else "There are no clients. How to make one: threadline clients --help"
+        )
+        return 0
+
+    return run(read)
+
+
+def show(client_id: str, *, history: bool, as_json: bool) -> int:
+    """Print a client's configuration, its accounts, and with `history` all versions and the audit."""
+
+    async def read(changes: Changes) -> int:
+        row = await changes.store.client(client_id)
+        document = row["document"] if row else implied_document(client_id, changes.settings)
+        if as_json and document is not None:
+            print(_json(document))
+            return 0
+        told = await _accounts(changes, client_id)
+        if document is None and not told.row_count:
+            return say(
+                f"There is no client {client_id}. Configure it: threadline clients set {client_id} --file …", FAILED
+            )
+        origin = (
+            f"version {row['version']} of {_time(row['created_at'])} by {row['actor']}" if row else "by the settings"
+        )
+        console = Console(soft_wrap=True)
+        console.print(Text(f"Client {client_id}, {origin}" if document else f"Client {client_id}: no configuration"))
+        if document:
+            console.print(Text(_json(document)))
+        Console().print(told)
+        if history:
+            await _history(changes, client_id, console)
+        return 0
+
+    return run(read)
+
+
+def configure(client_id: str, file: str) -> int:
+    """Make a file's document the configuration, and print what changed."""
+
+    async def write(changes: Changes) -> int:
+        row = await changes.set_client(client_id, document_of(file))
+        if not row["added"]:
+            return say(f"Client {client_id} is so already: version {row['version']}.", 0)
+        for line in differences(row["replaced"] or {}, row["document"]):
+            print(line)
+        return say(f"Client {client_id} has version {row['version']}.", 0)
+
+    return run(write)
+
+
+def run(work: Callable[[Changes], Awaitable[int]]) -> int:
+    """Do it with the store open; what does not fit is said with its path, and ends with 2."""
+
+    async def within() -> int:
+        settings = resolve(Settings())
+        async with opened(settings) as store:
+            return await work(Changes(store, settings, f"cli:{_user()}"))
+
+    try:
+        return asyncio.run(within())
+    except (SchemaError, Unreadable) as error:
+        return say(str(error), MISUSED)
+    except (InUse, NoKey, accounts.LockedAccount) as error:
+        return say(f"{error}", FAILED)
+
+
+def say(text: str, code: int) -> int:
+    """Tell a person, on standard error; returns the code."""
+    Console(stderr=True, soft_wrap=True).print(Text(text))
+    return code
+
+
+async def _accounts(changes: Changes, client_id: str) -> Table:
+    table = _table("Accounts", "name", "adapter", "settings", "secrets", "from", "changed")
+    seal = Seal.of(changes.settings)
+    for name, source in changes.settings.sources.items():
+        if source.client == client_id and (one := accounts.configured(name, source)):
+            table.add_row(*_cells(accounts.shown(one)), "settings", "")
+    for row in await changes.store.accounts(client_id):
+        try:
+            cells = _cells(accounts.shown(accounts.opened(row, seal)))
+        except accounts.UnknownAccount as error:
+            cells = [Text(row["name"]), Text(row["adapter"]), Text(str(error)), Text("")]
+        table.add_row(*cells, "store", _time(row["changed_at"]))
+    return table
+
+
+def _cells(told: Mapping[str, Any]) -> list[Text]:
+    settings = "\n".join(f"{name}={', '.join(values)}" for name, values in told["settings"].items())
+    return [Text(told["name"]), Text(told["adapter"]), Text(settings), Text(", ".join(told["secrets"]))]
+
+
+async def _history(changes: Changes, client_id: str, console: Console) -> None:
+    versions = await changes.store.client_versions(client_id, limit=200)
+    for newer, older in zip(versions, [*versions[1:], None], strict=True):
+        console.print(Text(f"Version {newer['version']}, {_time(newer['created_at'])}, {newer['actor']}"))
+        if older or newer["version"] == 1:
+            for line in differences(older["document"] if older else {}, newer["document"]):
+                console.print(Text(f"  {line}"))
+    table = _table("Changes", "when", "who", "what", "of", "detail")
+    for row in await changes.store.audit(client_id):
+        cells = (_time(row["at"]), row["actor"], row["action"], row["subject"], orjson.dumps(row["detail"]).decode())
+        table.add_row(*map(Text, cells))
+    Console().print(table)
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for heading in headings:
+        table.add_column(heading)
+    return table
+
+
+def _json(document: Any) -> str:
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+
+def _time(time: Any) -> str:
+    return f"{time:%Y-%m-%d %H:%M}" if time else ""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name
+        return "unknown"

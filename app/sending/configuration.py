@@ -1,0 +1,171 @@
+"""A client's configuration as sending reads it, made of its JSON (`schemas/client.json`). Pure. Times are in seconds."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from math import ceil
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from app.sending import windows as rules
+from app.sending.windows import Windows
+from app.sending.zones import zone_named
+from schemas import SchemaError
+from schemas.documents import check
+from schemas.events import EVENT_TYPES
+
+CONCURRENCY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One channel of a client, by one account. `windows` None: always open; `rate` (sends a second) None: no limit."""
+
+    channel: str
+    account: str
+    sender: str | None = None
+    windows: Windows | None = None
+    rate: float | None = None
+    burst: int = 1
+    concurrency: int = CONCURRENCY
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often what may pass later is tried, and how long between: from `first`, doubling, to `longest`."""
+
+    attempts: int = 8
+    first: float = 2.0
+    longest: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """When the next channel is tried: after a permanent failure, and `after` so many seconds without delivery."""
+
+    on_failure: bool = False
+    after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Where the client is told of its messages; `types` are dotted event types, () for all."""
+
+    url: str
+    types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client, with its routes in the order of preference. `version` 0: configured by the settings' sources alone.
+
+    `exempt` are the categories that opt-outs do not stop; `expires_after` counts from the request, where that names no
+    end of its own.
+    """
+
+    id: str
+    version: int
+    routes: tuple[Route, ...]
+    zone: str | None = None
+    retry: Retry = field(default_factory=Retry)
+    fallback: Fallback = field(default_factory=Fallback)
+    unanswered: Literal["hold", "resend"] = "hold"
+    exempt: frozenset[str] = frozenset()
+    expires_after: float | None = None
+    callback: Callback | None = None
+
+    def route(self, channel: str) -> Route | None:
+        """The route of a channel."""
+        return next((route for route in self.routes if route.channel == channel), None)
+
+
+def parse(client_id: str, version: int, document: Mapping[str, Any], http_hosts: Collection[str] | None = ()) -> Client:
+    """The client that the document describes. `http_hosts` are those whose callbacks need no https (None: any, for what
+    was looked at when it was set). Raises SchemaError with the path of the first fault."""
+    check("client", document)
+    zone = document.get("zone")
+    if zone is not None:
+        zone_named(zone, "$.zone")
+    retry = Retry(**document.get("retry", {}))
+    if retry.first > retry.longest:
+        raise SchemaError("$.retry.first", f"must be at most retry.longest, which is {retry.longest:g}")
+    fallback = document.get("fallback", {})
+    return Client(
+        id=client_id,
+        version=version,
+        routes=_routes(document),
+        zone=zone,
+        retry=retry,
+        fallback=Fallback(fallback.get("onFailure", False), fallback.get("after")),
+        unanswered=document.get("unanswered", "hold"),
+        exempt=frozenset(document.get("exempt", ())),
+        expires_after=document.get("expiresAfter"),
+        callback=_callback(document["callback"], http_hosts) if "callback" in document else None,
+    )
+
+
+def _routes(document: Mapping[str, Any]) -> tuple[Route, ...]:
+    windows = _windows(document)
+    routes: dict[str, Route] = {}
+    for index, said in enumerate(document["channels"]):
+        channel, rate = said["channel"], said.get("rate")
+        if channel in routes:
+            raise SchemaError(f"$.channels[{index}].channel", f"{channel} is named twice; each channel has one place")
+        routes[channel] = Route(
+            channel=channel,
+            account=said["account"],
+            sender=said.get("sender"),
+            windows=windows.get(channel),
+            rate=rate,
+            burst=said.get("burst", max(1, ceil(rate or 1))),
+            concurrency=said.get("concurrency", CONCURRENCY),
+        )
+    if unused := [channel for channel in windows if channel not in routes]:
+        raise SchemaError(f"$.windows.{unused[0]}", f"there is no {unused[0]} among the channels: {', '.join(routes)}")
+    return tuple(routes.values())
+
+
+def _windows(document: Mapping[str, Any]) -> dict[str, Windows]:
+    """Those of each channel, with the holidays that all have."""
+    shared = document.get("holidays", [])
+    rules.parse({"daily": "never", "holidays": shared})  # by itself, so that a fault is told where it stands
+    found = {}
+    for channel, spec in document.get("windows", {}).items():
+        own = spec.get("holidays", [])
+        rules.parse(spec, f"$.windows.{channel}")
+        found[channel] = rules.parse(spec | {"holidays": list(dict.fromkeys([*own, *shared]))}, f"$.windows.{channel}")
+    return found
+
+
+def _callback(said: Mapping[str, Any], http_hosts: Collection[str] | None) -> Callback:
+    url, types = said["url"], said.get("types", ())
+    must_be_public(url, "$.callback.url", http_hosts)
+    for index, type in enumerate(types):
+        if type not in EVENT_TYPES.values():
+            raise SchemaError(f"$.callback.types[{index}]", f"is no event type{hint(type, EVENT_TYPES.values())}")
+    return Callback(url, tuple(types))
+
+
+def must_be_public(url: str, path: str, http_hosts: Collection[str] | None = None) -> None:
+    """Raises SchemaError for what is no https URL (http where the host is one of `http_hosts`, or those are None). The
+    name is not resolved: whoever connects looks at the address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # raises where it is none
+    except ValueError:
+        raise SchemaError(path, "must be a URL, as https://shop.example.com/messages") from None
+    sound = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
+    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0 or not sound:
+        raise SchemaError(path, "must be a URL, as https://shop.example.com/messages")
+    if parts.username is not None or parts.password is not None:
+        raise SchemaError(path, "must not have a user or a password in it")
+    if "#" in url:
+        raise SchemaError(path, "must not have a fragment")
+    if parts.scheme == "http" and http_hosts is not None and parts.hostname not in http_hosts:
+        raise SchemaError(path, "must be https; http is for the hosts of the setting callbacks.http_hosts alone")
+
+
+def hint(said: str, known: Collection[str]) -> str:
+    """`; did you mean …?`, or what there is."""
+    close: Sequence[str] = get_close_matches(said, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(known) or 'none'}"

@@ -1,0 +1,66 @@
+"""Answers of the store, believed for a moment: however many ask at once, the question is put once."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class Remembered(Generic[K, V]):
+    """Asks `ask` for what is not known, or was asked for more than `ttl` seconds ago. Keeps at most `most` answers.
+
+    What `ask` raises is raised to all who wait for it, and not remembered. `now` is a monotonic clock in seconds.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[K], Awaitable[V]],
+        ttl: float,
+        most: int = 4096,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask, self._ttl, self._most, self._now = ask, ttl, most, now
+        self._known: OrderedDict[K, tuple[float, V]] = OrderedDict()
+        self._asked: dict[K, asyncio.Task[V]] = {}
+
+    async def get(self, key: K) -> V:
+        """The answer, at most `ttl` seconds old when it was asked for."""
+        if (known := self._known.get(key)) is not None and self._now() < known[0]:
+            self._known.move_to_end(key)
+            return known[1]
+        if (task := self._asked.get(key)) is None:
+            task = self._asked[key] = asyncio.create_task(self._answer(key))
+            task.add_done_callback(lambda done: self._answered(key, done))
+        # Shielded: one caller who goes away must not cancel the question of the others.
+        return await asyncio.shield(task)
+
+    def last(self, key: K) -> V | None:
+        """The last answer, however old."""
+        known = self._known.get(key)
+        return known[1] if known else None
+
+    def forget(self, key: K) -> None:
+        """Ask anew next time, also where the question is being asked: it may be answered with what was."""
+        self._known.pop(key, None)
+        self._asked.pop(key, None)
+
+    def _answered(self, key: K, done: asyncio.Task[V]) -> None:
+        if self._asked.get(key) is done:
+            del self._asked[key]
+        if not done.cancelled():
+            done.exception()  # looked at, since everyone who would have been told may be gone
+
+    async def _answer(self, key: K) -> V:
+        # Counted from before the question, so that the promise holds however long the answer takes.
+        until = self._now() + self._ttl
+        value = await self._ask(key)
+        if self._asked.get(key) is asyncio.current_task():
+            self._known[key] = (until, value)
+            self._known.move_to_end(key)
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return value
