@@ -6,11 +6,14 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 import uvicorn
 import uvloop
+from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,11 +21,21 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from agents import GROUP, TOPICS, build
+from agents.deliver import ANSWER, TIMEOUT, Deliverer
+from agents.failures import keep_on
 from agents.health import Health, watch
+from agents.relay import Relayer
+from agents.telling import Telling
+from agents.transport import Transport
+from app.callbacks import Callbacks
+from app.door import producer_args
 from app.embedded.running import resolve
 from app.kafka import client_args
+from app.sending.clients import Clients
+from app.sending.seal import Seal
 from app.settings import Settings
 from app.telemetry import configure, shut_down
+from app.topics import max_record
 from sql import EventStore
 
 log = structlog.get_logger("agents")
@@ -67,6 +80,25 @@ async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
             await asyncio.sleep(MAINTAIN_EVERY)
 
 
+async def tell(store: EventStore, health: Health, settings: Settings) -> None:
+    """Relay the log to Kafka and to clients' callbacks, for ever: each part begins again where it fails."""
+    telling = Telling(health)
+    callbacks = Callbacks(store, Clients(store, settings), Seal.of(settings))
+    connect = partial(AIOKafkaProducer, **producer_args(settings))
+    from_now = settings.relay.start == "now"
+    relayer = Relayer(store, connect, callbacks, telling, most=max_record(settings), from_now=from_now)
+    transport = Transport(timeout=TIMEOUT, allowed=settings.callbacks.allowed_networks, max_answer=ANSWER)
+    deliverer = Deliverer(store, callbacks, transport, telling, timedelta(days=settings.callbacks.retain_days))
+    try:
+        await asyncio.gather(
+            keep_on("relay", relayer.run, health),
+            keep_on("deliveries", deliverer.run, health),
+            keep_on("relay lag", partial(telling.measure, store), health),
+        )
+    finally:
+        await transport.close()
+
+
 @contextlib.asynccontextmanager
 async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run these meanwhile."""
@@ -99,7 +131,7 @@ async def run(settings: Settings) -> int:
     serving = asyncio.create_task(server.serve())
     watching = watch(health, client_args(settings.kafka), GROUP, tuple(TOPICS.values()), worker.stall_after)
     try:
-        async with beside(watching, maintain(store, health, worker.retain_raw_days)):
+        async with beside(watching, maintain(store, health, worker.retain_raw_days), tell(store, health, settings)):
             await app.start()
             health.ready = True
             log.info("working", topics=list(TOPICS.values()), fast=worker.fast_batches)

@@ -47,7 +47,9 @@ class Carrier(Protocol):
 class Deliverer:
     """The deliveries of this process."""
 
-    def __init__(self, store: EventStore, callbacks: Callbacks, carrier: Carrier, telling: Telling, retain: timedelta) -> None:
+    def __init__(
+        self, store: EventStore, callbacks: Callbacks, carrier: Carrier, telling: Telling, retain: timedelta
+    ) -> None:
         self._store, self._callbacks, self._carrier, self._telling = store, callbacks, carrier, telling
         self._retain = retain
         self._serving: dict[str, asyncio.Task[None]] = {}
@@ -100,16 +102,16 @@ class Deliverer:
         if callback is None:
             await self._callbacks.removed(client)
 
-    async def _try(
-        self, row: Mapping[str, Any], url: str, secrets: list[tuple[int, bytes]]
-    ) -> tuple[Outcome, str]:
+    async def _try(self, row: Mapping[str, Any], url: str, secrets: list[tuple[int, bytes]]) -> tuple[Outcome, str]:
         """Post one; returns what came of it, and the word it is counted under. Raises nothing but cancellation."""
         answer, error = None, None
         try:
             request = request_of(row, url, [secret for _, secret in secrets], datetime.now(UTC))
             async with asyncio.timeout(TIMEOUT):
                 answer = await self._carrier.carry(request, {}, trusted=False)
-        except Exception as failure:  # whatever kept it from being told is a failure of this try, and told to the client
+        except (
+            Exception
+        ) as failure:  # whatever kept it from being told is a failure of this try, and told to the client
             error = _worded(failure)
         verdict = "unanswered" if answer is None else judge(answer.status)
         delivered = verdict == "delivered"

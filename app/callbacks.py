@@ -1,45 +1,38 @@
 """Clients' callbacks: what the configuration names, kept in step with the store, and the secrets that sign."""
 
 import secrets
-from typing import Any, Protocol
+from typing import Any
 
+from app.sending.clients import Clients, UnknownClient
 from app.sending.seal import Seal
 from schemas.events import TYPE_OF_DOTTED
 from sql import EventStore
-from sql.deliveries import REMOVED
+from sql.deliveries import REMOVED, WORKER
 from webhooks.subscribers import GRACE, SECRET_BYTES, shown
-
-
-class Configured(Protocol):
-    """A callback as a client's configuration has it: its URL, and the dotted types that it is told (none for all)."""
-
-    @property
-    def url(self) -> str: ...
-    @property
-    def types(self) -> tuple[str, ...]: ...
-
-
-class Configurations(Protocol):
-    """Who knows them. A client that nothing is known of has no callback."""
-
-    async def callback(self, client_id: str) -> Configured | None: ...
 
 
 class Callbacks:
     """The callbacks of all clients."""
 
-    def __init__(self, store: EventStore, configurations: Configurations, seal: Seal) -> None:
-        self._store, self._configurations, self._seal = store, configurations, seal
+    def __init__(self, store: EventStore, clients: Clients, seal: Seal) -> None:
+        self._store, self._clients, self._seal = store, clients, seal
 
     async def of(self, client_id: str) -> dict[str, Any] | None:
         """The client's callback as the store has it (`sql.deliveries`), once that is what the configuration says; None
         where the configuration names none."""
-        configured = await self._configurations.callback(client_id)
+        try:
+            configured = (await self._clients.client(client_id)).callback
+        except UnknownClient:
+            configured = None
         if configured is None:
             return None
         types = [TYPE_OF_DOTTED.get(type, type) for type in configured.types]
         row = await self._store.callback(client_id)
-        if row is None or (row["url"], row["types"], row["disabled_reason"] == REMOVED) != (configured.url, types, False):
+        if row is None or (row["url"], row["types"], row["disabled_reason"] == REMOVED) != (
+            configured.url,
+            types,
+            False,
+        ):
             await self._store.set_callback(client_id, configured.url, types)
             row = await self._store.callback(client_id)
         return row
@@ -53,21 +46,21 @@ class Callbacks:
         Tampered (`app.sending.seal`)."""
         sealed = await self._store.callback_secrets(client_id)
         if not sealed:
-            await self._add(client_id, first=True)
+            await self._add(client_id, WORKER, first=True)
             sealed = await self._store.callback_secrets(client_id)
         return [(version, self._seal.unseal(one, _context(client_id))) for version, one in sealed]
 
-    async def rotate(self, client_id: str) -> str | None:
+    async def rotate(self, client_id: str, actor: str) -> str | None:
         """Make a new secret and return it, this once, as the client is shown it; those before it go on signing for
         a day. None where there is no callback. Raises NoKey."""
         if await self.of(client_id) is None:
             return None
-        return await self._add(client_id, first=False)
+        return await self._add(client_id, actor, first=False)
 
-    async def _add(self, client_id: str, *, first: bool) -> str | None:
+    async def _add(self, client_id: str, actor: str, *, first: bool) -> str | None:
         secret = secrets.token_bytes(SECRET_BYTES)
         sealed = self._seal.seal(secret, _context(client_id))
-        version = await self._store.add_secret(client_id, sealed, GRACE, first=first)
+        version = await self._store.add_secret(client_id, sealed, GRACE, actor, first=first)
         return shown(secret) if version is not None else None
 
 

@@ -1,4 +1,5 @@
-"""Callbacks, their secrets, and the deliveries to them: what waits, what is being tried, what came of it.
+"""Callbacks, their secrets, and the deliveries to them: what waits, what is being tried, what came of it. What changes a
+callback is noted in the audit.
 
 A callback is a dict with `client_id`, `url`, `types`, `created_at`, `failing_since`, `disabled_at`, `disabled_reason`.
 """
@@ -9,11 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sql.pool import Pooled
+from psycopg.types.json import Jsonb
+
+from sql.pool import Connection, Pooled
 from sql.statements import statement
 
 #: The reason of a callback that its client's configuration names no more.
 REMOVED = "removed"
+#: Who the audit names where nobody asked for it.
+WORKER = "worker"
 #: Most deliveries that one call makes wait again.
 REPLAYED = 10_000
 #: Deliveries removed at once.
@@ -52,22 +57,32 @@ class Delivering(Pooled):
 
     async def disable_callback(self, client_id: str, reason: str) -> bool:
         """Tell it nothing more; False where it is disabled already, or there is none."""
-        return bool(await self._run("disable_callback", {"client_id": client_id, "reason": reason}))
+        parameters = {"client_id": client_id, "reason": reason}
+        async with self._pool.connection() as connection, connection.transaction():
+            disabled = (await connection.execute(statement("disable_callback"), parameters)).rowcount > 0
+            if disabled:
+                await _note(connection, client_id, WORKER, "callback.disabled", {"reason": reason})
+        return disabled
 
-    async def enable_callback(self, client_id: str) -> int | None:
+    async def enable_callback(self, client_id: str, actor: str) -> int | None:
         """Begin with it again, with all that waits due now; returns how many those are, None where there is none."""
         async with self._pool.connection() as connection, connection.transaction():
-            enabled = await connection.execute(statement("enable_callback"), {"client_id": client_id, "removed": REMOVED})
-            if not await enabled.fetchall():
+            parameters = {"client_id": client_id, "removed": REMOVED}
+            enabled = await connection.execute(statement("enable_callback"), parameters)
+            if not enabled.rowcount:
                 return None
-            return (await connection.execute(statement("hasten"), {"client_id": client_id})).rowcount
+            waiting = (await connection.execute(statement("hasten"), parameters)).rowcount
+            await _note(connection, client_id, actor, "callback.enabled", {"waiting": waiting})
+            return waiting
 
     async def callback_secrets(self, client_id: str) -> list[tuple[int, bytes]]:
         """The secrets that sign now, sealed, by version, the newest first."""
         rows = await self._rows("callback_secrets", {"client_id": client_id})
         return [(row["version"], row["sealed"]) for row in rows]
 
-    async def add_secret(self, client_id: str, sealed: bytes, grace: timedelta, *, first: bool = False) -> int | None:
+    async def add_secret(
+        self, client_id: str, sealed: bytes, grace: timedelta, actor: str, *, first: bool = False
+    ) -> int | None:
         """Add a secret, those before it signing on for `grace`; returns its version. With `first`, only where none
         signs yet. None where it was not added, or where there is no callback."""
         client = {"client_id": client_id}
@@ -81,6 +96,7 @@ class Delivering(Pooled):
             added = await connection.execute(statement("add_secret"), client | {"sealed": sealed})
             row = await added.fetchone()
             assert row is not None
+            await _note(connection, client_id, actor, "callback.secret", {"version": row["version"]})
             return int(row["version"])
 
     async def due_clients(self) -> list[str]:
@@ -108,7 +124,10 @@ class Delivering(Pooled):
             row = await (await connection.execute(statement("callback_outcome"), callback)).fetchone()
             for outcome in outcomes:
                 await connection.execute(statement("delivery_outcome"), _settled(client_id, outcome), prepare=True)
-        return row and row["disabled_reason"]
+            reason: str | None = row["disabled_reason"] if row else None
+            if reason is not None:
+                await _note(connection, client_id, WORKER, "callback.disabled", {"reason": reason, "url": url})
+        return reason
 
     async def deliveries(self, client_id: str, state: str | None, limit: int) -> list[dict[str, Any]]:
         """The latest deliveries, all or those in one state; columns as in `deliveries`, with the event's `type`."""
@@ -128,6 +147,11 @@ class Delivering(Pooled):
     async def forget_deliveries(self, age: timedelta) -> int:
         """Remove some deliveries of events recorded longer ago; returns how many, 0 where none is left."""
         return len(await self._run("forget_deliveries", {"age": age, "limit": _FORGOTTEN}))
+
+
+async def _note(connection: Connection, client_id: str, actor: str, action: str, detail: dict[str, Any]) -> None:
+    noted = {"client_id": client_id, "actor": actor, "action": action, "detail": Jsonb(detail)}
+    await connection.execute(statement("audit_callback"), noted)
 
 
 def _settled(client_id: str, outcome: Outcome) -> dict[str, Any]:

@@ -28,7 +28,9 @@ class Relay:
         `from_now` at its end. Raises Elsewhere where the place is beyond the log's end, as after a restore."""
         (row,) = await self._run("relay_begin", {"from_now": from_now})
         if row["xid"] > row["horizon"]:
-            raise Elsewhere("the relay's place is beyond the log's end (was the database restored?): see docs/callbacks.md")
+            raise Elsewhere(
+                "the relay's place is beyond the log's end (was the database restored?): see docs/callbacks.md"
+            )
         return row["xid"], row["position"]
 
     async def page(self, after: Place, limit: int) -> list[dict[str, Any]]:

@@ -18,9 +18,7 @@ from schemas.events import EVENT_TYPES
 SECRET_BYTES = 32
 _PREFIX = "whsec_"
 #: The pauses after the first try and each one after it (section "Deliverability and reliability"); they sum up to three days.
-PAUSES = tuple(
-    timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
-)
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400))
 #: A pause is longer by up to this share of it, so that what failed together does not come back together.
 JITTER = 0.2
 #: For how long nothing but failures is borne before a callback is disabled.
