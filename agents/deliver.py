@@ -31,6 +31,8 @@ FORGET_EVERY = 3600.0
 CLIENTS, EACH = 32, 8
 #: Seconds for one try, its answer included.
 TIMEOUT = 15.0
+#: Seconds for which a client that cannot be served is let be.
+REST = 5.0
 #: Bytes of an answer that are read, to leave the connection in order; none is kept.
 ANSWER = 16 << 10
 #: How long deliveries are taken for: longer than a try can take.
@@ -53,6 +55,8 @@ class Deliverer:
         self._store, self._callbacks, self._carrier, self._telling = store, callbacks, carrier, telling
         self._retain = retain
         self._serving: dict[str, asyncio.Task[None]] = {}
+        #: Clients that could not be served, and until when they are let be (the loop's clock).
+        self._resting: dict[str, float] = {}
 
     async def run(self) -> None:
         """Deliver for ever. Raises what ends it (see `failures.keep_on`); what was begun is ended with it."""
@@ -72,16 +76,21 @@ class Deliverer:
             self._serving.clear()
 
     async def _look(self) -> None:
-        """Serve the clients for whom something is due. Raises what went wrong with one that was served."""
-        ended = [client for client, task in self._serving.items() if task.done()]
-        failed = [error for client in ended if (error := self._serving.pop(client).exception())]
-        if failed:
-            raise failed[0]
-        self._telling.works("deliveries")
+        """Serve the clients for whom something is due. One that cannot be served (its secret does not open, say) is let
+        be for a while, and keeps nobody else waiting."""
+        now = asyncio.get_running_loop().time()
+        for client in [client for client, task in self._serving.items() if task.done()]:
+            if error := self._serving.pop(client).exception():
+                self._resting[client] = now + REST
+                self._telling.fails("deliveries", error)
+                log.error("deliveries cannot be made", client=client, error=f"{type(error).__name__}: {error}")
+        self._resting = {client: until for client, until in self._resting.items() if until > now}
+        if not self._resting:
+            self._telling.works("deliveries")
         for client in await self._store.due_clients():
             if len(self._serving) >= CLIENTS:
                 break
-            if client not in self._serving:
+            if client not in self._serving and client not in self._resting:
                 self._serving[client] = asyncio.create_task(self.serve(client), name=f"deliver to {client}")
 
     async def serve(self, client: str) -> None:

@@ -33,8 +33,12 @@ class Telling:
         self.lag: dict[str, float] = {}
         health.more.append(self.collect)
 
+    def fails(self, what: str, error: BaseException) -> None:
+        """Note that it is failing. It is no progress of the consumers, whose stalls are watched."""
+        self._health.failures[what] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
     def works(self, what: str) -> None:
-        """Note that it works (again). That counts as no progress of the consumers, whose stalls are watched."""
+        """Note that it works (again)."""
         self._health.failures.pop(what, None)
 
     async def measure(self, store: EventStore) -> None:

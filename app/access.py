@@ -21,6 +21,8 @@ SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
+    "callbacks:read": "read how the client's callback does, and what was told to it",
+    "callbacks:write": "make a new secret for the callback, enable it, and tell what was told again",
     "webhooks:write": "post the envelope to the webhook door",
 }
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from app.api import client_accounts, clients, customers, interactions, openapi, stream
+from app.api import callbacks, client_accounts, clients, customers, interactions, openapi, stream
 from app.api.service import Api
 from app.problems import problem
 
@@ -29,6 +29,11 @@ def routes() -> list[Route]:
         _by_method(
             "/v1/clients/{id}/accounts/{name}", PUT=client_accounts.put_account, DELETE=client_accounts.delete_account
         ),
+        Route("/v1/callback", callbacks.callback, methods=["GET"]),
+        Route("/v1/callback/deliveries", callbacks.deliveries, methods=["GET"]),
+        Route("/v1/callback/secret", callbacks.secret, methods=["POST"]),
+        Route("/v1/callback/enable", callbacks.enable, methods=["POST"]),
+        Route("/v1/callback/replay", callbacks.replay, methods=["POST"]),
         *openapi.routes(),
     ]
 

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from pydantic import SecretStr
@@ -27,6 +27,7 @@ from sql import EventStore
 from webhooks.subscribers import shown
 
 CLIENT = "shop"
+T = TypeVar("T")
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
@@ -36,6 +37,15 @@ def verified(secret: str, headers: dict[str, str], body: bytes) -> bool:
     content = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
     expected = b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
     return any(one == f"v1,{expected}" for one in headers["webhook-signature"].split(" "))
+
+
+async def eventually(look: Callable[[], Awaitable[T]]) -> T:
+    """What a look gives, once it gives something."""
+    async with asyncio.timeout(30):
+        while True:
+            if found := await look():
+                return found
+            await asyncio.sleep(0.05)
 
 
 @dataclass
@@ -63,6 +73,7 @@ class Receiver:
     #: How many requests were under way at once, at the most.
     most: int = 0
     hold: asyncio.Event = field(default_factory=asyncio.Event)
+    open: set[asyncio.StreamWriter] = field(default_factory=set)
     _under_way: int = 0
 
     def __post_init__(self) -> None:
@@ -83,6 +94,7 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
+        self.open.add(writer)
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
                 lines = [line.partition(":") for line in head.split("\r\n")[1:] if line]
@@ -99,6 +111,7 @@ class Receiver:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self.open.discard(writer)
             writer.close()
 
 
@@ -111,8 +124,8 @@ async def receiving(receiver: Receiver) -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
-        server.close_clients() if hasattr(server, "close_clients") else None
-        await asyncio.sleep(0)
+        for writer in list(receiver.open):
+            writer.transport.abort()
 
 
 @dataclass
@@ -143,6 +156,40 @@ class Office:
     async def secret(self, client: str = CLIENT) -> str:
         """The newest of the client's secrets, as it is shown it."""
         return shown((await self.callbacks.secrets(client))[0][1])
+
+    async def callback(self) -> dict[str, Any]:
+        """The client's callback, as the store has it."""
+        found = await self.store.callback(CLIENT)
+        assert found is not None
+        return found
+
+    async def failed(self) -> list[dict[str, Any]]:
+        """The latest deliveries, once one has failed."""
+
+        async def look() -> list[dict[str, Any]]:
+            rows = await self.store.deliveries(CLIENT, None, 10)
+            return rows if any(row["last_error"] for row in rows) else []
+
+        return await eventually(look)
+
+    async def failing(self) -> bool:
+        """True, once the callback is failing."""
+
+        async def look() -> bool:
+            return ((await self.store.callback(CLIENT)) or {}).get("failing_since") is not None
+
+        return await eventually(look)
+
+    async def disabled(self) -> dict[str, Any]:
+        """The callback, once it is disabled."""
+
+        async def look() -> dict[str, Any] | None:
+            found = await self.store.callback(CLIENT)
+            return found if found and found["disabled_at"] else None
+
+        found = await eventually(look)
+        assert found is not None
+        return found
 
     @asynccontextmanager
     async def delivering(self, allowed: Any = LOOPBACK) -> AsyncIterator[Deliverer]:
