@@ -56,7 +56,8 @@ async def secret(request: Request) -> Response:
     try:
         made = await callbacks_of(request).rotate(key.client, _actor(key))
     except NoKey as error:
-        raise Problem(503, "Secrets cannot be kept here: no key is configured to encrypt them with.") from error
+        detail = "Secrets cannot be kept here: no key is configured to encrypt them with."
+        raise Problem(503, detail, headers={"retry-after": "60"}) from error
     if made is None:
         raise _none()
     body = {"secret": made, "othersUntil": datetime.now(UTC) + GRACE}

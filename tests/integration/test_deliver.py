@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry, generate_latest
 
+from agents.deliver import LEASE, TIMEOUT
 from app.callbacks import Callbacks
 from app.sending.clients import Clients
 from app.sending.seal import NoKey, Seal
@@ -435,3 +436,8 @@ async def test_metrics_tell_of_it(office: Office, receiver: Receiver) -> None:
     assert 'threadline_deliveries_total{outcome="delivered"} 1.0' in page
     for name in ("relay_lag_events", "relay_lag_seconds", "callbacks_disabled", "deliveries_overdue_seconds"):
         assert f"threadline_{name} " in page
+
+
+def test_a_lease_outlives_a_try() -> None:
+    """Else another worker would take what is still being posted."""
+    assert timedelta(seconds=2 * TIMEOUT) < LEASE
