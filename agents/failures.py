@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from agents.health import Health
 from sql import DATA_ERRORS, is_transient
@@ -58,7 +59,8 @@ async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health
             await work()
         except Exception as error:
             health.failures[what] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-            log.warning("starting again", what=what, error=health.failures[what], exc_info=not is_transient(error))
+            away = is_transient(error) or isinstance(error, KafkaError | OSError)
+            log.warning("starting again", what=what, error=health.failures[what], exc_info=not away)
         # What worked for long begins again at once; what fails at once waits ever longer.
         pause = FIRST_PAUSE if time.monotonic() - began > LAST_PAUSE else min(pause * 2, LAST_PAUSE)
         await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # jitter, no secret

@@ -55,10 +55,10 @@ CREATE TABLE deliveries (
     CONSTRAINT deliveries_state CHECK (state IN ('waiting', 'delivered', 'failed'))
 ) WITH (fillfactor = 80);
 
-CREATE INDEX deliveries_due ON deliveries (client_id, due_at) WHERE state = 'waiting';
+CREATE INDEX deliveries_due ON deliveries (client_id, due_at, xid, position) WHERE state = 'waiting';
 -- A message's events are told in the order of the log: a later one waits for an earlier one.
 CREATE INDEX deliveries_order ON deliveries (client_id, message_id, xid, position) WHERE state = 'waiting';
-CREATE INDEX deliveries_recorded ON deliveries (client_id, recorded_at);
+CREATE INDEX deliveries_recorded ON deliveries (client_id, recorded_at, xid, position);
 CREATE INDEX deliveries_age ON deliveries (recorded_at);
 
 COMMENT ON COLUMN deliveries.due_at IS 'When it is tried next; while it is being tried, until when it is taken.';

@@ -77,16 +77,20 @@ async def states(office: Office, *wanted: str) -> list[dict[str, Any]]:
     return await eventually(look)
 
 
+#: All that waits for its next try, but not what is being tried.
+HURRY = (
+    "UPDATE deliveries SET due_at = now() WHERE state = 'waiting' AND due_at > now() "
+    "AND due_at IS DISTINCT FROM attempted_at + %s"
+)
+
+
 @asynccontextmanager
 async def quick(dsn: str) -> AsyncIterator[None]:
     """Days pass: what waits for its next try is due at once, over and over."""
 
     async def hurry() -> None:
         while True:
-            await execute(
-                dsn,
-                "UPDATE deliveries SET due_at = now() WHERE state = 'waiting' AND due_at > now() AND last_error IS NOT NULL",
-            )
+            await execute(dsn, HURRY, LEASE)
             await asyncio.sleep(0.1)
 
     task = asyncio.create_task(hurry())
