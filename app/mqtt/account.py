@@ -35,36 +35,71 @@ class Account:
     tls: ssl.SSLContext | None = None
 
 
-def account_of(source: str, values: Mapping[str, Sequence[str]], base: str) -> Account:
-    """The account of a configured source; `base` is the URL of the HTTP process. Raises WrongSetting."""
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where a broker is, as whom to connect, and how."""
+
+    host: str
+    port: int
+    username: str | None
+    password: str | None
+    version: str
+    #: Whether by TLS; the authority's file in place of those of the system.
+    secure: bool
+    ca_file: str | None
+
+    def context(self) -> ssl.SSLContext | None:
+        """Of its TLS, if it has one. Raises OSError where ca_file cannot be used."""
+        return ssl.create_default_context(cafile=self.ca_file) if self.secure else None
+
+
+def broker_of(source: str, values: Mapping[str, Sequence[str]]) -> Broker:
+    """The broker of a configured source. Raises WrongSetting."""
     broker = urlsplit(_first(values, "broker") or "")
     if broker.scheme not in PORTS or not broker.hostname:
         raise WrongSetting(f"sources.{source}.broker is a URL, as mqtts://broker.example.com:8883")
-    filters = tuple(secrets_of(values, "subscribe"))
-    if not filters:
-        raise WrongSetting(f"sources.{source}.subscribe is a list of topic filters, as ['devices/+/up']")
     version = _first(values, "protocol") or VERSIONS[0]
     if version not in VERSIONS:
         raise WrongSetting(f"sources.{source}.protocol is one of {', '.join(VERSIONS)}, not {version!r}")
+    try:
+        port = broker.port or PORTS[broker.scheme]
+    except ValueError as error:
+        raise WrongSetting(f"sources.{source}: the broker's port cannot be used: {error}") from error
+    return Broker(
+        broker.hostname,
+        port,
+        _first(values, "username") or (unquote(broker.username) if broker.username else None),
+        _first(values, "password") or (unquote(broker.password) if broker.password else None),
+        version,
+        broker.scheme == "mqtts",
+        _first(values, "ca_file"),
+    )
+
+
+def account_of(source: str, values: Mapping[str, Sequence[str]], base: str) -> Account:
+    """The account of a configured source; `base` is the URL of the HTTP process. Raises WrongSetting."""
+    broker = broker_of(source, values)
+    filters = tuple(secrets_of(values, "subscribe"))
+    if not filters:
+        raise WrongSetting(f"sources.{source}.subscribe is a list of topic filters, as ['devices/+/up']")
     secret, basic = _first(values, "url_secret"), _first(values, "basic_auth")
     headers = {"authorization": "Basic " + b64encode(basic.encode()).decode()} if basic else {}
     query = f"?key={quote(secret, safe='')}" if secret else ""
     try:
-        port = broker.port or PORTS[broker.scheme]
-        tls = ssl.create_default_context(cafile=_first(values, "ca_file")) if broker.scheme == "mqtts" else None
-    except (ValueError, OSError) as error:
-        raise WrongSetting(f"sources.{source}: the broker's port, or ca_file, cannot be used: {error}") from error
+        tls = broker.context()
+    except OSError as error:
+        raise WrongSetting(f"sources.{source}: ca_file cannot be used: {error}") from error
     return Account(
         source,
-        broker.hostname,
-        port,
+        broker.host,
+        broker.port,
         filters,
         _first(values, "client_id") or f"threadline-{source}",
         f"{base}{DOOR}/{quote(source, safe='')}{query}",
         headers,
-        _first(values, "username") or (unquote(broker.username) if broker.username else None),
-        _first(values, "password") or (unquote(broker.password) if broker.password else None),
-        version,
+        broker.username,
+        broker.password,
+        broker.version,
         tls,
     )
 

@@ -1,0 +1,133 @@
+"""Which addresses may be called, and the way there: a name is resolved once, and what was checked is what is connected to.
+
+Without the second resolution that a library would make, a name that shows one address to the check and another to the
+connection (DNS rebinding) gains nothing. What is not public is taken from IANA's registries of special-purpose addresses,
+https://www.iana.org/assignments/iana-ipv4-special-registry and .../iana-ipv6-special-registry.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import getaddrinfo
+from typing import TypeVar
+
+from agents.unanswered import AddressRefused, NoAnswer
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+T = TypeVar("T")
+
+#: IPv4 that no public server has: this network, private use, shared by carriers, loopback, link-local (and the clouds'
+#: metadata), private use, protocol assignments, documentation, 6to4 relays, Azure's own (a public number that each of its
+#: machines reaches), private use, benchmarks, documentation twice, multicast, reserved and broadcast.
+_NOT_PUBLIC_4 = tuple(
+    IPv4Network(each)
+    for each in (
+        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
+        "192.88.99.0/24 168.63.129.16/32 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 "
+        "240.0.0.0/4"
+    ).split()
+)
+#: All that is handed out for public use in IPv6 (RFC 4291 section 2.4); so loopback, link-local, unique local, site-local,
+#: multicast, discard-only and the local NAT64 prefix are out.
+_PUBLIC_6 = IPv6Network("2000::/3")
+#: Within it: protocol assignments (with Teredo), documentation, 6to4 (deprecated by RFC 7526), 6bone's, documentation.
+_NOT_PUBLIC_6 = tuple(IPv6Network(each) for each in "2001::/23 2001:db8::/32 2002::/16 3ffe::/16 3fff::/20".split())
+#: RFC 6052: what stands for an IPv4 address behind it.
+_NAT64 = IPv6Network("64:ff9b::/96")
+#: Names that are being resolved at a time. A resolver that hangs must not hold up the event loop's own threads.
+RESOLVING = 16
+
+
+def judged(address: Address) -> Address:
+    """The address that is meant: the IPv4 one within an IPv6 one, where it is mapped or translated."""
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return address.ipv4_mapped
+        if address in _NAT64:
+            return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address
+
+
+def is_allowed(address: Address, allowed: Sequence[Network] = ()) -> bool:
+    """Whether the address is public, or in one of the networks that are allowed besides."""
+    meant = judged(address)
+    if any(meant in network or address in network for network in allowed):
+        return True
+    if isinstance(meant, IPv4Address):
+        return not any(meant in network for network in _NOT_PUBLIC_4)
+    return meant in _PUBLIC_6 and not any(meant in network for network in _NOT_PUBLIC_6)
+
+
+def network(written: str) -> Network:
+    """A network as an operator writes it, `10.1.0.0/16` or `fd00::/8`. Raises ValueError."""
+    return ip_network(written)
+
+
+class Dialer:
+    """Resolves names and connects. `allowed`: the networks allowed beside public addresses; None: all of them."""
+
+    def __init__(self, allowed: Sequence[Network] | None, connect_timeout: float) -> None:
+        self._allowed = None if allowed is None else tuple(allowed)
+        self._timeout = connect_timeout
+        self._threads = ThreadPoolExecutor(RESOLVING, "resolve")
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The host's addresses that may be called, in the resolver's order. Raises NoAnswer, AddressRefused."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout):
+                found = await loop.run_in_executor(
+                    self._threads, lambda: getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                )
+        except (OSError, UnicodeError) as error:  # a TimeoutError is an OSError
+            raise NoAnswer(f"the name {host[:255]!r} does not resolve: {_worded(error)}", kind="name") from error
+        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+        if self._allowed is None:
+            return addresses
+        allowed = [each for each in addresses if is_allowed(ip_address(each), self._allowed)]
+        if not allowed:
+            raise AddressRefused(f"{host[:255]!r} has no public address ({', '.join(addresses[:4])})")
+        return allowed
+
+    async def reach(self, host: str, port: int, connect: Callable[[str], Awaitable[T]]) -> T:
+        """What `connect` makes of the first address that takes the connection. Each may use its share of the time that
+        is left, so that a dead one does not cost its neighbour's. Raises NoAnswer, AddressRefused."""
+        loop = asyncio.get_running_loop()
+        addresses = await self.addresses(host, port)
+        until = loop.time() + self._timeout
+        failure: Exception | None = None
+        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            try:
+                async with asyncio.timeout((until - loop.time()) / left):
+                    return await connect(address)
+            except OSError as error:
+                failure = error
+        raise NoAnswer(f"no connection to {host[:255]}:{port}: {_worded(failure)}") from failure
+
+    async def open(self, host: str, port: int) -> socket.socket:
+        """A connected socket, not blocking. Raises NoAnswer, AddressRefused."""
+
+        async def connect(address: str) -> socket.socket:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            opened = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                opened.setblocking(False)
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await asyncio.get_running_loop().sock_connect(opened, (address, port))
+            except BaseException:
+                opened.close()
+                raise
+            return opened
+
+        return await self.reach(host, port, connect)
+
+    def close(self) -> None:
+        """Let go of the threads; one that still resolves ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _worded(error: Exception | None) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,180 @@
+"""One connection to an MQTT broker, to publish by. By paho-mqtt, which has the network in a thread of its own.
+
+It never connects anew by itself: what was lost with a connection may have arrived, and is not ours to repeat.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from typing import Any
+from uuid import uuid4
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from adapters.sending import Publish, Response
+from agents.addresses import Dialer
+from agents.unanswered import NoAnswer
+from app.mqtt.account import Broker
+
+#: Publications without their PUBACK at a time, as many as brokers take by default; seconds between beats; seconds for the
+#: goodbye.
+AT_ONCE, BEAT, GOODBYE = 20, 30, 2.0
+
+
+class Link:
+    """One connection. Its methods run in the event loop; what paho calls is handed to it in order."""
+
+    def __init__(self, broker: Broker, dialer: Dialer, connect_timeout: float) -> None:
+        self._broker, self._dialer, self._connect_timeout = broker, dialer, connect_timeout
+        self._loop = asyncio.get_running_loop()
+        self._greeted: asyncio.Future[int] = self._loop.create_future()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._answers: dict[int, asyncio.Future[int]] = {}
+        self._client: Client | None = None
+        #: The same connection, whoever wraps the socket: to end it from outside.
+        self._other: socket.socket | None = None
+        self._opening = asyncio.create_task(self._open())
+        self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be waiting
+        self.lost, self.waiting, self.used = False, 0, time.monotonic()
+
+    async def publish(self, publish: Publish, within: float) -> Response:
+        """The reason code, within so many seconds. Raises NoAnswer."""
+        written = False
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(within):
+                if code := await asyncio.shield(self._opening):
+                    return Response(code)
+                async with self._room:
+                    answer = self._write(publish)
+                    written = True
+                    return Response(await answer)
+        except asyncio.CancelledError:
+            if self._opening.cancelled():  # and not we
+                raise NoAnswer(f"{self._broker.host}: we are closing") from None
+            raise
+        except TimeoutError as error:
+            if written:  # a broker acknowledges in order: one that is silent here is silent to all
+                self._end()
+            raise NoAnswer(f"{self._broker.host}: no acknowledgement", written, kind="timeout") from error
+        finally:
+            self.waiting -= 1
+            self.used = time.monotonic()
+
+    async def close(self) -> None:
+        """End it, with a goodbye where it still stands."""
+        self._opening.cancel()
+        await asyncio.wait([self._opening])
+        if self._client is not None:
+            stopping = asyncio.ensure_future(asyncio.to_thread(self._stop, self._client))
+            if not self.lost:
+                await asyncio.wait([stopping], timeout=GOODBYE)
+            self._end()
+            await stopping
+        self._end()
+        if self._other is not None:
+            self._other.close()
+
+    async def _open(self) -> int:
+        """Connect. The reason code of the CONNACK, 0 where we may publish. Raises NoAnswer."""
+        broker, code = self._broker, None
+        try:
+            opened = await self._dialer.open(broker.host, broker.port)
+            self._other = opened.dup()
+            opened.settimeout(self._connect_timeout)
+            client = self._client = self._made(opened)
+            async with asyncio.timeout(self._connect_timeout):
+                await asyncio.to_thread(client.connect, broker.host, broker.port, BEAT)
+                client.loop_start()
+                code = await self._greeted
+            return code
+        except (OSError, ValueError) as error:
+            raise NoAnswer(f"{broker.host}: {type(error).__name__}: {error}"[:300]) from error
+        finally:
+            if code != 0:
+                self._end()
+
+    def _made(self, opened: socket.socket) -> Client:
+        broker, five = self._broker, self._broker.version == "5"
+        client = _Client(
+            CallbackAPIVersion.VERSION2,
+            # Of at most 23 characters, which every broker of 3.1.1 takes (section 3.1.3.1).
+            f"threadline-{uuid4().hex[:12]}",
+            clean_session=None if five else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.opened = opened
+        client.connect_timeout = self._connect_timeout
+        client.max_inflight_messages_set(AT_ONCE)
+        if broker.username is not None:
+            client.username_pw_set(broker.username, broker.password)
+        if (tls := broker.context()) is not None:
+            client.tls_set_context(tls)
+        client.on_connect = lambda client, data, flags, code, properties: self._hand(self._welcome, code)
+        client.on_disconnect = lambda client, data, flags, code, properties: self._hand(self._end)
+        client.on_publish = lambda client, data, mid, code, properties: self._hand(self._acknowledged, mid, code)
+        return client
+
+    def _hand(self, what: Any, *arguments: Any) -> None:
+        """From paho's thread to the event loop; which may have ended by then."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(what, *arguments)
+
+    def _welcome(self, code: ReasonCode) -> None:
+        if not self._greeted.done():
+            self._greeted.set_result(code.value)
+
+    def _acknowledged(self, mid: int, code: ReasonCode) -> None:
+        answer = self._answers.pop(mid, None)
+        if answer is not None and not answer.done():
+            answer.set_result(code.value)
+
+    def _write(self, publish: Publish) -> asyncio.Future[int]:
+        """Raises NoAnswer where nothing can be written."""
+        assert self._client is not None
+        properties = None
+        if self._broker.version == "5" and publish.properties:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.UserProperty = list(publish.properties.items())
+        if self.lost:
+            raise NoAnswer(f"{self._broker.host}: the connection ended")
+        try:
+            sent = self._client.publish(publish.topic, publish.payload, publish.qos, publish.retain, properties)
+        except ValueError as error:
+            raise NoAnswer("nothing can be published so", kind="request") from error
+        answer = self._answers[sent.mid] = self._loop.create_future()
+        return answer
+
+    def _end(self) -> None:
+        """The connection is no more: what waits for an acknowledgement will not have it."""
+        self.lost = True
+        if not self._greeted.done():
+            self._greeted.set_exception(NoAnswer(f"{self._broker.host}: the broker ended the connection"))
+            self._greeted.exception()  # where nobody waits for it, nobody needs it
+        answers, self._answers = self._answers, {}
+        for answer in answers.values():
+            if not answer.done():
+                answer.set_exception(NoAnswer(f"{self._broker.host}: the connection ended", True, kind="lost"))
+        if self._other is not None:
+            with contextlib.suppress(OSError):
+                self._other.shutdown(socket.SHUT_RDWR)
+
+    def _stop(self, client: Client) -> None:
+        """In a thread: say goodbye, and wait until paho's thread has ended."""
+        client.disconnect()
+        client.loop_stop()
+
+
+class _Client(Client):
+    """paho's, over a socket that is there."""
+
+    opened: socket.socket
+
+    def _create_socket_connection(self) -> socket.socket:
+        return self.opened

@@ -1,0 +1,95 @@
+"""Access tokens that are bought before a message can be sent, and kept until shortly before their end (OAuth 2, RFC 6749)."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Protocol
+
+import orjson
+
+from adapters.base import Values
+from adapters.parts.signatures import secrets_of
+from adapters.sending import Outgoing, Response
+from agents.unanswered import NoAnswer
+
+#: Of the time that a token is good for, the last tenth is left unused, a minute at most.
+SPARED, SPARED_AT_MOST = 0.1, 60.0
+#: Tokens that are kept at most.
+KEPT = 4096
+
+
+class Carry(Protocol):
+    """`Transport.carry`."""
+
+    async def __call__(self, outgoing: Outgoing, values: Values, *, trusted: bool) -> Response: ...
+
+
+@dataclass(slots=True)
+class _Token:
+    text: str
+    until: datetime
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Tokens:
+    """The access tokens of this process. They are in memory alone."""
+
+    def __init__(self, carry: Carry, now: Callable[[], datetime] = _now) -> None:
+        self._carry, self._now = carry, now
+        self._tokens: dict[bytes, _Token] = {}
+        self._buying: dict[bytes, asyncio.Task[_Token]] = {}
+
+    async def prepared(self, adapter: Any, values: Values, *, trusted: bool = False) -> Values:
+        """The values, with an `access_token` where the adapter buys one (`token_request`, `read_token`) and they have
+        none. Of one account it is bought once, however many wait for it.
+
+        `trusted` as for `Transport.carry`. Raises NoAnswer (of the message nothing has left), Unsendable where the
+        account's settings cannot be used.
+        """
+        if not hasattr(adapter, "token_request") or secrets_of(values, "access_token"):
+            return values
+        key = sha256(orjson.dumps([adapter.NAME, trusted, sorted((k, list(v)) for k, v in values.items())])).digest()
+        token = self._tokens.get(key)
+        if token is None or token.until <= self._now():
+            task = self._buying.get(key)
+            if task is None:
+                task = self._buying[key] = asyncio.create_task(self._buy(key, adapter, values, trusted))
+                task.add_done_callback(lambda done: self._bought(key, done))
+            # Shielded: who gives up does not take it from the others.
+            token = await asyncio.shield(task)
+        return {**values, "access_token": (token.text,)}
+
+    async def close(self) -> None:
+        """Give up what is being bought."""
+        for task in (tasks := list(self._buying.values())):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _buy(self, key: bytes, adapter: Any, values: Values, trusted: bool) -> _Token:
+        asked = self._now()
+        try:
+            response = await self._carry(adapter.token_request(values, asked), values, trusted=trusted)
+        except NoAnswer as error:
+            raise NoAnswer(f"no access token: {error}", False, kind="token") from error
+        bought = adapter.read_token(response)
+        if bought is None:
+            raise NoAnswer(f"no access token: it was answered {response.status}", False, kind="token")
+        text, seconds = bought
+        token = _Token(text, asked + timedelta(seconds=seconds - min(seconds * SPARED, SPARED_AT_MOST)))
+        if len(self._tokens) >= KEPT:
+            self._tokens = {k: each for k, each in self._tokens.items() if each.until > asked}
+            while len(self._tokens) >= KEPT:
+                del self._tokens[next(iter(self._tokens))]
+        self._tokens[key] = token
+        return token
+
+    def _bought(self, key: bytes, task: asyncio.Task[_Token]) -> None:
+        del self._buying[key]
+        with suppress(asyncio.CancelledError):
+            task.exception()  # those who wait have it; if all have gone, nobody needs it
