@@ -8,13 +8,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.commands import checks, source_checks
+from app.commands import checks, client_checks, source_checks
 from app.commands.checks import Finding
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
 
 #: What needs a system that runs, then what does not.
-RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (checks.postgres, checks.kafka, checks.programs)
+RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
+    checks.postgres,
+    checks.kafka,
+    checks.programs,
+    client_checks.clients,
+)
 ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (source_checks.sources, checks.machine)
 
 MARKS = {"ok": ("✓", "green"), "look": ("!", "yellow"), "wrong": ("✗", "red")}

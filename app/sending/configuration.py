@@ -86,7 +86,8 @@ def parse(client_id: str, version: int, document: Mapping[str, Any], http_hosts:
     zone = document.get("zone")
     if zone is not None:
         zone_named(zone, "$.zone")
-    retry = Retry(**document.get("retry", {}))
+    tries = document.get("retry", {})
+    retry = Retry(**tries | {"attempts": int(tries.get("attempts", 8))})  # JSON's 3.0 is an integer too
     if retry.first > retry.longest:
         raise SchemaError("$.retry.first", f"must be at most retry.longest, which is {retry.longest:g}")
     fallback = document.get("fallback", {})
@@ -117,8 +118,8 @@ def _routes(document: Mapping[str, Any]) -> tuple[Route, ...]:
             sender=said.get("sender"),
             windows=windows.get(channel),
             rate=rate,
-            burst=said.get("burst", max(1, ceil(rate or 1))),
-            concurrency=said.get("concurrency", CONCURRENCY),
+            burst=int(said.get("burst", max(1, ceil(rate or 1)))),
+            concurrency=int(said.get("concurrency", CONCURRENCY)),
         )
     if unused := [channel for channel in windows if channel not in routes]:
         raise SchemaError(f"$.windows.{unused[0]}", f"there is no {unused[0]} among the channels: {', '.join(routes)}")

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import psutil
 import pytest
 
-from app.embedded import ports
+from app.embedded import ports, sample
 from tests.conftest import Dsns
 
 UP_WITHIN = 120.0  # seconds, on a busy machine
@@ -168,6 +169,23 @@ def test_up_runs_its_sample_heals_and_stops(up: Up) -> None:
     assert {found["content"]["text"] for found in interactions(again)} == {"Hello, is this on?", "And after the crash?"}
     up.end(signal.SIGTERM)
     assert up.left() == []
+
+
+def test_a_first_start_makes_the_key_of_clients_secrets(up: Up) -> None:
+    """What the HTTP process encrypts, a command on the same data can read: both have the key without being given it."""
+    said = up.start()
+    assert "secrets/keys" in said
+    key = sample.key_file(up.data).read_text().strip()
+    account = {"adapter": "twilio", "settings": {"account_sid": "AC1", "auth_token": "hidden-token"}}
+    url = f"{up.state['door']}/v1/clients/default/accounts/main"
+    put = httpx.put(url, json=account, headers={"authorization": f"Bearer {key}"}, trust_env=False)
+    assert put.status_code == 201, put.text
+    shown = up.threadline("clients", "show", "default")
+    assert shown.returncode == 0 and "account_sid=AC1" in shown.stdout
+    assert "hidden-token" not in shown.stdout + put.text
+    again = up.threadline("clients", "account", "default", "main", "--adapter", "twilio", "--set", "account_sid=AC2")
+    assert again.returncode == 0, again.stderr
+    up.end(signal.SIGTERM)
 
 
 def test_a_killed_supervisor_takes_everything_along(up: Up) -> None:

@@ -10,10 +10,11 @@ import httpx
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 
-from app.access import mint
+from app.access import SCOPES, mint
 from app.api import openapi
 from app.main import Http
-from app.settings import Kafka, Postgres, Settings, Source
+from app.sending.seal import new_key
+from app.settings import Kafka, Postgres, Secrets, Settings, Source
 from schemas.events import Event, Handle
 from tests.conftest import Dsns
 from tests.integration.serving import NOON, event, failed
@@ -26,7 +27,11 @@ async def process(data: Path, dsn: str) -> AsyncIterator[tuple[Http, httpx.Async
     """The whole HTTP process without Kafka, so that its door spools."""
     sources = {"twilio": Source(auth_token="secret"), "whatsapp_cloud": Source(app_secret="s", verify_token="v")}
     settings = Settings(
-        data=data, postgres=Postgres(dsn=SecretStr(dsn)), kafka=Kafka(bootstrap="127.0.0.1:1"), sources=sources
+        data=data,
+        postgres=Postgres(dsn=SecretStr(dsn)),
+        kafka=Kafka(bootstrap="127.0.0.1:1"),
+        secrets=Secrets(keys=[SecretStr(new_key())]),
+        sources=sources,
     )
     http = Http(settings)
     async with http._pages.router.lifespan_context(http._pages):
@@ -82,7 +87,7 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
         store = http.api.store
         await store.append([(one, "default", NOON, str(uuid4())) for one in EVENTS])
         id, token, hash = mint()
-        await store.create_api_key(id, "test", "default", ["timeline:read", "webhooks:write"], hash)
+        await store.create_api_key(id, "test", "default", sorted(SCOPES), hash)
         client.headers["authorization"] = f"Bearer {token}"
 
         found = await client.get("/api/customers", params={"handle": "+15551234567"})
@@ -115,6 +120,7 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
             ("/healthz", await client.get("/healthz")),
             ("/readyz", await client.get("/readyz")),
             ("/metrics", await client.get("/metrics")),
+            *await _clients(client),
             *[("/webhooks/aggregate", response) for response in await _door(client, "/webhooks/aggregate", token)],
             *[
                 ("/webhooks/aggregate/{source}", response)
@@ -125,6 +131,42 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
             check(path, response)
         statuses = {(path, response.status_code) for path, response in asked}
         assert {("/webhooks/aggregate", 202), ("/webhooks/aggregate", 200), ("/readyz", 200)} <= statuses
+        told = {status for path, status in statuses if path.startswith("/v1/")}
+        assert told == {200, 201, 204, 304, 400, 404, 412, 413, 415, 422}
+
+
+async def _clients(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]]:
+    """What is told of a client: before and after the document's own examples were put, stale, unfit and of others."""
+    own, one = "/v1/clients/default", "/v1/clients/{id}"
+    account, accounts = f"{own}/accounts/twilio", "/v1/clients/{id}/accounts/{name}"
+    described = DOCUMENT["paths"][accounts]["put"]["requestBody"]["content"]["application/json"]["example"]
+    configuration = DOCUMENT["components"]["examples"]["Configuration"]["value"]
+    stale = {"if-match": '"7"'}
+    return [
+        (one, await client.get(own)),
+        (accounts, await client.put(account, json=described)),
+        (accounts, await client.put(account, json=described)),
+        (accounts, await client.put(account, json={})),
+        (one, await client.put(own, json=configuration)),
+        (one, await client.put(own, json=configuration | {"expiresAfter": 60})),
+        (one, await client.put(own, json=configuration, headers=stale)),
+        (one, await client.put(own, json=configuration, headers={"if-match": "x"})),
+        (one, await client.put(own, json={"channels": []})),
+        (one, await client.put(own, content=b"{")),
+        (one, await client.put(own, content=b"{", headers={"content-type": "application/json"})),
+        (one, await client.put(own, content=b" " * (1 << 20), headers={"content-type": "application/json"})),
+        (one, await client.get(own)),
+        (one, await client.get(own, headers={"if-none-match": '"2"'})),
+        (one, await client.get("/v1/clients/other")),
+        ("/v1/clients", await client.get("/v1/clients")),
+        ("/v1/clients/{id}/versions", await client.get(f"{own}/versions?limit=1")),
+        ("/v1/clients/{id}/versions", await client.get(f"{own}/versions?limit=0")),
+        ("/v1/clients/{id}/accounts", await client.get(f"{own}/accounts")),
+        (accounts, await client.delete(account)),
+        (accounts, await client.put(f"{own}/accounts/spare", json=described)),
+        (accounts, await client.delete(f"{own}/accounts/spare")),
+        (accounts, await client.delete(f"{own}/accounts/spare")),
+    ]
 
 
 async def _door(client: httpx.AsyncClient, path: str, token: str) -> list[httpx.Response]:
