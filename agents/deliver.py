@@ -10,13 +10,12 @@ import asyncio
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
-from adapters.base import Values
-from adapters.sending import HttpCall, Response
 from agents.telling import Telling
+from agents.transport import AddressRefused, NoAnswer, Transport
 from app.callbacks import Callbacks
 from sql import EventStore
 from sql.deliveries import Outcome
@@ -40,19 +39,13 @@ LEASE = timedelta(seconds=60)
 _ERROR = 200
 
 
-class Carrier(Protocol):
-    """Makes the call (`agents.transport.Transport`); raises where no answer came."""
-
-    async def carry(self, outgoing: HttpCall, values: Values, *, trusted: bool) -> Response: ...
-
-
 class Deliverer:
     """The deliveries of this process."""
 
     def __init__(
-        self, store: EventStore, callbacks: Callbacks, carrier: Carrier, telling: Telling, retain: timedelta
+        self, store: EventStore, callbacks: Callbacks, transport: Transport, telling: Telling, retain: timedelta
     ) -> None:
-        self._store, self._callbacks, self._carrier, self._telling = store, callbacks, carrier, telling
+        self._store, self._callbacks, self._transport, self._telling = store, callbacks, transport, telling
         self._retain = retain
         self._serving: dict[str, asyncio.Task[None]] = {}
         #: Clients that could not be served, and until when they are let be (the loop's clock).
@@ -113,16 +106,16 @@ class Deliverer:
 
     async def _try(self, row: Mapping[str, Any], url: str, secrets: list[tuple[int, bytes]]) -> tuple[Outcome, str]:
         """Post one; returns what came of it, and the word it is counted under. Raises nothing but cancellation."""
-        answer, error = None, None
+        answer, error, verdict = None, None, "unanswered"
         try:
             request = request_of(row, url, [secret for _, secret in secrets], datetime.now(UTC))
             async with asyncio.timeout(TIMEOUT):
-                answer = await self._carrier.carry(request, {}, trusted=False)
-        except (
-            Exception
-        ) as failure:  # whatever kept it from being told is a failure of this try, and told to the client
+                answer = await self._transport.carry(request, {}, trusted=False)
+        except Exception as failure:  # whatever it was, this try has failed, and there will be another
             error = _worded(failure)
-        verdict = "unanswered" if answer is None else judge(answer.status)
+            verdict = "refused" if isinstance(failure, AddressRefused) else verdict
+        else:
+            verdict = judge(answer.status)
         delivered = verdict == "delivered"
         if answer is not None and not delivered:
             error = f"answered {answer.status}"
@@ -133,7 +126,12 @@ class Deliverer:
 
 
 def _worded(failure: Exception) -> str:
-    """In words that the client may read."""
+    """In words that the client may read, which is not told what a name resolved to inside the operator's network."""
+    if isinstance(failure, AddressRefused):
+        return "AddressRefused: the host of the URL has no public address"
     if isinstance(failure, TimeoutError):
         return f"no answer within {TIMEOUT:.0f} s"
-    return f"{type(failure).__name__}: {failure}".splitlines()[0][:_ERROR]
+    if isinstance(failure, NoAnswer):
+        return str(failure).partition("\n")[0][:_ERROR]
+    log.error("a delivery cannot be made", error=type(failure).__name__, exc_info=failure)
+    return f"a fault of the service: {type(failure).__name__}"

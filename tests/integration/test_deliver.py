@@ -179,6 +179,9 @@ async def test_a_failure_waits_for_its_turn(office: Office, receiver: Receiver) 
     assert (first["state"], first["last_status"], first["last_error"]) == ("waiting", 500, "answered 500")
     assert timedelta(seconds=3) < first["due_at"] - first["attempted_at"] < timedelta(seconds=10)
     assert (second["attempts"], len(receiver.posted)) == (0, 1)
+    await relayed(office, *message(1, "MessageRead"))
+    third = (await office.store.deliveries(CLIENT, None, 10))[0]
+    assert first["due_at"] == second["due_at"] == third["due_at"]
 
 
 async def test_redirects_are_not_followed(office: Office, receiver: Receiver) -> None:
@@ -336,6 +339,7 @@ async def test_a_private_address_is_refused(office: Office, receiver: Receiver) 
         rows = await office.failed()
     assert rows[0]["last_error"].startswith("AddressRefused: ")
     assert (rows[0]["last_status"], rows[0]["state"], receiver.posted) == (None, "waiting", [])
+    assert office.telling.outcomes == {"refused": 1}
     assert (await office.callback())["failing_since"] is not None
 
 
