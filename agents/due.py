@@ -74,6 +74,7 @@ class Due:
             free, busy = self.most - self._busy.total(), dict(self._busy)
             if free > 0:
                 rows = await until_done("database", lambda: self.store.claim(free, self.lease, busy), self.health)  # noqa: B023
+                self.health.failures.pop("sending", None)
                 await self._work(rows)
                 if len(rows) == free:
                     continue
@@ -125,9 +126,10 @@ class Due:
             except Unsendable as error:
                 return unsendable(claimed, decision.route, error)
         except Exception as error:  # of the client's configuration, or a fault of ours: neither is the message's
-            if not isinstance(error, UnknownClient | UnknownAccount | NoAnswer):
+            if isinstance(error, UnknownClient | UnknownAccount | NoAnswer):
+                log.warning("cannot send", client=row["client_id"], account=row["account"], error=str(error))
+            else:
                 log.exception("cannot decide about a message", message=str(row["id"]))
-            self.health.failing("sending", error)
             return outcomes.misconfigured(claims.read(row, claims.NOBODY), f"{type(error).__name__}: {error}")
 
     async def _call(self, call: Call) -> None:

@@ -9,7 +9,7 @@ import os
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
@@ -42,6 +42,8 @@ class Health:
         self.drift = Drift()
         #: What waits to be sent: `state`, `messages`, `oldest` (seconds).
         self.waiting: list[dict[str, Any]] = []
+        #: What other parts of the worker have to tell, each a custom collector's `collect`.
+        self.more: list[Callable[[], Iterable[Any]]] = []
 
     def failing(self, what: str, error: BaseException) -> None:
         """Note that something is being retried: the worker is alive, yet not well."""
@@ -112,6 +114,8 @@ class Health:
         yield HistogramMetricFamily(
             "threadline_processing_latency_seconds", "Receipt to commit.", buckets=buckets, sum_value=self.latency_sum
         )
+        for collect in self.more:
+            yield from collect()
 
 
 async def measure_lag(client: dict[str, Any], group: str, topics: Iterable[str]) -> dict[str, int]:

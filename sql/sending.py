@@ -145,11 +145,13 @@ class Sending(Appending):
         await self._run_only("told", {"told": json(orjson.dumps(references))})
 
     async def on_accepted(self, call: Callable[[], None]) -> None:
-        """Call this whenever requests were accepted, in any process; on a connection of its own, until that is lost."""
+        """Call this at once and whenever requests were accepted, in any process; on a connection of its own, until that is
+        lost."""
         dsn = self._pool.conninfo
         assert isinstance(dsn, str)
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
             await connection.execute(statement("listen"))
+            call()
             async for _ in connection.notifies():
                 call()
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from app.api import client_accounts, clients, customers, interactions, openapi, recipients, stream
+from app.api import callbacks, client_accounts, clients, customers, interactions, openapi, recipients, stream
 from app.api.service import Api
 from app.problems import problem
 
@@ -32,6 +32,11 @@ def routes() -> list[Route]:
         # The longer path first: a handle may have slashes.
         Route("/v1/recipients/{handle:path}/consents/{channel}", recipients.put_consent, methods=["PUT"]),
         _by_method("/v1/recipients/{handle:path}", GET=recipients.recipient, PUT=recipients.put_recipient),
+        Route("/v1/callback", callbacks.callback, methods=["GET"]),
+        Route("/v1/callback/deliveries", callbacks.deliveries, methods=["GET"]),
+        Route("/v1/callback/secret", callbacks.secret, methods=["POST"]),
+        Route("/v1/callback/enable", callbacks.enable, methods=["POST"]),
+        Route("/v1/callback/replay", callbacks.replay, methods=["POST"]),
         *openapi.routes(),
     ]
 

@@ -42,7 +42,7 @@ async def provider(name: str, door: str) -> AsyncIterator[str]:
     serving = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
     serving.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     tasks = [asyncio.create_task(serving.serve()), asyncio.create_task(server.posting.run())]
-    while not serving.started:
+    while not serving.started:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     try:
         yield f"http://127.0.0.1:{port}"
