@@ -61,12 +61,12 @@ def _changes(name: str, year: int) -> tuple[datetime, ...]:
 
 
 def disagreements(spec: Spec, zone: ZoneInfo, start: datetime, minutes: int, ask: IsOpen = is_open) -> list[datetime]:
-    """Where `ask` says other than the oracle: looked at every 11 minutes, and on both sides of all that changes. Where
+    """Where `ask` says other than the oracle: looked at every 17 minutes, and on both sides of all that changes. Where
     it asks ours, also where `next_open` gives other than the first minute at which the oracle says that it is open."""
     truth, windows = list(oracle(spec, zone, start, minutes)), parse(spec)
     edges = {minute for minute in range(1, minutes) if truth[minute] != truth[minute - 1]}
     found: list[datetime] = []
-    for minute in sorted(edges | {minute - 1 for minute in edges} | set(range(0, minutes, 11))):
+    for minute in sorted(edges | {minute - 1 for minute in edges} | set(range(0, minutes, 17))):
         at = start + minute * MINUTE
         if ask(windows, zone, at) != truth[minute]:
             found.append(at)
@@ -112,7 +112,7 @@ ODD = [
 
 
 @pytest.mark.parametrize(("name", "year"), sorted({*CHANGING, *ODD}))
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(data=st.data())
 def test_windows_open_and_close_as_the_oracle_says(name: str, year: int, data: st.DataObject) -> None:
     """Around the changes of every zone's clock in the year, and in a year drawn."""
@@ -120,12 +120,12 @@ def test_windows_open_and_close_as_the_oracle_says(name: str, year: int, data: s
     other = data.draw(st.just(year) | st.integers(1973, 2037))
     change = data.draw(st.sampled_from(changes(name, other) or changes(name, year)))
     spec = data.draw(specs(zone, change))
-    assert disagreements(spec, zone, change - 5 * 60 * MINUTE, 32 * 60) == []
+    assert disagreements(spec, zone, change - 4 * 60 * MINUTE, 30 * 60) == []
 
 
 @pytest.mark.parametrize("name", ["UTC", "America/New_York", "Asia/Kolkata", "Pacific/Chatham"])
 @pytest.mark.parametrize("year", [2024, 2027, 2028])
-@settings(max_examples=4)
+@settings(max_examples=3)
 @given(data=st.data())
 def test_leap_days_are_days(year: int, name: str, data: st.DataObject) -> None:
     """From 28 February to 1 March, with a leap day between and without, a holiday or not."""
