@@ -147,8 +147,8 @@ def _url(call: HttpCall) -> httpx.URL:
         url = httpx.URL(call.url)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise NoAnswer("the URL cannot be read", kind="request") from error
-    if url.scheme not in ("http", "https") or not url.raw_host:
-        raise NoAnswer("the URL is not one of http or https", kind="request")
+    if url.scheme not in ("http", "https") or not url.raw_host or not 0 < (url.port or 80) < 65536:
+        raise NoAnswer("the URL is not one of http or https, of a host and a port", kind="request")
     return url
 
 
