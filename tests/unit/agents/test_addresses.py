@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents import addresses
-from agents.addresses import Dialer, is_allowed
-from agents.unanswered import AddressRefused, NoAnswer
+from agents.transport import addresses
+from agents.transport.addresses import Dialer, is_allowed
+from agents.transport.unanswered import AddressRefused, NoAnswer
 
 REFUSED = """
     0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.255 100.100.100.200 127.0.0.1 127.255.255.254 168.63.129.16

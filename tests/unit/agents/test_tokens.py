@@ -11,8 +11,8 @@ import pytest_asyncio
 from adapters import fcm, smtp
 from adapters.base import Values
 from adapters.sending import HttpCall, Outgoing, Response
-from agents.oauth import Tokens
-from agents.unanswered import NoAnswer
+from agents.transport.oauth import Tokens
+from agents.transport.unanswered import NoAnswer
 
 ANSWER = b'{"access_token": "bought-%d", "expires_in": 3600, "token_type": "Bearer"}'
 

@@ -2,7 +2,7 @@
 
 A pool for each origin, so that one slow server cannot take the connections of the others. Whether a request
 may have arrived is told by httpcore's trace: before `send_request_headers.started` nothing of it was written, after it
-something may have been. A connection that the server closed while it was idle is not used again (`agents.pools`). What
+something may have been. A connection that the server closed while it was idle is not used again (`agents.transport.pools`). What
 remains is a FIN that crosses the request on its way: over HTTP/1.1 nobody can tell that from a server that took it and
 died (RFC 9112 section 9.3.1), so it may have arrived. Over HTTP/2 the server says what it took (RFC 9113 sections 6.8 and 8.7), and what it did not take is asked again.
 """
@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Any, cast
 
 import httpcore
@@ -20,9 +21,13 @@ from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, StreamReset
 
 from adapters.sending import HttpCall, Response
-from agents.addresses import Dialer
-from agents.pools import KEPT, Connection, Pool
-from agents.unanswered import NoAnswer
+from agents.transport.addresses import Dialer
+from agents.transport.http1 import Http1
+from agents.transport.pools import KEPT, Connection, Pool
+from agents.transport.unanswered import NoAnswer
+
+#: Origins remembered to speak no HTTP/2.
+PLAIN = 4096
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[^\x00\r\n]*")
@@ -59,6 +64,11 @@ class Calling:
         self._phases = {"connect": connect_timeout, "read": timeout, "write": timeout}
         self._wait = connect_timeout
         self._tls = httpcore.default_ssl_context()
+        self._http1 = Http1(
+            dialer, self._tls, timeout=timeout, connect_timeout=connect_timeout, connections=connections
+        )
+        #: Origins of https that were seen to speak no HTTP/2.
+        self._plain: set[tuple[bytes, bytes, int | None]] = set()
         self._pools: dict[tuple[bytes, bytes, int | None], Pool] = {}
         self._swept = 0.0
 
@@ -67,8 +77,12 @@ class Calling:
 
         An answer that breaks off counts where its status is 400 or more: it was not taken, and that was said.
         """
-        url = _url(call)
-        sent, headers = _Sent(), _headers(call, url)
+        url = _url(call.url)
+        headers = _headers(call, url)
+        if url.scheme == "http" or (url.raw_scheme, url.raw_host, url.port) in self._plain:
+            written = [(name.decode(), value.decode("latin-1")) for name, value in headers]
+            return await self._http1.carry(call.method, str(url), written, call.body, self._max)
+        sent = _Sent()
         where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         extensions = {"timeout": self._phases, "trace": sent}
         request = httpcore.Request(call.method, where, headers=headers, content=call.body, extensions=extensions)
@@ -92,6 +106,7 @@ class Calling:
         pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
             await pool.close()
+        await self._http1.close()
 
     async def _sent(self, request: httpcore.Request, sent: _Sent) -> Response:
         """The answer, from whichever connection takes the request; again only where it is certain that none did."""
@@ -115,6 +130,8 @@ class Calling:
                     refused, sent.started = True, False
                 finally:
                     await pool.release(connection, whole=whole)
+                    if connection.multiplexed is False and len(self._plain) < PLAIN:
+                        self._plain.add(key)
 
     async def _exchange(self, connection: Connection, request: httpcore.Request, sent: _Sent) -> bool:
         """Fill in the answer. False where it was cut."""
@@ -141,10 +158,11 @@ class Calling:
                 del self._pools[key]
 
 
-def _url(call: HttpCall) -> httpx.URL:
+@lru_cache(maxsize=4096)
+def _url(text: str) -> httpx.URL:
     """Raises NoAnswer for what is no address of HTTP."""
     try:
-        url = httpx.URL(call.url)
+        url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise NoAnswer("the URL cannot be read", kind="request") from error
     if url.scheme not in ("http", "https") or not url.raw_host or not 0 < (url.port or 80) < 65536:

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from socket import getaddrinfo
 from typing import TypeVar
 
-from agents.unanswered import AddressRefused, NoAnswer
+from agents.transport.unanswered import AddressRefused, NoAnswer
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from adapters.base import Values
 from adapters.sending import HttpCall, Mail, Outgoing, Response
-from agents.addresses import Dialer, Network
-from agents.calling import Calling
-from agents.mailing import Mailing
-from agents.publishing import Publishing
-from agents.unanswered import AddressRefused, NoAnswer
+from agents.transport.addresses import Dialer, Network
+from agents.transport.calling import Calling
+from agents.transport.mailing import Mailing
+from agents.transport.publishing import Publishing
+from agents.transport.unanswered import AddressRefused, NoAnswer
 from webhooks.counters import SECONDS, Histogram
 
 __all__ = ["AddressRefused", "NoAnswer", "Transport"]

@@ -17,8 +17,8 @@ from typing import Any
 
 import httpcore
 
-from agents.addresses import Dialer
-from agents.unanswered import NoAnswer
+from agents.transport.addresses import Dialer
+from agents.transport.unanswered import NoAnswer
 
 #: Seconds that an idle connection is kept: less than the five after which many servers close theirs.
 KEPT = 4.0
