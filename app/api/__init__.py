@@ -8,7 +8,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from app.api import client_accounts, clients, customers, interactions, openapi, recipients, stream
+from app.api import (
+    client_accounts,
+    clients,
+    customers,
+    interactions,
+    message,
+    messages,
+    openapi,
+    recipients,
+    stream,
+)
 from app.api.service import Api
 from app.problems import problem
 
@@ -32,6 +42,12 @@ def routes() -> list[Route]:
         # The longer path first: a handle may have slashes.
         Route("/v1/recipients/{handle:path}/consents/{channel}", recipients.put_consent, methods=["PUT"]),
         _by_method("/v1/recipients/{handle:path}", GET=recipients.recipient, PUT=recipients.put_recipient),
+        Route("/v1/messages", messages.messages, methods=["POST"]),
+        Route("/v1/messages/{id:path}/explain", message.explained, methods=["GET"]),
+        Route("/v1/messages/{id:path}/cancel", message.cancel, methods=["POST"]),
+        Route("/v1/messages/{id:path}/release", message.release, methods=["POST"]),
+        Route("/v1/messages/{id:path}", message.message, methods=["GET"]),
+        Route("/v1/{channel}/messages", messages.channel_messages, methods=["POST"]),
         *openapi.routes(),
     ]
 
