@@ -67,7 +67,7 @@ async def cancel(request: Request) -> Response:
     409 where it is too late."""
     key = await caller(request, WRITE)
     read(request, ())
-    id, now = request.path_params["id"], datetime.now(UTC)
+    id, now = _id(request), datetime.now(UTC)
     was = await api_of(request).store.cancel(key.client, id, (cancelled(id), key.client, now, None))
     if was == "sending":
         words = "It is being sent just now, and may arrive; if this try fails, there is no other."
@@ -86,7 +86,7 @@ async def release(request: Request) -> Response:
     key = await caller(request, WRITE)
     read(request, ())
     resend = await _resend(request)
-    id, actor = request.path_params["id"], f"key:{key.name}"
+    id, actor = _id(request), f"key:{key.name}"
     was = await api_of(request).store.release(key.client, id, resend, actor)
     if was is not None:
         log.info("message released", client=key.client, message=id, was=was, actor=actor)
@@ -112,16 +112,26 @@ async def _resend(request: Request) -> bool:
 
 
 async def _row(request: Request, key: Key) -> dict[str, Any]:
-    id = request.path_params["id"]
-    row = None if "\0" in id else await api_of(request).store.message(key.client, id)
+    row = await api_of(request).store.message(key.client, _id(request))
     if row is None:
-        raise Problem(404, "No message of this client has this id.")
+        raise _unknown()
     return row
+
+
+def _id(request: Request) -> str:
+    id: str = request.path_params["id"]
+    if "\0" in id:  # PostgreSQL has no such text
+        raise _unknown()
+    return id
+
+
+def _unknown() -> Problem:
+    return Problem(404, "No message of this client has this id.")
 
 
 async def _decision(api: Api, row: Mapping[str, Any], waits: Mapping[str, Any], now: datetime) -> Decision | str:
     """What a worker would do now, or why it could do nothing."""
-    if row["state"] in DONE or not row["request"]:
+    if row["state"] in DONE:
         return ""
     try:
         client = await api.clients.client(row["client_id"])

@@ -98,8 +98,8 @@ class Taken:
                 continue
             if isinstance(client, str):
                 item.refuse(422, "$", client)
-            elif error := incoming.add(item.request, client, at):
-                item.unroutable(error)
+            elif fault := incoming.add(item.request, client, at):
+                item.unroutable(fault)
             else:
                 item.channel = incoming.messages[-1].channel
                 self._offered.append(item)
