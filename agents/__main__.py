@@ -18,10 +18,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from agents import GROUP, TOPICS, build
-from agents.due import Due
 from agents.health import Health, watch
-from agents.oauth import Tokens
-from agents.transport import Transport
+from agents.parts import send, tell
 from app.embedded.running import resolve
 from app.kafka import client_args
 from app.sending.clients import Clients
@@ -71,17 +69,6 @@ async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
             await asyncio.sleep(MAINTAIN_EVERY)
 
 
-async def listen(store: EventStore, due: Due, health: Health) -> None:
-    """Wake the sending half whenever a request is accepted anywhere."""
-    while True:
-        try:
-            await store.on_accepted(due.wake)
-        except Exception as error:  # without it messages leave a fifth of a second later
-            health.failing("notifications", error)
-            await asyncio.sleep(1)
-            health.succeeded("notifications")
-
-
 @contextlib.asynccontextmanager
 async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run these meanwhile."""
@@ -106,8 +93,6 @@ async def run(settings: Settings) -> int:
     store = await EventStore.open(dsn.get_secret_value(), pool=settings.postgres.pool)
     clients = Clients(store, settings)
     app = build(settings, store, health, clients)
-    transport = Transport(timeout=settings.sending.timeout)
-    due = Due(store, clients, transport.carry, Tokens(transport.carry), health, settings.sending)
     server = uvicorn.Server(
         uvicorn.Config(
             pages(health, worker.stall_after), host=worker.host, port=worker.port, log_config=None, access_log=False
@@ -117,9 +102,9 @@ async def run(settings: Settings) -> int:
     serving = asyncio.create_task(server.serve())
     watching = watch(health, client_args(settings.kafka), GROUP, TOPICS, worker.stall_after)
     try:
-        async with beside(
-            watching, maintain(store, health, worker.retain_raw_days), due.run(), listen(store, due, health)
-        ):
+        housekeeping = maintain(store, health, worker.retain_raw_days)
+        telling, sending = tell(store, clients, health, settings), send(store, clients, health, settings)
+        async with beside(watching, housekeeping, telling, sending):
             await app.start()
             health.ready = True
             log.info("working", topics=list(TOPICS), fast=worker.fast_batches)
@@ -131,7 +116,6 @@ async def run(settings: Settings) -> int:
     finally:
         server.should_exit = True
         await serving
-        await transport.close()
         await store.close()
 
 

@@ -92,6 +92,15 @@ class Dialer:
             raise AddressRefused(f"{host[:255]!r} has no public address ({', '.join(addresses[:4])})")
         return allowed
 
+    def literal(self, host: str) -> None:
+        """Of a host that is an address already, whether it may be called. Raises AddressRefused."""
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return
+        if self._allowed is not None and not is_allowed(address, self._allowed):
+            raise AddressRefused(f"{host[:255]!r} is no public address")
+
     async def reach(self, host: str, port: int, connect: Callable[[str], Awaitable[T]]) -> T:
         """What `connect` makes of the first address that takes the connection. Each may use its share of the time that
         is left, so that a dead one does not cost its neighbour's. Raises NoAnswer, AddressRefused."""

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Any, cast
 
 import httpcore
@@ -21,6 +22,7 @@ from h2.events import ConnectionTerminated, StreamReset
 
 from adapters.sending import HttpCall, Response
 from agents.addresses import Dialer
+from agents.http1 import Http1
 from agents.pools import KEPT, Pool
 from agents.unanswered import NoAnswer
 
@@ -55,6 +57,11 @@ class Calling:
         self._dialer, self._timeout, self._connections, self._max = dialer, timeout, connections, max_answer
         self._phases = {"connect": connect_timeout, "pool": connect_timeout, "read": timeout, "write": timeout}
         self._tls = httpcore.default_ssl_context()
+        self._http1 = Http1(
+            dialer, self._tls, timeout=timeout, connect_timeout=connect_timeout, connections=connections
+        )
+        #: Origins of https that were seen to speak no HTTP/2.
+        self._plain: set[tuple[bytes, bytes, int | None]] = set()
         self._pools: dict[tuple[bytes, bytes, int | None], Pool] = {}
         self._swept = 0.0
 
@@ -63,7 +70,11 @@ class Calling:
 
         An answer that breaks off counts where its status is 400 or more: it was not taken, and that was said.
         """
-        url, headers = _url(call), _headers(call)
+        url = _url(call.url)
+        headers = _headers(call, url)
+        if url.scheme == "http" or (url.raw_scheme, url.raw_host, url.port) in self._plain:
+            written = [(name.decode(), value.decode("latin-1")) for name, value in headers]
+            return await self._http1.carry(call.method, str(url), written, call.body, self._max)
         sent = _Sent()
         try:
             async with asyncio.timeout(self._timeout):
@@ -88,6 +99,7 @@ class Calling:
         pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
             await pool.aclose()
+        await self._http1.close()
 
     async def _once(self, call: HttpCall, url: httpx.URL, headers: list[tuple[bytes, bytes]], sent: _Sent) -> Response:
         await self._sweep()
@@ -110,6 +122,8 @@ class Calling:
             return sent.response()
         finally:
             pool.active -= 1
+            if not pool.multiplexed:
+                self._plain.add(key)
             pool.used = time.monotonic()
             # What was left in the middle of HTTP/2 still has its stream, and maybe a dead connection that all others
             # would wait on: who comes next gets a new one, and this one goes with its last call.
@@ -144,10 +158,11 @@ class Calling:
                 await pool.aclose()
 
 
-def _url(call: HttpCall) -> httpx.URL:
+@lru_cache(maxsize=4096)
+def _url(text: str) -> httpx.URL:
     """Raises NoAnswer for what is no address of HTTP."""
     try:
-        url = httpx.URL(call.url)
+        url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise NoAnswer("the URL cannot be read", kind="request") from error
     if url.scheme not in ("http", "https") or not url.raw_host:
@@ -155,12 +170,12 @@ def _url(call: HttpCall) -> httpx.URL:
     return url
 
 
-def _headers(call: HttpCall) -> list[tuple[bytes, bytes]]:
+def _headers(call: HttpCall, url: httpx.URL) -> list[tuple[bytes, bytes]]:
     """Raises NoAnswer for what cannot stand in a header."""
     given = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "threadline"} | call.headers
     if call.body or call.method in ("POST", "PUT", "PATCH"):
         given["content-length"] = str(len(call.body))
-    given.setdefault("host", _url(call).netloc.decode())
+    given.setdefault("host", url.netloc.decode())
     try:
         headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in given.items()]
     except UnicodeEncodeError as error:

@@ -13,21 +13,18 @@ from typing import Any
 import structlog
 
 from adapters.sending import Unsendable
+from agents import claims
 from agents.calls import Call, Carry, build, make, sender_of, unsendable
-from agents.failures import is_permanent, until_done
-from agents.health import Health as WorkerHealth
+from agents.failures import until_done
+from agents.health import Health
 from agents.oauth import Tokens
 from agents.transport import NoAnswer
 from app.sending import outcomes
 from app.sending.clients import Clients, UnknownAccount, UnknownClient
-from app.sending.consent import learned
-from app.sending.decide import End, Hold, Known, decide
+from app.sending.decide import End, Hold, decide
 from app.sending.outcomes import Claimed, Result
-from app.sending.requests import kept_request
 from app.settings import Sending
-from schemas.events import Event
 from sql import EventStore, Row
-from sql.sending import Health
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +39,7 @@ class Due:
     """The sending half of a worker."""
 
     def __init__(
-        self, store: EventStore, clients: Clients, carry: Carry, tokens: Tokens, health: WorkerHealth, settings: Sending
+        self, store: EventStore, clients: Clients, carry: Carry, tokens: Tokens, health: Health, settings: Sending
     ) -> None:
         self.store, self.clients, self.carry, self.tokens, self.health = store, clients, carry, tokens, health
         self.most, self.lease = settings.concurrency, settings.lease
@@ -50,40 +47,40 @@ class Due:
         self._calls: set[asyncio.Task[None]] = set()
         self._results: list[Result] = []
         self._stirred, self._settle = asyncio.Event(), asyncio.Event()
+        self._ended = False
 
     def wake(self) -> None:
         """There may be something to send."""
         self._stirred.set()
 
     async def run(self) -> None:
-        """Work until cancelled; calls under way are waited for, and their outcomes written."""
-        settling = asyncio.create_task(self._settling())
+        """Work until cancelled; then finish what was begun: an attempt that is written down is made, and what comes of it
+        is written down too."""
+        work = [asyncio.create_task(self._claiming()), asyncio.create_task(self._settling())]
         try:
-            await self._claiming()
+            await asyncio.shield(asyncio.gather(*work))
         finally:
-            await self._drain(settling)
-
-    async def _drain(self, settling: asyncio.Task[None]) -> None:
-        if self._calls:
-            await asyncio.wait(self._calls)
-        settling.cancel()
-        with suppress(asyncio.CancelledError):
-            await settling
-        if self._results:
-            await self._write()
+            self._ended = True
+            self._stirred.set()
+            await asyncio.wait(work[:1])
+            while self._calls:
+                await asyncio.wait(self._calls)
+            self._settle.set()
+            await asyncio.wait(work[1:])
 
     async def _claiming(self) -> None:
-        while True:
+        while not self._ended:
             self._stirred.clear()
             free, busy = self.most - self._busy.total(), dict(self._busy)
             if free > 0:
                 rows = await until_done("database", lambda: self.store.claim(free, self.lease, busy), self.health)  # noqa: B023
+                self.health.failures.pop("sending", None)
                 await self._work(rows)
                 if len(rows) == free:
                     continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stirred.wait(), IDLE)
-            if self._calls:
+            if self._calls and not self._ended:
                 await asyncio.sleep(LINGER)
 
     async def _work(self, rows: list[dict[str, Any]]) -> None:
@@ -93,7 +90,7 @@ class Due:
             made = await self._decide(row)
             if isinstance(made, Call):
                 calls.append(made)
-            elif made is not None:
+            else:
                 self._done(made)
         if not calls:
             return
@@ -106,49 +103,34 @@ class Due:
                 self._calls.add(task)
                 task.add_done_callback(self._calls.discard)
 
-    async def _decide(self, row: dict[str, Any]) -> Call | Result | None:
-        """A call to be made, or what is to be written instead; None leaves it to a later claim, once its lease is over."""
+    async def _decide(self, row: dict[str, Any]) -> Call | Result:
+        """A call to be made, or what is to be written instead."""
         try:
             client = await self.clients.client(row["client_id"])
-            claimed = _claimed(row, client)
-            if (early := self._before(row, claimed)) is not None:
+            claimed = claims.read(row, client)
+            if (early := _before(row, claimed)) is not None:
                 return early
             now = datetime.now(UTC)
-            decision = decide(claimed.request, client, _known(row), now)
+            decision = decide(claimed.request, client, claims.known(row), now)
             if isinstance(decision, Hold):
                 return outcomes.held(claimed, decision, now)
             if isinstance(decision, End):
                 return outcomes.ended(claimed, decision)
-            route = decision.route
-            account = await self.clients.account(client, route.account)
+            account = await self.clients.account(client, decision.route.account)
             if row["was"] == "sending" and row["doubt_since"] is not None:
-                again = sender_of(account).IDEMPOTENT or client.unanswered == "resend"
-                if not again:
+                if not sender_of(account).IDEMPOTENT and client.unanswered != "resend":
                     return outcomes.doubtful(claimed)
             try:
                 values = await self.tokens.prepared(account.adapter, account.values, trusted=account.trusted)
-                return build(claimed, route, decision.handle, account, values, row["expires_at"])
+                return build(claimed, decision.route, decision.handle, account, values, row["expires_at"])
             except Unsendable as error:
-                return unsendable(claimed, route, error)
-        except (UnknownClient, UnknownAccount, NoAnswer) as error:
-            self.health.failing("sending", error)
-            return outcomes.misconfigured(_claimed(row, None), f"{type(error).__name__}: {error}")
-        except Exception as error:
-            if is_permanent(error):
-                raise
-            log.exception("cannot decide about a message", message=str(row["id"]))
-            self.health.failing("sending", error)
-            return None
-
-    def _before(self, row: dict[str, Any], claimed: Claimed) -> Result | None:
-        """What its past decides: what was told meanwhile, or that nobody was reached in time."""
-        if row["was"] == "sending" and row["doubt_since"] is not None and row["told"]:
-            return outcomes.told_meanwhile(claimed)
-        if row["was"] != "watched":
-            return None
-        if row["delivery"] in ("delivered", "completed"):
-            return outcomes.delivered(claimed)
-        return outcomes.undelivered(claimed, row["delivery"] in ("failed", "bounced", "rejected"))
+                return unsendable(claimed, decision.route, error)
+        except Exception as error:  # of the client's configuration, or a fault of ours: neither is the message's
+            if isinstance(error, UnknownClient | UnknownAccount | NoAnswer):
+                log.warning("cannot send", client=row["client_id"], account=row["account"], error=str(error))
+            else:
+                log.exception("cannot decide about a message", message=str(row["id"]))
+            return outcomes.misconfigured(claims.read(row, claims.NOBODY), f"{type(error).__name__}: {error}")
 
     async def _call(self, call: Call) -> None:
         try:
@@ -163,7 +145,7 @@ class Due:
         self._settle.set()
 
     async def _settling(self) -> None:
-        while True:
+        while not (self._ended and not self._calls and not self._results):
             await self._settle.wait()
             await asyncio.sleep(GATHER)
             self._settle.clear()
@@ -172,67 +154,41 @@ class Due:
     async def _write(self) -> None:
         results, self._results = self._results, []
         if results:
-            if lanes := lanes_of(results):
+            if lanes := claims.lanes(results):
                 await until_done("database", lambda: self.store.note_lanes(lanes), self.health)
-            await until_done("database", lambda: self._write_all(results), self.health)
-            for result in results:
-                self.health.counts[f"messages_{result.settled.state}"] += 1
-            self.health.succeeded("sending")
+            await self._settle_all(results)
 
-    async def _write_all(self, results: list[Result]) -> None:
+    async def _settle_all(self, results: list[Result]) -> None:
+        """Halved until the one that the database cannot hold stands alone: its events are given up, not its state."""
         at = datetime.now(UTC)
         rows: list[Row] = [
-            (event, result.claimed.request.client_id, at, None) for result in results for event in _told(result)
+            (event, result.claimed.request.client_id, at, None) for result in results for event in claims.told(result)
         ]
-        await self.store.settle([result.settled for result in results], rows)
+        try:
+            settled = [result.settled for result in results]
+            await until_done("database", lambda: self.store.settle(settled, rows), self.health)
+        except Exception as error:
+            if len(results) > 1:
+                half = len(results) // 2
+                await self._settle_all(results[:half])
+                await self._settle_all(results[half:])
+            elif results[0].events:
+                log.exception("an event cannot be stored", message=results[0].claimed.id)
+                results[0].events = []
+                await self._settle_all(results)
+            else:
+                log.exception("an outcome cannot be stored", message=results[0].claimed.id, error=str(error))
+            return
+        for result in results:
+            self.health.counts[f"messages_{result.settled.state}"] += 1
 
 
-def _told(result: Result) -> list[Event]:
-    """Its events, and what a provider's refusal says of consent; our own refusal for want of it says nothing new."""
-    if not result.settled.status:
-        return result.events
-    return [each for event in result.events for each in (event, *learned(event))]
-
-
-def lanes_of(results: list[Result]) -> list[Health]:
-    """How the accounts did in these calls, of those where that is news: one that passed counts for those beside it that
-    failed, and tells nothing of an account that was well."""
-    lanes: dict[str, list[Result]] = {}
-    for result in results:
-        if result.passed is False or result.pause is not None or (result.passed and result.claimed.ailing):
-            lanes.setdefault(result.claimed.lane, []).append(result)
-    passed = {result.claimed.lane for result in results if result.passed}
-    told: list[Health] = []
-    for lane, each in lanes.items():
-        failed = sum(result.passed is False for result in each)
-        pause = max((result.pause for result in each if result.pause is not None), default=None)
-        words = next((result.trouble for result in reversed(each) if result.trouble), None)
-        told.append((lane, lane in passed, failed, pause, words))
-    return told
-
-
-def _claimed(row: dict[str, Any], client: Any) -> Claimed:
-    return Claimed(
-        id=str(row["id"]),
-        claim=row["claims"],
-        tries=row["tries"],
-        tried=tuple(row["tried"]),
-        was=row["was"],
-        lane=str(row["lane"]),
-        ailing=row["ailing"],
-        channel=row["channel"],
-        account=row["account"],
-        request=kept_request(row["client_id"], row["message_id"], row["request"]),
-        client=client,
-    )
-
-
-def _known(row: dict[str, Any]) -> Known:
-    return Known(
-        expires_at=row["expires_at"],
-        tried=row["tried"],
-        cancelled=row["cancelled"],
-        released=row["released"],
-        opted_out=row["opted_out"] or (),
-        profile_zone=row["zone"],
-    )
+def _before(row: dict[str, Any], claimed: Claimed) -> Result | None:
+    """What its past decides: what was told meanwhile, or that nobody was reached in time."""
+    if row["was"] == "sending" and row["doubt_since"] is not None and row["told"]:
+        return outcomes.told_meanwhile(claimed)
+    if row["was"] != "watched":
+        return None
+    if row["delivery"] in ("delivered", "completed"):
+        return outcomes.delivered(claimed)
+    return outcomes.undelivered(claimed, row["delivery"] in ("failed", "bounced", "rejected"))

@@ -2,13 +2,15 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from agents.health import Health
-from sql import DATA_ERRORS
+from sql import DATA_ERRORS, is_transient
 
 log = structlog.get_logger(__name__)
 
@@ -43,3 +45,22 @@ async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Hea
         else:
             health.succeeded(what)
             return result
+
+
+async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health) -> None:
+    """Do work that has no end, beginning again where it fails, whatever the failure is; it never raises.
+
+    That it is failing shows in the health, without counting as progress of the consumers.
+    """
+    pause = FIRST_PAUSE
+    while True:
+        began = time.monotonic()
+        try:
+            await work()
+        except Exception as error:
+            health.failures[what] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            away = is_transient(error) or isinstance(error, KafkaError | OSError)
+            log.warning("starting again", what=what, error=health.failures[what], exc_info=not away)
+        # What worked for long begins again at once; what fails at once waits ever longer.
+        pause = FIRST_PAUSE if time.monotonic() - began > LAST_PAUSE else min(pause * 2, LAST_PAUSE)
+        await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # jitter, no secret

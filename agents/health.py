@@ -9,7 +9,7 @@ import os
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
@@ -40,6 +40,10 @@ class Health:
         self.latency_sum = 0.0
         self.ready = False
         self.drift = Drift()
+        #: What waits to be sent: `state`, `messages`, `oldest` (seconds).
+        self.waiting: list[dict[str, Any]] = []
+        #: What other parts of the worker have to tell, each a custom collector's `collect`.
+        self.more: list[Callable[[], Iterable[Any]]] = []
 
     def failing(self, what: str, error: BaseException) -> None:
         """Note that something is being retried: the worker is alive, yet not well."""
@@ -73,7 +77,7 @@ class Health:
     def collect(self) -> Iterator[Any]:
         """For Prometheus (a custom collector)."""
         yield GaugeMetricFamily("threadline_worker_uptime_seconds", "Since start.", time.time() - self.started)
-        for name in ("records", "events", "duplicates", "dead_letters", "retries"):
+        for name in ("records", "events", "requests", "duplicates", "dead_letters", "retries"):
             yield CounterMetricFamily(f"threadline_worker_{name}", f"{name} so far.", self.counts[name])
         unknown = CounterMetricFamily(
             "threadline_worker_unknown_events",
@@ -83,6 +87,22 @@ class Health:
         for (source, word), count in self.drift.seen.items():
             unknown.add_metric([source, word], count)
         yield unknown
+        sent = CounterMetricFamily(
+            "threadline_messages", "Outcomes of claims, by the state that followed.", labels=["state"]
+        )
+        for name, count in self.counts.items():
+            if name.startswith("messages_"):
+                sent.add_metric([name.removeprefix("messages_")], count)
+        yield sent
+        waiting = GaugeMetricFamily("threadline_messages_waiting", "Messages to be sent, by state.", labels=["state"])
+        oldest = GaugeMetricFamily(
+            "threadline_messages_oldest_seconds", "Since the oldest was accepted.", labels=["state"]
+        )
+        for row in self.waiting:
+            waiting.add_metric([row["state"]], row["messages"])
+            oldest.add_metric([row["state"]], row["oldest"])
+        yield waiting
+        yield oldest
         lag = GaugeMetricFamily("threadline_consumer_lag", "Records not yet committed.", labels=["topic"])
         for topic, behind in self.lag.items():
             lag.add_metric([topic], behind)
@@ -94,6 +114,8 @@ class Health:
         yield HistogramMetricFamily(
             "threadline_processing_latency_seconds", "Receipt to commit.", buckets=buckets, sum_value=self.latency_sum
         )
+        for collect in self.more:
+            yield from collect()
 
 
 async def measure_lag(client: dict[str, Any], group: str, topics: Iterable[str]) -> dict[str, int]:

@@ -25,6 +25,8 @@ SCOPES: dict[str, str] = {
     "messages:write": "have messages sent, and cancel or release them",
     "recipients:read": "read what recipients want, and their profiles",
     "recipients:write": "opt recipients out and in, and change their profiles",
+    "callbacks:read": "read how the client's callback does, and what was told to it",
+    "callbacks:write": "make a new secret for the callback, enable it, and tell what was told again",
     "webhooks:write": "post the envelope to the webhook door",
 }
 

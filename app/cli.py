@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli_callbacks import callbacks
 from app.cli_clients import clients
 from app.cli_recipients import recipients
 from app.cli_simulate import simulate
@@ -19,6 +20,7 @@ app = typer.Typer(
 app.command()(simulate)
 keys = typer.Typer(no_args_is_help=True, help="API keys: create one, list them, revoke one.")
 app.add_typer(keys, name="keys")
+app.add_typer(callbacks, name="callbacks")
 app.add_typer(clients, name="clients")
 app.add_typer(recipients, name="recipients")
 

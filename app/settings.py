@@ -8,6 +8,7 @@ import base64
 import binascii
 import os
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -106,6 +107,15 @@ class Sending(BaseModel):
     accepting: int = Field(
         default=200, ge=1, description="requests for messages at work at once in one HTTP process; more get 429"
     )
+    allowed_networks: list[IPv4Network | IPv6Network] = Field(
+        default=[], description="networks that are not public and that accounts set by clients may call all the same"
+    )
+
+    @model_validator(mode="after")
+    def _answers_in_time(self) -> "Sending":
+        if self.timeout >= self.lease:
+            raise ValueError("timeout must be less than lease: a call may not outlast its worker's claim")
+        return self
 
 
 class Secrets(BaseModel):
@@ -131,6 +141,18 @@ class Callbacks(BaseModel):
     """Clients' callback URLs."""
 
     http_hosts: list[str] = Field(default=[], description="hosts whose callbacks need no https, e.g. localhost")
+    allowed_networks: list[IPv4Network | IPv6Network] = Field(
+        default=[], description="networks that are not public and may be posted to all the same, e.g. 10.1.2.0/24"
+    )
+    retain_days: int = Field(default=30, ge=4, description="how long deliveries are remembered, and can be replayed")
+
+
+class Relay(BaseModel):
+    """The relay of the log to Kafka and to clients' callbacks."""
+
+    start: Literal["beginning", "now"] = Field(
+        default="beginning", alias="from", description="where in the log a new installation begins"
+    )
 
 
 class Telemetry(BaseModel):
@@ -160,6 +182,7 @@ class Settings(BaseSettings):
     telemetry: Telemetry = Telemetry()
     secrets: Secrets = Secrets()
     callbacks: Callbacks = Callbacks()
+    relay: Relay = Relay()
     sources: dict[str, Source] = {}
 
     @model_validator(mode="after")

@@ -2,9 +2,11 @@
 
 from sql.clients import ClientsStore
 from sql.consents import Consenting
+from sql.deliveries import Delivering
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.keep import Keeping
 from sql.read import Reading
+from sql.relay import Relaying
 from sql.rows import Appended, DeadLetter, Row
 from sql.sending import InFlight, NewMessage, Remembered, Sending, Settled, Verdict
 
@@ -24,9 +26,9 @@ __all__ = [
 ]
 
 
-class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting):
+class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting, Relaying, Delivering):
     """Appends (`sql.append`), sends (`sql.sending`), reads (`sql.read`), keeps house (`sql.keep`), has the clients
-    (`sql.clients`), knows recipients (`sql.consents`).
+    (`sql.clients`), knows recipients (`sql.consents`), tells others (`sql.relay`, `sql.deliveries`).
 
     Open it with `await EventStore.open(dsn, pool=8)`; `async with` what that gives closes it.
     """

@@ -149,9 +149,13 @@ class Sending(Appending):
         await self._run_only("told", {"told": json(orjson.dumps(references))})
 
     async def on_accepted(self, call: Callable[[], None]) -> None:
-        """Call this whenever requests were accepted, in any process; on a connection of its own, until that is lost."""
-        async with await psycopg.AsyncConnection.connect(self._pool.conninfo, autocommit=True) as connection:
+        """Call this at once and whenever requests were accepted, in any process; on a connection of its own, until that is
+        lost."""
+        dsn = self._pool.conninfo
+        assert isinstance(dsn, str)
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
             await connection.execute(statement("listen"))
+            call()
             async for _ in connection.notifies():
                 call()
 
@@ -193,5 +197,4 @@ class Sending(Appending):
         """Let go a message that is held, or (`resend`) one whose attempt went unanswered: the state it was in, or None.
         The audit says that `actor` did."""
         parameters = {"client_id": client_id, "message_id": message_id, "resend": resend, "actor": actor}
-        found = await self._run("release", parameters)
-        return str(found[0]["was"]) if found else None
+        return next((str(row["was"]) for row in await self._run("release", parameters)), None)

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
 from app.api import (
+    callbacks,
     client_accounts,
     clients,
     customers,
@@ -42,6 +43,11 @@ def routes() -> list[Route]:
         # The longer path first: a handle may have slashes.
         Route("/v1/recipients/{handle:path}/consents/{channel}", recipients.put_consent, methods=["PUT"]),
         _by_method("/v1/recipients/{handle:path}", GET=recipients.recipient, PUT=recipients.put_recipient),
+        Route("/v1/callback", callbacks.callback, methods=["GET"]),
+        Route("/v1/callback/deliveries", callbacks.deliveries, methods=["GET"]),
+        Route("/v1/callback/secret", callbacks.secret, methods=["POST"]),
+        Route("/v1/callback/enable", callbacks.enable, methods=["POST"]),
+        Route("/v1/callback/replay", callbacks.replay, methods=["POST"]),
         Route("/v1/messages", messages.messages, methods=["POST"]),
         Route("/v1/messages/{id:path}/explain", message.explained, methods=["GET"]),
         Route("/v1/messages/{id:path}/cancel", message.cancel, methods=["POST"]),

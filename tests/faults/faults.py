@@ -119,7 +119,7 @@ async def settle(stack: Stack, within: float = 90) -> None:
     deadline = time.monotonic() + within
     async with httpx.AsyncClient() as client:
         while True:
-            lag = await measure_lag(client_args(stack.settings.kafka), GROUP, TOPICS.values())
+            lag = await measure_lag(client_args(stack.settings.kafka), GROUP, TOPICS)
             page = (await client.get(f"{stack.url}/metrics")).text
             spooled = [line for line in page.splitlines() if line.startswith("threadline_spool_records ")]
             if not any(lag.values()) and spooled and float(spooled[0].split()[1]) == 0:

@@ -6,7 +6,7 @@ from typing import Any
 import faust
 import pytest
 
-from agents import TOPICS, build, credentials
+from agents import READS, build, credentials
 from agents.batches import BatchTransport
 from agents.health import Health
 from app.settings import Kafka, Settings
@@ -14,16 +14,14 @@ from app.settings import Kafka, Settings
 
 def app_of(tmp_path: Path, **worker: Any) -> faust.App:
     settings = Settings(data=tmp_path, kafka={"bootstrap": "b1:9092,b2:9092"}, worker=worker)
-    return build(settings, None, Health())  # type: ignore[arg-type]  # nothing is appended here
+    return build(settings, None, Health(), None)  # type: ignore[arg-type]  # nothing is appended here
 
 
 def test_each_agent_is_there_by_name(tmp_path: Path) -> None:
     """Exactly the agents of the table, each on its topic: none is left to discovery."""
     app = app_of(tmp_path)
 
-    assert {name: list(agent.channel.topics) for name, agent in app.agents.items()} == {
-        n: [t] for n, t in TOPICS.items()
-    }
+    assert {name: tuple(agent.channel.topics) for name, agent in app.agents.items()} == READS
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -35,7 +33,7 @@ def test_the_fast_reader_can_be_switched_off(tmp_path: Path, fast: bool) -> None
 def test_without_kafka_it_says_what_to_set(tmp_path: Path) -> None:
     """The error names the variable."""
     with pytest.raises(ValueError, match="THREADLINE_KAFKA__BOOTSTRAP"):
-        build(Settings(data=tmp_path), None, Health())  # type: ignore[arg-type]
+        build(Settings(data=tmp_path), None, Health(), None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -64,16 +64,16 @@ def test_never_is_none() -> None:
 @pytest.mark.parametrize(
     ("spec", "path", "words"),
     [
-        ({"mon": ["09:00-09:00"]}, "$.w.mon[0]", 'write "all day", for no time of it "never"'),
-        ({"mon": ["9-20"]}, "$.w.mon[0]", "24-hour clock"),
-        ({"mon": ["24:00-02:00"]}, "$.w.mon[0]", "24-hour clock"),
+        ({"mon": ["09:00-09:00"]}, "$.w.mon[0]", 'write "all day", or "never"'),
+        ({"mon": ["9-20"]}, "$.w.mon[0]", "from 00:00 to 24:00"),
+        ({"mon": ["24:00-02:00"]}, "$.w.mon[0]", "from 00:00 to 24:00"),
         ({"mon": 5}, "$.w.mon", "must be a list"),
         ({"monday": ["09:00-10:00"]}, "$.w.monday", "is no day"),
         ({"mon-": ["09:00-10:00"]}, "$.w.mon-", "is no day"),
-        ({"mon-fri": "never", "tue": "all day"}, "$.w.tue", "Tuesday has its windows already"),
-        ({"holidays": ["2026-02-30"]}, "$.w.holidays[0]", "is no date"),
-        ({"holidays": ["02-30"]}, "$.w.holidays[0]", "is no date"),
-        ({"holidays": "never"}, "$.w.holidays", "list of dates"),
+        ({"mon-fri": "never", "tue": "all day"}, "$.w.tue", "names Tuesday, which another key names"),
+        ({"holidays": ["2026-02-30"]}, "$.w.holidays[0]", "must be a date"),
+        ({"holidays": ["02-30"]}, "$.w.holidays[0]", "must be a date"),
+        ({"holidays": "never"}, "$.w.holidays", "dates, as"),
         ([], "$.w", "must be an object"),
     ],
 )
@@ -88,8 +88,8 @@ def test_words_for_who_asks() -> None:
     """Which windows, and what time it is there."""
     spec = parse({"mon-fri": ["09:00-12:00", "14:00-20:00"], "sat": "all day", "holidays": ["11-22"]})
     assert worded(spec, LISBON, at("2026-11-22T21:14")) == (
-        "may be sent Monday to Friday 09:00-12:00 and 14:00-20:00, Saturday all day; "
-        "it is Sunday 21:14 in Europe/Lisbon, a holiday"
+        "may be sent Monday to Friday 09:00 to 12:00 and 14:00 to 20:00, Saturday all day; "
+        "it is Sunday 21:14 in Europe/Lisbon"
     )
 
 

@@ -1,0 +1,67 @@
+"""Claims and what came of them, between the store's rows and the rules of sending."""
+
+from typing import Any
+
+from app.sending.clients import Client
+from app.sending.consent import learned
+from app.sending.decide import Known
+from app.sending.outcomes import Claimed, Result
+from app.sending.requests import kept_request
+from schemas.events import Event
+from sql.sending import Health
+
+#: Stands in where a message's client is not configured any more.
+NOBODY = Client("", 0, ())
+
+
+def told(result: Result) -> list[Event]:
+    """Its events, and what a provider's refusal says of consent; our own refusal for want of it says nothing new."""
+    if not result.settled.status:
+        return result.events
+    return [each for event in result.events for each in (event, *learned(event))]
+
+
+def lanes(results: list[Result]) -> list[Health]:
+    """How the accounts did in these calls, of those where that is news: one that passed counts for those beside it that
+    failed, and tells nothing of an account that was well."""
+    by_lane: dict[str, list[Result]] = {}
+    for result in results:
+        if result.passed is False or result.pause is not None or (result.passed and result.claimed.ailing):
+            by_lane.setdefault(result.claimed.lane, []).append(result)
+    passed = {result.claimed.lane for result in results if result.passed}
+    found: list[Health] = []
+    for lane, each in by_lane.items():
+        failed = sum(result.passed is False for result in each)
+        pause = max((result.pause for result in each if result.pause is not None), default=None)
+        words = next((result.trouble for result in reversed(each) if result.trouble), None)
+        found.append((lane, lane in passed, failed, pause, words))
+    return found
+
+
+def read(row: dict[str, Any], client: Client) -> Claimed:
+    """A row of `EventStore.claim`."""
+    return Claimed(
+        id=str(row["id"]),
+        claim=row["claims"],
+        tries=row["tries"],
+        tried=tuple(row["tried"]),
+        was=row["was"],
+        lane=str(row["lane"]),
+        ailing=row["ailing"],
+        channel=row["channel"],
+        account=row["account"],
+        request=kept_request(row["client_id"], row["message_id"], row["request"]),
+        client=client,
+    )
+
+
+def known(row: dict[str, Any]) -> Known:
+    """What the same row says beside the request."""
+    return Known(
+        expires_at=row["expires_at"],
+        tried=row["tried"],
+        cancelled=row["cancelled"],
+        released=row["released"],
+        opted_out=row["opted_out"] or (),
+        profile_zone=row["zone"],
+    )

@@ -1,0 +1,115 @@
+"""HTTP/1.1 by aiohttp, whose parser is compiled: where an origin speaks no HTTP/2, a call costs a fifth of what it costs by
+httpcore (0.2 ms against 1 to 4 of processor time, measured with 64 connections to one origin).
+
+Connections go by the dialer. What fails before a connection was had has not arrived; whatever fails after it may have.
+aiohttp sends no request of its own again but those of methods that are idempotent (RFC 9110 section 9.2.2), and a
+connection that the server closed while it was idle is not used again.
+"""
+
+import socket
+import ssl
+
+import aiohttp
+import yarl
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from adapters.sending import Response
+from agents.addresses import Dialer
+from agents.pools import KEPT
+from agents.unanswered import NoAnswer
+
+#: Bytes read at a time.
+CHUNK = 1 << 16
+#: What tells that no connection was had.
+_BEFORE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+
+
+class _Resolver(AbstractResolver):
+    """Names go by the dialer, which gives only addresses that may be called; aiohttp connects to just those."""
+
+    def __init__(self, dialer: Dialer) -> None:
+        self._dialer = dialer
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._dialer.addresses(host, port)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in found
+        ]
+
+    async def close(self) -> None:
+        """The dialer is another's."""
+
+
+class Http1:
+    """The HTTP/1.1 calls of one dialer. Redirects are not followed, bodies not decompressed, cookies not kept."""
+
+    def __init__(
+        self, dialer: Dialer, tls: ssl.SSLContext, *, timeout: float, connect_timeout: float, connections: int
+    ) -> None:
+        self._dialer, self._tls, self._connections = dialer, tls, connections
+        self._timeout = aiohttp.ClientTimeout(total=timeout, connect=connect_timeout)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def carry(self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, most: int) -> Response:
+        """The answer, its body cut at `most` bytes. Raises NoAnswer."""
+        target = yarl.URL(url, encoded=True)
+        status, read_headers, read = 0, dict[str, str](), bytearray()
+        try:
+            self._dialer.literal(target.host or "")  # aiohttp asks no resolver of it
+            async with self._opened().request(
+                method, target, headers=headers, data=body or None, allow_redirects=False
+            ) as answer:
+                status = answer.status
+                for name, value in answer.headers.items():
+                    key = name.lower()
+                    read_headers[key] = f"{read_headers[key]}, {value}" if key in read_headers else value
+                async for chunk in answer.content.iter_chunked(CHUNK):
+                    read += chunk
+                    if len(read) > most:
+                        answer.close()
+                        break
+        except NoAnswer:
+            raise
+        except _BEFORE as error:
+            kind = "timeout" if isinstance(error, TimeoutError) else "connect"
+            raise NoAnswer(f"{target.host}: {type(error).__name__}: {error}"[:300], kind=kind) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
+            if status < 400:
+                # Only its name: its words may hold what the server sent.
+                kind = "timeout" if isinstance(error, TimeoutError) else "lost"
+                raise NoAnswer(f"{target.host}: {type(error).__name__}", True, kind=kind) from error
+        return Response(status, read_headers, bytes(read[:most]))
+
+    async def close(self) -> None:
+        """Close all connections; calls under way fail."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                resolver=_Resolver(self._dialer),
+                use_dns_cache=False,
+                limit=0,
+                limit_per_host=self._connections,
+                keepalive_timeout=KEPT,
+                ssl=self._tls,
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=self._timeout,
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
+        return self._session

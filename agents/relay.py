@@ -1,0 +1,105 @@
+"""Tells the log to others: each event once it is settled, to `events.recorded`, and to the deliveries of its client.
+
+One worker does it at a time, the holder of a lock that ends with its connection. The place in the log moves on, and the
+deliveries are enqueued, in one transaction after Kafka has acknowledged: a relay that dies in between is followed by one
+that tells the same again, and skips nothing. The event's id tells readers what they have seen.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from agents.telling import Telling
+from app.callbacks import Callbacks
+from schemas.recorded import CONTENT_TYPE, key_of, write_recorded
+from sql import EventStore
+from sql.relay import Place, Relay
+from webhooks.producer import abandon
+
+log = structlog.get_logger(__name__)
+
+TOPIC = "events.recorded"
+#: Events of one page: published together, and moved past together.
+PAGE = 1000
+#: Seconds between looks at the log's end, and between tries to become the one who relays.
+POLL = 0.1
+STANDBY = 1.0
+#: Seconds that Kafka may take to acknowledge a page.
+PATIENCE = 30.0
+#: Bytes that a record may have beside its value: the key, the header, Kafka's own frame.
+FRAME = 1024
+
+_HEADERS = [("content-type", CONTENT_TYPE.encode())]
+
+
+class Relayer:
+    """The relay of this process. `connect` makes an aiokafka producer (`acks=all`, idempotent) that is not started, of
+    records of at most `most` bytes."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        connect: Callable[[], AIOKafkaProducer],
+        callbacks: Callbacks,
+        telling: Telling,
+        *,
+        most: int,
+        from_now: bool = False,
+        topic: str = TOPIC,
+    ) -> None:
+        self._store, self._connect, self._callbacks, self._telling = store, connect, callbacks, telling
+        self._most, self._from_now, self._topic = most - FRAME, from_now, topic
+
+    async def run(self) -> None:
+        """Relay for ever, or wait for the worker that does to go away. Raises what ends it (see `failures.keep_on`)."""
+        while True:
+            async with self._store.relay() as relay:
+                if relay is not None:
+                    await self._run(relay)
+            self._telling.works("relay")
+            await asyncio.sleep(STANDBY)
+
+    async def _run(self, relay: Relay) -> None:
+        place = await relay.begin(from_now=self._from_now)
+        producer = self._connect()
+        log.info("relaying", xid=place[0], position=place[1])
+        try:
+            await producer.start()
+            while True:
+                went_on = await self.step(relay, producer, place)
+                self._telling.works("relay")
+                if went_on is None:
+                    await asyncio.sleep(POLL)
+                else:
+                    place = went_on
+        finally:
+            # Not `stop`, which waits for what Kafka has not acknowledged, for as long as it is away.
+            await abandon(producer)
+
+    async def step(self, relay: Relay, producer: AIOKafkaProducer, place: Place) -> Place | None:
+        """Tell one page after the place; returns the place after it, None where there was nothing to tell."""
+        page = await relay.page(place, PAGE)
+        if not page:
+            return None
+        await self._publish(producer, page)
+        clients = sorted({row["client_id"] for row in page if row["message_id"] is not None})
+        called = [client for client in clients if await self._callbacks.of(client) is not None]
+        upto = (page[-1]["xid"], page[-1]["position"])
+        self._telling.enqueued += await relay.advance(place, upto, called)
+        self._telling.relayed += len(page)
+        return upto
+
+    async def _publish(self, producer: AIOKafkaProducer, page: Sequence[dict[str, Any]]) -> None:
+        """Returns once Kafka has acknowledged all of them. Raises KafkaError, or TimeoutError."""
+        async with asyncio.timeout(PATIENCE):
+            sent = [
+                await producer.send(self._topic, write_recorded(row, self._most), key=key_of(row), headers=_HEADERS)
+                for row in page
+            ]
+            results = await asyncio.gather(*sent, return_exceptions=True)
+        if failed := [result for result in results if isinstance(result, BaseException)]:
+            raise KafkaError(f"{len(failed)} of {len(page)} events were not acknowledged") from failed[0]

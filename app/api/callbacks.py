@@ -1,0 +1,184 @@
+"""/v1/callback: the key's client's callback, its secret, and what was told to it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.access import Key
+from app.api.bodies import answer, write
+from app.api.clients import PRIVATE, object_of
+from app.api.parameters import limit_of, read, refusal
+from app.api.payload import json_of
+from app.api.service import api_of, caller
+from app.callbacks import Callbacks
+from app.problems import Problem
+from app.sending.seal import NoKey, Seal
+from schemas import SchemaError
+from schemas.events import EVENT_TYPES
+from schemas.times import instant
+from webhooks.subscribers import GRACE
+
+READ, WRITE = "callbacks:read", "callbacks:write"
+STATES = ("waiting", "delivered", "failed")
+#: Bytes of a body; ids in it; deliveries that are told with the callback itself.
+MOST, IDS, LAST = 64 << 10, 1000, 20
+
+
+async def callback(request: Request) -> Response:
+    """The callback, how it does, and its last deliveries. Raises Problem."""
+    key = await caller(request, READ)
+    read(request, ())
+    row = await _current(request, key)
+    last = await api_of(request).store.deliveries(key.client, None, LAST)
+    return answer(request, told(row) | {"deliveries": [told_delivery(one) for one in last]})
+
+
+async def deliveries(request: Request) -> Response:
+    """The latest deliveries, all or those in one state. Raises Problem."""
+    key = await caller(request, READ)
+    given = read(request, ("state", "limit"))
+    state = given.get("state")
+    if state is not None and state not in STATES:
+        raise refusal("state", f"state is one of: {', '.join(STATES)}.")
+    rows = await api_of(request).store.deliveries(key.client, state, limit_of(given))
+    return answer(request, {"deliveries": [told_delivery(row) for row in rows]})
+
+
+async def secret(request: Request) -> Response:
+    """A new secret, told this once; those before it sign on for a day. Raises Problem."""
+    key = await caller(request, WRITE)
+    read(request, ())
+    await _current(request, key)
+    try:
+        made = await callbacks_of(request).rotate(key.client, _actor(key))
+    except NoKey as error:
+        detail = "Secrets cannot be kept here: no key is configured to encrypt them with."
+        raise Problem(503, detail, headers={"retry-after": "60"}) from error
+    if made is None:
+        raise _none()
+    body = {"secret": made, "othersUntil": datetime.now(UTC) + GRACE}
+    return Response(write(body), 201, {"cache-control": "no-store"}, "application/json")
+
+
+async def enable(request: Request) -> Response:
+    """Begin again with a callback that was disabled; what waits is due at once. Raises Problem."""
+    key = await caller(request, WRITE)
+    read(request, ())
+    await _current(request, key)
+    waiting = await api_of(request).store.enable_callback(key.client, _actor(key))
+    if waiting is None:
+        raise _none()
+    return _written({"waiting": waiting})
+
+
+async def replay(request: Request) -> Response:
+    """Tell again, by the ids of events or by when they were recorded. Raises Problem."""
+    key = await caller(request, WRITE)
+    read(request, ())
+    document = object_of(await json_of(request, MOST))
+    await _current(request, key)
+    store, following = api_of(request).store, None
+    try:
+        if "ids" in document:
+            replayed = await store.replay_ids(key.client, _ids(document))
+        else:
+            replayed, following = await store.replay_span(key.client, *_span(document))
+    except SchemaError as error:
+        raise Problem(422, str(error), path=error.path) from error
+    return _written({"replayed": replayed, "next": following})
+
+
+def callbacks_of(request: Request) -> Callbacks:
+    """Where callbacks are kept."""
+    api = api_of(request)
+    return Callbacks(api.store, api.clients, Seal.of(api.settings))
+
+
+def told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A callback in JSON's words."""
+    state = "disabled" if row["disabled_at"] else "failing" if row["failing_since"] else "enabled"
+    return {
+        "clientId": row["client_id"],
+        "url": row["url"],
+        "types": [EVENT_TYPES.get(type, type) for type in row["types"]],
+        "state": state,
+        "failingSince": row["failing_since"],
+        "disabledAt": row["disabled_at"],
+        "disabledReason": row["disabled_reason"],
+    }
+
+
+def told_delivery(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A delivery in JSON's words. `dueAt` is null where it is over."""
+    return {
+        "eventId": row["event_id"],
+        "messageId": row["message_id"],
+        "type": EVENT_TYPES[row["type"]],
+        "recordedAt": row["recorded_at"],
+        "state": row["state"],
+        "attempts": row["attempts"],
+        "attemptedAt": row["attempted_at"],
+        "dueAt": row["due_at"] if row["state"] == "waiting" else None,
+        "status": row["last_status"],
+        "error": row["last_error"],
+        "secretVersion": row["secret_version"],
+    }
+
+
+async def _current(request: Request, key: Key) -> dict[str, Any]:
+    row = await callbacks_of(request).of(key.client)
+    if row is None:
+        raise _none()
+    return row
+
+
+def _none() -> Problem:
+    return Problem(
+        404, 'This client has no callback: its configuration names one, as "callback": {"url": "https://…"}.'
+    )
+
+
+def _actor(key: Key) -> str:
+    return f"key:{key.name}"
+
+
+def _written(body: Any) -> Response:
+    return Response(write(body), 200, PRIVATE, "application/json")
+
+
+def _ids(document: Mapping[str, Any]) -> list[UUID]:
+    """Raises SchemaError."""
+    ids = document["ids"]
+    if len(document) > 1:
+        raise SchemaError("$", "is to have either ids, or since and until")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= IDS:
+        raise SchemaError("$.ids", f"must be an array of 1 to {IDS} event ids")
+    found = []
+    for index, id in enumerate(ids):
+        try:
+            found.append(UUID(id))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise SchemaError(f"$.ids[{index}]", "must be the id of an event, a UUID") from error
+    return found
+
+
+def _span(document: Mapping[str, Any]) -> tuple[datetime, datetime]:
+    """Raises SchemaError."""
+    if document.keys() - {"since", "until"}:
+        raise SchemaError("$", "has members that are unknown here; there are ids, or since and until")
+    if "since" not in document:
+        raise SchemaError("$.since", "is required, or ids")
+    return _time(document, "since"), _time(document, "until") if "until" in document else datetime.now(UTC)
+
+
+def _time(document: Mapping[str, Any], name: str) -> datetime:
+    try:
+        if isinstance(document[name], str):
+            return instant(document[name])
+    except ValueError:
+        pass
+    raise SchemaError(f"$.{name}", "must be a time with its offset (RFC 3339), as 2026-02-03T04:05:06Z")

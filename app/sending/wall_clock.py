@@ -1,0 +1,45 @@
+"""From the wall clock of a zone to real time. Pure.
+
+A stretch is open from the first instant at which the wall clock reaches its start until the first at which it reaches its
+end, that one excluded. What daylight saving does to it follows:
+
+- a wall time that is left out counts as the next that there is: what starts in the gap opens at the gap's end, what ends
+  there closes at it, what is wholly within it is empty;
+- a wall time that comes twice counts when it comes first: 01:30 opens, or closes, at the first 01:30, and what lies
+  between an opening and its closing is one stretch of real time.
+"""
+
+from bisect import bisect_left
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+#: Start and end in minutes since a day's midnight, by the wall clock; an end past 1440 is the next day's.
+Span = tuple[int, int]
+#: Start and end in UTC.
+Stretch = tuple[datetime, datetime]
+
+
+@lru_cache(maxsize=16384)
+def stretches(spans: tuple[Span, ...], zone: ZoneInfo, day: date) -> tuple[Stretch, ...]:
+    """The real time of spans that start on a local date, in their order, without those that a gap swallowed."""
+    found = ((reached(zone, day, start), reached(zone, day, end)) for start, end in spans)
+    return tuple((opens, closes) for opens, closes in found if opens < closes)
+
+
+def reached(zone: ZoneInfo, day: date, minutes: int) -> datetime:
+    """The first instant (UTC) at which the wall clock shows so many minutes after that day's midnight, or more."""
+    wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)
+    first = wall.replace(tzinfo=zone).astimezone(UTC)
+    if shown(zone, first) == wall:
+        return first
+    # In a gap the change lies between the reading by the offset after it and this one, by the offset before (PEP 495).
+    early = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    seconds = range(int((first - early).total_seconds()))
+    after = bisect_left(seconds, wall, key=lambda second: shown(zone, early + timedelta(seconds=second)))
+    return early + timedelta(seconds=after)
+
+
+def shown(zone: ZoneInfo, at: datetime) -> datetime:
+    """What the wall clock shows at an instant, without a zone."""
+    return at.astimezone(zone).replace(tzinfo=None)

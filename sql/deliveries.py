@@ -1,0 +1,168 @@
+"""Callbacks, their secrets, and the deliveries to them: what waits, what is being tried, what came of it. What changes a
+callback is noted in the audit.
+
+A callback is a dict with `client_id`, `url`, `types`, `created_at`, `failing_since`, `disabled_at`, `disabled_reason`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from sql.pool import Connection, Pooled
+from sql.statements import statement
+
+#: The reason of a callback that its client's configuration names no more.
+REMOVED = "removed"
+#: Who the audit names where nobody asked for it.
+WORKER = "worker"
+#: Most deliveries that one call makes wait again.
+REPLAYED = 10_000
+#: Deliveries removed at once.
+_FORGOTTEN = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one try of a delivery. `due_at` is what the claim gave; `pause` is how long to wait for the next try,
+    None where there is none."""
+
+    event_id: UUID
+    due_at: datetime
+    delivered: bool
+    status: int | None
+    error: str | None
+    pause: timedelta | None
+    secret_version: int
+
+
+class Delivering(Pooled):
+    """What tells clients of their messages."""
+
+    async def callback(self, client_id: str) -> dict[str, Any] | None:
+        """A client's callback."""
+        return await self._row("callback", {"client_id": client_id})
+
+    async def callbacks(self) -> list[dict[str, Any]]:
+        """All of them, each with how many deliveries are `waiting`."""
+        return await self._rows("callbacks")
+
+    async def set_callback(self, client_id: str, url: str, types: Sequence[str]) -> None:
+        """Note what a client's configuration says; `types` are event types, none for all. Another URL begins anew."""
+        parameters = {"client_id": client_id, "url": url, "types": list(types), "removed": REMOVED}
+        await self._run("set_callback", parameters)
+
+    async def disable_callback(self, client_id: str, reason: str) -> bool:
+        """Tell it nothing more; False where it is disabled already, or there is none."""
+        parameters = {"client_id": client_id, "reason": reason}
+        async with self._pool.connection() as connection, connection.transaction():
+            disabled = (await connection.execute(statement("disable_callback"), parameters)).rowcount > 0
+            if disabled:
+                await _note(connection, client_id, WORKER, "callback.disabled", {"reason": reason})
+        return disabled
+
+    async def enable_callback(self, client_id: str, actor: str) -> int | None:
+        """Begin with it again, with all that waits due now; returns how many those are, None where there is none."""
+        async with self._pool.connection() as connection, connection.transaction():
+            parameters = {"client_id": client_id, "removed": REMOVED}
+            enabled = await connection.execute(statement("enable_callback"), parameters)
+            if not enabled.rowcount:
+                return None
+            waiting = (await connection.execute(statement("hasten"), parameters)).rowcount
+            await _note(connection, client_id, actor, "callback.enabled", {"waiting": waiting})
+            return waiting
+
+    async def callback_secrets(self, client_id: str) -> list[tuple[int, bytes]]:
+        """The secrets that sign now, sealed, by version, the newest first."""
+        rows = await self._rows("callback_secrets", {"client_id": client_id})
+        return [(row["version"], row["sealed"]) for row in rows]
+
+    async def add_secret(
+        self, client_id: str, sealed: bytes, grace: timedelta, actor: str, *, first: bool = False
+    ) -> int | None:
+        """Add a secret, those before it signing on for `grace`; returns its version. With `first`, only where none
+        signs yet. None where it was not added, or where there is no callback."""
+        client = {"client_id": client_id}
+        async with self._pool.connection() as connection, connection.transaction():
+            if not await (await connection.execute(statement("callback_lock"), client)).fetchall():
+                return None
+            if first and await (await connection.execute(statement("callback_secrets"), client)).fetchall():
+                return None
+            await connection.execute(statement("forget_secrets"), client)
+            await connection.execute(statement("retire_secrets"), client | {"grace": grace})
+            added = await connection.execute(statement("add_secret"), client | {"sealed": sealed})
+            row = await added.fetchone()
+            assert row is not None
+            await _note(connection, client_id, actor, "callback.secret", {"version": row["version"]})
+            return int(row["version"])
+
+    async def due_clients(self) -> list[str]:
+        """The clients for whom deliveries are due."""
+        return [row["client_id"] for row in await self._rows("due_clients")]
+
+    async def claim_deliveries(self, client_id: str, limit: int, lease: timedelta) -> list[dict[str, Any]]:
+        """Take deliveries that are due, of each message only the first that waits; nobody else gets them for `lease`.
+        Each has `attempts` (this one counted), `due_at` (when the lease ends) and the columns of its event."""
+        return await self._run("claim_deliveries", {"client_id": client_id, "limit": limit, "lease": lease})
+
+    async def settle_deliveries(
+        self, client_id: str, url: str, outcomes: Sequence[Outcome], *, gone: bool, patience: timedelta
+    ) -> str | None:
+        """Write down what came of the tries of one URL. Returns why that disables the callback (`gone`, or `failing`
+        for longer than `patience`), None where it does not."""
+        callback = {
+            "client_id": client_id,
+            "url": url,
+            "delivered": any(outcome.delivered for outcome in outcomes),
+            "gone": gone,
+            "patience": patience,
+        }
+        async with self._pool.connection() as connection, connection.transaction():
+            row = await (await connection.execute(statement("callback_outcome"), callback)).fetchone()
+            for outcome in outcomes:
+                await connection.execute(statement("delivery_outcome"), _settled(client_id, outcome), prepare=True)
+            reason: str | None = row["disabled_reason"] if row else None
+            if reason is not None:
+                await _note(connection, client_id, WORKER, "callback.disabled", {"reason": reason, "url": url})
+        return reason
+
+    async def deliveries(self, client_id: str, state: str | None, limit: int) -> list[dict[str, Any]]:
+        """The latest deliveries, all or those in one state; columns as in `deliveries`, with the event's `type`."""
+        return await self._rows("deliveries", {"client_id": client_id, "state": state, "limit": limit})
+
+    async def replay_ids(self, client_id: str, ids: Sequence[UUID]) -> int:
+        """Make deliveries wait again, by their events' ids; returns how many of these there are."""
+        return len(await self._run("replay_ids", {"client_id": client_id, "ids": list(ids)}))
+
+    async def replay_span(self, client_id: str, since: datetime, until: datetime) -> tuple[int, datetime | None]:
+        """Make the deliveries of events recorded in a span wait again, the oldest `REPLAYED` of them; returns how many,
+        and from when on to ask for the rest (None where there is none)."""
+        span = {"client_id": client_id, "since": since, "until": until, "most": REPLAYED}
+        (row,) = await self._run("replay_span", span)
+        return row["replayed"], row["next"]
+
+    async def forget_deliveries(self, age: timedelta) -> int:
+        """Remove some deliveries of events recorded longer ago; returns how many, 0 where none is left."""
+        return len(await self._run("forget_deliveries", {"age": age, "limit": _FORGOTTEN}))
+
+
+async def _note(connection: Connection, client_id: str, actor: str, action: str, detail: dict[str, Any]) -> None:
+    noted = {"client_id": client_id, "actor": actor, "action": action, "detail": Jsonb(detail)}
+    await connection.execute(statement("audit_callback"), noted)
+
+
+def _settled(client_id: str, outcome: Outcome) -> dict[str, Any]:
+    waits = outcome.pause is not None
+    return {
+        "client_id": client_id,
+        "event_id": outcome.event_id,
+        "due_at": outcome.due_at,
+        "state": "delivered" if outcome.delivered else "waiting" if waits else "failed",
+        "pause": outcome.pause or timedelta(),
+        "status": outcome.status,
+        "error": outcome.error,
+        "secret_version": outcome.secret_version,
+    }

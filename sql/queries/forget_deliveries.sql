@@ -1,0 +1,6 @@
+-- Removes some deliveries of events recorded before a time.
+DELETE FROM deliveries WHERE (client_id, event_id) IN (
+    SELECT client_id, event_id FROM deliveries
+    WHERE recorded_at < now() - %(age)s ORDER BY recorded_at LIMIT %(limit)s
+)
+RETURNING event_id

@@ -1,0 +1,26 @@
+-- How far the relay is behind: settled events that it has not told (counted up to a bound), and the age of the oldest, in
+-- seconds; callbacks that are disabled; and the age of the delivery that is longest overdue.
+WITH place AS (SELECT coalesce(max(xid), 0) AS xid, coalesce(max(position), 0) AS position FROM relay_cursor),
+behind AS (
+    SELECT e.recorded_at
+    FROM events AS e
+    WHERE (e.xid, e.position) > ((SELECT xid FROM place), (SELECT position FROM place))
+        AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    ORDER BY e.xid, e.position
+    LIMIT %(most)s
+)
+SELECT
+    count(*) AS events,
+    coalesce(extract(epoch FROM now() - min(recorded_at)), 0)::float8 AS seconds,
+    (SELECT count(*) FROM callbacks WHERE disabled_at IS NOT NULL) AS disabled,
+    (
+        SELECT coalesce(extract(epoch FROM now() - min(d.due_at)), 0)::float8
+        FROM callbacks AS c
+        CROSS JOIN LATERAL (
+            SELECT due_at FROM deliveries
+            WHERE client_id = c.client_id AND state = 'waiting' AND due_at <= now()
+            ORDER BY due_at LIMIT 1
+        ) AS d
+        WHERE c.disabled_at IS NULL
+    ) AS overdue
+FROM behind

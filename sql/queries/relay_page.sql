@@ -1,0 +1,31 @@
+-- The log after a place, as far as it is settled, in its order; each event with its interaction, and the customer and the
+-- message of that.
+WITH page AS MATERIALIZED (
+    SELECT
+        e.*,
+        coalesce(
+            (
+                SELECT l.interaction_id FROM interaction_links AS l
+                WHERE l.reference = e.reference AND l.client_id = e.client_id
+            ),
+            e.reference
+        ) AS interaction_id
+    FROM events AS e
+    WHERE (e.xid, e.position) > (%(xid)s, %(position)s)
+        AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    ORDER BY e.xid, e.position
+    LIMIT %(limit)s
+)
+SELECT
+    p.xid, p.position, p.id, p.type, p.client_id, p.channel, p.direction, p.source, p.source_event_id, p.provider,
+    p.provider_message_id, coalesce(p.message_id, i.message_id) AS message_id, p.handle_kind, p.handle_value, p.error,
+    p.occurred_at, p.received_at, p.recorded_at, p.payload, p.interaction_id,
+    coalesce(
+        (SELECT h.customer_id FROM handles AS h WHERE h.id = i.handle_id),
+        (SELECT h.customer_id FROM handles AS h WHERE h.id = p.handle_id)
+    ) AS customer_id
+FROM page AS p
+LEFT JOIN LATERAL (
+    SELECT o.message_id, o.handle_id FROM interactions AS o WHERE o.id = p.interaction_id AND o.client_id = p.client_id
+) AS i ON true
+ORDER BY p.xid, p.position

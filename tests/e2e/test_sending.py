@@ -1,0 +1,136 @@
+"""A request for a message goes all the way: Kafka, worker, the provider's API, its signed webhooks, the customer's timeline."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import uvicorn
+from aiokafka import AIOKafkaProducer
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from app.embedded import ports
+from app.kafka import client_args
+from app.simulator import SIMULATED
+from app.simulator.faults import Faults
+from app.simulator.server import Plan, Server
+from bench.stack import Stack
+from tests.fixtures import accounts
+
+CHANNELS = {
+    "resend": ("email", "ana{}@example.com"),
+    "twilio": ("sms", "+1555123{:04}"),
+    "telegram": ("chat", "telegram:{}"),
+}
+SENDERS = {"resend": "shop@example.com", "twilio": "+15557654321"}
+
+
+@asynccontextmanager
+async def provider(name: str, door: str) -> AsyncIterator[str]:
+    """A simulated provider whose webhooks go to the door, some twice and out of order; gives where its API is."""
+    account, port = accounts(name), ports.free()
+    settings = account.settings | {"private_key": account.private_key}
+    url = f"{door}/webhooks/aggregate/{name}"
+    plan = Plan(to=url, told=url, faults=Faults(duplicates=0.2, shuffle=0.5), failing=0.1, seed=1)
+    server = Server(SIMULATED[name], settings, plan)
+    app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET"])])
+    serving = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
+    serving.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    tasks = [asyncio.create_task(serving.serve()), asyncio.create_task(server.posting.run())]
+    while not serving.started:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        serving.should_exit = True
+        await tasks[0]
+        tasks[1].cancel()
+        await asyncio.gather(tasks[1], return_exceptions=True)
+
+
+async def put(stack: Stack, topic: str, documents: list[dict[str, Any]]) -> None:
+    """Requests, as a service puts them on Kafka."""
+    async with AIOKafkaProducer(**client_args(stack.settings.kafka), acks="all") as producer:
+        await asyncio.gather(*[await producer.send(topic, orjson.dumps(document)) for document in documents])
+
+
+async def rows(stack: Stack, query: str) -> list[Any]:
+    """What the database says."""
+    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
+        return await (await db.execute(query)).fetchall()
+
+
+async def until(stack: Stack, query: str, wanted: Any, within: float = 60) -> None:
+    """Wait for an answer of the database."""
+    deadline = time.monotonic() + within
+    while (found := await rows(stack, query)) != wanted:
+        assert time.monotonic() < deadline, (query, found, wanted)
+        await asyncio.sleep(0.2)
+
+
+async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_folder: Path) -> None:
+    """By the client's configuration or by a channel's topic; twice is once; what cannot be sent says why; the provider's
+    webhooks join the message that was asked for."""
+    door = ports.free()
+    async with (
+        provider("resend", f"http://127.0.0.1:{door}") as resend,
+        provider("twilio", f"http://127.0.0.1:{door}") as twilio,
+    ):
+        sources = {
+            name: {**accounts(name).settings, "api_url": url, "sender": SENDERS[name]}
+            for name, url in (("resend", resend), ("twilio", twilio))
+        }
+        sources["twilio"]["url"] = f"http://127.0.0.1:{door}/webhooks/aggregate/twilio"
+        stack = Stack(servers_folder / "sending", sources=sources)
+        stack.door = door
+        async with stack:
+            await asyncio.gather(stack.start("serve"), stack.start("work"))
+            mails = [
+                {
+                    "clientId": "default",
+                    "messageId": f"mail-{n}",
+                    "to": f"ana{n}@example.com",
+                    "content": {"subject": "Hello", "text": f"number {n}"},
+                }
+                for n in range(60)
+            ]
+            texts = [
+                {"clientId": "default", "idempotencyKey": f"sms-{n}", "to": f"+1555123{n:04}", "body": f"number {n}"}
+                for n in range(60)
+            ]
+            await put(stack, "messages.requested", mails + mails[:20])
+            await put(stack, "messages.requested.sms", texts + texts[:20])
+            await put(stack, "messages.requested.sms", [{"clientId": "default", "messageId": "bad", "to": "nobody"}])
+            await put(stack, "messages.requested", [{"clientId": "nobody", "to": "ana@example.com", "body": "x"}])
+            await until(
+                stack,
+                "SELECT state, count(*) FROM threadline.messages GROUP BY state ORDER BY state",
+                [("failed", 1), ("sent", 120)],
+            )
+            # Each message's own interaction knows what the provider's webhooks said of it.
+            await until(
+                stack,
+                "SELECT count(*) FROM threadline.interactions WHERE NOT superseded AND message_id IS NOT NULL "
+                "AND sent_at IS NOT NULL AND coalesce(delivered_at, bounced_at, failed_at, rejected_at) IS NOT NULL",
+                [(120,)],
+            )
+            await until(
+                stack,
+                "SELECT count(*) FROM threadline.interactions WHERE NOT superseded AND direction = 'outbound' "
+                "AND message_id IS NULL",
+                [(0,)],
+            )
+            letters = await rows(stack, "SELECT reason FROM threadline.dead_letters ORDER BY reason")
+            assert [words for (words,) in letters] == [
+                "$: needs one of: body, content, template",
+                "no client 'nobody' is configured, and no source is its",
+            ]
+            told = await rows(
+                stack, "SELECT type, payload ->> 'messageId' FROM threadline.events WHERE type = 'MessageRejected'"
+            )
+            assert ("MessageRejected", "bad") in told

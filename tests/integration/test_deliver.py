@@ -1,0 +1,451 @@
+"""Deliveries on a real database to a real HTTP receiver: all told, signed, in order, and held back where they must be."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import pytest_asyncio
+from prometheus_client import CollectorRegistry, generate_latest
+
+from agents.deliver import LEASE, TIMEOUT
+from app.callbacks import Callbacks
+from app.sending.clients import Clients
+from app.sending.seal import NoKey, Seal
+from schemas.events import Event
+from sql import EventStore
+from sql.relay import Place
+from tests.conftest import Dsns
+from tests.integration.callbacks import CLIENT, Office, Receiver, eventually, receiving, verified
+from tests.integration.serving import NOON, event
+
+
+@pytest_asyncio.fixture
+async def office(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Office]:
+    """What tells clients, on a fresh database."""
+    async with await EventStore.open(postgres_dsn.service, pool=8) as store:
+        yield Office.of(store, tmp_path)
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver that answers 204."""
+    async with receiving(Receiver()) as listening:
+        yield listening
+
+
+def message(n: int, *types: str) -> list[Event]:
+    """Events of a message, in their order."""
+    return [
+        event(type, f"SM{n}", n + minute / 10, message_id=f"m{n}" if type == "UserMessageSent" else None)
+        for minute, type in enumerate(types)
+    ]
+
+
+async def relayed(office: Office, *events: Event, client: str = CLIENT) -> list[dict[str, Any]]:
+    """Append events, and enqueue the deliveries of all that was not told yet."""
+    await office.store.append([(one, client, NOON + timedelta(days=1), None) for one in events])
+    async with office.store.relay() as relay:
+        assert relay is not None
+        start: Place = await relay.begin(from_now=False)
+        rows = await relay.page(start, 1000)
+        clients = [name for name in sorted({row["client_id"] for row in rows}) if await office.callbacks.of(name)]
+        if rows:
+            await relay.advance(start, (rows[-1]["xid"], rows[-1]["position"]), clients)
+    return rows
+
+
+async def execute(dsn: str, query: str, *parameters: Any) -> list[Any]:
+    """Run a statement as the owner."""
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as db:
+        await db.execute("SET search_path = threadline")
+        cursor = await db.execute(query, parameters)  # type: ignore[arg-type]
+        return await cursor.fetchall() if cursor.description else []
+
+
+async def states(office: Office, *wanted: str) -> list[dict[str, Any]]:
+    """The deliveries, the oldest first, once they are in these states."""
+
+    async def look() -> list[dict[str, Any]]:
+        rows = (await office.store.deliveries(CLIENT, None, 200))[::-1]
+        return rows if [row["state"] for row in rows] == list(wanted) else []
+
+    return await eventually(look)
+
+
+#: All that waits for its next try, but not what is being tried.
+HURRY = (
+    "UPDATE deliveries SET due_at = now() WHERE state = 'waiting' AND due_at > now() "
+    "AND due_at IS DISTINCT FROM attempted_at + %s"
+)
+
+
+@asynccontextmanager
+async def quick(dsn: str) -> AsyncIterator[None]:
+    """Days pass: what waits for its next try is due at once, over and over."""
+
+    async def hurry() -> None:
+        while True:
+            await execute(dsn, HURRY, LEASE)
+            await asyncio.sleep(0.1)
+
+    task = asyncio.create_task(hurry())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_message_is_told_in_order_once_and_signed(
+    office: Office, receiver: Receiver, postgres_dsn: Dsns
+) -> None:
+    """Every event of a message, in the log's order, once though the relay passes twice; verified by the client's secret."""
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent", "MessageDelivered", "MessageRead"))
+    await execute(postgres_dsn.owner, "UPDATE relay_cursor SET xid = 0, position = 0")
+    await relayed(office)
+    async with office.delivering():
+        posted = await receiver.until(3)
+        rows = await states(office, "delivered", "delivered", "delivered")
+    assert [one.json["type"] for one in posted] == ["message.sent", "message.delivered", "message.read"]
+    assert {one.json["data"]["messageId"] for one in posted} == {"m1"}
+    assert [one.headers["webhook-id"] for one in posted] == [str(row["event_id"]) for row in rows]
+    secret = await office.secret()
+    assert all(verified(secret, one.headers, one.body) for one in posted)
+    assert not verified(secret, posted[0].headers, posted[1].body)
+    assert {(row["attempts"], row["last_status"], row["secret_version"]) for row in rows} == {(1, 204, 1)}
+    assert office.telling.outcomes == {"delivered": 3}
+
+
+async def test_what_came_before_its_message_was_known_is_told(office: Office, receiver: Receiver) -> None:
+    """A status that was relayed before the send that says whose it is, is told when that comes."""
+    await office.configure(receiver.url)
+    await relayed(office, event("MessageDelivered", "SM1", 2))
+    assert await office.store.deliveries(CLIENT, None, 10) == []
+    await relayed(office, event("UserMessageSent", "SM1", 1, message_id="m1"))
+    async with office.delivering():
+        posted = await receiver.until(2)
+    assert {one.json["type"] for one in posted} == {"message.sent", "message.delivered"}
+    assert {one.json["data"]["messageId"] for one in posted} == {"m1"}
+
+
+async def test_only_messages_of_those_who_ask_and_only_the_types_asked_for(office: Office, receiver: Receiver) -> None:
+    """Nothing of a client without a callback, nothing that belongs to no message, no type that was not asked for."""
+    await office.configure(receiver.url, types=["message.delivered"])
+    await office.configure(None, client="other")
+    await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"), event("MessageReceived", "SM2"))
+    await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"), client="other")
+    await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"), client="nobody knows")
+    async with office.delivering():
+        posted = await receiver.until(1)
+        (row,) = await states(office, "delivered")
+    assert (posted[0].json["type"], row["type"]) == ("message.delivered", "MessageDelivered")
+    assert await office.store.deliveries("other", None, 10) == []
+
+
+async def test_a_receiver_that_was_away_gets_everything(office: Office, postgres_dsn: Dsns) -> None:
+    """What failed is tried until it is told: nothing is lost, and each message keeps its order."""
+    async with receiving(Receiver()) as receiver:
+        await office.configure(receiver.url)
+    count = 12
+    events = [one for n in range(count) for one in message(n, "UserMessageSent", "MessageDelivered")]
+    await relayed(office, *events)
+    async with office.delivering(), quick(postgres_dsn.owner):
+        await office.failing()
+        async with receiving(receiver):
+            posted = await receiver.until(2 * count)
+            await states(office, *["delivered"] * 2 * count)
+    for n in range(count):
+        mine = [one.json["type"] for one in posted if one.json["data"]["messageId"] == f"m{n}"]
+        assert mine == ["message.sent", "message.delivered"]
+    assert (await office.callback())["failing_since"] is None
+    assert office.telling.outcomes["unanswered"] > 0
+
+
+async def test_a_failure_waits_for_its_turn(office: Office, receiver: Receiver) -> None:
+    """It says why, is tried again in seconds, and the message's next event waits for it."""
+    receiver.answer = "500 Internal Server Error"
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
+    async with office.delivering():
+        await receiver.until(1)
+        rows = await office.failed()
+    second, first = rows
+    assert (first["state"], first["last_status"], first["last_error"]) == ("waiting", 500, "answered 500")
+    assert timedelta(seconds=3) < first["due_at"] - first["attempted_at"] < timedelta(seconds=10)
+    assert (second["attempts"], len(receiver.posted)) == (0, 1)
+    await relayed(office, *message(1, "MessageRead"))
+    third = (await office.store.deliveries(CLIENT, None, 10))[0]
+    assert first["due_at"] == second["due_at"] == third["due_at"]
+
+
+async def test_redirects_are_not_followed(office: Office, receiver: Receiver) -> None:
+    """A 3xx is a failure, whatever it points to."""
+    receiver.answer = f"307 Temporary Redirect\r\nlocation: {receiver.url}/elsewhere"
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"))
+    async with office.delivering():
+        await receiver.until(1)
+        (row,) = await office.failed()
+    assert (row["last_status"], len(receiver.posted)) == (307, 1)
+
+
+async def test_tries_end(office: Office, receiver: Receiver, postgres_dsn: Dsns) -> None:
+    """After ten a delivery has failed, and the message's next event is told."""
+    receiver.answer = "500 Internal Server Error"
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"))
+    async with office.delivering(), quick(postgres_dsn.owner):
+        (row,) = await states(office, "failed")
+        receiver.answer = "204 No Content"
+        await relayed(office, *message(1, "MessageDelivered"))
+        await states(office, "failed", "delivered")
+    assert row["attempts"] == 10
+
+
+async def test_gone_disables_at_once(office: Office, receiver: Receiver) -> None:
+    """410: nothing more is posted, what waits stays; enabled again, all of it is told."""
+    receiver.answer = "410 Gone"
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
+    async with office.delivering():
+        assert (await office.disabled())["disabled_reason"] == "gone"
+        posted = len(receiver.posted)
+        await relayed(office, *message(2, "UserMessageSent"))
+        await asyncio.sleep(0.6)
+        assert len(receiver.posted) == posted == 1
+        receiver.answer = "204 No Content"
+        assert await office.store.enable_callback(CLIENT, "test") == 3
+        await states(office, "delivered", "delivered", "delivered")
+    actions = {row["action"]: row["detail"] for row in await office.store.audit(CLIENT)}
+    assert actions["callback.disabled"]["reason"] == "gone"
+    assert actions["callback.enabled"] == {"waiting": 3}
+
+
+async def test_days_of_failures_disable(office: Office, receiver: Receiver, postgres_dsn: Dsns) -> None:
+    """Nothing but failures for five days; a success in between begins the count anew."""
+    receiver.answer = "503 Service Unavailable"
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"), *message(2, "UserMessageSent"))
+    age = "UPDATE callbacks SET failing_since = now() - %s::interval"
+    async with office.delivering(), quick(postgres_dsn.owner):
+        await office.failing()
+        await execute(postgres_dsn.owner, age, "4 days 23 hours")
+        seen = len(receiver.posted)
+        await receiver.until(seen + 2)
+        assert (await office.callback())["disabled_at"] is None
+        await execute(postgres_dsn.owner, age, "5 days 1 minute")
+        assert (await office.disabled())["disabled_reason"] == "failing"
+    assert (await office.store.relay_lag())["disabled"] == 1
+
+
+async def test_another_url_begins_anew_and_none_ends_it(office: Office, receiver: Receiver) -> None:
+    """A disabled callback that is given another URL is told what waits there; one that is taken away is told nothing
+    until it is back."""
+    receiver.answer = "410 Gone"
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"))
+    async with receiving(Receiver()) as other, office.delivering():
+        await office.disabled()
+        await office.configure(other.url)
+        await relayed(office, *message(2, "UserMessageSent"))
+        await other.until(1)
+        await states(office, "waiting", "delivered")
+        assert await office.store.enable_callback(CLIENT, "test") == 1
+        await states(office, "delivered", "delivered")
+        await relayed(office, *message(3, "UserMessageSent"))
+        await states(office, *["delivered"] * 3)
+        await office.configure(None)
+        await relayed(office, *message(4, "UserMessageSent"))
+        assert len(await office.store.deliveries(CLIENT, None, 10)) == 3
+        assert await office.callbacks.rotate(CLIENT, "test") is None
+
+
+async def test_a_waiting_delivery_of_a_removed_callback_is_not_posted(office: Office, receiver: Receiver) -> None:
+    """The configuration is what counts when it is posted, not only when it was enqueued."""
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"))
+    await office.configure(None)
+    async with office.delivering():
+        assert (await office.disabled())["disabled_reason"] == "removed"
+        assert await office.store.enable_callback(CLIENT, "test") is None
+        await office.configure(receiver.url)
+        await relayed(office, *message(2, "UserMessageSent"))
+        await states(office, "delivered", "delivered")
+
+
+async def test_replay_tells_again(office: Office, receiver: Receiver) -> None:
+    """By ids, or by when events were recorded; the same id tells a receiver that it has seen them; another client's ids
+    are nobody's."""
+    await office.configure(receiver.url)
+    began = datetime.now(UTC) - timedelta(minutes=5)
+    await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
+    async with office.delivering():
+        rows = await states(office, "delivered", "delivered")
+        assert await office.store.replay_ids("other", [rows[0]["event_id"]]) == 0
+        assert await office.store.replay_ids(CLIENT, [rows[0]["event_id"]]) == 1
+        posted = await receiver.until(3)
+        assert posted[2].headers["webhook-id"] == posted[0].headers["webhook-id"]
+        await states(office, "delivered", "delivered")
+        assert await office.store.replay_span(CLIENT, began, datetime.now(UTC)) == (2, None)
+        await receiver.until(5)
+        assert await office.store.replay_span(CLIENT, began - timedelta(days=1), began) == (0, None)
+        await states(office, "delivered", "delivered")
+
+
+async def test_a_span_of_too_many_is_cut(office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest are replayed, and it says from when on to ask for the rest."""
+    monkeypatch.setattr("sql.deliveries.REPLAYED", 2)
+    await office.configure(receiver.url)
+    for n in range(3):
+        await relayed(office, *message(n, "UserMessageSent"))
+    newest = (await office.store.deliveries(CLIENT, None, 10))[0]
+    since, until = datetime.now(UTC) - timedelta(minutes=5), datetime.now(UTC) + timedelta(minutes=5)
+    count, following = await office.store.replay_span(CLIENT, since, until)
+    assert (count, following) == (2, newest["recorded_at"])
+    assert await office.store.replay_span(CLIENT, newest["recorded_at"], until) == (1, None)
+
+
+async def test_rotation_has_a_day_of_grace(office: Office, receiver: Receiver, postgres_dsn: Dsns) -> None:
+    """Old and new secret both sign; when the day is over only the new one does. Two workers make one first secret."""
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"))
+    await asyncio.gather(*(office.callbacks.secrets(CLIENT) for _ in range(5)))
+    old = await office.secret()
+    assert [version for version, _ in await office.callbacks.secrets(CLIENT)] == [1]
+    new = await office.callbacks.rotate(CLIENT, "test")
+    assert new is not None and new != old and new == await office.secret()
+    async with office.delivering():
+        (first,) = await receiver.until(1)
+        await execute(postgres_dsn.owner, "UPDATE callback_secrets SET expires_at = now() WHERE version = 1")
+        await relayed(office, *message(2, "UserMessageSent"))
+        second = (await receiver.until(2))[1]
+    assert verified(old, first.headers, first.body) and verified(new, first.headers, first.body)
+    assert not verified(old, second.headers, second.body) and verified(new, second.headers, second.body)
+    kept = await execute(postgres_dsn.owner, "SELECT sealed FROM callback_secrets")
+    assert all(new.encode() not in row[0] for row in kept)
+
+
+async def test_a_private_address_is_refused(office: Office, receiver: Receiver) -> None:
+    """Nothing is connected to, and the client is told why; it is a failure like others."""
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"))
+    async with office.delivering(allowed=()):
+        rows = await office.failed()
+    assert rows[0]["last_error"].startswith("AddressRefused: ")
+    assert (rows[0]["last_status"], rows[0]["state"], receiver.posted) == (None, "waiting", [])
+    assert office.telling.outcomes == {"refused": 1}
+    assert (await office.callback())["failing_since"] is not None
+
+
+async def test_one_that_hangs_holds_up_nobody_else(office: Office, receiver: Receiver) -> None:
+    """A client whose callback does not answer has at most eight requests open, while others are told."""
+    await office.configure(receiver.url)
+    receiver.hold.clear()
+    async with receiving(Receiver()) as other, office.delivering():
+        await office.configure(other.url, client="other")
+        await relayed(office, *(one for n in range(20) for one in message(n, "UserMessageSent")))
+        await receiver.until(8)
+        await relayed(office, *message(1, "UserMessageSent"), client="other")
+        await other.until(1)
+        assert receiver.most == 8
+        receiver.hold.set()
+        await states(office, *["delivered"] * 20)
+    assert receiver.most == 8
+
+
+async def test_a_dead_worker_s_deliveries_are_taken_over(
+    office: Office, receiver: Receiver, postgres_dsn: Dsns
+) -> None:
+    """What was taken and never settled is taken again when its lease ends; a late outcome of the first changes nothing."""
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
+    (taken,) = await office.store.claim_deliveries(CLIENT, 8, timedelta(minutes=1))
+    assert await office.store.claim_deliveries(CLIENT, 8, timedelta(minutes=1)) == []
+    await execute(postgres_dsn.owner, "UPDATE deliveries SET due_at = now()")
+    async with office.delivering():
+        rows = await states(office, "delivered", "delivered")
+    assert (rows[0]["event_id"], rows[0]["attempts"]) == (taken["event_id"], 2)
+
+
+async def test_a_secret_that_does_not_open_stops_its_client_alone(
+    office: Office, receiver: Receiver, postgres_dsn: Dsns
+) -> None:
+    """Nothing is posted unsigned; the worker says what is wrong, others are told meanwhile, and so is the client once it
+    is mended."""
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"))
+    await office.secret()
+    await execute(postgres_dsn.owner, "UPDATE callback_secrets SET sealed = sealed || '\\x00'")
+    async with receiving(Receiver()) as other, office.delivering():
+        await office.configure(other.url, client="other")
+        await eventually(lambda: _failures(office))
+        await relayed(office, *message(1, "UserMessageSent"), client="other")
+        await other.until(1)
+        assert receiver.posted == []
+        assert "Tampered" in office.health.failures["deliveries"]
+        await office.callbacks.rotate(CLIENT, "test")
+        await execute(postgres_dsn.owner, "DELETE FROM callback_secrets WHERE client_id = 'shop' AND version = 1")
+        await states(office, "delivered")
+        assert not await _failures(office)
+
+
+async def _failures(office: Office) -> dict[str, str]:
+    return office.health.failures
+
+
+async def test_without_a_key_it_is_told_what_to_set(office: Office, receiver: Receiver) -> None:
+    """A secret can be made nowhere without a key to seal it with, and nothing goes out unsigned."""
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"))
+    office.callbacks = Callbacks(office.store, Clients(office.store, office.settings, ttl=0), Seal([]))
+    async with office.delivering():
+        found = await eventually(lambda: _failures(office))
+    assert "NoKey" in found["deliveries"] and receiver.posted == []
+    with pytest.raises(NoKey, match="openssl rand"):
+        await office.callbacks.rotate(CLIENT, "test")
+
+
+async def test_old_deliveries_are_forgotten(office: Office, receiver: Receiver, postgres_dsn: Dsns) -> None:
+    """Those of events recorded longer ago than they are remembered for, and no others."""
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"), *message(2, "UserMessageSent"))
+    await execute(
+        postgres_dsn.owner, "UPDATE deliveries SET recorded_at = now() - interval '31 days' WHERE message_id = 'm1'"
+    )
+    assert await office.store.forget_deliveries(timedelta(days=30)) == 1
+    assert await office.store.forget_deliveries(timedelta(days=30)) == 0
+    assert [row["message_id"] for row in await office.store.deliveries(CLIENT, None, 10)] == ["m2"]
+
+
+async def _lag(office: Office) -> dict[str, float]:
+    return office.telling.lag
+
+
+async def test_metrics_tell_of_it(office: Office, receiver: Receiver) -> None:
+    """Outcomes of tries, lag, and what is overdue, on the worker's page."""
+    await office.configure(receiver.url)
+    await relayed(office, *message(1, "UserMessageSent"))
+    assert (await office.store.relay_lag())["overdue"] > 0
+    measuring = asyncio.create_task(office.telling.measure(office.store))
+    async with office.delivering():
+        await states(office, "delivered")
+        await eventually(lambda: _lag(office))
+    measuring.cancel()
+    await asyncio.gather(measuring, return_exceptions=True)
+    registry = CollectorRegistry()
+    registry.register(office.health)
+    page = generate_latest(registry).decode()
+    assert 'threadline_deliveries_total{outcome="delivered"} 1.0' in page
+    for name in ("relay_lag_events", "relay_lag_seconds", "callbacks_disabled", "deliveries_overdue_seconds"):
+        assert f"threadline_{name} " in page
+
+
+def test_a_lease_outlives_a_try() -> None:
+    """Else another worker would take what is still being posted."""
+    assert timedelta(seconds=2 * TIMEOUT) < LEASE

@@ -1,0 +1,249 @@
+"""The relay on real PostgreSQL and Kafka: everything told, in order, whatever happens in between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+import psycopg
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from agents.relay import Relayer
+from app.door import producer_args
+from app.settings import Kafka, Settings
+from app.topics import max_record
+from schemas.cloudevents import read_cloudevent
+from sql import EventStore
+from sql.relay import Elsewhere, Place, Relay
+from tests.conftest import Dsns, NewTopicFunction
+from tests.integration.callbacks import CLIENT, Office, eventually
+from tests.integration.serving import ANA, NOON, event
+
+
+@pytest_asyncio.fixture
+async def office(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Office]:
+    """What tells clients, on a fresh database."""
+    async with await EventStore.open(postgres_dsn.service, pool=6) as store:
+        yield Office.of(store, tmp_path)
+
+
+@pytest_asyncio.fixture
+async def topic(new_topic: NewTopicFunction) -> str:
+    """A topic of the test's own, of several partitions."""
+    return await new_topic("events.recorded", partitions=3)
+
+
+def relayer(office: Office, bootstrap: str, topic: str, **more: Any) -> Relayer:
+    """A relay of this office to this topic."""
+    settings = Settings(data=office.settings.data, kafka=Kafka(bootstrap=bootstrap))
+    connect = partial(AIOKafkaProducer, **producer_args(settings))
+    most = more.pop("most", max_record(settings))
+    return Relayer(office.store, connect, office.callbacks, office.telling, most=most, topic=topic, **more)
+
+
+async def append(office: Office, *events: Any, client: str = CLIENT) -> None:
+    """Append events."""
+    await office.store.append([(one, client, NOON, None) for one in events])
+
+
+async def told(bootstrap: str, topic: str, count: int) -> list[Any]:
+    """The first `count` records of the topic."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    records: list[Any] = []
+    try:
+        async with asyncio.timeout(30):
+            while len(records) < count:
+                for batch in (await consumer.getmany(timeout_ms=500)).values():
+                    records += batch
+    finally:
+        await consumer.stop()
+    return records
+
+
+def names(records: list[Any]) -> list[str]:
+    """Which events they tell, by their sources' ids."""
+    return [orjson.loads(record.value)["sourceeventid"] for record in records]
+
+
+async def stopped(task: "asyncio.Task[Any]") -> None:
+    """End a task, and see that it has ended."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def place(dsn: str) -> Place | None:
+    """Where the relay is."""
+    async with await psycopg.AsyncConnection.connect(dsn) as db:
+        row = await (await db.execute("SELECT xid, position FROM threadline.relay_cursor")).fetchone()
+    return row and (row[0], row[1])
+
+
+async def test_events_are_told_in_order_by_customer(office: Office, topics: str, topic: str) -> None:
+    """Each event once, those of a customer in the order of the log and in one partition, as a CloudEvent that says whose
+    it is and reads back."""
+    sent = [
+        event("UserMessageSent", f"SM{n}", n, message_id=f"m{n}", payload={"content": {"text": f"{n}"}})
+        for n in range(20)
+    ]
+    await append(office, *sent)
+    # Without an address: its customer is that of its interaction.
+    await append(office, *(event("MessageDelivered", f"SM{n}", 30 + n, handle=None) for n in range(20)))
+    task = asyncio.create_task(relayer(office, topics, topic).run())
+    records = await told(topics, topic, 40)
+    await append(office, event("MessageRead", "SM3", 90, handle=None))
+    records += (await told(topics, topic, 41))[-1:]
+    await stopped(task)
+    assert len({record.partition for record in records}) == 1
+    assert len({record.offset for record in records}) == 41
+    customer = (await office.store.customer_of(CLIENT, ANA.kind, ANA.value))[0]["customer_id"]
+    documents = [orjson.loads(record.value) for record in records]
+    assert {record.key for record in records} == {str(customer).encode()}
+    assert [one["sequence"] for one in documents] == sorted(one["sequence"] for one in documents)
+    assert {one["customerid"] for one in documents} == {str(customer)}
+    delivered = next(one for one in documents if one["sourceeventid"] == "MessageDelivered SM3")
+    assert (delivered["data"]["messageId"], delivered["clientid"]) == ("m3", CLIENT)
+    assert dict(records[0].headers)["content-type"] == b"application/cloudevents+json; charset=utf-8"
+    read = read_cloudevent(records[0].value, NOON)
+    assert (read.client_id, read.event.type, read.event.message_id) == (CLIENT, "UserMessageSent", "m0")
+    assert (read.event.payload["content"], read.event.handle) == ({"text": "0"}, ANA)
+    assert UUID(read.event.source_event_id) == UUID(documents[0]["id"])
+
+
+async def test_what_commits_late_is_told_late(office: Office, postgres_dsn: Dsns, topics: str, topic: str) -> None:
+    """An event whose transaction took its position first and commits last is not skipped, and waits for nobody else's
+    place: those that began after it are held back until it ends."""
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.service) as slow:
+        await slow.execute("SET search_path = threadline")
+        await slow.execute(
+            "INSERT INTO events (id, type, client_id, source, source_event_id, received_at, payload) "
+            "VALUES (gen_random_uuid(), 'MessageReceived', 'shop', 'slow', 'slow', now(), '{}')"
+        )
+        await append(office, event("MessageReceived", "quick"))
+        task = asyncio.create_task(relayer(office, topics, topic).run())
+        await eventually(lambda: place(postgres_dsn.owner))
+        await asyncio.sleep(0.5)
+        before = office.telling.relayed
+        await slow.commit()
+    records = await told(topics, topic, 2)
+    await stopped(task)
+    assert before == 0
+    assert sorted(names(records)) == ["MessageReceived quick", "slow"]
+
+
+async def test_a_relay_that_dies_after_the_acknowledgement_repeats(
+    office: Office, postgres_dsn: Dsns, topics: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Kafka has, and the place does not say so, is told again under the same ids, and nothing is skipped."""
+    await append(office, *(event("MessageReceived", f"SM{n}", n) for n in range(5)))
+
+    class Killed(BaseException):
+        """Nothing after this is done."""
+
+    async def killed(*_: Any) -> int:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Relay, "advance", killed)
+        with pytest.raises(Killed):
+            await relayer(office, topics, topic).run()
+    assert await place(postgres_dsn.owner) == (0, 0)
+    await append(office, event("MessageReceived", "SM9", 9))
+    task = asyncio.create_task(relayer(office, topics, topic).run())
+    records = await told(topics, topic, 11)
+    await stopped(task)
+    ids = [orjson.loads(record.value)["id"] for record in records]
+    assert ids[:5] == ids[5:10]
+    assert len(set(ids)) == 6
+
+
+async def test_one_relays_and_another_takes_over(office: Office, postgres_dsn: Dsns, topics: str, topic: str) -> None:
+    """Of two, one relays; when its connection dies the other goes on from where it was."""
+    first, second = (asyncio.create_task(relayer(office, topics, topic).run()) for _ in range(2))
+    await append(office, event("MessageReceived", "SM1"))
+    assert names(await told(topics, topic, 1)) == ["MessageReceived SM1"]
+    query = (
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 29796 AND objid = 11 AND granted "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.service, autocommit=True) as db:
+        holders = await (await db.execute(query)).fetchall()
+        assert len(holders) == 1
+        await db.execute("SELECT pg_terminate_backend(%s)", holders[0])
+        await append(office, event("MessageReceived", "SM2", 1))
+        records = await told(topics, topic, 2)
+        assert len(await (await db.execute(query)).fetchall()) == 1
+    assert names(records) == ["MessageReceived SM1", "MessageReceived SM2"]
+    done, running = await asyncio.wait([first, second], timeout=0)
+    assert len(done) == 1 and isinstance(done.pop().exception(), psycopg.OperationalError)
+    await stopped(running.pop())
+
+
+async def test_a_place_that_was_moved_is_not_moved_back(office: Office) -> None:
+    """A relay that lost its lock without knowing moves nothing, nor enqueues anything."""
+    await append(office, event("MessageReceived", "SM1"), event("MessageReceived", "SM2", 1))
+    async with office.store.relay() as relay:
+        assert relay is not None
+        start = await relay.begin(from_now=False)
+        rows = await relay.page(start, 10)
+        upto = (rows[-1]["xid"], rows[-1]["position"])
+        await relay.advance(start, upto, [])
+        with pytest.raises(Elsewhere):
+            await relay.advance(start, upto, [])
+        assert await relay.begin(from_now=True) == upto
+        assert await relay.page(upto, 10) == []
+
+
+async def test_a_new_installation_begins_where_it_is_told(
+    office: Office, postgres_dsn: Dsns, topics: str, topic: str
+) -> None:
+    """`relay.from = "now"` tells nothing of what was before."""
+    await append(office, event("MessageReceived", "old"))
+    task = asyncio.create_task(relayer(office, topics, topic, from_now=True).run())
+    await eventually(lambda: place(postgres_dsn.owner))
+    await append(office, event("MessageReceived", "new", 1))
+    records = await told(topics, topic, 1)
+    await stopped(task)
+    assert names(records) == ["MessageReceived new"]
+
+
+async def test_a_restored_log_is_not_taken_for_one_that_is_told(office: Office, postgres_dsn: Dsns) -> None:
+    """A place beyond the log's end, as a dump from another server brings it, is an error that says so."""
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as db:
+        await db.execute("INSERT INTO threadline.relay_cursor (xid, position) VALUES (1000000000, 7)")
+    async with office.store.relay() as relay:
+        assert relay is not None
+        with pytest.raises(Elsewhere, match="restored"):
+            await relay.begin(from_now=False)
+
+
+async def test_an_event_too_large_for_kafka_is_told_without_its_payload(
+    office: Office, topics: str, topic: str
+) -> None:
+    """It stops nothing; the log has the whole of it."""
+    await append(office, event("MessageReceived", "SM1", payload={"content": {"text": "x" * 20_000}}))
+    await append(office, event("MessageReceived", "SM2", 1))
+    task = asyncio.create_task(relayer(office, topics, topic, most=10_000).run())
+    first, second = (orjson.loads(record.value) for record in await told(topics, topic, 2))
+    await stopped(task)
+    assert first["payloadomitted"] is True and "content" not in first["data"]
+    assert first["data"]["providerMessageId"] == "SM1"
+    assert "payloadomitted" not in second
+
+
+async def test_lag_is_what_is_settled_and_not_told(office: Office) -> None:
+    """Events and seconds; none once the place is past them."""
+    await append(office, event("MessageReceived", "SM1"), event("MessageReceived", "SM2", 1))
+    assert (await office.store.relay_lag())["events"] == 2
+    async with office.store.relay() as relay:
+        assert relay is not None
+        start = await relay.begin(from_now=False)
+        rows = await relay.page(start, 10)
+        await relay.advance(start, (rows[-1]["xid"], rows[-1]["position"]), [])
+    lag = await office.store.relay_lag()
+    assert (lag["events"], lag["seconds"], lag["disabled"]) == (0, 0.0, 0)
