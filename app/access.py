@@ -21,6 +21,8 @@ SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
+    "messages:read": "read how far the client's messages are, and why one waits",
+    "messages:write": "have messages sent, and cancel or release them",
     "recipients:read": "read what recipients want, and their profiles",
     "recipients:write": "opt recipients out and in, and change their profiles",
     "callbacks:read": "read how the client's callback does, and what was told to it",

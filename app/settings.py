@@ -104,6 +104,9 @@ class Sending(BaseModel):
     timeout: float = Field(
         default=30.0, gt=0, description="how long a provider may take to answer; less than the lease"
     )
+    accepting: int = Field(
+        default=200, ge=1, description="requests for messages at work at once in one HTTP process; more get 429"
+    )
     allowed_networks: list[IPv4Network | IPv6Network] = Field(
         default=[], description="networks that are not public and that accounts set by clients may call all the same"
     )

@@ -1,7 +1,6 @@
 """Messages to be sent: accepted once, claimed by one worker at a time, and what came of each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -44,16 +43,14 @@ class NewMessage(NamedTuple):
     handles: list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of a request: `fresh`, or one that was accepted before, `same` or under another body."""
 
     fresh: bool
     same: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(NamedTuple):
     """The answer to a request under its Idempotency-Key."""
 
     client_id: str
@@ -61,6 +58,10 @@ class Remembered:
     fingerprint: bytes
     status: int
     answer: bytes
+
+
+#: What to remember of the verdicts on a request's messages; None for nothing.
+Answer = Callable[[list[Verdict]], Remembered | None]
 
 
 class InFlight(Exception):
@@ -90,26 +91,29 @@ class Sending(Appending):
     """What sends go through. All raise psycopg's errors as `append` does."""
 
     async def accept(
-        self, messages: Sequence[NewMessage], lanes: Sequence[Lane], rows: Sequence[Row], key: Remembered | None = None
+        self, messages: Sequence[NewMessage], lanes: Sequence[Lane], rows: Sequence[Row], answer: Answer | None = None
     ) -> list[Verdict]:
         """Take requests, each with the event (`rows`, in the same order) that says so; those taken before change
-        nothing. Durable on return. With `key` the answer is kept with them, or nothing is.
+        nothing. Durable on return. What `answer` makes of the verdicts is kept with them, or nothing is.
 
-        Raises InFlight where a request with the same key is being answered in another transaction."""
+        Raises InFlight where a request with the same key is being answered in another transaction, and psycopg's
+        UniqueViolation where one was."""
         parameters = {
             "messages": json(orjson.dumps([tuple(each) for each in messages])),
             "lanes": json(orjson.dumps(list(lanes))),
         }
 
         async def work(connection: Connection) -> list[Verdict]:
-            if key is not None:
-                kept = {name: getattr(key, name) for name in Remembered.__slots__}
-                cursor = await connection.execute(statement("remember"), kept, prepare=True)
+            found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
+            fresh = [row["fresh"] for row in found]
+            if any(row["same"] is None for row in found):  # taken while this one waited: a second look sees it
+                found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
+            verdicts = [Verdict(new, row["same"]) for new, row in zip(fresh, found, strict=True)]
+            await self.write(connection, [row for row, new in zip(rows, fresh, strict=True) if new])
+            if answer is not None and (key := answer(verdicts)) is not None:
+                cursor = await connection.execute(statement("remember"), key._asdict(), prepare=True)
                 if await cursor.fetchone() is None:
                     raise InFlight(key.key)
-            cursor = await connection.execute(statement("accept"), parameters, prepare=True)
-            verdicts = [Verdict(row["fresh"], row["same"] is not False) for row in await cursor.fetchall()]
-            await self.write(connection, [row for row, found in zip(rows, verdicts, strict=True) if found.fresh])
             return verdicts
 
         return await self.transact(work)
@@ -171,6 +175,11 @@ class Sending(Appending):
         """A message with its `attempts`, and its interaction's `delivery`; columns as in `messages`."""
         return await self._row("message", {"client_id": client_id, "message_id": message_id})
 
+    async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:
+        """What a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many are
+        due `ahead` of it (counted up to 1001), and its recipient's `opted_out` (channels) and `zone`."""
+        return await self._row("waits", {"client_id": client_id, "message_id": message_id})
+
     async def cancel(self, client_id: str, message_id: str, row: Row) -> str | None:
         """Cancel a message, with the event that says so where it waited: the state it was in; None where it is too late
         or unknown. One that was `sending` may still be sent, and is not tried again."""
@@ -184,8 +193,8 @@ class Sending(Appending):
 
         return await self.transact(work)
 
-    async def release(self, client_id: str, message_id: str, resend: bool) -> str | None:
-        """Let go a message that is held, or (`resend`) one whose attempt went unanswered: the state it was in, or None."""
-        parameters = {"client_id": client_id, "message_id": message_id, "resend": resend}
-        found = await self._run("release", parameters)
-        return str(found[0]["was"]) if found else None
+    async def release(self, client_id: str, message_id: str, resend: bool, actor: str) -> str | None:
+        """Let go a message that is held, or (`resend`) one whose attempt went unanswered: the state it was in, or None.
+        The audit says that `actor` did."""
+        parameters = {"client_id": client_id, "message_id": message_id, "resend": resend, "actor": actor}
+        return next((str(row["was"]) for row in await self._run("release", parameters)), None)

@@ -8,7 +8,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
-from app.api import callbacks, client_accounts, clients, customers, interactions, openapi, recipients, stream
+from app.api import (
+    callbacks,
+    client_accounts,
+    clients,
+    customers,
+    interactions,
+    message,
+    messages,
+    openapi,
+    recipients,
+    stream,
+)
 from app.api.service import Api
 from app.problems import problem
 
@@ -37,6 +48,12 @@ def routes() -> list[Route]:
         Route("/v1/callback/secret", callbacks.secret, methods=["POST"]),
         Route("/v1/callback/enable", callbacks.enable, methods=["POST"]),
         Route("/v1/callback/replay", callbacks.replay, methods=["POST"]),
+        Route("/v1/messages", messages.messages, methods=["POST"]),
+        Route("/v1/messages/{id:path}/explain", message.explained, methods=["GET"]),
+        Route("/v1/messages/{id:path}/cancel", message.cancel, methods=["POST"]),
+        Route("/v1/messages/{id:path}/release", message.release, methods=["POST"]),
+        Route("/v1/messages/{id:path}", message.message, methods=["GET"]),
+        Route("/v1/{channel}/messages", messages.channel_messages, methods=["POST"]),
         *openapi.routes(),
     ]
 

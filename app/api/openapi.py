@@ -15,7 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.api.bodies import answer
+from app.api.message import STATES as MESSAGE_STATES
 from app.api.parameters import DELIVERIES, LIMIT, LIMIT_MAX, STATUSES
+from app.sending.explain import KINDS
 from schemas import SCHEMAS, resolve
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
 
@@ -26,12 +28,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "Delivery": DELIVERIES,
     "Reason": REASONS,
     "HandleKind": HANDLE_KINDS,
+    "MessageState": MESSAGE_STATES,
+    "ReasonKind": KINDS,
     "EventType": tuple(EVENT_TYPES),
     "DottedEventType": tuple(EVENT_TYPES.values()),
 }
 
 #: Schemas that are those of the documents themselves (`schemas/*.json`).
-_DOCUMENTS = {"Configuration": "client", "AccountSettings": "account"}
+_DOCUMENTS = {"Configuration": "client", "AccountSettings": "account", "MessageRequest": "request"}
 
 #: What a schema's file says of itself, and what is put elsewhere.
 _FILE_KEYS = frozenset({"$schema", "$id", "$defs", "$ref", "version"})

@@ -3,17 +3,18 @@
 import asyncio
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 
 from app.problems import Problem
+from schemas import SchemaError
+from schemas.json_text import read_json
 
 #: Seconds that a body may take.
 PATIENCE = 10.0
 
 
 async def json_of(request: Request, most: int) -> Any:
-    """The body, of at most so many bytes. Raises Problem 400 (no JSON), 408, 413 and 415."""
+    """The body, of at most so many bytes. Raises Problem 400 (no JSON, or none that can be kept), 408, 413 and 415."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
         raise Problem(415, "The body is to be JSON: Content-Type: application/json.")
@@ -31,7 +32,6 @@ async def json_of(request: Request, most: int) -> Any:
     except TimeoutError as error:
         raise Problem(408, f"The body took more than {PATIENCE:.0f} seconds.") from error
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise Problem(400, f"The body is no JSON: {error.msg} ({where}).") from error
+        return read_json(bytes(body))
+    except SchemaError as error:
+        raise Problem(400, f"The body ({error.path}) {error.message}.", path=error.path) from error

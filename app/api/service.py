@@ -25,6 +25,7 @@ class Api:
     settings: Settings
     clients: Clients
     streams: Counter[str] = field(default_factory=Counter)
+    accepting: int = 0
 
     @classmethod
     def of(cls, store: EventStore, settings: Settings) -> "Api":

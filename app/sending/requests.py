@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
+from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.documents import check
 from schemas.events import Handle
@@ -70,6 +71,8 @@ def read_request(
         kept["content"] = {"text": kept.pop("body")}
     if "variables" in kept and "template" not in kept:
         raise SchemaError("$.variables", "are a template's: give the template, or leave them out")
+    if "zone" in document:
+        zone_named(document["zone"], "$.zone")
     if isinstance(kept.get("template"), str):
         kept["template"] = {"name": kept["template"]}
     kept.pop("channel", None)

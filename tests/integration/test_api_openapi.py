@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 
@@ -25,7 +26,7 @@ DOCUMENT = openapi.document()
 @asynccontextmanager
 async def process(data: Path, dsn: str) -> AsyncIterator[tuple[Http, httpx.AsyncClient]]:
     """The whole HTTP process without Kafka, so that its door spools."""
-    sources = {"twilio": Source(auth_token="secret"), "whatsapp_cloud": Source(app_secret="s", verify_token="v")}
+    sources = {"twilio": Source(account_sid="AC1", auth_token="secret"), "whatsapp_cloud": Source(app_secret="s", verify_token="v")}
     settings = Settings(
         data=data,
         postgres=Postgres(dsn=SecretStr(dsn)),
@@ -121,6 +122,7 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
             ("/healthz", await client.get("/healthz")),
             ("/readyz", await client.get("/readyz")),
             ("/metrics", await client.get("/metrics")),
+            *await _messages(client, postgres_dsn.owner),
             *await _clients(client),
             *[("/webhooks/aggregate", response) for response in await _door(client, "/webhooks/aggregate", token)],
             *[
@@ -133,7 +135,7 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
         statuses = {(path, response.status_code) for path, response in asked}
         assert {("/webhooks/aggregate", 202), ("/webhooks/aggregate", 200), ("/readyz", 200)} <= statuses
         told = {status for path, status in statuses if path.startswith("/v1/")}
-        assert told == {200, 201, 204, 304, 400, 404, 412, 413, 415, 422}
+        assert told == {200, 201, 202, 204, 304, 400, 401, 404, 409, 412, 413, 415, 422}
 
 
 async def _clients(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]]:
@@ -168,6 +170,56 @@ async def _clients(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]
         (accounts, await client.delete(f"{own}/accounts/spare")),
         (accounts, await client.delete(f"{own}/accounts/spare")),
     ]
+
+
+async def _messages(client: httpx.AsyncClient, owner: str) -> list[tuple[str, httpx.Response]]:
+    """Messages taken, refused and repeated, after the document's own examples; one followed, cancelled and released."""
+    path, one = "/v1/messages", "/v1/messages/{id}"
+    examples = DOCUMENT["components"]["examples"]
+    (single, many, by_channel) = (examples[name]["value"] for name in ("Message", "Messages", "MessageByChannel"))
+    json, key = {"content-type": "application/json"}, {"idempotency-key": "k"}
+    asked = [
+        (path, await client.post(path, json=single, headers=key)),
+        (path, await client.post(path, json=single, headers=key)),
+        (path, await client.post(path, json=many, headers=key)),
+        (path, await client.post(path, json=many, headers={"idempotency-key": "a b"})),
+        (path, await client.post(path, json=many)),
+        (path, await client.post(path, json=[single, {}])),
+        (path, await client.post(path, json=[{}, 1])),
+        (path, await client.post(path, json={"to": "x"})),
+        (path, await client.post(path, json=single | {"body": "Another"})),
+        (path, await client.post(path, content=b"{", headers=json)),
+        (path, await client.post(path, content=b"{")),
+        (path, await client.post(path, content=b" " * (2 << 20), headers=json)),
+        (path, await client.post(path, json=single, headers={"authorization": "none"})),
+        ("/v1/{channel}/messages", await client.post("/v1/sms/messages", json=by_channel)),
+        ("/v1/{channel}/messages", await client.post("/v1/pigeon/messages", json=by_channel)),
+    ]
+    id = f"{path}/{single['messageId']}"
+    got = await client.get(id)
+    asked += [(one, got), (one, await client.get(id, headers={"if-none-match": got.headers["etag"]}))]
+    asked += [(one, await client.get(f"{path}/none")), (one, await client.get(f"{id}?x=1"))]
+    for state in ("held", "sending", "retrying", "unanswered", "watched", "sent", "failed", "queued"):
+        async with await psycopg.AsyncConnection.connect(owner) as connection:
+            await connection.execute("UPDATE threadline.messages SET state = %s, cancelled = false", [state])
+        asked += [
+            (one, await client.get(id)),
+            (f"{one}/explain", await client.get(f"{id}/explain")),
+            (f"{one}/release", await client.post(f"{id}/release", json={"resend": state == "unanswered"})),
+            (f"{one}/cancel", await client.post(f"{id}/cancel")),
+        ]
+    release, cancel = f"{one}/release", f"{one}/cancel"
+    asked += [
+        (release, await client.post(f"{id}/release", json=[])),
+        (release, await client.post(f"{id}/release", content=b"x")),
+        (release, await client.post(f"{path}/none/release")),
+        (cancel, await client.post(f"{path}/none/cancel")),
+        (cancel, await client.post(f"{id}/cancel?x=1")),
+    ]
+    found = {(where, response.status_code) for where, response in asked}
+    assert {(path, 202), (path, 409), (path, 422), (one, 304), (release, 200), (release, 409)} <= found
+    assert {(cancel, 200), (cancel, 202), (cancel, 409), ("/v1/{channel}/messages", 404)} <= found
+    return asked
 
 
 async def _recipients(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]]:

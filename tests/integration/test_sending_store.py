@@ -87,11 +87,21 @@ async def test_a_request_is_taken_once_and_tells_whether_it_is_the_same(store: E
     assert await store.message("another", "m-1") is None
 
 
+async def test_two_at_once_under_one_id_are_told_apart(store: EventStore) -> None:
+    """Also who had to wait for the other learns whether the other asked for the same."""
+    for number in range(10):
+        requests = [asked(number), asked(number), asked(number, body="Another"), asked(number, body="Another")]
+        verdicts = [found for (found,) in await asyncio.gather(*(accept(store, each) for each in requests))]
+        kept = await store.message("shop", f"m-{number}")
+        assert kept is not None and sum(verdict.fresh for verdict in verdicts) == 1
+        assert [verdict.same for verdict in verdicts] == [each.fingerprint == kept["fingerprint"] for each in requests]
+
+
 async def test_an_idempotency_key_is_kept_with_its_messages_or_not_at_all(store: EventStore) -> None:
     """Two under one key at once: one is told to wait; afterwards the answer is there."""
     key = Remembered("shop", "key", b"f" * 32, 202, b"{}")
     request = asked(1)
-    tries = [store.accept([new(request)], [lane()], [said(request)], key) for _ in range(8)]
+    tries = [store.accept([new(request)], [lane()], [said(request)], lambda _: key) for _ in range(8)]
     found = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(each, list) for each in found) == 1
     assert all(isinstance(each, list | InFlight) or "idempotency_keys_pkey" in str(each) for each in found)
@@ -231,9 +241,11 @@ async def test_cancel_and_release(store: EventStore) -> None:
         ], [])  # fmt: skip
     (again,) = await store.claim(9, 60, {})
     assert again["message_id"] == "m-2" and again["cancelled"]
-    assert await store.release("shop", "m-3", False) == "held"
+    assert await store.release("shop", "m-3", False, "key:test") == "held"
     (released,) = await store.claim(9, 60, {})
     assert released["message_id"] == "m-3" and released["released"]
+    (noted,) = await store.audit("shop")
+    assert (noted["actor"], noted["action"], noted["subject"]) == ("key:test", "message.release", "m-3")
     cancelled = await store.message("shop", "m-1")
     assert cancelled is not None and (cancelled["state"], cancelled["delivery"]) == ("cancelled", "cancelled")
 
@@ -255,8 +267,8 @@ async def test_what_a_provider_tells_settles_an_unanswered_attempt(store: EventS
     assert states["m-1"] and states["m-1"]["state"] == "sent"
     assert states["m-2"] and states["m-2"]["state"] == "unanswered"
     assert [(row["state"], row["messages"]) for row in await store.sending_counts()] == [("unanswered", 1)]
-    assert await store.release("shop", "m-2", False) is None
-    assert await store.release("shop", "m-2", True) == "unanswered"
+    assert await store.release("shop", "m-2", False, "key:test") is None
+    assert await store.release("shop", "m-2", True, "key:test") == "unanswered"
     assert [row["message_id"] for row in await store.claim(9, 60, {})] == ["m-2"]
 
 

@@ -1,0 +1,108 @@
+"""The messages that a request's body asks for, one or many: each read or refused by itself, and told. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from app.problems import Problem, phrase
+from app.sending.requests import Request, read_request
+from schemas import SchemaError
+from schemas.events import Error
+from sql import Verdict
+
+#: Messages of one call.
+MOST = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message is not taken: the status it would have alone, where in the body the fault is, and the words."""
+
+    status: int
+    path: str
+    words: str
+
+    def problem(self) -> Problem:
+        """As the answer to a request for this message alone."""
+        return Problem(self.status, f"{self.path}: {self.words}", path=self.path)
+
+    def told(self) -> dict[str, Any]:
+        """The members of that problem document."""
+        members = {"type": "about:blank", "title": phrase(self.status), "status": self.status}
+        return members | {"detail": f"{self.path}: {self.words}", "path": self.path}
+
+
+@dataclass(slots=True)
+class Item:
+    """One message: where it stands in the body, what was read of it or why it is refused, and what became of it (the
+    channel that is tried first, and whether it was taken before)."""
+
+    path: str
+    document: Any
+    request: Request | None = None
+    refusal: Refusal | None = None
+    channel: str | None = None
+    duplicate: bool = False
+
+    def refuse(self, status: int, path: str, words: str) -> None:
+        """Refuse it; `path` is seen from the message itself."""
+        self.refusal = Refusal(status, self.path + path[1:], words)
+
+    def unroutable(self, error: Error) -> None:
+        """Refuse it, as the client's configuration has no way for it."""
+        names = ("to",) if error.reason == "invalid_address" else ("channel", "channels")
+        self.refuse(422, self._path(*names), error.text or error.reason)
+
+    def judge(self, verdict: Verdict) -> None:
+        """Note what the store says of it."""
+        self.duplicate, self.refusal = not verdict.fresh, None
+        if not verdict.same:
+            path = self._path("messageId", "idempotencyKey")
+            self.refuse(409, path, "another message was taken under this id (or idempotency key); the first one counts")
+
+    def told(self) -> dict[str, Any]:
+        """Its part of the answer."""
+        if self.refusal is not None:
+            return {"error": self.refusal.told()}
+        assert self.request is not None
+        id = self.request.message_id
+        told = {"messageId": id, "state": "accepted", "channel": self.channel, "links": {"self": link(id)}}
+        return told | ({"duplicate": True} if self.duplicate else {})
+
+    def _path(self, *names: str) -> str:
+        return next((f"$.{name}" for name in names if name in self.document), "$")
+
+
+def link(message_id: str) -> str:
+    """The path of a message."""
+    return f"/v1/messages/{quote(message_id, safe='')}"
+
+
+def documents_of(body: Any) -> tuple[bool, list[tuple[str, Any]]]:
+    """Whether a body asks for many, and each one's document with its path. Raises Problem 422."""
+    if isinstance(body, list):
+        found = [(f"$[{place}]", one) for place, one in enumerate(body)]
+    elif isinstance(body, dict) and "messages" in body:
+        if len(body) > 1 or not isinstance(body["messages"], list):
+            raise Refusal(422, "$.messages", "must be a list, with nothing beside it").problem()
+        found = [(f"$.messages[{place}]", one) for place, one in enumerate(body["messages"])]
+    else:
+        return False, [("$", body)]
+    if not 0 < len(found) <= MOST:
+        raise Refusal(422, "$", f"has {len(found)} messages; one call takes 1 to {MOST}").problem()
+    return True, found
+
+
+def items_of(
+    documents: Sequence[tuple[str, Any]], client_id: str, channel: str | None, key: str | None
+) -> Iterator[Item]:
+    """Each message, read. With a `key` each has an id that follows from it and from its place."""
+    for place, (path, document) in enumerate(documents):
+        item = Item(path, document)
+        try:
+            named = None if key is None else f"{key}:{place}"
+            item.request = read_request(document, client_id=client_id, channel=channel, key=named)
+        except SchemaError as error:
+            item.refuse(422, error.path, error.message)
+        yield item

@@ -1,0 +1,187 @@
+"""/v1/messages/{id}: how far a message is and why it waits, and what may be changed of that."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.access import Key
+from app.api.batch import link
+from app.api.bodies import answer, write
+from app.api.messages import READ, WRITE
+from app.api.parameters import read
+from app.api.payload import json_of
+from app.api.service import Api, api_of, caller
+from app.problems import Problem
+from app.sending.clients import UnknownAccount, UnknownClient
+from app.sending.decide import Decision, Send
+from app.sending.events import cancelled
+from app.sending.explain import decision_of, explain
+from app.sending.requests import PRIORITIES
+
+#: What is told of a message's state. That it is `watched`, in case the next channel is to be tried, is ours to know.
+STATES = (
+    "queued", "held", "sending", "retrying", "unanswered", "sent", "failed", "expired", "cancelled",
+)  # fmt: skip
+#: States in which it is done with.
+DONE = ("sent", "failed", "expired", "cancelled")
+#: Bytes of a body.
+MOST = 4096
+#: Headers of what is told of one message: a shared cache must keep none of it.
+PRIVATE = {"cache-control": "private, no-store"}
+
+_PRIORITIES = {number: name for name, number in PRIORITIES.items()}
+
+log = structlog.get_logger(__name__)
+
+
+async def message(request: Request) -> Response:
+    """How far it is, with each attempt. Raises Problem."""
+    key = await caller(request, READ)
+    read(request, ())
+    return answer(request, _told(await _row(request, key)))
+
+
+async def explained(request: Request) -> Response:
+    """Why it is where it is, as the client is configured now. Raises Problem."""
+    key = await caller(request, READ)
+    read(request, ())
+    row, now = await _row(request, key), datetime.now(UTC)
+    waits = await api_of(request).store.waits(key.client, row["message_id"])
+    assert waits is not None  # messages are not deleted
+    reasons = explain(row, waits, await _decision(api_of(request), row, waits, now), now)
+    told = {
+        "messageId": row["message_id"],
+        "state": _state(row),
+        "words": "; ".join(reason.words for reason in reasons),
+        "reasons": [{"kind": one.kind, "words": one.words, "until": one.until} for one in reasons],
+    }
+    return Response(write(told), headers=PRIVATE, media_type="application/json")
+
+
+async def cancel(request: Request) -> Response:
+    """Keep it from being sent: 200 where it waited, 202 where it is being sent just now and may still be. Raises Problem,
+    409 where it is too late."""
+    key = await caller(request, WRITE)
+    read(request, ())
+    id, now = _id(request), datetime.now(UTC)
+    was = await api_of(request).store.cancel(key.client, id, (cancelled(id), key.client, now, None))
+    if was == "sending":
+        words = "It is being sent just now, and may arrive; if this try fails, there is no other."
+        return _changed(id, "sending", 202, detail=words)
+    if was is not None:
+        return _changed(id, "cancelled", 200)
+    row = await _row(request, key)
+    if row["state"] == "cancelled":
+        return _changed(id, "cancelled", 200)
+    raise Problem(409, f"It is too late to cancel it: it is {_state(row)}.", state=_state(row))
+
+
+async def release(request: Request) -> Response:
+    """Let it go before its time, or (`resend`) once more after an attempt that was not answered. Raises Problem, 409
+    where it is not held."""
+    key = await caller(request, WRITE)
+    read(request, ())
+    resend = await _resend(request)
+    id, actor = _id(request), f"key:{key.name}"
+    was = await api_of(request).store.release(key.client, id, resend, actor)
+    if was is not None:
+        log.info("message released", client=key.client, message=id, was=was, actor=actor)
+        return _changed(id, "queued", 200)
+    row = await _row(request, key)
+    if row["state"] == "unanswered":
+        words = 'Its provider may have taken it: to send it again all the same, release it with {"resend": true}.'
+        raise Problem(409, words, state="unanswered")
+    raise Problem(409, f"It is not held: it is {_state(row)}.", state=_state(row))
+
+
+async def _resend(request: Request) -> bool:
+    """What the body says; no body says no."""
+    if "transfer-encoding" not in request.headers and request.headers.get("content-length", "0") == "0":
+        return False
+    body = await json_of(request, MOST)
+    if not isinstance(body, dict) or body.keys() - {"resend"}:
+        raise Problem(422, '$: must be an object, with no member but "resend"', path="$")
+    resend = body.get("resend", False)
+    if not isinstance(resend, bool):
+        raise Problem(422, "$.resend: must be true or false", path="$.resend")
+    return resend
+
+
+async def _row(request: Request, key: Key) -> dict[str, Any]:
+    row = await api_of(request).store.message(key.client, _id(request))
+    if row is None:
+        raise _unknown()
+    return row
+
+
+def _id(request: Request) -> str:
+    id: str = request.path_params["id"]
+    if "\0" in id:  # PostgreSQL has no such text
+        raise _unknown()
+    return id
+
+
+def _unknown() -> Problem:
+    return Problem(404, "No message of this client has this id.")
+
+
+async def _decision(api: Api, row: Mapping[str, Any], waits: Mapping[str, Any], now: datetime) -> Decision | str:
+    """What a worker would do now, or why it could do nothing."""
+    if row["state"] in DONE:
+        return ""
+    try:
+        client = await api.clients.client(row["client_id"])
+        decision = decision_of(row, waits, client, now)
+        if isinstance(decision, Send):
+            await api.clients.account(client, decision.route.account)
+    except (UnknownClient, UnknownAccount) as error:
+        return str(error)
+    return decision
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    state, request = _state(row), row["request"]
+    return {
+        "messageId": row["message_id"],
+        "interactionId": row["interaction_id"],
+        "state": state,
+        "delivery": row["delivery"],
+        "channel": row["channel"] or None,
+        "account": row["account"] or None,
+        "priority": _PRIORITIES[row["priority"]],
+        "to": request.get("to"),
+        "reference": request.get("reference"),
+        "acceptedAt": row["accepted_at"],
+        "changedAt": row["changed_at"],
+        "dueAt": row["due_at"] if state not in (*DONE, "unanswered") else None,
+        "notBefore": row["not_before"],
+        "sendBefore": row["expires_at"],
+        "cancelled": row["cancelled"],
+        "cause": row["cause"],
+        "error": row["error"],
+        "providerMessageId": row["provider_message_id"],
+        "attempts": [_attempt(one) for one in row["attempts"]],
+        "links": {name: link(row["message_id"]) + path for name, path in _LINKS.items()},
+    }
+
+
+_LINKS = {"self": "", "explain": "/explain", "cancel": "/cancel", "release": "/release"}
+
+
+def _attempt(row: Mapping[str, Any]) -> dict[str, Any]:
+    times = {name: row[name] and datetime.fromisoformat(row[name]) for name in ("begunAt", "answeredAt")}
+    return dict(row) | times
+
+
+def _state(row: Mapping[str, Any]) -> str:
+    state: str = row["state"]
+    return "sent" if state == "watched" else state
+
+
+def _changed(id: str, state: str, status: int, **more: Any) -> Response:
+    body = write({"messageId": id, "state": state, **more, "links": {"self": link(id)}})
+    return Response(body, status, PRIVATE, "application/json")

@@ -1,0 +1,136 @@
+"""Why a message waits, or what became of it, in words and in kinds. Pure: decides again, as configured now."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.sending.clients import Client
+from app.sending.decide import Decision, End, Hold, Known, Send, decide
+from app.sending.requests import Request, kept_request
+
+#: What is said of a message; those but the last five are of one that waits.
+KINDS = (
+    "window", "zone", "notBefore", "ending", "ready", "retry", "unanswered", "sending", "watched", "resting", "trouble",
+    "rate", "queue", "due", "configuration", "cancelling", "sent", "failed", "expired", "cancelled",
+)  # fmt: skip
+FINAL = ("sent", "failed", "expired", "cancelled")
+#: As many messages before one as are counted.
+COUNTED = 1000
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One of them: its kind (of KINDS), the words, and until when it holds, where that is known."""
+
+    kind: str
+    words: str
+    until: datetime | None = None
+
+
+def request_of(row: Row) -> Request:
+    """The request of a row of `messages`."""
+    return kept_request(row["client_id"], row["message_id"], row["request"], bytes(row["fingerprint"]))
+
+
+def decision_of(row: Row, waits: Row, client: Client, now: datetime) -> Decision:
+    """What a worker would do with it now."""
+    known = Known(
+        expires_at=row["expires_at"],
+        tried=row["tried"],
+        cancelled=row["cancelled"],
+        released=row["released"],
+        opted_out=waits["opted_out"] or (),
+        profile_zone=waits["zone"],
+    )
+    return decide(request_of(row), client, known, now)
+
+
+def explain(row: Row, waits: Row, decision: Decision | str, now: datetime) -> list[Reason]:
+    """Why a message (`EventStore.message`, `EventStore.waits`) is where it is, the weightiest first. `decision` is what a
+    worker would do with it now, or words that say why none can tell."""
+    state = row["state"]
+    if state in FINAL:
+        return [Reason(state, _ended(row))]
+    if state == "unanswered":
+        return [Reason("unanswered", row["cause"] or "its provider may have taken it, and gives no way to tell")]
+    if state == "watched":
+        words = f"it was sent by {row['channel']}; if it is not delivered in time, the next channel is tried"
+        return [Reason("watched", words, row["due_at"])]
+    if state == "sending":
+        found = [Reason("sending", "a worker is sending it; if that worker dies, another takes it over", row["due_at"])]
+        if row["cancelled"]:
+            found.append(Reason("cancelling", "it was cancelled meanwhile, and is not tried again if this try fails"))
+        return found
+    return [*_retrying(row, now), *_decided(row, decision, now), *_account(row, waits, decision, now)]
+
+
+def _retrying(row: Row, now: datetime) -> Iterator[Reason]:
+    if row["state"] == "retrying" and row["due_at"] > now:
+        error = row["error"] or {}
+        last = error.get("text") or error.get("code") or row["cause"] or error.get("reason") or "not told"
+        tries = f"after {row['tries']} tries by {row['channel']}" if row["tries"] > 1 else f"by {row['channel']}"
+        yield Reason("retry", f"tried again at {_time(row['due_at'])} {tries}; the last error: {last}", row["due_at"])
+
+
+def _decided(row: Row, decision: Decision | str, now: datetime) -> Iterator[Reason]:
+    if isinstance(decision, str):
+        yield Reason("configuration", decision)
+    elif isinstance(decision, End):
+        words = decision.error.text or decision.error.reason
+        yield Reason("ending", f"it will not be sent, and ends as {decision.state}: {words}")
+    elif isinstance(decision, Hold):
+        yield Reason(_kind(row, decision, now), _held(decision), decision.opens or decision.until)
+    elif row["state"] == "held" and row["due_at"] > now:
+        words = f"as its client is configured now, it may leave by {decision.route.channel}"
+        again = f"it is looked at again at {_time(row['due_at'])}; release it to send it at once"
+        yield Reason("ready", f"{words}; {again}", row["due_at"])
+
+
+def _account(row: Row, waits: Row, decision: Decision | str, now: datetime) -> Iterator[Reason]:
+    account, ahead, rate = row["account"], waits["ahead"], waits["rate"]
+    trouble = f": {waits['trouble']}" if waits["trouble"] else ""
+    if waits["open_until"] is not None and waits["open_until"] > now:
+        until = waits["open_until"]
+        yield Reason("resting", f"the account {account} rests until {_time(until)}{trouble}", until)
+    elif trouble:
+        yield Reason("trouble", f"calls by the account {account} failed lately{trouble}")
+    if row["due_at"] > now or not isinstance(decision, Send):
+        return
+    many = f"more than {COUNTED}" if ahead > COUNTED else str(ahead)
+    if ahead and rate is not None:
+        wait = "" if ahead > COUNTED else f", about {ahead / rate:.0f} seconds"
+        yield Reason("rate", f"{many} are due before it, and the account {account} sends {rate:g} a second{wait}")
+    elif ahead:
+        yield Reason("queue", f"{many} are due before it by the account {account}")
+    else:
+        yield Reason("due", f"it is due, and leaves by {decision.route.channel} as soon as a worker takes it")
+
+
+def _kind(row: Row, decision: Hold, now: datetime) -> str:
+    if decision.opens is None:
+        return "zone"
+    return "notBefore" if decision.opens == row["not_before"] else "window"
+
+
+def _held(decision: Hold) -> str:
+    starts = decision.cause.startswith("held until") or decision.opens is None
+    return decision.cause if starts else f"held until {_time(decision.opens)}: {decision.cause}"
+
+
+def _ended(row: Row) -> str:
+    error = row["error"] or {}
+    why = error.get("text") or error.get("code") or row["cause"]
+    if row["state"] == "sent":
+        return f"it was sent by {row['channel']}, account {row['account']}" + (
+            f"; what is known of its delivery: {row['delivery']}" if row["delivery"] else ""
+        )
+    if row["state"] == "cancelled":
+        return "its client cancelled it"
+    return f"it {row['state']}" + (f": {why}" if why else "")
+
+
+def _time(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC" if at else "an unknown time"

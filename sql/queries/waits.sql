@@ -1,0 +1,30 @@
+-- What a message waits for beside its own time: how its account does, how many of its lane are due before it, and what its
+-- recipient said. Counts a bounded number, whatever the backlog.
+SELECT
+    l.open_until, l.trouble, l.rate, before.messages AS ahead, standing.opted_out, standing.zone
+FROM messages AS m
+LEFT JOIN lanes AS l ON l.id = m.lane
+CROSS JOIN LATERAL (
+    SELECT count(*) AS messages
+    FROM (
+        SELECT
+        FROM (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM messages AS o
+            WHERE o.lane = m.lane AND o.priority = p.priority AND o.waiting AND o.id <> m.id
+                AND o.due_at <= CASE WHEN p.priority < m.priority THEN now() ELSE least(m.due_at, now()) END
+            LIMIT 1001
+        ) AS due
+        WHERE p.priority <= m.priority
+        LIMIT 1001
+    ) AS counted
+) AS before
+LEFT JOIN LATERAL (
+    SELECT array_agg(h ->> 0) FILTER (WHERE said.opted_out) AS opted_out, min(p.zone) AS zone
+    FROM jsonb_array_elements(m.handles) AS h
+    LEFT JOIN consents AS said
+        ON said.handle_id = handle_id(m.client_id, h ->> 1) AND said.channel IN (h ->> 0, '*')
+    LEFT JOIN profiles AS p ON p.handle_id = handle_id(m.client_id, h ->> 1)
+) AS standing ON true
+WHERE m.id = message_reference(%(client_id)s, %(message_id)s)
