@@ -123,9 +123,11 @@ class Calling:
                     whole = await self._exchange(connection, request, sent)
                     return sent.response()
                 except httpcore.ConnectionNotAvailable:  # closed before, or the server says that it did not take it
+                    if sent.status:  # which an answer belies
+                        raise
                     sent.started = False
                 except httpcore.RemoteProtocolError as error:
-                    if refused or not _refused(error):
+                    if refused or sent.status or not _refused(error):
                         raise
                     refused, sent.started = True, False
                 finally:

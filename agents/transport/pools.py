@@ -1,7 +1,7 @@
 """HTTP connections to one origin. They go by the dialer, and one that the server has closed is not used again.
 
 The connections are httpcore's. Its pool is not used, since it looks at all connections at each call: with 64 of them that
-took 4 ms a call where the call itself takes 0.5 ms. Here the one that was used last is taken; of HTTP/2 there is one, which
+took more than 4 ms of processor time a call, where the call itself takes 0.5 ms. Here the one that was used last is taken; of HTTP/2 there is one, which
 all share.
 
 That an idle connection was closed is seen when it is taken: by then FIN has arrived and nothing was written, so that a new

@@ -104,7 +104,10 @@ async def test_a_bad_message_is_refused_with_its_path(served: Served, change: di
 
 async def test_what_no_channel_reaches_is_refused(served: Served) -> None:
     """An address that none of the client's channels reaches, and a client that is not configured."""
-    assert refused(await served.http.post(URL, json={"to": {"push": "a-device-token"}, "body": "x"}), 422)["path"] == "$.to"
+    assert (
+        refused(await served.http.post(URL, json={"to": {"push": "a-device-token"}, "body": "x"}), 422)["path"]
+        == "$.to"
+    )
     served.http.headers["authorization"] = f"Bearer {await served.key('messages:write', client='nobody')}"
     problem = refused(await served.http.post(URL, json=SMS), 422)
     assert "nobody" in problem["detail"] and problem["path"] == "$"

@@ -78,13 +78,13 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]
 
 
 async def test_all_addresses_of_a_name_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that are allowed are left, in their order; where none is, it says what it saw."""
+    """Those that are allowed are left, in their order; where none is, it says so, and not what the resolver knows."""
     resolving(monkeypatch, ["10.0.0.1", "8.8.8.8", "127.0.0.1", "1.1.1.1", "8.8.8.8"], ["10.0.0.1", "::1"])
     dialer = Dialer((), 5)
     assert await dialer.addresses("mixed.example.com", 443) == ["8.8.8.8", "1.1.1.1"]
-    with pytest.raises(AddressRefused, match=r"10\.0\.0\.1, ::1") as refused:
+    with pytest.raises(AddressRefused) as refused:
         await dialer.addresses("private.example.com", 443)
-    assert not refused.value.may_have_arrived
+    assert not refused.value.may_have_arrived and "10.0.0.1" not in str(refused.value)
     dialer.close()
 
 
