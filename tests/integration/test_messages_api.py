@@ -284,7 +284,7 @@ async def test_too_many_at_once_are_told_to_wait(postgres_dsn: Dsns) -> None:
         async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
             await connection.execute("LOCK TABLE threadline.messages")
             waiting = [asyncio.create_task(served.http.post(URL, json=SMS)) for _ in range(2)]
-            while served.api.accepting < 2:
+            while served.api.accepting < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
             response = await served.http.post(URL, json=SMS)
             assert refused(response, 429) and response.headers["retry-after"] == "1"
