@@ -26,7 +26,10 @@ DOCUMENT = openapi.document()
 @asynccontextmanager
 async def process(data: Path, dsn: str) -> AsyncIterator[tuple[Http, httpx.AsyncClient]]:
     """The whole HTTP process without Kafka, so that its door spools."""
-    sources = {"twilio": Source(account_sid="AC1", auth_token="secret"), "whatsapp_cloud": Source(app_secret="s", verify_token="v")}
+    sources = {
+        "twilio": Source(account_sid="AC1", auth_token="secret"),
+        "whatsapp_cloud": Source(app_secret="s", verify_token="v"),
+    }
     settings = Settings(
         data=data,
         postgres=Postgres(dsn=SecretStr(dsn)),

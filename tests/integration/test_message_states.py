@@ -42,7 +42,9 @@ class Messages:
 
     async def set(self, id: str, state: str, due_at: datetime | None = None, cause: str | None = None) -> None:
         """Put a message in a state."""
-        query: LiteralString = "UPDATE messages SET state = %s, due_at = coalesce(%s, due_at), cause = %s WHERE message_id = %s"
+        query: LiteralString = (
+            "UPDATE messages SET state = %s, due_at = coalesce(%s, due_at), cause = %s WHERE message_id = %s"
+        )
         await self.run(query, state, due_at, cause, id)
 
     async def configure(self, **configuration: Any) -> None:
@@ -224,9 +226,7 @@ async def test_what_else_holds_is_explained(messages: Messages) -> None:
         Event("RecipientSubscribed", "twilio", "start", channel="sms", handle=Handle("phone", SMS["to"])),
         at=datetime.now(UTC),
     )
-    await messages.served.store.set_client(
-        "default", {"channels": [{"channel": "sms", "account": "removed"}]}, "test"
-    )
+    await messages.served.store.set_client("default", {"channels": [{"channel": "sms", "account": "removed"}]}, "test")
     messages.served.api.clients.forget("default")
     kinds, words = await messages.explain(id)
     assert kinds == ["configuration"] and "no account removed" in words

@@ -104,7 +104,10 @@ async def test_a_bad_message_is_refused_with_its_path(served: Served, change: di
 
 async def test_what_no_channel_reaches_is_refused(served: Served) -> None:
     """An address that none of the client's channels reaches, and a client that is not configured."""
-    assert refused(await served.http.post(URL, json={"to": {"push": "a-device-token"}, "body": "x"}), 422)["path"] == "$.to"
+    assert (
+        refused(await served.http.post(URL, json={"to": {"push": "a-device-token"}, "body": "x"}), 422)["path"]
+        == "$.to"
+    )
     served.http.headers["authorization"] = f"Bearer {await served.key('messages:write', client='nobody')}"
     problem = refused(await served.http.post(URL, json=SMS), 422)
     assert "nobody" in problem["detail"] and problem["path"] == "$"
@@ -281,7 +284,7 @@ async def test_too_many_at_once_are_told_to_wait(postgres_dsn: Dsns) -> None:
         async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
             await connection.execute("LOCK TABLE threadline.messages")
             waiting = [asyncio.create_task(served.http.post(URL, json=SMS)) for _ in range(2)]
-            while served.api.accepting < 2:
+            while served.api.accepting < 2:  # noqa: ASYNC110  # nothing tells it
                 await asyncio.sleep(0.005)
             response = await served.http.post(URL, json=SMS)
             assert refused(response, 429) and response.headers["retry-after"] == "1"
@@ -297,3 +300,13 @@ async def test_without_postgresql_it_is_503(postgres_dsn: Dsns) -> None:
         await served.store._pool.close()
         response = await served.http.post(URL, json=SMS)
         assert refused(response, 503) and response.headers["retry-after"] == "1"
+
+
+async def test_a_large_body_does_not_stop_the_others(served: Served) -> None:
+    """Finding the words for a fault among a hundred thousand takes seconds; meanwhile the process answers others."""
+    wrong = asyncio.create_task(served.http.post(URL, json=SMS | {"channels": ["sms"] * 100_000}))
+    answered = 0
+    while not wrong.done():
+        assert (await served.http.get("/v1/messages/none")).status_code == 404
+        answered += 1
+    assert refused(await wrong, 422)["path"] in ("$.channels", "$.channel") and answered > 5
