@@ -8,6 +8,7 @@ import typer
 
 from app.cli_callbacks import callbacks
 from app.cli_clients import clients
+from app.cli_messages import messages, send
 from app.cli_recipients import recipients
 from app.cli_simulate import simulate
 
@@ -17,12 +18,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Every provider's webhooks, every service's events, one timeline per customer. Start with: threadline up",
 )
-app.command()(simulate)
-keys = typer.Typer(no_args_is_help=True, help="API keys: create one, list them, revoke one.")
-app.add_typer(keys, name="keys")
-app.add_typer(callbacks, name="callbacks")
-app.add_typer(clients, name="clients")
-app.add_typer(recipients, name="recipients")
+keys = typer.Typer(name="keys", no_args_is_help=True, help="API keys: create one, list them, revoke one.")
+for command in (send, simulate):
+    app.command()(command)
+for group in (callbacks, clients, keys, messages, recipients):
+    app.add_typer(group)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from uuid import UUID
 import typer
 
 callbacks = typer.Typer(
+    name="callbacks",
     no_args_is_help=True,
     help="""Callbacks: how clients are told what becomes of their messages.
 

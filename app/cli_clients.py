@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 clients = typer.Typer(
+    name="clients",
     no_args_is_help=True,
     help="""Clients: how each sends, by which accounts, and every version of it.
 

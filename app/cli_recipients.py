@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-recipients = typer.Typer(no_args_is_help=True, help="Recipients: what they want, opted out or in, and their time zone.")
+recipients = typer.Typer(
+    name="recipients", no_args_is_help=True, help="Recipients: what they want, opted out or in, and their time zone."
+)
 
 _Handle = Annotated[str, typer.Argument(help="Whom: +15551234567, ana@example.com, or kind:value.")]
 _Client = Annotated[str, typer.Option(help="The client id whose recipient it is.")]

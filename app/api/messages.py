@@ -26,8 +26,8 @@ from schemas.events import CHANNELS
 from sql import InFlight, Remembered, Verdict
 
 READ, WRITE = "messages:read", "messages:write"
-#: Bytes of a body, and seconds that the database may take.
-MOST, PATIENCE = 1 << 20, 10.0
+#: Bytes of a body, and of one that is read beside the event loop; seconds that taking it may last.
+MOST, LARGE, PATIENCE = 1 << 20, 32 << 10, 10.0
 #: Headers of a refusal that is over in a moment.
 AGAIN = {"retry-after": "1"}
 
@@ -57,12 +57,9 @@ async def _answer(request: Request, channel: str | None) -> Response:
                 if key and (known := await idempotency.replay(api.store, client_id, key, mark)):
                     return known
                 many, documents = documents_of(body)
-                items = []
-                for item in items_of(documents, client_id, channel, key):
-                    items.append(item)
-                    if item.refusal:  # finding its words took a while: others have their turn
-                        await asyncio.sleep(0)
-                taken = Taken(items, many, client_id, key, mark)
+                items = items_of(documents, client_id, channel, key)
+                found = await asyncio.to_thread(list, items) if _large(request) else await _each(items)
+                taken = Taken(found, many, client_id, key, mark)
                 await taken.offer(api)
                 return taken.answer()
         except InFlight as error:
@@ -74,6 +71,22 @@ async def _answer(request: Request, channel: str | None) -> Response:
             raise idempotency.in_flight() from error
         except TimeoutError as error:
             raise Problem(503, "The store is slow: ask again.", headers=AGAIN) from error
+
+
+def _large(request: Request) -> bool:
+    """Whether a body may take seconds to find the words for what is wrong with it: such are read beside the loop."""
+    length = request.headers.get("content-length", "")
+    return not length.isdecimal() or int(length) > LARGE
+
+
+async def _each(items: Iterator[Item]) -> list[Item]:
+    """The messages; each that is refused took a while, and the loop has its turn after it."""
+    found = []
+    for item in items:
+        found.append(item)
+        if item.refusal is not None:
+            await asyncio.sleep(0)
+    return found
 
 
 class Taken:

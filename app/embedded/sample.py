@@ -9,6 +9,8 @@ from app.embedded.firstrun import secrets_folder, write_secret
 from sql import EventStore
 
 CLIENT = "default"
+#: Where the sample's API key is kept, within the data folder.
+KEY_FILE = Path("secrets", "api_key")
 PHONE = "+15551234567"
 
 _TEXT = """
@@ -42,11 +44,13 @@ def text(url: str, data: Path) -> str:
 
 def key_file(data: Path) -> Path:
     """Where the sample's API key is."""
-    return secrets_folder(data.absolute()) / "api_key"
+    secrets_folder(data.absolute())
+    return data.absolute() / KEY_FILE
 
 
 async def ensure_key(service_dsn: str, data: Path) -> None:
-    """See to it that `key_file` holds a key which the database knows, with all scopes."""
+    """See to it that `key_file` holds a key which the database knows, with all scopes: also those that an upgrade
+    brought."""
     file = key_file(data)
     async with await EventStore.open(service_dsn, pool=1) as store:
         if file.exists() and await _is_good(file.read_text().strip(), store):
@@ -64,4 +68,5 @@ def customer() -> UUID:
 async def _is_good(token: str, store: EventStore) -> bool:
     _, id, secret = token.split("_")
     row = await store.api_key(UUID(id))
-    return row is not None and row["revoked_at"] is None and bytes(row["hash"]) == fingerprint(secret)
+    sound = row is not None and row["revoked_at"] is None and bytes(row["hash"]) == fingerprint(secret)
+    return sound and row is not None and SCOPES.keys() <= set(row["scopes"])

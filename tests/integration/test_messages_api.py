@@ -284,7 +284,7 @@ async def test_too_many_at_once_are_told_to_wait(postgres_dsn: Dsns) -> None:
         async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
             await connection.execute("LOCK TABLE threadline.messages")
             waiting = [asyncio.create_task(served.http.post(URL, json=SMS)) for _ in range(2)]
-            while served.api.accepting < 2:  # noqa: ASYNC110
+            while served.api.accepting < 2:  # noqa: ASYNC110  # nothing tells it
                 await asyncio.sleep(0.005)
             response = await served.http.post(URL, json=SMS)
             assert refused(response, 429) and response.headers["retry-after"] == "1"
@@ -300,3 +300,13 @@ async def test_without_postgresql_it_is_503(postgres_dsn: Dsns) -> None:
         await served.store._pool.close()
         response = await served.http.post(URL, json=SMS)
         assert refused(response, 503) and response.headers["retry-after"] == "1"
+
+
+async def test_a_large_body_does_not_stop_the_others(served: Served) -> None:
+    """Finding the words for a fault among a hundred thousand takes seconds; meanwhile the process answers others."""
+    wrong = asyncio.create_task(served.http.post(URL, json=SMS | {"channels": ["sms"] * 100_000}))
+    answered = 0
+    while not wrong.done():
+        assert (await served.http.get("/v1/messages/none")).status_code == 404
+        answered += 1
+    assert refused(await wrong, 422)["path"] in ("$.channels", "$.channel") and answered > 5
