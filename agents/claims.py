@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from app.sending.clients import Client
+from app.sending.clients import Client, Route
 from app.sending.consent import learned
 from app.sending.decide import Known
+from app.sending.incoming import lane_of
 from app.sending.outcomes import Claimed, Result
 from app.sending.requests import kept_request
 from schemas.events import Event
-from sql.sending import Health
+from sql.sending import Health, Lane
 
 #: Stands in where a message's client is not configured any more.
 NOBODY = Client("", 0, ())
@@ -35,6 +36,17 @@ def lanes(results: list[Result]) -> list[Health]:
         pause = max((result.pause for result in each if result.pause is not None), default=None)
         words = next((result.trouble for result in reversed(each) if result.trouble), None)
         found.append((lane, lane in passed, failed, pause, words))
+    return found
+
+
+def moved(results: list[Result]) -> dict[tuple[str, str], Lane]:
+    """The lanes of those that go on by another account than before: it may have none yet."""
+    found: dict[tuple[str, str], Lane] = {}
+    for result in results:
+        client, settled = result.claimed.client, result.settled
+        if settled.account != result.claimed.account:
+            route = client.route(settled.channel) or Route(settled.channel, settled.account)
+            found[client.id, settled.account] = lane_of(client, route)
     return found
 
 

@@ -22,9 +22,11 @@ from agents.transport.oauth import Tokens
 from app.sending import outcomes
 from app.sending.clients import Clients, UnknownAccount, UnknownClient
 from app.sending.decide import End, Hold, decide
+from app.sending.incoming import lane_of
 from app.sending.outcomes import Claimed, Result
 from app.settings import Sending
 from sql import EventStore, Row
+from sql.sending import Lane
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,7 @@ class Due:
         self._busy: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
         self._results: list[Result] = []
+        self._lanes: dict[tuple[str, str], Lane] = {}
         self._stirred, self._settle = asyncio.Event(), asyncio.Event()
         self._ended = False
 
@@ -116,6 +119,9 @@ class Due:
                 return outcomes.held(claimed, decision, now)
             if isinstance(decision, End):
                 return outcomes.ended(claimed, decision)
+            lane = lane_of(client, decision.route)
+            if decision.route.account == row["account"] and lane[2:] != (row["rate"], row["burst"], row["concurrency"]):
+                self._lanes[lane[:2]] = lane  # its configuration has changed
             account = await self.clients.account(client, decision.route.account)
             if row["was"] == "sending" and row["doubt_since"] is not None:
                 if not sender_of(account).IDEMPOTENT and client.unanswered != "resend":
@@ -154,6 +160,9 @@ class Due:
     async def _write(self) -> None:
         results, self._results = self._results, []
         if results:
+            if moved := self._lanes | claims.moved(results):
+                self._lanes = {}
+                await until_done("database", lambda: self.store.set_lanes([*moved.values()]), self.health)
             if lanes := claims.lanes(results):
                 await until_done("database", lambda: self.store.note_lanes(lanes), self.health)
             await self._settle_all(results)

@@ -138,6 +138,10 @@ class Sending(Appending):
 
         await self.transact(work)
 
+    async def set_lanes(self, lanes: Sequence[Lane]) -> None:
+        """Have lanes as their accounts are configured now."""
+        await self._run_only("set_lanes", {"lanes": json(orjson.dumps(list(lanes)))})
+
     async def note_lanes(self, lanes: Sequence[Health]) -> None:
         """Write down how accounts did. Apart from what came of their messages: a lane that is being written to is claimed
         from by nobody."""

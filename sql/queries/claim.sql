@@ -2,7 +2,7 @@
 -- from all lanes, so that a flood in one delays no other. A lane that another worker is taking from is left to it.
 WITH lane AS MATERIALIZED (
     SELECT
-        l.id, l.rate, l.failures > 0 AS ailing, available.tokens,
+        l.id, l.rate, l.burst, l.concurrency, l.failures > 0 AS ailing, available.tokens,
         CASE
             WHEN l.failures >= %(trouble)s THEN least(1, room.left)
             WHEN l.rate IS NULL THEN least(%(most)s, room.left)
@@ -57,14 +57,15 @@ claimed AS (
     FROM taken
     JOIN messages AS before ON before.id = taken.id
     WHERE m.id = taken.id
-    RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing
+    RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.lane AS claimed_from
 )
 SELECT
     c.id, c.client_id, c.message_id, c.lane, c.priority, c.claims, c.tries, c.cancelled, c.released,
-    c.ailing, c.was, c.was_due, c.channel, c.account, c.tried, c.accepted_at, c.expires_at, c.request, c.cause,
+    c.ailing, lane.rate, lane.burst, lane.concurrency, c.was, c.was_due, c.channel, c.account, c.tried, c.accepted_at, c.expires_at, c.request, c.cause,
     standing.opted_out, standing.zone, a.doubt_since, i.delivery,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
 FROM claimed AS c
+JOIN lane ON lane.id = c.claimed_from
 LEFT JOIN LATERAL (
     -- Of any earlier claim: the one before may have died before its attempt.
     SELECT min(begun_at) AS doubt_since FROM attempts WHERE id = c.id AND outcome IS NULL

@@ -1,0 +1,282 @@
+"""The worker's sending half on a real PostgreSQL, with a provider of a few lines: what leaves when, and what follows."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest_asyncio
+
+from adapters.sending import HttpCall, Outgoing, Response
+from agents.due import Due
+from agents.health import Health
+from agents.transport import NoAnswer
+from agents.transport.oauth import Tokens
+from app.sending.clients import Clients
+from app.sending.incoming import Incoming
+from app.sending.requests import read_request
+from app.settings import Sending, Settings
+from schemas.events import Event, Handle
+from sql import EventStore
+from tests.conftest import Dsns
+from tests.fixtures import accounts
+
+TO = {"email": "ana@example.com", "sms": "+15551234567"}
+SOURCES = {
+    "resend": {**accounts("resend").settings, "sender": "shop@example.com"},
+    "twilio": {**accounts("twilio").settings, "sender": "+15557654321"},
+}
+OK = {"resend": Response(200, {}, b'{"id": "re-1"}'), "twilio": Response(201, {}, b'{"sid": "SM1"}')}
+Answer = Callable[[str, int], Response]
+
+
+class Provider:
+    """Answers calls as told; knows what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.answer: Answer = lambda name, number: OK[name]
+
+    async def carry(self, outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
+        """Instead of the transport."""
+        assert isinstance(outgoing, HttpCall)
+        name = "resend" if "resend" in outgoing.url else "twilio"
+        self.calls.append(name)
+        return self.answer(name, len(self.calls))
+
+
+class Sender:
+    """A store, a sender at work on it, and its provider."""
+
+    def __init__(self, store: EventStore) -> None:
+        self.store, self.provider = store, Provider()
+        self.settings = Settings(sources=SOURCES)
+        self.clients = Clients(store, self.settings, ttl=0.0)
+
+    async def configure(self, **more: Any) -> None:
+        """The client's configuration: e-mail first, then SMS."""
+        channels = [{"channel": "email", "account": "resend"}, {"channel": "sms", "account": "twilio"}]
+        await self.store.set_client(
+            "default", {"channels": channels, "retry": {"attempts": 3, "first": 0.1, "longest": 1}} | more, "test"
+        )
+
+    async def ask(self, id: str = "m", **more: Any) -> None:
+        """Accept one request."""
+        document = {"messageId": id, "to": TO, "content": {"subject": "Hello", "text": "Hello"}} | more
+        incoming, client = Incoming(), await self.clients.client("default")
+        assert incoming.add(read_request(document, client_id="default"), client, datetime.now(UTC)) is None
+        await self.store.accept(incoming.messages, incoming.lanes, incoming.rows)
+
+    async def until(self, state: str, id: str = "m") -> dict[str, Any]:
+        """The message, once it is in that state."""
+        deadline = time.monotonic() + 20
+        while True:
+            row = await self.store.message("default", id)
+            assert row is not None
+            if row["state"] == state:
+                return row
+            assert time.monotonic() < deadline, (row["state"], state, row["cause"])
+            await asyncio.sleep(0.02)
+
+    async def types(self, id: str = "m") -> list[str]:
+        """What the log says of it."""
+        row = await self.store.message("default", id)
+        assert row is not None
+        return [event["type"] for event in await self.store.history("default", row["interaction_id"])]
+
+    @asynccontextmanager
+    async def at_work(self, **settings: Any) -> AsyncIterator[Due]:
+        """The sender runs meanwhile."""
+        carry = self.provider.carry
+        due = Due(self.store, self.clients, carry, Tokens(carry), Health(), Sending(**settings))
+        task = asyncio.create_task(due.run())
+        try:
+            yield due
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest_asyncio.fixture
+async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
+    """One on a database of the test's own."""
+    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+        made = Sender(store)
+        await made.configure()
+        yield made
+
+
+async def test_a_message_is_sent_and_told(sender: Sender) -> None:
+    """By the first channel; the interaction has request and send in one."""
+    async with sender.at_work():
+        await sender.ask()
+        row = await sender.until("sent")
+    assert (row["provider_message_id"], row["delivery"], row["channel"]) == ("re-1", "sent", "email")
+    assert [attempt["outcome"] for attempt in row["attempts"]] == ["accepted"]
+    assert await sender.types() == ["MessageRequested", "UserMessageSent"]
+
+
+async def test_a_refusal_for_good_goes_to_the_next_channel_where_it_is_wanted(sender: Sender) -> None:
+    """The client's wish, or the request's."""
+    sender.provider.answer = lambda name, number: Response(422, {}, b'{"name": "x"}') if name == "resend" else OK[name]
+    async with sender.at_work():
+        await sender.ask("alone")
+        assert (await sender.until("failed", "alone"))["delivery"] == "rejected"
+        await sender.ask("further", fallback=True)
+        row = await sender.until("sent", "further")
+    assert (row["channel"], row["provider_message_id"], row["tried"], row["delivery"]) == (
+        "sms",
+        "SM1",
+        ["email"],
+        "delayed",
+    )
+    assert sorted(await sender.types("further")) == ["MessageDelayed", "MessageRequested", "UserMessageSent"]
+
+
+async def test_what_is_not_delivered_in_time_goes_to_the_next_channel(sender: Sender) -> None:
+    """And at once where the provider tells of a failure; what was delivered stays."""
+    await sender.configure(fallback={"after": 1})
+    async with sender.at_work():
+        await sender.ask("slow")
+        assert (await sender.until("watched", "slow"))["channel"] == "email"
+        assert (await sender.until("sent", "slow"))["channel"] == "sms"
+        await sender.configure(fallback={"after": 3600})
+        await sender.ask("failing", to={"email": "ben@example.com", "sms": "+15551234568"})
+        sender.provider.answer = lambda name, number: Response(
+            200, {}, orjson.dumps({"id": f"x{number}", "sid": f"x{number}"})
+        )
+        await sender.until("watched", "failing")
+        bounced = Event(
+            "MessageBounced",
+            "resend",
+            "b1",
+            "email",
+            "outbound",
+            message_id="failing",
+            payload={"messageId": "failing"},
+        )
+        await sender.store.append([(bounced, "default", datetime.now(UTC), None)])
+        await sender.store.told([("default", "resend", "failing", None)])
+        assert (await sender.until("sent", "failing"))["channel"] == "sms"
+
+
+async def test_who_opted_out_gets_nothing_and_the_client_is_told(sender: Sender) -> None:
+    """Also where it was said after the request, while it was held."""
+    later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+    await sender.ask(channel="sms", notBefore=later)
+    async with sender.at_work():
+        await sender.until("held")
+        stop = Event("RecipientUnsubscribed", "twilio", "stop", "sms", "inbound", handle=Handle("phone", TO["sms"]))
+        await sender.store.append([(stop, "default", datetime.now(UTC), None)])
+        row = await sender.until("failed")
+    assert row["error"]["reason"] == "opted_out" and sender.provider.calls == []
+    assert "MessageRejected" in await sender.types()
+
+
+async def test_a_refusal_by_the_provider_teaches_the_opt_out(sender: Sender) -> None:
+    """Twilio's 21610: the next message is not even tried."""
+    sender.provider.answer = lambda name, number: Response(400, {}, b'{"code": 21610, "message": "unsubscribed"}')
+    async with sender.at_work():
+        await sender.ask("first", channel="sms")
+        await sender.until("failed", "first")
+        await sender.ask("second", channel="sms")
+        await sender.until("failed", "second")
+    assert sender.provider.calls == ["twilio"]
+
+
+async def test_too_many_rests_the_account_and_costs_no_try(sender: Sender) -> None:
+    """More often than there are tries."""
+    sender.provider.answer = lambda name, number: (
+        Response(429, {"retry-after": "0"}, b"{}") if number <= 5 else OK[name]
+    )
+    async with sender.at_work():
+        await sender.ask()
+        row = await sender.until("sent")
+    assert len(row["attempts"]) == 6 and row["tries"] == 0
+
+
+async def test_an_expired_message_is_not_sent(sender: Sender) -> None:
+    """It is told of instead."""
+    await sender.ask(sendBefore=(datetime.now(UTC) - timedelta(seconds=1)).isoformat())
+    async with sender.at_work():
+        row = await sender.until("expired")
+    assert sender.provider.calls == [] and row["delivery"] == "expired"
+
+
+async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Sender) -> None:
+    """Of the others it is held, and settled by what the provider tells later."""
+
+    def lost(name: str, number: int) -> Response:
+        if number <= 2:
+            raise NoAnswer("lost", True)
+        return OK[name]
+
+    sender.provider.answer = lost
+    async with sender.at_work():
+        await sender.ask("mail", channel="email")
+        assert len((await sender.until("sent", "mail"))["attempts"]) == 3
+        sender.provider.calls.clear()
+        await sender.ask("text", channel="sms")
+        row = await sender.until("unanswered", "text")
+        assert "release" in row["cause"] and row["attempts"][0]["answeredAt"] is None
+        told = Event(
+            "UserMessageSent", "twilio", "SM9:sent", "sms", "outbound", "SM9", "text", payload={"messageId": "text"}
+        )
+        await sender.store.append([(told, "default", datetime.now(UTC), None)])
+        assert await sender.store.sweep() == 1
+        await sender.until("sent", "text")
+
+
+async def test_a_lost_account_holds_its_messages(sender: Sender) -> None:
+    """Until it is configured again; the cause is told."""
+    await sender.ask()
+    sender.settings.sources.clear()
+    async with sender.at_work():
+        row = await sender.until("retrying")
+    assert "UnknownAccount" in row["cause"] and row["tries"] == 0
+
+
+async def test_cancelled_while_it_was_tried_is_not_tried_again(sender: Sender) -> None:
+    """The next look ends it."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
+        begun.set()
+        await go.wait()
+        return Response(503, {}, b"{}")
+
+    sender.provider.carry = slow  # type: ignore[method-assign]
+    async with sender.at_work():
+        await sender.ask()
+        await begun.wait()
+        row = (
+            Event("MessageCancelled", "threadline", "m:cancelled", message_id="m"),
+            "default",
+            datetime.now(UTC),
+            None,
+        )
+        assert await sender.store.cancel("default", "m", row) == "sending"
+        go.set()
+        await sender.until("cancelled")
+    assert "MessageCancelled" in await sender.types()
+
+
+async def test_a_stop_finishes_what_was_begun(sender: Sender) -> None:
+    """A worker that is told to end leaves no attempt without its outcome."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
+        begun.set()
+        await go.wait()
+        return OK["resend"]
+
+    sender.provider.carry = slow  # type: ignore[method-assign]
+    await sender.ask()
+    async with sender.at_work():
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.2, go.set)
+    row = await sender.store.message("default", "m")
+    assert row is not None and row["state"] == "sent"
