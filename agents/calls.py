@@ -11,7 +11,7 @@ import structlog
 
 from adapters.base import Values
 from adapters.sending import Media, Message, Outcome, Outgoing, Response, Sender, Template, Unsendable
-from agents.transport import NoAnswer
+from agents.transport import AddressRefused, NoAnswer
 from app.sending import outcomes
 from app.sending.clients import Account, Route
 from app.sending.outcomes import Claimed, Result
@@ -19,6 +19,9 @@ from app.sending.requests import Request
 from schemas.events import Error, Handle
 
 log = structlog.get_logger(__name__)
+
+#: Kinds of calls that were not made and never can be: what they are told to do cannot be done.
+FOR_GOOD = ("request", "setting")
 
 Carry = Callable[..., Awaitable[Response]]
 
@@ -90,6 +93,8 @@ async def make(call: Call, carry: Carry) -> Result:
         words = f"{type(error).__name__}: {error}"[:300]
         if error.may_have_arrived:
             return outcomes.unanswered(claimed, route, again, words, jitter)
+        if isinstance(error, AddressRefused) or error.kind in FOR_GOOD:
+            return outcomes.refused(claimed, route, Outcome("rejected", None, Error(None, words, "unknown")), 0, jitter)
         failure = Outcome("retryable", None, Error("no connection", words, "unreachable"))
         return outcomes.refused(claimed, route, failure, None, jitter)
     except asyncio.CancelledError:

@@ -17,8 +17,8 @@ from agents import claims
 from agents.calls import Call, Carry, build, make, sender_of, unsendable
 from agents.failures import until_done
 from agents.health import Health
-from agents.oauth import Tokens
 from agents.transport import NoAnswer
+from agents.transport.oauth import Tokens
 from app.sending import outcomes
 from app.sending.clients import Clients, UnknownAccount, UnknownClient
 from app.sending.decide import End, Hold, decide

@@ -10,10 +10,10 @@ from agents.deliver import ANSWER, TIMEOUT, Deliverer
 from agents.due import Due
 from agents.failures import keep_on
 from agents.health import Health
-from agents.oauth import Tokens
 from agents.relay import Relayer
 from agents.telling import Telling
 from agents.transport import Transport
+from agents.transport.oauth import Tokens
 from app.callbacks import Callbacks
 from app.door import producer_args
 from app.sending.clients import Clients

@@ -70,7 +70,7 @@ def accepted(claimed: Claimed, route: Route, handle: Handle, provider: str, outc
 def refused(
     claimed: Claimed, route: Route, outcome: Outcome, status: int | None, jitter: float, again: bool = False
 ) -> Result:
-    """The provider did not take it, or could not be reached (`status` None). `jitter` is between 0 and 1; `again` as in
+    """The provider did not take it, or could not be reached (`status` None), or was not even called (0). `jitter` is between 0 and 1; `again` as in
     `unanswered`."""
     error = outcome.error or Error(None, None, "unknown")
     words = f"{status or 'no connection'}: {error.text or error.code or error.reason}"[:300]
@@ -92,7 +92,8 @@ def refused(
         return Result(claimed, settled, told, passed=None if not ill else False, trouble=words)
     how = "rejected" if outcome.state == "rejected" else "failed"
     result = _given_up(claimed, route, error, how, status)
-    result.passed, result.trouble = not ill, words if ill else None
+    result.passed = None if status == 0 else not ill
+    result.trouble = words if ill else None
     return result
 
 

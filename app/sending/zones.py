@@ -59,7 +59,7 @@ def zone_named(text: str, path: str = "$") -> ZoneInfo:
             path, "cannot be looked up: this system has no time zone database; install the package tzdata"
         )
     near = dict.fromkeys(_meant()[one] for one in get_close_matches(_folded(text[:_LONGEST]), _meant(), 5))
-    hint = f"; near it are {', '.join(list(near)[:3])}" if near else ""
+    hint = f"; did you mean {' or '.join(list(near)[:3])}?" if near else ""
     raise SchemaError(path, f"must be a name of the IANA time zone database, as Europe/Lisbon{hint}")
 
 

@@ -1,7 +1,101 @@
-"""`python -m tests.faults`, which `make faults` calls."""
+"""`make faults`: kills every part of Threadline under load (kill -9), then counts what was lost, doubled, regressed.
 
+Three runs, one after the other: what comes in, what leaves, and a send killed between every two of its steps.
+"""
+
+import argparse
+import asyncio
+import os
 import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
-from tests.faults.faults import main
+from rich.console import Console
+from rich.table import Table
 
-sys.exit(main())
+from tests.faults import faults, outbound, steps
+
+PARTS = ("inbound", "outbound", "steps")
+
+
+def arguments() -> argparse.Namespace:
+    """The command line, read."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default=",".join(PARTS), help="parts to run (default %(default)s)")
+    parser.add_argument("--webhooks", type=int, default=20_000, help="inbound: how many (default %(default)s)")
+    parser.add_argument("--rate", type=float, default=200, help="inbound: posts a second (default %(default)s)")
+    parser.add_argument("--kills", type=int, default=20, help="inbound, outbound: kills, in turn (default %(default)s)")
+    parser.add_argument("--messages", type=int, default=6000, help="outbound, steps: how many (default %(default)s)")
+    parser.add_argument("--deaths", type=int, default=80, help="steps: kills of the sender (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of traffic, order and pauses (default %(default)s)")
+    parser.add_argument("--folder", type=Path, help="keep logs and data there (default: a temporary folder)")
+    given = parser.parse_args()
+    given.parts = given.only.split(",")
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(PARTS)}")
+    return given
+
+
+async def inbound_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
+    """Webhooks."""
+    outcome = await faults.run(
+        folder, webhooks=given.webhooks, rate=given.rate, kills=given.kills, seed=given.seed, console=console
+    )
+    faults.show(outcome, console)
+    return outcome.good
+
+
+async def outbound_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
+    """Messages, with all parts killed in turn."""
+    outcome = await outbound.run(
+        folder, messages=given.messages, rate=given.messages / (4 * given.kills), kills=given.kills, seed=given.seed,
+        console=console,
+    )  # fmt: skip
+    show("What leaves", outcome, console)
+    return outcome.good
+
+
+async def steps_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
+    """Messages, with the sender killed between every two steps; by both policies for what nobody answered."""
+    good = True
+    for policy in ("hold", "resend"):
+        outcome = await steps.run(
+            folder / policy, messages=given.messages, kills=given.deaths, seed=given.seed, unanswered=policy
+        )
+        show(f"A send killed between its steps, policy {policy}", outcome, console)
+        good &= not (outcome.vanished or outcome.untold or outcome.unsent or outcome.twice["resend"])
+        good &= policy == "resend" or not outcome.twice["twilio"]
+    return good
+
+
+def show(title: str, outcome: Any, console: Console) -> None:
+    """The counts, as a person reads them."""
+    table = Table("count", "figure", title=title, caption=f"{outcome.seconds:.0f} s")
+    for name in outcome.__dataclass_fields__:
+        value = getattr(outcome, name)
+        if isinstance(value, dict | Counter):
+            for key, count in sorted(value.items()):
+                table.add_row(f"{name}: {key}", str(count))
+        elif name != "seconds":
+            table.add_row(name, str(value))
+    console.print(table)
+
+
+def main() -> int:
+    """The entry point."""
+    given, console = arguments(), Console()
+    run = {"inbound": inbound_part, "outbound": outbound_part, "steps": steps_part}
+    good = True
+    with tempfile.TemporaryDirectory(prefix="threadline-faults-") as temporary:
+        os.chmod(temporary, 0o755)  # the embedded PostgreSQL may run under another account
+        for part in given.parts:
+            good &= asyncio.run(run[part](given, (given.folder or Path(temporary)) / part, console))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

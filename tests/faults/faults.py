@@ -4,15 +4,13 @@ Half of the webhooks are of three providers, half of every provider that can be 
 every acknowledged webhook must be in the log exactly once, and every interaction must equal the one computed by a
 clean run: the same facts, each once, in order, into an empty database.
 
-Run by `make faults`; a short form is part of the tests.
+A part of `make faults`; a short form is part of the tests.
 """
 
-import argparse
 import asyncio
 import os
 import random
 import signal
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -213,22 +211,3 @@ def show(outcome: Outcome, console: Console) -> None:
             {"refused": "refused, then repeated", "dead": "dead letters"}.get(name, name), str(getattr(outcome, name))
         )
     console.print(table)
-
-
-def main() -> int:
-    """The entry point of `make faults`."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--webhooks", type=int, default=20_000, help="how many distinct ones (default %(default)s)")
-    parser.add_argument("--rate", type=float, default=200, help="posts per second (default %(default)s)")
-    parser.add_argument("--kills", type=int, default=20, help="how many kills, in turn (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of traffic, order and pauses (default %(default)s)")
-    parser.add_argument("--folder", type=Path, help="keep logs and data there (default: a temporary folder)")
-    given, console = parser.parse_args(), Console()
-    with tempfile.TemporaryDirectory(prefix="threadline-faults-") as temporary:
-        os.chmod(temporary, 0o755)  # the embedded PostgreSQL may run under another account
-        folder = given.folder or Path(temporary) / "stack"
-        outcome = asyncio.run(
-            run(folder, webhooks=given.webhooks, rate=given.rate, kills=given.kills, seed=given.seed, console=console)
-        )
-    show(outcome, console)
-    return 0 if outcome.good else 1

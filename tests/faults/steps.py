@@ -23,8 +23,8 @@ import psycopg
 from adapters.sending import Response
 from agents.due import Due
 from agents.health import Health
-from agents.oauth import Tokens
 from agents.transport import Transport
+from agents.transport.oauth import Tokens
 from app.embedded.postgres import Postgres
 from app.embedded.process import Child
 from app.sending.clients import Clients

@@ -13,7 +13,7 @@ from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REAS
 
 UUID = "0b0c7bd6-6c7e-4f5e-9d1f-0e9c5f1f6a10"
 #: Those of what is no event.
-DOCUMENTS = ("account", "client")
+DOCUMENTS = ("account", "client", "request")
 DEFINITIONS = SCHEMAS["definitions"]["$defs"]
 
 FITS: list[tuple[str, dict[str, Any]]] = [

@@ -17,8 +17,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from adapters.sending import Publish, Response
-from agents.addresses import Dialer
-from agents.unanswered import NoAnswer
+from agents.transport.addresses import Dialer
+from agents.transport.unanswered import NoAnswer
 from app.mqtt.account import Broker
 
 #: Publications without their PUBACK at a time, as many as brokers take by default; seconds between beats; seconds for the

@@ -5,9 +5,9 @@ import time
 
 from adapters.base import Values
 from adapters.sending import Publish, Response
-from agents.addresses import Dialer
-from agents.links import Link
-from agents.unanswered import NoAnswer
+from agents.transport.addresses import Dialer
+from agents.transport.links import Link
+from agents.transport.unanswered import NoAnswer
 from app.mqtt.account import Broker, WrongSetting, broker_of
 
 #: Seconds that an idle connection is kept.

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from adapters.base import Values
 from adapters.parts.signatures import secrets_of
 from adapters.sending import Mail, Response
-from agents.addresses import Dialer
-from agents.mail_session import Account, Session
-from agents.unanswered import NoAnswer
+from agents.transport.addresses import Dialer
+from agents.transport.mail_session import Account, Session
+from agents.transport.unanswered import NoAnswer
 
 #: Each word of the setting `tls` and its port.
 PORTS = {"starttls": 587, "implicit": 465, "none": 25}

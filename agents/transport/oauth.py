@@ -13,7 +13,7 @@ import orjson
 from adapters.base import Values
 from adapters.parts.signatures import secrets_of
 from adapters.sending import Outgoing, Response
-from agents.unanswered import NoAnswer
+from agents.transport.unanswered import NoAnswer
 
 #: Of the time that a token is good for, the last tenth is left unused, a minute at most.
 SPARED, SPARED_AT_MOST = 0.1, 60.0

@@ -1,10 +1,10 @@
 """HTTP: connections that are kept and shared, HTTP/2 where the server offers it, and what each failure says of the request.
 
-By httpcore, a pool for each origin, so that one slow server cannot take the connections of the others. Whether a request
+A pool for each origin, so that one slow server cannot take the connections of the others. Whether a request
 may have arrived is told by httpcore's trace: before `send_request_headers.started` nothing of it was written, after it
-something may have been. A connection that the server closed while it was idle is not used again (`agents.pools`). What
+something may have been. A connection that the server closed while it was idle is not used again (`agents.transport.pools`). What
 remains is a FIN that crosses the request on its way: over HTTP/1.1 nobody can tell that from a server that took it and
-died (RFC 9112 section 9.3.1), so it may have arrived. Over HTTP/2 the server says what it took (RFC 9113 sections 6.8 and 8.7): httpcore asks again by itself for streams above GOAWAY's last one.
+died (RFC 9112 section 9.3.1), so it may have arrived. Over HTTP/2 the server says what it took (RFC 9113 sections 6.8 and 8.7), and what it did not take is asked again.
 """
 
 import asyncio
@@ -21,10 +21,13 @@ from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, StreamReset
 
 from adapters.sending import HttpCall, Response
-from agents.addresses import Dialer
-from agents.http1 import Http1
-from agents.pools import KEPT, Pool
-from agents.unanswered import NoAnswer
+from agents.transport.addresses import Dialer
+from agents.transport.http1 import Http1
+from agents.transport.pools import KEPT, Connection, Pool
+from agents.transport.unanswered import NoAnswer
+
+#: Origins remembered to speak no HTTP/2.
+PLAIN = 4096
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"[^\x00\r\n]*")
@@ -33,16 +36,19 @@ _VALUE = re.compile(rb"[^\x00\r\n]*")
 class _Sent:
     """How far one call came; httpcore tells it (the `trace` of a request)."""
 
-    started = False
-    status = 0
-    headers: dict[str, str]
-    body: bytearray
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.started = False
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = bytearray()
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
             self.started = True
-        elif event.endswith(".failed") and isinstance(info["exception"], httpcore.ConnectionNotAvailable):
-            self.started = False  # the connection was gone, or the server said that it did not take it
+        elif event == "connection.start_tls.complete" and self.connection is not None:
+            chosen = info["return_value"].get_extra_info("ssl_object").selected_alpn_protocol()
+            self.connection.learn(multiplexed=chosen == "h2")
 
     def response(self) -> Response:
         return Response(self.status, self.headers, bytes(self.body))
@@ -55,7 +61,8 @@ class Calling:
         self, dialer: Dialer, *, timeout: float, connect_timeout: float, connections: int, max_answer: int
     ) -> None:
         self._dialer, self._timeout, self._connections, self._max = dialer, timeout, connections, max_answer
-        self._phases = {"connect": connect_timeout, "pool": connect_timeout, "read": timeout, "write": timeout}
+        self._phases = {"connect": connect_timeout, "read": timeout, "write": timeout}
+        self._wait = connect_timeout
         self._tls = httpcore.default_ssl_context()
         self._http1 = Http1(
             dialer, self._tls, timeout=timeout, connect_timeout=connect_timeout, connections=connections
@@ -76,66 +83,62 @@ class Calling:
             written = [(name.decode(), value.decode("latin-1")) for name, value in headers]
             return await self._http1.carry(call.method, str(url), written, call.body, self._max)
         sent = _Sent()
+        where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        extensions = {"timeout": self._phases, "trace": sent}
+        request = httpcore.Request(call.method, where, headers=headers, content=call.body, extensions=extensions)
+        await self._sweep()
         try:
             async with asyncio.timeout(self._timeout):
-                try:
-                    return await self._once(call, url, headers, sent)
-                except httpcore.RemoteProtocolError as error:
-                    if not _refused(error):
-                        raise
-                sent.started = False
-                return await self._once(call, url, headers, sent)
+                return await self._sent(request, sent)
         except NoAnswer:
             raise
         except Exception as error:
             if sent.status >= 400:
                 return sent.response()
+            late = isinstance(error, (TimeoutError, httpcore.TimeoutException))
             # Of a failure after the start only its name: its words may hold what the server sent.
             words = type(error).__name__ if sent.started else f"{type(error).__name__}: {error}"[:200]
-            raise NoAnswer(f"{url.host}: {words}", sent.started, kind=_kind(error, sent)) from error
+            kind = "timeout" if late else "lost" if sent.started else "connect"
+            raise NoAnswer(f"{url.host}: {words}", sent.started, kind=kind) from error
 
     async def close(self) -> None:
-        """Close all connections; calls under way fail."""
+        """Close the connections; those of calls under way when they end."""
         pools, self._pools = list(self._pools.values()), {}
         for pool in pools:
-            await pool.aclose()
+            await pool.close()
         await self._http1.close()
 
-    async def _once(self, call: HttpCall, url: httpx.URL, headers: list[tuple[bytes, bytes]], sent: _Sent) -> Response:
-        await self._sweep()
-        key = (url.raw_scheme, url.raw_host, url.port)
-        pool = self._pools.get(key)
+    async def _sent(self, request: httpcore.Request, sent: _Sent) -> Response:
+        """The answer, from whichever connection takes the request; again only where it is certain that none did."""
+        where = request.url
+        pool = self._pools.get(key := (where.scheme, where.host, where.port))
         if pool is None:
-            pool = Pool(self._dialer, self._tls, self._connections, multiplexed=url.scheme == "https")
-            self._pools[key] = pool
-        request = httpcore.Request(
-            call.method,
-            httpcore.URL(scheme=key[0], host=key[1], port=key[2], target=url.raw_path),
-            headers=headers,
-            content=call.body,
-            extensions={"timeout": self._phases, "trace": sent},
-        )
-        whole = False
-        pool.active += 1
-        try:
-            whole = await self._exchange(pool, request, sent)
-            return sent.response()
-        finally:
-            pool.active -= 1
-            if not pool.multiplexed:
-                self._plain.add(key)
-            pool.used = time.monotonic()
-            # What was left in the middle of HTTP/2 still has its stream, and maybe a dead connection that all others
-            # would wait on: who comes next gets a new one, and this one goes with its last call.
-            if not whole and sent.started and pool.multiplexed and self._pools.get(key) is pool:
-                del self._pools[key]
-            if not pool.active and self._pools.get(key) is not pool:
-                await pool.aclose()
+            pool = self._pools[key] = Pool(where.origin, self._dialer, self._tls, self._connections)
+        refused = False
+        async with pool.room(self._wait):
+            while True:
+                connection = sent.connection = await pool.take()
+                whole = False
+                try:
+                    whole = await self._exchange(connection, request, sent)
+                    return sent.response()
+                except httpcore.ConnectionNotAvailable:  # closed before, or the server says that it did not take it
+                    if sent.status:  # which an answer belies
+                        raise
+                    sent.started = False
+                except httpcore.RemoteProtocolError as error:
+                    if refused or sent.status or not _refused(error):
+                        raise
+                    refused, sent.started = True, False
+                finally:
+                    await pool.release(connection, whole=whole)
+                    if connection.multiplexed is False and len(self._plain) < PLAIN:
+                        self._plain.add(key)
 
-    async def _exchange(self, pool: Pool, request: httpcore.Request, sent: _Sent) -> bool:
+    async def _exchange(self, connection: Connection, request: httpcore.Request, sent: _Sent) -> bool:
         """Fill in the answer. False where it was cut."""
-        response = await pool.handle_async_request(request)
-        sent.status, sent.headers, sent.body = response.status, _read_headers(response.headers), bytearray()
+        response = await connection.handle_async_request(request)
+        sent.status, sent.headers = response.status, _read_headers(response.headers)
         try:
             async with aclosing(cast(AsyncGenerator[bytes], response.aiter_stream())) as stream:
                 async for chunk in stream:
@@ -148,14 +151,13 @@ class Calling:
         return True
 
     async def _sweep(self) -> None:
-        """Close what nobody uses: httpcore only looks at a pool's idle connections when somebody comes."""
+        """Close what nobody uses, every few seconds, when somebody comes."""
         if (now := time.monotonic()) - self._swept < KEPT:
             return
         self._swept = now
         for key, pool in list(self._pools.items()):
-            if not pool.active and now - pool.used > KEPT:
+            if await pool.sweep() and self._pools.get(key) is pool:
                 del self._pools[key]
-                await pool.aclose()
 
 
 @lru_cache(maxsize=4096)
@@ -165,8 +167,8 @@ def _url(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError) as error:
         raise NoAnswer("the URL cannot be read", kind="request") from error
-    if url.scheme not in ("http", "https") or not url.raw_host:
-        raise NoAnswer("the URL is not one of http or https", kind="request")
+    if url.scheme not in ("http", "https") or not url.raw_host or not 0 < (url.port or 80) < 65536:
+        raise NoAnswer("the URL is not one of http or https, of a host and a port", kind="request")
     return url
 
 
@@ -193,14 +195,6 @@ def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         read[key] = f"{read[key]}, {text}" if key in read else text
     return read
-
-
-def _kind(error: Exception, sent: _Sent) -> str:
-    if isinstance(error, httpcore.PoolTimeout):
-        return "pool"
-    if isinstance(error, (TimeoutError, httpcore.TimeoutException)):
-        return "timeout"
-    return "lost" if sent.started else "connect"
 
 
 def _refused(error: httpcore.RemoteProtocolError) -> bool:

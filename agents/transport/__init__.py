@@ -11,11 +11,11 @@ from collections.abc import Sequence
 
 from adapters.base import Values
 from adapters.sending import HttpCall, Mail, Outgoing, Response
-from agents.addresses import Dialer, Network
-from agents.calling import Calling
-from agents.mailing import Mailing
-from agents.publishing import Publishing
-from agents.unanswered import AddressRefused, NoAnswer
+from agents.transport.addresses import Dialer, Network
+from agents.transport.calling import Calling
+from agents.transport.mailing import Mailing
+from agents.transport.publishing import Publishing
+from agents.transport.unanswered import AddressRefused, NoAnswer
 from webhooks.counters import SECONDS, Histogram
 
 __all__ = ["AddressRefused", "NoAnswer", "Transport"]
@@ -55,7 +55,7 @@ class Transport:
     """Carries calls of HTTP, SMTP and MQTT; for one event loop.
 
     `timeout`: seconds for a whole call; `connect_timeout`: for each of resolving, connecting, TLS and the wait for a free
-    connection; `connections`: to one origin at a time; `allowed`: networks that calls which are not trusted may go to
+    connection; `connections`: calls to one origin at a time; `allowed`: networks that calls which are not trusted may go to
     beside public addresses; `max_answer`: bytes of a body that are read.
     """
 
@@ -99,6 +99,6 @@ class Transport:
         return response
 
     async def close(self) -> None:
-        """Close all connections. Calls under way fail."""
+        """Close all connections; wait for calls under way before."""
         for way in self._ways.values():
             await way.close()

@@ -9,11 +9,11 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from socket import getaddrinfo
 from typing import TypeVar
 
-from agents.unanswered import AddressRefused, NoAnswer
+from agents.transport.unanswered import AddressRefused, NoAnswer
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -61,11 +61,6 @@ def is_allowed(address: Address, allowed: Sequence[Network] = ()) -> bool:
     return meant in _PUBLIC_6 and not any(meant in network for network in _NOT_PUBLIC_6)
 
 
-def network(written: str) -> Network:
-    """A network as an operator writes it, `10.1.0.0/16` or `fd00::/8`. Raises ValueError."""
-    return ip_network(written)
-
-
 class Dialer:
     """Resolves names and connects. `allowed`: the networks allowed beside public addresses; None: all of them."""
 
@@ -89,7 +84,8 @@ class Dialer:
             return addresses
         allowed = [each for each in addresses if is_allowed(ip_address(each), self._allowed)]
         if not allowed:
-            raise AddressRefused(f"{host[:255]!r} has no public address ({', '.join(addresses[:4])})")
+            # Not which it has: who named the host may be told this, and must not learn what our resolver knows.
+            raise AddressRefused(f"{host[:255]!r} has no public address")
         return allowed
 
     def literal(self, host: str) -> None:

@@ -14,7 +14,7 @@ from functools import cache, partial
 from typing import IO
 
 from adapters.sending import Mail, Response
-from agents.unanswered import NoAnswer
+from agents.transport.unanswered import NoAnswer
 
 #: Seconds for the server's goodbye; bytes of one reply.
 GOODBYE, MAX_REPLY = 2.0, 65_536

@@ -8,20 +8,22 @@ connection that the server closed while it was idle is not used again.
 
 import socket
 import ssl
+from http import HTTPStatus
+from io import BytesIO
 
 import aiohttp
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from adapters.sending import Response
-from agents.addresses import Dialer
-from agents.pools import KEPT
-from agents.unanswered import NoAnswer
+from agents.transport.addresses import Dialer
+from agents.transport.pools import KEPT
+from agents.transport.unanswered import AddressRefused, NoAnswer
 
 #: Bytes read at a time.
 CHUNK = 1 << 16
 #: What tells that no connection was had.
-_BEFORE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+_BEFORE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 
 
 class _Resolver(AbstractResolver):
@@ -67,9 +69,15 @@ class Http1:
         try:
             self._dialer.literal(target.host or "")  # aiohttp asks no resolver of it
             async with self._opened().request(
-                method, target, headers=headers, data=body or None, allow_redirects=False
+                method,
+                target,
+                headers=headers,
+                data=BytesIO(body) if len(body) > CHUNK else body or None,
+                allow_redirects=False,
             ) as answer:
                 status = answer.status
+                if status == HTTPStatus.SWITCHING_PROTOCOLS:  # nobody asked for that, and no answer follows
+                    raise NoAnswer(f"{target.host}: 101 in place of an answer", True, kind="lost")
                 for name, value in answer.headers.items():
                     key = name.lower()
                     read_headers[key] = f"{read_headers[key]}, {value}" if key in read_headers else value
@@ -80,6 +88,8 @@ class Http1:
                         break
         except NoAnswer:
             raise
+        except aiohttp.InvalidURL as error:  # an IPv4 address in another than its usual form
+            raise AddressRefused(f"{(target.host or '')[:255]!r} is no address that may be called") from error
         except _BEFORE as error:
             kind = "timeout" if isinstance(error, TimeoutError) else "connect"
             raise NoAnswer(f"{target.host}: {type(error).__name__}: {error}"[:300], kind=kind) from error

@@ -1,0 +1,106 @@
+"""A provider to send to, in a process of its own: takes what Resend's API takes, answers at once, remembers when.
+
+`python -m bench.provider` prints where it is. `GET /arrivals` gives each message's text and the time it came (monotonic
+clock of the machine, in seconds); `DELETE /arrivals` forgets them.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import httpx
+import orjson
+import uvloop
+
+from app.simulator import SIMULATED
+from app.simulator.base import Call, Refused
+from tests.fixtures import accounts
+
+NAME = "resend"
+SETTINGS: Mapping[str, str] = accounts(NAME).settings
+#: What a send needs beside its address and text.
+ASKED: Mapping[str, Any] = {"channel": "email", "sender": "shop@example.com"}
+
+
+class Provider:
+    """The server. `count` identifies the answers."""
+
+    def __init__(self) -> None:
+        self.arrivals: list[tuple[str, float]] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, until it ends."""
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                line, *fields = head.split("\r\n")
+                method, path, _ = line.split(" ", 2)
+                headers = {name.lower(): value.strip() for name, _, value in (f.partition(":") for f in fields) if name}
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                status, answer = self._answer(Call(method, path, headers, body))
+                head = (
+                    f"HTTP/1.1 {status} OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
+                )
+                writer.write(head.encode() + answer)
+        writer.close()
+
+    def _answer(self, call: Call) -> tuple[int, bytes]:
+        if call.path == "/arrivals":
+            told = orjson.dumps(self.arrivals)
+            if call.method == "DELETE":
+                self.arrivals = []
+            return 200, told
+        simulated = SIMULATED[NAME]
+        try:
+            sent = simulated.accept(call, SETTINGS, f"{len(self.arrivals):032x}")
+        except Refused as refused:
+            reply = simulated.refuse(refused.why)
+            return reply.status, reply.body
+        self.arrivals.append((sent[0].text or "", time.monotonic()))
+        return 200, simulated.reply(sent).body
+
+
+async def main() -> None:
+    """Serve until the end of standard input."""
+    server = await asyncio.start_server(Provider().serve, "127.0.0.1", 0, backlog=1024)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)  # for who started it
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+@asynccontextmanager
+async def running():  # type: ignore[no-untyped-def]
+    """The address of one that runs meanwhile."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.provider", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdin is not None and child.stdout is not None
+    try:
+        yield (await child.stdout.readline()).decode().strip()
+    finally:
+        child.stdin.close()
+        await child.wait()
+
+
+async def arrivals(url: str, *, forget: bool = True) -> list[tuple[str, float]]:
+    """What came so far: text, and when."""
+    async with httpx.AsyncClient(timeout=60) as client:
+        answer = await client.request("DELETE" if forget else "GET", f"{url}/arrivals")
+        return [(text, at) for text, at in answer.json()]
+
+
+def post(number: int) -> dict[str, Any]:
+    """The body of a bare call of its API."""
+    return {
+        "from": "shop@example.com",
+        "to": [f"a{number % 1000}@example.com"],
+        "subject": "Hello",
+        "text": f"number {number}",
+        "tags": [{"name": "messageId", "value": f"m{number}"}],
+    }
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,215 @@
+"""Sending: requests a second from HTTP and from Kafka to the committed `UserMessageSent`, due release, latency.
+
+All on the same cores: the load generator, the HTTP process, Kafka, the worker, PostgreSQL, and the provider, which answers
+at once. The limit is bare httpx posting the same messages to the same provider, from as many connections as suit it best.
+"""
+
+import asyncio
+import statistics
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import psycopg
+from aiokafka import AIOKafkaProducer
+
+from app.access import mint
+from app.kafka import client_args
+from app.sending.clients import Clients
+from app.sending.incoming import Incoming
+from app.sending.requests import read_request
+from bench import provider
+from bench.progress import say
+from bench.stack import Stack
+from sql import EventStore
+
+BATCH, LANES = 50, 4
+#: Connections tried for the limit; httpx is at its best with few.
+TRIED = (1, 4, 16)
+CLIENTS = [f"client-{number}" for number in range(10)]
+#: How long anything may take, in seconds.
+PATIENCE = 300.0
+Figures = dict[str, Any]
+
+
+async def measure(folder: Path, count: int, due: int, seconds: int) -> Figures:
+    """`count` messages by HTTP, as many by Kafka; `due` held messages; `seconds` of latency, twice."""
+    async with provider.running() as url:
+        sources = {f"resend-{name}": _source(name, url) for name in CLIENTS}
+        async with Stack(folder, sources=sources, sending={"concurrency": 128}) as stack:
+            keys = await _prepare(stack)
+            await asyncio.gather(stack.start("serve"), stack.start("work"))
+            say("warming up")
+            await _by_http(stack, keys[CLIENTS[0]], "warm", min(2000, count))
+            await provider.arrivals(url)
+            found: Figures = {"bare": await _bare(url, max(500, count // 8))}
+            say(f"bare httpx: {found['bare']:,.0f}/s")
+            found["http"] = await _by_http(stack, keys[CLIENTS[0]], "http", count)
+            say(f"by HTTP: {found['http']:,.0f}/s")
+            found["kafka"] = await _by_kafka(stack, CLIENTS[1], "kafka", count)
+            say(f"by Kafka: {found['kafka']:,.0f}/s")
+            found["bare"] = statistics.mean([found["bare"], await _bare(url, max(500, count // 8))])
+            await provider.arrivals(url)
+            found |= await _due(stack, url, due)
+            say(f"{due:,} due at once: {found['release']:,.1f} s, worst/best of ten clients {found['fairness']:.2f}")
+            found["quiet"] = await _latency(stack, keys[CLIENTS[2]], url, "quiet", seconds)
+            flood = asyncio.create_task(_by_kafka(stack, CLIENTS[3], "flood", 100 * seconds * 8))
+            await asyncio.sleep(1)
+            found["flooded"] = await _latency(stack, keys[CLIENTS[2]], url, "flooded", seconds)
+            found["flood"] = await flood
+            say(f"latency p99: {found['quiet'][1]:.0f} ms; under a flood: {found['flooded'][1]:.0f} ms")
+    return found
+
+
+def _source(client: str, url: str) -> dict[str, Any]:
+    return {**provider.SETTINGS, "adapter": "resend", "client": client, "api_url": url, "sender": "shop@example.com"}
+
+
+async def _prepare(stack: Stack) -> dict[str, str]:
+    """Each client's configuration, and an API key."""
+    keys = {}
+    async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
+        for name in CLIENTS:
+            route = {"channel": "email", "account": f"resend-{name}", "concurrency": 128}
+            await store.set_client(name, {"channels": [route]}, "bench")
+            id, token, hash = mint()
+            await store.create_api_key(id, name, name, ["messages:write"], hash)
+            keys[name] = token
+    return keys
+
+
+async def _bare(url: str, count: int) -> float:
+    """Posts a second of bare httpx, at its best."""
+    return max([await _bare_at(url, count, connections) for connections in TRIED])
+
+
+async def _bare_at(url: str, count: int, connections: int) -> float:
+    headers, left = {"authorization": f"Bearer {provider.SETTINGS['api_key']}"}, iter(range(count))
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    async with httpx.AsyncClient(limits=limits, timeout=60) as client:
+
+        async def lane() -> None:
+            for number in left:
+                (await client.post(f"{url}/emails", json=provider.post(number), headers=headers)).raise_for_status()
+
+        began = time.perf_counter()
+        await asyncio.gather(*(lane() for _ in range(connections)))
+        return count / (time.perf_counter() - began)
+
+
+def _asked(name: str, number: int) -> dict[str, Any]:
+    content = {"subject": "Hello", "text": f"{name} {number}"}
+    return {
+        "messageId": f"{name}-{number}",
+        "to": f"a{number % 1000}@example.com",
+        "content": content,
+        **provider.ASKED,
+    }
+
+
+async def _by_http(stack: Stack, key: str, name: str, count: int) -> float:
+    """Messages a second, asked for in batches of 50, until the last is committed as sent."""
+    bodies = [
+        orjson.dumps([_asked(name, number) for number in range(start, min(start + BATCH, count))])
+        for start in range(0, count, BATCH)
+    ]
+    left = iter(bodies)
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    async with httpx.AsyncClient(timeout=60) as client:
+
+        async def lane() -> None:
+            for body in left:
+                answer = await client.post(f"{stack.url}/v1/messages", content=body, headers=headers)
+                if answer.status_code != 202:
+                    raise RuntimeError(f"refused: {answer.status_code} {answer.text[:300]}")
+
+        began = time.perf_counter()
+        await asyncio.gather(*(lane() for _ in range(LANES)))
+        await _sent(stack, name, count)
+        return count / (time.perf_counter() - began)
+
+
+async def _by_kafka(stack: Stack, client: str, name: str, count: int) -> float:
+    """The same from Kafka."""
+    began = time.perf_counter()
+    async with AIOKafkaProducer(**client_args(stack.settings.kafka), acks="all", enable_idempotence=True) as producer:
+        for number in range(count):
+            await producer.send("messages.requested.email", orjson.dumps(_asked(name, number) | {"clientId": client}))
+        await producer.flush()
+    await _sent(stack, name, count)
+    return count / (time.perf_counter() - began)
+
+
+async def _sent(stack: Stack, name: str, count: int) -> None:
+    query = (
+        "SELECT count(*) FROM threadline.events WHERE type = 'UserMessageSent' "
+        "AND source_event_id LIKE %s AND source = 'threadline'"
+    )
+    deadline = time.monotonic() + PATIENCE
+    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("owner"), autocommit=True) as db:
+        while True:
+            row = await (await db.execute(query, [f"{name}-%"])).fetchone()
+            if row and row[0] >= count:
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{row} of {count} sent within {PATIENCE} s")
+            await asyncio.sleep(0.25)
+
+
+async def _due(stack: Stack, url: str, count: int) -> Figures:
+    """Ten clients' held messages become due at one moment, half of them one client's: seconds to the last send, and how
+    the clients' shares compare over what each has at least."""
+    each = count // 2 // len(CLIENTS)
+    wanted = {name: each + (count - each * len(CLIENTS) if name == CLIENTS[0] else 0) for name in CLIENTS}
+    at = datetime.now(UTC) + timedelta(seconds=max(10.0, count / 2500))
+    async with await EventStore.open(stack.postgres.dsn("service"), pool=2) as store:
+        clients = Clients(store, stack.settings)
+        for name, many in wanted.items():
+            client = await clients.client(name)
+            for start in range(0, many, 1000):
+                incoming = Incoming()
+                for number in range(start, min(start + 1000, many)):
+                    asked = _asked(f"due-{name}", number) | {"notBefore": at.isoformat()}
+                    incoming.add(read_request(asked, client_id=name), client, datetime.now(UTC))
+                messages = [message._replace(due_at=at) for message in incoming.messages]
+                await store.accept(messages, incoming.lanes, incoming.rows)
+    if (late := (datetime.now(UTC) - at).total_seconds()) > 0:
+        raise RuntimeError(f"asking took {late:.0f} s longer than they were held")
+    moment = time.monotonic() + (at - datetime.now(UTC)).total_seconds()
+    await provider.arrivals(url)
+    await _sent(stack, "due", count)
+    came: dict[str, list[float]] = {name: [] for name in CLIENTS}
+    for text, when in await provider.arrivals(url):
+        came[text.rsplit(" ", 1)[0].removeprefix("due-")].append(when)
+    rates = [each / (sorted(times)[each - 1] - moment) for times in came.values()]
+    return {
+        "release": max(max(times) for times in came.values()) - moment,
+        "fairness": max(rates) / min(rates),
+        "due": count,
+    }
+
+
+async def _latency(stack: Stack, key: str, url: str, name: str, seconds: int) -> tuple[float, float]:
+    """p50 and p99 in milliseconds, from the request's first byte to the provider's receipt, at 100 a second."""
+    began: dict[str, float] = {}
+    headers = {"authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(timeout=60) as client:
+
+        async def ask(number: int) -> None:
+            asked = _asked(name, number)
+            began[asked["content"]["text"]] = time.monotonic()
+            (await client.post(f"{stack.url}/v1/messages", json=asked, headers=headers)).raise_for_status()
+
+        start, tasks = time.monotonic(), []
+        for number in range(100 * seconds):
+            await asyncio.sleep(max(0.0, start + number / 100 - time.monotonic()))
+            tasks.append(asyncio.create_task(ask(number)))
+        await asyncio.gather(*tasks)
+    await _sent(stack, name, 100 * seconds)
+    took = sorted(
+        (when - began[text]) * 1000 for text, when in await provider.arrivals(url, forget=False) if text in began
+    )
+    return took[len(took) // 2], took[int(len(took) * 0.99)]
