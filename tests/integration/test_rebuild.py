@@ -122,7 +122,8 @@ async def test_privileges_and_indexes_survive(postgres_dsn: Dsns) -> None:
         "ORDER BY relname) FROM pg_class WHERE relnamespace = 'threadline'::regnamespace"
     )
     constraints = (
-        "SELECT array_agg(conrelid::regclass::text || conname || pg_get_constraintdef(oid) ORDER BY 1, conname) "
+        "SELECT array_agg(conrelid::regclass::text || conname || pg_get_constraintdef(oid) "
+        "ORDER BY conrelid::regclass::text, conname) "
         "FROM pg_constraint WHERE connamespace = 'threadline'::regnamespace"
     )
     before = [await read(postgres_dsn.owner, query) for query in (indexes, grants, constraints)]

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from agents.__main__ import tell
 from agents.failures import keep_on
 from agents.health import Health
+from app.sending.clients import Clients
 from app.sending.seal import new_key
 from app.settings import Callbacks, Kafka, Relay, Secrets, Settings
 from sql import EventStore
@@ -35,7 +36,7 @@ def settings_of(data: Path, bootstrap: str) -> Settings:
 @asynccontextmanager
 async def telling(store: EventStore, health: Health, settings: Settings) -> AsyncIterator[None]:
     """Relay and deliverer, at work."""
-    task = asyncio.create_task(tell(store, health, settings))
+    task = asyncio.create_task(tell(store, Clients(store, settings), health, settings))
     try:
         yield
     finally:
