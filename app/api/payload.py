@@ -14,7 +14,7 @@ PATIENCE = 10.0
 
 
 async def json_of(request: Request, most: int) -> Any:
-    """The body, of at most so many bytes. Raises Problem 400 (no JSON, or none that can be kept), 408, 413 and 415."""
+    """The body, of at most so many bytes. Raises Problem 400 (no JSON), 408, 413, 415, and 422 (none that can be kept)."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
         raise Problem(415, "The body is to be JSON: Content-Type: application/json.")
@@ -34,4 +34,5 @@ async def json_of(request: Request, most: int) -> Any:
     try:
         return read_json(bytes(body))
     except SchemaError as error:
-        raise Problem(400, f"The body ({error.path}) {error.message}.", path=error.path) from error
+        status = 400 if isinstance(error.__cause__, ValueError) else 422
+        raise Problem(status, str(error), path=error.path) from error

@@ -1,11 +1,18 @@
--- Part of `accept` and `set_lanes`: lanes as their accounts are configured now; buckets and circuits stay as they are.
+-- Part of `accept` and `set_lanes`: lanes as their accounts are configured now; buckets and circuits stay as they are. One
+-- that is so already is not even locked: a lane that is locked is claimed from by nobody.
 laned AS (
-    INSERT INTO lanes AS l (id, client_id, account, rate, tokens, burst, concurrency)
-    SELECT
-        lane_id(r ->> 0, r ->> 1), r ->> 0, r ->> 1, (r ->> 2)::double precision, (r ->> 3)::integer,
-        (r ->> 3)::integer, (r ->> 4)::integer
-    FROM jsonb_array_elements(%(lanes)s) AS given (r)
-    ORDER BY 1
-    ON CONFLICT (id) DO UPDATE SET rate = excluded.rate, burst = excluded.burst, concurrency = excluded.concurrency
-    WHERE (l.rate, l.burst, l.concurrency) IS DISTINCT FROM (excluded.rate, excluded.burst, excluded.concurrency)
+    INSERT INTO lanes (id, client_id, account, rate, tokens, burst, concurrency)
+    SELECT wanted.id, wanted.client_id, wanted.account, wanted.rate, wanted.burst, wanted.burst, wanted.concurrency
+    FROM (
+        SELECT
+            lane_id(r ->> 0, r ->> 1) AS id, r ->> 0 AS client_id, r ->> 1 AS account,
+            (r ->> 2)::double precision AS rate, (r ->> 3)::integer AS burst, (r ->> 4)::integer AS concurrency
+        FROM jsonb_array_elements(%(lanes)s) AS given (r)
+    ) AS wanted
+    LEFT JOIN lanes AS l ON l.id = wanted.id
+    WHERE (l.id, l.rate, l.burst, l.concurrency)
+        IS DISTINCT FROM (wanted.id, wanted.rate, wanted.burst, wanted.concurrency)
+    ORDER BY wanted.id
+    ON CONFLICT (id) DO UPDATE SET
+        rate = excluded.rate, burst = excluded.burst, concurrency = excluded.concurrency
 )

@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from app.access import Access, Forbidden, Unauthenticated, fingerprint
+from app.access import Access, Forbidden, Unauthenticated, fingerprint, mint
+from app.embedded import sample
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.serving import NOON, event
@@ -124,3 +125,18 @@ async def test_timeline_is_printed_for_an_id_and_for_a_handle(
         assert (ran.code, ran.out) == (code, "")
         assert text in ran.err
     assert (await threadline("timeline", "+15551234567", "--client", "other", **where)).code == 1
+
+
+async def test_an_upgrade_gives_the_samples_key_its_new_scopes(
+    store: EventStore, postgres_dsn: Dsns, tmp_path: Path
+) -> None:
+    """A key of an earlier version, without scopes that are new, is replaced; one that has all stays."""
+    id, token, hash = mint()
+    await store.create_api_key(id, "threadline up", "default", ["timeline:read"], hash)
+    sample.key_file(tmp_path).write_text(token)
+    await sample.ensure_key(postgres_dsn.service, tmp_path)
+    fresh = sample.key_file(tmp_path).read_text().strip()
+    assert fresh != token and sample.key_file(tmp_path).stat().st_mode & 0o077 == 0
+    assert (await Access(store).check(f"Bearer {fresh}", "messages:write")).client == "default"
+    await sample.ensure_key(postgres_dsn.service, tmp_path)
+    assert sample.key_file(tmp_path).read_text().strip() == fresh
