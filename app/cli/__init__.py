@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from app.cli_callbacks import callbacks
-from app.cli_clients import clients
-from app.cli_messages import messages, send
-from app.cli_recipients import recipients
-from app.cli_simulate import simulate
+from app.cli.callbacks import callbacks
+from app.cli.clients import clients
+from app.cli.messages import messages, send
+from app.cli.recipients import recipients
+from app.cli.simulate import simulate
 
 app = typer.Typer(
     name="threadline",
@@ -194,7 +194,3 @@ def main() -> None:
 
         print(f"threadline: the settings do not fit:\n{worded(error)}", file=sys.stderr)
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()
