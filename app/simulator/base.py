@@ -86,7 +86,7 @@ class Simulated(Protocol):
     One of a provider that only receives lacks the last three; one of a provider that posts no webhooks has empty `STATES`,
     and lacks `status` and `sign`; `inbound` is where customers write in. One that sells access tokens has `grant`, which
     answers a call for one, and None to any other. A public-key scheme's has `keys`, which makes a pair (`private_key`, and
-    the settings of the public half). `ANONYMOUS` is there where its webhooks do not say whose message they are about;
+    the settings of the public half). One whose API has idempotency keys has `key`, which gives a call's, or None. `ANONYMOUS` is there where its webhooks do not say whose message they are about;
     `CUSTOMERS` and `SENDERS` (channel to an example's address) where the provider's own form is needed."""
 
     #: Of what becomes of a message, the event types that its webhooks tell, in the order of a message's life; first
@@ -117,6 +117,10 @@ class Simulated(Protocol):
     def accept(self, call: Call, settings: Settings, id: str) -> list[Sent]:
         """The messages that an API call sends, under ids made of `id` (unique, 32 hexadecimal digits) as the provider
         makes them. Raises Refused."""
+        ...
+
+    def key(self, call: Call) -> str | None:
+        """The call's idempotency key: a repeat under it is answered as the first was, and sends nothing."""
         ...
 
     def reply(self, sent: list[Sent]) -> Reply:

@@ -74,6 +74,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     return [Sent(id, "push", to, APP, text, name.partition(":")[2] or None, None, {"external": bool(users)})]
 
 
+def key(call: Call) -> str | None:
+    """https://documentation.onesignal.com/reference/idempotent-notification-requests"""
+    found: str | None = orjson.loads(call.body).get("idempotency_key")
+    return found
+
+
 def reply(sent: list[Sent]) -> Reply:
     """…/reference/create-message"""
     return Reply(200, orjson.dumps({"id": sent[0].id, "external_id": None}))

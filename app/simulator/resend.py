@@ -82,6 +82,11 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     return [Sent(str(UUID(id)), "email", to, mail["from"], mail.get("text"), tags.get("reference"))]
 
 
+def key(call: Call) -> str | None:
+    """https://resend.com/docs/dashboard/emails/idempotency-keys"""
+    return call.headers.get("idempotency-key")
+
+
 def reply(sent: list[Sent]) -> Reply:
     """The id alone."""
     return Reply(200, orjson.dumps({"id": sent[0].id}))

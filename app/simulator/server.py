@@ -17,6 +17,8 @@ from app.simulator.faults import Faults, drifted
 from app.simulator.life import life, nth
 from app.simulator.posting import Posting, Tally
 
+#: Idempotency keys that are remembered.
+REMEMBERED = 100_000
 #: Makes a webhook of the time it is told at.
 Making = Callable[[datetime], Post]
 
@@ -47,6 +49,8 @@ class Server:
         self._simulated, self._settings, self._plan = simulated, settings, plan
         self._draw = Random(plan.seed)  # noqa: S311  # chance to play with, not a secret
         self._window: list[float] = []
+        #: Answers by idempotency key, for as long as this runs.
+        self._replies: dict[str, Reply] = {}
 
     async def api(self, request: Request) -> Response:
         """A call of the provider's API."""
@@ -62,6 +66,9 @@ class Server:
             return Reply(405, b'{"error": "this provider is played without an API to send by"}')
         if why := self._mood():
             return simulated.refuse(why)
+        key = simulated.key(call) if hasattr(simulated, "key") else None
+        if key is not None and key in self._replies:
+            return self._replies[key]
         try:
             if hasattr(simulated, "grant") and (granted := simulated.grant(call, self._settings)) is not None:
                 return cast(Reply, granted)
@@ -72,7 +79,12 @@ class Server:
             return simulated.refuse("unauthorized")
         for one in sent:
             self._follow(one)
-        return simulated.reply(sent)
+        reply = simulated.reply(sent)
+        if key is not None:
+            self._replies[key] = reply
+            if len(self._replies) > REMEMBERED:
+                del self._replies[next(iter(self._replies))]
+        return reply
 
     def _mood(self) -> Refusal | None:
         """Whether this call is refused, whatever it asks."""

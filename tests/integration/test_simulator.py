@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -22,6 +23,7 @@ from app.simulator import SIMULATED
 from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
 from schemas.events import Event, Handle
+from schemas.handles import handle_of
 from tests.fixtures import accounts
 
 
@@ -108,3 +110,26 @@ async def send(http: httpx.AsyncClient, base: str, number: int) -> str:
     outcome = twilio.read_response(await answer(http, base, number))
     assert outcome.state == "accepted" and outcome.provider_message_id
     return outcome.provider_message_id
+
+
+@pytest.mark.parametrize(
+    ("name", "channel", "to"),
+    [("resend", "email", "ana@example.com"), ("onesignal", "push", "0b0c7bd6-6c7e-4f5e-9d1f-0e9c5f1f6a10")],
+)
+async def test_a_repeat_under_its_key_is_taken_once(name: str, channel: str, to: str) -> None:
+    """As the provider does that has idempotency keys: the same answer, and nothing sent."""
+    account, adapter = accounts(name), ADAPTERS[name]
+    assert adapter.IDEMPOTENT  # type: ignore[attr-defined]
+    server = Server(
+        SIMULATED[name], account.settings, Plan(to="http://127.0.0.1:9/", told="http://127.0.0.1:9/", seed=1)
+    )
+    async with serving(Starlette(routes=[Route("/{path:path}", server.api, methods=["POST"])])) as url:
+        values = account.values | {"api_url": (url,), "sender": ("shop@example.com",)}
+        message = Message("m1", channel, handle_of(to, channel), text="Hello", subject="Hello")
+        call = adapter.build_request(message, values, datetime.now(UTC))  # type: ignore[attr-defined]
+        async with httpx.AsyncClient() as client:
+            answers = [
+                await client.request(call.method, call.url, content=call.body, headers=call.headers) for _ in range(3)
+            ]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
