@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 TOPIC = "events.recorded"
 #: Events of one page: published together, and moved past together.
 PAGE = 1000
-#: Seconds between looks at the log's end, and between tries to become the one who relays.
+#: Seconds between looks at the log's end while it gives less than a page, and between tries to become the one who relays.
 POLL = 0.1
 STANDBY = 1.0
 #: Seconds that Kafka may take to acknowledge a page.
@@ -53,6 +53,7 @@ class Relayer:
     ) -> None:
         self._store, self._connect, self._callbacks, self._telling = store, connect, callbacks, telling
         self._most, self._from_now, self._topic = most - FRAME, from_now, topic
+        self._full = False
 
     async def run(self) -> None:
         """Relay for ever, or wait for the worker that does to go away. Raises what ends it (see `failures.keep_on`)."""
@@ -72,10 +73,9 @@ class Relayer:
             while True:
                 went_on = await self.step(relay, producer, place)
                 self._telling.works("relay")
-                if went_on is None:
+                place = went_on or place
+                if not self._full:  # what comes meanwhile goes together: a page costs much the same with one event
                     await asyncio.sleep(POLL)
-                else:
-                    place = went_on
         finally:
             # Not `stop`, which waits for what Kafka has not acknowledged, for as long as it is away.
             await abandon(producer)
@@ -83,6 +83,7 @@ class Relayer:
     async def step(self, relay: Relay, producer: AIOKafkaProducer, place: Place) -> Place | None:
         """Tell one page after the place; returns the place after it, None where there was nothing to tell."""
         page = await relay.page(place, PAGE)
+        self._full = len(page) == PAGE
         if not page:
             return None
         await self._publish(producer, page)

@@ -90,11 +90,13 @@ class Dialer:
 
     def literal(self, host: str) -> None:
         """Of a host that is an address already, whether it may be called. Raises AddressRefused."""
+        if self._allowed is None:
+            return
         try:
             address = ip_address(host)
         except ValueError:
             return
-        if self._allowed is not None and not is_allowed(address, self._allowed):
+        if not is_allowed(address, self._allowed):
             raise AddressRefused(f"{host[:255]!r} is no public address")
 
     async def reach(self, host: str, port: int, connect: Callable[[str], Awaitable[T]]) -> T:

@@ -81,7 +81,7 @@ class Calling:
         headers = _headers(call, url)
         if url.scheme == "http" or (url.raw_scheme, url.raw_host, url.port) in self._plain:
             written = [(name.decode(), value.decode("latin-1")) for name, value in headers]
-            return await self._http1.carry(call.method, str(url), written, call.body, self._max)
+            return await self._http1.carry(call.method, _text(url), written, call.body, self._max)
         sent = _Sent()
         where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         extensions = {"timeout": self._phases, "trace": sent}
@@ -178,14 +178,24 @@ def _headers(call: HttpCall, url: httpx.URL) -> list[tuple[bytes, bytes]]:
     if call.body or call.method in ("POST", "PUT", "PATCH"):
         given["content-length"] = str(len(call.body))
     given.setdefault("host", url.netloc.decode())
+    return [_header(name, value) for name, value in given.items()]
+
+
+@lru_cache(maxsize=4096)
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    """A header as it is written; an account's are mostly the same at each call. Raises NoAnswer."""
     try:
-        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in given.items()]
+        written = name.encode("ascii"), value.encode("latin-1")
     except UnicodeEncodeError as error:
         raise NoAnswer("a header has characters that cannot stand there", kind="request") from error
-    for name, value in headers:
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise NoAnswer("a header has characters that cannot stand there", kind="request")
-    return headers
+    if not _NAME.fullmatch(written[0]) or not _VALUE.fullmatch(written[1]):
+        raise NoAnswer("a header has characters that cannot stand there", kind="request")
+    return written
+
+
+@lru_cache(maxsize=4096)
+def _text(url: httpx.URL) -> str:
+    return str(url)
 
 
 def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -8,6 +8,7 @@ connection that the server closed while it was idle is not used again.
 
 import socket
 import ssl
+from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
 
@@ -24,6 +25,11 @@ from agents.transport.unanswered import AddressRefused, NoAnswer
 CHUNK = 1 << 16
 #: What tells that no connection was had.
 _BEFORE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+
+
+@lru_cache(maxsize=4096)
+def _target(url: str) -> yarl.URL:
+    return yarl.URL(url, encoded=True)
 
 
 class _Resolver(AbstractResolver):
@@ -64,7 +70,7 @@ class Http1:
 
     async def carry(self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, most: int) -> Response:
         """The answer, its body cut at `most` bytes. Raises NoAnswer."""
-        target = yarl.URL(url, encoded=True)
+        target = _target(url)
         status, read_headers, read = 0, dict[str, str](), bytearray()
         try:
             self._dialer.literal(target.host or "")  # aiohttp asks no resolver of it
@@ -81,11 +87,15 @@ class Http1:
                 for name, value in answer.headers.items():
                     key = name.lower()
                     read_headers[key] = f"{read_headers[key]}, {value}" if key in read_headers else value
-                async for chunk in answer.content.iter_chunked(CHUNK):
-                    read += chunk
-                    if len(read) > most:
-                        answer.close()
-                        break
+                length = answer.content_length
+                if length is not None and length <= most:
+                    read += await answer.read()
+                else:
+                    async for chunk in answer.content.iter_chunked(CHUNK):
+                        read += chunk
+                        if len(read) > most:
+                            answer.close()
+                            break
         except NoAnswer:
             raise
         except aiohttp.InvalidURL as error:  # an IPv4 address in another than its usual form
