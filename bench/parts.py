@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import adapters, door, latency, store, timeline, together, worker
+from bench import adapters, door, latency, sending, store, timeline, together, worker
 from bench.results import Figure, figure, short
 
 
@@ -152,6 +152,41 @@ async def providers(folder: Path, quick: bool) -> list[Figure]:
     ]
 
 
+async def sends(folder: Path, quick: bool) -> list[Figure]:
+    """messages/s from HTTP and Kafka to the provider, beside bare httpx; due release, fairness, latency"""
+    count, due, seconds = (4000, 10_000, 6) if quick else (20_000, 100_000, 20)
+    found = await sending.measure(folder, count, due, seconds)
+    bare = "limit: bare httpx posts to the same provider, from as many connections as suit it best"
+    rows = [
+        figure(
+            f"sending, {name}",
+            found[key],
+            "messages/s",
+            limit=found["bare"],
+            ratio=found[key] / found["bare"],
+            target=0.5,
+            note=f"one worker, {count:,} messages {how} to the committed UserMessageSent; {bare}",
+        )
+        for name, key, how in (
+            ("by HTTP", "http", "in batches of 50"),
+            ("by Kafka", "kafka", "on messages.requested.email"),
+        )
+    ]
+    clients = f"of {due:,} held messages of ten clients that become due at once, over half of them one client's"
+    rows.append(
+        figure("due release", due / found["release"], "messages/s", note=f"{clients}: {found['release']:.1f} s")
+    )
+    rows.append(
+        figure(
+            "fairness", found["fairness"], "worst/best", target=1.5, better="less", note=f"{clients}, at an equal count"
+        )
+    )
+    for name, key, how in (("quiet", "quiet", ""), ("flooded", "flooded", ", while another client floods the worker")):
+        note = f"from the request's first byte to the provider's receipt, at 100/s{how}; p50 {found[key][0]:.0f} ms"
+        rows.append(figure(f"send latency, p99, {name}", found[key][1], "ms", better="less", note=note))
+    return rows
+
+
 #: By the names that the command line knows; the first line of each one's docstring is its help.
 PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Figure]]]] = {
     "door": doors,
@@ -161,4 +196,5 @@ PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Figure]]]] = {
     "latency": latencies,
     "timeline": timelines,
     "adapters": providers,
+    "sending": sends,
 }

@@ -7,7 +7,7 @@ clock of the machine, in seconds); `DELETE /arrivals` forgets them.
 import asyncio
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -71,7 +71,7 @@ async def main() -> None:
 
 
 @asynccontextmanager
-async def running():  # type: ignore[no-untyped-def]
+async def running() -> AsyncIterator[str]:
     """The address of one that runs meanwhile."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.provider", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
