@@ -20,6 +20,7 @@ from bench.progress import say
 from sql import EventStore, Row
 from sql.migrate import migrate
 from tests.faults.faults import facts_of
+from tests.faults.providers import Signed
 
 BATCH = 1000
 BARE = """INSERT INTO threadline.events
@@ -30,7 +31,7 @@ READY = "SELECT to_jsonb(e) FROM threadline.events e ORDER BY position"
 def rows_of(count: int) -> list[Row]:
     """Events of `count` webhooks, as the worker appends them."""
     now = datetime.now(UTC)
-    return [(event, "default", now, None) for post in traffic.posts(count) for event in facts_of(post, now)]
+    return [(event, "default", now, None) for post in traffic.posts(count) for event in facts_of(Signed(post), now)]
 
 
 async def append(dsn: str, rows: list[Row]) -> float:
