@@ -17,24 +17,24 @@ from agents import claims
 from agents.calls import Call, Carry, build, make, sender_of, unsendable
 from agents.failures import until_done
 from agents.health import Health
+from agents.settling import Settling
 from agents.transport import NoAnswer
 from agents.transport.oauth import Tokens
 from app.sending import outcomes
-from app.sending.clients import Clients, UnknownAccount, UnknownClient
+from app.sending.clients import Client, Clients, UnknownAccount, UnknownClient
 from app.sending.decide import End, Hold, decide
 from app.sending.incoming import lane_of
 from app.sending.outcomes import Claimed, Result
 from app.settings import Sending
-from sql import EventStore, Row
-from sql.sending import Lane
+from sql import EventStore
 
 log = structlog.get_logger(__name__)
 
 #: Seconds between looks for due messages while nothing stirs, and for which freed places gather before a claim: a claim
 #: for twenty costs little more than one for one.
 IDLE, LINGER = 0.2, 0.015
-#: Seconds that outcomes gather before they are written.
-GATHER = 0.01
+#: Seconds that buying an access token may take, while all that was claimed with it waits.
+TOKEN = 5.0
 
 
 class Due:
@@ -47,9 +47,8 @@ class Due:
         self.most, self.lease = settings.concurrency, settings.lease
         self._busy: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
-        self._results: list[Result] = []
-        self._lanes: dict[tuple[str, str], Lane] = {}
-        self._stirred, self._settle = asyncio.Event(), asyncio.Event()
+        self._settling = Settling(store, health)
+        self._stirred = asyncio.Event()
         self._ended = False
 
     def wake(self) -> None:
@@ -59,17 +58,18 @@ class Due:
     async def run(self) -> None:
         """Work until cancelled; then finish what was begun: an attempt that is written down is made, and what comes of it
         is written down too."""
-        work = [asyncio.create_task(self._claiming()), asyncio.create_task(self._settling())]
+        self._ended = False
+        claiming, settling = asyncio.create_task(self._claiming()), asyncio.create_task(self._settling.run())
         try:
-            await asyncio.shield(asyncio.gather(*work))
+            await asyncio.shield(asyncio.gather(claiming, settling))
         finally:
             self._ended = True
             self._stirred.set()
-            await asyncio.wait(work[:1])
+            await asyncio.wait([claiming])
             while self._calls:
                 await asyncio.wait(self._calls)
-            self._settle.set()
-            await asyncio.wait(work[1:])
+            self._settling.end()
+            await asyncio.wait([settling])
 
     async def _claiming(self) -> None:
         while not self._ended:
@@ -89,12 +89,12 @@ class Due:
     async def _work(self, rows: list[dict[str, Any]]) -> None:
         """Decide for each; what is to be sent is written down as an attempt, then called."""
         calls: list[Call] = []
-        for row in rows:
-            made = await self._decide(row)
+        # At once: one account's access token may have to be bought first.
+        for made in await asyncio.gather(*(self._decide(row) for row in rows)):
             if isinstance(made, Call):
                 calls.append(made)
             else:
-                self._done(made)
+                self._settling.add(made)
         if not calls:
             return
         attempts = [call.attempt for call in calls]
@@ -113,6 +113,8 @@ class Due:
             claimed = claims.read(row, client)
             if (early := _before(row, claimed)) is not None:
                 return early
+            if _in_doubt(row) and not await self._may_repeat(client, row["account"]):
+                return outcomes.doubtful(claimed)
             now = datetime.now(UTC)
             decision = decide(claimed.request, client, claims.known(row), now)
             if isinstance(decision, Hold):
@@ -121,22 +123,27 @@ class Due:
                 return outcomes.ended(claimed, decision)
             lane = lane_of(client, decision.route)
             if decision.route.account == row["account"] and lane[2:] != (row["rate"], row["burst"], row["concurrency"]):
-                self._lanes[lane[:2]] = lane  # its configuration has changed
+                self._settling.lanes[lane[:2]] = lane  # its configuration has changed
             account = await self.clients.account(client, decision.route.account)
-            if row["was"] == "sending" and row["doubt_since"] is not None:
-                if not sender_of(account).IDEMPOTENT and client.unanswered != "resend":
-                    return outcomes.doubtful(claimed)
             try:
-                values = await self.tokens.prepared(account.adapter, account.values, trusted=account.trusted)
+                async with asyncio.timeout(TOKEN):
+                    values = await self.tokens.prepared(account.adapter, account.values, trusted=account.trusted)
                 return build(claimed, decision.route, decision.handle, account, values, row["expires_at"])
             except Unsendable as error:
                 return unsendable(claimed, decision.route, error)
         except Exception as error:  # of the client's configuration, or a fault of ours: neither is the message's
-            if isinstance(error, UnknownClient | UnknownAccount | NoAnswer):
+            if isinstance(error, UnknownClient | UnknownAccount | NoAnswer | TimeoutError):
                 log.warning("cannot send", client=row["client_id"], account=row["account"], error=str(error))
             else:
                 log.exception("cannot decide about a message", message=str(row["id"]))
-            return outcomes.misconfigured(claims.read(row, claims.NOBODY), f"{type(error).__name__}: {error}")
+            nobodys = claims.read(row, claims.NOBODY)
+            if _in_doubt(row):  # which a later try must not forget
+                return outcomes.doubtful(nobodys)
+            return outcomes.misconfigured(nobodys, f"{type(error).__name__}: {error}")
+
+    async def _may_repeat(self, client: Client, account: str) -> bool:
+        """Whether a call that may have arrived can be made again. Raises UnknownAccount."""
+        return client.unanswered == "resend" or sender_of(await self.clients.account(client, account)).IDEMPOTENT
 
     async def _call(self, call: Call) -> None:
         try:
@@ -144,57 +151,17 @@ class Due:
         finally:
             self._busy[call.claimed.lane] -= 1
             self._stirred.set()
-        self._done(result)
+        self._settling.add(result)
 
-    def _done(self, result: Result) -> None:
-        self._results.append(result)
-        self._settle.set()
 
-    async def _settling(self) -> None:
-        while not (self._ended and not self._calls and not self._results):
-            await self._settle.wait()
-            await asyncio.sleep(GATHER)
-            self._settle.clear()
-            await self._write()
-
-    async def _write(self) -> None:
-        results, self._results = self._results, []
-        if results:
-            if moved := self._lanes | claims.moved(results):
-                self._lanes = {}
-                await until_done("database", lambda: self.store.set_lanes([*moved.values()]), self.health)
-            if lanes := claims.lanes(results):
-                await until_done("database", lambda: self.store.note_lanes(lanes), self.health)
-            await self._settle_all(results)
-
-    async def _settle_all(self, results: list[Result]) -> None:
-        """Halved until the one that the database cannot hold stands alone: its events are given up, not its state."""
-        at = datetime.now(UTC)
-        rows: list[Row] = [
-            (event, result.claimed.request.client_id, at, None) for result in results for event in claims.told(result)
-        ]
-        try:
-            settled = [result.settled for result in results]
-            await until_done("database", lambda: self.store.settle(settled, rows), self.health)
-        except Exception as error:
-            if len(results) > 1:
-                half = len(results) // 2
-                await self._settle_all(results[:half])
-                await self._settle_all(results[half:])
-            elif results[0].events:
-                log.exception("an event cannot be stored", message=results[0].claimed.id)
-                results[0].events = []
-                await self._settle_all(results)
-            else:
-                log.exception("an outcome cannot be stored", message=results[0].claimed.id, error=str(error))
-            return
-        for result in results:
-            self.health.counts[f"messages_{result.settled.state}"] += 1
+def _in_doubt(row: dict[str, Any]) -> bool:
+    """Whether a worker died in the middle of an attempt."""
+    return row["was"] == "sending" and row["doubt_since"] is not None
 
 
 def _before(row: dict[str, Any], claimed: Claimed) -> Result | None:
     """What its past decides: what was told meanwhile, or that nobody was reached in time."""
-    if row["was"] == "sending" and row["doubt_since"] is not None and row["told"]:
+    if _in_doubt(row) and row["told"]:
         return outcomes.told_meanwhile(claimed)
     if row["was"] != "watched":
         return None

@@ -239,6 +239,22 @@ async def test_a_lost_account_holds_its_messages(sender: Sender) -> None:
     assert "UnknownAccount" in row["cause"] and row["tries"] == 0
 
 
+async def test_a_doubt_is_not_forgotten_while_the_message_waits(sender: Sender) -> None:
+    """A worker died in a call; meanwhile the window closed, or the account went: it may have been taken all the same."""
+    for id, change in (("window", "window"), ("account", "account")):
+        await sender.ask(id, channel="sms")
+        (row,) = await sender.store.claim(1, 0.2, {})
+        assert await sender.store.begin([(str(row["id"]), row["claims"], "sms", "twilio")])
+        await asyncio.sleep(0.3)
+        if change == "window":
+            await sender.configure(windows={"sms": {"daily": ["00:00-00:01"]}}, zone="Pacific/Kiritimati")
+        else:
+            sender.settings.sources.pop("twilio")
+        async with sender.at_work():
+            await sender.until("unanswered", id)
+    assert sender.provider.calls == []
+
+
 async def test_cancelled_while_it_was_tried_is_not_tried_again(sender: Sender) -> None:
     """The next look ends it."""
     begun, go = asyncio.Event(), asyncio.Event()
