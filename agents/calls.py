@@ -13,8 +13,8 @@ from adapters.base import Values
 from adapters.sending import Media, Message, Outcome, Outgoing, Response, Sender, Template, Unsendable
 from agents.transport import AddressRefused, NoAnswer
 from app.sending import outcomes
+from app.sending.claimed import Claimed, Result
 from app.sending.clients import Account, Route
-from app.sending.outcomes import Claimed, Result
 from app.sending.requests import Request
 from schemas.events import Error, Handle
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from app.sending.claimed import Claimed, Result
 from app.sending.clients import Client, Route
 from app.sending.consent import learned
 from app.sending.decide import Known
 from app.sending.incoming import lane_of
-from app.sending.outcomes import Claimed, Result
 from app.sending.requests import kept_request
 from schemas.events import Event
 from sql.sending import Health, Lane

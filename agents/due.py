@@ -21,10 +21,10 @@ from agents.settling import Settling
 from agents.transport import NoAnswer
 from agents.transport.oauth import Tokens
 from app.sending import outcomes
+from app.sending.claimed import Claimed, Result
 from app.sending.clients import Client, Clients, UnknownAccount, UnknownClient
 from app.sending.decide import End, Hold, decide
 from app.sending.incoming import lane_of
-from app.sending.outcomes import Claimed, Result
 from app.settings import Sending
 from sql import EventStore
 

@@ -8,7 +8,7 @@ import structlog
 from agents import claims
 from agents.failures import until_done
 from agents.health import Health
-from app.sending.outcomes import Result
+from app.sending.claimed import Result
 from sql import EventStore, Row
 from sql.sending import Lane
 

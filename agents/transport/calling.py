@@ -8,15 +8,12 @@ died (RFC 9112 section 9.3.1), so it may have arrived. Over HTTP/2 the server sa
 """
 
 import asyncio
-import re
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import lru_cache
 from typing import Any, cast
 
 import httpcore
-import httpx
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, StreamReset
 
@@ -25,12 +22,10 @@ from agents.transport.addresses import Dialer
 from agents.transport.http1 import Http1
 from agents.transport.pools import KEPT, Connection, Pool
 from agents.transport.unanswered import NoAnswer
+from agents.transport.written import headers_of, read_headers, text_of, url_of
 
 #: Origins remembered to speak no HTTP/2.
 PLAIN = 4096
-
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(rb"[^\x00\r\n]*")
 
 
 class _Sent:
@@ -77,11 +72,11 @@ class Calling:
 
         An answer that breaks off counts where its status is 400 or more: it was not taken, and that was said.
         """
-        url = _url(call.url)
-        headers = _headers(call, url)
+        url = url_of(call.url)
+        headers = headers_of(call, url)
         if url.scheme == "http" or (url.raw_scheme, url.raw_host, url.port) in self._plain:
             written = [(name.decode(), value.decode("latin-1")) for name, value in headers]
-            return await self._http1.carry(call.method, _text(url), written, call.body, self._max)
+            return await self._http1.carry(call.method, text_of(url), written, call.body, self._max)
         sent = _Sent()
         where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         extensions = {"timeout": self._phases, "trace": sent}
@@ -138,7 +133,7 @@ class Calling:
     async def _exchange(self, connection: Connection, request: httpcore.Request, sent: _Sent) -> bool:
         """Fill in the answer. False where it was cut."""
         response = await connection.handle_async_request(request)
-        sent.status, sent.headers = response.status, _read_headers(response.headers)
+        sent.status, sent.headers = response.status, read_headers(response.headers)
         try:
             async with aclosing(cast(AsyncGenerator[bytes], response.aiter_stream())) as stream:
                 async for chunk in stream:
@@ -158,53 +153,6 @@ class Calling:
         for key, pool in list(self._pools.items()):
             if await pool.sweep() and self._pools.get(key) is pool:
                 del self._pools[key]
-
-
-@lru_cache(maxsize=4096)
-def _url(text: str) -> httpx.URL:
-    """Raises NoAnswer for what is no address of HTTP."""
-    try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise NoAnswer("the URL cannot be read", kind="request") from error
-    if url.scheme not in ("http", "https") or not url.raw_host or not 0 < (url.port or 80) < 65536:
-        raise NoAnswer("the URL is not one of http or https, of a host and a port", kind="request")
-    return url
-
-
-def _headers(call: HttpCall, url: httpx.URL) -> list[tuple[bytes, bytes]]:
-    """Raises NoAnswer for what cannot stand in a header."""
-    given = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "threadline"} | call.headers
-    if call.body or call.method in ("POST", "PUT", "PATCH"):
-        given["content-length"] = str(len(call.body))
-    given.setdefault("host", url.netloc.decode())
-    return [_header(name, value) for name, value in given.items()]
-
-
-@lru_cache(maxsize=4096)
-def _header(name: str, value: str) -> tuple[bytes, bytes]:
-    """A header as it is written; an account's are mostly the same at each call. Raises NoAnswer."""
-    try:
-        written = name.encode("ascii"), value.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise NoAnswer("a header has characters that cannot stand there", kind="request") from error
-    if not _NAME.fullmatch(written[0]) or not _VALUE.fullmatch(written[1]):
-        raise NoAnswer("a header has characters that cannot stand there", kind="request")
-    return written
-
-
-@lru_cache(maxsize=4096)
-def _text(url: httpx.URL) -> str:
-    return str(url)
-
-
-def _read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Names in lower case; values of one name joined (RFC 9110 section 5.3)."""
-    read: dict[str, str] = {}
-    for name, value in headers:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        read[key] = f"{read[key]}, {text}" if key in read else text
-    return read
 
 
 def _refused(error: httpcore.RemoteProtocolError) -> bool:

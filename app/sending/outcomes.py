@@ -1,16 +1,14 @@
 """What follows from what a provider answered, or from a decision not to send: the message's next state, the events that
 tell it, and how its account did. Pure, but for the jitter that it is given."""
 
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
 
 from adapters.sending import Outcome
 from app.sending import events
-from app.sending.clients import Client, Retry, Route
-from app.sending.decide import End, Hold, routes
-from app.sending.requests import Request
-from schemas.events import Error, Event, Handle
+from app.sending.claimed import Claimed, Result, backoff, following, settled_as
+from app.sending.clients import Route
+from app.sending.decide import End, Hold
+from schemas.events import Error, Handle
 from sql import Settled
 
 #: Seconds that an account rests which refuses our credentials: who mends them needs a while, and no message is lost by it.
@@ -18,49 +16,21 @@ UNAUTHORIZED_PAUSE = 30.0
 #: What a gateway says that passed a request on and got no answer, or none that it could read (RFC 9110 sections 15.6.3
 #: and 15.6.5): who stands behind it may have taken the message.
 GATEWAY = (502, 504)
+#: Seconds for which a failure that the provider tells of gives the next channel its turn, where no other time is asked for.
+WATCHED = 86_400.0
 #: Seconds between looks at a message whose client or account is not configured any more.
 MISCONFIGURED_PAUSE = 60.0
 #: Seconds that an account rests which says "too many" and not for how long.
 RATE_PAUSE = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A message that this worker took: the store's row, read. `ailing`: its account's last call failed."""
-
-    id: str
-    claim: int
-    tries: int
-    tried: tuple[str, ...]
-    was: str
-    lane: str
-    ailing: bool
-    channel: str
-    account: str
-    request: Request
-    client: Client
-
-
-@dataclass(slots=True)
-class Result:
-    """What to write down. `passed` is None where the account was not called, or is not judged by the answer; `pause` are
-    the seconds that it asks for."""
-
-    claimed: Claimed
-    settled: Settled
-    events: list[Event] = field(default_factory=list)
-    passed: bool | None = None
-    pause: float | None = None
-    trouble: str | None = None
-
-
 def accepted(claimed: Claimed, route: Route, handle: Handle, provider: str, outcome: Outcome, status: int) -> Result:
     """The provider took it."""
     state, due_in = "sent", None
-    after = claimed.client.fallback.after
-    if after is not None and following(claimed, route) is not None:
-        state, due_in = "watched", after
-    settled = _settled(
+    if following(claimed, route) is not None:
+        after = claimed.client.fallback.after
+        state, due_in = "watched", WATCHED if after is None else after
+    settled = settled_as(
         claimed, route, state, due_in, outcome="accepted", status=status, their_id=outcome.provider_message_id
     )
     event = events.sent(claimed.request, route.channel, handle, provider, outcome, claimed.claim)
@@ -102,7 +72,7 @@ def unanswered(claimed: Claimed, route: Route, again: bool, why: str, jitter: fl
     error = Error("no answer", why[:300], "unknown")
     if again and claimed.tries + 1 < claimed.client.retry.attempts:
         wait = backoff(claimed.client.retry, claimed.tries, jitter)
-        settled = _settled(
+        settled = settled_as(
             claimed, route, "retrying", wait, tries=claimed.tries + 1, outcome="unanswered", error=error, cause=why
         )
         told = [events.delayed(claimed.request, route.channel, error, claimed.claim)]
@@ -111,7 +81,7 @@ def unanswered(claimed: Claimed, route: Route, again: bool, why: str, jitter: fl
         f"the provider may have taken it, and gives no way to tell ({why}): "
         "release it to send it again, or cancel it; what the provider tells of it later settles it"
     )
-    settled = _settled(claimed, route, "unanswered", None, outcome="unanswered", error=error, cause=cause)
+    settled = settled_as(claimed, route, "unanswered", None, outcome="unanswered", error=error, cause=cause)
     told = [events.held(claimed.request, route.channel, cause, None, f"unanswered:{claimed.claim}")]
     return Result(claimed, settled, told, passed=False, trouble=why)
 
@@ -119,7 +89,7 @@ def unanswered(claimed: Claimed, route: Route, again: bool, why: str, jitter: fl
 def told_meanwhile(claimed: Claimed) -> Result:
     """Its last attempt went unanswered, but the provider has told of it since: it was sent."""
     cause = "the provider told of it"
-    return Result(claimed, _settled(claimed, None, "sent", None, cause=cause))
+    return Result(claimed, settled_as(claimed, None, "sent", None, cause=cause))
 
 
 def doubtful(claimed: Claimed) -> Result:
@@ -133,26 +103,26 @@ def doubtful(claimed: Claimed) -> Result:
 
 def delivered(claimed: Claimed) -> Result:
     """It was sent and watched, and was delivered."""
-    return Result(claimed, _settled(claimed, None, "sent", None))
+    return Result(claimed, settled_as(claimed, None, "sent", None))
 
 
 def misconfigured(claimed: Claimed, why: str) -> Result:
     """Its client or account is not there, or sells no access: it waits until somebody mends that."""
-    settled = _settled(claimed, None, "retrying", MISCONFIGURED_PAUSE, cause=why[:1024])
+    settled = settled_as(claimed, None, "retrying", MISCONFIGURED_PAUSE, cause=why[:1024])
     return Result(claimed, settled, [], trouble=why)
 
 
 def held(claimed: Claimed, hold: Hold, now: datetime) -> Result:
     """It waits."""
     due_in = max(0.0, (hold.until - now).total_seconds())
-    settled = _settled(claimed, hold.route, "held", due_in, cause=hold.cause)
+    settled = settled_as(claimed, hold.route, "held", due_in, cause=hold.cause)
     what = f"{hold.route.channel}:{hold.opens.isoformat() if hold.opens else 'zone'}"
     return Result(claimed, settled, [events.held(claimed.request, hold.route.channel, hold.cause, hold.opens, what)])
 
 
 def ended(claimed: Claimed, end: End) -> Result:
     """It will not be sent."""
-    settled = _settled(claimed, None, end.state, None, error=end.error)
+    settled = settled_as(claimed, None, end.state, None, error=end.error)
     how = "rejected" if end.state == "failed" else end.state
     return Result(claimed, settled, [events.ended(claimed.request, how, claimed.channel, end.error)])
 
@@ -161,36 +131,18 @@ def undelivered(claimed: Claimed, failing: bool) -> Result:
     """It was sent and watched, and was not delivered: the next channel's turn, where there is one."""
     here = Route(claimed.channel, claimed.account)
     next_route = following(claimed, here)
-    if next_route is None:
-        return Result(claimed, _settled(claimed, None, "sent", None))
+    if next_route is None or (not failing and claimed.client.fallback.after is None):
+        return Result(claimed, settled_as(claimed, None, "sent", None))
     text = "the provider says that it failed" if failing else "was not delivered in time"
     error = Error(None, f"{text} by {claimed.channel}: {next_route.channel} is tried next", "unreachable")
     return _next(claimed, here, next_route, error, None, None)
-
-
-def following(claimed: Claimed, route: Route) -> Route | None:
-    """The route after this one that was not given up, where the request or its client wants one."""
-    if not claimed.request.document.get("fallback", _falls_back(claimed.client)):
-        return None
-    gone = {*claimed.tried, route.channel}
-    return next((each for each in routes(claimed.request, claimed.client) if each.channel not in gone), None)
-
-
-def backoff(retry: Retry, tries: int, jitter: float) -> float:
-    """Seconds until the next try after so many: doubling, up to the longest, with full jitter
-    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)."""
-    return float(min(retry.longest, retry.first * 2.0 ** min(tries, 60)) * jitter)
-
-
-def _falls_back(client: Client) -> bool:
-    return client.fallback.on_failure or client.fallback.after is not None
 
 
 def _given_up(claimed: Claimed, route: Route, error: Error, how: str, status: int | None) -> Result:
     next_route = following(claimed, route)
     if next_route is not None:
         return _next(claimed, route, next_route, error, how, status)
-    settled = _settled(claimed, route, "failed", None, outcome=how, status=status, error=error)
+    settled = settled_as(claimed, route, "failed", None, outcome=how, status=status, error=error)
     return Result(claimed, settled, [events.ended(claimed.request, how, route.channel, error)])
 
 
@@ -198,7 +150,7 @@ def _next(
     claimed: Claimed, route: Route, next_route: Route, error: Error, outcome: str | None, status: int | None
 ) -> Result:
     cause = f"{route.channel} was given up"
-    settled = _settled(
+    settled = settled_as(
         claimed, next_route, "queued", 0.0, tries=0, outcome=outcome, status=status, error=error, cause=cause
     )
     settled = settled._replace(tried=[*claimed.tried, route.channel])
@@ -206,28 +158,7 @@ def _next(
 
 
 def _again(claimed: Claimed, route: Route, tries: int, wait: float, error: Error, status: int | None) -> Settled:
-    return _settled(
+    return settled_as(
         claimed, route, "retrying", wait, tries=tries, outcome="retryable", status=status, error=error,
         cause=error.text or error.reason,
-    )  # fmt: skip
-
-
-def _settled(
-    claimed: Claimed,
-    route: Route | None,
-    state: str,
-    due_in: float | None,
-    *,
-    tries: int | None = None,
-    outcome: str | None = None,
-    status: int | None = None,
-    error: Error | None = None,
-    cause: str | None = None,
-    their_id: str | None = None,
-) -> Settled:
-    told: dict[str, Any] | None = asdict(error) if error is not None else None
-    channel, account = (claimed.channel, claimed.account) if route is None else (route.channel, route.account)
-    return Settled(
-        claimed.id, claimed.claim, state, due_in, claimed.tries if tries is None else tries, channel, account,
-        list(claimed.tried), cause, told, their_id, outcome, status,
     )  # fmt: skip

@@ -4,8 +4,8 @@ import pytest
 
 from adapters.sending import Outcome
 from app.sending import outcomes
+from app.sending.claimed import Claimed
 from app.sending.clients import Client, Fallback, Retry, Route
-from app.sending.outcomes import Claimed
 from app.sending.requests import read_request
 from schemas.events import Error, Handle
 
@@ -46,6 +46,15 @@ def test_what_was_accepted_is_watched_where_another_channel_would_follow() -> No
         outcomes.accepted(last, SMS, Handle("phone", TO), "twilio", Outcome("accepted", "1"), 200).settled.state
         == "sent"
     )
+
+
+def test_a_failure_that_is_told_later_counts_as_well() -> None:
+    """Where the next channel is wanted on a failure, the message is watched for a day; without one it stays sent."""
+    own = claimed(client=falling(on_failure=True))
+    result = outcomes.accepted(own, WHATSAPP, Handle("phone", TO), "meta", Outcome("accepted", "1"), 200)
+    assert (result.settled.state, result.settled.due_in) == ("watched", outcomes.WATCHED)
+    assert outcomes.undelivered(own, failing=False).settled.state == "sent"
+    assert outcomes.undelivered(own, failing=True).settled.channel == "sms"
 
 
 def test_what_may_pass_later_is_tried_with_ever_longer_pauses() -> None:

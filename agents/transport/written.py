@@ -1,0 +1,64 @@
+"""An HTTP request's address and headers as they are written, and an answer's headers as they are read. Pure.
+
+What is the same at each call of an account is remembered: reading a URL takes as long as all the rest of a small call.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+import httpx
+
+from adapters.sending import HttpCall
+from agents.transport.unanswered import NoAnswer
+
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(rb"[^\x00\r\n]*")
+
+
+@lru_cache(maxsize=4096)
+def url_of(text: str) -> httpx.URL:
+    """Raises NoAnswer for what is no address of HTTP."""
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise NoAnswer("the URL cannot be read", kind="request") from error
+    if url.scheme not in ("http", "https") or not url.raw_host or not 0 < (url.port or 80) < 65536:
+        raise NoAnswer("the URL is not one of http or https, of a host and a port", kind="request")
+    return url
+
+
+def headers_of(call: HttpCall, url: httpx.URL) -> list[tuple[bytes, bytes]]:
+    """Raises NoAnswer for what cannot stand in a header."""
+    given = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "threadline"} | call.headers
+    if call.body or call.method in ("POST", "PUT", "PATCH"):
+        given["content-length"] = str(len(call.body))
+    given.setdefault("host", url.netloc.decode())
+    return [_header(name, value) for name, value in given.items()]
+
+
+@lru_cache(maxsize=4096)
+def _header(name: str, value: str) -> tuple[bytes, bytes]:
+    """A header as it is written; an account's are mostly the same at each call. Raises NoAnswer."""
+    try:
+        written = name.encode("ascii"), value.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise NoAnswer("a header has characters that cannot stand there", kind="request") from error
+    if not _NAME.fullmatch(written[0]) or not _VALUE.fullmatch(written[1]):
+        raise NoAnswer("a header has characters that cannot stand there", kind="request")
+    return written
+
+
+@lru_cache(maxsize=4096)
+def text_of(url: httpx.URL) -> str:
+    """The URL as it is requested."""
+    return str(url)
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Names in lower case; values of one name joined (RFC 9110 section 5.3)."""
+    read: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        read[key] = f"{read[key]}, {text}" if key in read else text
+    return read

@@ -1,0 +1,80 @@
+"""A message that a worker took, what is to be written of it, and which way it may go on. Pure."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from app.sending.clients import Client, Retry, Route
+from app.sending.decide import routes
+from app.sending.requests import Request
+from schemas.events import Error, Event
+from sql import Settled
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that this worker took: the store's row, read. `ailing`: its account's last call failed."""
+
+    id: str
+    claim: int
+    tries: int
+    tried: tuple[str, ...]
+    was: str
+    lane: str
+    ailing: bool
+    channel: str
+    account: str
+    request: Request
+    client: Client
+
+
+@dataclass(slots=True)
+class Result:
+    """What to write down. `passed` is None where the account was not called, or is not judged by the answer; `pause` are
+    the seconds that it asks for."""
+
+    claimed: Claimed
+    settled: Settled
+    events: list[Event] = field(default_factory=list)
+    passed: bool | None = None
+    pause: float | None = None
+    trouble: str | None = None
+
+
+def following(claimed: Claimed, route: Route) -> Route | None:
+    """The route after this one that was not given up, where the request or its client wants one."""
+    if not claimed.request.document.get("fallback", _falls_back(claimed.client)):
+        return None
+    gone = {*claimed.tried, route.channel}
+    return next((each for each in routes(claimed.request, claimed.client) if each.channel not in gone), None)
+
+
+def backoff(retry: Retry, tries: int, jitter: float) -> float:
+    """Seconds until the next try after so many: doubling, up to the longest, with full jitter
+    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)."""
+    return float(min(retry.longest, retry.first * 2.0 ** min(tries, 60)) * jitter)
+
+
+def _falls_back(client: Client) -> bool:
+    return client.fallback.on_failure or client.fallback.after is not None
+
+
+def settled_as(
+    claimed: Claimed,
+    route: Route | None,
+    state: str,
+    due_in: float | None,
+    *,
+    tries: int | None = None,
+    outcome: str | None = None,
+    status: int | None = None,
+    error: Error | None = None,
+    cause: str | None = None,
+    their_id: str | None = None,
+) -> Settled:
+    """The state that follows, as the store takes it; by no route: that of before."""
+    told: dict[str, Any] | None = asdict(error) if error is not None else None
+    channel, account = (claimed.channel, claimed.account) if route is None else (route.channel, route.account)
+    return Settled(
+        claimed.id, claimed.claim, state, due_in, claimed.tries if tries is None else tries, channel, account,
+        list(claimed.tried), cause, told, their_id, outcome, status,
+    )  # fmt: skip
