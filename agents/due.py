@@ -25,7 +25,7 @@ from app.sending.claimed import Claimed, Result
 from app.sending.clients import Client, Clients, UnknownAccount, UnknownClient
 from app.sending.decide import End, Hold, decide
 from app.sending.incoming import lane_of
-from app.settings import Sending
+from app.sending.settings import Sending
 from sql import EventStore
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,8 @@ from agents.transport.oauth import Tokens
 from app.sending.clients import Clients
 from app.sending.incoming import Incoming
 from app.sending.requests import read_request
-from app.settings import Sending, Settings
+from app.sending.settings import Sending
+from app.settings import Settings
 from schemas.events import Event, Handle
 from sql import EventStore
 from tests.conftest import Dsns
