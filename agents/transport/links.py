@@ -6,6 +6,7 @@ It never connects anew by itself: what was lost with a connection may have arriv
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
 from typing import Any
 from uuid import uuid4
@@ -178,3 +179,9 @@ class _Client(Client):
 
     def _create_socket_connection(self) -> socket.socket:
         return self.opened
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """As paho's, which leaves the socket open where the handshake fails."""
+        assert self._ssl_context is not None
+        tcp_sock.settimeout(self.connect_timeout)
+        return self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host)
