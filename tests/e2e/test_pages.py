@@ -27,7 +27,9 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-OPERATIONS = sum(len({"get", "post"} & item.keys()) for item in openapi.document()["paths"].values())
+OPERATIONS = sum(
+    len({"get", "put", "post", "delete", "patch"} & item.keys()) for item in openapi.document()["paths"].values()
+)
 
 
 @asynccontextmanager
