@@ -48,6 +48,8 @@ class Due:
         self._busy: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
         self._settling = Settling(store, health)
+        #: Accounts whose access tokens are bought.
+        self._buying: set[tuple[str, str]] = set()
         self._stirred = asyncio.Event()
         self._ended = False
 
@@ -89,8 +91,11 @@ class Due:
     async def _work(self, rows: list[dict[str, Any]]) -> None:
         """Decide for each; what is to be sent is written down as an attempt, then called."""
         calls: list[Call] = []
-        # At once: one account's access token may have to be bought first.
-        for made in await asyncio.gather(*(self._decide(row) for row in rows)):
+        quick = [row for row in rows if (row["client_id"], row["account"]) not in self._buying]
+        slow = [row for row in rows if (row["client_id"], row["account"]) in self._buying]
+        decided = [await self._decide(row) for row in quick]
+        # At once: their accounts' access tokens may have to be bought first.
+        for made in decided + await asyncio.gather(*(self._decide(row) for row in slow)):
             if isinstance(made, Call):
                 calls.append(made)
             else:
@@ -125,9 +130,12 @@ class Due:
             if decision.route.account == row["account"] and lane[2:] != (row["rate"], row["burst"], row["concurrency"]):
                 self._settling.lanes[lane[:2]] = lane  # its configuration has changed
             account = await self.clients.account(client, decision.route.account)
+            values = account.values
             try:
-                async with asyncio.timeout(TOKEN):
-                    values = await self.tokens.prepared(account.adapter, account.values, trusted=account.trusted)
+                if hasattr(account.adapter, "token_request"):
+                    self._buying.add((row["client_id"], account.name))
+                    async with asyncio.timeout(TOKEN):
+                        values = await self.tokens.prepared(account.adapter, values, trusted=account.trusted)
                 return build(claimed, decision.route, decision.handle, account, values, row["expires_at"])
             except Unsendable as error:
                 return unsendable(claimed, decision.route, error)

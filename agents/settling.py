@@ -44,7 +44,7 @@ class Settling:
         while not self._ended or self._results:
             if not self._results:
                 await self._there.wait()
-                await asyncio.sleep(GATHER)
+            await asyncio.sleep(GATHER)
             self._there.clear()
             results, self._results = self._results, []
             if results:
