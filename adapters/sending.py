@@ -3,7 +3,7 @@
 Pure as all of `adapters/`: `build_request` says what to do, the transport does it, `read_response` says what came of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -127,6 +127,15 @@ class Outcome:
     retry_after: float | None = None
 
 
+@dataclass(slots=True)
+class Found:
+    """What the provider's records say of a message that was sent without an answer: whether it took it (None: the records
+    could not be read), and its id there."""
+
+    taken: bool | None
+    provider_message_id: str | None = None
+
+
 class Sender(Protocol):
     """What an adapter with `SENDS` has beside the members of `Adapter`."""
 
@@ -140,6 +149,40 @@ class Sender(Protocol):
 
     def read_response(self, response: Response) -> Outcome:
         """What came of it; whatever the answer is, it never raises."""
+        ...
+
+
+class Batching(Protocol):
+    """What a sending adapter has beside, where one call of its API takes several messages that have nothing in common."""
+
+    #: Messages of one call, at most.
+    @property
+    def BATCH(self) -> int: ...
+
+    def build_batch(self, calls: Sequence[HttpCall]) -> HttpCall:
+        """The one call in place of these, each as `build_request` made it: all of one account, with the same method, URL
+        and headers."""
+        ...
+
+    def read_batch(self, response: Response, count: int) -> list[Outcome]:
+        """What came of each of the `count` messages, in their order. None at all where the provider took none of them
+        and each may pass by itself. Whatever the answer is, it never raises."""
+        ...
+
+
+class LookingUp(Protocol):
+    """What a sending adapter has beside, where the provider can be asked whether it took a message of ours."""
+
+    #: Seconds after a call by which the provider's records surely show what it took.
+    @property
+    def LOOKUP_AFTER(self) -> float: ...
+
+    def build_lookup(self, message: Message, values: Values, begun: datetime) -> HttpCall:
+        """The question. `begun`: when the earliest call was made that nobody answered. Raises Unsendable."""
+        ...
+
+    def read_lookup(self, response: Response, message: Message) -> Found:
+        """The answer: what is not about this very message is none. Whatever it is, it never raises."""
         ...
 
 
