@@ -53,7 +53,9 @@ spent AS (
 ),
 claimed AS (
     UPDATE messages AS m SET
-        state = 'sending', due_at = now() + make_interval(secs => %(lease)s), claims = m.claims + 1, changed_at = now()
+        -- One that is watched was sent: a worker that dies with it must not leave it looking as if it were not.
+        state = CASE WHEN m.state = 'watched' THEN m.state ELSE 'sending' END,
+        due_at = now() + make_interval(secs => %(lease)s), claims = m.claims + 1, changed_at = now()
     FROM taken
     JOIN messages AS before ON before.id = taken.id
     WHERE m.id = taken.id

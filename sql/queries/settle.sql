@@ -33,6 +33,6 @@ UPDATE messages AS m SET
 FROM given
 WHERE m.id = given.id
     AND (
-        (m.claims = given.claim AND m.state = 'sending')
+        (m.claims = given.claim AND m.state IN ('sending', 'watched'))
         OR (given.state IN ('sent', 'watched') AND m.state IN ('retrying', 'queued', 'held', 'unanswered'))
     )

@@ -298,3 +298,16 @@ def test_a_key_names_one_message() -> None:
     document = {"to": TO, "body": "x", "idempotencyKey": str(uuid4())}
     ids = {read_request(document, client_id=client).message_id for client in ("a", "a", "b")}
     assert len(ids) == 2
+
+
+async def test_a_watched_message_stays_so_however_often_its_worker_dies(store: EventStore) -> None:
+    """It was sent: taken for one that was not, it would be sent again by the same channel."""
+    await accept(store, asked(1))
+    (row,) = await store.claim(9, 60, {})
+    await store.settle([settled(row, "watched", due_in=0)], [])
+    for _ in range(3):
+        (row,) = await store.claim(9, 0, {})
+        assert row["was"] == "watched"
+    await store.settle([settled(row, "queued", due_in=0, outcome=None)], [])
+    kept = await store.message("shop", "m-1")
+    assert kept is not None and kept["state"] == "queued"
