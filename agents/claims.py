@@ -5,7 +5,6 @@ from typing import Any
 from app.sending.claimed import Claimed, Result
 from app.sending.clients import Client, Route
 from app.sending.consent import learned
-from app.sending.decide import Known
 from app.sending.incoming import lane_of
 from app.sending.requests import kept_request
 from schemas.events import Event
@@ -62,18 +61,6 @@ def read(row: dict[str, Any], client: Client) -> Claimed:
         ailing=row["ailing"],
         channel=row["channel"],
         account=row["account"],
-        request=kept_request(row["client_id"], row["message_id"], row["request"]),
+        request=kept_request(row["client_id"], row["message_id"], row["request"], row["handles"]),
         client=client,
-    )
-
-
-def known(row: dict[str, Any]) -> Known:
-    """What the same row says beside the request."""
-    return Known(
-        expires_at=row["expires_at"],
-        tried=row["tried"],
-        cancelled=row["cancelled"],
-        released=row["released"],
-        opted_out=row["opted_out"] or (),
-        profile_zone=row["zone"],
     )

@@ -23,7 +23,7 @@ from agents.transport.oauth import Tokens
 from app.sending import outcomes
 from app.sending.claimed import Claimed, Result
 from app.sending.clients import Client, Clients, UnknownAccount, UnknownClient
-from app.sending.decide import End, Hold, decide
+from app.sending.decide import End, Hold, decide, known
 from app.sending.incoming import lane_of
 from app.sending.settings import Sending
 from sql import EventStore
@@ -121,7 +121,7 @@ class Due:
             if _in_doubt(row) and not await self._may_repeat(client, row["account"]):
                 return outcomes.doubtful(claimed)
             now = datetime.now(UTC)
-            decision = decide(claimed.request, client, claims.known(row), now)
+            decision = decide(claimed.request, client, known(row), now)
             if isinstance(decision, Hold):
                 return outcomes.held(claimed, decision, now)
             if isinstance(decision, End):

@@ -1,8 +1,9 @@
 """What is to be done with a message that is due: send it by which account, hold it, or end it. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.sending.clients import Client, Route
@@ -27,6 +28,18 @@ class Known:
     released: bool = False
     opted_out: Collection[str] = ()
     profile_zone: str | None = None
+
+
+def known(row: Mapping[str, Any]) -> Known:
+    """What a row of the store says: of `EventStore.claim`, or of `message` with `waits`."""
+    return Known(
+        expires_at=row["expires_at"],
+        tried=row["tried"],
+        cancelled=row["cancelled"],
+        released=row["released"],
+        opted_out=row["opted_out"] or (),
+        profile_zone=row["zone"],
+    )
 
 
 @dataclass(frozen=True, slots=True)

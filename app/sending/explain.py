@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from app.sending.clients import Client
-from app.sending.decide import Decision, End, Hold, Known, Send, decide
-from app.sending.requests import Request, kept_request
+from app.sending.decide import Decision, End, Hold, Send, decide, known
+from app.sending.requests import kept_request
 
 #: What is said of a message; those but the last five are of one that waits.
 KINDS = (
@@ -30,22 +30,10 @@ class Reason:
     until: datetime | None = None
 
 
-def request_of(row: Row) -> Request:
-    """The request of a row of `messages`."""
-    return kept_request(row["client_id"], row["message_id"], row["request"], bytes(row["fingerprint"]))
-
-
 def decision_of(row: Row, waits: Row, client: Client, now: datetime) -> Decision:
     """What a worker would do with it now."""
-    known = Known(
-        expires_at=row["expires_at"],
-        tried=row["tried"],
-        cancelled=row["cancelled"],
-        released=row["released"],
-        opted_out=waits["opted_out"] or (),
-        profile_zone=waits["zone"],
-    )
-    return decide(request_of(row), client, known, now)
+    request = kept_request(row["client_id"], row["message_id"], row["request"], row["handles"])
+    return decide(request, client, known({**row, **waits}), now)
 
 
 def explain(row: Row, waits: Row, decision: Decision | str, now: datetime) -> list[Reason]:

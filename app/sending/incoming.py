@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from app.sending.clients import Client, Route
 from app.sending.decide import refusal, routes
 from app.sending.events import ended, requested
-from app.sending.requests import Request
+from app.sending.requests import Request, handles
 from schemas.events import Error
 from sql import NewMessage, Row
 from sql.sending import Lane
@@ -61,7 +61,7 @@ class Incoming:
                 error=asdict(error) if error else None,
                 request=request.document,
                 fingerprint=request.fingerprint.hex(),
-                handles=_handles(request),
+                handles=handles(request),
             )
         )
 
@@ -72,9 +72,3 @@ class Incoming:
 def lane_of(client: Client, route: Route) -> Lane:
     """The lane of a route's account."""
     return (client.id, route.account, route.rate, route.burst, route.concurrency)
-
-
-def _handles(request: Request) -> list[tuple[str, str]]:
-    user = request.document.get("userId")
-    pairs = [(channel, f"{handle.kind}\x1f{handle.value}") for channel, handle in request.to.items()]
-    return pairs + ([("user", f"user_id\x1f{user}")] if user else [])

@@ -1,6 +1,6 @@
 """A service's request for one message, read: the same document over HTTP and on Kafka (`schemas/request.json`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -78,29 +78,39 @@ def read_request(
     kept.pop("channel", None)
     if channels:
         kept["channels"] = list(channels)
+    fingerprint = sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).digest()
+    return _request(client, _message_id(document, client, key), kept, fingerprint, _addresses(document["to"], channels))
+
+
+def kept_request(
+    client_id: str,
+    message_id: str,
+    document: dict[str, Any],
+    handles: Iterable[Sequence[str]],
+    fingerprint: bytes = b"",
+) -> Request:
+    """The request in a document that was accepted and kept before, with the `handles` of then."""
+    pairs = [(channel, *address.split("\x1f", 1)) for channel, address in handles if channel in REACHED_BY]
+    to = {channel: Handle(kind, value) for channel, kind, value in pairs}
+    return _request(client_id, message_id, document, fingerprint, to)
+
+
+def handles(request: Request) -> list[tuple[str, str]]:
+    """Whom it is for, as it is kept beside the document: pairs of a channel, or `user`, and the address on it (kind,
+    \\x1f, value)."""
+    user = request.document.get("userId")
+    pairs = [(channel, f"{handle.kind}\x1f{handle.value}") for channel, handle in request.to.items()]
+    return pairs + ([("user", f"user_id\x1f{user}")] if user else [])
+
+
+def _request(client: str, message: str, document: dict[str, Any], fingerprint: bytes, to: dict[str, Handle]) -> Request:
     return Request(
         client_id=client,
-        message_id=_message_id(document, client, key),
-        document=kept,
-        fingerprint=sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).digest(),
-        channels=channels,
-        to=_addresses(document["to"], channels),
-        priority=PRIORITIES[document.get("priority", "normal")],
-        not_before=_time(document, "notBefore"),
-        expires_at=_time(document, "sendBefore"),
-    )
-
-
-def kept_request(client_id: str, message_id: str, document: Mapping[str, Any], fingerprint: bytes = b"") -> Request:
-    """The request in a document that was accepted and kept before."""
-    channels = tuple(document.get("channels", ()))
-    return Request(
-        client_id=client_id,
-        message_id=message_id,
-        document=dict(document),
+        message_id=message,
+        document=document,
         fingerprint=fingerprint,
-        channels=channels,
-        to=_addresses(document["to"], channels),
+        channels=tuple(document.get("channels", ())),
+        to=to,
         priority=PRIORITIES[document.get("priority", "normal")],
         not_before=_time(document, "notBefore"),
         expires_at=_time(document, "sendBefore"),

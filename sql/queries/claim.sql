@@ -62,24 +62,18 @@ claimed AS (
     RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.lane AS claimed_from
 )
 SELECT
-    c.id, c.client_id, c.message_id, c.lane, c.priority, c.claims, c.tries, c.cancelled, c.released,
-    c.ailing, lane.rate, lane.burst, lane.concurrency, c.was, c.was_due, c.channel, c.account, c.tried, c.accepted_at, c.expires_at, c.request, c.cause,
-    standing.opted_out, standing.zone, a.doubt_since, i.delivery,
+    m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.cancelled, m.released, m.ailing, m.was, m.channel,
+    m.account, m.tried, m.expires_at, m.request, m.handles, lane.rate, lane.burst, lane.concurrency, standing.opted_out,
+    standing.zone, a.doubt_since, i.delivery,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
-FROM claimed AS c
-JOIN lane ON lane.id = c.claimed_from
+FROM claimed AS m
+JOIN lane ON lane.id = m.claimed_from
 LEFT JOIN LATERAL (
     -- Of any earlier claim: the one before may have died before its attempt.
-    SELECT min(begun_at) AS doubt_since FROM attempts WHERE id = c.id AND outcome IS NULL
-) AS a ON c.was = 'sending'
-LEFT JOIN interaction_links AS l ON c.was IN ('sending', 'watched') AND l.reference = c.id
+    SELECT min(begun_at) AS doubt_since FROM attempts WHERE id = m.id AND outcome IS NULL
+) AS a ON m.was = 'sending'
+LEFT JOIN interaction_links AS l ON m.was IN ('sending', 'watched') AND l.reference = m.id
 LEFT JOIN interactions AS i
-    ON c.was IN ('sending', 'watched') AND i.id = coalesce(l.interaction_id, c.id) AND i.client_id = c.client_id
-LEFT JOIN LATERAL (
-    SELECT array_agg(h ->> 0) FILTER (WHERE said.opted_out) AS opted_out, min(p.zone) AS zone
-    FROM jsonb_array_elements(c.handles) AS h
-    LEFT JOIN consents AS said
-        ON said.handle_id = handle_id(c.client_id, h ->> 1) AND said.channel IN (h ->> 0, '*')
-    LEFT JOIN profiles AS p ON p.handle_id = handle_id(c.client_id, h ->> 1)
-) AS standing ON true
-ORDER BY c.priority, c.was_due
+    ON m.was IN ('sending', 'watched') AND i.id = coalesce(l.interaction_id, m.id) AND i.client_id = m.client_id
+\ir standing.sql
+ORDER BY m.priority, m.was_due

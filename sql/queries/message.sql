@@ -2,7 +2,7 @@
 SELECT
     m.id, m.client_id, m.message_id, m.state, m.channel, m.account, m.priority, m.accepted_at, m.changed_at, m.due_at,
     m.not_before, m.expires_at, m.tries, m.tried, m.cancelled, m.released, m.cause, m.error, m.provider_message_id,
-    m.request, m.fingerprint, lanes.open_until, lanes.trouble, lanes.rate,
+    m.request, m.fingerprint, m.handles,
     coalesce(l.interaction_id, m.id) AS interaction_id, i.delivery,
     coalesce(
         (
@@ -18,7 +18,6 @@ SELECT
         ), '[]'
     ) AS attempts
 FROM messages AS m
-LEFT JOIN lanes ON lanes.id = m.lane
 LEFT JOIN interaction_links AS l ON l.reference = m.id
 LEFT JOIN interactions AS i ON i.id = coalesce(l.interaction_id, m.id) AND i.client_id = m.client_id
 WHERE m.id = message_reference(%(client_id)s, %(message_id)s)

@@ -135,7 +135,7 @@ async def test_priority_comes_first_within_a_lane(store: EventStore) -> None:
     await accept(store, *(asked(number) for number in range(5, 10)))
     await accept(store, *(asked(number, priority="high") for number in range(10, 12)))
     rows = await store.claim(6, 60, {})
-    assert [row["priority"] for row in rows] == [0, 0, 1, 1, 1, 1]
+    assert [row["request"].get("priority", "normal") for row in rows] == ["high"] * 2 + ["normal"] * 4
 
 
 async def test_a_lane_leaves_at_its_rate_whoever_claims(store: EventStore) -> None:
@@ -194,7 +194,7 @@ async def test_an_account_in_trouble_is_left_alone_then_probed(store: EventStore
     await store.settle([settled(row, "retrying", due_in=0, outcome="retryable") for row in rows], [])
     await store.note_lanes([(name, False, 10, None, "503")])
     assert await store.claim(50, 60, {}) == []
-    kept = await store.message("shop", "m-1")
+    kept = await store.waits("shop", "m-1")
     assert kept is not None and kept["open_until"] > datetime.now(UTC) and kept["trouble"] == "503"
     assert await store.claim(50, 60, {}) == []
     await asyncio.sleep(1.1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.sending.requests import REACHED_BY, kept_request, read_request
+from app.sending.requests import REACHED_BY, handles, kept_request, read_request
 from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
 
@@ -87,7 +87,7 @@ def test_what_was_kept_reads_the_same() -> None:
         "priority": "low",
     }
     request = read_request(document | {"channels": ["email", "sms"]}, client_id="shop")
-    kept = kept_request("shop", request.message_id, request.document, request.fingerprint)
+    kept = kept_request("shop", request.message_id, request.document, handles(request), request.fingerprint)
     assert kept == request
 
 
@@ -108,7 +108,7 @@ def test_any_json_is_a_request_or_a_schema_error(document: Any) -> None:
         request = read_request(document, client_id="shop")
     except SchemaError:
         return
-    assert kept_request("shop", request.message_id, request.document, request.fingerprint) == request
+    assert kept_request("shop", request.message_id, request.document, handles(request), request.fingerprint) == request
 
 
 def test_every_channel_says_what_reaches_it() -> None:
