@@ -75,11 +75,11 @@ class Deliverer:
         for client in [client for client, task in self._serving.items() if task.done()]:
             if error := self._serving.pop(client).exception():
                 self._resting[client] = now + REST
-                self._telling.fails("deliveries", error)
+                self._telling.health.fails("deliveries", error)
                 log.error("deliveries cannot be made", client=client, error=f"{type(error).__name__}: {error}")
         self._resting = {client: until for client, until in self._resting.items() if until > now}
         if not self._resting:
-            self._telling.works("deliveries")
+            self._telling.health.works("deliveries")
         for client in await self._store.due_clients():
             if len(self._serving) >= CLIENTS:
                 break

@@ -79,7 +79,7 @@ class Due:
             free, busy = self.most - self._busy.total(), dict(self._busy)
             if free > 0:
                 rows = await until_done("database", lambda: self.store.claim(free, self.lease, busy), self.health)  # noqa: B023
-                self.health.failures.pop("sending", None)
+                self.health.works("sending")
                 await self._work(rows)
                 if len(rows) == free:
                     continue

@@ -58,7 +58,7 @@ async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health
         try:
             await work()
         except Exception as error:
-            health.failures[what] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+            health.fails(what, error)
             away = is_transient(error) or isinstance(error, KafkaError | OSError)
             log.warning("starting again", what=what, error=health.failures[what], exc_info=not away)
         # What worked for long begins again at once; what fails at once waits ever longer.

@@ -45,15 +45,23 @@ class Health:
         #: What other parts of the worker have to tell, each a custom collector's `collect`.
         self.more: list[Callable[[], Iterable[Any]]] = []
 
+    def fails(self, what: str, error: BaseException) -> None:
+        """Note that something does not work. It is no progress of the consumers, whose stalls are watched."""
+        self.failures[what] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+    def works(self, what: str) -> None:
+        """Note that it works (again)."""
+        self.failures.pop(what, None)
+
     def failing(self, what: str, error: BaseException) -> None:
         """Note that something is being retried: the worker is alive, yet not well."""
-        self.failures[what] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        self.fails(what, error)
         self.counts["retries"] += 1
         self.stirred = time.monotonic()
 
     def succeeded(self, what: str) -> None:
         """Note that it works again."""
-        self.failures.pop(what, None)
+        self.works(what)
         self.stirred = time.monotonic()
 
     def committed(self, received: Iterable[float]) -> None:
@@ -154,7 +162,7 @@ async def watch(
     while True:
         try:
             health.behind(await asyncio.wait_for(measure_lag(client, group, topics), 30))
-            health.failures.pop("kafka", None)
+            health.works("kafka")
         except Exception as error:  # the brokers are away: that is their health, and no stall of ours
             health.failing("kafka", error)
         if health.stalled_for() > stall_after:

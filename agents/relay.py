@@ -61,7 +61,7 @@ class Relayer:
             async with self._store.relay() as relay:
                 if relay is not None:
                     await self._run(relay)
-            self._telling.works("relay")
+            self._telling.health.works("relay")
             await asyncio.sleep(STANDBY)
 
     async def _run(self, relay: Relay) -> None:
@@ -72,7 +72,7 @@ class Relayer:
             await producer.start()
             while True:
                 went_on = await self.step(relay, producer, place)
-                self._telling.works("relay")
+                self._telling.health.works("relay")
                 place = went_on or place
                 if not self._full:  # what comes meanwhile goes together: a page costs much the same with one event
                     await asyncio.sleep(POLL)

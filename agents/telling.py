@@ -25,7 +25,7 @@ class Telling:
     """Of this process, since its start; the lag is that of the installation, whoever relays."""
 
     def __init__(self, health: Health) -> None:
-        self._health = health
+        self.health = health
         self.relayed = 0
         self.enqueued = 0
         #: Tries of deliveries by what came of them: `delivered`, `failed`, `gone`, `refused`, `unanswered`.
@@ -33,19 +33,11 @@ class Telling:
         self.lag: dict[str, float] = {}
         health.more.append(self.collect)
 
-    def fails(self, what: str, error: BaseException) -> None:
-        """Note that it is failing. It is no progress of the consumers, whose stalls are watched."""
-        self._health.failures[what] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-
-    def works(self, what: str) -> None:
-        """Note that it works (again)."""
-        self._health.failures.pop(what, None)
-
     async def measure(self, store: EventStore) -> None:
         """Measure the lag, for ever."""
         while True:
             self.lag = await store.relay_lag()
-            self.works("relay lag")
+            self.health.works("relay lag")
             await asyncio.sleep(EVERY)
 
     def collect(self) -> Iterator[Any]:
