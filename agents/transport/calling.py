@@ -75,12 +75,12 @@ class Calling:
         url = url_of(call.url)
         headers = headers_of(call, url)
         if url.scheme == "http" or (url.raw_scheme, url.raw_host, url.port) in self._plain:
-            written = [(name.decode(), value.decode("latin-1")) for name, value in headers]
-            return await self._http1.carry(call.method, text_of(url), written, call.body, self._max)
+            return await self._http1.carry(call.method, text_of(url), headers, call.body, self._max)
         sent = _Sent()
         where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         extensions = {"timeout": self._phases, "trace": sent}
-        request = httpcore.Request(call.method, where, headers=headers, content=call.body, extensions=extensions)
+        written = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        request = httpcore.Request(call.method, where, headers=written, content=call.body, extensions=extensions)
         await self._sweep()
         try:
             async with asyncio.timeout(self._timeout):

@@ -20,6 +20,7 @@ from adapters.sending import Response
 from agents.transport.addresses import Dialer
 from agents.transport.pools import KEPT
 from agents.transport.unanswered import AddressRefused, NoAnswer
+from agents.transport.written import read_headers
 
 #: Bytes read at a time.
 CHUNK = 1 << 16
@@ -71,7 +72,7 @@ class Http1:
     async def carry(self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, most: int) -> Response:
         """The answer, its body cut at `most` bytes. Raises NoAnswer."""
         target = _target(url)
-        status, read_headers, read = 0, dict[str, str](), bytearray()
+        status, answered, read = 0, dict[str, str](), bytearray()
         try:
             self._dialer.literal(target.host or "")  # aiohttp asks no resolver of it
             async with self._opened().request(
@@ -84,9 +85,7 @@ class Http1:
                 status = answer.status
                 if status == HTTPStatus.SWITCHING_PROTOCOLS:  # nobody asked for that, and no answer follows
                     raise NoAnswer(f"{target.host}: 101 in place of an answer", True, kind="lost")
-                for name, value in answer.headers.items():
-                    key = name.lower()
-                    read_headers[key] = f"{read_headers[key]}, {value}" if key in read_headers else value
+                answered = read_headers(answer.raw_headers)
                 length = answer.content_length
                 if length is not None and length <= most:
                     read += await answer.read()
@@ -108,7 +107,7 @@ class Http1:
                 # Only its name: its words may hold what the server sent.
                 kind = "timeout" if isinstance(error, TimeoutError) else "lost"
                 raise NoAnswer(f"{target.host}: {type(error).__name__}", True, kind=kind) from error
-        return Response(status, read_headers, bytes(read[:most]))
+        return Response(status, answered, bytes(read[:most]))
 
     async def close(self) -> None:
         """Close all connections; calls under way fail."""

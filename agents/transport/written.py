@@ -12,8 +12,9 @@ import httpx
 from adapters.sending import HttpCall
 from agents.transport.unanswered import NoAnswer
 
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(rb"[^\x00\r\n]*")
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+#: Latin-1, which is what is written.
+_VALUE = re.compile(r"[\x01-\x09\x0b\x0c\x0e-\xff]*")
 
 
 @lru_cache(maxsize=4096)
@@ -28,25 +29,22 @@ def url_of(text: str) -> httpx.URL:
     return url
 
 
-def headers_of(call: HttpCall, url: httpx.URL) -> list[tuple[bytes, bytes]]:
+def headers_of(call: HttpCall, url: httpx.URL) -> list[tuple[str, str]]:
     """Raises NoAnswer for what cannot stand in a header."""
     given = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "threadline"} | call.headers
     if call.body or call.method in ("POST", "PUT", "PATCH"):
         given["content-length"] = str(len(call.body))
     given.setdefault("host", url.netloc.decode())
-    return [_header(name, value) for name, value in given.items()]
+    for name, value in given.items():
+        if not _stands(name, value):
+            raise NoAnswer("a header has characters that cannot stand there", kind="request")
+    return list(given.items())
 
 
 @lru_cache(maxsize=4096)
-def _header(name: str, value: str) -> tuple[bytes, bytes]:
-    """A header as it is written; an account's are mostly the same at each call. Raises NoAnswer."""
-    try:
-        written = name.encode("ascii"), value.encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise NoAnswer("a header has characters that cannot stand there", kind="request") from error
-    if not _NAME.fullmatch(written[0]) or not _VALUE.fullmatch(written[1]):
-        raise NoAnswer("a header has characters that cannot stand there", kind="request")
-    return written
+def _stands(name: str, value: str) -> bool:
+    """Whether it can be written (RFC 9110 section 5.5); an account's headers are mostly the same at each call."""
+    return _NAME.fullmatch(name) is not None and _VALUE.fullmatch(value) is not None
 
 
 @lru_cache(maxsize=4096)
