@@ -22,8 +22,8 @@ from app.settings import Settings
 from app.topics import max_record
 from sql import EventStore
 
-#: Seconds between looks at what was never answered, and at what waits.
-SWEEP_EVERY = 5.0
+#: Seconds between looks at what was never answered, and between counts of what waits.
+SWEEP_EVERY, COUNT_EVERY = 5.0, 60.0
 
 
 async def send(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
@@ -36,6 +36,7 @@ async def send(store: EventStore, clients: Clients, health: Health, settings: Se
             keep_on("sending", due.run, health),
             keep_on("notifications", partial(_listen, store, due, health), health),
             keep_on("sweep", partial(_sweep, store, health), health),
+            keep_on("counts", partial(_count, store, health), health),
         )
     finally:
         await transport.close()
@@ -45,7 +46,7 @@ async def _listen(store: EventStore, due: Due, health: Health) -> None:
     """Wake the sender when requests are accepted, in any process. Without it they leave a fifth of a second later."""
 
     def woken() -> None:
-        health.failures.pop("notifications", None)
+        health.works("notifications")
         due.wake()
 
     await store.on_accepted(woken)
@@ -55,9 +56,16 @@ async def _sweep(store: EventStore, health: Health) -> None:
     """Settle the unanswered attempts of which a provider told since."""
     while True:
         health.counts["messages_told"] += await store.sweep()
-        health.waiting = await store.sending_counts()
-        health.failures.pop("sweep", None)
+        health.works("sweep")
         await asyncio.sleep(SWEEP_EVERY)
+
+
+async def _count(store: EventStore, health: Health) -> None:
+    """Count what waits. Seldom: it reads every row that does."""
+    while True:
+        health.waiting = await store.sending_counts()
+        health.works("counts")
+        await asyncio.sleep(COUNT_EVERY)
 
 
 async def tell(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
