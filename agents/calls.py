@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +13,8 @@ from adapters.base import Values
 from adapters.sending import Media, Message, Outcome, Outgoing, Response, Sender, Template, Unsendable
 from agents.transport import AddressRefused, NoAnswer
 from app.sending import outcomes
-from app.sending.claimed import Claimed, Result
-from app.sending.clients import Account, Route
+from app.sending.claimed import Claimed, Recourse, Result
+from app.sending.clients import Account, Client, Route
 from app.sending.requests import Request
 from schemas.events import Error, Handle
 
@@ -82,34 +82,65 @@ def message_of(
     )
 
 
-async def make(call: Call, carry: Carry) -> Result:
-    """Make the call. Never raises but CancelledError: what went wrong is in the result."""
-    claimed, route = call.claimed, call.route
-    again = sender_of(call.account).IDEMPOTENT or claimed.client.unanswered == "resend"
-    jitter = random.random()  # noqa: S311  # no secret
+def recourse_of(client: Client, account: Account) -> Recourse:
+    """What can be done about a call by this account that nobody answers: its provider knows a repetition, or can be asked;
+    else its client decides."""
+    if sender_of(account).IDEMPOTENT:
+        return Recourse(repeat=True)
+    if (ask_after := getattr(account.adapter, "LOOKUP_AFTER", None)) is not None:
+        return Recourse(ask_after=ask_after)
+    return Recourse(repeat=client.unanswered == "resend")
+
+
+async def make(calls: Sequence[Call], carry: Carry) -> list[Result]:
+    """Make a call, or several as one (see `agents.gathering`). Never raises but CancelledError: what went wrong is in the
+    results."""
+    first = calls[0]
+    adapter: Any = first.account.adapter
     try:
-        response = await carry(call.outgoing, call.values, trusted=call.account.trusted)
+        outgoing = first.outgoing if len(calls) == 1 else adapter.build_batch([call.outgoing for call in calls])
+        response = await carry(outgoing, first.values, trusted=first.account.trusted)
     except NoAnswer as error:
-        words = f"{type(error).__name__}: {error}"[:300]
-        if error.may_have_arrived:
-            return outcomes.unanswered(claimed, route, again, words, jitter)
-        if isinstance(error, AddressRefused) or error.kind in FOR_GOOD:
-            return outcomes.refused(claimed, route, Outcome("rejected", None, Error(None, words, "unknown")), 0, jitter)
-        failure = Outcome("retryable", None, Error("no connection", words, "unreachable"))
-        return outcomes.refused(claimed, route, failure, None, jitter)
-    except asyncio.CancelledError:
-        raise
+        return [_not_answered(call, error) for call in calls]
     except Exception as error:  # a fault of ours, and nobody knows how far it came
-        log.exception("a call failed", account=call.account.name)
-        return outcomes.unanswered(claimed, route, again, f"{type(error).__name__}", jitter)
+        log.exception("a call failed", account=first.account.name)
+        return [_doubtful(call, type(error).__name__) for call in calls]
     try:
-        outcome = sender_of(call.account).read_response(response)
+        several = len(calls) > 1
+        said = adapter.read_batch(response, len(calls)) if several else [adapter.read_response(response)]
     except Exception as error:
-        log.exception("an answer cannot be read", account=call.account.name, status=response.status)
-        return outcomes.unanswered(claimed, route, again, f"its answer cannot be read: {type(error).__name__}", jitter)
+        log.exception("an answer cannot be read", account=first.account.name, status=response.status)
+        return [_doubtful(call, f"its answer cannot be read: {type(error).__name__}") for call in calls]
+    if not said:  # one of them is at fault, and none was taken
+        return [result for each in await asyncio.gather(*(make([call], carry) for call in calls)) for result in each]
+    return [_result(call, outcome, response.status) for call, outcome in zip(calls, said, strict=True)]
+
+
+def _result(call: Call, outcome: Outcome, status: int) -> Result:
     if outcome.state == "accepted":
-        return outcomes.accepted(claimed, route, call.handle, call.account.source, outcome, response.status)
-    return outcomes.refused(claimed, route, outcome, response.status, jitter, again)
+        return outcomes.accepted(call.claimed, call.route, call.handle, call.account.source, outcome, status)
+    recourse = recourse_of(call.claimed.client, call.account)
+    return outcomes.refused(call.claimed, call.route, outcome, status, _jitter(), recourse)
+
+
+def _not_answered(call: Call, error: NoAnswer) -> Result:
+    words = f"{type(error).__name__}: {error}"[:300]
+    if error.may_have_arrived:
+        return _doubtful(call, words)
+    if isinstance(error, AddressRefused) or error.kind in FOR_GOOD:
+        outcome, status = Outcome("rejected", None, Error(None, words, "unknown")), 0
+    else:
+        outcome, status = Outcome("retryable", None, Error("no connection", words, "unreachable")), None
+    return outcomes.refused(call.claimed, call.route, outcome, status, _jitter())
+
+
+def _doubtful(call: Call, why: str) -> Result:
+    recourse = recourse_of(call.claimed.client, call.account)
+    return outcomes.unanswered(call.claimed, call.route, recourse, why, _jitter())
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311  # no secret
 
 
 def unsendable(claimed: Claimed, route: Route, error: Unsendable) -> Result:

@@ -50,7 +50,7 @@ def moved(results: list[Result]) -> dict[tuple[str, str], Lane]:
 
 
 def read(row: dict[str, Any], client: Client) -> Claimed:
-    """A row of `EventStore.claim`."""
+    """A row of `EventStore.claim`. Where an attempt of it is in doubt, by that attempt's channel and account."""
     return Claimed(
         id=str(row["id"]),
         claim=row["claims"],
@@ -59,8 +59,9 @@ def read(row: dict[str, Any], client: Client) -> Claimed:
         was=row["was"],
         lane=str(row["lane"]),
         ailing=row["ailing"],
-        channel=row["channel"],
-        account=row["account"],
+        checks=row["checks"],
+        channel=row["doubt_channel"] or row["channel"],
+        account=row["doubt_account"] or row["account"],
         request=kept_request(row["client_id"], row["message_id"], row["request"], row["handles"]),
         client=client,
     )

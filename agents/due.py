@@ -6,35 +6,26 @@ are written in one transaction for all that came meanwhile. A worker that dies l
 
 import asyncio
 from collections import Counter
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-
-from adapters.sending import Unsendable
-from agents import claims
-from agents.calls import Call, Carry, build, make, sender_of, unsendable
+from agents.calls import Call, Carry, make
+from agents.deciding import Deciding
 from agents.failures import until_done
+from agents.gathering import gathered
 from agents.health import Health
+from agents.lookups import Lookup
 from agents.settling import Settling
-from agents.transport import NoAnswer
 from agents.transport.oauth import Tokens
-from app.sending import outcomes
-from app.sending.claimed import Claimed, Result
-from app.sending.clients import Client, Clients, UnknownAccount, UnknownClient
-from app.sending.decide import End, Hold, decide, known
-from app.sending.incoming import lane_of
+from app.sending.claimed import Result
+from app.sending.clients import Clients
 from app.sending.settings import Sending
 from sql import EventStore
-
-log = structlog.get_logger(__name__)
 
 #: Seconds between looks for due messages while nothing stirs, and for which freed places gather before a claim: a claim
 #: for twenty costs little more than one for one.
 IDLE, LINGER = 0.2, 0.015
-#: Seconds that buying an access token may take, while all that was claimed with it waits.
-TOKEN = 5.0
 
 
 class Due:
@@ -43,13 +34,12 @@ class Due:
     def __init__(
         self, store: EventStore, clients: Clients, carry: Carry, tokens: Tokens, health: Health, settings: Sending
     ) -> None:
-        self.store, self.clients, self.carry, self.tokens, self.health = store, clients, carry, tokens, health
+        self.store, self.health, self._carry = store, health, carry
         self.most, self.lease = settings.concurrency, settings.lease
         self._busy: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
         self._settling = Settling(store, health)
-        #: Accounts whose access tokens are bought.
-        self._buying: set[tuple[str, str]] = set()
+        self._deciding = Deciding(clients, tokens, self._settling.lanes)
         self._stirred = asyncio.Event()
         self._ended = False
 
@@ -91,88 +81,32 @@ class Due:
     async def _work(self, rows: list[dict[str, Any]]) -> None:
         """Decide for each; what is to be sent is written down as an attempt, then called."""
         calls: list[Call] = []
-        quick = [row for row in rows if (row["client_id"], row["account"]) not in self._buying]
-        slow = [row for row in rows if (row["client_id"], row["account"]) in self._buying]
-        decided = [await self._decide(row) for row in quick]
-        # At once: their accounts' access tokens may have to be bought first.
-        for made in decided + await asyncio.gather(*(self._decide(row) for row in slow)):
+        for made in await asyncio.gather(*(self._deciding.decide(row) for row in rows)):
             if isinstance(made, Call):
                 calls.append(made)
+            elif isinstance(made, Lookup):
+                self._begin([made], made.put(self._carry))
             else:
                 self._settling.add(made)
         if not calls:
             return
         attempts = [call.attempt for call in calls]
         allowed = await until_done("database", lambda: self.store.begin(attempts), self.health)
-        for call in calls:
-            if call.claimed.id in allowed:
-                self._busy[call.claimed.lane] += 1
-                task = asyncio.create_task(self._call(call))
-                self._calls.add(task)
-                task.add_done_callback(self._calls.discard)
+        for together in gathered([call for call in calls if call.claimed.id in allowed]):
+            self._begin(together, make(together, self._carry))
 
-    async def _decide(self, row: dict[str, Any]) -> Call | Result:
-        """A call to be made, or what is to be written instead."""
+    def _begin(self, made: Sequence[Call | Lookup], call: Coroutine[Any, Any, list[Result]]) -> None:
+        lanes = Counter(each.claimed.lane for each in made)
+        self._busy += lanes
+        task = asyncio.create_task(self._finish(lanes, call))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def _finish(self, lanes: Counter[str], call: Coroutine[Any, Any, list[Result]]) -> None:
         try:
-            client = await self.clients.client(row["client_id"])
-            claimed = claims.read(row, client)
-            if (early := _before(row, claimed)) is not None:
-                return early
-            if _in_doubt(row) and not await self._may_repeat(client, row["account"]):
-                return outcomes.doubtful(claimed)
-            now = datetime.now(UTC)
-            decision = decide(claimed.request, client, known(row), now)
-            if isinstance(decision, Hold):
-                return outcomes.held(claimed, decision, now)
-            if isinstance(decision, End):
-                return outcomes.ended(claimed, decision)
-            lane = lane_of(client, decision.route)
-            if decision.route.account == row["account"] and lane[2:] != (row["rate"], row["burst"], row["concurrency"]):
-                self._settling.lanes[lane[:2]] = lane  # its configuration has changed
-            account = await self.clients.account(client, decision.route.account)
-            values = account.values
-            try:
-                if hasattr(account.adapter, "token_request"):
-                    self._buying.add((row["client_id"], account.name))
-                    async with asyncio.timeout(TOKEN):
-                        values = await self.tokens.prepared(account.adapter, values, trusted=account.trusted)
-                return build(claimed, decision.route, decision.handle, account, values, row["expires_at"])
-            except Unsendable as error:
-                return unsendable(claimed, decision.route, error)
-        except Exception as error:  # of the client's configuration, or a fault of ours: neither is the message's
-            if isinstance(error, UnknownClient | UnknownAccount | NoAnswer | TimeoutError):
-                log.warning("cannot send", client=row["client_id"], account=row["account"], error=str(error))
-            else:
-                log.exception("cannot decide about a message", message=str(row["id"]))
-            nobodys = claims.read(row, claims.NOBODY)
-            if _in_doubt(row):  # which a later try must not forget
-                return outcomes.doubtful(nobodys)
-            return outcomes.misconfigured(nobodys, f"{type(error).__name__}: {error}")
-
-    async def _may_repeat(self, client: Client, account: str) -> bool:
-        """Whether a call that may have arrived can be made again. Raises UnknownAccount."""
-        return client.unanswered == "resend" or sender_of(await self.clients.account(client, account)).IDEMPOTENT
-
-    async def _call(self, call: Call) -> None:
-        try:
-            result = await make(call, self.carry)
+            results = await call
         finally:
-            self._busy[call.claimed.lane] -= 1
+            self._busy -= lanes
             self._stirred.set()
-        self._settling.add(result)
-
-
-def _in_doubt(row: dict[str, Any]) -> bool:
-    """Whether a worker died in the middle of an attempt."""
-    return row["was"] == "sending" and row["doubt_since"] is not None
-
-
-def _before(row: dict[str, Any], claimed: Claimed) -> Result | None:
-    """What its past decides: what was told meanwhile, or that nobody was reached in time."""
-    if _in_doubt(row) and row["told"]:
-        return outcomes.told_meanwhile(claimed)
-    if row["was"] != "watched":
-        return None
-    if row["delivery"] in ("delivered", "completed"):
-        return outcomes.delivered(claimed)
-    return outcomes.undelivered(claimed, row["delivery"] in ("failed", "bounced", "rejected"))
+        for result in results:
+            self._settling.add(result)

@@ -59,7 +59,7 @@ class Settling:
 
     async def _write_lanes(self, results: list[Result]) -> None:
         if moved := self.lanes | claims.moved(results):
-            self.lanes = {}
+            self.lanes.clear()
             await until_done("database", lambda: self.store.set_lanes([*moved.values()]), self.health)
         if lanes := claims.lanes(results):
             await until_done("database", lambda: self.store.note_lanes(lanes), self.health)

@@ -70,7 +70,7 @@ class InFlight(Exception):
 
 class Settled(NamedTuple):
     """What came of a claim. `due_in`: seconds until it is due again; `outcome`: of its attempt, None where none was made;
-    `status`: the provider's answer."""
+    `status`: the provider's answer; `checks`: of what it is to be asked about, the number of the question."""
 
     id: str
     claim: int
@@ -85,6 +85,7 @@ class Settled(NamedTuple):
     provider_message_id: str | None
     outcome: str | None
     status: int | None
+    checks: int = 0
 
 
 class Sending(Appending):

@@ -21,10 +21,20 @@ class Claimed:
     was: str
     lane: str
     ailing: bool
+    checks: int
     channel: str
     account: str
     request: Request
     client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Recourse:
+    """What can be done about a call that nobody answered: `repeat` it, since that does no harm or is wanted; ask the
+    provider `ask_after` so many seconds; or neither, and somebody has to decide."""
+
+    repeat: bool = False
+    ask_after: float | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +80,7 @@ def settled_as(
     error: Error | None = None,
     cause: str | None = None,
     their_id: str | None = None,
+    checks: int | None = None,
 ) -> Settled:
     """The state that follows, as the store takes it; by no route: that of before."""
     told: dict[str, Any] | None = asdict(error) if error is not None else None
@@ -77,4 +88,5 @@ def settled_as(
     return Settled(
         claimed.id, claimed.claim, state, due_in, claimed.tries if tries is None else tries, channel, account,
         list(claimed.tried), cause, told, their_id, outcome, status,
+        claimed.checks if checks is None else checks,
     )  # fmt: skip

@@ -1,13 +1,12 @@
-"""What follows from what a provider answered, or from a decision not to send: the message's next state, the events that
-tell it, and how its account did. Pure, but for the jitter that it is given."""
+"""What follows from what a provider answered, or did not: the message's next state, the events that tell it, and how its
+account did. Pure, but for the jitter that it is given."""
 
-from datetime import datetime
+from dataclasses import replace
 
-from adapters.sending import Outcome
+from adapters.sending import Found, Outcome
 from app.sending import events
-from app.sending.claimed import Claimed, Result, backoff, following, settled_as
+from app.sending.claimed import Claimed, Recourse, Result, backoff, following, settled_as
 from app.sending.clients import Route
-from app.sending.decide import End, Hold
 from schemas.events import Error, Handle
 from sql import Settled
 
@@ -18,10 +17,12 @@ UNAUTHORIZED_PAUSE = 30.0
 GATEWAY = (502, 504)
 #: Seconds for which a failure that the provider tells of gives the next channel its turn, where no other time is asked for.
 WATCHED = 86_400.0
-#: Seconds between looks at a message whose client or account is not configured any more.
-MISCONFIGURED_PAUSE = 60.0
 #: Seconds that an account rests which says "too many" and not for how long.
 RATE_PAUSE = 1.0
+#: Times that a provider is asked whether it took a message, each after twice the time, before somebody has to decide.
+CHECKS = 6
+#: What nothing can be done about.
+HOLD = Recourse()
 
 
 def accepted(claimed: Claimed, route: Route, handle: Handle, provider: str, outcome: Outcome, status: int) -> Result:
@@ -38,10 +39,10 @@ def accepted(claimed: Claimed, route: Route, handle: Handle, provider: str, outc
 
 
 def refused(
-    claimed: Claimed, route: Route, outcome: Outcome, status: int | None, jitter: float, again: bool = False
+    claimed: Claimed, route: Route, outcome: Outcome, status: int | None, jitter: float, recourse: Recourse = HOLD
 ) -> Result:
-    """The provider did not take it, or could not be reached (`status` None), or was not even called (0). `jitter` is between 0 and 1; `again` as in
-    `unanswered`."""
+    """The provider did not take it, or could not be reached (`status` None), or was not even called (0). `jitter` is between
+    0 and 1; `recourse` as in `unanswered`."""
     error = outcome.error or Error(None, None, "unknown")
     words = f"{status or 'no connection'}: {error.text or error.code or error.reason}"[:300]
     if status == 401:
@@ -53,8 +54,8 @@ def refused(
         settled = _again(claimed, route, claimed.tries, pause + jitter, error, status)
         return Result(claimed, settled, [], pause=pause, trouble=words)
     ill = status is None or status >= 500
-    if status in GATEWAY and not again:
-        return unanswered(claimed, route, False, words, jitter)
+    if status in GATEWAY and not recourse.repeat:
+        return unanswered(claimed, route, recourse, words, jitter)
     if outcome.state == "retryable" and claimed.tries + 1 < claimed.client.retry.attempts:
         wait = max(backoff(claimed.client.retry, claimed.tries, jitter), outcome.retry_after or 0.0)
         settled = _again(claimed, route, claimed.tries + 1, wait, error, status)
@@ -67,10 +68,17 @@ def refused(
     return result
 
 
-def unanswered(claimed: Claimed, route: Route, again: bool, why: str, jitter: float) -> Result:
-    """The call went out and no answer came: it may have been taken. `again`: another try does no harm, or is wanted."""
+def unanswered(claimed: Claimed, route: Route, recourse: Recourse, why: str, jitter: float) -> Result:
+    """The call went out and no answer came: it may have been taken."""
     error = Error("no answer", why[:300], "unknown")
-    if again and claimed.tries + 1 < claimed.client.retry.attempts:
+    if recourse.ask_after is not None:
+        cause = f"no answer came ({why}): the provider is asked whether it took it"
+        settled = settled_as(
+            claimed, route, "retrying", recourse.ask_after, outcome="unanswered", error=error, cause=cause, checks=1
+        )
+        told = [events.delayed(claimed.request, route.channel, error, claimed.claim)]
+        return Result(claimed, settled, told, passed=False, trouble=why)
+    if recourse.repeat and claimed.tries + 1 < claimed.client.retry.attempts:
         wait = backoff(claimed.client.retry, claimed.tries, jitter)
         settled = settled_as(
             claimed, route, "retrying", wait, tries=claimed.tries + 1, outcome="unanswered", error=error, cause=why
@@ -86,69 +94,58 @@ def unanswered(claimed: Claimed, route: Route, again: bool, why: str, jitter: fl
     return Result(claimed, settled, told, passed=False, trouble=why)
 
 
-def told_meanwhile(claimed: Claimed) -> Result:
-    """Its last attempt went unanswered, but the provider has told of it since: it was sent."""
-    cause = "the provider told of it"
-    return Result(claimed, settled_as(claimed, None, "sent", None, cause=cause))
+def looked_up(claimed: Claimed, provider: str, found: Found, ask_after: float, jitter: float) -> Result:
+    """The provider was asked whether it took what went unanswered. `jitter` is between 0 and 1."""
+    route = Route(claimed.channel, claimed.account)
+    if found.taken is None and claimed.checks < CHECKS:
+        cause, wait = (
+            "the provider could not say yet whether it took it: it is asked again",
+            ask_after * 2**claimed.checks,
+        )
+        return Result(claimed, settled_as(claimed, route, "retrying", wait, cause=cause, checks=claimed.checks + 1))
+    known = replace(claimed, checks=0)
+    handle = claimed.request.handle(claimed.channel)
+    if found.taken and handle is not None:
+        result = accepted(known, route, handle, provider, Outcome("accepted", found.provider_message_id), 0)
+        result.settled = result.settled._replace(
+            outcome=None, status=None, cause="the provider says, when asked, that it took it"
+        )
+        return result
+    if found.taken is None and claimed.client.unanswered == "hold":
+        result = unanswered(known, route, HOLD, "nor does it say so when it is asked", jitter)
+        result.settled = result.settled._replace(outcome=None)
+        return result
+    error = Error("no answer", "the provider says, when asked, that it did not take it", "unknown")
+    if claimed.tries + 1 < claimed.client.retry.attempts:
+        wait = backoff(claimed.client.retry, claimed.tries, jitter)
+        return Result(
+            known,
+            settled_as(known, route, "retrying", wait, tries=claimed.tries + 1, error=error, cause=error.text),
+        )
+    return _given_up(known, route, error, "failed", None)
 
 
-def doubtful(claimed: Claimed) -> Result:
-    """A worker died in the middle of its last attempt, and nothing tells whether it was taken."""
-    route = claimed.client.route(claimed.channel) or Route(claimed.channel, claimed.account)
-    result = unanswered(claimed, route, False, "the worker ended during the call", 0.0)
+def doubtful(claimed: Claimed, recourse: Recourse) -> Result:
+    """A worker died in the middle of its last attempt."""
+    route = Route(claimed.channel, claimed.account)
+    result = unanswered(replace(claimed, checks=0), route, recourse, "the worker ended during the call", 0.0)
     result.settled = result.settled._replace(outcome=None)  # of the attempt before, which stays without an answer
     result.passed = None
     return result
 
 
-def delivered(claimed: Claimed) -> Result:
-    """It was sent and watched, and was delivered."""
-    return Result(claimed, settled_as(claimed, None, "sent", None))
-
-
-def misconfigured(claimed: Claimed, why: str) -> Result:
-    """Its client or account is not there, or sells no access: it waits until somebody mends that."""
-    settled = settled_as(claimed, None, "retrying", MISCONFIGURED_PAUSE, cause=why[:1024])
-    return Result(claimed, settled, [], trouble=why)
-
-
-def held(claimed: Claimed, hold: Hold, now: datetime) -> Result:
-    """It waits."""
-    due_in = max(0.0, (hold.until - now).total_seconds())
-    settled = settled_as(claimed, hold.route, "held", due_in, cause=hold.cause)
-    what = f"{hold.route.channel}:{hold.opens.isoformat() if hold.opens else 'zone'}"
-    return Result(claimed, settled, [events.held(claimed.request, hold.route.channel, hold.cause, hold.opens, what)])
-
-
-def ended(claimed: Claimed, end: End) -> Result:
-    """It will not be sent."""
-    settled = settled_as(claimed, None, end.state, None, error=end.error)
-    how = "rejected" if end.state == "failed" else end.state
-    return Result(claimed, settled, [events.ended(claimed.request, how, claimed.channel, end.error)])
-
-
-def undelivered(claimed: Claimed, failing: bool) -> Result:
-    """It was sent and watched, and was not delivered: the next channel's turn, where there is one."""
-    here = Route(claimed.channel, claimed.account)
-    next_route = following(claimed, here)
-    if next_route is None or (not failing and claimed.client.fallback.after is None):
-        return Result(claimed, settled_as(claimed, None, "sent", None))
-    text = "the provider says that it failed" if failing else "was not delivered in time"
-    error = Error(None, f"{text} by {claimed.channel}: {next_route.channel} is tried next", "unreachable")
-    return _next(claimed, here, next_route, error, None, None)
-
-
 def _given_up(claimed: Claimed, route: Route, error: Error, how: str, status: int | None) -> Result:
     next_route = following(claimed, route)
     if next_route is not None:
-        return _next(claimed, route, next_route, error, how, status)
+        return by_next(claimed, route, next_route, error, how, status)
     settled = settled_as(claimed, route, "failed", None, outcome=how, status=status, error=error)
     return Result(claimed, settled, [events.ended(claimed.request, how, route.channel, error)])
 
 
-def _next(
+def by_next(
     claimed: Claimed, route: Route, next_route: Route, error: Error, outcome: str | None, status: int | None
 ) -> Result:
+    """It goes on by the next route."""
     cause = f"{route.channel} was given up"
     settled = settled_as(
         claimed, next_route, "queued", 0.0, tries=0, outcome=outcome, status=status, error=error, cause=cause

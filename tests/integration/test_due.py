@@ -1,104 +1,19 @@
 """The worker's sending half on a real PostgreSQL, with a provider of a few lines: what leaves when, and what follows."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest_asyncio
 
-from adapters.sending import HttpCall, Outgoing, Response
-from agents.due import Due
-from agents.health import Health
+from adapters.sending import Outgoing, Response
 from agents.transport import NoAnswer
-from agents.transport.oauth import Tokens
-from app.sending.clients import Clients
-from app.sending.incoming import Incoming
-from app.sending.requests import read_request
-from app.sending.settings import Sending
-from app.settings import Settings
 from schemas.events import Event, Handle
 from sql import EventStore
 from tests.conftest import Dsns
-from tests.fixtures import accounts
-
-TO = {"email": "ana@example.com", "sms": "+15551234567"}
-SOURCES = {
-    "resend": {**accounts("resend").settings, "sender": "shop@example.com"},
-    "twilio": {**accounts("twilio").settings, "sender": "+15557654321"},
-}
-OK = {"resend": Response(200, {}, b'{"id": "re-1"}'), "twilio": Response(201, {}, b'{"sid": "SM1"}')}
-Answer = Callable[[str, int], Response]
-
-
-class Provider:
-    """Answers calls as told; knows what it was asked."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.answer: Answer = lambda name, number: OK[name]
-
-    async def carry(self, outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
-        """Instead of the transport."""
-        assert isinstance(outgoing, HttpCall)
-        name = "resend" if "resend" in outgoing.url else "twilio"
-        self.calls.append(name)
-        return self.answer(name, len(self.calls))
-
-
-class Sender:
-    """A store, a sender at work on it, and its provider."""
-
-    def __init__(self, store: EventStore) -> None:
-        self.store, self.provider = store, Provider()
-        self.settings = Settings(sources=SOURCES)
-        self.clients = Clients(store, self.settings, ttl=0.0)
-
-    async def configure(self, **more: Any) -> None:
-        """The client's configuration: e-mail first, then SMS."""
-        channels = [{"channel": "email", "account": "resend"}, {"channel": "sms", "account": "twilio"}]
-        await self.store.set_client(
-            "default", {"channels": channels, "retry": {"attempts": 3, "first": 0.1, "longest": 1}} | more, "test"
-        )
-
-    async def ask(self, id: str = "m", **more: Any) -> None:
-        """Accept one request."""
-        document = {"messageId": id, "to": TO, "content": {"subject": "Hello", "text": "Hello"}} | more
-        incoming, client = Incoming(), await self.clients.client("default")
-        assert incoming.add(read_request(document, client_id="default"), client, datetime.now(UTC)) is None
-        await self.store.accept(incoming.messages, incoming.lanes, incoming.rows)
-
-    async def until(self, state: str, id: str = "m") -> dict[str, Any]:
-        """The message, once it is in that state."""
-        deadline = time.monotonic() + 20
-        while True:
-            row = await self.store.message("default", id)
-            assert row is not None
-            if row["state"] == state:
-                return row
-            assert time.monotonic() < deadline, (row["state"], state, row["cause"])
-            await asyncio.sleep(0.02)
-
-    async def types(self, id: str = "m") -> list[str]:
-        """What the log says of it."""
-        row = await self.store.message("default", id)
-        assert row is not None
-        return [event["type"] for event in await self.store.history("default", row["interaction_id"])]
-
-    @asynccontextmanager
-    async def at_work(self, **settings: Any) -> AsyncIterator[Due]:
-        """The sender runs meanwhile."""
-        carry = self.provider.carry
-        due = Due(self.store, self.clients, carry, Tokens(carry), Health(), Sending(**settings))
-        task = asyncio.create_task(due.run())
-        try:
-            yield due
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+from tests.integration.sender import OK, TO, Sender
 
 
 @pytest_asyncio.fixture

@@ -3,8 +3,8 @@
 import pytest
 
 from adapters.sending import Outcome
-from app.sending import outcomes
-from app.sending.claimed import Claimed
+from app.sending import outcomes, uncalled
+from app.sending.claimed import Claimed, Recourse
 from app.sending.clients import Client, Fallback, Retry, Route
 from app.sending.requests import read_request
 from schemas.events import Error, Handle
@@ -19,7 +19,7 @@ def claimed(*, tries: int = 0, client: Client | None = None, tried: tuple[str, .
     """A message that was taken, by WhatsApp first."""
     request = read_request({"to": TO, "body": "Hello"}, client_id="shop")
     own = client or Client("shop", 1, (WHATSAPP, SMS), retry=Retry(3, 1.0, 10.0))
-    return Claimed("id", 7, tries, tried, "queued", "lane", False, "whatsapp", "meta", request, own)
+    return Claimed("id", 7, tries, tried, "queued", "lane", False, 0, "whatsapp", "meta", request, own)
 
 
 def falling(**fallback: object) -> Client:
@@ -53,8 +53,8 @@ def test_a_failure_that_is_told_later_counts_as_well() -> None:
     own = claimed(client=falling(on_failure=True))
     result = outcomes.accepted(own, WHATSAPP, Handle("phone", TO), "meta", Outcome("accepted", "1"), 200)
     assert (result.settled.state, result.settled.due_in) == ("watched", outcomes.WATCHED)
-    assert outcomes.undelivered(own, failing=False).settled.state == "sent"
-    assert outcomes.undelivered(own, failing=True).settled.channel == "sms"
+    assert uncalled.undelivered(own, failing=False).settled.state == "sent"
+    assert uncalled.undelivered(own, failing=True).settled.channel == "sms"
 
 
 def test_what_may_pass_later_is_tried_with_ever_longer_pauses() -> None:
@@ -107,14 +107,14 @@ def test_what_never_passes_fails_or_goes_to_the_next_channel() -> None:
 @pytest.mark.parametrize("again", [True, False])
 def test_a_gateway_without_an_answer_is_no_refusal(status: int, again: bool) -> None:
     """Who stands behind it may have taken the message: only a provider that can tell is asked again."""
-    result = outcomes.refused(claimed(), WHATSAPP, LATER, status, 0.5, again)
+    result = outcomes.refused(claimed(), WHATSAPP, LATER, status, 0.5, Recourse(again))
     assert result.settled.state == ("retrying" if again else "unanswered")
 
 
 @pytest.mark.parametrize("again", [True, False])
 def test_no_answer(again: bool) -> None:
     """Asked again where that does no harm, else held with words that say what to do."""
-    result = outcomes.unanswered(claimed(), WHATSAPP, again, "timeout", 0.5)
+    result = outcomes.unanswered(claimed(), WHATSAPP, Recourse(again), "timeout", 0.5)
     assert result.settled.state == ("retrying" if again else "unanswered")
     assert result.settled.outcome == "unanswered" and result.settled.status is None
     if not again:
@@ -130,6 +130,6 @@ def test_what_was_never_called_judges_no_account() -> None:
 @pytest.mark.parametrize("failing", [True, False])
 def test_what_was_not_delivered_goes_to_the_next_channel(failing: bool) -> None:
     """And stays sent where there is none."""
-    result = outcomes.undelivered(claimed(client=falling(after=60.0)), failing)
+    result = uncalled.undelivered(claimed(client=falling(after=60.0)), failing)
     assert (result.settled.state, result.settled.channel, result.settled.tried) == ("queued", "sms", ["whatsapp"])
-    assert outcomes.undelivered(claimed(), failing).settled.state == "sent"
+    assert uncalled.undelivered(claimed(), failing).settled.state == "sent"

@@ -1,0 +1,117 @@
+"""Decides about one claimed message: a call to be made, a question to the provider, or what is written without either."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from adapters.sending import Unsendable
+from agents import claims
+from agents.calls import Call, build, recourse_of, unsendable
+from agents.lookups import Lookup
+from agents.transport import NoAnswer
+from agents.transport.oauth import Tokens
+from app.sending import outcomes, uncalled
+from app.sending.claimed import Claimed, Result
+from app.sending.clients import Account, Clients, Route, UnknownAccount, UnknownClient
+from app.sending.decide import End, Hold, decide, known
+from app.sending.incoming import lane_of
+from sql.sending import Lane
+
+log = structlog.get_logger(__name__)
+
+#: Seconds that buying an access token may take.
+TOKEN = 5.0
+Row = dict[str, Any]
+
+
+class Deciding:
+    """By what is configured now. Notes in `lanes` those whose accounts are configured otherwise than the store has them."""
+
+    def __init__(self, clients: Clients, tokens: Tokens, lanes: dict[tuple[str, str], Lane]) -> None:
+        self._clients, self._tokens, self._lanes = clients, tokens, lanes
+
+    async def decide(self, row: Row) -> Call | Lookup | Result:
+        """Of a row of `EventStore.claim`. Never raises."""
+        try:
+            client = await self._clients.client(row["client_id"])
+            claimed = claims.read(row, client)
+            if (early := _before(row, claimed)) is not None:
+                return early
+            if _in_doubt(row):
+                if (found := await self._doubt(row, claimed)) is not None:
+                    return found
+                claimed = replace(claimed, checks=0)
+            return await self._send(row, claimed)
+        except Exception as error:  # of the client's configuration, or a fault of ours: neither is the message's
+            expected = isinstance(error, UnknownClient | UnknownAccount)
+            if expected or isinstance(error, NoAnswer | TimeoutError):
+                log.warning("cannot send", client=row["client_id"], account=row["account"], error=str(error))
+            else:
+                log.exception("cannot decide about a message", message=str(row["id"]))
+            nobodys = claims.read(row, claims.NOBODY)
+            if _in_doubt(row):  # which a later try must not forget
+                if expected and not row["checks"]:
+                    return outcomes.doubtful(nobodys, outcomes.HOLD)
+                nobodys = replace(nobodys, checks=max(1, row["checks"]))
+            return uncalled.misconfigured(nobodys, f"{type(error).__name__}: {error}")
+
+    async def _doubt(self, row: Row, claimed: Claimed) -> Lookup | Result | None:
+        """What is to be done about an attempt that nobody answered; None where the message can be sent again."""
+        account = await self._clients.account(claimed.client, claimed.account)
+        recourse = recourse_of(claimed.client, account)
+        if claimed.account != row["account"]:  # the attempt was made by another than the one it was claimed for
+            route = claimed.client.route(claimed.channel) or Route(claimed.channel, claimed.account)
+            lane = lane_of(claimed.client, replace(route, account=claimed.account))
+            self._lanes[lane[:2]] = lane
+        if row["checks"] and recourse.ask_after is not None and not row["cancelled"]:
+            values = await self._values(account)
+            try:
+                return Lookup.of(claimed, account, values, row["doubt_since"], row["expires_at"], recourse.ask_after)
+            except Unsendable:
+                return outcomes.doubtful(claimed, outcomes.HOLD)
+        if recourse.repeat:
+            return None
+        return outcomes.doubtful(claimed, outcomes.HOLD if row["checks"] or row["cancelled"] else recourse)
+
+    async def _send(self, row: Row, claimed: Claimed) -> Call | Result:
+        client, now = claimed.client, datetime.now(UTC)
+        decision = decide(claimed.request, client, known(row), now)
+        if isinstance(decision, Hold):
+            return uncalled.held(claimed, decision, now)
+        if isinstance(decision, End):
+            return uncalled.ended(claimed, decision)
+        lane = lane_of(client, decision.route)
+        if decision.route.account == row["account"] and lane[2:] != (row["rate"], row["burst"], row["concurrency"]):
+            self._lanes[lane[:2]] = lane
+        account = await self._clients.account(client, decision.route.account)
+        try:
+            values = await self._values(account)
+            return build(claimed, decision.route, decision.handle, account, values, row["expires_at"])
+        except Unsendable as error:
+            return unsendable(claimed, decision.route, error)
+
+    async def _values(self, account: Account) -> Any:
+        """The account's settings, with an access token where it needs one."""
+        if not hasattr(account.adapter, "token_request"):
+            return account.values
+        async with asyncio.timeout(TOKEN):
+            return await self._tokens.prepared(account.adapter, account.values, trusted=account.trusted)
+
+
+def _in_doubt(row: Row) -> bool:
+    """Whether it may have been sent: a worker died in the middle of an attempt, or the provider is asked about one."""
+    return row["checks"] > 0 or (row["was"] == "sending" and row["doubt_since"] is not None)
+
+
+def _before(row: Row, claimed: Claimed) -> Result | None:
+    """What its past decides: what was told meanwhile, or that nobody was reached in time."""
+    if _in_doubt(row) and row["told"]:
+        return uncalled.told_meanwhile(claimed)
+    if row["was"] != "watched":
+        return None
+    if row["delivery"] in ("delivered", "completed"):
+        return uncalled.delivered(claimed)
+    return uncalled.undelivered(claimed, row["delivery"] in ("failed", "bounced", "rejected"))

@@ -1,0 +1,58 @@
+"""One question to a provider: whether it took a message whose call nobody answered."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+import structlog
+
+from adapters.base import Values
+from adapters.sending import Found, HttpCall, Message
+from agents.calls import Carry, message_of
+from agents.transport import NoAnswer
+from app.sending import outcomes
+from app.sending.claimed import Claimed, Result
+from app.sending.clients import Account, Route
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Lookup:
+    """A question that is ready to be put. `ask_after`: as `LOOKUP_AFTER` of the adapter."""
+
+    claimed: Claimed
+    account: Account
+    message: Message
+    outgoing: HttpCall
+    values: Values
+    ask_after: float
+
+    @classmethod
+    def of(
+        cls, claimed: Claimed, account: Account, values: Values, begun: datetime, expires_at: datetime | None,
+        ask_after: float,
+    ) -> Self:  # fmt: skip
+        """About the call that was `begun` then. Raises Unsendable."""
+        handle = claimed.request.handle(claimed.channel)
+        assert handle is not None  # it was sent there
+        route = claimed.client.route(claimed.channel) or Route(claimed.channel, claimed.account)
+        message = message_of(claimed.request, route, handle, account.url, expires_at)
+        adapter: Any = account.adapter
+        return cls(claimed, account, message, adapter.build_lookup(message, values, begun), values, ask_after)
+
+    async def put(self, carry: Carry) -> list[Result]:
+        """Ask. Never raises but CancelledError: what went wrong leaves the question open."""
+        adapter: Any = self.account.adapter
+        try:
+            response = await carry(self.outgoing, self.values, trusted=self.account.trusted)
+            found = adapter.read_lookup(response, self.message)
+        except NoAnswer as error:
+            log.warning("a look-up went unanswered", account=self.account.name, error=str(error)[:300])
+            found = Found(None)
+        except Exception:
+            log.exception("a look-up failed", account=self.account.name)
+            found = Found(None)
+        jitter = random.random()  # noqa: S311  # no secret
+        return [outcomes.looked_up(self.claimed, self.account.source, found, self.ask_after, jitter)]

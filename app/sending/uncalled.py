@@ -1,0 +1,56 @@
+"""What follows where no provider was called: from a decision, or from what is known of the message by now. Pure."""
+
+from datetime import datetime
+
+from app.sending import events
+from app.sending.claimed import Claimed, Result, following, settled_as
+from app.sending.clients import Route
+from app.sending.decide import End, Hold
+from app.sending.outcomes import by_next
+from schemas.events import Error
+
+#: Seconds between looks at a message whose client or account is not configured any more.
+MISCONFIGURED_PAUSE = 60.0
+
+
+def told_meanwhile(claimed: Claimed) -> Result:
+    """Its last attempt went unanswered, but the provider has told of it since: it was sent."""
+    cause = "the provider told of it"
+    return Result(claimed, settled_as(claimed, None, "sent", None, cause=cause, checks=0))
+
+
+def delivered(claimed: Claimed) -> Result:
+    """It was sent and watched, and was delivered."""
+    return Result(claimed, settled_as(claimed, None, "sent", None))
+
+
+def undelivered(claimed: Claimed, failing: bool) -> Result:
+    """It was sent and watched, and was not delivered: the next channel's turn, where there is one."""
+    here = Route(claimed.channel, claimed.account)
+    next_route = following(claimed, here)
+    if next_route is None or (not failing and claimed.client.fallback.after is None):
+        return Result(claimed, settled_as(claimed, None, "sent", None))
+    text = "the provider says that it failed" if failing else "was not delivered in time"
+    error = Error(None, f"{text} by {claimed.channel}: {next_route.channel} is tried next", "unreachable")
+    return by_next(claimed, here, next_route, error, None, None)
+
+
+def held(claimed: Claimed, hold: Hold, now: datetime) -> Result:
+    """It waits."""
+    due_in = max(0.0, (hold.until - now).total_seconds())
+    settled = settled_as(claimed, hold.route, "held", due_in, cause=hold.cause)
+    what = f"{hold.route.channel}:{hold.opens.isoformat() if hold.opens else 'zone'}"
+    return Result(claimed, settled, [events.held(claimed.request, hold.route.channel, hold.cause, hold.opens, what)])
+
+
+def ended(claimed: Claimed, end: End) -> Result:
+    """It will not be sent."""
+    settled = settled_as(claimed, None, end.state, None, error=end.error)
+    how = "rejected" if end.state == "failed" else end.state
+    return Result(claimed, settled, [events.ended(claimed.request, how, claimed.channel, end.error)])
+
+
+def misconfigured(claimed: Claimed, why: str) -> Result:
+    """Its client or account is not there, or sells no access: it waits until somebody mends that, with its doubts."""
+    settled = settled_as(claimed, None, "retrying", MISCONFIGURED_PAUSE, cause=why[:1024])
+    return Result(claimed, settled, [], trouble=why)

@@ -1,0 +1,5 @@
+-- How often a provider was asked whether it took a message whose attempt nobody answered: a message that is asked about is
+-- not sent again before the answer, whoever claims it.
+ALTER TABLE messages ADD COLUMN checks integer NOT NULL DEFAULT 0;
+
+COMMENT ON COLUMN messages.checks IS 'Times that its provider is or was asked whether it took the last attempt; 0: no doubt.';
