@@ -8,7 +8,17 @@ from typing import Any
 
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
 from adapters.mailjet import inbound
-from adapters.mailjet.send import IDEMPOTENT, build_request, read_response
+from adapters.mailjet.send import (
+    BATCH,
+    IDEMPOTENT,
+    LOOKUP_AFTER,
+    build_batch,
+    build_lookup,
+    build_request,
+    read_batch,
+    read_lookup,
+    read_response,
+)
 from adapters.mailjet.send import SETTINGS as _SENDING
 from adapters.parts import unsigned
 from adapters.parts.addresses import handle
@@ -18,7 +28,17 @@ from adapters.parts.shapes import object_of
 from adapters.parts.times import from_unix
 from schemas.events import Error, Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = [
+    "BATCH",
+    "IDEMPOTENT",
+    "LOOKUP_AFTER",
+    "build_batch",
+    "build_lookup",
+    "build_request",
+    "read_batch",
+    "read_lookup",
+    "read_response",
+]
 
 NAME = "mailjet"
 TITLE = "Mailjet"

@@ -1,22 +1,31 @@
-"""Sending by Mailjet's Send API v3.1: https://dev.mailjet.com/email/reference/send-emails/. Sent twice, it arrives twice."""
+"""Sending by Mailjet's Send API v3.1: https://dev.mailjet.com/email/reference/send-emails/. Sent twice, it arrives twice;
+what it took can be looked up: …/reference/messages/.
+"""
 
 from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
 from adapters.base import Setting, Unprocessable, Values
+from adapters.parts.batches import joined, of_all, of_each
 from adapters.parts.facts import identifier, text
+from adapters.parts.lookups import echoed_alone, found
 from adapters.parts.shapes import answer_of, list_of, object_of
 from adapters.sending import (
+    Found,
     HttpCall,
     Message,
     Outcome,
     Response,
     Unsendable,
     accepted,
+    api_of,
     optional,
     refused,
     required,
@@ -25,6 +34,10 @@ from adapters.sending import (
 from schemas.events import Error
 
 IDEMPOTENT = False
+#: …/reference/send-emails/
+BATCH = 50
+#: No page says how soon the list shows a message: the number is ours.
+LOOKUP_AFTER = 300.0
 API = "https://api.mailjet.com"
 SETTINGS = (
     Setting("api_key", "The API key (Account, REST API), to send with.", secret=False),
@@ -33,12 +46,14 @@ SETTINGS = (
     Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
     Setting("api_url", f"{API} if not set; of an account in the US https://api.us.mailjet.com.", secret=False),
 )
+#: Around the messages of a call.
+_BEFORE, _AFTER = b'{"Messages":[', b"]}"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     """One message as JSON, with the reference as CustomID and both ids in EventPayload, which every event has again.
     Raises Unsendable."""
-    credentials = f"{required(values, 'api_key')}:{required(values, 'secret_key')}"
+    authorization = _authorization(values)
     if message.media:
         raise Unsendable("Mailjet takes files, not their addresses: put a link into the text instead")
     ours = {"messageId": message.message_id, "reference": message.echo}
@@ -60,12 +75,9 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         raise Unsendable("Mailjet needs text, HTML or a template")
     return HttpCall(
         "POST",
-        f"{optional(values, 'api_url', API)}/v3.1/send",
-        {
-            "authorization": "Basic " + b64encode(credentials.encode()).decode(),
-            "content-type": "application/json",
-        },
-        orjson.dumps({"Messages": [made]}),
+        f"{api_of(values, API)}/v3.1/send",
+        {"authorization": authorization, "content-type": "application/json"},
+        _BEFORE + orjson.dumps(made) + _AFTER,
     )
 
 
@@ -74,6 +86,47 @@ def read_response(response: Response) -> Outcome:
     `ErrorCode` and `ErrorMessage` itself."""
     said = answer_of(response)
     one = object_of(next(iter(list_of(said.get("Messages"))), None))
+    return _outcome(one, said, response)
+
+
+def build_batch(calls: Sequence[HttpCall]) -> HttpCall:
+    """The same call with all of the messages."""
+    return replace(calls[0], body=_BEFORE + joined(calls, _BEFORE, _AFTER) + _AFTER)
+
+
+def read_batch(response: Response, count: int) -> list[Outcome]:
+    """Each message has its own `Status`, whatever the answer's: one is taken though another is at fault. An answer
+    without them is about the whole call."""
+    said = answer_of(response)
+    items = list_of(said.get("Messages"))
+    taken = 200 <= response.status < 300 or any([object_of(item).get("Status") == "success" for item in items])
+    if len(items) == count or (taken and "ErrorMessage" not in said):
+        return of_each(items, count, lambda one: _outcome(one, {}, _of_one(one, response)))
+    return of_all(read_response(response), response, count)
+
+
+def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
+    """A search for the CustomID, which the items have where it is asked for. Raises Unsendable."""
+    query = urlencode({"CustomID": echoed_alone(message), "ShowCustomID": "true"})
+    return HttpCall("GET", f"{api_of(values, API)}/v3/REST/message?{query}", {"authorization": _authorization(values)})
+
+
+def read_lookup(response: Response, message: Message) -> Found:
+    """200 with `Data`, whose items have an `ID` and their `CustomID`."""
+    ours = message.message_id
+    return found(response, answer_of(response).get("Data"), "ID", lambda item: item.get("CustomID") == ours)
+
+
+def _of_one(one: dict[str, Any], response: Response) -> Response:
+    """The answer as it would be to this message alone: with the status of its own fault, or of success."""
+    status = object_of(next(iter(list_of(one.get("Errors"))), None)).get("StatusCode")
+    if one.get("Status") == "success":
+        status = 200
+    return replace(response, status=status) if type(status) is int else response
+
+
+def _outcome(one: dict[str, Any], said: dict[str, Any], response: Response) -> Outcome:
+    """Of one message; `said` is what is said of the whole call."""
     if 200 <= response.status < 300 and one.get("Status") != "error" and "ErrorMessage" not in said:
         recipient = object_of(next(iter(list_of(one.get("To"))), None))
         try:
@@ -86,6 +139,11 @@ def read_response(response: Response) -> Outcome:
     if any(isinstance(place, str) and place.startswith("To") for place in list_of(error.get("ErrorRelatedTo"))):
         reason = "invalid_address"
     return refused(response, Error(code or str(response.status), words, reason))
+
+
+def _authorization(values: Values) -> str:
+    credentials = f"{required(values, 'api_key')}:{required(values, 'secret_key')}"
+    return "Basic " + b64encode(credentials.encode()).decode()
 
 
 def _address(written: str) -> dict[str, str]:

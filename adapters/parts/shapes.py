@@ -19,7 +19,12 @@ def list_of(value: Any) -> list[Any]:
 
 def answer_of(response: Response) -> dict[str, Any]:
     """The object that an API answered; an empty one where it answered none."""
+    return object_of(json_of(response))
+
+
+def json_of(response: Response) -> Any:
+    """What an API answered; None where it is no JSON."""
     try:
-        return object_of(orjson.loads(response.body))
+        return orjson.loads(response.body)
     except orjson.JSONDecodeError:
-        return {}
+        return None

@@ -17,11 +17,31 @@ from adapters.parts.told_header import SETTINGS as _TOLD
 from adapters.parts.told_header import verify_told
 from adapters.postmark import inbound
 from adapters.postmark.bounces import TYPES
-from adapters.postmark.send import IDEMPOTENT, build_request, read_response
+from adapters.postmark.send import (
+    BATCH,
+    IDEMPOTENT,
+    LOOKUP_AFTER,
+    build_batch,
+    build_lookup,
+    build_request,
+    read_batch,
+    read_lookup,
+    read_response,
+)
 from adapters.postmark.send import SETTINGS as _SENDING
 from schemas.events import Error, Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = [
+    "BATCH",
+    "IDEMPOTENT",
+    "LOOKUP_AFTER",
+    "build_batch",
+    "build_lookup",
+    "build_request",
+    "read_batch",
+    "read_lookup",
+    "read_response",
+]
 
 NAME = "postmark"
 TITLE = "Postmark"

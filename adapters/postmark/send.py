@@ -1,21 +1,30 @@
-"""Sending by Postmark: https://postmarkapp.com/developer/api/email-api and …/templates-api. Sent twice, it arrives twice."""
+"""Sending by Postmark: https://postmarkapp.com/developer/api/email-api and …/templates-api. Sent twice, it arrives twice;
+what it took can be looked up: …/messages-api, https://postmarkapp.com/support/article/1125-custom-metadata-faq.
+"""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
 from adapters.base import Setting, Values
+from adapters.parts.batches import joined, of_all, of_each
 from adapters.parts.facts import text
+from adapters.parts.lookups import found
 from adapters.parts.mime import bare_id
-from adapters.parts.shapes import answer_of
+from adapters.parts.shapes import answer_of, json_of, object_of
 from adapters.sending import (
+    Found,
     HttpCall,
     Message,
     Outcome,
     Response,
     Unsendable,
     accepted,
+    api_of,
     optional,
     refused,
     required,
@@ -24,6 +33,10 @@ from adapters.sending import (
 from schemas.events import Error
 
 IDEMPOTENT = False
+#: https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails; 50 MB at most.
+BATCH = 500
+#: No page says how soon a search shows a message: the number is ours.
+LOOKUP_AFTER = 300.0
 API = "https://api.postmarkapp.com"
 SETTINGS = (
     Setting("server_token", "The server's API token (Servers, a server, API Tokens), to send with."),
@@ -47,7 +60,10 @@ _REASONS = {
     "429": "rate",
     "1101": "content",
 }
-_MAINTENANCE = "100"
+#: Codes of what may pass later, whatever the status of the answer: maintenance, and too many.
+_LATER = ("100", "429")
+#: Where a resource's batches go.
+_BATCHES = {"/email": "/email/batch", "/email/withTemplate": "/email/batchWithTemplates"}
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
@@ -79,7 +95,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         raise Unsendable("Postmark needs text, HTML or a template")
     return HttpCall(
         "POST",
-        f"{optional(values, 'api_url', API)}/email{'/withTemplate' if message.template is not None else ''}",
+        f"{api_of(values, API)}/email{'/withTemplate' if message.template is not None else ''}",
         {"accept": "application/json", "content-type": "application/json", "x-postmark-server-token": token},
         orjson.dumps(body),
     )
@@ -87,12 +103,54 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """200 with a `MessageID` and the `ErrorCode` 0; else `ErrorCode` and `Message`."""
-    said = answer_of(response)
+    return _outcome(answer_of(response), response)
+
+
+def build_batch(calls: Sequence[HttpCall]) -> HttpCall:
+    """A list of messages; of templates in `Messages`."""
+    base, _, resource = calls[0].url.rpartition("/email")
+    items = b"[" + joined(calls) + b"]"
+    body = b'{"Messages":' + items + b"}" if resource else items
+    return replace(calls[0], url=f"{base}{_BATCHES[f'/email{resource}']}", body=body)
+
+
+def read_batch(response: Response, count: int) -> list[Outcome]:
+    """200 with a list in the order of the messages, each with its own `ErrorCode`; of a refusal of all the object that
+    one message's has."""
+    if not 200 <= response.status < 300:
+        return of_all(read_response(response), response, count)
+    return of_each(json_of(response), count, lambda said: _outcome(said, response))
+
+
+def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
+    """A search for our id in Metadata, which is by one field at a time. Raises Unsendable."""
+    token = required(values, "server_token")
+    if len(message.message_id) > _MOST_METADATA:
+        raise Unsendable(f"Postmark was not given this id: it has more than {_MOST_METADATA} characters")
+    query = {"count": 10, "offset": 0, "metadata_messageId": message.message_id}
+    # Without it only the stream outbound is searched.
+    if stream := optional(values, "message_stream", ""):
+        query["messagestream"] = stream
+    url = f"{api_of(values, API)}/messages/outbound?{urlencode(query)}"
+    return HttpCall("GET", url, {"accept": "application/json", "x-postmark-server-token": token})
+
+
+def read_lookup(response: Response, message: Message) -> Found:
+    """200 with `Messages`, each with its Metadata."""
+    ours = message.message_id
+    return found(
+        response,
+        answer_of(response).get("Messages"),
+        "MessageID",
+        lambda item: object_of(item.get("Metadata")).get("messageId") == ours,
+    )
+
+
+def _outcome(said: dict[str, Any], response: Response) -> Outcome:
     code, words = text(said.get("ErrorCode")), text(said.get("Message"))
     if 200 <= response.status < 300 and code in (None, "0"):
         return accepted(bare_id(said.get("MessageID")))
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if code == "300" and words and "'To'" in words:
         reason = "invalid_address"
-    retryable = True if code == _MAINTENANCE else None
-    return refused(response, Error(code or str(response.status), words, reason), retryable=retryable)
+    return refused(response, Error(code or str(response.status), words, reason), retryable=code in _LATER or None)

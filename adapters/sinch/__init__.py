@@ -13,9 +13,17 @@ from adapters.parts.signatures import WINDOW, secrets_of
 from adapters.parts.unsigned import SETTINGS as _UNSIGNED
 from adapters.parts.unsigned import verify_unsigned
 from adapters.sinch import calls, conversation, signing, sms
-from adapters.sinch.send import IDEMPOTENT, REGION, build_request, read_response
+from adapters.sinch.send import (
+    IDEMPOTENT,
+    LOOKUP_AFTER,
+    REGION,
+    build_lookup,
+    build_request,
+    read_lookup,
+    read_response,
+)
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["IDEMPOTENT", "LOOKUP_AFTER", "build_lookup", "build_request", "read_lookup", "read_response"]
 
 NAME = "sinch"
 TITLE = "Sinch"

@@ -2,19 +2,22 @@
 
 https://developers.sinch.com/docs/sms/api-reference/sms/tag/Batches/,
 https://developers.sinch.com/docs/conversation/api-reference/conversation/tag/Messages/. SMS echoes `client_reference`,
-the Conversation API `message_metadata`.
+the Conversation API `message_metadata`. What SMS took can be looked up by it: …/tag/Batches/#tag/Batches/operation/ListBatches.
 """
 
 from base64 import b64encode
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 
 from adapters.base import Values
 from adapters.parts.facts import text
+from adapters.parts.lookups import echoed_alone, found
+from adapters.parts.shapes import answer_of, object_of
 from adapters.sending import (
+    Found,
     HttpCall,
     Message,
     Outcome,
@@ -30,20 +33,21 @@ from adapters.sending import (
 from schemas.events import Error
 
 IDEMPOTENT = False
+#: No page says how soon the list shows a batch: the number is ours.
+LOOKUP_AFTER = 60.0
+#: How long before the first call the search begins, as Sinch's clock may be another; without a date it begins a day ago.
+_BEFORE = timedelta(hours=1)
 REGION = "us"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     """SMS: text, or one medium with text. WhatsApp: text, one medium, or a template. Raises Unsendable."""
-    region = optional(values, "region", REGION)
     if message.channel == "sms":
-        plan = quote(required(values, "service_plan_id"), safe="")
-        base = api_of(values, f"https://{region}.sms.api.sinch.com")
-        url, body = f"{base}/xms/v1/{plan}/batches", _batch(message, values)
-        authorization = f"Bearer {required(values, 'api_token')}"
+        url, authorization = _batches(values)
+        body = _batch(message, values)
     else:
         project = quote(required(values, "project_id"), safe="")
-        base = api_of(values, f"https://{region}.conversation.api.sinch.com")
+        base = api_of(values, f"https://{optional(values, 'region', REGION)}.conversation.api.sinch.com")
         url, body = f"{base}/v1/projects/{project}/messages:send", _conversation(message, values, now)
         key = f"{required(values, 'key_id')}:{required(values, 'key_secret')}"
         authorization = "Basic " + b64encode(key.encode()).decode()
@@ -54,19 +58,37 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """2xx with the batch's `id` or the `message_id`; else `code` and `text`, or an `error` with `status` and `message`."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(text(said.get("message_id")) or text(said.get("id")))
-    fault = said.get("error")
-    fault = fault if isinstance(fault, dict) else {}
+    fault = object_of(said.get("error"))
     code = text(fault.get("status")) or text(fault.get("code")) or text(said.get("code"))
     words = text(fault.get("message")) or text(said.get("text"))
     reason = "rate" if response.status == 429 else "content" if (code or "").startswith("syntax_") else "unknown"
     return refused(response, Error(code[:255] if code else None, words, reason))
+
+
+def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
+    """The batches with our `client_reference`; the Conversation API has no search by `message_metadata`. Raises Unsendable."""
+    if message.channel != "sms":
+        raise Unsendable("Sinch's Conversation API cannot be asked for a message by our id")
+    url, authorization = _batches(values)
+    since = (begun - _BEFORE).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    query = urlencode({"client_reference": echoed_alone(message), "start_date": since})
+    return HttpCall("GET", f"{url}?{query}", {"authorization": authorization})
+
+
+def read_lookup(response: Response, message: Message) -> Found:
+    """200 with `batches`."""
+    ours = message.message_id
+    return found(response, answer_of(response).get("batches"), "id", lambda item: item.get("client_reference") == ours)
+
+
+def _batches(values: Values) -> tuple[str, str]:
+    """Where the batches of the plan are, and the header that lets us in."""
+    base = api_of(values, f"https://{optional(values, 'region', REGION)}.sms.api.sinch.com")
+    plan = quote(required(values, "service_plan_id"), safe="")
+    return f"{base}/xms/v1/{plan}/batches", f"Bearer {required(values, 'api_token')}"
 
 
 def _batch(message: Message, values: Values) -> dict[str, Any]:

@@ -5,7 +5,7 @@ checks the other: it takes sends as the provider's API does, answers as it does,
 webhooks of the provider's own form, signed by the provider's scheme. Pure: no network, no clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -38,7 +38,8 @@ class Reply:
 @dataclass(slots=True)
 class Sent:
     """A message that the provider took, or made up. Addresses in our spelling: `+15551234567`, `ana@example.com`,
-    `telegram:12345`. `extra` is the module's own."""
+    `telegram:12345`. `extra` is the module's own. One of a batch that it did not take has `refused`: it is answered, and
+    nothing becomes of it."""
 
     id: str
     channel: str
@@ -48,6 +49,7 @@ class Sent:
     reference: str | None = None
     callback_url: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    refused: Refusal | None = None
 
 
 @dataclass(slots=True)
@@ -86,7 +88,8 @@ class Simulated(Protocol):
     One of a provider that only receives lacks the last three; one of a provider that posts no webhooks has empty `STATES`,
     and lacks `status` and `sign`; `inbound` is where customers write in. One that sells access tokens has `grant`, which
     answers a call for one, and None to any other. A public-key scheme's has `keys`, which makes a pair (`private_key`, and
-    the settings of the public half). One whose API has idempotency keys has `key`, which gives a call's, or None. `ANONYMOUS` is there where its webhooks do not say whose message they are about;
+    the settings of the public half). One whose API has idempotency keys has `key`, which gives a call's, or None.
+    One that can be asked what it took has `look_up`. `ANONYMOUS` is there where its webhooks do not say whose message they are about;
     `CUSTOMERS` and `SENDERS` (channel to an example's address) where the provider's own form is needed."""
 
     #: Of what becomes of a message, the event types that its webhooks tell, in the order of a message's life; first
@@ -117,6 +120,10 @@ class Simulated(Protocol):
     def accept(self, call: Call, settings: Settings, id: str) -> list[Sent]:
         """The messages that an API call sends, under ids made of `id` (unique, 32 hexadecimal digits) as the provider
         makes them. Raises Refused."""
+        ...
+
+    def look_up(self, call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | None:
+        """The answer to a call that asks for what was taken, of all that was; None to any other call. Raises Refused."""
         ...
 
     def key(self, call: Call) -> str | None:

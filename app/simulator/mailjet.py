@@ -1,12 +1,14 @@
-"""Mailjet played: the Send API v3.1, the Event API and the Parse API.
+"""Mailjet played: the Send API v3.1, the list of what was sent, the Event API and the Parse API.
 
-https://dev.mailjet.com/email/guides/webhooks/, …/guides/parse-api/, …/reference/send-emails/.
+https://dev.mailjet.com/email/guides/webhooks/, …/guides/parse-api/, …/reference/send-emails/, …/reference/messages/.
 """
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -30,6 +32,7 @@ _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "unauthorized": (401, "mj-0002", "API key authentication/authorization failure."),
     "unavailable": (500, "mj-0001", "Internal error"),
 }
+_MOST = 50
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -83,40 +86,69 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """POST /v3.1/send."""
-    credentials = base64.b64encode(f"{settings['api_key']}:{settings['secret_key']}".encode()).decode()
-    if call.headers.get("authorization") != f"Basic {credentials}":
-        raise Refused("unauthorized")
+    """POST /v3.1/send, of which each message is taken or refused by itself."""
+    _let_in(call, settings)
     if call.path != "/v3.1/send":
         raise Refused("invalid", "no such resource")
+    messages = orjson.loads(call.body)["Messages"]
+    if not 0 < len(messages) <= _MOST:
+        raise Refused("invalid", "too many elements")
     made = []
-    for number, one in enumerate(orjson.loads(call.body)["Messages"]):
+    for number, one in enumerate(messages):
         (to,) = one["To"]
-        if "@" not in to["Email"] or "@" not in one["From"]["Email"]:
-            raise Refused("invalid", "an invalid email address")
-        if not {"TextPart", "HTMLPart", "TemplateID"} & one.keys():
-            raise Refused("invalid", "At least HTMLPart, TextPart or TemplateID must be provided.")
+        addressed = "@" in to["Email"] and "@" in one["From"]["Email"]
+        worded = {"TextPart", "HTMLPart", "TemplateID"} & one.keys()
         # Mailjet's ids are numbers of 17 digits or more, which are kept as they are.
-        number = int(f"{int(id, 16)}"[:17]) + number
+        own = str(int(f"{int(id, 16)}"[:17]) + number)
         text, reference = one.get("TextPart"), one.get("CustomID")
-        made.append(Sent(str(number), "email", to["Email"], one["From"]["Email"], text, reference))
+        sent = Sent(own, "email", to["Email"], one["From"]["Email"], text, reference)
+        made.append(sent if addressed and worded else replace(sent, refused="invalid"))
     return made
 
 
+def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | None:
+    """GET /v3/REST/message, by the CustomID, which is told where it is asked for."""
+    path, _, query = call.path.partition("?")
+    if call.method != "GET" or path != "/v3/REST/message":
+        return None
+    _let_in(call, settings)
+    asked = dict(parse_qsl(query))
+    found = [one for one in sent if asked.get("CustomID") in (None, one.reference)][: int(asked.get("Limit", 10))]
+    data = [
+        {"ID": int(one.id), "ArrivedAt": "2026-03-02T09:29:30Z", "Status": "sent", "Subject": ""}
+        | ({"CustomID": one.reference or ""} if asked.get("ShowCustomID") == "true" else {})
+        for one in found
+    ]
+    return Reply(200, orjson.dumps({"Count": len(data), "Data": data, "Total": len(data)}))
+
+
 def reply(sent: list[Sent]) -> Reply:
-    """200 with the ids as numbers."""
+    """200 with the ids as numbers; 400 where one of the messages is at fault, with what became of each."""
     messages = [
-        {"Status": "success", "CustomID": one.reference or "", "To": [{"Email": one.to, "MessageID": int(one.id)}]}
+        {"Status": "error", "Errors": [_error(one.refused)]}
+        if one.refused
+        else {"Status": "success", "CustomID": one.reference or "", "To": [{"Email": one.to, "MessageID": int(one.id)}]}
         for one in sent
     ]
-    return Reply(200, orjson.dumps({"Messages": messages}))
+    status = 400 if any([one.refused for one in sent]) else 200
+    return Reply(status, orjson.dumps({"Messages": messages}))
 
 
 def refuse(why: Refusal) -> Reply:
     """An error of the message, or of the whole call."""
+    told: dict[str, Any] = _error(why)
+    if why == "invalid":
+        told = {"Messages": [{"Status": "error", "Errors": [told]}]}
+    return Reply(_REFUSALS[why][0], orjson.dumps(told))
+
+
+def _let_in(call: Call, settings: Settings) -> None:
+    credentials = base64.b64encode(f"{settings['api_key']}:{settings['secret_key']}".encode()).decode()
+    if call.headers.get("authorization") != f"Basic {credentials}":
+        raise Refused("unauthorized")
+
+
+def _error(why: Refusal) -> dict[str, Any]:
     code, name, words = _REFUSALS[why]
     error = {"ErrorIdentifier": "f987008f", "ErrorCode": name, "StatusCode": code, "ErrorMessage": words}
-    if why == "invalid":
-        error |= {"ErrorRelatedTo": ["To[0].Email"]}
-        return Reply(code, orjson.dumps({"Messages": [{"Status": "error", "Errors": [error]}]}))
-    return Reply(code, orjson.dumps(error))
+    return error | ({"ErrorRelatedTo": ["To[0].Email"]} if why == "invalid" else {})

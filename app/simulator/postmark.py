@@ -1,10 +1,14 @@
-"""Postmark played: /email, its webhooks under basic auth, and a mail that comes in.
+"""Postmark played: /email and its batches, the search of what was sent, its webhooks under basic auth, and a mail that
+comes in.
 
-https://postmarkapp.com/developer/webhooks/delivery-webhook and the pages beside it, …/developer/api/email-api.
+https://postmarkapp.com/developer/webhooks/delivery-webhook and the pages beside it, …/developer/api/email-api,
+…/templates-api, …/messages-api, https://postmarkapp.com/support/article/1125-custom-metadata-faq.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import orjson
@@ -40,6 +44,10 @@ _REFUSALS: dict[Refusal, tuple[int, int, str]] = {
     ),
     "unavailable": (503, 100, "Maintenance"),
 }
+#: What stands for which, one message in each item.
+_BATCHES = {"/email/batch": "/email", "/email/batchWithTemplates": "/email/withTemplate"}
+_MOST = 500
+_METADATA = "metadata_"
 _HEADERS = {"content-type": "application/json", "user-agent": "Postmark"}
 
 
@@ -90,27 +98,87 @@ def inbound(said: Said, at: datetime, url: str) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """POST /email and /email/withTemplate."""
-    if call.headers.get("x-postmark-server-token") != settings["server_token"]:
-        raise Refused("unauthorized")
+    """POST /email and /email/withTemplate, and their batches, of which each message is taken or refused by itself."""
+    _let_in(call, settings)
     said = orjson.loads(call.body)
-    templated = call.path == "/email/withTemplate" and ("TemplateId" in said or "TemplateAlias" in said)
-    if not templated and (call.path != "/email" or not ("TextBody" in said or "HtmlBody" in said)):
-        raise Refused("invalid", "no body")
-    if "@" not in said.get("To", "") or "From" not in said:
-        raise Refused("invalid", "Illegal email address")
-    reference = said.get("Metadata", {}).get("reference")
-    return [Sent(str(UUID(id)), "email", said["To"], said["From"], said.get("TextBody"), reference)]
+    if call.path not in _BATCHES:
+        return [_taken(said, call.path, UUID(id))]
+    items = said["Messages"] if "Messages" in said else said
+    if not isinstance(items, list) or not 0 < len(items) <= _MOST:
+        raise Refused("invalid", "Too many batch messages")
+    made = []
+    for number, one in enumerate(items):
+        own = UUID(int=(int(id, 16) + number) % 2**128)
+        try:
+            sent = _taken(one, _BATCHES[call.path], own)
+        except Refused as refused:
+            sent = Sent(str(own), "email", one.get("To", ""), one.get("From", ""), refused=refused.why)
+        sent.extra["batch"] = True
+        made.append(sent)
+    return made
+
+
+def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | None:
+    """GET /messages/outbound, of one stream, by one field of Metadata."""
+    path, _, query = call.path.partition("?")
+    if call.method != "GET" or path != "/messages/outbound":
+        return None
+    _let_in(call, settings)
+    asked = dict(parse_qsl(query))
+    fields = {name.removeprefix(_METADATA): said for name, said in asked.items() if name.startswith(_METADATA)}
+    if not {"count", "offset"} <= asked.keys() or len(fields) > 1:
+        raise Refused("invalid", "count and offset are required")
+    of_stream = [one for one in sent if one.extra["MessageStream"] == asked.get("messagestream", "outbound")]
+    found = [one for one in of_stream if fields.items() <= one.extra["Metadata"].items()]
+    first = int(asked["offset"])
+    messages = [_listed(one) for one in found[first : first + int(asked["count"])]]
+    return Reply(200, orjson.dumps({"TotalCount": len(found), "Messages": messages}))
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 with the id."""
-    one = sent[0]
-    body = {"To": one.to, "SubmittedAt": "2026-03-02T09:29:30.1234567Z", "MessageID": one.id}
-    return Reply(200, orjson.dumps(body | {"ErrorCode": 0, "Message": "OK"}))
+    """200 with the id; of a batch a list, in which a message that was refused has its error."""
+    told = [_told(one) for one in sent]
+    return Reply(200, orjson.dumps(told if sent[0].extra.get("batch") else told[0]))
 
 
 def refuse(why: Refusal) -> Reply:
     """…/developer/api/overview#error-codes"""
     code, number, words = _REFUSALS[why]
     return Reply(code, orjson.dumps({"ErrorCode": number, "Message": words}))
+
+
+def _let_in(call: Call, settings: Settings) -> None:
+    if call.headers.get("x-postmark-server-token") != settings["server_token"]:
+        raise Refused("unauthorized")
+
+
+def _taken(said: dict[str, Any], path: str, id: UUID) -> Sent:
+    templated = path == "/email/withTemplate" and ("TemplateId" in said or "TemplateAlias" in said)
+    if not templated and (path != "/email" or not ("TextBody" in said or "HtmlBody" in said)):
+        raise Refused("invalid", "no body")
+    if "@" not in said.get("To", "") or "From" not in said:
+        raise Refused("invalid", "Illegal email address")
+    metadata = said.get("Metadata", {})
+    kept = {"Metadata": metadata, "MessageStream": said.get("MessageStream", "outbound")}
+    return Sent(str(id), "email", said["To"], said["From"], said.get("TextBody"), metadata.get("reference"), extra=kept)
+
+
+def _told(one: Sent) -> dict[str, Any]:
+    if one.refused:
+        _, number, words = _REFUSALS[one.refused]
+        return {"ErrorCode": number, "Message": words}
+    body = {"To": one.to, "SubmittedAt": "2026-03-02T09:29:30.1234567Z", "MessageID": one.id}
+    return body | {"ErrorCode": 0, "Message": "OK"}
+
+
+def _listed(one: Sent) -> dict[str, Any]:
+    return {
+        "MessageID": one.id,
+        "MessageStream": one.extra["MessageStream"],
+        "To": [{"Email": one.to, "Name": None}],
+        "Recipients": [one.to],
+        "ReceivedAt": "2026-03-02T04:29:30.1234567-05:00",
+        "From": one.sender,
+        "Status": "Sent",
+        "Metadata": one.extra["Metadata"],
+    }

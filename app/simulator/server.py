@@ -1,6 +1,7 @@
 """A provider as a server: takes sends as its API does, and tells what becomes of them, with the faults asked for."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from app.simulator.faults import Faults, drifted
 from app.simulator.life import life, nth
 from app.simulator.posting import Posting, Tally
 
-#: Idempotency keys that are remembered.
+#: Idempotency keys, and messages taken, that are remembered.
 REMEMBERED = 100_000
 #: Makes a webhook of the time it is told at.
 Making = Callable[[datetime], Post]
@@ -51,14 +52,28 @@ class Server:
         self._window: list[float] = []
         #: Answers by idempotency key, for as long as this runs.
         self._replies: dict[str, Reply] = {}
+        self._taken: deque[Sent] = deque(maxlen=REMEMBERED)
 
     async def api(self, request: Request) -> Response:
         """A call of the provider's API."""
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         call = Call(request.method, path, dict(request.headers), await request.body())
-        reply = self._answer(call)
-        self.tally.counts["sends taken" if reply.status < 300 else "sends refused"] += 1
+        looked_up = self._look_up(call)
+        reply = looked_up or self._answer(call)
+        what = "look-ups" if looked_up else "sends taken" if reply.status < 300 else "sends refused"
+        self.tally.counts[what] += 1
         return Response(reply.body, reply.status, reply.headers)
+
+    def _look_up(self, call: Call) -> Reply | None:
+        """The answer to a call that asks for what was taken."""
+        simulated = self._simulated
+        if not hasattr(simulated, "look_up"):
+            return None
+        try:
+            told = simulated.look_up(call, self._settings, self._taken)
+        except Refused as refused:
+            return simulated.refuse(refused.why)
+        return simulated.refuse(why) if told is not None and (why := self._mood()) else told
 
     def _answer(self, call: Call) -> Reply:
         simulated = self._simulated
@@ -77,7 +92,9 @@ class Server:
             return simulated.refuse(refused.why)
         except KeyError:  # a setting that the source lacks: the API would not know it either
             return simulated.refuse("unauthorized")
-        for one in sent:
+        taken = [one for one in sent if one.refused is None]
+        self._taken += taken
+        for one in taken:
             self._follow(one)
         reply = simulated.reply(sent)
         if key is not None:

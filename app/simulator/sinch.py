@@ -1,4 +1,4 @@
-"""Sinch played: SMS batches, WhatsApp by the Conversation API, and their signed callbacks; Voice's are only signed.
+"""Sinch played: SMS batches and their list, WhatsApp by the Conversation API, and their signed callbacks; Voice's are only signed.
 
 https://developers.sinch.com/docs/sms/api-reference, …/docs/conversation/callbacks,
 …/docs/voice/api-reference/authentication/callback-signed-request.
@@ -7,10 +7,11 @@ https://developers.sinch.com/docs/sms/api-reference, …/docs/conversation/callb
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
@@ -26,6 +27,7 @@ _STATUSES: dict[str, tuple[str, int, str]] = {
     "MessageFailed": ("Failed", 404, "FAILED"),
 }
 STATES = tuple(_STATUSES)
+_PAGE = 30
 _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "rate": (429, "too_many_requests", "Too many requests"),
     "invalid": (400, "syntax_invalid_parameter_format", "Invalid recipient"),
@@ -137,25 +139,43 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
         raise Refused("invalid") from error
 
 
+def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | None:
+    """…/tag/Batches/#tag/Batches/operation/ListBatches, by `client_reference`, the newest first."""
+    path, _, query = call.path.partition("?")
+    if call.method != "GET" or not path.endswith("/batches"):
+        return None
+    if call.headers.get("authorization") != f"Bearer {settings.get('api_token')}":
+        raise Refused("unauthorized")
+    wanted = dict(parse_qsl(query)).get("client_reference")
+    batches = [_batch(one) for one in reversed(sent) if one.channel == "sms" and wanted in (None, one.reference)]
+    page = batches[:_PAGE]
+    return Reply(200, orjson.dumps({"count": len(batches), "page": 0, "page_size": len(page), "batches": page}))
+
+
 def reply(sent: list[Sent]) -> Reply:
     """Of SMS the batch, of the Conversation API the message's id."""
     one = sent[0]
     if one.channel == "whatsapp":
         return Reply(200, orjson.dumps({"message_id": one.id, "accepted_time": "2026-03-02T09:29:30Z"}))
-    document = {
-        "id": one.id,
-        "to": [one.to.removeprefix("+")],
-        "from": one.sender,
-        "canceled": False,
-        "type": "mt_text",
-    }
-    return Reply(201, orjson.dumps(document | {"body": one.text}))
+    return Reply(201, orjson.dumps(_batch(one)))
 
 
 def refuse(why: Refusal) -> Reply:
     """https://developers.sinch.com/docs/sms/api-reference/status-codes"""
     status, code, text = _REFUSALS[why]
     return Reply(status, orjson.dumps({"code": code, "text": text}))
+
+
+def _batch(one: Sent) -> dict[str, Any]:
+    document = {
+        "id": one.id,
+        "to": [one.to.removeprefix("+")],
+        "from": one.sender,
+        "canceled": False,
+        "type": "mt_text",
+        "body": one.text,
+    }
+    return document | ({"client_reference": one.reference} if one.reference else {})
 
 
 def _told(url: str, name: str, part: dict[str, Any], at: datetime, reference: str | None) -> Post:

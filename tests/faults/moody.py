@@ -90,6 +90,10 @@ class Moody:
         return Reply(500, b"{}") if mood == "error" else None
 
     def _take(self, call: Call) -> Reply:
+        if hasattr(self.simulated, "look_up"):
+            told: Reply | None = self.simulated.look_up(call, self.settings, self.sent)
+            if told is not None:
+                return told
         key = call.headers.get("idempotency-key") if self.idempotent else None
         if key is not None and key in self._answers:
             return self._answers[key]
@@ -99,6 +103,8 @@ class Moody:
             reply: Reply = self.simulated.refuse(refused.why)
             return reply
         for one in sent:
+            if one.refused:
+                continue
             self.taken[one.text or ""] += 1
             self.sent.append(one)
         reply = self.simulated.reply(sent)
