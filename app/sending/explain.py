@@ -11,7 +11,7 @@ from app.sending.requests import kept_request
 
 #: What is said of a message; those but the last five are of one that waits.
 KINDS = (
-    "window", "zone", "notBefore", "ending", "ready", "retry", "unanswered", "sending", "watched", "resting", "trouble",
+    "window", "zone", "notBefore", "ending", "ready", "retry", "asking", "unanswered", "sending", "watched", "resting", "trouble",
     "rate", "queue", "due", "configuration", "cancelling", "sent", "failed", "expired", "cancelled",
 )  # fmt: skip
 FINAL = ("sent", "failed", "expired", "cancelled")
@@ -52,7 +52,14 @@ def explain(row: Row, waits: Row, decision: Decision | str, now: datetime) -> li
         if row["cancelled"]:
             found.append(Reason("cancelling", "it was cancelled meanwhile, and is not tried again if this try fails"))
         return found
+    if row["checks"]:
+        return [_asking(row)]
     return [*_retrying(row, now), *_decided(row, decision, now), *_account(row, waits, decision, now)]
+
+
+def _asking(row: Row) -> Reason:
+    words = f"no answer came when it was sent by {row['channel']}; its provider is asked whether it took it"
+    return Reason("asking", f"{words}, at {_time(row['due_at'])}", row["due_at"])
 
 
 def _retrying(row: Row, now: datetime) -> Iterator[Reason]:
