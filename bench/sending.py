@@ -12,25 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
-from aiokafka import AIOKafkaProducer
 
 from app.access import mint
-from app.kafka import client_args
 from app.sending.clients import Clients
 from app.sending.incoming import Incoming
 from app.sending.requests import read_request
 from bench import provider
+from bench.asking import asked, by_http, by_kafka, done, sent
 from bench.progress import say
 from bench.stack import Stack
 from sql import EventStore
 
-BATCH, LANES = 50, 4
 #: Connections tried for the limit; httpx is at its best with few.
 TRIED = (1, 4, 16)
 CLIENTS = [f"client-{number}" for number in range(10)]
-#: How long anything may take, in seconds.
-PATIENCE = 300.0
 Figures = dict[str, Any]
 
 
@@ -42,20 +37,20 @@ async def measure(folder: Path, count: int, due: int, seconds: int) -> Figures:
             keys = await _prepare(stack)
             await asyncio.gather(stack.start("serve"), stack.start("work"))
             say("warming up")
-            await _by_http(stack, keys[CLIENTS[0]], "warm", min(2000, count))
+            await by_http(stack, keys[CLIENTS[0]], "warm", min(2000, count))
             await provider.arrivals(url)
             found: Figures = {"bare": await _bare(url, max(500, count // 8))}
             say(f"bare httpx: {found['bare']:,.0f}/s")
-            found["http"] = await _by_http(stack, keys[CLIENTS[0]], "http", count)
+            found["http"] = await by_http(stack, keys[CLIENTS[0]], "http", count)
             say(f"by HTTP: {found['http']:,.0f}/s")
-            found["kafka"] = await _by_kafka(stack, CLIENTS[1], "kafka", count)
+            found["kafka"] = await by_kafka(stack, CLIENTS[1], "kafka", count)
             say(f"by Kafka: {found['kafka']:,.0f}/s")
             found["bare"] = statistics.mean([found["bare"], await _bare(url, max(500, count // 8))])
             await provider.arrivals(url)
             found |= await _due(stack, url, due)
             say(f"{due:,} due at once: {found['release']:,.1f} s, worst/best of ten clients {found['fairness']:.2f}")
             found["quiet"] = await _latency(stack, keys[CLIENTS[2]], url, "quiet", seconds)
-            flood = asyncio.create_task(_by_kafka(stack, CLIENTS[3], "flood", 100 * seconds * 8))
+            flood = asyncio.create_task(by_kafka(stack, CLIENTS[3], "flood", 100 * seconds * 8))
             await asyncio.sleep(1)
             found["flooded"] = await _latency(stack, keys[CLIENTS[2]], url, "flooded", seconds)
             found["flood"] = await flood
@@ -99,72 +94,11 @@ async def _bare_at(url: str, count: int, connections: int) -> float:
         return count / (time.perf_counter() - began)
 
 
-def _asked(name: str, number: int) -> dict[str, Any]:
-    content = {"subject": "Hello", "text": f"{name} {number}"}
-    return {
-        "messageId": f"{name}-{number}",
-        "to": f"a{number % 1000}@example.com",
-        "content": content,
-        **provider.ASKED,
-    }
-
-
-async def _by_http(stack: Stack, key: str, name: str, count: int) -> float:
-    """Messages a second, asked for in batches of 50, until the last is committed as sent."""
-    bodies = [
-        orjson.dumps([_asked(name, number) for number in range(start, min(start + BATCH, count))])
-        for start in range(0, count, BATCH)
-    ]
-    left = iter(bodies)
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-    async with httpx.AsyncClient(timeout=60) as client:
-
-        async def lane() -> None:
-            for body in left:
-                answer = await client.post(f"{stack.url}/v1/messages", content=body, headers=headers)
-                if answer.status_code != 202:
-                    raise RuntimeError(f"refused: {answer.status_code} {answer.text[:300]}")
-
-        before, began = await _done(stack), time.perf_counter()
-        await asyncio.gather(*(lane() for _ in range(LANES)))
-        await _sent(stack, before, count)
-        return count / (time.perf_counter() - began)
-
-
-async def _by_kafka(stack: Stack, client: str, name: str, count: int) -> float:
-    """The same from Kafka."""
-    before, began = await _done(stack), time.perf_counter()
-    async with AIOKafkaProducer(**client_args(stack.settings.kafka), acks="all", enable_idempotence=True) as producer:
-        for number in range(count):
-            await producer.send("messages.requested.email", orjson.dumps(_asked(name, number) | {"clientId": client}))
-        await producer.flush()
-    await _sent(stack, before, count)
-    return count / (time.perf_counter() - began)
-
-
-async def _done(stack: Stack) -> float:
-    """Messages that the worker has committed as sent, so far. Asked of the worker: counting rows would cost a scan."""
-    async with httpx.AsyncClient() as client:
-        page = (await client.get(f"http://127.0.0.1:{stack.worker}/metrics")).text
-    name = 'threadline_messages_total{state="sent"} '
-    return next((float(line.removeprefix(name)) for line in page.splitlines() if line.startswith(name)), 0.0)
-
-
-async def _sent(stack: Stack, before: float, count: int) -> None:
-    """Wait until so many more are."""
-    deadline = time.monotonic() + PATIENCE
-    while (done := await _done(stack) - before) < count:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{done:.0f} of {count} sent within {PATIENCE} s")
-        await asyncio.sleep(0.1)
-
-
 async def _due(stack: Stack, url: str, count: int) -> Figures:
     """Ten clients' held messages become due at one moment, half of them one client's: seconds to the last send, and how
     the clients' shares compare over what each has at least."""
     each = count // 2 // len(CLIENTS)
     wanted = {name: each + (count - each * len(CLIENTS) if name == CLIENTS[0] else 0) for name in CLIENTS}
-    before = await _done(stack)
     at = datetime.now(UTC) + timedelta(seconds=max(10.0, count / 2500))
     async with await EventStore.open(stack.postgres.dsn("service"), pool=2) as store:
         clients = Clients(store, stack.settings)
@@ -173,15 +107,16 @@ async def _due(stack: Stack, url: str, count: int) -> Figures:
             for start in range(0, many, 1000):
                 incoming = Incoming()
                 for number in range(start, min(start + 1000, many)):
-                    asked = _asked(f"due-{name}", number) | {"notBefore": at.isoformat()}
-                    incoming.add(read_request(asked, client_id=name), client, datetime.now(UTC))
+                    request = asked(f"due-{name}", number) | {"notBefore": at.isoformat()}
+                    incoming.add(read_request(request, client_id=name), client, datetime.now(UTC))
                 messages = [message._replace(due_at=at) for message in incoming.messages]
                 await store.accept(messages, incoming.lanes, incoming.rows)
     if (late := (datetime.now(UTC) - at).total_seconds()) > 0:
         raise RuntimeError(f"asking took {late:.0f} s longer than they were held")
     moment = time.monotonic() + (at - datetime.now(UTC)).total_seconds()
     await provider.arrivals(url)
-    await _sent(stack, before, count)
+    async with httpx.AsyncClient() as http:
+        await sent(stack, http, await done(stack, http), count)
     came: dict[str, list[float]] = {name: [] for name in CLIENTS}
     for text, when in await provider.arrivals(url):
         came[text.rsplit(" ", 1)[0].removeprefix("due-")].append(when)
@@ -200,9 +135,9 @@ async def _latency(stack: Stack, key: str, url: str, name: str, seconds: int) ->
     async with httpx.AsyncClient(timeout=60) as client:
 
         async def ask(number: int) -> None:
-            asked = _asked(name, number)
-            began[asked["content"]["text"]] = time.monotonic()
-            (await client.post(f"{stack.url}/v1/messages", json=asked, headers=headers)).raise_for_status()
+            request = asked(name, number)
+            began[request["content"]["text"]] = time.monotonic()
+            (await client.post(f"{stack.url}/v1/messages", json=request, headers=headers)).raise_for_status()
 
         start, tasks = time.monotonic(), []
         for number in range(100 * seconds):
