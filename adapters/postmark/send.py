@@ -15,7 +15,7 @@ from adapters.parts.batches import joined, of_all, of_each
 from adapters.parts.facts import text
 from adapters.parts.lookups import found
 from adapters.parts.mime import bare_id
-from adapters.parts.shapes import answer_of, json_of, object_of
+from adapters.parts.shapes import answer_of, json_answer_of, object_of
 from adapters.sending import (
     Found,
     HttpCall,
@@ -119,7 +119,7 @@ def read_batch(response: Response, count: int) -> list[Outcome]:
     one message's has."""
     if not 200 <= response.status < 300:
         return of_all(read_response(response), response, count)
-    return of_each(json_of(response), count, lambda said: _outcome(said, response))
+    return of_each(json_answer_of(response), count, lambda said: _outcome(said, response))
 
 
 def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
