@@ -66,7 +66,10 @@ def test_a_template_is_named_by_its_number_or_alias(name: str, key: str) -> None
 def test_a_reference_that_metadata_cannot_hold_is_left_out() -> None:
     """Postmark refuses longer values; the message is known by Postmark's own id all the same."""
     message = Message("m-1", "email", Handle("email", "ana@example.com"), text="x", reference="r" * 81)
-    assert orjson.loads(postmark.build_request(message, SENDING, AT).body)["Metadata"] == {"messageId": "m-1"}
+    assert orjson.loads(postmark.build_request(message, SENDING, AT).body)["Metadata"] == {
+        "messageId": "m-1",
+        "threadline": "m-1",
+    }
 
 
 @pytest.mark.parametrize("more", [{}, {"text": "x", "media": (Media("https://example.com/a.png"),)}])
