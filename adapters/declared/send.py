@@ -1,7 +1,6 @@
 """Sending as a definition says it: any provider that takes one HTTP request a message."""
 
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -10,6 +9,7 @@ from adapters.base import Values
 from adapters.declared.definition import Send
 from adapters.declared.places import filled, walk
 from adapters.parts.facts import text
+from adapters.parts.shapes import json_answer_of
 from adapters.parts.signatures import secrets_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused
 from schemas.events import Error
@@ -56,11 +56,7 @@ class Sending:
 
     def read_response(self, response: Response) -> Outcome:
         """2xx is accepted; the id and the error are read where the definition says."""
-        try:
-            body: Any = orjson.loads(response.body)
-        except orjson.JSONDecodeError:
-            body = None
-        send = self._send
+        body, send = json_answer_of(response), self._send
 
         def said(path: str | None) -> str | None:
             return None if path is None else text(walk(body, tuple(path.split("."))))

@@ -14,6 +14,7 @@ import orjson
 from adapters.base import Values
 from adapters.infobip.errors import error_of
 from adapters.parts.facts import text
+from adapters.parts.shapes import answer_of, list_of, object_of
 from adapters.sending import (
     HttpCall,
     Media,
@@ -53,26 +54,19 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """200 with the message, alone or in `messages`, which may be rejected all the same; else an error in either form."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if not 200 <= response.status < 300:
         return refused(response, _problem(said, response.status))
-    several = said.get("messages")
-    one = several[0] if isinstance(several, list) and several and isinstance(several[0], dict) else said
-    status = one.get("status")
-    if isinstance(status, dict) and text(status.get("groupName")) == "REJECTED":
+    one = object_of(next(iter(list_of(said.get("messages"))), None)) or said
+    status = object_of(one.get("status"))
+    if text(status.get("groupName")) == "REJECTED":
         return refused(response, error_of(None, status), retryable=False)
     return accepted(text(one.get("messageId")))
 
 
 def _problem(said: dict[str, Any], status: int) -> Error:
     """`errorCode` and `description` of newer APIs, `requestError.serviceException` of the others."""
-    fault = said.get("requestError")
-    fault = fault.get("serviceException") if isinstance(fault, dict) else None
-    fault = fault if isinstance(fault, dict) else {}
+    fault = object_of(object_of(said.get("requestError")).get("serviceException"))
     code = text(said.get("errorCode")) or text(fault.get("messageId"))
     words = text(said.get("description")) or text(fault.get("text"))
     return Error(code[:255] if code else None, words, "rate" if status == 429 else "unknown")

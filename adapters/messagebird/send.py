@@ -12,6 +12,7 @@ import orjson
 
 from adapters.base import Values
 from adapters.parts.facts import text
+from adapters.parts.shapes import answer_of, list_of, object_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -47,16 +48,10 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """2xx with the message's `id`; else `errors`, the first of which says it."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if 200 <= response.status < 300:
-        inner = said.get("message")
-        return accepted(text(said.get("id")) or (text(inner.get("id")) if isinstance(inner, dict) else None))
-    errors = said.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+        return accepted(text(said.get("id")) or text(object_of(said.get("message")).get("id")))
+    first = object_of(next(iter(list_of(said.get("errors"))), None))
     code, parameter = text(first.get("code")), text(first.get("parameter"))
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if reason == "content" and parameter in ("recipient", "recipients", "to"):

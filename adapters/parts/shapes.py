@@ -19,10 +19,10 @@ def list_of(value: Any) -> list[Any]:
 
 def answer_of(response: Response) -> dict[str, Any]:
     """The object that an API answered; an empty one where it answered none."""
-    return object_of(json_of(response))
+    return object_of(json_answer_of(response))
 
 
-def json_of(response: Response) -> Any:
+def json_answer_of(response: Response) -> Any:
     """What an API answered; None where it is no JSON."""
     try:
         return orjson.loads(response.body)

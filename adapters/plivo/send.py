@@ -12,6 +12,7 @@ import orjson
 
 from adapters.base import Values
 from adapters.parts.facts import identifier, text
+from adapters.parts.shapes import answer_of
 from adapters.plivo.errors import error_of
 from adapters.sending import (
     HttpCall,
@@ -65,11 +66,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """202 with `message_uuid`, a list; else `error`."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if 200 <= response.status < 300:
         ids = said.get("message_uuid")
         first = ids[0] if isinstance(ids, list) and ids else None

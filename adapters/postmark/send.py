@@ -15,7 +15,7 @@ from adapters.parts.batches import joined, of_all, of_each
 from adapters.parts.facts import text
 from adapters.parts.lookups import found
 from adapters.parts.mime import bare_id
-from adapters.parts.shapes import answer_of, json_of, object_of
+from adapters.parts.shapes import answer_of, json_answer_of, object_of
 from adapters.sending import (
     Found,
     HttpCall,
@@ -47,6 +47,9 @@ SETTINGS = (
 )
 #: Characters of a value of Metadata. Not confirmed by a page.
 _MOST_METADATA = 80
+#: The field of Metadata that a look-up searches. Pages have searches of lower-case names alone, and one that finds nothing
+#: because of a capital would be taken for "not sent".
+_SEARCHED = "threadline"
 #: https://postmarkapp.com/developer/api/overview#error-codes; 406 names a recipient that bounced, complained or left.
 _REASONS = {
     "300": "content",
@@ -71,7 +74,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     token = required(values, "server_token")
     if message.media:
         raise Unsendable("Postmark takes files, not their addresses: put a link into the text instead")
-    echoed = {"messageId": message.message_id, "reference": message.echo}
+    echoed = {"messageId": message.message_id, "reference": message.echo, _SEARCHED: message.message_id}
     body: dict[str, Any] = {
         "From": sender_of(message, values),
         "To": message.to.value,
@@ -119,7 +122,7 @@ def read_batch(response: Response, count: int) -> list[Outcome]:
     one message's has."""
     if not 200 <= response.status < 300:
         return of_all(read_response(response), response, count)
-    return of_each(json_of(response), count, lambda said: _outcome(said, response))
+    return of_each(json_answer_of(response), count, lambda said: _outcome(said, response))
 
 
 def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
@@ -127,7 +130,7 @@ def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
     token = required(values, "server_token")
     if len(message.message_id) > _MOST_METADATA:
         raise Unsendable(f"Postmark was not given this id: it has more than {_MOST_METADATA} characters")
-    query = {"count": 10, "offset": 0, "metadata_messageId": message.message_id}
+    query = {"count": 10, "offset": 0, f"metadata_{_SEARCHED}": message.message_id}
     # Without it only the stream outbound is searched.
     if stream := optional(values, "message_stream", ""):
         query["messagestream"] = stream
@@ -142,7 +145,7 @@ def read_lookup(response: Response, message: Message) -> Found:
         response,
         answer_of(response).get("Messages"),
         "MessageID",
-        lambda item: object_of(item.get("Metadata")).get("messageId") == ours,
+        lambda item: object_of(item.get("Metadata")).get(_SEARCHED) == ours,
     )
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from adapters.base import Values
 from adapters.parts.facts import text
+from adapters.parts.shapes import answer_of, list_of, object_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -57,12 +58,7 @@ def read_response(response: Response) -> Outcome:
     """202 with the header X-Message-Id, and no body; else `errors`, each with `message` and `field`."""
     if 200 <= response.status < 300:
         return accepted(text(response.headers.get("x-message-id", "").strip()[:512]))
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    errors = body.get("errors") if isinstance(body, dict) else None
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    first = object_of(next(iter(list_of(answer_of(response).get("errors"))), None))
     field = text(first.get("field")) or ""
     reason = _REASONS.get(response.status, "unknown")
     if response.status == 400:

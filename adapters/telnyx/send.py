@@ -11,6 +11,7 @@ import orjson
 
 from adapters.base import Values
 from adapters.parts.facts import identifier
+from adapters.parts.shapes import answer_of, object_of
 from adapters.parts.signatures import secrets_of
 from adapters.sending import (
     HttpCall,
@@ -64,14 +65,9 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """`data` with the message's id, or `errors`."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if 200 <= response.status < 300:
-        data = said.get("data")
-        id_ = data.get("id") if isinstance(data, dict) else None
+        id_ = object_of(said.get("data")).get("id")
         return accepted(identifier(id_) if isinstance(id_, str) and len(id_) <= 512 else None)
     error = error_of(said.get("errors"), "rate" if response.status == 429 else "unknown")
     return refused(response, error, retryable=True if error.code in RETRYABLE else None)

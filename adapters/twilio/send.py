@@ -14,6 +14,7 @@ import orjson
 
 from adapters.base import Values
 from adapters.parts.facts import text
+from adapters.parts.shapes import answer_of
 from adapters.sending import (
     HttpCall,
     Message,
@@ -69,11 +70,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """201 with a `sid`; else `code` and `message`."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(text(said.get("sid")))
     code = text(said.get("code"))

@@ -14,6 +14,7 @@ import orjson
 
 from adapters.base import Values
 from adapters.parts.facts import fact_id, text
+from adapters.parts.shapes import answer_of, json_answer_of
 from adapters.parts.signatures import secrets_of
 from adapters.sending import (
     HttpCall,
@@ -67,13 +68,9 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """202 with `message_uuid`; else a problem of `type`, `title` and `detail`."""
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
     if 200 <= response.status < 300:
-        return accepted(text(body.get("message_uuid")) if isinstance(body, dict) else None)
-    error = messages_error(body)
+        return accepted(text(answer_of(response).get("message_uuid")))
+    error = messages_error(json_answer_of(response))
     if response.status == 429 and error.reason == "unknown":
         error = Error(error.code, error.text, "rate")
     return refused(response, error)

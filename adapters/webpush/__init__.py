@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from adapters.base import Setting, Values
 from adapters.parts.facts import MAX_ID, fact_id, text
 from adapters.parts.jwt_es256 import from_base64url, private_key, to_base64url, token
+from adapters.parts.shapes import answer_of
 from adapters.parts.silent import (  # noqa: F401  # the receiving half
     EVENTS,
     SIGNATURE,
@@ -105,11 +106,7 @@ def read_response(response: Response) -> Outcome:
     if 200 <= response.status < 300:
         place = response.headers.get("location", "")
         return accepted(place if 0 < len(place) <= MAX_ID else None)
-    try:
-        body = orjson.loads(response.body)
-    except orjson.JSONDecodeError:
-        body = None
-    said = body if isinstance(body, dict) else {}
+    said = answer_of(response)
     words = (
         text(said.get("message")) or text(said.get("reason")) or response.body[:_MAX_WORDS].decode("utf-8", "replace")
     )

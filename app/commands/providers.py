@@ -22,6 +22,7 @@ _HEAD = """# Providers
 
 What Threadline receives, verifies and sends, made from the adapters by `threadline providers --markdown`; a test keeps it true.
 A provider's page says where to set the webhook's URL, which settings there are, what is signed, and what is not told.
+"Batches of" says how many messages one call can take; "look-up" that after a call without an answer the provider can be asked whether it took the message.
 
 {count} providers. Any other is [a file of your own](declared.md), without Python.
 """
@@ -56,6 +57,8 @@ def row(name: str) -> dict[str, Any]:
         "channels": in_order(adapter.CHANNELS, CHANNELS),
         "receives": bool(adapter.EVENTS),
         "sends": in_order(adapter.SENDS, CHANNELS),
+        "batch": getattr(adapter, "BATCH", None),
+        "lookup": hasattr(adapter, "LOOKUP_AFTER"),
         "signature": adapter.SIGNATURE,
         "signsBody": adapter.SIGNS_BODY,
         "events": in_order(adapter.EVENTS, EVENT_TYPES),
@@ -74,7 +77,7 @@ def page() -> str:
             ", ".join(one["channels"]),
             one["signature"],
             f"{len(one['events'])} types" if one["receives"] else "",
-            ", ".join(one["sends"]),
+            _sends(one),
             "yes" if one["simulated"] else "",
         )
         lines.append("| " + " | ".join(cells) + " |")
@@ -89,6 +92,13 @@ def ordered(names: Iterable[str]) -> list[str]:
 def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
     """In the order of our own table."""
     return [word for word in known if word in set(found)]
+
+
+def _sends(one: dict[str, Any]) -> str:
+    """The channels, and what sending can do beside: several messages a call, a question after a call without an answer."""
+    able = [f"batches of {one['batch']}"] if one["batch"] else []
+    able += ["look-up"] if one["lookup"] else []
+    return ", ".join(one["sends"]) + (f" ({', '.join(able)})" if able else "")
 
 
 def _table(rows: list[dict[str, Any]], *, wide: bool) -> Table:
@@ -117,7 +127,7 @@ def _sheet(one: dict[str, Any]) -> Table:
     table.add_row("channels", ", ".join(one["channels"]))
     table.add_row("signature", one["signature"])
     table.add_row("events", ", ".join(one["events"]) or "none: it posts no webhooks")
-    table.add_row("sends", ", ".join(one["sends"]) or "no")
+    table.add_row("sends", _sends(one) or "no")
     table.add_row("simulated", f"threadline simulate {one['name']}" if one["simulated"] else "no")
     for setting in one["settings"]:
         table.add_row(f"{setting['name']}{' (secret)' if setting['secret'] else ''}", setting["help"])

@@ -29,7 +29,7 @@ STATES = tuple(_EVENTS)
 _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "rate": (429, "mj-0018", "Too many requests"),
     "invalid": (400, "mj-0013", '"ana" is an invalid email address.'),
-    "unauthorized": (401, "mj-0002", "API key authentication/authorization failure."),
+    "unauthorized": (401, "mj-0015", "API key authentication/authorization failure."),
     "unavailable": (500, "mj-0001", "Internal error"),
 }
 _MOST = 50

@@ -73,6 +73,8 @@ class Server:
             told = simulated.look_up(call, self._settings, self._taken)
         except Refused as refused:
             return simulated.refuse(refused.why)
+        except KeyError:  # as of a send
+            return simulated.refuse("unauthorized")
         return simulated.refuse(why) if told is not None and (why := self._mood()) else told
 
     def _answer(self, call: Call) -> Reply:

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters import ADAPTERS, interpret, twilio
+from adapters import ADAPTERS, interpret, postmark, twilio
 from adapters.base import Request as Webhook
-from adapters.sending import Message
+from adapters.sending import Found, Message
 from adapters.sending import Response as Answer
 from app.simulator import SIMULATED
 from app.simulator.faults import Faults
@@ -133,3 +133,27 @@ async def test_a_repeat_under_its_key_is_taken_once(name: str, channel: str, to:
             ]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.content for answer in answers}) == 1
+
+
+async def test_it_answers_what_it_took() -> None:
+    """A message that was sent is found by our id, one that was not is not, and a look-up is no send."""
+    account = accounts("postmark")
+    server = Server(
+        SIMULATED["postmark"], account.settings, Plan(to="http://127.0.0.1:9/", told="http://127.0.0.1:9/", seed=1)
+    )
+    methods = ["GET", "POST"]
+    async with serving(Starlette(routes=[Route("/{path:path}", server.api, methods=methods)])) as url:
+        values = account.values | {"api_url": (url,)}
+        sent, other = (Message(f"m{n}", "email", handle_of("ana@example.com", "email"), text="Hello") for n in (1, 2))
+        calls = [postmark.build_batch([postmark.build_request(sent, values, datetime.now(UTC))])]
+        calls += [postmark.build_lookup(message, values, datetime.now(UTC)) for message in (sent, other)]
+        async with httpx.AsyncClient() as client:
+            answers = [
+                await client.request(call.method, call.url, content=call.body, headers=call.headers) for call in calls
+            ]
+    batch, found, absent = (Answer(each.status_code, each.headers, each.content) for each in answers)
+    (outcome,) = postmark.read_batch(batch, 1)
+    assert outcome.provider_message_id is not None
+    assert postmark.read_lookup(found, sent) == Found(True, outcome.provider_message_id)
+    assert postmark.read_lookup(absent, other) == Found(False)
+    assert (server.tally.counts["sends taken"], server.tally.counts["look-ups"]) == (1, 2)

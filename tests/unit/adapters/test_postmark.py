@@ -1,5 +1,6 @@
 """Postmark: the ways to know who posts, what it is asked to send, and how it says no."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,7 +66,10 @@ def test_a_template_is_named_by_its_number_or_alias(name: str, key: str) -> None
 def test_a_reference_that_metadata_cannot_hold_is_left_out() -> None:
     """Postmark refuses longer values; the message is known by Postmark's own id all the same."""
     message = Message("m-1", "email", Handle("email", "ana@example.com"), text="x", reference="r" * 81)
-    assert orjson.loads(postmark.build_request(message, SENDING, AT).body)["Metadata"] == {"messageId": "m-1"}
+    assert orjson.loads(postmark.build_request(message, SENDING, AT).body)["Metadata"] == {
+        "messageId": "m-1",
+        "threadline": "m-1",
+    }
 
 
 @pytest.mark.parametrize("more", [{}, {"text": "x", "media": (Media("https://example.com/a.png"),)}])
@@ -93,3 +97,24 @@ def test_its_error_codes_are_read(status: int, code: int, words: str, state: str
     outcome = postmark.read_response(Response(status, {}, orjson.dumps({"ErrorCode": code, "Message": words})))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.reason, outcome.error.code) == (state, reason, str(code))
+
+
+def test_a_batch_of_templates_goes_where_templates_go() -> None:
+    """In an object, while other messages are a list; each URL has its own, wherever the API is."""
+    mail = Message("m-1", "email", Handle("email", "ana@example.com"), text="x")
+    templated = replace(mail, text=None, template=Template("4711"))
+    values = SENDING | {"api_url": ("https://proxy.example.com/email/",)}
+    for message, path in ((mail, "batch"), (templated, "batchWithTemplates")):
+        calls = [postmark.build_request(replace(message, message_id=f"m-{n}"), values, AT) for n in range(2)]
+        call = postmark.build_batch(calls)
+        body = orjson.loads(call.body)
+        assert call.url == f"https://proxy.example.com/email/email/{path}" and call.headers == calls[0].headers
+        assert (body["Messages"] if message is templated else body) == [orjson.loads(each.body) for each in calls]
+
+
+def test_a_message_of_a_batch_has_its_own_error() -> None:
+    """In an answer of 200: what may pass later is tried again, the others are not."""
+    told = [{"ErrorCode": 0, "MessageID": "p-1"}, *({"ErrorCode": code, "Message": "no"} for code in (406, 100, 429))]
+    outcomes = postmark.read_batch(Response(200, {}, orjson.dumps(told)), 4)
+    assert [outcome.state for outcome in outcomes] == ["accepted", "rejected", "retryable", "retryable"]
+    assert [outcome.error.reason for outcome in outcomes if outcome.error] == ["opted_out", "unknown", "rate"]

@@ -1,39 +1,23 @@
 """Each simulated provider and its adapter understand each other, and share no code: what one writes, the other reads."""
 
 import inspect
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast, get_args
 
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS, interpret
 from adapters.base import Request
-from adapters.sending import HttpCall, Media, Message, Outgoing, Publish, Response, Sender
-from app.simulator import SIMULATED, samples
-from app.simulator.base import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.sending import HttpCall, Response, Sender
+from app.simulator import SIMULATED
+from app.simulator.base import Post, Refusal, Refused, Said, Sent
 from schemas.handles import handle_of
 from tests.fixtures import accounts, events_of
-
-AT = datetime(2026, 3, 2, 9, 29, 30, tzinfo=UTC)
-URL = "https://hooks.example.com/webhooks/aggregate"
-ID = "0123456789abcdef0123456789abcdef"
+from tests.unit.simulator.played import AT, ID, URL, called, message, ours, response, settings_of, theirs
 
 TELLING = [name for name in PROVIDERS if SIMULATED.get(name) and SIMULATED[name].STATES]
 WRITTEN_TO = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "inbound")]
 SENDING = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "accept")]
-
-
-def theirs(provider: str, channel: str) -> str:
-    return samples.customer(channel, getattr(SIMULATED[provider], "CUSTOMERS", None))
-
-
-def ours(provider: str, channel: str) -> str:
-    return samples.ours(channel, getattr(SIMULATED[provider], "SENDERS", None))
-
-
-def settings_of(provider: str) -> Settings:
-    account = accounts(provider)
-    return account.settings | {"private_key": account.private_key}
 
 
 def came(provider: str, post: Post, at: datetime = AT) -> Request:
@@ -174,33 +158,3 @@ def test_wrong_credentials_are_refused(provider: str) -> None:
     changed = {name: f"{value}x" if name in secrets else value for name, value in settings_of(provider).items()}
     with pytest.raises(Refused):
         simulated.accept(called(call), changed | {"private_key": settings_of(provider)["private_key"]}, ID)
-
-
-def message(provider: str, channel: str) -> Message:
-    """One that any provider of the channel can send: text, and a subject and HTML where mail has them."""
-    mail = channel == "email"
-    return Message(
-        message_id="m-0123456789",
-        channel=channel,
-        to=handle_of(theirs(provider, channel), channel),
-        sender=ours(provider, channel),
-        text="Hello <&> €!",
-        subject="Your order — shipped" if mail or channel == "push" else None,
-        html="<p>Hello &lt;&amp;&gt; €!</p>" if mail else None,
-        media=(Media("https://example.com/a.mp3", "audio/mpeg"),) if channel == "voice" else (),
-        reference="order-1",
-        callback_url=f"{URL}/{provider}",
-    )
-
-
-def called(call: Outgoing) -> Call:
-    if isinstance(call, Publish):
-        return Call("PUBLISH", call.topic, call.properties, call.payload)
-    assert isinstance(call, HttpCall)
-    path = "/" + call.url.partition("://")[2].partition("/")[2]
-    assert all(name == name.lower() for name in call.headers)
-    return Call(call.method, path, call.headers, call.body)
-
-
-def response(reply: Reply) -> Response:
-    return Response(reply.status, reply.headers, reply.body)

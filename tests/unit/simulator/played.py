@@ -1,0 +1,56 @@
+"""What tests of a simulated provider and its adapter have in common: an account, a message, and what passes between them."""
+
+from datetime import UTC, datetime
+
+from adapters.sending import HttpCall, Media, Message, Outgoing, Publish, Response
+from app.simulator import SIMULATED, samples
+from app.simulator.base import Call, Reply, Settings
+from schemas.handles import handle_of
+from tests.fixtures import accounts
+
+AT = datetime(2026, 3, 2, 9, 29, 30, tzinfo=UTC)
+URL = "https://hooks.example.com/webhooks/aggregate"
+ID = "0123456789abcdef0123456789abcdef"
+
+
+def theirs(provider: str, channel: str) -> str:
+    return samples.customer(channel, getattr(SIMULATED[provider], "CUSTOMERS", None))
+
+
+def ours(provider: str, channel: str) -> str:
+    return samples.ours(channel, getattr(SIMULATED[provider], "SENDERS", None))
+
+
+def settings_of(provider: str) -> Settings:
+    account = accounts(provider)
+    return account.settings | {"private_key": account.private_key}
+
+
+def message(provider: str, channel: str) -> Message:
+    """One that any provider of the channel can send: text, and a subject and HTML where mail has them."""
+    mail = channel == "email"
+    return Message(
+        message_id="m-0123456789",
+        channel=channel,
+        to=handle_of(theirs(provider, channel), channel),
+        sender=ours(provider, channel),
+        text="Hello <&> €!",
+        subject="Your order — shipped" if mail or channel == "push" else None,
+        html="<p>Hello &lt;&amp;&gt; €!</p>" if mail else None,
+        media=(Media("https://example.com/a.mp3", "audio/mpeg"),) if channel == "voice" else (),
+        reference="order-1",
+        callback_url=f"{URL}/{provider}",
+    )
+
+
+def called(call: Outgoing) -> Call:
+    if isinstance(call, Publish):
+        return Call("PUBLISH", call.topic, call.properties, call.payload)
+    assert isinstance(call, HttpCall)
+    path = "/" + call.url.partition("://")[2].partition("/")[2]
+    assert all(name == name.lower() for name in call.headers)
+    return Call(call.method, path, call.headers, call.body)
+
+
+def response(reply: Reply) -> Response:
+    return Response(reply.status, reply.headers, reply.body)

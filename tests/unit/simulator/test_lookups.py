@@ -1,0 +1,144 @@
+"""Look-ups: after a call without an answer, the adapter asks what the simulated provider took, and is sure of what it says."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from adapters import ADAPTERS, PROVIDERS
+from adapters.sending import Found, HttpCall, LookingUp, Message, Response, Sender, Unsendable
+from app.simulator import SIMULATED
+from app.simulator.base import Refused, Sent
+from tests.fixtures import accounts
+from tests.unit.simulator.played import AT, called, message, response, settings_of
+
+#: And the channels whose messages can be looked up.
+LOOKING_UP = {
+    name: sorted(ADAPTERS[name].SENDS - {"whatsapp"}) for name in PROVIDERS if hasattr(ADAPTERS[name], "LOOKUP_AFTER")
+}
+each_provider = pytest.mark.parametrize("provider", LOOKING_UP)
+
+
+def looking_up(provider: str) -> LookingUp:
+    return cast(LookingUp, ADAPTERS[provider])
+
+
+def one(provider: str, number: int = 1) -> Message:
+    return replace(message(provider, LOOKING_UP[provider][0]), message_id=f"m-{number}", reference=None)
+
+
+def taken(provider: str, messages: list[Message]) -> list[Sent]:
+    """What the simulated provider took of them."""
+    adapter, values = cast(Sender, ADAPTERS[provider]), accounts(provider).values
+    calls = [called(adapter.build_request(each, values, AT)) for each in messages]
+    return [
+        sent
+        for number, call in enumerate(calls)
+        for sent in SIMULATED[provider].accept(call, settings_of(provider), f"{number + 1:032x}")
+    ]
+
+
+def asked(provider: str, about: Message, sent: list[Sent]) -> Response:
+    """Its answer to the question."""
+    question = looking_up(provider).build_lookup(about, accounts(provider).values, AT)
+    assert isinstance(question, HttpCall) and question.method == "GET"
+    reply = SIMULATED[provider].look_up(called(question), settings_of(provider), sent)
+    assert reply is not None
+    return response(reply)
+
+
+@each_provider
+def test_what_was_taken_is_found_under_its_id(provider: str) -> None:
+    """And what was not is known not to have been, though others were."""
+    adapter, messages = looking_up(provider), [one(provider, number) for number in range(3)]
+    sent = taken(provider, messages)
+    for about, each in zip(messages, sent, strict=True):
+        assert adapter.read_lookup(asked(provider, about, sent), about) == Found(True, each.id)
+    other = one(provider, 9)
+    assert adapter.read_lookup(asked(provider, other, sent), other) == Found(False)
+    assert adapter.read_lookup(asked(provider, other, []), other) == Found(False)
+
+
+@each_provider
+def test_a_list_of_others_messages_says_nothing(provider: str) -> None:
+    """An API that leaves out a filter that it does not know lists what was not asked for; ours may be on its next page."""
+    messages = [one(provider, number) for number in range(2)]
+    answer = asked(provider, messages[0], taken(provider, messages))
+    assert looking_up(provider).read_lookup(answer, messages[1]) == Found(None)
+
+
+@each_provider
+def test_only_a_list_is_an_answer(provider: str) -> None:
+    """A refusal, a gateway's page or another's JSON leaves the question open."""
+    adapter, about = looking_up(provider), one(provider)
+    well = asked(provider, about, taken(provider, [about]))
+    for status in (302, 400, 401, 403, 404, 429, 500, 503):
+        assert adapter.read_lookup(Response(status, {}, well.body), about) == Found(None)
+    for body in (b"", b"<html>", b"null", b"[]", b"{}", b"7", b"\xff", well.body[:-2]):
+        assert adapter.read_lookup(Response(200, {}, body), about) == Found(None)
+    (name,) = [name for name, value in orjson.loads(well.body).items() if isinstance(value, list)]
+    strange = {"Metadata": 7, "CustomID": [], "client_reference": {}}
+    odd: list[Any] = [None, 7, "x", {}, [None], [7], [[]], [{}], [strange]]
+    for value in odd:
+        assert adapter.read_lookup(Response(200, {}, orjson.dumps({name: value})), about) == Found(None)
+
+
+@each_provider
+def test_an_id_in_another_form_is_none(provider: str) -> None:
+    """The message was taken all the same."""
+    adapter, about = looking_up(provider), one(provider)
+    well = orjson.loads(asked(provider, about, taken(provider, [about])).body)
+    (listed,) = next(value for value in well.values() if isinstance(value, list))
+    for odd in (None, [], {}, 1.5, "", "x" * 513):
+        listed |= {name: odd for name in ("MessageID", "ID", "id") if name in listed}
+        assert adapter.read_lookup(Response(200, {}, orjson.dumps(well)), about) == Found(True)
+
+
+@each_provider
+def test_wrong_credentials_are_refused(provider: str) -> None:
+    """As to a send; and any other call is no look-up."""
+    simulated, values = SIMULATED[provider], accounts(provider).values
+    question = looking_up(provider).build_lookup(one(provider), values, AT)
+    with pytest.raises(Refused):
+        simulated.look_up(called(question), {name: f"{value}x" for name, value in settings_of(provider).items()}, [])
+    send = cast(Sender, ADAPTERS[provider]).build_request(one(provider), values, AT)
+    assert simulated.look_up(called(send), settings_of(provider), []) is None
+
+
+@each_provider
+def test_a_look_up_waits_for_the_providers_records(provider: str) -> None:
+    """Seconds, a minute at least: what is too early would send twice."""
+    assert looking_up(provider).LOOKUP_AFTER >= 60
+
+
+def question_of(provider: str, **changes: Any) -> str:
+    about, values = replace(one(provider), **changes), accounts(provider).values
+    return looking_up(provider).build_lookup(about, values | {"message_stream": ("broadcast",)}, AT).url
+
+
+def test_the_question_is_about_the_place_where_the_message_went() -> None:
+    """Postmark searches one stream; Sinch a day, unless it is told since when."""
+    assert "messagestream=broadcast" in question_of("postmark")
+    assert (AT - timedelta(hours=1)).strftime("start_date=%Y-%m-%dT%H") in question_of("sinch")
+
+
+@pytest.mark.parametrize(
+    ("provider", "changes"),
+    [
+        ("postmark", {"message_id": "m" * 81}),
+        ("mailjet", {"reference": "order-1"}),
+        ("sinch", {"reference": "order-1"}),
+        ("sinch", {"channel": "whatsapp"}),
+    ],
+)
+def test_what_the_provider_does_not_know_by_our_id_is_not_asked_for(provider: str, changes: dict[str, Any]) -> None:
+    """An id too long to be given, a reference in its place, which two messages may share, an API without a search."""
+    with pytest.raises(Unsendable):
+        question_of(provider, **changes)
+
+
+def test_postmark_is_asked_by_our_id_whatever_the_reference() -> None:
+    """Its Metadata has both."""
+    assert "metadata_threadline=m-1" in question_of("postmark", reference="order-1")
