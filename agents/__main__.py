@@ -22,6 +22,7 @@ from agents.health import Health, watch
 from agents.parts import send, tell
 from app.embedded.running import resolve
 from app.kafka import client_args
+from app.memory import settle
 from app.sending.clients import Clients
 from app.settings import Settings
 from app.telemetry import configure, shut_down
@@ -106,6 +107,7 @@ async def run(settings: Settings) -> int:
         telling, sending = tell(store, clients, health, settings), send(store, clients, health, settings)
         async with beside(watching, housekeeping, telling, sending):
             await app.start()
+            settle()
             health.ready = True
             log.info("working", topics=list(TOPICS), fast=worker.fast_batches)
             stopped, crashed = asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())

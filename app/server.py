@@ -1,11 +1,11 @@
 """The HTTP process under uvicorn, with the arguments that the door's speed and honesty rest on."""
 
-import gc
 import socket
 
 import uvicorn
 
 from app.main import Http, build
+from app.memory import settle
 from app.settings import Settings
 
 #: Seconds that requests under way may take once the process is told to end, beyond what keeping one may take.
@@ -41,12 +41,9 @@ class Server(uvicorn.Server):
         self._http = http
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's; then what is there by now, and stays, is out of the garbage collector's rounds."""
+        """As uvicorn's."""
         await super().startup(sockets)
-        gc.collect()
-        gc.freeze()
-        # A webhook leaves no cycles behind: rounds as frequent as the default's cost a tenth of what it takes, for naught.
-        gc.set_threshold(20_000, 20, 20)
+        settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn's."""

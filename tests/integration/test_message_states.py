@@ -255,7 +255,9 @@ async def test_an_account_is_explained(messages: Messages) -> None:
     assert kinds == ["retry"] and words.endswith("after 3 tries by sms; the last error: Service unavailable")
     await messages.run("UPDATE messages SET checks = 1 WHERE message_id = %s", id)
     kinds, words = await messages.explain(id)
-    assert kinds == ["asking"] and f"its provider is asked whether it took it, at {LATER:%Y-%m-%d %H:%M:%S} UTC" in words
+    assert (
+        kinds == ["asking"] and f"its provider is asked whether it took it, at {LATER:%Y-%m-%d %H:%M:%S} UTC" in words
+    )
 
 
 async def test_the_count_of_those_before_is_bounded(messages: Messages) -> None:

@@ -1,0 +1,77 @@
+"""Asks a running installation for messages, by HTTP and by Kafka, and waits until they are committed as sent."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+import orjson
+from aiokafka import AIOKafkaProducer
+
+from app.kafka import client_args
+from bench import provider
+from bench.stack import Stack
+
+BATCH, LANES = 50, 4
+#: How long anything may take, in seconds; how long between looks, each of which costs the worker a page of metrics.
+PATIENCE, LOOK = 300.0, 0.2
+
+
+def asked(name: str, number: int) -> dict[str, Any]:
+    content = {"subject": "Hello", "text": f"{name} {number}"}
+    return {
+        "messageId": f"{name}-{number}",
+        "to": f"a{number % 1000}@example.com",
+        "content": content,
+        **provider.ASKED,
+    }
+
+
+async def by_http(stack: Stack, key: str, name: str, count: int) -> float:
+    """Messages a second, asked for in batches of 50, until the last is committed as sent."""
+    bodies = [
+        orjson.dumps([asked(name, number) for number in range(start, min(start + BATCH, count))])
+        for start in range(0, count, BATCH)
+    ]
+    left = iter(bodies)
+    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+    async with httpx.AsyncClient(timeout=60) as client:
+
+        async def lane() -> None:
+            for body in left:
+                answer = await client.post(f"{stack.url}/v1/messages", content=body, headers=headers)
+                if answer.status_code != 202:
+                    raise RuntimeError(f"refused: {answer.status_code} {answer.text[:300]}")
+
+        before, began = await done(stack, client), time.perf_counter()
+        await asyncio.gather(*(lane() for _ in range(LANES)))
+        await sent(stack, client, before, count)
+        return count / (time.perf_counter() - began)
+
+
+async def by_kafka(stack: Stack, client: str, name: str, count: int) -> float:
+    """The same from Kafka."""
+    options = {**client_args(stack.settings.kafka), "acks": "all", "enable_idempotence": True}
+    async with httpx.AsyncClient() as http, AIOKafkaProducer(**options) as producer:
+        before, began = await done(stack, http), time.perf_counter()
+        for number in range(count):
+            await producer.send("messages.requested.email", orjson.dumps(asked(name, number) | {"clientId": client}))
+        await producer.flush()
+        await sent(stack, http, before, count)
+        return count / (time.perf_counter() - began)
+
+
+async def done(stack: Stack, client: httpx.AsyncClient) -> float:
+    """Messages that the worker has committed as sent, so far. Asked of the worker: counting rows would cost a scan."""
+    page = (await client.get(f"http://127.0.0.1:{stack.worker}/metrics")).text
+    name = 'threadline_messages_total{state="sent"} '
+    return next((float(line.removeprefix(name)) for line in page.splitlines() if line.startswith(name)), 0.0)
+
+
+async def sent(stack: Stack, client: httpx.AsyncClient, before: float, count: int) -> None:
+    """Wait until so many more are. By a client that is there: making one costs as much as thirty messages."""
+    deadline = time.monotonic() + PATIENCE
+    while (so_far := await done(stack, client) - before) < count:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{so_far:.0f} of {count} sent within {PATIENCE} s")
+        await asyncio.sleep(LOOK)
