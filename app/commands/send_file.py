@@ -23,7 +23,8 @@ from schemas.events import CHANNELS
 from schemas.json_text import read_json
 
 #: Bytes of a batch, below what the API takes, and of a line.
-BYTES = 768 << 10  #: Tries of a batch while the API is away or busy: half a minute.
+BYTES = 768 << 10
+#: Tries of a batch while the API is away or busy: half a minute.
 TRIES = 7
 #: Faults that are told one by one; the others are counted.
 TOLD = 50
