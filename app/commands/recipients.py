@@ -12,8 +12,10 @@ from rich.text import Text
 
 from app.commands.opened import opened
 from app.commands.table import printable
-from app.recipients import told, zone_of
+from app.recipients import told
 from app.sending.consent import ALL, said
+from app.sending.zones import zone_named
+from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
 from schemas.handles import handle_of
 from sql import EventStore
@@ -44,12 +46,13 @@ def consent(text: str, channel: str, state: str, *, client: str) -> int:
 def zone(text: str, name: str | None, *, client: str) -> int:
     """Note the recipient's zone, None to forget it; 2 where the handle or the zone is none."""
     try:
-        known = None if name is None else zone_of(name)
-    except ValueError as error:
-        return _say(f"{name!r} is no zone: {error}.", MISUSED)
+        if name is not None:
+            zone_named(name, "zone")
+    except SchemaError as error:
+        return _say(str(error), MISUSED)
 
     async def note(store: EventStore, handle: Handle) -> int:
-        await store.set_profile(client, handle, zone=known)
+        await store.set_profile(client, handle, zone=name)
         return await _print(store, client, handle)
 
     return _with(text, note)
