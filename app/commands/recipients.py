@@ -7,11 +7,10 @@ from getpass import getuser
 from uuid import uuid4
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from app.commands.opened import opened
-from app.commands.table import printable
+from app.commands.terminal import MISUSED, add_row, minute, printable, say, table
 from app.recipients import told
 from app.sending.consent import ALL, said
 from app.sending.zones import zone_named
@@ -19,9 +18,6 @@ from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
 from schemas.handles import handle_of
 from sql import EventStore
-
-#: Usage errors have exit code 2, as the shell's own.
-MISUSED = 2
 
 
 def show(text: str, *, client: str) -> int:
@@ -32,7 +28,7 @@ def show(text: str, *, client: str) -> int:
 def consent(text: str, channel: str, state: str, *, client: str) -> int:
     """Opt the recipient `out` or `in`, by an event that names who did; 2 where the handle or the channel is none."""
     if channel != ALL and channel not in CHANNELS:
-        return _say(f"There is no channel {channel}. The channels: {', '.join(CHANNELS)}, or {ALL} for all.", MISUSED)
+        return say(f"There is no channel {channel}. The channels: {', '.join(CHANNELS)}, or {ALL} for all.", MISUSED)
 
     async def append(store: EventStore, handle: Handle) -> int:
         now = datetime.now(UTC)
@@ -49,7 +45,7 @@ def zone(text: str, name: str | None, *, client: str) -> int:
         if name is not None:
             zone_named(name, "zone")
     except SchemaError as error:
-        return _say(str(error), MISUSED)
+        return say(str(error), MISUSED)
 
     async def note(store: EventStore, handle: Handle) -> int:
         await store.set_profile(client, handle, zone=name)
@@ -62,7 +58,7 @@ def _with(text: str, work: Callable[[EventStore, Handle], Awaitable[int]]) -> in
     try:
         handle = handle_of(text)
     except ValueError as error:
-        return _say(f"{text!r} names no recipient: {error}.", MISUSED)
+        return say(f"{text!r} names no recipient: {error}.", MISUSED)
 
     async def run() -> int:
         async with opened() as store:
@@ -74,14 +70,11 @@ def _with(text: str, work: Callable[[EventStore, Handle], Awaitable[int]]) -> in
 async def _print(store: EventStore, client: str, handle: Handle) -> int:
     known = await told(store, client, handle)
     title = f"{handle.kind}:{handle.value} of client {client}, zone {known['zone'] or 'not known'}"
-    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
-    for heading in ("channel", "state", "out since", "in again", "basis"):
-        table.add_column(heading)
+    consents = table("channel", "state", "out since", "in again", "basis", title=Text(printable(title)))
     for one in known["consents"]:
-        cells = (one["channel"], one["state"], _time(one["since"]), _time(one["until"]), printable(one["basis"]))
-        table.add_row(*(Text(cell) for cell in cells))
+        add_row(consents, one["channel"], one["state"], minute(one["since"]), minute(one["until"]), one["basis"])
     console = Console()
-    console.print(table if table.row_count else Text(printable(f"{title}: no word of consent.")))
+    console.print(consents if consents.row_count else Text(printable(f"{title}: no word of consent.")))
     return 0
 
 
@@ -90,12 +83,3 @@ def _agent() -> str:
         return f"command line, {getuser()}"
     except (KeyError, OSError):  # an account without a name, as containers have
         return "command line"
-
-
-def _time(time: datetime | None) -> str:
-    return f"{time:%Y-%m-%d %H:%M}" if time else ""
-
-
-def _say(text: str, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(Text(printable(text)))
-    return code

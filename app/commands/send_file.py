@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.api.batch import MOST
-from app.commands.asking import FAILED, MISUSED, Failed, asking, post, refusal, say
+from app.commands.asking import Failed, asking, post, refusal
 from app.commands.send import SOMEBODY
+from app.commands.terminal import FAILED, MISUSED, say
 from app.sending.requests import read_request
 from schemas import SchemaError
 from schemas.events import CHANNELS
