@@ -2,22 +2,22 @@
 
 import asyncio
 import getpass
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from app.client_accounts import Told, told
 from app.commands.documents import Unreadable, differences, document_of
 from app.commands.opened import opened
 from app.commands.terminal import FAILED, MISUSED, add_row, minute, say, table
 from app.embedded.running import resolve
-from app.sending import accounts
+from app.sending.accounts import LockedAccount
 from app.sending.changes import Changes, InUse
 from app.sending.clients import implied_document
-from app.sending.seal import NoKey, Seal
+from app.sending.seal import NoKey
 from app.settings import Settings
 from schemas import SchemaError
 
@@ -54,8 +54,8 @@ def show(client_id: str, *, history: bool, as_json: bool) -> int:
         if as_json and document is not None:
             print(_json(document))
             return 0
-        told = await _accounts(changes, client_id)
-        if document is None and not told.row_count:
+        found = await told(changes.store, changes.settings, client_id)
+        if document is None and not found:
             return say(
                 f"There is no client {client_id}. Configure it: threadline clients set {client_id} --file …", FAILED
             )
@@ -66,7 +66,7 @@ def show(client_id: str, *, history: bool, as_json: bool) -> int:
         console.print(Text(f"Client {client_id}, {origin}" if document else f"Client {client_id}: no configuration"))
         if document:
             console.print(Text(_json(document)))
-        Console().print(told)
+        _print_accounts(found)
         if history:
             await _history(changes, client_id, console)
         return 0
@@ -100,28 +100,17 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
         return asyncio.run(within())
     except (SchemaError, Unreadable) as error:
         return say(str(error), MISUSED)
-    except (InUse, NoKey, accounts.LockedAccount) as error:
+    except (InUse, NoKey, LockedAccount) as error:
         return say(f"{error}", FAILED)
 
 
-async def _accounts(changes: Changes, client_id: str) -> Table:
+def _print_accounts(found: Sequence[Told]) -> None:
     listed = table("name", "adapter", "settings", "secrets", "from", "changed", title="Accounts")
-    seal = Seal.of(changes.settings)
-    for name, source in changes.settings.sources.items():
-        if source.client == client_id and (one := accounts.configured(name, source)):
-            add_row(listed, *_cells(accounts.shown(one)), "settings", "")
-    for row in await changes.store.accounts(client_id):
-        try:
-            cells = _cells(accounts.shown(accounts.opened(row, seal)))
-        except accounts.UnknownAccount as error:
-            cells = [row["name"], row["adapter"], str(error), ""]
-        add_row(listed, *cells, "store", minute(row["changed_at"]))
-    return listed
-
-
-def _cells(told: Mapping[str, Any]) -> list[str]:
-    settings = "\n".join(f"{name}={', '.join(values)}" for name, values in told["settings"].items())
-    return [told["name"], told["adapter"], settings, ", ".join(told["secrets"])]
+    for one, wrong in found:
+        settings = wrong or "\n".join(f"{name}={', '.join(values)}" for name, values in one["settings"].items())
+        secrets, changed = ", ".join(one["secrets"] or ()), minute(one["changedAt"])
+        add_row(listed, one["name"], one["adapter"], settings, secrets, one["origin"], changed)
+    Console().print(listed)
 
 
 async def _history(changes: Changes, client_id: str, console: Console) -> None:
