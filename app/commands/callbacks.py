@@ -1,7 +1,6 @@
 """`threadline callbacks list|show|rotate|enable|replay`: straight in the store."""
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from uuid import UUID
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from app.api.callbacks import STATES, told, told_delivery
 from app.callbacks import Callbacks
-from app.commands.opened import opened
+from app.commands.opened import actor, opened
 from app.commands.terminal import FAILED, MISUSED, add_row, say, table
 from app.embedded.running import resolve
 from app.sending.clients import Clients
@@ -73,7 +72,7 @@ def rotate(client: str) -> int:
 
     async def make(_: EventStore, callbacks: Callbacks) -> int:
         try:
-            secret = await callbacks.rotate(client, _actor())
+            secret = await callbacks.rotate(client, actor())
         except NoKey as error:
             return say(str(error), FAILED)
         if secret is None:
@@ -89,7 +88,7 @@ def enable(client: str) -> int:
     """Begin again with it."""
 
     async def begin(store: EventStore, callbacks: Callbacks) -> int:
-        if await callbacks.of(client) is None or (waiting := await store.enable_callback(client, _actor())) is None:
+        if await callbacks.of(client) is None or (waiting := await store.enable_callback(client, actor())) is None:
             return _none(client)
         return say(f"The callback of {client} is enabled; {waiting} deliveries are due.", 0)
 
@@ -123,10 +122,6 @@ def _run(work: Callable[[EventStore, Callbacks], Awaitable[int]]) -> int:
             return await work(store, Callbacks(store, Clients(store, settings), Seal.of(settings)))
 
     return asyncio.run(run())
-
-
-def _actor() -> str:
-    return f"cli:{getpass.getuser()}"
 
 
 def _time(time: datetime | None) -> str:

@@ -1,7 +1,6 @@
 """`threadline clients list|show|set`: configurations, straight in the store."""
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from app.client_accounts import Told, told
 from app.commands.documents import Unreadable, differences, document_of
-from app.commands.opened import opened
+from app.commands.opened import actor, opened
 from app.commands.terminal import FAILED, MISUSED, add_row, minute, say, table
 from app.embedded.running import resolve
 from app.sending.accounts import LockedAccount
@@ -94,7 +93,7 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
     async def within() -> int:
         settings = resolve(Settings())
         async with opened(settings) as store:
-            return await work(Changes(store, settings, f"cli:{_user()}"))
+            return await work(Changes(store, settings, actor()))
 
     try:
         return asyncio.run(within())
@@ -129,10 +128,3 @@ async def _history(changes: Changes, client_id: str, console: Console) -> None:
 
 def _json(document: Any) -> str:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # an account without a name
-        return "unknown"

@@ -1,13 +1,11 @@
 """`threadline keys create|list|revoke`: API keys, straight in the store."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from rich.console import Console
 
 from app.access import SCOPES, mint, unknown_scopes
-from app.commands.opened import opened
+from app.commands.opened import in_store
 from app.commands.terminal import FAILED, MISUSED, add_row, minute, say, table
 from sql import EventStore
 
@@ -22,7 +20,7 @@ def create(name: str, *, scopes: list[str], client: str) -> int:
         await store.create_api_key(id, name, client, sorted(set(scopes)), hash)
         return 0
 
-    if code := _run(make):
+    if code := in_store(make):
         return code
     say(f"Key {id} for client {client}, {', '.join(sorted(set(scopes)))}. It is shown this once:", 0)
     print(token)
@@ -42,7 +40,7 @@ def show() -> int:
         Console().print(keys if keys.row_count else "There are no keys. Make one: threadline keys create NAME")
         return 0
 
-    return _run(read)
+    return in_store(read)
 
 
 def revoke(key: str) -> int:
@@ -58,12 +56,4 @@ def revoke(key: str) -> int:
             return say(f"There is no key {id} that could be revoked.", FAILED)
         return say(f"Key {id} is revoked; it is refused within a minute everywhere.", 0)
 
-    return _run(end)
-
-
-def _run(work: Callable[[EventStore], Awaitable[int]]) -> int:
-    async def run() -> int:
-        async with opened() as store:
-            return await work(store)
-
-    return asyncio.run(run())
+    return in_store(end)

@@ -1,15 +1,13 @@
 """`threadline recipients show|opt-out|opt-in|zone`: what a recipient wants, and the zone, straight in the store."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from getpass import getuser
 from uuid import uuid4
 
 from rich.console import Console
 from rich.text import Text
 
-from app.commands.opened import opened
+from app.commands.opened import in_store, user
 from app.commands.terminal import MISUSED, add_row, minute, printable, say, table
 from app.recipients import told
 from app.sending.consent import ALL, said
@@ -60,11 +58,7 @@ def _with(text: str, work: Callable[[EventStore, Handle], Awaitable[int]]) -> in
     except ValueError as error:
         return say(f"{text!r} names no recipient: {error}.", MISUSED)
 
-    async def run() -> int:
-        async with opened() as store:
-            return await work(store, handle)
-
-    return asyncio.run(run())
+    return in_store(lambda store: work(store, handle))
 
 
 async def _print(store: EventStore, client: str, handle: Handle) -> int:
@@ -79,7 +73,4 @@ async def _print(store: EventStore, client: str, handle: Handle) -> int:
 
 
 def _agent() -> str:
-    try:
-        return f"command line, {getuser()}"
-    except (KeyError, OSError):  # an account without a name, as containers have
-        return "command line"
+    return f"command line, {name}" if (name := user()) else "command line"
