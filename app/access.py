@@ -57,6 +57,11 @@ class Key:
     client: str
     scopes: frozenset[str]
 
+    @property
+    def actor(self) -> str:
+        """Who changes something by this key, as the audit names it."""
+        return f"key:{self.name}"
+
 
 class Keys(Protocol):
     """What the store must answer here."""

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access import Key
-from app.api.bodies import answer, write
-from app.api.clients import MOST, PRIVATE, READ, WRITE, changes_of, object_of, own, refusing
+from app.api.bodies import PRIVATE, answer, write
+from app.api.clients import MOST, READ, WRITE, changes_of, object_of, own, refusing
 from app.api.parameters import read
 from app.api.payload import json_of
 from app.api.service import api_of
