@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from pydantic import SecretStr
@@ -24,10 +24,10 @@ from app.sending.clients import Clients
 from app.sending.seal import Seal, new_key
 from app.settings import Secrets, Settings
 from sql import EventStore
+from tests.waiting import eventually
 from webhooks.subscribers import shown
 
 CLIENT = "shop"
-T = TypeVar("T")
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
@@ -37,15 +37,6 @@ def verified(secret: str, headers: dict[str, str], body: bytes) -> bool:
     content = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
     expected = b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
     return any(one == f"v1,{expected}" for one in headers["webhook-signature"].split(" "))
-
-
-async def eventually(look: Callable[[], Awaitable[T]]) -> T:
-    """What a look gives, once it gives something."""
-    async with asyncio.timeout(30):
-        while True:
-            if found := await look():
-                return found
-            await asyncio.sleep(0.05)
 
 
 @dataclass

@@ -17,6 +17,8 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, RequestReceived, StreamEnded
 
+from tests.waiting import until
+
 OK = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX-Id: a\r\nX-Id: b\r\n\r\nok"
 
 
@@ -71,9 +73,7 @@ class Server:
 
     async def reached(self, number: int) -> None:
         """So many requests were read."""
-        async with asyncio.timeout(15):
-            while len(self.received) < number:  # noqa: ASYNC110  # what is waited for has no event
-                await asyncio.sleep(0.01)
+        await until(lambda: len(self.received) >= number)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from agents.batches import BatchConsumer, BatchTransport, RecordBatch, batches
+from tests.waiting import eventually, until
 
 PARTITIONS = 4
 
@@ -70,19 +71,6 @@ class Reader:
         self.app.agent(self.app.topic(topic, value_serializer="raw", key_serializer="raw"), name="read")(read)
 
 
-async def eventually(condition: Any, seconds: float = 30) -> None:
-    """Wait for a condition (sync or async) to hold; fails with its last value."""
-    value: Any = None
-    for _ in range(int(seconds / 0.1)):
-        value = condition()
-        if asyncio.iscoroutine(value):
-            value = await value
-        if value:
-            return
-        await asyncio.sleep(0.1)
-    pytest.fail(f"did not come true within {seconds} s; last: {value!r}")
-
-
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "stock"])
 async def test_every_record_once_and_committed(kafka_bootstrap: str, tmp_path: Path, fast: bool) -> None:
     """Without faults each record is read once, and the committed offsets reach the end."""
@@ -90,7 +78,7 @@ async def test_every_record_once_and_committed(kafka_bootstrap: str, tmp_path: P
     await produce(kafka_bootstrap, topic, range(2000))
     reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast)
     await reader.app.start()
-    await eventually(lambda: len(seen) == 2000)
+    await until(lambda: len(seen) == 2000)
 
     async def all_committed() -> bool:
         return await committed(kafka_bootstrap, group) == dict.fromkeys(range(PARTITIONS), 500)
@@ -108,9 +96,9 @@ async def test_nothing_is_committed_past_a_run_in_progress(kafka_bootstrap: str,
     reader.hold.clear()
     await reader.app.start()
     await produce(kafka_bootstrap, topic, range(400))
-    await eventually(lambda: len(seen) == 400)
+    await until(lambda: len(seen) == 400)
     await produce(kafka_bootstrap, topic, range(400, 800))
-    await eventually(lambda: len(seen) == 800)
+    await until(lambda: len(seen) == 800)
     first = reader.waiting[0]
     for batch in reader.waiting[1:]:
         batch.ack()
@@ -135,12 +123,12 @@ async def test_nothing_is_lost_while_workers_come_and_go(kafka_bootstrap: str, t
     one, two = (Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True) for _ in range(2))
     await one.app.start()
     feeding = asyncio.create_task(feed(kafka_bootstrap, topic))
-    await eventually(lambda: len(seen) > 500)
+    await until(lambda: len(seen) > 500)
     await two.app.start()
-    await eventually(lambda: len(seen) > 3000)
+    await until(lambda: len(seen) > 3000)
     await two.app.stop()
     await feeding
-    await eventually(lambda: len(seen) == 6000)
+    await until(lambda: len(seen) == 6000)
     await one.app.stop()
 
 

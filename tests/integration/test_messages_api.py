@@ -14,6 +14,7 @@ from app.settings import Sending, Settings, Source
 from schemas.events import CHANNELS
 from tests.conftest import Dsns
 from tests.integration.serving import Served, serving
+from tests.waiting import until
 
 URL = "/v1/messages"
 SMS: dict[str, Any] = {"channel": "sms", "to": "+15551234567", "body": "Hello"}
@@ -285,8 +286,7 @@ async def test_too_many_at_once_are_told_to_wait(postgres_dsn: Dsns) -> None:
         async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
             await connection.execute("LOCK TABLE threadline.messages")
             waiting = [asyncio.create_task(served.http.post(URL, json=SMS)) for _ in range(2)]
-            while served.api.accepting < 2:  # noqa: ASYNC110  # nothing tells it
-                await asyncio.sleep(0.005)
+            await until(lambda: served.api.accepting >= 2)
             response = await served.http.post(URL, json=SMS)
             assert refused(response, 429) and response.headers["retry-after"] == "1"
         assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [202, 202]

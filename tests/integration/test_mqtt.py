@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import uvicorn
@@ -25,6 +24,7 @@ from adapters import base, interpret, mqtt
 from app.embedded.ports import free
 from app.mqtt.account import VERSIONS, account_of
 from app.mqtt.subscriber import Subscriber
+from tests.waiting import until
 
 # amqtt's own, of what it uses.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -70,12 +70,6 @@ class Door:
         if status == 202:
             self.kept.append(id)
         return Response(status_code=status)
-
-
-async def until(true: Callable[[], Any], within: float = 15.0) -> None:
-    async with asyncio.timeout(within):
-        while not true():  # noqa: ASYNC110  # what is waited for has no event
-            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from adapters.sending import Mail, Response
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.embedded.ports import free
 from tests.integration.scripted import certificate
+from tests.waiting import until
 
 # aiosmtpd's own, of a server that is TLS from the start.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")
@@ -217,9 +218,7 @@ async def test_a_mail_that_is_given_up_ends_where_it_is() -> None:
     """Cancelled before the dot: the dot is never sent."""
     async with Scripted(b"DATA", "hang").open() as server, transport(30) as own:
         given_up = asyncio.create_task(handed(own, values(server.port)))
-        async with asyncio.timeout(10):
-            while b"DATA\r\n" not in server.lines:  # noqa: ASYNC110  # what is waited for has no event
-                await asyncio.sleep(0.01)
+        await until(lambda: b"DATA\r\n" in server.lines)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up
