@@ -24,6 +24,7 @@ from app.sending.clients import Clients
 from app.sending.seal import Seal, new_key
 from app.settings import Secrets, Settings
 from sql import EventStore
+from tests.integration.scripted import tcp_server
 from tests.waiting import eventually
 from webhooks.subscribers import shown
 
@@ -64,7 +65,6 @@ class Receiver:
     #: How many requests were under way at once, at the most.
     most: int = 0
     hold: asyncio.Event = field(default_factory=asyncio.Event)
-    open: set[asyncio.StreamWriter] = field(default_factory=set)
     _under_way: int = 0
 
     def __post_init__(self) -> None:
@@ -85,7 +85,6 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        self.open.add(writer)
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
                 lines = [line.partition(":") for line in head.split("\r\n")[1:] if line]
@@ -102,21 +101,14 @@ class Receiver:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
-            self.open.discard(writer)
             writer.close()
 
 
 @asynccontextmanager
 async def receiving(receiver: Receiver) -> AsyncIterator[Receiver]:
     """The receiver, listening: on a port of its own, or again on the one it had."""
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", receiver.port)
-    receiver.port = server.sockets[0].getsockname()[1]
-    try:
+    async with tcp_server(receiver.serve, receiver.port) as (receiver.port, _):
         yield receiver
-    finally:
-        server.close()
-        for writer in list(receiver.open):
-            writer.transport.abort()
 
 
 @dataclass
