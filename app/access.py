@@ -5,17 +5,17 @@ SHA-256 is the right hash: the slow, salted ones (bcrypt, Argon2) exist to make 
 2^256 cannot be guessed at any price, whereas a slow hash at every call would be a way to tire the service out.
 """
 
-import asyncio
 import hmac
 import re
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID, uuid4
+
+from app.remembered import Remembered
 
 SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
@@ -56,6 +56,11 @@ class Key:
     name: str
     client: str
     scopes: frozenset[str]
+
+    @property
+    def actor(self) -> str:
+        """Who changes something by this key, as the audit names it."""
+        return f"key:{self.name}"
 
 
 class Keys(Protocol):
@@ -101,12 +106,8 @@ class Access:
         remembered: int = REMEMBERED,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._keys = keys
-        self._ttl = ttl
-        self._most = remembered
-        self._now = now
-        self._rows: OrderedDict[UUID, tuple[float, Mapping[str, Any] | None]] = OrderedDict()
-        self._asked: dict[UUID, asyncio.Task[Mapping[str, Any] | None]] = {}
+        nothing_ttl = min(ttl, UNKNOWN_TTL)
+        self._rows = Remembered(keys.api_key, ttl, remembered, now, nothing_ttl=nothing_ttl)
 
     @property
     def remembered(self) -> int:
@@ -119,7 +120,7 @@ class Access:
         Raises Unauthenticated, Forbidden, or what the store raises while it is away.
         """
         match = _TOKEN.fullmatch(bearer(authorization))
-        row = await self._row(UUID(match[1])) if match else None
+        row = await self._rows.get(UUID(match[1])) if match else None
         # Compared even where there is no row, so that time does not tell which ids exist.
         expected = bytes(row["hash"]) if row else bytes(32)
         same = hmac.compare_digest(fingerprint(match[2] if match else ""), expected)
@@ -129,29 +130,3 @@ class Access:
         if scope not in key.scopes:
             raise Forbidden(scope)
         return key
-
-    async def _row(self, id: UUID) -> Mapping[str, Any] | None:
-        """The row of a key, asked for once however many wait for it."""
-        if (known := self._rows.get(id)) is not None and self._now() < known[0]:
-            self._rows.move_to_end(id)
-            return known[1]
-        if (task := self._asked.get(id)) is None:
-            task = self._asked[id] = asyncio.create_task(self._ask(id))
-            task.add_done_callback(lambda done: self._answered(id, done))
-        # Shielded: one caller who goes away must not cancel the question of the others.
-        return await asyncio.shield(task)
-
-    def _answered(self, id: UUID, done: asyncio.Task[Mapping[str, Any] | None]) -> None:
-        self._asked.pop(id, None)
-        if not done.cancelled():
-            done.exception()  # looked at, since everyone who would have been told may be gone
-
-    async def _ask(self, id: UUID) -> Mapping[str, Any] | None:
-        # Counted from before the question, so that the promise holds however long the answer takes.
-        asked = self._now()
-        row = await self._keys.api_key(id)
-        self._rows[id] = (asked + (self._ttl if row else min(self._ttl, UNKNOWN_TTL)), row)
-        self._rows.move_to_end(id)
-        while len(self._rows) > self._most:
-            self._rows.popitem(last=False)
-        return row

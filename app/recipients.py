@@ -1,15 +1,10 @@
 """A recipient as people are told of one, for the API and the command line alike."""
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from schemas.events import Handle
 from sql import EventStore
-
-#: Files of the zone database that name no place.
-_NO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
 
 
 async def told(store: EventStore, client: str, handle: Handle) -> dict[str, Any]:
@@ -33,15 +28,3 @@ def consent(row: Mapping[str, Any]) -> dict[str, Any]:
         "until": None if out else row["opted_in_at"],
         "basis": row["opted_out_basis"] if out else row["opted_in_basis"],
     }
-
-
-def zone_of(text: str) -> str:
-    """The zone's name, if it is one of the IANA time zone database. Raises ValueError."""
-    if text not in _zones():
-        raise ValueError("a zone is a name of the IANA time zone database, like Europe/Lisbon")
-    return text
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones()) - _NO_ZONES

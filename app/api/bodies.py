@@ -10,6 +10,9 @@ from starlette.responses import Response
 
 Row = Mapping[str, Any]
 
+#: Headers of what is told by key: what a shared cache keeps, it could hand to another client's.
+PRIVATE = {"cache-control": "private, no-cache", "vary": "authorization"}
+
 _WRITE = orjson.OPT_UTC_Z
 
 #: The event types behind the store's facts; of a call, those in `_CALL_FACTS`.
@@ -95,8 +98,7 @@ def answer(request: Request, value: Any) -> Response:
     """
     body = write(value)
     tag = f'"{sha256(body).hexdigest()[:32]}"'
-    # `private`: what a shared cache keeps, it could hand to another client's key.
-    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": "authorization"}
+    headers = PRIVATE | {"etag": tag}
     if _has(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="application/json")

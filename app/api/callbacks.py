@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access import Key
-from app.api.bodies import answer, write
-from app.api.clients import PRIVATE, object_of
+from app.api.bodies import PRIVATE, answer, write
+from app.api.clients import object_of
 from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
@@ -54,7 +54,7 @@ async def secret(request: Request) -> Response:
     read(request, ())
     await _current(request, key)
     try:
-        made = await callbacks_of(request).rotate(key.client, _actor(key))
+        made = await callbacks_of(request).rotate(key.client, key.actor)
     except NoKey as error:
         detail = "Secrets cannot be kept here: no key is configured to encrypt them with."
         raise Problem(503, detail, headers={"retry-after": "60"}) from error
@@ -69,7 +69,7 @@ async def enable(request: Request) -> Response:
     key = await caller(request, WRITE)
     read(request, ())
     await _current(request, key)
-    waiting = await api_of(request).store.enable_callback(key.client, _actor(key))
+    waiting = await api_of(request).store.enable_callback(key.client, key.actor)
     if waiting is None:
         raise _none()
     return _written({"waiting": waiting})
@@ -140,10 +140,6 @@ def _none() -> Problem:
     return Problem(
         404, 'This client has no callback: its configuration names one, as "callback": {"url": "https://…"}.'
     )
-
-
-def _actor(key: Key) -> str:
-    return f"key:{key.name}"
 
 
 def _written(body: Any) -> Response:

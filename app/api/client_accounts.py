@@ -4,15 +4,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access import Key
-from app.api.bodies import answer, write
-from app.api.clients import MOST, PRIVATE, READ, WRITE, changes_of, object_of, own, refusing
+from app.api.bodies import PRIVATE, answer, write
+from app.api.clients import MOST, READ, WRITE, changes_of, object_of, own, refusing
 from app.api.parameters import read
 from app.api.payload import json_of
 from app.api.service import api_of
+from app.client_accounts import told
 from app.problems import Problem
-from app.sending.accounts import UnknownAccount, configured, opened, shown
+from app.sending.accounts import shown
 from app.sending.changes import InUse
-from app.sending.seal import Seal
 
 
 async def accounts(request: Request) -> Response:
@@ -20,18 +20,8 @@ async def accounts(request: Request) -> Response:
     key = await own(request, READ)
     read(request, ())
     api = api_of(request)
-    seal, told = Seal.of(api.settings), {}
-    for name, source in api.settings.sources.items():
-        if source.client == key.client and (account := configured(name, source)):
-            told[name] = shown(account) | {"origin": "settings", "changedAt": None}
-    for row in await api.store.accounts(key.client):
-        try:
-            one = shown(opened(row, seal))
-        except UnknownAccount:  # its key or its adapter is not there
-            one = {name: row[name] for name in ("name", "adapter", "source", "url", "trusted")}
-            one |= {"settings": None, "secrets": None}
-        told[row["name"]] = one | {"origin": "store", "changedAt": row["changed_at"]}
-    return answer(request, {"clientId": key.client, "accounts": list(told.values())})
+    by_name = {one["name"]: one for one, _ in await told(api.store, api.settings, key.client)}
+    return answer(request, {"clientId": key.client, "accounts": list(by_name.values())})
 
 
 async def put_account(request: Request) -> Response:

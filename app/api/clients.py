@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access import Key
-from app.api.bodies import answer, write
+from app.api.bodies import PRIVATE, answer, write
 from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
@@ -22,8 +22,6 @@ from schemas import SchemaError
 READ, WRITE = "clients:read", "clients:write"
 #: Bytes of a document.
 MOST = 256 << 10
-#: Headers of what is told of a client: a shared cache must keep none of it.
-PRIVATE = {"cache-control": "private, no-cache", "vary": "authorization"}
 _TAG = re.compile(r'"([0-9]{1,9})"')
 
 
@@ -116,7 +114,7 @@ def _told(client_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
 def changes_of(request: Request, key: Key) -> Changes:
     """Where changes are made, in the key's name."""
     api = api_of(request)
-    return Changes(api.store, api.settings, f"key:{key.name}")
+    return Changes(api.store, api.settings, key.actor)
 
 
 def object_of(document: Any) -> dict[str, Any]:

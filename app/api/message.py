@@ -30,8 +30,8 @@ STATES = (
 DONE = ("sent", "failed", "expired", "cancelled")
 #: Bytes of a body.
 MOST = 4096
-#: Headers of what is told of one message: a shared cache must keep none of it.
-PRIVATE = {"cache-control": "private, no-store"}
+#: Headers of what is told of one message: no cache is to store it.
+UNSTORED = {"cache-control": "private, no-store"}
 
 _PRIORITIES = {number: name for name, number in PRIORITIES.items()}
 
@@ -59,7 +59,7 @@ async def explained(request: Request) -> Response:
         "words": "; ".join(reason.words for reason in reasons),
         "reasons": [{"kind": one.kind, "words": one.words, "until": one.until} for one in reasons],
     }
-    return Response(write(told), headers=PRIVATE, media_type="application/json")
+    return Response(write(told), headers=UNSTORED, media_type="application/json")
 
 
 async def cancel(request: Request) -> Response:
@@ -86,7 +86,7 @@ async def release(request: Request) -> Response:
     key = await caller(request, WRITE)
     read(request, ())
     resend = await _resend(request)
-    id, actor = _id(request), f"key:{key.name}"
+    id, actor = _id(request), key.actor
     was = await api_of(request).store.release(key.client, id, resend, actor)
     if was is not None:
         log.info("message released", client=key.client, message=id, was=was, actor=actor)
@@ -184,4 +184,4 @@ def _state(row: Mapping[str, Any]) -> str:
 
 def _changed(id: str, state: str, status: int, **more: Any) -> Response:
     body = write({"messageId": id, "state": state, **more, "links": {"self": link(id)}})
-    return Response(body, status, PRIVATE, "application/json")
+    return Response(body, status, UNSTORED, "application/json")

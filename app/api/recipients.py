@@ -11,8 +11,10 @@ from app.api.parameters import read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.problems import Problem
-from app.recipients import told, zone_of
+from app.recipients import told
 from app.sending.consent import ALL, STATES, said
+from app.sending.zones import zone_named
+from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
 from schemas.handles import handle_of
 
@@ -36,9 +38,9 @@ async def put_recipient(request: Request) -> Response:
     zone = await _member(request, "zone")
     if zone is not None:
         try:
-            zone = zone_of(zone)
-        except ValueError as error:
-            raise refusal("zone", f"zone: {error}.") from error
+            zone_named(zone, "zone")
+        except SchemaError as error:
+            raise refusal("zone", str(error)) from error
     store = api_of(request).store
     await store.set_profile(key.client, handle, zone=zone)
     return answer(request, await told(store, key.client, handle))

@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from rich.console import Console
-from rich.text import Text
 
-from app.commands.table import printable
 from app.embedded import addresses, sample
 from app.embedded.running import resolve
 from app.settings import Settings
 
-#: Usage errors have exit code 2, as the shell's own.
-FAILED, MISUSED = 1, 2
 #: Answers that pass, and the longest wait before the next try (seconds).
 PASSING, LONGEST = (409, 429, 502, 503, 504), 10.0
 
@@ -65,12 +60,6 @@ def refusal(response: httpx.Response) -> str:
         return str(problem.get("detail") or problem["title"])
     except (ValueError, KeyError, AttributeError):
         return f"the API answered {response.status_code}"
-
-
-def say(text: str, code: int) -> int:
-    """Say it on standard error; returns the code."""
-    Console(stderr=True, soft_wrap=True).print(Text(printable(text)))
-    return code
 
 
 def _token(given: str | None) -> str:

@@ -1,19 +1,17 @@
 """`threadline callbacks list|show|rotate|enable|replay`: straight in the store."""
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from app.api.callbacks import STATES, told, told_delivery
 from app.callbacks import Callbacks
-from app.commands.opened import opened
+from app.commands.opened import actor, opened
+from app.commands.terminal import FAILED, MISUSED, add_row, say, table
 from app.embedded.running import resolve
 from app.sending.clients import Clients
 from app.sending.seal import NoKey, Seal
@@ -21,23 +19,20 @@ from app.settings import Settings
 from schemas.times import instant
 from sql import EventStore
 
-#: Usage errors have exit code 2, as the shell's own.
-FAILED, MISUSED = 1, 2
-
 
 def show_all() -> int:
     """Print every callback that was ever told of."""
 
     async def read(store: EventStore, _: Callbacks) -> int:
-        table = _table("client", "URL", "state", "since", "why", "waiting")
+        listed = table("client", "URL", "state", "since", "why", "waiting")
         for row in await store.callbacks():
             one = told(row)
             since = _time(row["disabled_at"] or row["failing_since"])
-            _add(table, one["clientId"], one["url"], one["state"], since, one["disabledReason"], row["waiting"])
+            add_row(listed, one["clientId"], one["url"], one["state"], since, one["disabledReason"], row["waiting"])
         nothing = (
             'There are no callbacks yet. A client\'s configuration names one, as "callback": {"url": "https://…"}.'
         )
-        Console().print(table if table.row_count else nothing)
+        Console().print(listed if listed.row_count else nothing)
         return 0
 
     return _run(read)
@@ -46,7 +41,7 @@ def show_all() -> int:
 def show(client: str, *, state: str | None, limit: int) -> int:
     """Print one with its latest deliveries."""
     if state is not None and state not in STATES:
-        return _say(f"A delivery's state is one of: {', '.join(STATES)}.", MISUSED)
+        return say(f"A delivery's state is one of: {', '.join(STATES)}.", MISUSED)
 
     async def read(store: EventStore, callbacks: Callbacks) -> int:
         row = await callbacks.of(client)
@@ -58,14 +53,15 @@ def show(client: str, *, state: str | None, limit: int) -> int:
         console = Console(soft_wrap=True)
         console.print(Text(f"{one['url']}\n{one['state']} {why}".strip()))
         console.print(Text(f"told: {', '.join(one['types']) or 'every type'}"))
-        table = _table("event", "message", "type", "recorded", "state", "tries", "status", "error")
+        headings = ("event", "message", "type", "recorded", "state", "tries", "status", "error")
+        deliveries = table(*headings, whole="event")
         for each in map(told_delivery, await store.deliveries(client, state, limit)):
             recorded, tries = _time(each["recordedAt"]), each["attempts"]
-            _add(
-                table, each["eventId"], each["messageId"], each["type"], recorded, each["state"], tries, each["status"],
+            add_row(
+                deliveries, each["eventId"], each["messageId"], each["type"], recorded, each["state"], tries, each["status"],
                 each["error"],
             )  # fmt: skip
-        Console().print(table if table.row_count else "No deliveries.")
+        Console().print(deliveries if deliveries.row_count else "No deliveries.")
         return 0
 
     return _run(read)
@@ -76,12 +72,12 @@ def rotate(client: str) -> int:
 
     async def make(_: EventStore, callbacks: Callbacks) -> int:
         try:
-            secret = await callbacks.rotate(client, _actor())
+            secret = await callbacks.rotate(client, actor())
         except NoKey as error:
-            return _say(str(error), FAILED)
+            return say(str(error), FAILED)
         if secret is None:
             return _none(client)
-        _say(f"The secret of {client}'s callback. It is shown this once; those before it sign on for 24 hours.", 0)
+        say(f"The secret of {client}'s callback. It is shown this once; those before it sign on for 24 hours.", 0)
         print(secret)
         return 0
 
@@ -92,9 +88,9 @@ def enable(client: str) -> int:
     """Begin again with it."""
 
     async def begin(store: EventStore, callbacks: Callbacks) -> int:
-        if await callbacks.of(client) is None or (waiting := await store.enable_callback(client, _actor())) is None:
+        if await callbacks.of(client) is None or (waiting := await store.enable_callback(client, actor())) is None:
             return _none(client)
-        return _say(f"The callback of {client} is enabled; {waiting} deliveries are due.", 0)
+        return say(f"The callback of {client} is enabled; {waiting} deliveries are due.", 0)
 
     return _run(begin)
 
@@ -102,18 +98,18 @@ def enable(client: str) -> int:
 def replay(client: str, *, ids: list[UUID], since: str | None, until: str | None) -> int:
     """Tell again what was told, or was to be."""
     if bool(ids) == bool(since) or (until and not since):
-        return _say("Give either --id (repeatable), or --since and perhaps --until.", MISUSED)
+        return say("Give either --id (repeatable), or --since and perhaps --until.", MISUSED)
     try:
         span = (instant(since), instant(until) if until else datetime.now(UTC)) if since else None
     except ValueError as error:
-        return _say(f"A time {error}.", MISUSED)
+        return say(f"A time {error}.", MISUSED)
 
     async def again(store: EventStore, _: Callbacks) -> int:
         if span is None:
-            return _say(f"{await store.replay_ids(client, ids)} deliveries wait again.", 0)
+            return say(f"{await store.replay_ids(client, ids)} deliveries wait again.", 0)
         count, following = await store.replay_span(client, *span)
         rest = f" More are left: --since {following.isoformat()}" if following else ""
-        return _say(f"{count} deliveries wait again.{rest}", 0)
+        return say(f"{count} deliveries wait again.{rest}", 0)
 
     return _run(again)
 
@@ -128,31 +124,9 @@ def _run(work: Callable[[EventStore, Callbacks], Awaitable[int]]) -> int:
     return asyncio.run(run())
 
 
-def _actor() -> str:
-    return f"cli:{getpass.getuser()}"
-
-
-def _table(*headings: str) -> Table:
-    table = Table(header_style="bold")
-    for heading in headings:
-        table.add_column(heading, no_wrap=heading == "event")
-    return table
-
-
-def _add(table: Table, *cells: Any) -> None:
-    table.add_row(*(Text("" if cell is None else str(cell)) for cell in cells))
-
-
 def _time(time: datetime | None) -> str:
     return f"{time:%Y-%m-%d %H:%M:%S}" if time else ""
 
 
 def _none(client: str) -> int:
-    return _say(
-        f'{client} has no callback. Its configuration names one, as "callback": {{"url": "https://…"}}.', FAILED
-    )
-
-
-def _say(text: str, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(Text(text))
-    return code
+    return say(f'{client} has no callback. Its configuration names one, as "callback": {{"url": "https://…"}}.', FAILED)

@@ -10,7 +10,7 @@ import psycopg
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
-from app.commands.table import printable
+from app.commands.terminal import printable
 from app.embedded import addresses, java
 from app.kafka import describe_topics
 from app.settings import Door, Settings, Worker

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters import ADAPTERS
-from app.commands.clients import FAILED, run, say
+from app.commands.clients import run
 from app.commands.documents import Unreadable
+from app.commands.terminal import FAILED, say
 from app.sending.accounts import shown
 from app.sending.changes import Changes
 

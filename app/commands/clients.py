@@ -1,27 +1,24 @@
 """`threadline clients list|show|set`: configurations, straight in the store."""
 
 import asyncio
-import getpass
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from app.client_accounts import Told, told
 from app.commands.documents import Unreadable, differences, document_of
-from app.commands.opened import opened
+from app.commands.opened import actor, opened
+from app.commands.terminal import FAILED, MISUSED, add_row, minute, say, table
 from app.embedded.running import resolve
-from app.sending import accounts
+from app.sending.accounts import LockedAccount
 from app.sending.changes import Changes, InUse
 from app.sending.clients import implied_document
-from app.sending.seal import NoKey, Seal
+from app.sending.seal import NoKey
 from app.settings import Settings
 from schemas import SchemaError
-
-#: Usage errors have exit code 2, as the shell's own.
-FAILED, MISUSED = 1, 2
 
 
 def show_all() -> int:
@@ -30,7 +27,7 @@ def show_all() -> int:
     async def read(changes: Changes) -> int:
         rows = {row["client_id"]: row for row in await changes.store.clients()}
         sources = {source.client for source in changes.settings.sources.values()}
-        table = _table("Clients", "client", "version", "channels", "accounts", "changed", "by")
+        listed = table("client", "version", "channels", "accounts", "changed", "by", title="Clients")
         for id in sorted(rows.keys() | sources):
             row = rows.get(id, {"version": 0, "created_at": None, "actor": None, "accounts": 0, "document": None})
             document = row["document"] or implied_document(id, changes.settings)
@@ -38,10 +35,9 @@ def show_all() -> int:
                 continue
             channels = ", ".join(one["channel"] for one in (document or {"channels": ()})["channels"])
             version = str(row["version"]) if row["version"] else "settings"
-            cells = (id, version, channels, str(row["accounts"]), _time(row["created_at"]), row["actor"] or "")
-            table.add_row(*map(Text, cells))
+            add_row(listed, id, version, channels, row["accounts"], minute(row["created_at"]), row["actor"])
         Console().print(
-            table if table.row_count else "There are no clients. How to make one: threadline clients --help"
+            listed if listed.row_count else "There are no clients. How to make one: threadline clients --help"
         )
         return 0
 
@@ -57,19 +53,19 @@ def show(client_id: str, *, history: bool, as_json: bool) -> int:
         if as_json and document is not None:
             print(_json(document))
             return 0
-        told = await _accounts(changes, client_id)
-        if document is None and not told.row_count:
+        found = await told(changes.store, changes.settings, client_id)
+        if document is None and not found:
             return say(
                 f"There is no client {client_id}. Configure it: threadline clients set {client_id} --file …", FAILED
             )
         origin = (
-            f"version {row['version']} of {_time(row['created_at'])} by {row['actor']}" if row else "by the settings"
+            f"version {row['version']} of {minute(row['created_at'])} by {row['actor']}" if row else "by the settings"
         )
         console = Console(soft_wrap=True)
         console.print(Text(f"Client {client_id}, {origin}" if document else f"Client {client_id}: no configuration"))
         if document:
             console.print(Text(_json(document)))
-        Console().print(told)
+        _print_accounts(found)
         if history:
             await _history(changes, client_id, console)
         return 0
@@ -97,73 +93,38 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
     async def within() -> int:
         settings = resolve(Settings())
         async with opened(settings) as store:
-            return await work(Changes(store, settings, f"cli:{_user()}"))
+            return await work(Changes(store, settings, actor()))
 
     try:
         return asyncio.run(within())
     except (SchemaError, Unreadable) as error:
         return say(str(error), MISUSED)
-    except (InUse, NoKey, accounts.LockedAccount) as error:
+    except (InUse, NoKey, LockedAccount) as error:
         return say(f"{error}", FAILED)
 
 
-def say(text: str, code: int) -> int:
-    """Tell a person, on standard error; returns the code."""
-    Console(stderr=True, soft_wrap=True).print(Text(text))
-    return code
-
-
-async def _accounts(changes: Changes, client_id: str) -> Table:
-    table = _table("Accounts", "name", "adapter", "settings", "secrets", "from", "changed")
-    seal = Seal.of(changes.settings)
-    for name, source in changes.settings.sources.items():
-        if source.client == client_id and (one := accounts.configured(name, source)):
-            table.add_row(*_cells(accounts.shown(one)), "settings", "")
-    for row in await changes.store.accounts(client_id):
-        try:
-            cells = _cells(accounts.shown(accounts.opened(row, seal)))
-        except accounts.UnknownAccount as error:
-            cells = [Text(row["name"]), Text(row["adapter"]), Text(str(error)), Text("")]
-        table.add_row(*cells, "store", _time(row["changed_at"]))
-    return table
-
-
-def _cells(told: Mapping[str, Any]) -> list[Text]:
-    settings = "\n".join(f"{name}={', '.join(values)}" for name, values in told["settings"].items())
-    return [Text(told["name"]), Text(told["adapter"]), Text(settings), Text(", ".join(told["secrets"]))]
+def _print_accounts(found: Sequence[Told]) -> None:
+    listed = table("name", "adapter", "settings", "secrets", "from", "changed", title="Accounts")
+    for one, wrong in found:
+        settings = wrong or "\n".join(f"{name}={', '.join(values)}" for name, values in one["settings"].items())
+        secrets, changed = ", ".join(one["secrets"] or ()), minute(one["changedAt"])
+        add_row(listed, one["name"], one["adapter"], settings, secrets, one["origin"], changed)
+    Console().print(listed)
 
 
 async def _history(changes: Changes, client_id: str, console: Console) -> None:
     versions = await changes.store.client_versions(client_id, limit=200)
     for newer, older in zip(versions, [*versions[1:], None], strict=True):
-        console.print(Text(f"Version {newer['version']}, {_time(newer['created_at'])}, {newer['actor']}"))
+        console.print(Text(f"Version {newer['version']}, {minute(newer['created_at'])}, {newer['actor']}"))
         if older or newer["version"] == 1:
             for line in differences(older["document"] if older else {}, newer["document"]):
                 console.print(Text(f"  {line}"))
-    table = _table("Changes", "when", "who", "what", "of", "detail")
+    changed = table("when", "who", "what", "of", "detail", title="Changes")
     for row in await changes.store.audit(client_id):
-        cells = (_time(row["at"]), row["actor"], row["action"], row["subject"], orjson.dumps(row["detail"]).decode())
-        table.add_row(*map(Text, cells))
-    Console().print(table)
-
-
-def _table(title: str, *headings: str) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for heading in headings:
-        table.add_column(heading)
-    return table
+        detail = orjson.dumps(row["detail"]).decode()
+        add_row(changed, minute(row["at"]), row["actor"], row["action"], row["subject"], detail)
+    Console().print(changed)
 
 
 def _json(document: Any) -> str:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
-
-
-def _time(time: Any) -> str:
-    return f"{time:%Y-%m-%d %H:%M}" if time else ""
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # an account without a name
-        return "unknown"

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from app.api.batch import link
-from app.commands.asking import FAILED, Failed, asking, refusal, say
-from app.commands.table import printable
+from app.commands.asking import Failed, asking, refusal
+from app.commands.terminal import FAILED, add_row, printable, say, table
 
 #: What is shown of a message, and how it is called there.
 _SHOWN = {
@@ -39,12 +39,12 @@ def show(id: str, *, key: str | None, url: str | None) -> int:
     told = _asked("GET", link(id), None, key, url)
     if told is None:
         return FAILED
-    table = Table(title=Text(printable(f"message {told['messageId']}")), title_justify="left", show_header=False)
+    shown = Table(title=Text(printable(f"message {told['messageId']}")), title_justify="left", show_header=False)
     for name, words in _SHOWN.items():
         if (value := told[name]) is not None:
-            table.add_row(words, Text(printable(_words(name, value))))
+            add_row(shown, words, _words(name, value))
     console = Console()
-    console.print(table)
+    console.print(shown)
     if told["attempts"]:
         console.print(_attempts(told["attempts"]))
     return 0
@@ -87,15 +87,14 @@ def _asked(method: str, path: str, body: Any, key: str | None, url: str | None) 
 
 
 def _attempts(attempts: list[dict[str, Any]]) -> Table:
-    table = Table(title="attempts", title_justify="left", header_style="bold")
-    for heading in ("", "channel", "account", "begun", "answered", "outcome", "status", "error"):
-        table.add_column(heading)
+    headings = ("", "channel", "account", "begun", "answered", "outcome", "status", "error")
+    told = table(*headings, title="attempts")
     for one in attempts:
         begun, answered = (_words(name, one[name]) if one[name] else "" for name in ("begunAt", "answeredAt"))
         error = _words("error", one["error"]) if one["error"] else ""
         cells = (one["number"], one["channel"], one["account"], begun, answered, one["outcome"], one["status"], error)
-        table.add_row(*(Text(printable("" if cell is None else str(cell))) for cell in cells))
-    return table
+        add_row(told, *cells)
+    return told
 
 
 def _words(name: str, value: Any) -> str:

@@ -1,6 +1,9 @@
-"""The store as a command sees it: opened as the settings say, and an error that a person can do something about."""
+"""The store as a command sees it: opened as the settings say, who changes it, and an error that a person can do something
+about."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import getpass
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import psycopg
@@ -24,3 +27,26 @@ async def opened(settings: Settings | None = None) -> AsyncIterator[EventStore]:
         raise SystemExit(f"PostgreSQL cannot be reached ({error}). What is wrong? threadline doctor") from error
     finally:
         await store.close()
+
+
+def in_store(work: Callable[[EventStore], Awaitable[int]]) -> int:
+    """Do it with the store open; returns the exit code."""
+
+    async def run() -> int:
+        async with opened() as store:
+            return await work(store)
+
+    return asyncio.run(run())
+
+
+def user() -> str | None:
+    """Who runs the command; None where the account has no name, as in containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None
+
+
+def actor() -> str:
+    """Who changes something by a command, as the audit names it."""
+    return f"cli:{user() or 'unknown'}"

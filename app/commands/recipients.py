@@ -1,25 +1,21 @@
 """`threadline recipients show|opt-out|opt-in|zone`: what a recipient wants, and the zone, straight in the store."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from getpass import getuser
 from uuid import uuid4
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from app.commands.opened import opened
-from app.commands.table import printable
-from app.recipients import told, zone_of
+from app.commands.opened import in_store, user
+from app.commands.terminal import MISUSED, add_row, minute, printable, say, table
+from app.recipients import told
 from app.sending.consent import ALL, said
+from app.sending.zones import zone_named
+from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
 from schemas.handles import handle_of
 from sql import EventStore
-
-#: Usage errors have exit code 2, as the shell's own.
-MISUSED = 2
 
 
 def show(text: str, *, client: str) -> int:
@@ -30,7 +26,7 @@ def show(text: str, *, client: str) -> int:
 def consent(text: str, channel: str, state: str, *, client: str) -> int:
     """Opt the recipient `out` or `in`, by an event that names who did; 2 where the handle or the channel is none."""
     if channel != ALL and channel not in CHANNELS:
-        return _say(f"There is no channel {channel}. The channels: {', '.join(CHANNELS)}, or {ALL} for all.", MISUSED)
+        return say(f"There is no channel {channel}. The channels: {', '.join(CHANNELS)}, or {ALL} for all.", MISUSED)
 
     async def append(store: EventStore, handle: Handle) -> int:
         now = datetime.now(UTC)
@@ -44,12 +40,13 @@ def consent(text: str, channel: str, state: str, *, client: str) -> int:
 def zone(text: str, name: str | None, *, client: str) -> int:
     """Note the recipient's zone, None to forget it; 2 where the handle or the zone is none."""
     try:
-        known = None if name is None else zone_of(name)
-    except ValueError as error:
-        return _say(f"{name!r} is no zone: {error}.", MISUSED)
+        if name is not None:
+            zone_named(name, "zone")
+    except SchemaError as error:
+        return say(str(error), MISUSED)
 
     async def note(store: EventStore, handle: Handle) -> int:
-        await store.set_profile(client, handle, zone=known)
+        await store.set_profile(client, handle, zone=name)
         return await _print(store, client, handle)
 
     return _with(text, note)
@@ -59,40 +56,21 @@ def _with(text: str, work: Callable[[EventStore, Handle], Awaitable[int]]) -> in
     try:
         handle = handle_of(text)
     except ValueError as error:
-        return _say(f"{text!r} names no recipient: {error}.", MISUSED)
+        return say(f"{text!r} names no recipient: {error}.", MISUSED)
 
-    async def run() -> int:
-        async with opened() as store:
-            return await work(store, handle)
-
-    return asyncio.run(run())
+    return in_store(lambda store: work(store, handle))
 
 
 async def _print(store: EventStore, client: str, handle: Handle) -> int:
     known = await told(store, client, handle)
     title = f"{handle.kind}:{handle.value} of client {client}, zone {known['zone'] or 'not known'}"
-    table = Table(title=Text(printable(title)), title_justify="left", header_style="bold")
-    for heading in ("channel", "state", "out since", "in again", "basis"):
-        table.add_column(heading)
+    consents = table("channel", "state", "out since", "in again", "basis", title=Text(printable(title)))
     for one in known["consents"]:
-        cells = (one["channel"], one["state"], _time(one["since"]), _time(one["until"]), printable(one["basis"]))
-        table.add_row(*(Text(cell) for cell in cells))
+        add_row(consents, one["channel"], one["state"], minute(one["since"]), minute(one["until"]), one["basis"])
     console = Console()
-    console.print(table if table.row_count else Text(printable(f"{title}: no word of consent.")))
+    console.print(consents if consents.row_count else Text(printable(f"{title}: no word of consent.")))
     return 0
 
 
 def _agent() -> str:
-    try:
-        return f"command line, {getuser()}"
-    except (KeyError, OSError):  # an account without a name, as containers have
-        return "command line"
-
-
-def _time(time: datetime | None) -> str:
-    return f"{time:%Y-%m-%d %H:%M}" if time else ""
-
-
-def _say(text: str, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(Text(printable(text)))
-    return code
+    return f"command line, {name}" if (name := user()) else "command line"

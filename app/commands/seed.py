@@ -7,8 +7,8 @@ from typing import Any
 
 from app.commands.client_accounts import settings_of
 from app.commands.clients import run as run_with_store
-from app.commands.clients import say
 from app.commands.documents import Unreadable, differences, document_of
+from app.commands.terminal import say
 from app.sending.accounts import Account, account_of
 from app.sending.changes import Changes, check_routes
 from app.sending.configuration import parse

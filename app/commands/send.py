@@ -3,7 +3,8 @@
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from app.commands.asking import FAILED, MISUSED, Failed, asking, post, refusal, say
+from app.commands.asking import Failed, asking, post, refusal
+from app.commands.terminal import FAILED, MISUSED, say
 from app.sending.requests import read_request
 from schemas import SchemaError
 

@@ -15,15 +15,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.api.batch import MOST
-from app.commands.asking import FAILED, MISUSED, Failed, asking, post, refusal, say
+from app.commands.asking import Failed, asking, post, refusal
 from app.commands.send import SOMEBODY
+from app.commands.terminal import FAILED, MISUSED, say
 from app.sending.requests import read_request
 from schemas import SchemaError
 from schemas.events import CHANNELS
 from schemas.json_text import read_json
 
 #: Bytes of a batch, below what the API takes, and of a line.
-BYTES = 768 << 10  #: Tries of a batch while the API is away or busy: half a minute.
+BYTES = 768 << 10
+#: Tries of a batch while the API is away or busy: half a minute.
 TRIES = 7
 #: Faults that are told one by one; the others are counted.
 TOLD = 50

@@ -9,6 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from app.commands.terminal import printable
+
 #: Colours of the states: well, on the way, not well.
 _COLOURS = {
     "delivered": "green",
@@ -30,8 +32,6 @@ _COLOURS = {
 #: Facts in words; any other is its type's name without what all have in common.
 _FACTS = {"UserMessageSent": "sent", "InteractionProcessing": "in work", "InteractionCompleted": "dealt with"}
 _ARROWS = {"inbound": Text("← in", "cyan"), "outbound": Text("→ out", "magenta")}
-#: Characters that turn a line's direction, and so could make it read as something else.
-_TURNING = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C))
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -108,12 +108,6 @@ def delivery(interaction: Mapping[str, Any]) -> Text:
         text.append(f"\n{told or error['reason']}", "red" if _COLOURS.get(state) == "red" else "dim yellow")
         text.append(f" ({error['reason']})" if told else "", "dim")
     return text
-
-
-def printable(text: str) -> str:
-    """Text of strangers without what would steer the terminal."""
-    plain = text.translate(_TURNING).replace("\r\n", "\n").replace("\t", " ")
-    return "".join(c if c == "\n" or c.isprintable() or ord(c) in (0x200C, 0x200D) else "\ufffd" for c in plain)
 
 
 def _fact(name: str) -> str:

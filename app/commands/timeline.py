@@ -6,11 +6,11 @@ from uuid import UUID
 
 import orjson
 from rich.console import Console
-from rich.text import Text
 
 from app.api.bodies import interaction, write
 from app.commands.opened import opened
-from app.commands.table import printable, timeline_table
+from app.commands.table import timeline_table
+from app.commands.terminal import FAILED, MISUSED, say
 from schemas.handles import handle_of
 from sql import EventStore
 
@@ -25,15 +25,15 @@ async def _run(customer: str, limit: int, client: str) -> int:
         try:
             handles = await _handles(store, client, customer)
         except ValueError as error:
-            return _say(f"{customer!r} names no customer: {error}.", 2)
+            return say(f"{customer!r} names no customer: {error}.", MISUSED)
         if not handles:
-            return _say(f"Client {client} has no customer {customer}.", 1)
+            return say(f"Client {client} has no customer {customer}.", FAILED)
         id = handles[0]["customer_id"]
         rows = await store.timeline(client, id, limit=limit + 1)
         told = orjson.loads(write([interaction(row) for row in rows[:limit]]))
     Console().print(timeline_table(str(id), handles, told))
     if len(rows) > limit:
-        return _say(f"The {limit} newest; --limit shows more.", 0)
+        return say(f"The {limit} newest; --limit shows more.", 0)
     return 0
 
 
@@ -45,8 +45,3 @@ async def _handles(store: EventStore, client: str, customer: str) -> list[dict[s
         handle = handle_of(customer)
         return await store.customer_of(client, handle.kind, handle.value)
     return await store.handles(client, id)
-
-
-def _say(text: str, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(Text(printable(text)))
-    return code

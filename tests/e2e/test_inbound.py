@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.kafka import client_args
 from bench import traffic
 from bench.stack import Stack
 from sql import EventStore
+from tests.waiting import eventually
 
 
 class Collector:
@@ -82,17 +83,6 @@ class System:
     async def rows(self, query: str) -> list[Any]:
         async with await psycopg.AsyncConnection.connect(self.stack.postgres.dsn("superuser")) as db:
             return await (await db.execute(query)).fetchall()
-
-
-async def eventually(value: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool], seconds: float = 30) -> Any:
-    """The value, once it holds; fails with the last one."""
-    last: Any = None
-    for _ in range(int(seconds / 0.1)):
-        last = await value()
-        if holds(last):
-            return last
-        await asyncio.sleep(0.1)
-    pytest.fail(f"did not come true within {seconds} s; last: {last!r}")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

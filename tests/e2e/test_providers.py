@@ -20,6 +20,7 @@ from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
 from bench.stack import Stack
 from tests.fixtures import accounts
+from tests.waiting import until
 
 TELLING = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "sign")]
 #: Messages of each provider, of which each is told of by several webhooks.
@@ -84,9 +85,7 @@ async def play(name: str, stack: Stack, expected: dict[str, set[str]]) -> Counte
     posting = asyncio.create_task(server.posting.run())
     for _ in range(MESSAGES):
         server.invent()
-    async with asyncio.timeout(90):
-        while server.posting.waiting:  # noqa: ASYNC110  # another loop empties it
-            await asyncio.sleep(0.1)
+    await until(lambda: not server.posting.waiting, within=90)
     posting.cancel()
     await asyncio.gather(posting, return_exceptions=True)
     return server.tally.counts

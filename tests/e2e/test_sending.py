@@ -1,7 +1,6 @@
 """A request for a message goes all the way: Kafka, worker, the provider's API, its signed webhooks, the customer's timeline."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
 from bench.stack import Stack
 from tests.fixtures import accounts
+from tests.waiting import eventually, until
 
 CHANNELS = {
     "resend": ("email", "ana{}@example.com"),
@@ -42,8 +42,7 @@ async def provider(name: str, door: str) -> AsyncIterator[str]:
     serving = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
     serving.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     tasks = [asyncio.create_task(serving.serve()), asyncio.create_task(server.posting.run())]
-    while not serving.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+    await until(lambda: serving.started)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -65,12 +64,9 @@ async def rows(stack: Stack, query: str) -> list[Any]:
         return await (await db.execute(query)).fetchall()
 
 
-async def until(stack: Stack, query: str, wanted: Any, within: float = 60) -> None:
+async def answered(stack: Stack, query: str, wanted: Any, within: float = 60) -> None:
     """Wait for an answer of the database."""
-    deadline = time.monotonic() + within
-    while (found := await rows(stack, query)) != wanted:
-        assert time.monotonic() < deadline, (query, found, wanted)
-        await asyncio.sleep(0.2)
+    await eventually(lambda: rows(stack, query), lambda found: found == wanted, within)
 
 
 async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_folder: Path) -> None:
@@ -107,19 +103,19 @@ async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_
             await put(stack, "messages.requested.sms", texts + texts[:20])
             await put(stack, "messages.requested.sms", [{"clientId": "default", "messageId": "bad", "to": "nobody"}])
             await put(stack, "messages.requested", [{"clientId": "nobody", "to": "ana@example.com", "body": "x"}])
-            await until(
+            await answered(
                 stack,
                 "SELECT state, count(*) FROM threadline.messages GROUP BY state ORDER BY state",
                 [("failed", 1), ("sent", 120)],
             )
             # Each message's own interaction knows what the provider's webhooks said of it.
-            await until(
+            await answered(
                 stack,
                 "SELECT count(*) FROM threadline.interactions WHERE NOT superseded AND message_id IS NOT NULL "
                 "AND sent_at IS NOT NULL AND coalesce(delivered_at, bounced_at, failed_at, rejected_at) IS NOT NULL",
                 [(120,)],
             )
-            await until(
+            await answered(
                 stack,
                 "SELECT count(*) FROM threadline.interactions WHERE NOT superseded AND direction = 'outbound' "
                 "AND message_id IS NULL",

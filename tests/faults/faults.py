@@ -32,10 +32,10 @@ from bench import traffic
 from bench.stack import Stack
 from sql import EventStore
 from sql.migrate import migrate
+from tests.faults.posting import Provider
 from tests.faults.providers import SOURCES, Signed, Told, played
 
 VICTIMS = ("work", "serve", "kafka", "postgres")
-LANES = 8
 
 
 @dataclass
@@ -57,49 +57,6 @@ class Outcome:
     def good(self) -> bool:
         """Whether nothing was lost, doubled, regressed or given up."""
         return not (self.lost or self.doubled or self.regressed or self.dead)
-
-
-class Provider:
-    """Posts everything until it is acknowledged: shuffled, some twice, at a steady rate."""
-
-    def __init__(self, stack: Stack, posts: Sequence[Told], rate: float, outcome: Outcome, seed: int) -> None:
-        rng = random.Random(seed)
-        twice = [n for n in range(len(posts)) if rng.random() < 0.2]
-        order = [(n + rng.uniform(0, 200), n) for n in [*range(len(posts)), *twice]]
-        self.queue = [n for _, n in sorted(order, reverse=True)]
-        self.stack, self.posts, self.rate, self.outcome = stack, posts, rate, outcome
-        self.acknowledged: set[int] = set()
-
-    async def run(self) -> None:
-        began, total = time.monotonic(), len(self.queue)
-
-        async def lane() -> None:
-            async with httpx.AsyncClient(timeout=15) as client:
-                while self.queue:
-                    number = self.queue.pop()
-                    ahead = (total - len(self.queue)) / self.rate - (time.monotonic() - began)
-                    if ahead > 0:
-                        await asyncio.sleep(ahead)
-                    await self._until_acknowledged(client, number)
-
-        await asyncio.gather(*(lane() for _ in range(LANES)))
-
-    async def _until_acknowledged(self, client: httpx.AsyncClient, number: int) -> None:
-        told = self.posts[number]
-        while True:
-            self.outcome.requests += 1
-            post = told.request(self.stack.url, datetime.now(UTC))
-            try:
-                answer = await client.request(post.method, post.url, content=post.body, headers=post.headers)
-            except httpx.TransportError:
-                answer = None
-            if answer is not None and answer.is_success:
-                self.acknowledged.add(number)
-                return
-            if answer is not None and answer.status_code < 500 and answer.status_code != 429:
-                raise RuntimeError(f"refused for good: {answer.status_code} {answer.text} ({told.source})")
-            self.outcome.refused += 1
-            await asyncio.sleep(random.uniform(0.05, 0.5))
 
 
 async def kill(stack: Stack, victim: str, rng: random.Random) -> None:
@@ -183,7 +140,7 @@ async def run(folder: Path, *, webhooks: int, rate: float, kills: int, seed: int
     posts = mixed(webhooks, seed)
     async with Stack(folder, sources=SOURCES) as stack:
         await asyncio.gather(stack.start("serve"), stack.start("work"))
-        provider = Provider(stack, posts, rate, outcome, seed)
+        provider = Provider(stack, posts, rate, seed)
         posting = asyncio.create_task(provider.run())
         for number in range(kills):
             await asyncio.sleep(rng.uniform(1, 4))
@@ -196,6 +153,7 @@ async def run(folder: Path, *, webhooks: int, rate: float, kills: int, seed: int
         await posting
         await settle(stack)
         outcome.acknowledged = len(provider.acknowledged)
+        outcome.requests, outcome.refused = provider.requests, provider.refused
         await verify(stack, posts, provider.acknowledged, outcome)
     outcome.seconds = time.monotonic() - began
     return outcome

@@ -12,30 +12,21 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import httpx
-import orjson
 import psycopg
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from app.access import mint
 from app.embedded import ports
-from app.kafka import client_args
-from app.simulator import SIMULATED
-from app.simulator.base import Sent
 from bench.stack import Stack
 from sql import EventStore
 from tests.faults.faults import VICTIMS, kill, settle
 from tests.faults.moody import Moody
-from tests.faults.steps import PROVIDERS, RETRY, SENDERS
-from tests.fixtures import accounts
+from tests.faults.service import Service
+from tests.faults.teller import Teller
+from tests.faults.two_providers import configuration, moody_providers, sources, taken, twice
 
-BATCH = 10
 #: States in which nobody has to do anything, but where a person releases or cancels.
 SETTLED = ("sent", "failed", "expired", "cancelled", "unanswered")
 
@@ -65,116 +56,18 @@ class Outcome:
         )
 
 
-def asked(number: int) -> dict[str, Any]:
-    """One request; every other one by each provider."""
-    channel, to, _ = list(PROVIDERS.values())[number % 2]
-    return {
-        "messageId": f"m{number}",
-        "channel": channel,
-        "to": to,
-        "content": {"text": f"number {number}", "subject": "Hello"},
-    }
-
-
-class Service:
-    """Asks for messages: half by HTTP, half by Kafka, at a steady rate, each until it is acknowledged."""
-
-    def __init__(self, stack: Stack, key: str, count: int, rate: float, outcome: Outcome) -> None:
-        self.stack, self.key, self.count, self.rate, self.outcome = stack, key, count, rate, outcome
-        self.began = 0.0
-
-    async def run(self) -> None:
-        """Until all are acknowledged."""
-        self.began = time.monotonic()
-        await asyncio.gather(self._by_http(), self._by_kafka())
-
-    async def _pace(self, done: int) -> None:
-        await asyncio.sleep(max(0.0, self.began + 2 * done / self.rate - time.monotonic()))
-
-    async def _by_http(self) -> None:
-        async with httpx.AsyncClient(timeout=15) as client:
-            for start in range(0, self.count // 2, BATCH):
-                await self._pace(start)
-                numbers = range(start, min(start + BATCH, self.count // 2))
-                headers = {"authorization": f"Bearer {self.key}", "idempotency-key": f"batch-{start}"}
-                body = orjson.dumps([asked(number) for number in numbers])
-                while not await self._posted(client, body, headers | {"content-type": "application/json"}):
-                    self.outcome.repeated += 1
-                    await asyncio.sleep(random.uniform(0.05, 0.5))
-                self.outcome.accepted += len(numbers)
-
-    async def _posted(self, client: httpx.AsyncClient, body: bytes, headers: dict[str, str]) -> bool:
-        try:
-            answer = await client.post(f"{self.stack.url}/v1/messages", content=body, headers=headers)
-        except httpx.TransportError:
-            return False
-        if answer.status_code < 500 and answer.status_code not in (202, 409, 429):
-            raise RuntimeError(f"refused for good: {answer.status_code} {answer.text[:500]}")
-        return answer.status_code == 202
-
-    async def _by_kafka(self) -> None:
-        number, first = 0, self.count // 2
-        while first + number < self.count:
-            try:
-                async with AIOKafkaProducer(**client_args(self.stack.settings.kafka), acks="all") as producer:
-                    while first + number < self.count:
-                        await self._pace(number)
-                        document = asked(first + number) | {"clientId": "default"}
-                        async with asyncio.timeout(10):
-                            await producer.send_and_wait("messages.requested", orjson.dumps(document))
-                        self.outcome.accepted += 1
-                        number += 1
-            except (KafkaError, OSError, TimeoutError):
-                self.outcome.repeated += 1
-                await asyncio.sleep(0.3)
-
-
-class Teller:
-    """Posts the webhooks of what the providers took, until the door acknowledges them."""
-
-    def __init__(self, stack: Stack, moody: dict[str, Moody]) -> None:
-        self.stack, self.moody = stack, moody
-        self.told = dict.fromkeys(moody, 0)
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        async with httpx.AsyncClient(timeout=15) as client:
-            while True:
-                for name, each in self.moody.items():
-                    for sent in each.sent[self.told[name] :]:
-                        while not await self._posted(client, name, each, sent):  # noqa: ASYNC110
-                            await asyncio.sleep(0.2)
-                        self.told[name] += 1
-                await asyncio.sleep(0.2)
-
-    async def _posted(self, client: httpx.AsyncClient, name: str, each: Moody, sent: Sent) -> bool:
-        url, now = f"{self.stack.url}/webhooks/aggregate/{name}", datetime.now(UTC)
-        post = SIMULATED[name].sign(SIMULATED[name].status(sent, "MessageDelivered", now, url), each.settings, now)
-        try:
-            return (await client.request(post.method, post.url, content=post.body, headers=post.headers)).is_success
-        except httpx.TransportError:
-            return False
-
-    @property
-    def done(self) -> bool:
-        """Whether all was told."""
-        return all(self.told[name] == len(each.sent) for name, each in self.moody.items())
-
-
 async def run(
     folder: Path, *, messages: int, rate: float, kills: int, seed: int, console: Console, share: float = 0.1
 ) -> Outcome:
     """One whole run. `share` of the providers' answers are moody."""
     rng, outcome, began = random.Random(seed), Outcome(), time.monotonic()
-    moody = {
-        name: Moody(name, accounts(name).settings, idempotent=idempotent, share=share, seed=seed)
-        for name, (_, _, idempotent) in PROVIDERS.items()
-    }
+    moody = moody_providers(share, seed)
     async with moody["resend"], moody["twilio"]:
         async with _stack(folder, moody) as stack:
             key = await _prepare(stack)
             await asyncio.gather(stack.start("serve"), stack.start("work"))
-            asking = asyncio.create_task(Service(stack, key, messages, rate, outcome).run())
+            service = Service(stack, key, messages, rate)
+            asking = asyncio.create_task(service.run())
             teller = Teller(stack, moody)
             telling = asyncio.create_task(teller.run())
             for number in range(kills):
@@ -182,9 +75,10 @@ async def run(
                 await kill(stack, VICTIMS[number % len(VICTIMS)], rng)
                 outcome.kills[VICTIMS[number % len(VICTIMS)]] += 1
                 console.print(
-                    f"killed {VICTIMS[number % len(VICTIMS)]} ({number + 1} of {kills}); accepted {outcome.accepted}"
+                    f"killed {VICTIMS[number % len(VICTIMS)]} ({number + 1} of {kills}); accepted {service.accepted}"
                 )
             await asking
+            outcome.accepted, outcome.repeated = service.accepted, service.repeated
             await settle(stack)
             await _settled(stack, teller)
             telling.cancel()
@@ -195,21 +89,18 @@ async def run(
 
 def _stack(folder: Path, moody: dict[str, Moody]) -> Stack:
     door = ports.free()
-    sources = {name: {**accounts(name).settings, "api_url": each.url} for name, each in moody.items()}
-    for name, source in sources.items():
+    known = sources(moody)
+    for name, source in known.items():
         source["url"] = f"http://127.0.0.1:{door}/webhooks/aggregate/{name}"
-    stack = Stack(folder, sources=sources, sending={"lease": 6, "timeout": 2, "concurrency": 64})
+    stack = Stack(folder, sources=known, sending={"lease": 6, "timeout": 2, "concurrency": 64})
     stack.door = door
     return stack
 
 
 async def _prepare(stack: Stack) -> str:
     """The client's configuration, which tries again quickly, and an API key."""
-    routes = [
-        {"channel": channel, "account": name, "sender": SENDERS[name]} for name, (channel, _, _) in PROVIDERS.items()
-    ]
     async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
-        await store.set_client("default", {"channels": routes, "retry": RETRY}, "faults")
+        await store.set_client("default", configuration(), "faults")
         id, token, hash = mint()
         await store.create_api_key(id, "faults", "default", ["messages:write"], hash)
     return token
@@ -240,13 +131,11 @@ async def _count(stack: Stack, outcome: Outcome, moody: dict[str, Moody]) -> Non
     outcome.vanished = outcome.accepted - len(rows)
     outcome.unsettled = sum(state not in SETTLED for _, state, _ in rows)
     sent = {name for name, state, _ in rows if state == "sent"}
-    taken: Counter[str] = Counter()
-    for name, each in moody.items():
-        outcome.twice[name] = sum(times > 1 for times in each.taken.values())
+    outcome.twice, texts = twice(moody), taken(moody)
+    for each in moody.values():
         outcome.moods += each.moods
-        taken += each.taken
-    outcome.unsent = sum(not taken[f"number {name[1:]}"] for name in sent)
+    outcome.unsent = sum(not texts[f"number {name[1:]}"] for name in sent)
     # Taken by the provider, and neither called sent nor held for doubt.
     outcome.untold = sum(
-        taken[f"number {name[1:]}"] > 0 and state not in ("sent", "unanswered") for name, state, _ in rows
+        texts[f"number {name[1:]}"] > 0 and state not in ("sent", "unanswered") for name, state, _ in rows
     ) + len({name for (name,) in told} - sent)

@@ -4,13 +4,13 @@ import asyncio
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from pydantic import SecretStr
@@ -24,10 +24,11 @@ from app.sending.clients import Clients
 from app.sending.seal import Seal, new_key
 from app.settings import Secrets, Settings
 from sql import EventStore
+from tests.integration.scripted import tcp_server
+from tests.waiting import eventually
 from webhooks.subscribers import shown
 
 CLIENT = "shop"
-T = TypeVar("T")
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
@@ -37,15 +38,6 @@ def verified(secret: str, headers: dict[str, str], body: bytes) -> bool:
     content = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
     expected = b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
     return any(one == f"v1,{expected}" for one in headers["webhook-signature"].split(" "))
-
-
-async def eventually(look: Callable[[], Awaitable[T]]) -> T:
-    """What a look gives, once it gives something."""
-    async with asyncio.timeout(30):
-        while True:
-            if found := await look():
-                return found
-            await asyncio.sleep(0.05)
 
 
 @dataclass
@@ -73,7 +65,6 @@ class Receiver:
     #: How many requests were under way at once, at the most.
     most: int = 0
     hold: asyncio.Event = field(default_factory=asyncio.Event)
-    open: set[asyncio.StreamWriter] = field(default_factory=set)
     _under_way: int = 0
 
     def __post_init__(self) -> None:
@@ -94,7 +85,6 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
-        self.open.add(writer)
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
                 lines = [line.partition(":") for line in head.split("\r\n")[1:] if line]
@@ -111,21 +101,14 @@ class Receiver:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
-            self.open.discard(writer)
             writer.close()
 
 
 @asynccontextmanager
 async def receiving(receiver: Receiver) -> AsyncIterator[Receiver]:
     """The receiver, listening: on a port of its own, or again on the one it had."""
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", receiver.port)
-    receiver.port = server.sockets[0].getsockname()[1]
-    try:
+    async with tcp_server(receiver.serve, receiver.port) as (receiver.port, _):
         yield receiver
-    finally:
-        server.close()
-        for writer in list(receiver.open):
-            writer.transport.abort()
 
 
 @dataclass

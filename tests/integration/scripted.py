@@ -17,6 +17,10 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, RequestReceived, StreamEnded
 
+from tests.waiting import until
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
 OK = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nX-Id: a\r\nX-Id: b\r\n\r\nok"
 
 
@@ -43,6 +47,27 @@ def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
     return file, context
 
 
+@asynccontextmanager
+async def tcp_server(
+    serve: Serve, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[int, list[asyncio.StreamWriter]]]:
+    """Serve what connects to a free port, or to this one; gives the port, and the connections there were. They end without
+    a word when it is left."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def noted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await serve(reader, writer)
+
+    server = await asyncio.start_server(noted, "127.0.0.1", port, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1], writers
+    finally:
+        server.close()
+        for writer in writers:
+            writer.transport.abort()
+
+
 @dataclass
 class Server:
     """Of HTTP/1.1. `answer` gets the number of the request (from 1), and what to write to."""
@@ -60,24 +85,15 @@ class Server:
     @asynccontextmanager
     async def open(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["Server"]:
         """Listen, until left."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with tcp_server(self._serve, self.port, tls) as (self.port, self.writers):
             yield self
-        finally:
-            server.close()
-            for writer in self.writers:
-                writer.transport.abort()
 
     async def reached(self, number: int) -> None:
         """So many requests were read."""
-        async with asyncio.timeout(15):
-            while len(self.received) < number:  # noqa: ASYNC110  # what is waited for has no event
-                await asyncio.sleep(0.01)
+        await until(lambda: len(self.received) >= number)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self.writers.append(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             if self.greet is not None:
                 await self.greet(self.connections, writer)
@@ -111,14 +127,8 @@ class Server2:
     async def open(self, tls: ssl.SSLContext) -> AsyncIterator["Server2"]:
         """Listen, until left."""
         tls.set_alpn_protocols(["h2"])
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with tcp_server(self._serve, tls=tls) as (self.port, self.writers):
             yield self
-        finally:
-            server.close()
-            for writer in self.writers:
-                writer.transport.abort()
 
     def say(self, connection: H2Connection, stream: int, status: int = 200, body: bytes = b"ok") -> None:
         """An answer."""
@@ -127,7 +137,6 @@ class Server2:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self.writers.append(writer)
         connection = H2Connection(H2Configuration(client_side=False))
         connection.initiate_connection()
         bodies: dict[int, bytes] = {}

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ ANA = Handle("phone", "+15551234567")
 
 @dataclass
 class Served:
-    """The parts of one API; `http` asks it without a network, as a caller whose key may read for the client `default`."""
+    """The parts of one API; `http` asks it without a network, by a key."""
 
     store: EventStore
     app: Starlette
@@ -44,6 +44,10 @@ class Served:
         id, token, hash = mint()
         await self.store.create_api_key(id, "test", client, scopes, hash)
         return token
+
+    async def ask_as(self, *scopes: str, client: str = "default") -> None:
+        """Have `http` ask by a new key from now on."""
+        self.http.headers["authorization"] = f"Bearer {await self.key(*scopes, client=client)}"
 
     async def customer(self, handle: Handle = ANA, client: str = "default") -> UUID:
         """The customer of a handle."""
@@ -80,16 +84,28 @@ def failed(id: str, minute: float = 0, **more: Any) -> Event:
 
 
 @asynccontextmanager
-async def serving(dsn: str, settings: Settings | None = None) -> AsyncIterator[Served]:
-    """The API on the database at `dsn`."""
+async def serving(
+    dsn: str, settings: Settings | None = None, scopes: Sequence[str] = ("timeline:read",), client: str = "default"
+) -> AsyncIterator[Served]:
+    """The API on the database at `dsn`, asked by a key of the client with these scopes."""
     async with await EventStore.open(dsn, pool=4) as store:
         app = Starlette(routes=api.routes(), exception_handlers={**problems.HANDLERS, **api.HANDLERS})
         app.state.api = api.Api.of(store, settings or Settings())
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             served = Served(store, app, http)
-            http.headers["authorization"] = f"Bearer {await served.key('timeline:read')}"
+            await served.ask_as(*scopes, client=client)
             yield served
+
+
+def refused(response: httpx.Response, status: int) -> dict[str, Any]:
+    """The problem document of a refusal."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert body["status"] == status
+    assert body["title"]
+    return body
 
 
 class Server(uvicorn.Server):

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 import pytest_asyncio
 
@@ -12,7 +11,7 @@ from app.access import mint
 from schemas.events import Handle
 from sql import EventStore
 from tests.conftest import Dsns
-from tests.integration.serving import ANA, NOON, Served, event, failed, serving
+from tests.integration.serving import ANA, NOON, Served, event, failed, refused, serving
 
 
 @pytest_asyncio.fixture
@@ -20,16 +19,6 @@ async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
     """The API on a fresh database, asked with a key of the client `default`."""
     async with serving(postgres_dsn.service) as api:
         yield api
-
-
-def refused(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem document of a refusal."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    assert body["status"] == status
-    assert body["title"]
-    return body
 
 
 async def read(served: Served, **query: Any) -> list[str]:
@@ -203,7 +192,7 @@ async def test_a_key_sees_its_own_client_only(served: Served) -> None:
     await served.append(event("MessageReceived", "SM1"))
     path = await served.path()
     id = (await served.http.get(path)).json()["interactions"][0]["interactionId"]
-    served.http.headers["authorization"] = f"Bearer {await served.key('timeline:read', client='other')}"
+    await served.ask_as("timeline:read", client="other")
     for refusable in (path, f"{path}/stream", f"/api/interactions/{id}", "/api/customers?handle=%2B15551234567"):
         refused(await served.http.get(refusable), 404)
     await served.append(event("MessageReceived", "SM2"), client="other")

@@ -12,9 +12,9 @@ from app.api.callbacks import callbacks_of
 from app.settings import Settings
 from tests.conftest import Dsns
 from tests.integration.callbacks import Office, Receiver, receiving, verified
+from tests.integration.command_line import threadline
 from tests.integration.serving import NOON, Served, event, serving
 from tests.integration.test_api_openapi import check
-from tests.integration.test_keys import threadline
 
 URL = "https://shop.example.com/told"
 
@@ -23,9 +23,7 @@ URL = "https://shop.example.com/told"
 async def served(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Served]:
     """The API, asked with a key that may do all to callbacks, of the client `default`, which has one."""
     settings = Office.of(None, tmp_path).settings  # type: ignore[arg-type]  # only for its key to seal with
-    async with serving(postgres_dsn.service, settings) as api:
-        token = await api.key("callbacks:read", "callbacks:write")
-        api.http.headers["authorization"] = f"Bearer {token}"
+    async with serving(postgres_dsn.service, settings, ("callbacks:read", "callbacks:write")) as api:
         await configure(api, URL)
         yield api
 

@@ -1,106 +1,166 @@
-"""Several messages in one call, on a real PostgreSQL: each has its own outcome, whatever becomes of the call."""
+"""The fast reader against real Kafka: every record is handed on, and nothing is committed before it is done."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import random
+import uuid
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
-import orjson
-import pytest_asyncio
+import faust
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from adapters.sending import HttpCall, Outgoing, Response
-from agents.transport import NoAnswer
-from app.settings import Settings
-from app.simulator import SIMULATED
-from app.simulator.base import Call
-from sql import EventStore
-from tests.conftest import Dsns
-from tests.fixtures import accounts
-from tests.integration.sender import Sender
+from agents.batches import BatchConsumer, BatchTransport, RecordBatch, batches
+from tests.waiting import eventually, until
 
-SETTINGS = {**accounts("mailjet").settings, "sender": "shop@example.com"}
-API = "https://api.mailjet.com"
+PARTITIONS = 4
 
 
-class Office(Sender):
-    """A sender by Mailjet, played here; `sizes`: how many messages each call had."""
-
-    def __init__(self, store: EventStore) -> None:
-        super().__init__(store)
-        self.settings.sources |= Settings(sources={"mailjet": SETTINGS}).sources
-        self.sizes: list[int] = []
-        self.refuse: Any = lambda size: None
-        self.provider.carry = self.carry  # type: ignore[method-assign]
-
-    async def configure(self, **more: Any) -> None:
-        """The client's configuration: e-mail by Mailjet."""
-        await super().configure(**{"channels": [{"channel": "email", "account": "mailjet"}]} | more)
-
-    async def carry(self, outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
-        """Instead of the transport."""
-        assert isinstance(outgoing, HttpCall)
-        self.sizes.append(len(orjson.loads(outgoing.body)["Messages"]))
-        if (refused := self.refuse(self.sizes[-1])) is not None:
-            return refused  # type: ignore[no-any-return]
-        simulated = SIMULATED["mailjet"]
-        call = Call(outgoing.method, outgoing.url.removeprefix(API), outgoing.headers, outgoing.body)
-        reply = simulated.reply(simulated.accept(call, SETTINGS, f"{len(self.sizes) * 1000:032x}"))
-        return Response(reply.status, reply.headers, reply.body)
-
-    async def ids(self, count: int, state: str = "sent") -> set[str]:
-        """Under which ids the provider has the messages, once all are in that state."""
-        return {(await self.until(state, f"m-{number}"))["provider_message_id"] for number in range(count)}
+async def make_topic(bootstrap: str) -> str:
+    topic = f"batches-{uuid.uuid4().hex[:8]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, PARTITIONS, 1)])
+    await admin.close()
+    return topic
 
 
-@pytest_asyncio.fixture
-async def office(postgres_dsn: Dsns) -> AsyncIterator[Office]:
-    """On a database of the test's own."""
-    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
-        made = Office(store)
-        await made.configure()
-        yield made
+async def produce(bootstrap: str, topic: str, values: range) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5)
+    await producer.start()
+    sent = [await producer.send(topic, b"%d" % n, partition=n % PARTITIONS) for n in values]
+    await asyncio.gather(*sent)
+    await producer.stop()
 
 
-async def ask(office: Office, count: int) -> None:
-    """That many, before anybody sends."""
-    for number in range(count):
-        await office.ask(f"m-{number}", to=f"a{number}@example.com")
+async def committed(bootstrap: str, group: str) -> dict[int, int]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    offsets = await admin.list_consumer_group_offsets(group)
+    await admin.close()
+    return {tp.partition: meta.offset for tp, meta in offsets.items()}
 
 
-async def test_what_is_claimed_together_leaves_together(office: Office) -> None:
-    """No call has more than the provider takes, and each message its own id."""
-    await ask(office, 60)
-    async with office.at_work():
-        assert len(await office.ids(60)) == 60
-    assert office.sizes == [50, 10]
+class Reader:
+    """One worker that counts what it reads; `until` lets a test hold its acknowledgements back."""
+
+    def __init__(self, bootstrap: str, topic: str, group: str, datadir: Path, seen: Counter[int], fast: bool) -> None:
+        self.app = faust.App(
+            group, broker=f"kafka://{bootstrap}", consumer_auto_offset_reset="earliest", topic_allow_declare=False,
+            topic_disable_leader=True, store="memory://", autodiscover=False, web_enabled=False,
+            datadir=datadir / uuid.uuid4().hex, broker_commit_interval=0.2, broker_session_timeout=10,
+            broker_heartbeat_interval=1, stream_buffer_maxsize=16 if fast else 4096,
+        )  # fmt: skip
+        if fast:
+            self.app.transport = BatchTransport(self.app.conf.broker_consumer, self.app)
+        self.hold = asyncio.Event()
+        self.hold.set()
+        self.waiting: list[Any] = []
+
+        async def read(stream: Any) -> None:
+            async for batch in batches(stream, 50):
+                seen.update(int(record.value) for record in batch.records)
+                await asyncio.sleep(random.random() / 200)
+                if self.hold.is_set():
+                    batch.ack()
+                else:
+                    self.waiting.append(batch)
+
+        self.app.agent(self.app.topic(topic, value_serializer="raw", key_serializer="raw"), name="read")(read)
 
 
-async def test_a_batch_that_is_refused_for_one_of_it_is_sent_one_by_one(office: Office) -> None:
-    """So that the others leave."""
-    office.refuse = lambda size: Response(400, {}, b'{"ErrorMessage": "bad"}') if size > 1 else None
-    await ask(office, 5)
-    async with office.at_work():
-        assert len(await office.ids(5)) == 5
-    assert sorted(office.sizes) == [1, 1, 1, 1, 1, 5]
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "stock"])
+async def test_every_record_once_and_committed(kafka_bootstrap: str, tmp_path: Path, fast: bool) -> None:
+    """Without faults each record is read once, and the committed offsets reach the end."""
+    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
+    await produce(kafka_bootstrap, topic, range(2000))
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast)
+    await reader.app.start()
+    await until(lambda: len(seen) == 2000)
+
+    async def all_committed() -> bool:
+        return await committed(kafka_bootstrap, group) == dict.fromkeys(range(PARTITIONS), 500)
+
+    await eventually(all_committed)
+    await reader.app.stop()
+
+    assert set(seen.values()) == {1}
 
 
-async def test_what_is_told_of_all_is_every_message_s(office: Office) -> None:
-    """Too many: each is tried again, and none by itself at once."""
-    office.refuse = lambda size: Response(429, {"retry-after": "1"}, b"{}") if len(office.sizes) == 1 else None
-    await ask(office, 5)
-    async with office.at_work():
-        await office.ids(5)
-    assert office.sizes[0] == 5 and sum(office.sizes) == 10
+async def test_nothing_is_committed_past_a_run_in_progress(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """A later run that is done first does not move the committed offset over an earlier one that is not."""
+    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
+    reader.hold.clear()
+    await reader.app.start()
+    await produce(kafka_bootstrap, topic, range(400))
+    await until(lambda: len(seen) == 400)
+    await produce(kafka_bootstrap, topic, range(400, 800))
+    await until(lambda: len(seen) == 800)
+    first = reader.waiting[0]
+    for batch in reader.waiting[1:]:
+        batch.ack()
+    await asyncio.sleep(1)
+
+    lowest = {record.partition: record.offset for record in reversed(first.records)}
+    reached = await committed(kafka_bootstrap, group)
+    assert all(reached.get(partition, 0) <= offset for partition, offset in lowest.items())
+
+    first.ack()
+
+    async def all_committed() -> bool:
+        return await committed(kafka_bootstrap, group) == dict.fromkeys(range(PARTITIONS), 200)
+
+    await eventually(all_committed)
+    await reader.app.stop()
 
 
-async def test_a_batch_without_an_answer_leaves_each_in_doubt(office: Office) -> None:
-    """None is sent again before the provider was asked."""
+async def test_nothing_is_lost_while_workers_come_and_go(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """Through rebalances, with records arriving all the while, each record is read at least once."""
+    topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
+    one, two = (Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True) for _ in range(2))
+    await one.app.start()
+    feeding = asyncio.create_task(feed(kafka_bootstrap, topic))
+    await until(lambda: len(seen) > 500)
+    await two.app.start()
+    await until(lambda: len(seen) > 3000)
+    await two.app.stop()
+    await feeding
+    await until(lambda: len(seen) == 6000)
+    await one.app.stop()
 
-    def lost(size: int) -> None:
-        raise NoAnswer("lost", True)
 
-    office.refuse = lost
-    await ask(office, 5)
-    async with office.at_work():
-        for number in range(5):
-            row = await office.until("retrying", f"m-{number}")
-            assert row["checks"] == 1 and [each["outcome"] for each in row["attempts"]] == ["unanswered"]
-    assert office.sizes == [5]
+async def feed(bootstrap: str, topic: str) -> None:
+    for start in range(0, 6000, 200):
+        await produce(bootstrap, topic, range(start, start + 200))
+        await asyncio.sleep(0.3)
+
+
+def test_offsets_that_hold_no_record_belong_to_the_next_run() -> None:
+    """Offsets skipped by Kafka (compaction, transaction markers) do not hold up the commit."""
+    consumer = BatchConsumer.__new__(BatchConsumer)
+    tp: Any = ("t", 0)
+    consumer._acked = {tp: [(5, 9), (0, 4), (10, 12), (20, 22)]}
+    consumer._committed_offset = {tp: 0}
+
+    assert consumer._new_offset(tp) == 13
+    assert consumer._acked[tp] == [(20, 22)]
+
+    consumer._committed_offset[tp] = 13
+    assert consumer._new_offset(tp) is None
+    consumer._acked[tp].append((12, 19))
+    assert consumer._new_offset(tp) == 23
+
+
+def test_a_run_is_one_message_with_its_last_offset() -> None:
+    """Faust sees the last offset; the acknowledgement covers the first one on."""
+
+    class Record:
+        offset, timestamp, timestamp_type = 7, 1000, 0
+
+    tp: Any = type("TP", (), {"topic": "t", "partition": 0})()
+    message = RecordBatch(tp, [Record()], 3, 1)
+
+    assert (message.first, message.offset, message.timestamp) == (3, 7, 1.0)

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest_asyncio
 from pydantic import SecretStr
 
 from app.sending.seal import new_key
 from app.settings import Callbacks, Secrets, Settings, Source
 from tests.conftest import Dsns
-from tests.integration.serving import Served, serving
+from tests.integration.serving import Served, refused, serving
 
 SHOP = "/v1/clients/shop"
 TWILIO = f"{SHOP}/accounts/twilio"
@@ -31,17 +30,8 @@ def settings(*keys: str) -> Settings:
 @pytest_asyncio.fixture
 async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
     """The API on a fresh database, asked with a key of the client `shop` for both scopes."""
-    async with serving(postgres_dsn.service, settings(new_key())) as api:
-        api.http.headers["authorization"] = f"Bearer {await api.key('clients:read', 'clients:write', client='shop')}"
+    async with serving(postgres_dsn.service, settings(new_key()), ("clients:read", "clients:write"), "shop") as api:
         yield api
-
-
-def refused(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem document of a refusal."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    return body
 
 
 async def test_a_client_configures_itself(served: Served) -> None:

@@ -1,11 +1,9 @@
 """`threadline clients` on a real database: what it prints, and what it leaves behind."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import pytest
@@ -18,6 +16,7 @@ from app.sending.seal import Seal, new_key
 from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns
+from tests.integration.command_line import Ran, command, on_store
 
 SMS: dict[str, Any] = {"channels": [{"channel": "sms", "account": "twilio"}]}
 SEED = """
@@ -44,43 +43,21 @@ settings = { account_sid = "AC2", auth_token = ["new-hidden", "old-hidden"] }
 """
 
 
-class Ran(NamedTuple):
-    """How a command ended, and what it printed."""
-
-    code: int | None
-    out: str
-    err: str
-
-
 class Line:
     """A command line on one database, with a key of its own."""
 
     def __init__(self, dsn: str, data: Path) -> None:
         self.data, self.key = data, new_key()
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("THREADLINE_")} | {
-            "THREADLINE_DATA": str(data),
-            "THREADLINE_POSTGRES__DSN": dsn,
-            "THREADLINE_KAFKA__BOOTSTRAP": "127.0.0.1:1",
+        self.environment = on_store(dsn, data) | {
             "THREADLINE_SECRETS__KEYS": orjson.dumps([self.key]).decode(),
             "THREADLINE_SOURCES__GATEWAY__ADAPTER": "jasmin",
             "THREADLINE_SOURCES__GATEWAY__CLIENT": "kiosk",
-            "COLUMNS": "200",
             "MAIL_PASSWORD": "hidden-password",
         }
 
     async def __call__(self, *arguments: str, given: str = "", **environment: str) -> Ran:
         """Run `threadline clients …` as a person would, with this on standard input."""
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", "clients", *arguments),
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            env=self.environment | environment,
-        )
-        out, err = await process.communicate(given.encode())
-        assert "Traceback" not in err.decode()
-        return Ran(process.returncode, out.decode(), err.decode())
+        return await command("clients", *arguments, given=given.encode(), **(self.environment | environment))
 
     @property
     def settings(self) -> Settings:

@@ -24,9 +24,8 @@ from sql.rebuild import rebuild
 from sql.statements import migrations
 from tests.conftest import Dsns
 from tests.fixtures import accounts, fixtures
-from tests.integration.serving import ANA, NOON, Served, event, listening, serving
-from tests.integration.test_api import refused
-from tests.integration.test_keys import threadline
+from tests.integration.command_line import threadline
+from tests.integration.serving import ANA, NOON, Served, event, listening, refused, serving
 
 LATER = NOON + timedelta(days=1)
 CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel"
@@ -48,8 +47,7 @@ async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
 @pytest_asyncio.fixture
 async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
     """The API on a fresh database, asked with a key that may do everything to the client `default`."""
-    async with serving(postgres_dsn.service) as api:
-        api.http.headers["authorization"] = f"Bearer {await api.key(*SCOPES)}"
+    async with serving(postgres_dsn.service, scopes=list(SCOPES)) as api:
         yield api
 
 

@@ -20,8 +20,9 @@ from schemas.events import Event
 from sql import EventStore
 from sql.relay import Place
 from tests.conftest import Dsns
-from tests.integration.callbacks import CLIENT, Office, Receiver, eventually, receiving, verified
+from tests.integration.callbacks import CLIENT, Office, Receiver, receiving, verified
 from tests.integration.serving import NOON, event
+from tests.waiting import eventually
 
 
 @pytest_asyncio.fixture

@@ -3,9 +3,8 @@
 import asyncio
 import os
 import signal
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from app.embedded.kafka import QUICK_JVM, Kafka
 from app.settings import Kafka as KafkaSettings
 from app.settings import Settings
 from tests.conftest import NewTopicFunction
+from tests.waiting import until
 from webhooks.keep import Keep
 from webhooks.spool import Spool, Unkept
 
@@ -69,14 +69,6 @@ async def values(bootstrap: str, topic: str = TOPIC) -> list[tuple[bytes, dict[s
         return found
     finally:
         await consumer.stop()
-
-
-async def until(condition: Callable[[], object], within: float = 60.0) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
 
 
 async def test_one_batch_for_many(tmp_path: Path, kafka_bootstrap: str, new_topic: NewTopicFunction) -> None:

@@ -1,11 +1,7 @@
 """`threadline keys` and `threadline timeline` on a real database: what they print, and what they leave behind."""
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,15 +11,8 @@ from app.access import Access, Forbidden, Unauthenticated, fingerprint, mint
 from app.embedded import sample
 from sql import EventStore
 from tests.conftest import Dsns
+from tests.integration.command_line import threadline
 from tests.integration.serving import NOON, event
-
-
-class Ran(NamedTuple):
-    """How a command ended, and what it printed."""
-
-    code: int | None
-    out: str
-    err: str
 
 
 @pytest_asyncio.fixture
@@ -31,22 +20,6 @@ async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
     """The store of a fresh database."""
     async with await EventStore.open(postgres_dsn.service, pool=1) as opened:
         yield opened
-
-
-async def threadline(*arguments: str, dsn: str, data: Path) -> Ran:
-    """Run a command as a person would."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("THREADLINE_")} | {
-        "THREADLINE_DATA": str(data),
-        "THREADLINE_POSTGRES__DSN": dsn,
-        "THREADLINE_KAFKA__BOOTSTRAP": "127.0.0.1:1",
-        "COLUMNS": "200",
-    }
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", *arguments, stdout=pipe, stderr=pipe, env=environment
-    )
-    out, err = await process.communicate()
-    return Ran(process.returncode, out.decode(), err.decode())
 
 
 async def test_key_is_made_listed_and_revoked(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:

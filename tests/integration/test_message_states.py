@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 
 from schemas.events import Event, Handle
 from tests.conftest import Dsns
-from tests.integration.serving import ANA, Served, serving
-from tests.integration.test_messages_api import SMS, URL, refused, settings
+from tests.integration.serving import ANA, Served, refused, serving
+from tests.integration.test_messages_api import SMS, URL, settings
 
 STATES = ("queued", "held", "sending", "retrying", "unanswered", "watched", "sent", "failed", "expired", "cancelled")
 LATER = datetime.now(UTC) + timedelta(hours=3)
@@ -69,22 +69,19 @@ class Messages:
 @pytest_asyncio.fixture
 async def messages(postgres_dsn: Dsns) -> AsyncIterator[Messages]:
     """On a fresh database."""
-    async with serving(postgres_dsn.service, settings()) as served:
-        served.http.headers["authorization"] = f"Bearer {await served.key('messages:read', 'messages:write')}"
+    async with serving(postgres_dsn.service, settings(), ("messages:read", "messages:write")) as served:
         yield Messages(served, postgres_dsn.owner)
 
 
 async def test_another_clients_message_is_not_found(messages: Messages) -> None:
     """Nor one that is not there, nor what no id can be; it is not said which."""
     id = await messages.new()
-    messages.http.headers["authorization"] = (
-        f"Bearer {await messages.served.key('messages:read', 'messages:write', client='other')}"
-    )
+    await messages.served.ask_as("messages:read", "messages:write", client="other")
     for path in (f"{URL}/{id}", f"{URL}/{id}/explain", f"{URL}/none", f"{URL}/%00"):
         refused(await messages.http.get(path), 404)
     for path in (f"{URL}/{id}/cancel", f"{URL}/{id}/release", f"{URL}/%00/cancel", f"{URL}/%00/release"):
         refused(await messages.http.post(path), 404)
-    messages.http.headers["authorization"] = f"Bearer {await messages.served.key('messages:read')}"
+    await messages.served.ask_as("messages:read")
     assert await messages.state(id) == "queued"
 
 
@@ -122,7 +119,7 @@ async def test_what_the_provider_tells_is_its_delivery(messages: Messages) -> No
     await messages.served.append(delivered)
     told = (await messages.http.get(f"{URL}/{id}")).json()
     assert (told["state"], told["delivery"]) == ("sent", "delivered")
-    messages.http.headers["authorization"] = f"Bearer {await messages.served.key('timeline:read')}"
+    await messages.served.ask_as("timeline:read")
     one = (await messages.http.get(f"/api/interactions/{told['interactionId']}")).json()
     assert one["messageId"] == id and "MessageRequested" in one["facts"]
 

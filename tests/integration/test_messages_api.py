@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
 import pytest_asyncio
@@ -13,7 +12,8 @@ import pytest_asyncio
 from app.settings import Sending, Settings, Source
 from schemas.events import CHANNELS
 from tests.conftest import Dsns
-from tests.integration.serving import Served, serving
+from tests.integration.serving import Served, refused, serving
+from tests.waiting import until
 
 URL = "/v1/messages"
 SMS: dict[str, Any] = {"channel": "sms", "to": "+15551234567", "body": "Hello"}
@@ -32,17 +32,8 @@ def settings(accepting: int = 200) -> Settings:
 @pytest_asyncio.fixture
 async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
     """The API on a fresh database, asked with a key that may write and read messages."""
-    async with serving(postgres_dsn.service, settings()) as api:
-        api.http.headers["authorization"] = f"Bearer {await api.key('messages:read', 'messages:write')}"
+    async with serving(postgres_dsn.service, settings(), ("messages:read", "messages:write")) as api:
         yield api
-
-
-def refused(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem document of a refusal."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    return body
 
 
 async def count(dsns: Dsns, table: str = "messages") -> int:
@@ -108,7 +99,7 @@ async def test_what_no_channel_reaches_is_refused(served: Served) -> None:
         refused(await served.http.post(URL, json={"to": {"push": "a-device-token"}, "body": "x"}), 422)["path"]
         == "$.to"
     )
-    served.http.headers["authorization"] = f"Bearer {await served.key('messages:write', client='nobody')}"
+    await served.ask_as("messages:write", client="nobody")
     problem = refused(await served.http.post(URL, json=SMS), 422)
     assert "nobody" in problem["detail"] and problem["path"] == "$"
 
@@ -133,10 +124,10 @@ async def test_bodies_that_are_no_request(served: Served) -> None:
 async def test_scopes(served: Served) -> None:
     """Who may only read writes nothing, and the reverse."""
     id = (await served.http.post(URL, json=SMS)).json()["messageId"]
-    served.http.headers["authorization"] = f"Bearer {await served.key('messages:read')}"
+    await served.ask_as("messages:read")
     for path in (URL, f"{URL}/{id}/cancel", f"{URL}/{id}/release"):
         assert refused(await served.http.post(path, json=SMS), 403)["scope"] == "messages:write"
-    served.http.headers["authorization"] = f"Bearer {await served.key('messages:write')}"
+    await served.ask_as("messages:write")
     for path in (f"{URL}/{id}", f"{URL}/{id}/explain"):
         assert refused(await served.http.get(path), 403)["scope"] == "messages:read"
 
@@ -280,13 +271,11 @@ async def test_a_key_that_another_answers_is_in_flight(served: Served, postgres_
 
 async def test_too_many_at_once_are_told_to_wait(postgres_dsn: Dsns) -> None:
     """429 with Retry-After above the setting, and room again afterwards."""
-    async with serving(postgres_dsn.service, settings(accepting=2)) as served:
-        served.http.headers["authorization"] = f"Bearer {await served.key('messages:write')}"
+    async with serving(postgres_dsn.service, settings(accepting=2), ["messages:write"]) as served:
         async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
             await connection.execute("LOCK TABLE threadline.messages")
             waiting = [asyncio.create_task(served.http.post(URL, json=SMS)) for _ in range(2)]
-            while served.api.accepting < 2:  # noqa: ASYNC110  # nothing tells it
-                await asyncio.sleep(0.005)
+            await until(lambda: served.api.accepting >= 2)
             response = await served.http.post(URL, json=SMS)
             assert refused(response, 429) and response.headers["retry-after"] == "1"
         assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [202, 202]
@@ -295,8 +284,7 @@ async def test_too_many_at_once_are_told_to_wait(postgres_dsn: Dsns) -> None:
 
 async def test_without_postgresql_it_is_503(postgres_dsn: Dsns) -> None:
     """With Retry-After: nothing was kept, so nothing is acknowledged."""
-    async with serving(postgres_dsn.service, settings()) as served:
-        served.http.headers["authorization"] = f"Bearer {await served.key('messages:write')}"
+    async with serving(postgres_dsn.service, settings(), ["messages:write"]) as served:
         assert (await served.http.post(URL, json=SMS)).status_code == 202
         await served.store._pool.close()
         response = await served.http.post(URL, json=SMS)

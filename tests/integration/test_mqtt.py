@@ -9,13 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import uvicorn
-from amqtt.broker import Broker
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +21,10 @@ from adapters import base, interpret, mqtt
 from app.embedded.ports import free
 from app.mqtt.account import VERSIONS, account_of
 from app.mqtt.subscriber import Subscriber
+from tests.integration import mqtt_broker
+from tests.integration.mqtt_broker import packet
+from tests.integration.scripted import tcp_server
+from tests.waiting import until
 
 # amqtt's own, of what it uses.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -72,12 +72,6 @@ class Door:
         return Response(status_code=status)
 
 
-async def until(true: Callable[[], Any], within: float = 15.0) -> None:
-    async with asyncio.timeout(within):
-        while not true():  # noqa: ASYNC110  # what is waited for has no event
-            await asyncio.sleep(0.02)
-
-
 @asynccontextmanager
 async def subscribed(port: int, door: Door, protocol: str = "3.1.1") -> AsyncIterator[None]:
     """A subscriber that runs, until left: told to stop, as by SIGTERM."""
@@ -105,23 +99,14 @@ def payload(id: str) -> bytes:
 @asynccontextmanager
 async def device(port: int) -> AsyncIterator[Callable[[str], None]]:
     """A device that publishes under an id, at QoS 1."""
-    client = Client(CallbackAPIVersion.VERSION2, "truck-7", protocol=MQTTProtocolVersion.MQTTv311)
-    client.username_pw_set("truck-7", "x")
-    await asyncio.to_thread(client.connect, "127.0.0.1", port)
-    client.loop_start()
-    yield lambda id: None if client.publish("devices/truck-7/up", payload(id), qos=1).rc == 0 else pytest.fail(id)
-    client.disconnect()
-    await asyncio.to_thread(client.loop_stop)
+    async with mqtt_broker.device(port) as client:
+        yield lambda id: None if client.publish("devices/truck-7/up", payload(id), qos=1).rc == 0 else pytest.fail(id)
 
 
 async def test_what_is_published_arrives_though_the_door_is_away_for_a_while() -> None:
     """A real broker. The door is killed midway and comes back; then the subscriber is away, and comes back."""
-    port, door = free(), Door(free())
-    listener = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
-    plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": False}}
-    broker = Broker({"listeners": listener, "plugins": plugins})
-    await broker.start()
-    try:
+    door = Door(free())
+    async with mqtt_broker.running() as (broker, port):
         async with device(port) as publish:
             async with subscribed(port, door):
                 async with door.open():
@@ -141,8 +126,6 @@ async def test_what_is_published_arrives_though_the_door_is_away_for_a_while() -
             async with subscribed(port, door), door.open():
                 await until(lambda: len(door.kept) == 40)
         assert len(set(door.kept)) == 40
-    finally:
-        await broker.shutdown()
 
 
 class Scripted:
@@ -158,28 +141,15 @@ class Scripted:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with tcp_server(self._serve) as (self.port, self._writers):
             yield
-        finally:
-            server.close()
-            self._writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
         self.connections += 1
         mine = self.connections
         try:
             while True:
-                kind = (await reader.readexactly(1))[0] >> 4
-                length = shift = 0
-                while True:
-                    byte = (await reader.readexactly(1))[0]
-                    length, shift = length | (byte & 127) << shift, shift + 7
-                    if byte < 128:
-                        break
-                body = await reader.readexactly(length)
+                kind, body = await packet(reader)
                 if kind == 1:
                     assert not body[7] & 2, "a session that the broker keeps is wanted"
                     assert body[6] == (5 if self._none else 4)
@@ -200,12 +170,12 @@ class Scripted:
         topic = b"devices/truck-7/up"
         body = len(topic).to_bytes(2, "big") + topic + mid.to_bytes(2, "big") + self._none + payload(f"m-{mid}")
         assert len(body) < 128
-        self._writer.write(bytes([0x3A if again else 0x32, len(body)]) + body)
+        self._writers[-1].write(bytes([0x3A if again else 0x32, len(body)]) + body)
 
     def end(self) -> None:
         """The connection, without a word."""
         self._ready.clear()
-        self._writer.transport.abort()
+        self._writers[-1].transport.abort()
 
 
 each_protocol = pytest.mark.parametrize("protocol", VERSIONS)

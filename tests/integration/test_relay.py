@@ -21,8 +21,9 @@ from schemas.cloudevents import read_cloudevent
 from sql import EventStore
 from sql.relay import Elsewhere, Place, Relay
 from tests.conftest import Dsns, NewTopicFunction
-from tests.integration.callbacks import CLIENT, Office, eventually
+from tests.integration.callbacks import CLIENT, Office
 from tests.integration.serving import ANA, NOON, event
+from tests.waiting import eventually
 
 
 @pytest_asyncio.fixture

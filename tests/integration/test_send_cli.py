@@ -1,27 +1,17 @@
 """`threadline send` and `threadline messages` against a real server: what they print, and that nothing is sent twice."""
 
-import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import psycopg
 import pytest_asyncio
 
 from tests.conftest import Dsns
+from tests.integration.command_line import Ran, command
 from tests.integration.serving import Served, listening, serving
 from tests.integration.test_messages_api import SMS, count, settings
-
-
-class Ran(NamedTuple):
-    """How a command ended, and what it printed."""
-
-    code: int | None
-    out: str
-    err: str
 
 
 class Line:
@@ -29,7 +19,7 @@ class Line:
 
     def __init__(self, served: Served, url: str, token: str, folder: Path) -> None:
         self.served, self.folder = served, folder
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("THREADLINE_")} | {
+        self.environment = {
             "THREADLINE_DATA": str(folder / "data"),
             "THREADLINE_API_URL": url,
             "THREADLINE_API_KEY": token,
@@ -38,16 +28,7 @@ class Line:
 
     async def __call__(self, *arguments: str, given: bytes = b"", **environment: str) -> Ran:
         """Run `threadline …` as a person would, with this on standard input."""
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", *arguments),
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            env=self.environment | environment,
-        )
-        out, err = await process.communicate(given)
-        return Ran(process.returncode, out.decode(), err.decode())
+        return await command(*arguments, given=given, **(self.environment | environment))
 
     def file(self, *lines: Any) -> str:
         """A file of these lines: text as it is, the rest as JSON."""

@@ -25,6 +25,7 @@ from app.simulator.server import Plan, Server
 from schemas.events import Event, Handle
 from schemas.handles import handle_of
 from tests.fixtures import accounts
+from tests.waiting import until
 
 
 class Door:
@@ -70,9 +71,7 @@ async def test_a_send_is_taken_and_told_of_until_acknowledged() -> None:
         api = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST"])])
         async with serving(api) as base, httpx.AsyncClient() as http:
             sent = {await send(http, base, number) for number in range(20)}
-            async with asyncio.timeout(30):
-                while server.posting.waiting:  # noqa: ASYNC110  # another loop empties it
-                    await asyncio.sleep(0.05)
+            await until(lambda: not server.posting.waiting)
         posting.cancel()
         await asyncio.gather(posting, return_exceptions=True)
     assert {event.provider_message_id for event in door.events} == sent and len(sent) == 20

@@ -1,56 +1,30 @@
 """A mail that the adapter built, handed to a real SMTP server."""
 
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from smtplib import SMTP
-from typing import Any, cast
+from typing import cast
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from adapters import smtp
 from adapters.sending import Message, Response
 from schemas.events import Handle
+from tests.integration import mail_server
+from tests.integration.mail_server import Inbox
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 VALUES = {"host": ("127.0.0.1",), "sender": ("Shop <shop@example.com>",)}
 
 
-class Inbox:
-    """Takes all mail but that to one address."""
-
-    def __init__(self) -> None:
-        self.came: list[Any] = []
-
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
-        """As aiosmtpd asks of each recipient."""
-        if address.startswith("nobody@"):
-            return "550 5.1.1 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        """As aiosmtpd asks of each mail."""
-        self.came.append(envelope)
-        return "250 2.0.0 Ok: queued as 4ABC1234"
-
-
 @pytest.fixture
 def inbox() -> Iterator[tuple[Inbox, int]]:
     """A server on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    handler = Inbox()
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        yield handler, port
-    finally:
-        controller.stop()
+    with mail_server.inbox() as found:
+        yield found
 
 
 def handed_over(message: Message, port: int) -> Response:
@@ -76,7 +50,7 @@ def test_what_was_sent_arrives(inbox: tuple[Inbox, int]) -> None:
     )
     outcome = smtp.read_response(handed_over(message, port))
     assert (outcome.state, outcome.provider_message_id) == ("accepted", "4ABC1234")
-    (envelope,) = handler.came
+    ((envelope, _, _),) = handler.came
     assert (envelope.mail_from, envelope.rcpt_tos) == ("shop@example.com", ["ana@example.com"])
     mail = cast(EmailMessage, message_from_bytes(envelope.content, policy=default))
     assert (mail["Subject"], mail["Message-ID"]) == ("Grüße", "<m-1@example.com>")

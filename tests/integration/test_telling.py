@@ -19,8 +19,9 @@ from app.sending.seal import new_key
 from app.settings import Callbacks, Kafka, Relay, Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns
-from tests.integration.callbacks import LOOPBACK, Office, Receiver, eventually, receiving
+from tests.integration.callbacks import LOOPBACK, Office, Receiver, receiving
 from tests.integration.serving import NOON, event
+from tests.waiting import eventually
 
 
 def settings_of(data: Path, bootstrap: str) -> Settings:

@@ -1,57 +1,26 @@
 """Mails handed over to a real SMTP server, and to one that follows a script: what is told of each is asked of the server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from adapters.base import Values
 from adapters.sending import Mail, Response
 from agents.transport import AddressRefused, NoAnswer, Transport
-from app.embedded.ports import free
-from tests.integration.scripted import certificate
+from tests.integration.mail_server import inbox
+from tests.integration.scripted import certificate, tcp_server
+from tests.waiting import until
 
 # aiosmtpd's own, of a server that is TLS from the start.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")
 
 DATA = b"Subject: Hi\r\n\r\nHello\r\n.\r\n..and on\nto the end"
 LETTER = Mail("shop@example.com", ("ana@example.com",), DATA)
-
-
-class Inbox:
-    """Takes mail, but none to nobody."""
-
-    def __init__(self) -> None:
-        self.came: list[Any] = []
-
-    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
-        """As aiosmtpd asks of each recipient."""
-        if address.startswith("nobody@"):
-            return "550 5.1.1 no such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        """As aiosmtpd asks of each mail."""
-        self.came.append((envelope, session.authenticated, server.transport.get_extra_info("ssl_object") is not None))
-        return "250 2.0.0 Ok: queued as 4ABC1234"
-
-
-@contextmanager
-def inbox(**options: Any) -> Iterator[tuple[Inbox, int]]:
-    """A real server on a free port."""
-    handler, port = Inbox(), free()
-    controller = Controller(handler, hostname="127.0.0.1", port=port, **options)
-    controller.start()
-    try:
-        yield handler, port
-    finally:
-        controller.stop()
 
 
 @asynccontextmanager
@@ -85,7 +54,7 @@ async def test_a_mail_arrives_and_the_reply_comes_back() -> None:
             answers = await asyncio.gather(*(handed(own, values(port)) for _ in range(10)))
         assert {(answer.status, answer.body) for answer in answers} == {(250, b"2.0.0 Ok: queued as 4ABC1234")}
         assert len(handler.came) == 10
-        envelope = handler.came[0][0]
+        envelope = handler.came[0].envelope
         assert (envelope.mail_from, envelope.rcpt_tos) == ("shop@example.com", ["ana@example.com"])
         assert envelope.content == b"Subject: Hi\r\n\r\nHello\r\n.\r\n..and on\r\nto the end\r\n"
 
@@ -144,10 +113,8 @@ class Scripted:
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Scripted"]:
         """Listen, until left."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        yield self
-        server.close()
+        async with tcp_server(self._serve) as (self.port, _):
+            yield self
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -217,9 +184,7 @@ async def test_a_mail_that_is_given_up_ends_where_it_is() -> None:
     """Cancelled before the dot: the dot is never sent."""
     async with Scripted(b"DATA", "hang").open() as server, transport(30) as own:
         given_up = asyncio.create_task(handed(own, values(server.port)))
-        async with asyncio.timeout(10):
-            while b"DATA\r\n" not in server.lines:  # noqa: ASYNC110  # what is waited for has no event
-                await asyncio.sleep(0.01)
+        await until(lambda: b"DATA\r\n" in server.lines)
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from amqtt.broker import Broker
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from adapters.base import Values
 from adapters.sending import Publish, Response
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.embedded.ports import free
 from app.mqtt.account import VERSIONS
-from tests.integration.scripted import certificate
+from tests.integration.mqtt_broker import device, packet, running
+from tests.integration.scripted import certificate, tcp_server
 
 # amqtt's own, of what it uses.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -54,23 +52,11 @@ async def failed(own: Transport, given: Values) -> NoAnswer:
 
 async def test_what_is_published_reaches_who_subscribes() -> None:
     """By a real broker, over one connection; each publication is acknowledged."""
-    port, came = free(), asyncio.Queue[bytes]()
-    listener = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
-    plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": False}}
-    broker, loop, subscribed = (
-        Broker({"listeners": listener, "plugins": plugins}),
-        asyncio.get_running_loop(),
-        asyncio.Event(),
-    )
-    await broker.start()
-    device = Client(CallbackAPIVersion.VERSION2, "truck-7", protocol=MQTTProtocolVersion.MQTTv311)
-    device.username_pw_set("truck-7", "x")
-    device.on_message = lambda client, data, message: loop.call_soon_threadsafe(came.put_nowait, message.payload)
-    device.on_subscribe = lambda *_: loop.call_soon_threadsafe(subscribed.set)
-    try:
-        await asyncio.to_thread(device.connect, "127.0.0.1", port)
-        device.subscribe("devices/truck-7/down", 1)
-        device.loop_start()
+    came, loop, subscribed = asyncio.Queue[bytes](), asyncio.get_running_loop(), asyncio.Event()
+    async with running() as (broker, port), device(port) as truck:
+        truck.on_message = lambda client, data, message: loop.call_soon_threadsafe(came.put_nowait, message.payload)
+        truck.on_subscribe = lambda *_: loop.call_soon_threadsafe(subscribed.set)
+        truck.subscribe("devices/truck-7/down", 1)
         await asyncio.wait_for(subscribed.wait(), 10)
         async with transport() as own:
             calls = [Publish(DOWN.topic, b"%d" % number) for number in range(50)]
@@ -79,10 +65,6 @@ async def test_what_is_published_reaches_who_subscribes() -> None:
             got = [await asyncio.wait_for(came.get(), 10) for _ in calls]
             assert sorted(got) == sorted(each.payload for each in calls)
             assert len([each for each in broker.sessions if each.startswith("threadline-")]) == 1
-    finally:
-        device.disconnect()
-        await asyncio.to_thread(device.loop_stop)
-        await broker.shutdown()
 
 
 class Scripted:
@@ -94,37 +76,22 @@ class Scripted:
         self.published: list[bytes] = []
         self.connections = 0
         self.port = 0
-        self._writers: list[asyncio.StreamWriter] = []
 
     @asynccontextmanager
     async def open(self, tls: Any = None) -> AsyncIterator["Scripted"]:
         """Listen, until left."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with tcp_server(self._serve, tls=tls) as (self.port, self._writers):
             yield self
-        finally:
-            server.close()
-            for writer in self._writers:
-                writer.transport.abort()
 
     def end(self) -> None:
         """The connection, without a word."""
         self._writers[-1].transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
         self.connections += 1
         try:
             while True:
-                kind = (await reader.readexactly(1))[0] >> 4
-                length = shift = 0
-                while True:
-                    byte = (await reader.readexactly(1))[0]
-                    length, shift = length | (byte & 127) << shift, shift + 7
-                    if byte < 128:
-                        break
-                body = await reader.readexactly(length)
+                kind, body = await packet(reader)
                 if kind == 3:
                     self.published.append(body)
                 if kind not in (1, 3) or not self._codes:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from app.commands.table import printable, timeline_table
+from app.commands.table import timeline_table
+from app.commands.terminal import printable
 
 ONE: dict[str, Any] = {
     "interactionId": "0b9c4a5e-8f0e-4b3e-9a64-4f2d1c7be001",

@@ -11,7 +11,8 @@ V = TypeVar("V")
 
 
 class Remembered(Generic[K, V]):
-    """Asks `ask` for what is not known, or was asked for more than `ttl` seconds ago. Keeps at most `most` answers.
+    """Asks `ask` for what is not known, or was asked for more than `ttl` seconds ago (`nothing_ttl`, where the answer was
+    None). Keeps at most `most` answers.
 
     What `ask` raises is raised to all who wait for it, and not remembered. `now` is a monotonic clock in seconds.
     """
@@ -22,10 +23,17 @@ class Remembered(Generic[K, V]):
         ttl: float,
         most: int = 4096,
         now: Callable[[], float] = time.monotonic,
+        *,
+        nothing_ttl: float | None = None,
     ) -> None:
         self._ask, self._ttl, self._most, self._now = ask, ttl, most, now
+        self._nothing_ttl = ttl if nothing_ttl is None else nothing_ttl
         self._known: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._asked: dict[K, asyncio.Task[V]] = {}
+
+    def __len__(self) -> int:
+        """How many answers are kept."""
+        return len(self._known)
 
     async def get(self, key: K) -> V:
         """The answer, at most `ttl` seconds old when it was asked for."""
@@ -56,10 +64,10 @@ class Remembered(Generic[K, V]):
 
     async def _answer(self, key: K) -> V:
         # Counted from before the question, so that the promise holds however long the answer takes.
-        until = self._now() + self._ttl
+        asked = self._now()
         value = await self._ask(key)
         if self._asked.get(key) is asyncio.current_task():
-            self._known[key] = (until, value)
+            self._known[key] = (asked + (self._nothing_ttl if value is None else self._ttl), value)
             self._known.move_to_end(key)
             while len(self._known) > self._most:
                 self._known.popitem(last=False)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.sending.remembered import Remembered
+from app.remembered import Remembered
 
 
 class Store:

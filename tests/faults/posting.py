@@ -1,0 +1,58 @@
+"""A provider that posts its webhooks until each is acknowledged."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import httpx
+
+from bench.stack import Stack
+from tests.faults.providers import Told
+
+LANES = 8
+
+
+class Provider:
+    """Posts everything until it is acknowledged: shuffled, some twice, at a steady rate."""
+
+    def __init__(self, stack: Stack, posts: Sequence[Told], rate: float, seed: int) -> None:
+        rng = random.Random(seed)
+        twice = [n for n in range(len(posts)) if rng.random() < 0.2]
+        order = [(n + rng.uniform(0, 200), n) for n in [*range(len(posts)), *twice]]
+        self.queue = [n for _, n in sorted(order, reverse=True)]
+        self.stack, self.posts, self.rate = stack, posts, rate
+        self.acknowledged: set[int] = set()
+        self.requests = self.refused = 0
+
+    async def run(self) -> None:
+        began, total = time.monotonic(), len(self.queue)
+
+        async def lane() -> None:
+            async with httpx.AsyncClient(timeout=15) as client:
+                while self.queue:
+                    number = self.queue.pop()
+                    ahead = (total - len(self.queue)) / self.rate - (time.monotonic() - began)
+                    if ahead > 0:
+                        await asyncio.sleep(ahead)
+                    await self._until_acknowledged(client, number)
+
+        await asyncio.gather(*(lane() for _ in range(LANES)))
+
+    async def _until_acknowledged(self, client: httpx.AsyncClient, number: int) -> None:
+        told = self.posts[number]
+        while True:
+            self.requests += 1
+            post = told.request(self.stack.url, datetime.now(UTC))
+            try:
+                answer = await client.request(post.method, post.url, content=post.body, headers=post.headers)
+            except httpx.TransportError:
+                answer = None
+            if answer is not None and answer.is_success:
+                self.acknowledged.add(number)
+                return
+            if answer is not None and answer.status_code < 500 and answer.status_code != 429:
+                raise RuntimeError(f"refused for good: {answer.status_code} {answer.text} ({told.source})")
+            self.refused += 1
+            await asyncio.sleep(random.uniform(0.05, 0.5))

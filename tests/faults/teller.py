@@ -1,0 +1,43 @@
+"""What moody providers tell of the messages they took."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import httpx
+
+from app.simulator import SIMULATED
+from app.simulator.base import Sent
+from bench.stack import Stack
+from tests.faults.moody import Moody
+
+
+class Teller:
+    """Posts the webhooks of what the providers took, until the door acknowledges them."""
+
+    def __init__(self, stack: Stack, moody: dict[str, Moody]) -> None:
+        self.stack, self.moody = stack, moody
+        self.told = dict.fromkeys(moody, 0)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with httpx.AsyncClient(timeout=15) as client:
+            while True:
+                for name, each in self.moody.items():
+                    for sent in each.sent[self.told[name] :]:
+                        while not await self._posted(client, name, each, sent):  # noqa: ASYNC110
+                            await asyncio.sleep(0.2)
+                        self.told[name] += 1
+                await asyncio.sleep(0.2)
+
+    async def _posted(self, client: httpx.AsyncClient, name: str, each: Moody, sent: Sent) -> bool:
+        url, now = f"{self.stack.url}/webhooks/aggregate/{name}", datetime.now(UTC)
+        post = SIMULATED[name].sign(SIMULATED[name].status(sent, "MessageDelivered", now, url), each.settings, now)
+        try:
+            return (await client.request(post.method, post.url, content=post.body, headers=post.headers)).is_success
+        except httpx.TransportError:
+            return False
+
+    @property
+    def done(self) -> bool:
+        """Whether all was told."""
+        return all(self.told[name] == len(each.sent) for name, each in self.moody.items())
