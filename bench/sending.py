@@ -67,7 +67,7 @@ async def _prepare(stack: Stack) -> dict[str, str]:
     keys = {}
     async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
         for name in CLIENTS:
-            route = {"channel": "email", "account": f"resend-{name}"}
+            route = {"channel": "email", "account": f"resend-{name}", "concurrency": 128}
             await store.set_client(name, {"channels": [route]}, "bench")
             id, token, hash = mint()
             await store.create_api_key(id, name, name, ["messages:write"], hash)
