@@ -1,13 +1,8 @@
 -- The interactions of some customers that the log's end changed, in the order of each one's last change there.
 WITH changed AS (
     SELECT DISTINCT ON (id, client_id)
-        coalesce(
-            (
-                SELECT l.interaction_id FROM interaction_links AS l
-                WHERE l.reference = e.reference AND l.client_id = e.client_id
-            ),
-            e.reference
-        ) AS id,
+\ir interaction_of.sql
+        AS id,
         e.client_id, e.xid, e.position
     FROM events AS e
     WHERE (e.xid, e.position) > (%(xid)s, %(position)s) AND e.xid < %(horizon)s AND e.reference IS NOT NULL

@@ -21,13 +21,8 @@ taken AS (
 SELECT
     t.event_id, t.client_id, t.message_id, t.attempts, t.due_at, e.type, e.channel, e.direction, e.source, e.provider,
     e.provider_message_id, e.error, e.occurred_at, e.received_at, e.recorded_at, e.payload,
-    coalesce(
-        (
-            SELECT l.interaction_id FROM interaction_links AS l
-            WHERE l.reference = e.reference AND l.client_id = e.client_id
-        ),
-        e.reference
-    ) AS interaction_id
+\ir interaction_of.sql
+    AS interaction_id
 FROM taken AS t
 JOIN events AS e ON e.id = t.event_id
 ORDER BY e.xid, e.position

@@ -3,13 +3,8 @@
 WITH page AS MATERIALIZED (
     SELECT
         e.id, e.xid, e.position, e.type, e.client_id, e.message_id, e.provider_message_id, e.recorded_at,
-        coalesce(
-            (
-                SELECT l.interaction_id FROM interaction_links AS l
-                WHERE l.reference = e.reference AND l.client_id = e.client_id
-            ),
-            e.reference
-        ) AS interaction_id
+\ir interaction_of.sql
+        AS interaction_id
     FROM events AS e
     WHERE (e.xid, e.position) > (%(after_xid)s, %(after_position)s)
         AND (e.xid, e.position) <= (%(upto_xid)s, %(upto_position)s)

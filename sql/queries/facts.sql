@@ -3,13 +3,8 @@
 -- A fact cannot have happened after we heard of it, whatever the provider's clock says.
 facts AS (
     SELECT
-        coalesce(
-            (
-                SELECT l.interaction_id FROM interaction_links AS l
-                WHERE l.reference = e.reference AND l.client_id = e.client_id
-            ),
-            e.reference
-        ) AS id,
+\ir interaction_of.sql
+        AS id,
         e.client_id, e.channel, e.direction, e.provider_message_id, e.message_id,
         coalesce(
             e.provider, CASE WHEN e.provider_message_id IS NOT NULL OR e.reference = e.id THEN e.source END

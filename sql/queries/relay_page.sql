@@ -3,13 +3,8 @@
 WITH page AS MATERIALIZED (
     SELECT
         e.*,
-        coalesce(
-            (
-                SELECT l.interaction_id FROM interaction_links AS l
-                WHERE l.reference = e.reference AND l.client_id = e.client_id
-            ),
-            e.reference
-        ) AS interaction_id
+\ir interaction_of.sql
+        AS interaction_id
     FROM events AS e
     WHERE (e.xid, e.position) > (%(xid)s, %(position)s)
         AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
