@@ -101,19 +101,26 @@ async def make(calls: Sequence[Call], carry: Carry) -> list[Result]:
         outgoing = first.outgoing if len(calls) == 1 else adapter.build_batch([call.outgoing for call in calls])
         response = await carry(outgoing, first.values, trusted=first.account.trusted)
     except NoAnswer as error:
-        return [_not_answered(call, error) for call in calls]
+        return _once([_not_answered(call, error) for call in calls])
     except Exception as error:  # a fault of ours, and nobody knows how far it came
         log.exception("a call failed", account=first.account.name)
-        return [_doubtful(call, type(error).__name__) for call in calls]
+        return _once([_doubtful(call, type(error).__name__) for call in calls])
     try:
         several = len(calls) > 1
         said = adapter.read_batch(response, len(calls)) if several else [adapter.read_response(response)]
     except Exception as error:
         log.exception("an answer cannot be read", account=first.account.name, status=response.status)
-        return [_doubtful(call, f"its answer cannot be read: {type(error).__name__}") for call in calls]
+        return _once([_doubtful(call, f"its answer cannot be read: {type(error).__name__}") for call in calls])
     if not said:  # one of them is at fault, and none was taken
         return [result for each in await asyncio.gather(*(make([call], carry) for call in calls)) for result in each]
-    return [_result(call, outcome, response.status) for call, outcome in zip(calls, said, strict=True)]
+    return _once([_result(call, outcome, response.status) for call, outcome in zip(calls, said, strict=True)])
+
+
+def _once(results: list[Result]) -> list[Result]:
+    """One call that failed is one failure of its account, however many messages it had."""
+    for result in results[1:]:
+        result.passed = result.passed or None
+    return results
 
 
 def _result(call: Call, outcome: Outcome, status: int) -> Result:

@@ -104,3 +104,14 @@ async def test_a_batch_without_an_answer_leaves_each_in_doubt(office: Office) ->
             row = await office.until("retrying", f"m-{number}")
             assert row["checks"] == 1 and [each["outcome"] for each in row["attempts"]] == ["unanswered"]
     assert office.sizes == [5]
+
+
+async def test_a_batch_that_fails_is_one_failure_of_its_account(office: Office) -> None:
+    """A dozen messages in one call that fails do not make a dozen failures, which would rest the account."""
+    office.refuse = lambda size: Response(503, {}, b"{}") if len(office.sizes) == 1 else None
+    await ask(office, 12)
+    async with office.at_work():
+        await office.ids(12)
+    assert office.sizes[0] == 12
+    waits = await office.store.waits("default", "m-0")
+    assert waits is not None and waits["open_until"] is None
