@@ -137,7 +137,7 @@ async def test_a_worker_that_died_in_a_call_leaves_a_question(office: Office, ta
     (row,) = await office.store.claim(1, 0.2, {})
     assert await office.store.begin([(str(row["id"]), row["claims"], "email", "postmark")])
     if taken:
-        extra = {"Metadata": {"messageId": "m"}, "MessageStream": "outbound"}
+        extra = {"Metadata": {"messageId": "m", "threadline": "m"}, "MessageStream": "outbound"}
         office.postmark.sent.append(
             Sent("pm-1", "email", "ana@example.com", "shop@example.com", "Hello", "m", extra=extra)
         )
