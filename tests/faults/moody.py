@@ -19,13 +19,12 @@ MOODS = (
 
 
 class Moody:
-    """One provider. `idempotent`: a repeat under the same key is answered as the first was, and not taken again."""
+    """One provider. A repeat under the same idempotency key, where it has such, is answered as the first was, and not taken
+    again."""
 
-    def __init__(
-        self, name: str, settings: Mapping[str, str], *, idempotent: bool, share: float, seed: int, hang: float = 10.0
-    ) -> None:
+    def __init__(self, name: str, settings: Mapping[str, str], *, share: float, seed: int, hang: float = 10.0) -> None:
         self.simulated, self.settings = SIMULATED[name], settings
-        self.idempotent, self.share, self.hang = idempotent, share, hang
+        self.share, self.hang = share, hang
         self.taken: Counter[str] = Counter()
         self.sent: list[Sent] = []
         self.moods: Counter[str] = Counter()
@@ -94,7 +93,7 @@ class Moody:
             told: Reply | None = self.simulated.look_up(call, self.settings, self.sent)
             if told is not None:
                 return told
-        key = call.headers.get("idempotency-key") if self.idempotent else None
+        key = self.simulated.key(call) if hasattr(self.simulated, "key") else None
         if key is not None and key in self._answers:
             return self._answers[key]
         try:

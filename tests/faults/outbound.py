@@ -23,10 +23,12 @@ from bench.stack import Stack
 from sql import EventStore
 from tests.faults.faults import VICTIMS, kill, settle
 from tests.faults.moody import Moody
+from tests.faults.senders import configuration, moody_providers, sources, taken, twice
 from tests.faults.service import Service
 from tests.faults.teller import Teller
-from tests.faults.two_providers import configuration, moody_providers, sources, taken, twice
 
+#: One that has idempotency keys, and one that has none.
+PROVIDERS = ("resend", "twilio")
 #: States in which nobody has to do anything, but where a person releases or cancels.
 SETTLED = ("sent", "failed", "expired", "cancelled", "unanswered")
 
@@ -61,12 +63,12 @@ async def run(
 ) -> Outcome:
     """One whole run. `share` of the providers' answers are moody."""
     rng, outcome, began = random.Random(seed), Outcome(), time.monotonic()
-    moody = moody_providers(share, seed)
+    moody = moody_providers(PROVIDERS, share, seed)
     async with moody["resend"], moody["twilio"]:
         async with _stack(folder, moody) as stack:
             key = await _prepare(stack)
             await asyncio.gather(stack.start("serve"), stack.start("work"))
-            service = Service(stack, key, messages, rate)
+            service = Service(stack, PROVIDERS, key, messages, rate)
             asking = asyncio.create_task(service.run())
             teller = Teller(stack, moody)
             telling = asyncio.create_task(teller.run())
@@ -100,7 +102,7 @@ def _stack(folder: Path, moody: dict[str, Moody]) -> Stack:
 async def _prepare(stack: Stack) -> str:
     """The client's configuration, which tries again quickly, and an API key."""
     async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
-        await store.set_client("default", configuration(), "faults")
+        await store.set_client("default", configuration(PROVIDERS), "faults")
         id, token, hash = mint()
         await store.create_api_key(id, "faults", "default", ["messages:write"], hash)
     return token

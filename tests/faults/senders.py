@@ -1,47 +1,45 @@
-"""Two moody providers, one with idempotency keys and one without: what is asked of them, and what they took."""
+"""Moody providers to send by: what is asked of them, and what they took."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.faults.moody import Moody
 from tests.fixtures import accounts
 
-#: A provider that has idempotency keys, and one that has none: channel, and an address.
-PROVIDERS = {"resend": ("email", "ana@example.com", True), "twilio": ("sms", "+15551234567", False)}
-SENDERS = {"resend": "shop@example.com", "twilio": "+15557654321"}
+#: Channel, and an address. Resend and OneSignal have idempotency keys, Postmark can be asked what it took (and takes
+#: batches), Twilio has no way to tell.
+PROVIDERS = {
+    "resend": ("email", "ana@example.com"),
+    "onesignal": ("push", "device_token:3f6b1c1e-0d61-4d52-9f6c-5d1fa1d3b001"),
+    "postmark": ("email", "ana@example.com"),
+    "twilio": ("sms", "+15551234567"),
+}
+SENDERS = {"resend": "shop@example.com", "postmark": "shop@example.com", "twilio": "+15557654321"}
 
 
-def moody_providers(share: float, seed: int) -> dict[str, Moody]:
-    """Both; `share` of their answers are moody."""
-    return {
-        name: Moody(name, accounts(name).settings, idempotent=idempotent, share=share, seed=seed)
-        for name, (_, _, idempotent) in PROVIDERS.items()
-    }
+def moody_providers(names: Sequence[str], share: float, seed: int) -> dict[str, Moody]:
+    """Those; `share` of their answers are moody."""
+    return {name: Moody(name, accounts(name).settings, share=share, seed=seed) for name in names}
 
 
 def sources(moody: Mapping[str, Moody]) -> dict[str, dict[str, str]]:
-    """The settings' sources, once both listen."""
+    """The settings' sources, once they listen."""
     return {name: {**accounts(name).settings, "api_url": each.url} for name, each in moody.items()}
 
 
-def configuration(**more: Any) -> dict[str, Any]:
-    """A client's document that goes by both, and tries again quickly."""
-    routes = [
-        {"channel": channel, "account": name, "sender": SENDERS[name]} for name, (channel, _, _) in PROVIDERS.items()
-    ]
+def configuration(names: Sequence[str], **more: Any) -> dict[str, Any]:
+    """A client's document that goes by them, and tries again quickly."""
+    senders = {name: {"sender": SENDERS[name]} if name in SENDERS else {} for name in names}
+    routes = [{"channel": PROVIDERS[name][0], "account": name, **senders[name]} for name in names]
     return {"channels": routes, "retry": {"attempts": 50, "first": 0.1, "longest": 1}, **more}
 
 
-def asked(number: int) -> dict[str, Any]:
-    """One request; every other one by each provider."""
-    channel, to, _ = list(PROVIDERS.values())[number % 2]
-    return {
-        "messageId": f"m{number}",
-        "channel": channel,
-        "to": to,
-        "content": {"text": f"number {number}", "subject": "Hello"},
-    }
+def asked(names: Sequence[str], number: int) -> dict[str, Any]:
+    """One request; by each provider in turn."""
+    channel, to = PROVIDERS[names[number % len(names)]]
+    content = {"text": f"number {number}", "subject": "Hello"}
+    return {"messageId": f"m{number}", "channel": channel, "to": to, "content": content}
 
 
 def taken(moody: Mapping[str, Moody]) -> Counter[str]:

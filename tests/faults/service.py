@@ -1,8 +1,9 @@
-"""A service that has messages sent by the two providers."""
+"""A service that has messages sent by moody providers."""
 
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 
 import httpx
 import orjson
@@ -11,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from app.kafka import client_args
 from bench.stack import Stack
-from tests.faults.two_providers import asked
+from tests.faults.senders import asked
 
 BATCH = 10
 
@@ -19,8 +20,8 @@ BATCH = 10
 class Service:
     """Asks for messages: half by HTTP, half by Kafka, at a steady rate, each until it is acknowledged."""
 
-    def __init__(self, stack: Stack, key: str, count: int, rate: float) -> None:
-        self.stack, self.key, self.count, self.rate = stack, key, count, rate
+    def __init__(self, stack: Stack, providers: Sequence[str], key: str, count: int, rate: float) -> None:
+        self.stack, self.providers, self.key, self.count, self.rate = stack, providers, key, count, rate
         self.accepted = self.repeated = 0
         self.began = 0.0
 
@@ -38,7 +39,7 @@ class Service:
                 await self._pace(start)
                 numbers = range(start, min(start + BATCH, self.count // 2))
                 headers = {"authorization": f"Bearer {self.key}", "idempotency-key": f"batch-{start}"}
-                body = orjson.dumps([asked(number) for number in numbers])
+                body = orjson.dumps([asked(self.providers, number) for number in numbers])
                 while not await self._posted(client, body, headers | {"content-type": "application/json"}):
                     self.repeated += 1
                     await asyncio.sleep(random.uniform(0.05, 0.5))
@@ -60,7 +61,7 @@ class Service:
                 async with AIOKafkaProducer(**client_args(self.stack.settings.kafka), acks="all") as producer:
                     while first + number < self.count:
                         await self._pace(number)
-                        document = asked(first + number) | {"clientId": "default"}
+                        document = asked(self.providers, first + number) | {"clientId": "default"}
                         async with asyncio.timeout(10):
                             await producer.send_and_wait("messages.requested", orjson.dumps(document))
                         self.accepted += 1

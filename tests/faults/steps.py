@@ -1,11 +1,12 @@
 """Kills the sending half of a worker (kill -9) between every two steps of a send, again and again, then counts.
 
 A small process runs it alone, with a step at which it kills itself; each kill interrupts as many sends as are under way.
-The provider is moody besides. At the end every message is in exactly one state, none is lost, and none was taken twice by
-the provider that has a way to tell; for the other the client's policy decides, and what that cost is counted.
+The providers are moody besides. At the end every message is in exactly one state, none is lost, and none was taken twice by
+a provider that has a way to tell; for the other the client's policy decides, and what that cost is counted.
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 import orjson
 import psycopg
 
+import adapters.postmark
 from adapters.sending import Response
 from agents.due import Due
 from agents.health import Health
@@ -34,14 +36,15 @@ from app.settings import Settings
 from sql import EventStore
 from sql.migrate import migrate
 from tests.faults.moody import Moody
-from tests.fixtures import accounts
+from tests.faults.senders import asked, configuration, moody_providers, sources, taken, twice
 
 #: Before and after what the process kills itself.
 STEPS = ("claim", "begin", "carry", "settle")
 SIDES = ("before", "after")
-#: A provider that has idempotency keys, and one that has none: channel, and an address.
-PROVIDERS = {"resend": ("email", "ana@example.com", True), "twilio": ("sms", "+15551234567", False)}
-RETRY = {"attempts": 50, "first": 0.1, "longest": 1}
+#: One that has idempotency keys, one that can be asked what it took, and one with no way to tell.
+PROVIDERS = ("onesignal", "postmark", "twilio")
+#: Seconds after which Postmark is asked here, in place of minutes: this one's records show at once what it took.
+LOOKUP_AFTER = 1.0
 
 
 @dataclass
@@ -89,6 +92,7 @@ class Dying:
 async def send(step: str, side: str, times: int, within: float) -> None:
     """The process: sends until it dies, or until nothing has been left to do for a moment."""
     settings, dying = Settings(), Dying(step, side, times)
+    adapters.postmark.LOOKUP_AFTER = LOOKUP_AFTER
     assert settings.postgres.dsn is not None
     transport = Transport(timeout=settings.sending.timeout)
 
@@ -119,20 +123,20 @@ async def run(
     rng, outcome, began = random.Random(seed), Outcome(messages=messages), time.monotonic()
     postgres = Postgres(folder / "postgres", folder / "postgres.log")
     await postgres.start()
-    moody = {
-        name: Moody(name, accounts(name).settings, idempotent=idempotent, share=share, seed=seed)
-        for name, (_, _, idempotent) in PROVIDERS.items()
-    }
+    moody = moody_providers(PROVIDERS, share, seed)
     try:
         await migrate(postgres.dsn("owner"))
-        async with moody["resend"], moody["twilio"]:
+        async with contextlib.AsyncExitStack() as listening:
+            for each in moody.values():
+                await listening.enter_async_context(each)
             given = _environment(postgres, moody, folder)
             await _ask(postgres, messages, unanswered)
             for number in range(kills):
                 step, side = STEPS[number // 2 % len(STEPS)], SIDES[number % 2]
                 times = rng.randint(1, 40) if step == "carry" else rng.randint(1, 4)
+                since = datetime.now(UTC)
                 outcome.kills[f"{side} {step}"] += await _life(folder, given, step, side, times, within=30)
-                outcome.interrupted += await _under_way(postgres)
+                outcome.interrupted += await _under_way(postgres, since)
             await _life(folder, given, "none", "", 0, within=120)
         await _count(postgres, outcome, moody)
     finally:
@@ -142,11 +146,10 @@ async def run(
 
 
 def _environment(postgres: Postgres, moody: dict[str, Moody], folder: Path) -> dict[str, str]:
-    sources = {name: {**accounts(name).settings, "api_url": each.url} for name, each in moody.items()}
     return {
         "THREADLINE_DATA": str(folder),
         "THREADLINE_POSTGRES__DSN": postgres.dsn("service"),
-        "THREADLINE_SOURCES": orjson.dumps(sources).decode(),
+        "THREADLINE_SOURCES": orjson.dumps(sources(moody)).decode(),
         "THREADLINE_SENDING__LEASE": "5",
         "THREADLINE_SENDING__TIMEOUT": "1.5",
         "THREADLINE_SENDING__CONCURRENCY": "48",
@@ -158,24 +161,14 @@ async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
     """Accept them all, by a client whose configuration retries quickly."""
     settings = Settings(postgres={"dsn": postgres.dsn("service")})
     async with await EventStore.open(postgres.dsn("service"), pool=2) as store:
-        routes = [
-            {"channel": channel, "account": name, "sender": SENDERS[name]}
-            for name, (channel, _, _) in PROVIDERS.items()
-        ]
-        document = {"channels": routes, "retry": RETRY, "unanswered": unanswered}
-        await store.set_client("default", document, "faults")
+        await store.set_client("default", configuration(PROVIDERS, unanswered=unanswered), "faults")
         client = await Clients(store, settings).client("default")
         for start in range(0, messages, 500):
             incoming = Incoming()
             for number in range(start, min(start + 500, messages)):
-                channel, to, _ = list(PROVIDERS.values())[number % 2]
-                asked = {"channel": channel, "to": to, "content": {"text": f"number {number}", "subject": "Hello"}}
-                request = read_request({"messageId": f"m{number}", **asked}, client_id="default")
+                request = read_request(asked(PROVIDERS, number), client_id="default")
                 assert incoming.add(request, client, datetime.now(UTC)) is None
             await store.accept(incoming.messages, incoming.lanes, incoming.rows)
-
-
-SENDERS = {"resend": "shop@example.com", "twilio": "+15557654321"}
 
 
 async def _life(folder: Path, given: dict[str, str], step: str, side: str, times: int, *, within: float) -> bool:
@@ -187,10 +180,11 @@ async def _life(folder: Path, given: dict[str, str], step: str, side: str, times
     return "SIGKILL" in child.how_it_ended()
 
 
-async def _under_way(postgres: Postgres) -> int:
-    query = "SELECT count(*) FROM threadline.messages WHERE state = 'sending'"
+async def _under_way(postgres: Postgres, since: datetime) -> int:
+    """Messages that a life that began then left behind in the middle."""
+    query = "SELECT count(*) FROM threadline.messages WHERE state = 'sending' AND changed_at > %s"
     async with await psycopg.AsyncConnection.connect(postgres.dsn("owner")) as db:
-        return int((await (await db.execute(query)).fetchone() or (0,))[0])
+        return int((await (await db.execute(query, [since])).fetchone() or (0,))[0])
 
 
 async def _count(postgres: Postgres, outcome: Outcome, moody: dict[str, Moody]) -> None:
@@ -205,12 +199,11 @@ async def _count(postgres: Postgres, outcome: Outcome, moody: dict[str, Moody]) 
     outcome.states = Counter(state for _, state, _ in rows)
     outcome.vanished = outcome.messages - len(rows)
     outcome.untold = len({name for name, _, _ in rows} - {name for (name,) in told})
-    for name, each in moody.items():
-        outcome.twice[name] = sum(times > 1 for times in each.taken.values())
+    for each in moody.values():
         outcome.calls += each.calls
         outcome.moods += each.moods
-    taken = moody["resend"].taken + moody["twilio"].taken
-    outcome.unsent = sum(not taken[f"number {name[1:]}"] for name, state, _ in rows if state == "sent")
+    outcome.twice, texts = twice(moody), taken(moody)
+    outcome.unsent = sum(not texts[f"number {name[1:]}"] for name, state, _ in rows if state == "sent")
 
 
 if __name__ == "__main__":
