@@ -8,7 +8,7 @@ from app.sending.consent import learned
 from app.sending.incoming import lane_of
 from app.sending.requests import kept_request
 from schemas.events import Event
-from sql.sending import Health, Lane
+from sql.messages import Health, Lane
 
 #: Stands in where a message's client is not configured any more.
 NOBODY = Client("", 0, ())

@@ -18,7 +18,7 @@ from app.sending.claimed import Claimed, Result
 from app.sending.clients import Account, Clients, Route, UnknownAccount, UnknownClient
 from app.sending.decide import End, Hold, decide, known
 from app.sending.incoming import lane_of
-from sql.sending import Lane
+from sql.messages import Lane
 
 log = structlog.get_logger(__name__)
 

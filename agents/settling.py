@@ -10,7 +10,7 @@ from agents.failures import until_done
 from agents.health import Health
 from app.sending.claimed import Result
 from sql import EventStore, Row
-from sql.sending import Lane
+from sql.messages import Lane
 
 log = structlog.get_logger(__name__)
 

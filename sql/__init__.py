@@ -5,10 +5,11 @@ from sql.consents import Consenting
 from sql.deliveries import Delivering
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.keep import Keeping
+from sql.messages import InFlight, NewMessage, Remembered, Settled, Verdict
 from sql.read import Reading
 from sql.relay import Relaying
 from sql.rows import Appended, DeadLetter, Row
-from sql.sending import InFlight, NewMessage, Remembered, Sending, Settled, Verdict
+from sql.sending import Sending
 
 __all__ = [
     "DATA_ERRORS",

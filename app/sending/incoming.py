@@ -9,7 +9,7 @@ from app.sending.events import ended, requested
 from app.sending.requests import Request, handles
 from schemas.events import Error
 from sql import NewMessage, Row
-from sql.sending import Lane
+from sql.messages import Lane
 
 
 @dataclass(slots=True)
