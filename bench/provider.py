@@ -16,7 +16,8 @@ import orjson
 import uvloop
 
 from app.simulator import SIMULATED
-from app.simulator.base import Call, Refused
+from app.simulator.base import Call, Refused, Reply
+from bench.plain_http import read_call, written
 from tests.fixtures import accounts
 
 NAME = "resend"
@@ -35,32 +36,24 @@ class Provider:
         """One connection, until it ends."""
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                line, *fields = head.split("\r\n")
-                method, path, _ = line.split(" ", 2)
-                headers = {name.lower(): value.strip() for name, _, value in (f.partition(":") for f in fields) if name}
-                body = await reader.readexactly(int(headers.get("content-length", 0)))
-                status, answer = self._answer(Call(method, path, headers, body))
-                head = (
-                    f"HTTP/1.1 {status} OK\r\ncontent-type: application/json\r\ncontent-length: {len(answer)}\r\n\r\n"
-                )
-                writer.write(head.encode() + answer)
+                writer.write(written(self._answer(await read_call(reader))))
         writer.close()
 
-    def _answer(self, call: Call) -> tuple[int, bytes]:
+    def _answer(self, call: Call) -> Reply:
         if call.path == "/arrivals":
             told = orjson.dumps(self.arrivals)
             if call.method == "DELETE":
                 self.arrivals = []
-            return 200, told
+            return Reply(200, told)
         simulated = SIMULATED[NAME]
         try:
             sent = simulated.accept(call, SETTINGS, f"{len(self.arrivals):032x}")
         except Refused as refused:
-            reply = simulated.refuse(refused.why)
-            return reply.status, reply.body
+            refusal: Reply = simulated.refuse(refused.why)
+            return refusal
         self.arrivals.append((sent[0].text or "", time.monotonic()))
-        return 200, simulated.reply(sent).body
+        reply: Reply = simulated.reply(sent)
+        return reply
 
 
 async def main() -> None:

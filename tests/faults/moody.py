@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from random import Random
-from typing import Any, Self
+from typing import Self
 
 from app.simulator import SIMULATED
 from app.simulator.base import Call, Refused, Reply, Sent
+from bench.plain_http import read_call, written
 
 #: What may happen to a call, and its share of the moody ones. The last three leave the caller without an answer though the
 #: message was taken.
@@ -59,7 +60,7 @@ class Moody:
         writer.close()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        call = await _read(reader)
+        call = await read_call(reader)
         self.calls += 1
         mood = self._draw.choice(MOODS) if self._draw.random() < self.share else "well"
         self.moods[mood] += 1
@@ -74,7 +75,7 @@ class Moody:
         if mood in ("reset after", "hang after"):
             writer.transport.abort()
             return False
-        answer = _written(reply)
+        answer = written(reply)
         writer.write(answer[: len(answer) // 2] if mood == "half an answer" else answer)
         await writer.drain()
         return mood != "half an answer"
@@ -110,18 +111,3 @@ class Moody:
         if key is not None:
             self._answers[key] = reply
         return reply
-
-
-async def _read(reader: asyncio.StreamReader) -> Call:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-    line, *fields = head.split("\r\n")
-    method, path, _ = line.split(" ", 2)
-    headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields) if name}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Call(method, path, headers, body)
-
-
-def _written(reply: Reply) -> bytes:
-    headers: dict[str, Any] = reply.headers | {"content-length": str(len(reply.body))}
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {reply.status} Whatever\r\n{head}\r\n".encode() + reply.body

@@ -5,28 +5,18 @@ The providers are moody besides. At the end every message is in exactly one stat
 a provider that has a way to tell; for the other the client's policy decides, and what that cost is counted.
 """
 
-import asyncio
 import contextlib
-import os
 import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import orjson
 import psycopg
 
-import adapters.postmark
-from adapters.sending import Response
-from agents.due import Due
-from agents.health import Health
-from agents.transport import Transport
-from agents.transport.oauth import Tokens
 from app.embedded.postgres import Postgres
 from app.embedded.process import Child
 from app.sending.clients import Clients
@@ -43,8 +33,6 @@ STEPS = ("claim", "begin", "carry", "settle")
 SIDES = ("before", "after")
 #: One that has idempotency keys, one that can be asked what it took, and one with no way to tell.
 PROVIDERS = ("onesignal", "postmark", "twilio")
-#: Seconds after which Postmark is asked here, in place of minutes: this one's records show at once what it took.
-LOOKUP_AFTER = 1.0
 
 
 @dataclass
@@ -62,58 +50,6 @@ class Outcome:
     calls: int = 0
     moods: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
-
-
-class Dying:
-    """Kills its own process at one step, after so many times; the rest of the time a plain pass-through."""
-
-    def __init__(self, step: str, side: str, times: int) -> None:
-        self.step, self.side, self.left = step, side, times
-
-    def around(self, step: str, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """`work`, with death before or after it where this is the step."""
-
-        async def stepped(*given: Any, **named: Any) -> Any:
-            if step == self.step and self.side == "before":
-                self._perhaps_die()
-            done = await work(*given, **named)
-            if step == self.step and self.side == "after":
-                self._perhaps_die()
-            return done
-
-        return stepped
-
-    def _perhaps_die(self) -> None:
-        self.left -= 1
-        if self.left <= 0:
-            os.kill(os.getpid(), 9)
-
-
-async def send(step: str, side: str, times: int, within: float) -> None:
-    """The process: sends until it dies, or until nothing has been left to do for a moment."""
-    settings, dying = Settings(), Dying(step, side, times)
-    adapters.postmark.LOOKUP_AFTER = LOOKUP_AFTER
-    assert settings.postgres.dsn is not None
-    transport = Transport(timeout=settings.sending.timeout)
-
-    async def carry(*given: Any, **named: Any) -> Response:
-        response: Response = await dying.around("carry", transport.carry)(*given, **named)
-        return response
-
-    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=4) as store:
-        for name in ("claim", "begin", "settle"):
-            setattr(store, name, dying.around(name, getattr(store, name)))
-        due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), Health(), settings.sending)
-        running = asyncio.create_task(due.run())
-        deadline = time.monotonic() + within
-        while time.monotonic() < deadline:
-            counts = {row["state"]: row["messages"] for row in await store.sending_counts()}
-            if not any(state != "unanswered" for state in counts):
-                break
-            await asyncio.sleep(0.1)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    await transport.close()
 
 
 async def run(
@@ -173,7 +109,7 @@ async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
 
 async def _life(folder: Path, given: dict[str, str], step: str, side: str, times: int, *, within: float) -> bool:
     """One life of the process; whether it killed itself."""
-    program = [sys.executable, "-m", "tests.faults.steps", step, side, str(times), str(within)]
+    program = [sys.executable, "-m", "tests.faults.dying", step, side, str(times), str(within)]
     child = Child("sender", program, folder / "sender.log", environment=given)
     child.start()
     await child.wait()
@@ -204,7 +140,3 @@ async def _count(postgres: Postgres, outcome: Outcome, moody: dict[str, Moody]) 
         outcome.moods += each.moods
     outcome.twice, texts = twice(moody), taken(moody)
     outcome.unsent = sum(not texts[f"number {name[1:]}"] for name, state, _ in rows if state == "sent")
-
-
-if __name__ == "__main__":
-    asyncio.run(send(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))

@@ -1,0 +1,77 @@
+"""The sending half of a worker as a process of its own, which kills itself (kill -9) at one step of a send."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import adapters.postmark
+from adapters.sending import Response
+from agents.due import Due
+from agents.health import Health
+from agents.transport import Transport
+from agents.transport.oauth import Tokens
+from app.sending.clients import Clients
+from app.settings import Settings
+from sql import EventStore
+
+#: Seconds after which Postmark is asked here, in place of minutes: this one's records show at once what it took.
+LOOKUP_AFTER = 1.0
+
+
+class Dying:
+    """Kills its own process at one step, after so many times; the rest of the time a plain pass-through."""
+
+    def __init__(self, step: str, side: str, times: int) -> None:
+        self.step, self.side, self.left = step, side, times
+
+    def around(self, step: str, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """`work`, with death before or after it where this is the step."""
+
+        async def stepped(*given: Any, **named: Any) -> Any:
+            if step == self.step and self.side == "before":
+                self._perhaps_die()
+            done = await work(*given, **named)
+            if step == self.step and self.side == "after":
+                self._perhaps_die()
+            return done
+
+        return stepped
+
+    def _perhaps_die(self) -> None:
+        self.left -= 1
+        if self.left <= 0:
+            os.kill(os.getpid(), 9)
+
+
+async def send(step: str, side: str, times: int, within: float) -> None:
+    """The process: sends until it dies, or until nothing has been left to do for a moment."""
+    settings, dying = Settings(), Dying(step, side, times)
+    adapters.postmark.LOOKUP_AFTER = LOOKUP_AFTER
+    assert settings.postgres.dsn is not None
+    transport = Transport(timeout=settings.sending.timeout)
+
+    async def carry(*given: Any, **named: Any) -> Response:
+        response: Response = await dying.around("carry", transport.carry)(*given, **named)
+        return response
+
+    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=4) as store:
+        for name in ("claim", "begin", "settle"):
+            setattr(store, name, dying.around(name, getattr(store, name)))
+        due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), Health(), settings.sending)
+        running = asyncio.create_task(due.run())
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            counts = {row["state"]: row["messages"] for row in await store.sending_counts()}
+            if not any(state != "unanswered" for state in counts):
+                break
+            await asyncio.sleep(0.1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    await transport.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(send(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])))
