@@ -86,7 +86,7 @@ def recourse_of(client: Client, account: Account) -> Recourse:
     """What can be done about a call by this account that nobody answers: its provider knows a repetition, or can be asked;
     else its client decides."""
     if sender_of(account).IDEMPOTENT:
-        return Recourse(repeat=True)
+        return Recourse(repeat=True, keyed=True)
     if (ask_after := getattr(account.adapter, "LOOKUP_AFTER", None)) is not None:
         return Recourse(ask_after=ask_after)
     return Recourse(repeat=client.unanswered == "resend")

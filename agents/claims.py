@@ -59,6 +59,7 @@ def read(row: dict[str, Any], client: Client) -> Claimed:
         was=row["was"],
         lane=str(row["lane"]),
         ailing=row["ailing"],
+        doubted=row["doubted"],
         checks=row["checks"],
         channel=row["doubt_channel"] or row["channel"],
         account=row["doubt_account"] or row["account"],

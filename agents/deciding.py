@@ -14,7 +14,7 @@ from agents.lookups import Lookup
 from agents.transport import NoAnswer
 from agents.transport.oauth import Tokens
 from app.sending import outcomes, uncalled
-from app.sending.claimed import Claimed, Result
+from app.sending.claimed import Claimed, Recourse, Result
 from app.sending.clients import Account, Clients, Route, UnknownAccount, UnknownClient
 from app.sending.decide import End, Hold, decide, known
 from app.sending.incoming import lane_of
@@ -40,11 +40,7 @@ class Deciding:
             claimed = claims.read(row, client)
             if (early := _before(row, claimed)) is not None:
                 return early
-            if _in_doubt(row):
-                if (found := await self._doubt(row, claimed)) is not None:
-                    return found
-                claimed = replace(claimed, checks=0)
-            return await self._send(row, claimed)
+            return await (self._doubt(row, claimed) if _in_doubt(row) else self._send(row, claimed))
         except Exception as error:  # of the client's configuration, or a fault of ours: neither is the message's
             expected = isinstance(error, UnknownClient | UnknownAccount)
             if expected or isinstance(error, NoAnswer | TimeoutError):
@@ -53,28 +49,34 @@ class Deciding:
                 log.exception("cannot decide about a message", message=str(row["id"]))
             nobodys = claims.read(row, claims.NOBODY)
             if _in_doubt(row):  # which a later try must not forget
-                if expected and not row["checks"]:
+                if expected and not row["doubted"]:
                     return outcomes.doubtful(nobodys, outcomes.HOLD)
-                nobodys = replace(nobodys, checks=max(1, row["checks"]))
+                nobodys = replace(nobodys, doubted=True)
             return uncalled.misconfigured(nobodys, f"{type(error).__name__}: {error}")
 
-    async def _doubt(self, row: Row, claimed: Claimed) -> Lookup | Result | None:
-        """What is to be done about an attempt that nobody answered; None where the message can be sent again."""
-        account = await self._clients.account(claimed.client, claimed.account)
-        recourse = recourse_of(claimed.client, account)
+    async def _doubt(self, row: Row, claimed: Claimed) -> Call | Lookup | Result:
+        """What is to be done about a message that may have been taken."""
+        client, account = claimed.client, await self._clients.account(claimed.client, claimed.account)
+        recourse = recourse_of(client, account)
         if claimed.account != row["account"]:  # the attempt was made by another than the one it was claimed for
-            route = claimed.client.route(claimed.channel) or Route(claimed.channel, claimed.account)
-            lane = lane_of(claimed.client, replace(route, account=claimed.account))
+            route = client.route(claimed.channel) or Route(claimed.channel, claimed.account)
+            lane = lane_of(client, replace(route, account=claimed.account))
             self._lanes[lane[:2]] = lane
         if row["checks"] and recourse.ask_after is not None and not row["cancelled"]:
             values = await self._values(account)
             try:
                 return Lookup.of(claimed, account, values, row["doubt_since"], row["expires_at"], recourse.ask_after)
-            except Unsendable:
-                return outcomes.doubtful(claimed, outcomes.HOLD)
-        if recourse.repeat:
-            return None
-        return outcomes.doubtful(claimed, outcomes.HOLD if row["checks"] or row["cancelled"] else recourse)
+            except Unsendable:  # this one it cannot be asked about
+                recourse = Recourse(repeat=client.unanswered == "resend")
+        if not recourse.repeat:
+            return outcomes.doubtful(claimed, outcomes.HOLD if row["checks"] or row["cancelled"] else recourse)
+        made = await self._send(row, replace(claimed, doubted=recourse.keyed, checks=0))
+        # The key is known to that account alone, and what ends without a send may have been sent.
+        if not recourse.keyed or (
+            made.account.name == claimed.account if isinstance(made, Call) else made.settled.state == "held"
+        ):
+            return made
+        return outcomes.doubtful(claimed, outcomes.HOLD)
 
     async def _send(self, row: Row, claimed: Claimed) -> Call | Result:
         client, now = claimed.client, datetime.now(UTC)
@@ -102,8 +104,8 @@ class Deciding:
 
 
 def _in_doubt(row: Row) -> bool:
-    """Whether it may have been sent: a worker died in the middle of an attempt, or the provider is asked about one."""
-    return row["checks"] > 0 or (row["was"] == "sending" and row["doubt_since"] is not None)
+    """Whether it may have been taken: a call went unanswered, or a worker died in the middle of one."""
+    return row["doubted"] or (row["was"] == "sending" and row["doubt_since"] is not None)
 
 
 def _before(row: Row, claimed: Claimed) -> Result | None:

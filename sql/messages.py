@@ -58,7 +58,8 @@ class InFlight(Exception):
 
 class Settled(NamedTuple):
     """What came of a claim. `due_in`: seconds until it is due again; `outcome`: of its attempt, None where none was made;
-    `status`: the provider's answer; `checks`: of what it is to be asked about, the number of the question."""
+    `status`: the provider's answer; `doubted`, `checks`: whether it may have been taken, and which
+    time the provider is asked next."""
 
     id: str
     claim: int
@@ -73,4 +74,5 @@ class Settled(NamedTuple):
     provider_message_id: str | None
     outcome: str | None
     status: int | None
+    doubted: bool = False
     checks: int = 0

@@ -21,6 +21,7 @@ class Claimed:
     was: str
     lane: str
     ailing: bool
+    doubted: bool
     checks: int
     channel: str
     account: str
@@ -30,10 +31,12 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Recourse:
-    """What can be done about a call that nobody answered: `repeat` it, since that does no harm or is wanted; ask the
-    provider `ask_after` so many seconds; or neither, and somebody has to decide."""
+    """What can be done about a call that nobody answered: `repeat` it, which does no harm where the provider has a key of
+    the message (`keyed`), and else is its client's wish; ask the provider `ask_after` so many seconds; or neither, and
+    somebody has to decide."""
 
     repeat: bool = False
+    keyed: bool = False
     ask_after: float | None = None
 
 
@@ -48,6 +51,10 @@ class Result:
     passed: bool | None = None
     pause: float | None = None
     trouble: str | None = None
+
+
+#: No doubt.
+CERTAIN = (False, 0)
 
 
 def following(claimed: Claimed, route: Route) -> Route | None:
@@ -80,13 +87,14 @@ def settled_as(
     error: Error | None = None,
     cause: str | None = None,
     their_id: str | None = None,
-    checks: int | None = None,
+    doubt: tuple[bool, int] | None = None,
 ) -> Settled:
-    """The state that follows, as the store takes it; by no route: that of before."""
+    """The state that follows, as the store takes it; by no route: that of before. `doubt`: whether it may have been taken,
+    and which time its provider is asked next; else as it was."""
     told: dict[str, Any] | None = asdict(error) if error is not None else None
     channel, account = (claimed.channel, claimed.account) if route is None else (route.channel, route.account)
     return Settled(
         claimed.id, claimed.claim, state, due_in, claimed.tries if tries is None else tries, channel, account,
         list(claimed.tried), cause, told, their_id, outcome, status,
-        claimed.checks if checks is None else checks,
+        *((claimed.doubted, claimed.checks) if doubt is None else doubt),
     )  # fmt: skip

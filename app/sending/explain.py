@@ -52,7 +52,7 @@ def explain(row: Row, waits: Row, decision: Decision | str, now: datetime) -> li
         if row["cancelled"]:
             found.append(Reason("cancelling", "it was cancelled meanwhile, and is not tried again if this try fails"))
         return found
-    if row["checks"]:
+    if row["checks"] and state == "retrying":
         return [_asking(row)]
     return [*_retrying(row, now), *_decided(row, decision, now), *_account(row, waits, decision, now)]
 

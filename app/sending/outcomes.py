@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from adapters.sending import Found, Outcome
 from app.sending import events
-from app.sending.claimed import Claimed, Recourse, Result, backoff, following, settled_as
+from app.sending.claimed import CERTAIN, Claimed, Recourse, Result, backoff, following, settled_as
 from app.sending.clients import Route
 from schemas.events import Error, Handle
 from sql import Settled
@@ -20,7 +20,7 @@ WATCHED = 86_400.0
 #: Seconds that an account rests which says "too many" and not for how long.
 RATE_PAUSE = 1.0
 #: Times that a provider is asked whether it took a message, each after twice the time, before somebody has to decide.
-CHECKS = 6
+CHECKS = 5
 #: What nothing can be done about.
 HOLD = Recourse()
 
@@ -32,7 +32,14 @@ def accepted(claimed: Claimed, route: Route, handle: Handle, provider: str, outc
         after = claimed.client.fallback.after
         state, due_in = "watched", WATCHED if after is None else after
     settled = settled_as(
-        claimed, route, state, due_in, outcome="accepted", status=status, their_id=outcome.provider_message_id
+        claimed,
+        route,
+        state,
+        due_in,
+        outcome="accepted",
+        status=status,
+        their_id=outcome.provider_message_id,
+        doubt=CERTAIN,
     )
     event = events.sent(claimed.request, route.channel, handle, provider, outcome, claimed.claim)
     return Result(claimed, settled, [event], passed=True)
@@ -61,8 +68,11 @@ def refused(
         settled = _again(claimed, route, claimed.tries + 1, wait, error, status)
         told = [events.delayed(claimed.request, route.channel, error, claimed.claim)]
         return Result(claimed, settled, told, passed=None if not ill else False, trouble=words)
+    if claimed.doubted and (outcome.state != "rejected" or status == 0):
+        # An earlier call may have been taken: only a no to the same key says that it was not.
+        return unanswered(claimed, route, HOLD, words, jitter)
     how = "rejected" if outcome.state == "rejected" else "failed"
-    result = _given_up(claimed, route, error, how, status)
+    result = _given_up(replace(claimed, doubted=False), route, error, how, status)
     result.passed = None if status == 0 else not ill
     result.trouble = words if ill else None
     return result
@@ -74,14 +84,29 @@ def unanswered(claimed: Claimed, route: Route, recourse: Recourse, why: str, jit
     if recourse.ask_after is not None:
         cause = f"no answer came ({why}): the provider is asked whether it took it"
         settled = settled_as(
-            claimed, route, "retrying", recourse.ask_after, outcome="unanswered", error=error, cause=cause, checks=1
+            claimed,
+            route,
+            "retrying",
+            recourse.ask_after,
+            outcome="unanswered",
+            error=error,
+            cause=cause,
+            doubt=(True, 1),
         )
         told = [events.delayed(claimed.request, route.channel, error, claimed.claim)]
         return Result(claimed, settled, told, passed=False, trouble=why)
     if recourse.repeat and claimed.tries + 1 < claimed.client.retry.attempts:
         wait = backoff(claimed.client.retry, claimed.tries, jitter)
         settled = settled_as(
-            claimed, route, "retrying", wait, tries=claimed.tries + 1, outcome="unanswered", error=error, cause=why
+            claimed,
+            route,
+            "retrying",
+            wait,
+            tries=claimed.tries + 1,
+            outcome="unanswered",
+            error=error,
+            cause=why,
+            doubt=(recourse.keyed, 0),
         )
         told = [events.delayed(claimed.request, route.channel, error, claimed.claim)]
         return Result(claimed, settled, told, passed=False, trouble=why)
@@ -89,7 +114,9 @@ def unanswered(claimed: Claimed, route: Route, recourse: Recourse, why: str, jit
         f"the provider may have taken it, and gives no way to tell ({why}): "
         "release it to send it again, or cancel it; what the provider tells of it later settles it"
     )
-    settled = settled_as(claimed, route, "unanswered", None, outcome="unanswered", error=error, cause=cause)
+    settled = settled_as(
+        claimed, route, "unanswered", None, outcome="unanswered", error=error, cause=cause, doubt=CERTAIN
+    )
     told = [events.held(claimed.request, route.channel, cause, None, f"unanswered:{claimed.claim}")]
     return Result(claimed, settled, told, passed=False, trouble=why)
 
@@ -102,8 +129,10 @@ def looked_up(claimed: Claimed, provider: str, found: Found, ask_after: float, j
             "the provider could not say yet whether it took it: it is asked again",
             ask_after * 2**claimed.checks,
         )
-        return Result(claimed, settled_as(claimed, route, "retrying", wait, cause=cause, checks=claimed.checks + 1))
-    known = replace(claimed, checks=0)
+        return Result(
+            claimed, settled_as(claimed, route, "retrying", wait, cause=cause, doubt=(True, claimed.checks + 1))
+        )
+    known = replace(claimed, doubted=False, checks=0)
     handle = claimed.request.handle(claimed.channel)
     if found.taken and handle is not None:
         result = accepted(known, route, handle, provider, Outcome("accepted", found.provider_message_id), 0)
@@ -128,7 +157,9 @@ def looked_up(claimed: Claimed, provider: str, found: Found, ask_after: float, j
 def doubtful(claimed: Claimed, recourse: Recourse) -> Result:
     """A worker died in the middle of its last attempt."""
     route = Route(claimed.channel, claimed.account)
-    result = unanswered(replace(claimed, checks=0), route, recourse, "the worker ended during the call", 0.0)
+    result = unanswered(
+        replace(claimed, doubted=False, checks=0), route, recourse, "the worker ended during the call", 0.0
+    )
     result.settled = result.settled._replace(outcome=None)  # of the attempt before, which stays without an answer
     result.passed = None
     return result

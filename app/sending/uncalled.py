@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.sending import events
-from app.sending.claimed import Claimed, Result, following, settled_as
+from app.sending.claimed import CERTAIN, Claimed, Result, following, settled_as
 from app.sending.clients import Route
 from app.sending.decide import End, Hold
 from app.sending.outcomes import by_next
@@ -16,7 +16,7 @@ MISCONFIGURED_PAUSE = 60.0
 def told_meanwhile(claimed: Claimed) -> Result:
     """Its last attempt went unanswered, but the provider has told of it since: it was sent."""
     cause = "the provider told of it"
-    return Result(claimed, settled_as(claimed, None, "sent", None, cause=cause, checks=0))
+    return Result(claimed, settled_as(claimed, None, "sent", None, cause=cause, doubt=CERTAIN))
 
 
 def delivered(claimed: Claimed) -> Result:

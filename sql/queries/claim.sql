@@ -62,7 +62,7 @@ claimed AS (
     RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.lane AS claimed_from
 )
 SELECT
-    m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.checks, m.cancelled, m.released, m.ailing, m.was, m.channel,
+    m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.doubted, m.checks, m.cancelled, m.released, m.ailing, m.was, m.channel,
     m.account, m.tried, m.expires_at, m.request, m.handles, lane.rate, lane.burst, lane.concurrency, standing.opted_out,
     standing.zone, a.doubt_since, a.channel AS doubt_channel, a.account AS doubt_account, i.delivery,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
@@ -74,10 +74,10 @@ LEFT JOIN LATERAL (
         min(begun_at) AS doubt_since, (array_agg(channel ORDER BY number DESC))[1] AS channel,
         (array_agg(account ORDER BY number DESC))[1] AS account
     FROM attempts
-    WHERE id = m.id AND (outcome IS NULL OR (outcome = 'unanswered' AND m.checks > 0))
-) AS a ON m.was = 'sending' OR m.checks > 0
-LEFT JOIN interaction_links AS l ON (m.was IN ('sending', 'watched') OR m.checks > 0) AND l.reference = m.id
+    WHERE id = m.id AND (outcome IS NULL OR (outcome = 'unanswered' AND m.doubted))
+) AS a ON m.was = 'sending' OR m.doubted
+LEFT JOIN interaction_links AS l ON (m.was IN ('sending', 'watched') OR m.doubted) AND l.reference = m.id
 LEFT JOIN interactions AS i
-    ON (m.was IN ('sending', 'watched') OR m.checks > 0) AND i.id = coalesce(l.interaction_id, m.id) AND i.client_id = m.client_id
+    ON (m.was IN ('sending', 'watched') OR m.doubted) AND i.id = coalesce(l.interaction_id, m.id) AND i.client_id = m.client_id
 \ir standing.sql
 ORDER BY m.priority, m.was_due

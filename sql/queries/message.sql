@@ -1,7 +1,7 @@
 -- A message as asked for, with its attempts and what its interaction says of its delivery.
 SELECT
     m.id, m.client_id, m.message_id, m.state, m.channel, m.account, m.priority, m.accepted_at, m.changed_at, m.due_at,
-    m.not_before, m.expires_at, m.tries, m.checks, m.tried, m.cancelled, m.released, m.cause, m.error, m.provider_message_id,
+    m.not_before, m.expires_at, m.tries, m.doubted, m.checks, m.tried, m.cancelled, m.released, m.cause, m.error, m.provider_message_id,
     m.request, m.fingerprint, m.handles,
     coalesce(l.interaction_id, m.id) AS interaction_id, i.delivery,
     coalesce(

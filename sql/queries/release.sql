@@ -1,7 +1,7 @@
 -- Lets a message go that is held, or whose attempt went unanswered (`resend`), and notes who asked for it.
 WITH released AS (
     UPDATE messages AS m SET
-        state = 'queued', due_at = now(), released = true, changed_at = now()
+        state = 'queued', due_at = now(), released = true, doubted = false, checks = 0, changed_at = now()
     FROM (SELECT id, state FROM messages WHERE id = message_reference(%(client_id)s, %(message_id)s) FOR UPDATE) AS before
     WHERE m.id = before.id AND (before.state = 'held' OR (before.state = 'unanswered' AND %(resend)s))
     RETURNING before.state AS was, m.client_id, m.message_id

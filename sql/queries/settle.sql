@@ -6,7 +6,8 @@ WITH given AS MATERIALIZED (
         now() + make_interval(secs => (r ->> 3)::double precision) AS due_at, (r ->> 4)::integer AS tries,
         r ->> 5 AS channel, r ->> 6 AS account, array(SELECT jsonb_array_elements_text(r -> 7)) AS tried,
         r ->> 8 AS cause, nullif(r -> 9, 'null') AS error, r ->> 10 AS provider_message_id, r ->> 11 AS outcome,
-        (r ->> 12)::integer AS status, (r ->> 13)::integer AS checks
+        (r ->> 12)::integer AS status, (r ->> 13)::boolean AS doubted,
+        (r ->> 14)::integer AS checks
     FROM jsonb_array_elements(%(settled)s) AS each (r)
     ORDER BY 1
 ),
@@ -29,7 +30,7 @@ UPDATE messages AS m SET
     state = CASE WHEN m.cancelled AND given.state IN ('retrying', 'held') THEN 'retrying' ELSE given.state END,
     due_at = CASE WHEN m.cancelled THEN now() ELSE coalesce(given.due_at, m.due_at) END, tries = given.tries, channel = given.channel, account = given.account,
     lane = lane_id(m.client_id, given.account), tried = given.tried,
-    checks = given.checks, cause = given.cause, error = given.error,
+    doubted = given.doubted, checks = given.checks, cause = given.cause, error = given.error,
     provider_message_id = coalesce(given.provider_message_id, m.provider_message_id), changed_at = now()
 FROM given
 WHERE m.id = given.id

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from schemas.events import Event, Handle
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.fixtures import accounts
-from tests.integration.sender import Sender
+from tests.integration.sender import Provider, Sender
 
 SETTINGS = {**accounts("postmark").settings, "sender": "shop@example.com"}
 
@@ -93,7 +93,7 @@ async def test_what_was_taken_without_an_answer_is_found_and_not_sent_again(offi
         await office.ask(channel="email")
         row = await office.until("sent")
     assert (office.postmark.sends, office.postmark.asked) == (1, 1)
-    assert (row["provider_message_id"], row["checks"]) == (office.postmark.sent[0].id, 0)
+    assert (row["provider_message_id"], row["doubted"]) == (office.postmark.sent[0].id, False)
     assert sorted(await office.types()) == ["MessageDelayed", "MessageRequested", "UserMessageSent"]
 
 
@@ -177,7 +177,7 @@ async def test_cancelled_while_it_was_asked_about_is_not_sent_again(office: Offi
         event = Event("MessageCancelled", "threadline", "m:cancelled", message_id="m")
         assert await office.store.cancel("default", "m", (event, "default", now(), None)) == "retrying"
         await asyncio.sleep(0.5)
-    assert (await office.until("cancelled"))["checks"] == 1
+    await office.until("cancelled")
     assert (office.postmark.sends, office.postmark.asked) == (1, 0)
 
 
@@ -198,3 +198,30 @@ async def test_a_doubt_is_judged_by_the_account_that_made_the_call(office: Offic
     assert (office.postmark.sends, office.postmark.asked) == (0, 0)
     assert await office.store.release("default", "both", True, "test") == "unanswered"
     assert [each["account"] for each in await office.store.claim(1, 60, {})] == ["twilio"]
+
+
+@pytest.mark.parametrize("change", ["account", "expired"])
+async def test_a_key_counts_for_the_account_that_has_it(office: Office, change: str) -> None:
+    """A call by Resend went unanswered; it is not made again by another provider, nor called expired."""
+    await office.configure(channels=[{"channel": "email", "account": "resend"}], retry={"attempts": 9, "first": 0.4})
+    resend = Provider()
+    resend.answer = lambda name, number: _lost()
+    own = office.postmark.carry
+
+    async def carry(outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
+        assert isinstance(outgoing, HttpCall)
+        return await (resend.carry if "resend" in outgoing.url else own)(outgoing, values, trusted=trusted)
+
+    office.postmark.carry = carry  # type: ignore[method-assign]
+    soon = {"sendBefore": (now() + timedelta(seconds=1)).isoformat()} if change == "expired" else {}
+    async with office.at_work():
+        await office.ask(channel="email", **soon)
+        await office.until("retrying")
+        if change == "account":
+            await office.configure()
+        row = await office.until("unanswered")
+    assert row["account"] == "resend" and resend.calls and office.postmark.sends == 0
+
+
+def _lost() -> Response:
+    raise NoAnswer("lost", True)

@@ -15,11 +15,13 @@ LATER = Outcome("retryable", None, Error("busy", "try later", "unknown"))
 NEVER = Outcome("rejected", None, Error("21211", "no such number", "invalid_address"))
 
 
-def claimed(*, tries: int = 0, client: Client | None = None, tried: tuple[str, ...] = ()) -> Claimed:
+def claimed(
+    *, tries: int = 0, client: Client | None = None, tried: tuple[str, ...] = (), doubted: bool = False
+) -> Claimed:
     """A message that was taken, by WhatsApp first."""
     request = read_request({"to": TO, "body": "Hello"}, client_id="shop")
     own = client or Client("shop", 1, (WHATSAPP, SMS), retry=Retry(3, 1.0, 10.0))
-    return Claimed("id", 7, tries, tried, "queued", "lane", False, 0, "whatsapp", "meta", request, own)
+    return Claimed("id", 7, tries, tried, "queued", "lane", False, doubted, 0, "whatsapp", "meta", request, own)
 
 
 def falling(**fallback: object) -> Client:
@@ -119,6 +121,22 @@ def test_no_answer(again: bool) -> None:
     assert result.settled.outcome == "unanswered" and result.settled.status is None
     if not again:
         assert "release" in (result.settled.cause or "") and result.events[0].type == "MessageHeld"
+
+
+def test_a_doubt_ends_with_an_answer_to_the_same_key() -> None:
+    """An earlier call may have been taken: that the tries ran out does not say that it was not; a no to its key does."""
+    later = outcomes.refused(claimed(tries=1, doubted=True), WHATSAPP, LATER, 503, 0.5)
+    assert (later.settled.state, later.settled.doubted) == ("retrying", True)
+    over = outcomes.refused(claimed(tries=2, doubted=True), WHATSAPP, LATER, 503, 0.5)
+    assert (over.settled.state, over.settled.doubted) == ("unanswered", False)
+    said = outcomes.refused(claimed(tries=2, doubted=True), WHATSAPP, NEVER, 400, 0.5)
+    assert (said.settled.state, said.settled.doubted) == ("failed", False)
+    unable = outcomes.refused(claimed(doubted=True), WHATSAPP, NEVER, 0, 0.5)
+    assert unable.settled.state == "unanswered"
+    taken = outcomes.accepted(
+        claimed(doubted=True), WHATSAPP, Handle("phone", TO), "meta", Outcome("accepted", "1"), 200
+    )
+    assert (taken.settled.state, taken.settled.doubted) == ("sent", False)
 
 
 def test_what_was_never_called_judges_no_account() -> None:
