@@ -2,6 +2,7 @@
 before it took the message or after. It counts what it took, which is what a customer's phone would show."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,10 +14,13 @@ from app.simulator.base import Call, Refused, Reply, Sent
 from bench.plain_http import read_call, written
 
 #: What may happen to a call, and its share of the moody ones. The last three leave the caller without an answer though the
-#: message was taken.
+#: message was taken; "late" is one that comes after the caller's time-out.
 MOODS = (
-    "too many", "unavailable", "error", "reset before", "slow", "reset after", "hang after", "half an answer",
+    "too many", "unavailable", "error", "reset before", "slow", "reset after", "late", "half an answer",
 )  # fmt: skip
+
+#: Seconds that a storm of refusals lasts, at most.
+STORM = 2.0
 
 
 class Moody:
@@ -31,6 +35,7 @@ class Moody:
         self.moods: Counter[str] = Counter()
         self.calls = 0
         self._draw = Random(seed)
+        self._storm_ends = 0.0
         self._answers: dict[str, Reply] = {}
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -62,7 +67,7 @@ class Moody:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         call = await read_call(reader)
         self.calls += 1
-        mood = self._draw.choice(MOODS) if self._draw.random() < self.share else "well"
+        mood = self._mood()
         self.moods[mood] += 1
         if mood == "reset before":
             writer.transport.abort()
@@ -70,15 +75,25 @@ class Moody:
         reply = self._refusal(mood) or self._take(call)
         if mood == "slow":
             await asyncio.sleep(self._draw.uniform(0.1, 0.6))
-        if mood == "hang after":
+        if mood == "late":
             await asyncio.sleep(self.hang)
-        if mood in ("reset after", "hang after"):
+        if mood == "reset after":
             writer.transport.abort()
             return False
         answer = written(reply)
         writer.write(answer[: len(answer) // 2] if mood == "half an answer" else answer)
         await writer.drain()
         return mood != "half an answer"
+
+    def _mood(self) -> str:
+        """Every other refusal for rate begins a storm of them."""
+        now = time.monotonic()
+        if now < self._storm_ends:
+            return "too many"
+        mood = self._draw.choice(MOODS) if self._draw.random() < self.share else "well"
+        if mood == "too many" and self._draw.random() < 0.5:
+            self._storm_ends = now + self._draw.uniform(0.2, STORM)
+        return mood
 
     def _refusal(self, mood: str) -> Reply | None:
         if mood == "too many":
