@@ -5,10 +5,12 @@ WITH
 \ir pairs.sql
 ,
 known AS MATERIALIZED (
-    SELECT pairs.client_id, theirs, ours, p.interaction_id AS theirs_in, m.interaction_id AS ours_in
+    -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
+    SELECT
+        client_id, theirs, ours,
+        (SELECT l.interaction_id FROM interaction_links AS l WHERE l.reference = theirs) AS theirs_in,
+        (SELECT l.interaction_id FROM interaction_links AS l WHERE l.reference = ours) AS ours_in
     FROM pairs
-    LEFT JOIN interaction_links AS p ON p.reference = theirs
-    LEFT JOIN interaction_links AS m ON m.reference = ours
 ),
 single AS (
     SELECT theirs, min(client_id) AS client_id
@@ -23,15 +25,15 @@ barred AS (
     ON CONFLICT (id, client_id) DO NOTHING
     RETURNING id
 ),
+mine AS MATERIALIZED (
+    -- IS TRUE makes this a look-up in a hash: a join of what the planner takes for one row with one reads the one list for
+    -- each of the other.
+    SELECT * FROM known WHERE (theirs IN (SELECT id FROM barred)) IS TRUE
+),
 fresh_links AS (
-    SELECT known.theirs AS reference, coalesce(ours_in, ours) AS interaction_id, client_id
-    FROM barred
-    JOIN known ON known.theirs = barred.id
+    SELECT theirs AS reference, coalesce(ours_in, ours) AS interaction_id, client_id FROM mine
     UNION
-    SELECT known.ours, known.ours, client_id
-    FROM barred
-    JOIN known ON known.theirs = barred.id
-    WHERE ours_in IS NULL
+    SELECT ours, ours, client_id FROM mine WHERE ours_in IS NULL
 ),
 linked AS (
     INSERT INTO interaction_links (reference, interaction_id, client_id)

@@ -4,10 +4,17 @@
 SELECT
     (SELECT count(*) FROM fresh) AS appended,
     EXISTS (
-        SELECT FROM fresh AS e
-        LEFT JOIN interaction_links AS p ON p.reference = e.reference
-        LEFT JOIN interaction_links AS m ON m.reference = message_reference(e.client_id, e.message_id)
-        WHERE e.provider_message_id IS NOT NULL AND e.message_id IS NOT NULL
-            AND (p.reference IS NULL OR p.interaction_id IS DISTINCT FROM m.interaction_id)
+        -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
+        SELECT FROM (
+            SELECT
+                (SELECT l.interaction_id FROM interaction_links AS l WHERE l.reference = e.reference) AS theirs_in,
+                (
+                    SELECT l.interaction_id FROM interaction_links AS l
+                    WHERE l.reference = message_reference(e.client_id, e.message_id)
+                ) AS ours_in
+            FROM fresh AS e
+            WHERE e.provider_message_id IS NOT NULL AND e.message_id IS NOT NULL
+        ) AS known
+        WHERE theirs_in IS NULL OR theirs_in IS DISTINCT FROM ours_in
     ) AS unlinked,
     pg_current_xact_id()::text::bigint AS xid

@@ -20,7 +20,8 @@ answered AS (
         error = CASE WHEN a.number = given.claim THEN given.error END,
         provider_message_id = CASE WHEN a.number = given.claim THEN given.provider_message_id END
     FROM given
-    WHERE a.id = given.id
+    -- The array makes it a look-up by index, whatever the planner believes of the table's size.
+    WHERE a.id = given.id AND a.id = ANY (ARRAY(SELECT id FROM given))
         AND (
             (a.number = given.claim AND given.outcome IS NOT NULL)
             OR (a.number < given.claim AND a.outcome IS NULL)
@@ -33,7 +34,7 @@ UPDATE messages AS m SET
     doubted = given.doubted, checks = given.checks, cause = given.cause, error = given.error,
     provider_message_id = coalesce(given.provider_message_id, m.provider_message_id), changed_at = now()
 FROM given
-WHERE m.id = given.id
+WHERE m.id = given.id AND m.id = ANY (ARRAY(SELECT id FROM given))
     AND (
         (m.claims = given.claim AND m.state IN ('sending', 'watched'))
         OR (given.state IN ('sent', 'watched') AND m.state IN ('retrying', 'queued', 'held', 'unanswered'))
