@@ -33,7 +33,7 @@ async def measure(folder: Path, count: int, due: int, seconds: int) -> Figures:
     """`count` messages by HTTP, as many by Kafka; `due` held messages; `seconds` of latency, twice."""
     async with provider.running() as url:
         sources = {f"resend-{name}": _source(name, url) for name in CLIENTS}
-        async with Stack(folder, sources=sources, sending={"concurrency": 128}) as stack:
+        async with Stack(folder, sources=sources, sending={"concurrency": 256}) as stack:
             keys = await _prepare(stack)
             await asyncio.gather(stack.start("serve"), stack.start("work"))
             say("warming up")
