@@ -13,12 +13,15 @@ from agents.due import Due
 from agents.health import Health
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
+from app.sending import outcomes
 from app.sending.clients import Clients
 from app.settings import Settings
 from sql import EventStore
 
 #: Seconds after which Postmark is asked here, in place of minutes: this one's records show at once what it took.
 LOOKUP_AFTER = 1.0
+#: Times that it is asked here: so often that a moody one answers, else the client's policy decides, which may be to resend.
+CHECKS = 12
 
 
 class Dying:
@@ -49,7 +52,7 @@ class Dying:
 async def send(step: str, side: str, times: int, within: float) -> None:
     """The process: sends until it dies, or until nothing has been left to do for a moment."""
     settings, dying = Settings(), Dying(step, side, times)
-    adapters.postmark.LOOKUP_AFTER = LOOKUP_AFTER
+    adapters.postmark.LOOKUP_AFTER, outcomes.CHECKS = LOOKUP_AFTER, CHECKS
     assert settings.postgres.dsn is not None
     transport = Transport(timeout=settings.sending.timeout)
 
