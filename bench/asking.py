@@ -8,6 +8,7 @@ import httpx
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from agents.telling import EVERY as RELAY_LAG_EVERY
 from app.kafka import client_args
 from bench import provider
 from bench.stack import Stack
@@ -63,8 +64,21 @@ async def by_kafka(stack: Stack, client: str, name: str, count: int) -> float:
 
 async def done(stack: Stack, client: httpx.AsyncClient) -> float:
     """Messages that the worker has committed as sent, so far. Asked of the worker: counting rows would cost a scan."""
+    return await _metric(stack, client, 'threadline_messages_total{state="sent"} ')
+
+
+async def told(stack: Stack, client: httpx.AsyncClient) -> None:
+    """Wait until all of the log is relayed: what is measured next has the machine to itself."""
+    deadline = time.monotonic() + PATIENCE
+    await asyncio.sleep(RELAY_LAG_EVERY)
+    while (behind := await _metric(stack, client, "threadline_relay_lag_events ")) > 0:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the relay is still {behind:.0f} events behind after {PATIENCE} s")
+        await asyncio.sleep(LOOK)
+
+
+async def _metric(stack: Stack, client: httpx.AsyncClient, name: str) -> float:
     page = (await client.get(f"http://127.0.0.1:{stack.worker}/metrics")).text
-    name = 'threadline_messages_total{state="sent"} '
     return next((float(line.removeprefix(name)) for line in page.splitlines() if line.startswith(name)), 0.0)
 
 

@@ -18,7 +18,7 @@ from app.sending.clients import Clients
 from app.sending.incoming import Incoming
 from app.sending.requests import read_request
 from bench import provider
-from bench.asking import asked, by_http, by_kafka, done, sent
+from bench.asking import asked, by_http, by_kafka, done, sent, told
 from bench.progress import say
 from bench.stack import Stack
 from sql import EventStore
@@ -49,6 +49,8 @@ async def measure(folder: Path, count: int, due: int, seconds: int) -> Figures:
             await provider.arrivals(url)
             found |= await _due(stack, url, due)
             say(f"{due:,} due at once: {found['release']:,.1f} s, worst/best of ten clients {found['fairness']:.2f}")
+            async with httpx.AsyncClient() as http:
+                await told(stack, http)
             found["quiet"] = await _latency(stack, keys[CLIENTS[2]], url, "quiet", seconds)
             flood = asyncio.create_task(by_kafka(stack, CLIENTS[3], "flood", 100 * seconds * 8))
             await asyncio.sleep(1)
