@@ -81,32 +81,18 @@ def refused(
 def unanswered(claimed: Claimed, route: Route, recourse: Recourse, why: str, jitter: float) -> Result:
     """The call went out and no answer came: it may have been taken."""
     error = Error("no answer", why[:300], "unknown")
-    if recourse.ask_after is not None:
-        cause = f"no answer came ({why}): the provider is asked whether it took it"
+    asked = recourse.ask_after is not None
+    if asked or (recourse.repeat and claimed.tries + 1 < claimed.client.retry.attempts):
         settled = settled_as(
             claimed,
             route,
             "retrying",
-            recourse.ask_after,
+            recourse.ask_after if asked else backoff(claimed.client.retry, claimed.tries, jitter),
+            tries=claimed.tries if asked else claimed.tries + 1,
             outcome="unanswered",
             error=error,
-            cause=cause,
-            doubt=(True, 1),
-        )
-        told = [events.delayed(claimed.request, route.channel, error, claimed.claim)]
-        return Result(claimed, settled, told, passed=False, trouble=why)
-    if recourse.repeat and claimed.tries + 1 < claimed.client.retry.attempts:
-        wait = backoff(claimed.client.retry, claimed.tries, jitter)
-        settled = settled_as(
-            claimed,
-            route,
-            "retrying",
-            wait,
-            tries=claimed.tries + 1,
-            outcome="unanswered",
-            error=error,
-            cause=why,
-            doubt=(recourse.keyed, 0),
+            cause=f"no answer came ({why}): the provider is asked whether it took it" if asked else why,
+            doubt=(True, 1) if asked else (recourse.keyed, 0),
         )
         told = [events.delayed(claimed.request, route.channel, error, claimed.claim)]
         return Result(claimed, settled, told, passed=False, trouble=why)
