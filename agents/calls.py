@@ -127,7 +127,7 @@ def _result(call: Call, outcome: Outcome, status: int) -> Result:
     if outcome.state == "accepted":
         return outcomes.accepted(call.claimed, call.route, call.handle, call.account.source, outcome, status)
     recourse = recourse_of(call.claimed.client, call.account)
-    return outcomes.refused(call.claimed, call.route, outcome, status, _jitter(), recourse)
+    return outcomes.refused(call.claimed, call.route, outcome, status, jitter(), recourse)
 
 
 def _not_answered(call: Call, error: NoAnswer) -> Result:
@@ -138,15 +138,16 @@ def _not_answered(call: Call, error: NoAnswer) -> Result:
         outcome, status = Outcome("rejected", None, Error(None, words, "unknown")), 0
     else:
         outcome, status = Outcome("retryable", None, Error("no connection", words, "unreachable")), None
-    return outcomes.refused(call.claimed, call.route, outcome, status, _jitter())
+    return outcomes.refused(call.claimed, call.route, outcome, status, jitter())
 
 
 def _doubtful(call: Call, why: str) -> Result:
     recourse = recourse_of(call.claimed.client, call.account)
-    return outcomes.unanswered(call.claimed, call.route, recourse, why, _jitter())
+    return outcomes.unanswered(call.claimed, call.route, recourse, why, jitter())
 
 
-def _jitter() -> float:
+def jitter() -> float:
+    """A share of the pause before another try."""
     return random.random()  # noqa: S311  # no secret
 
 

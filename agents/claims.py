@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.sending.claimed import Claimed, Result
-from app.sending.clients import Client, Route
+from app.sending.clients import Client
 from app.sending.consent import learned
 from app.sending.incoming import lane_of
 from app.sending.requests import kept_request
@@ -44,7 +44,7 @@ def moved(results: list[Result]) -> dict[tuple[str, str], Lane]:
     for result in results:
         client, settled = result.claimed.client, result.settled
         if settled.account != result.claimed.account:
-            route = client.route(settled.channel) or Route(settled.channel, settled.account)
+            route = client.route_by(settled.channel, settled.account)
             found[client.id, settled.account] = lane_of(client, route)
     return found
 

@@ -15,7 +15,7 @@ from agents.transport import NoAnswer
 from agents.transport.oauth import Tokens
 from app.sending import outcomes, uncalled
 from app.sending.claimed import Claimed, Recourse, Result
-from app.sending.clients import Account, Clients, Route, UnknownAccount, UnknownClient
+from app.sending.clients import Account, Clients, UnknownAccount, UnknownClient
 from app.sending.decide import End, Hold, decide, known
 from app.sending.incoming import lane_of
 from sql.messages import Lane
@@ -59,8 +59,7 @@ class Deciding:
         client, account = claimed.client, await self._clients.account(claimed.client, claimed.account)
         recourse = recourse_of(client, account)
         if claimed.account != row["account"]:  # the attempt was made by another than the one it was claimed for
-            route = client.route(claimed.channel) or Route(claimed.channel, claimed.account)
-            lane = lane_of(client, replace(route, account=claimed.account))
+            lane = lane_of(client, client.route_by(claimed.channel, claimed.account))
             self._lanes[lane[:2]] = lane
         if row["checks"] and recourse.ask_after is not None and not row["cancelled"]:
             values = await self._values(account)

@@ -1,6 +1,5 @@
 """One question to a provider: whether it took a message whose call nobody answered."""
 
-import random
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -9,11 +8,11 @@ import structlog
 
 from adapters.base import Values
 from adapters.sending import Found, HttpCall, Message
-from agents.calls import Carry, message_of
+from agents.calls import Carry, jitter, message_of
 from agents.transport import NoAnswer
 from app.sending import outcomes
 from app.sending.claimed import Claimed, Result
-from app.sending.clients import Account, Route
+from app.sending.clients import Account
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +36,7 @@ class Lookup:
         """About the call that was `begun` then. Raises Unsendable."""
         handle = claimed.request.handle(claimed.channel)
         assert handle is not None  # it was sent there
-        route = claimed.client.route(claimed.channel) or Route(claimed.channel, claimed.account)
+        route = claimed.client.route_by(claimed.channel, claimed.account)
         message = message_of(claimed.request, route, handle, account.url, expires_at)
         adapter: Any = account.adapter
         return cls(claimed, account, message, adapter.build_lookup(message, values, begun), values, ask_after)
@@ -54,5 +53,4 @@ class Lookup:
         except Exception:
             log.exception("a look-up failed", account=self.account.name)
             found = Found(None)
-        jitter = random.random()  # noqa: S311  # no secret
-        return [outcomes.looked_up(self.claimed, self.account.source, found, self.ask_after, jitter)]
+        return [outcomes.looked_up(self.claimed, self.account.source, found, self.ask_after, jitter())]

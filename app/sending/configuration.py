@@ -1,7 +1,7 @@
 """A client's configuration as sending reads it, made of its JSON (`schemas/client.json`). Pure. Times are in seconds."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from math import ceil
 from typing import Any, Literal
@@ -77,6 +77,11 @@ class Client:
     def route(self, channel: str) -> Route | None:
         """The route of a channel."""
         return next((route for route in self.routes if route.channel == channel), None)
+
+    def route_by(self, channel: str, account: str) -> Route:
+        """The route of a channel as far as it is configured, by an account that may be another by now."""
+        route = self.route(channel)
+        return replace(route, account=account) if route else Route(channel, account)
 
 
 def parse(client_id: str, version: int, document: Mapping[str, Any], http_hosts: Collection[str] | None = ()) -> Client:
