@@ -100,6 +100,7 @@ if CHROMIUM:
             assert missing == []
             await page.get_by_text("Contents", exact=True).click()
             await page.get_by_role("link", name="Follow a customer's timeline, live").click()
+            await expect(page.locator("#followTimeline")).to_be_in_viewport()
             top = await page.evaluate("document.getElementById('followTimeline').getBoundingClientRect().top")
             assert 0 <= top < 200
 
@@ -109,7 +110,7 @@ if CHROMIUM:
             await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
             operation = page.locator("#findCustomer")
             await operation.get_by_role("button", name="Copy").first.click()
-            assert await operation.get_by_role("button", name="Copied").count() == 1
+            await expect(operation.get_by_role("button", name="Copied")).to_have_count(1)
             copied = await page.evaluate("navigator.clipboard.readText()")
             assert copied.startswith(f"curl '{url}/api/customers?handle=%2B15551234567'")
 
