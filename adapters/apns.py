@@ -54,8 +54,6 @@ SETTINGS = (
         "api_url", "https://api.push.apple.com by default; of development https://api.sandbox.push.apple.com.", False
     ),
 )
-#: The apns-id names a notification; that a repeat with the same is sent once, Apple says nowhere.
-IDEMPOTENT = False
 API = "https://api.push.apple.com"
 #: Bytes of a payload: https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification
 MAX_PAYLOAD = 4096

@@ -50,7 +50,6 @@ SETTINGS = (
     Setting("project_id", "The Firebase project's id; that of the service account by default.", secret=False),
     Setting("api_url", "Where the API is; https://fcm.googleapis.com by default.", secret=False),
 )
-IDEMPOTENT = False
 API = "https://fcm.googleapis.com"
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"

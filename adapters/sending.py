@@ -139,10 +139,6 @@ class Found:
 class Sender(Protocol):
     """What an adapter with `SENDS` has beside the members of `Adapter`."""
 
-    #: Whether the provider takes a repeat of the same request (same `message_id`) for the same message, sent once.
-    @property
-    def IDEMPOTENT(self) -> bool: ...
-
     def build_request(self, message: Message, values: Values, now: datetime) -> Outgoing:
         """What to send. `now` is the only clock, aware and in UTC. Raises Unsendable."""
         ...
@@ -150,6 +146,15 @@ class Sender(Protocol):
     def read_response(self, response: Response) -> Outcome:
         """What came of it; whatever the answer is, it never raises."""
         ...
+
+
+class Idempotent(Protocol):
+    """What a sending adapter has beside, where the provider takes a repeat of the same request (same `message_id`) for the
+    same message, sent once: by an idempotency key that it remembers."""
+
+    #: Seconds for which it does.
+    @property
+    def IDEMPOTENT_FOR(self) -> float: ...
 
 
 class Batching(Protocol):

@@ -53,7 +53,6 @@ SETTINGS = (
     Setting("sender", "Who sends: an address, or Name <address>.", secret=False),
     Setting("return_path", "Where bounces go; the sender's address if not set.", secret=False),
 )
-IDEMPOTENT = False
 #: Without 8BITMIME and SMTPUTF8, which a server may lack: all of it is ASCII, in lines that are not too long.
 _POLICY = SMTP.clone(cte_type="7bit")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")

@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 #: Kinds of calls that were not made and never can be: what they are told to do cannot be done.
 FOR_GOOD = ("request", "setting")
 
+#: Seconds that a repetition may take until its provider has it.
+UNDER_WAY = 60.0
+
 Carry = Callable[..., Awaitable[Response]]
 
 
@@ -82,10 +85,10 @@ def message_of(
     )
 
 
-def recourse_of(client: Client, account: Account) -> Recourse:
-    """What can be done about a call by this account that nobody answers: its provider knows a repetition, or can be asked;
-    else its client decides."""
-    if sender_of(account).IDEMPOTENT:
+def recourse_of(client: Client, account: Account, age: float = 0.0) -> Recourse:
+    """What can be done about a call by this account that nobody answered, `age` seconds ago: its provider still knows a
+    repetition, or can be asked; else its client decides."""
+    if age + UNDER_WAY < getattr(account.adapter, "IDEMPOTENT_FOR", 0.0):
         return Recourse(repeat=True, keyed=True)
     if (ask_after := getattr(account.adapter, "LOOKUP_AFTER", None)) is not None:
         return Recourse(ask_after=ask_after)

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import structlog
@@ -50,14 +51,14 @@ class Deciding:
             nobodys = claims.read(row, claims.NOBODY)
             if _in_doubt(row):  # which a later try must not forget
                 if expected and not row["doubted"]:
-                    return outcomes.doubtful(nobodys, outcomes.HOLD)
+                    return _doubtful(row, nobodys)
                 nobodys = replace(nobodys, doubted=True)
             return uncalled.misconfigured(nobodys, f"{type(error).__name__}: {error}")
 
     async def _doubt(self, row: Row, claimed: Claimed) -> Call | Lookup | Result:
         """What is to be done about a message that may have been taken."""
         client, account = claimed.client, await self._clients.account(claimed.client, claimed.account)
-        recourse = recourse_of(client, account)
+        recourse = recourse_of(client, account, _age(row))
         if claimed.account != row["account"]:  # the attempt was made by another than the one it was claimed for
             lane = lane_of(client, client.route_by(claimed.channel, claimed.account))
             self._lanes[lane[:2]] = lane
@@ -68,14 +69,14 @@ class Deciding:
             except Unsendable:  # this one it cannot be asked about
                 recourse = Recourse(repeat=client.unanswered == "resend")
         if not recourse.repeat:
-            return outcomes.doubtful(claimed, outcomes.HOLD if row["checks"] or row["cancelled"] else recourse)
+            return _doubtful(row, claimed, outcomes.HOLD if row["checks"] or row["cancelled"] else recourse)
         made = await self._send(row, replace(claimed, doubted=recourse.keyed, checks=0))
         # The key is known to that account alone, and what ends without a send may have been sent.
         if not recourse.keyed or (
             made.account.name == claimed.account if isinstance(made, Call) else made.settled.state == "held"
         ):
             return made
-        return outcomes.doubtful(claimed, outcomes.HOLD)
+        return _doubtful(row, claimed)
 
     async def _send(self, row: Row, claimed: Claimed) -> Call | Result:
         client, now = claimed.client, datetime.now(UTC)
@@ -105,6 +106,16 @@ class Deciding:
 def _in_doubt(row: Row) -> bool:
     """Whether it may have been taken: a call went unanswered, or a worker died in the middle of one."""
     return row["doubted"] or (row["was"] == "sending" and row["doubt_since"] is not None)
+
+
+def _age(row: Row) -> float:
+    """Seconds since the earliest call that nobody answered."""
+    return (datetime.now(UTC) - row["doubt_since"]).total_seconds() if row["doubt_since"] else inf
+
+
+def _doubtful(row: Row, claimed: Claimed, recourse: Recourse = outcomes.HOLD) -> Result:
+    why = "no answer came to an earlier call" if row["doubted"] else "the worker ended during the call"
+    return outcomes.doubtful(claimed, recourse, why)
 
 
 def _before(row: Row, claimed: Claimed) -> Result | None:

@@ -28,7 +28,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 SETTINGS = (
     Setting("region", "The region that is sent from, as eu-west-1.", secret=False),
     Setting("access_key_id", "The access key of a user who may ses:SendEmail.", secret=False),

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.base import Answer, Normalized, Request, Unprocessable, Values
 from adapters.brevo import inbound, sms
-from adapters.brevo.send import IDEMPOTENT, build_request, read_response
+from adapters.brevo.send import IDEMPOTENT_FOR, build_request, read_response
 from adapters.brevo.send import SETTINGS as _SENDING
 from adapters.parts.addresses import handle
 from adapters.parts.bodies import json_of, parse_json
@@ -21,7 +21,7 @@ from adapters.parts.told_header import SETTINGS as _TOLD
 from adapters.parts.told_header import verify_told
 from schemas.events import Error, Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]
 
 NAME = "brevo"
 TITLE = "Brevo"

@@ -1,8 +1,7 @@
 """Sending mail by Brevo: https://developers.brevo.com/reference/sendtransacemail.
 
 A repeat with the same idempotency key, for which a UUID is asked, is refused for 30 minutes,
-…/docs/heterogenous-versions-batch-emails (15 by https://developers.brevo.com/changelog/email-api-now-supports-idempotency);
-after that it would be sent again, so that a repeat is not safe at any time.
+…/docs/heterogenous-versions-batch-emails (15 by https://developers.brevo.com/changelog/email-api-now-supports-idempotency).
 """
 
 from datetime import datetime
@@ -30,7 +29,8 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
+#: The shorter of the two times that Brevo names.
+IDEMPOTENT_FOR = 15 * 60.0
 API = "https://api.brevo.com"
 SETTINGS = (
     Setting("api_key", "An API key (SMTP & API, API keys), to send with."),

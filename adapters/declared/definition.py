@@ -92,7 +92,11 @@ class Send(_Part):
     id: str | None = Field(default=None, description="path of the message's id in the answer")
     error_code: str | None = None
     error_text: str | None = None
-    idempotent: bool = False
+    idempotent_for: float = Field(
+        default=0.0,
+        ge=0,
+        description="seconds for which a repeat of the same request is known as one and sends nothing",
+    )
 
 
 class Definition(_Part):

@@ -20,7 +20,7 @@ class Sending:
 
     def __init__(self, send: Send | None) -> None:
         self._send = send
-        self.IDEMPOTENT = send is not None and send.idempotent
+        self.IDEMPOTENT_FOR = send.idempotent_for if send is not None else 0.0
 
     def build_request(self, message: Message, values: Values, now: datetime) -> HttpCall:
         """The definition's templates, filled. Raises Unsendable."""

@@ -5,11 +5,11 @@ Meta's (`meta`), told as Instagram is (`meta_chat`).
 """
 
 from adapters.base import Answer, Normalized, Request, Setting, Values
-from adapters.facebook_messenger.send import IDEMPOTENT, build_request, read_response
+from adapters.facebook_messenger.send import build_request, read_response
 from adapters.parts import meta, meta_chat
 from adapters.parts.meta import SIGNATURE, handshake
 
-__all__ = ["IDEMPOTENT", "SIGNATURE", "build_request", "handshake", "read_response"]
+__all__ = ["SIGNATURE", "build_request", "handshake", "read_response"]
 
 NAME = "facebook_messenger"
 TITLE = "Facebook Messenger"

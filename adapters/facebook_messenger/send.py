@@ -18,7 +18,6 @@ from adapters.parts.signatures import secrets_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, optional, required
 from schemas.events import Error
 
-IDEMPOTENT = False
 #: …/send-api: `metadata` has less than a thousand characters.
 _LONGEST_ECHO = 999
 _PREFIX = "messenger:"

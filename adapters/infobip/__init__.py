@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.infobip import inbound, reports
-from adapters.infobip.send import API, IDEMPOTENT, build_request, read_response
+from adapters.infobip.send import API, build_request, read_response
 from adapters.parts.bodies import json_of, query_of
 from adapters.parts.facts import identifier, unknown
 from adapters.parts.unsigned import SETTINGS as _UNSIGNED
@@ -17,7 +17,7 @@ from adapters.parts.unsigned import verify_unsigned
 from schemas.events import CHANNELS as _CHANNELS
 from schemas.events import Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "infobip"
 TITLE = "Infobip"

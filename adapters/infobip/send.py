@@ -30,7 +30,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://api.infobip.com"
 #: Which resource a media type is sent by, by its first half; any other as a document.
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}

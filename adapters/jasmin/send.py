@@ -14,8 +14,6 @@ from adapters.parts.facts import identifier
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused, required, sender_of
 from schemas.events import Error
 
-IDEMPOTENT = False
-
 #: 3GPP TS 23.038 section 6.2.1, the default alphabet and its extension: what fits goes out 160 characters a segment.
 _GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.line.content import content_of, postback_of
-from adapters.line.send import API, IDEMPOTENT, build_request, read_response
+from adapters.line.send import API, IDEMPOTENT_FOR, build_request, read_response
 from adapters.parts.addresses import of_kind
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import fact_id, identifier, text, unknown
@@ -17,7 +17,7 @@ from adapters.parts.signatures import header, secrets_of, signs
 from adapters.parts.times import from_unix
 from schemas.events import Event, Handle
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]
 
 NAME = "line"
 TITLE = "LINE"

@@ -17,7 +17,8 @@ from adapters.parts.uuids import uuid_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
 from schemas.events import Error
 
-IDEMPOTENT = True
+#: …/docs/messaging-api/retrying-api-request/
+IDEMPOTENT_FOR = 24 * 3600.0
 API = "https://api.line.me"
 
 #: Message objects of one push, and UTF-16 code units of a text (…/messaging-api/#text-message).

@@ -11,7 +11,7 @@ from typing import Any
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.mailersend.content import received, sms
 from adapters.mailersend.errors import error_of
-from adapters.mailersend.send import IDEMPOTENT, REFERENCE, build_request, read_response
+from adapters.mailersend.send import REFERENCE, build_request, read_response
 from adapters.parts.addresses import handle
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import fact_id, identifier, text, unknown
@@ -20,7 +20,7 @@ from adapters.parts.signatures import header, secrets_of, signs
 from adapters.parts.times import from_text
 from schemas.events import Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "mailersend"
 TITLE = "MailerSend"

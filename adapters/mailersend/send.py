@@ -27,7 +27,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://api.mailersend.com"
 #: A tag that begins so is the sender's reference; webhooks have the tags.
 REFERENCE = "reference:"

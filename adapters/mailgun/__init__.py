@@ -9,13 +9,13 @@ from typing import Any
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.mailgun import events, form, routes
-from adapters.mailgun.send import IDEMPOTENT, build_request, read_response
+from adapters.mailgun.send import build_request, read_response
 from adapters.parts.bodies import form_of, json_of
 from adapters.parts.charsets import decode
 from adapters.parts.multipart import parts_of
 from adapters.parts.signatures import check_age, max_age, secrets_of, signs
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "mailgun"
 TITLE = "Mailgun"

@@ -27,7 +27,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://api.mailgun.net"
 
 

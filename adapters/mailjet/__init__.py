@@ -10,7 +10,6 @@ from adapters.base import Answer, Normalized, Request, Unprocessable, Values
 from adapters.mailjet import inbound
 from adapters.mailjet.send import (
     BATCH,
-    IDEMPOTENT,
     LOOKUP_AFTER,
     build_batch,
     build_lookup,
@@ -30,7 +29,6 @@ from schemas.events import Error, Event
 
 __all__ = [
     "BATCH",
-    "IDEMPOTENT",
     "LOOKUP_AFTER",
     "build_batch",
     "build_lookup",

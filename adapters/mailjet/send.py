@@ -33,7 +33,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 #: …/reference/send-emails/
 BATCH = 50
 #: No page says how soon the list shows a message: the number is ours.

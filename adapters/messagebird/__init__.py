@@ -8,12 +8,12 @@ from typing import Any
 
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.messagebird import bird, conversations, signing, sms
-from adapters.messagebird.send import CONVERSATIONS, IDEMPOTENT, REST, build_request, read_response
+from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
 from adapters.parts.bodies import form_of, json_of, query_of
 from adapters.parts.facts import unknown
 from adapters.parts.signatures import secrets_of
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "messagebird"
 TITLE = "MessageBird (Bird)"

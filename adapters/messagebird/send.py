@@ -27,7 +27,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 REST = "https://rest.messagebird.com"
 CONVERSATIONS = "https://conversations.messagebird.com"
 #: What a media type is sent as, by its first half; any other as a file.

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.mqtt.send import DOWN, IDEMPOTENT, build_request, read_response
+from adapters.mqtt.send import DOWN, build_request, read_response
 from adapters.parts.addresses import of_kind
 from adapters.parts.bodies import NUL, parse_form, parse_json, query_of, scrub
 from adapters.parts.facts import MAX_ID, count, fact_id, identifier, location, text, unknown
@@ -22,7 +22,7 @@ from adapters.parts.unsigned import SETTINGS as UNSIGNED
 from adapters.parts.unsigned import verify_unsigned
 from schemas.events import Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "mqtt"
 TITLE = "MQTT"

@@ -12,7 +12,6 @@ from adapters.base import Values
 from adapters.sending import Message, Outcome, Publish, Response, Unsendable, accepted, optional, refused
 from schemas.events import Error
 
-IDEMPOTENT = False
 #: The topic by default, away from where devices publish, so that what is sent does not come back as received.
 DOWN = "devices/{device}/down"
 #: Bytes of a topic's name (section 1.5.4).

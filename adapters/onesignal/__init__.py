@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.onesignal import web
-from adapters.onesignal.send import API, IDEMPOTENT, MARK, build_request, read_response
+from adapters.onesignal.send import API, IDEMPOTENT_FOR, MARK, build_request, read_response
 from adapters.parts.addresses import handle, of_kind
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import identifier, text, unknown
@@ -19,7 +19,7 @@ from adapters.parts.told_header import SETTINGS as TOLD
 from adapters.parts.told_header import verify_told
 from schemas.events import Error, Event, Handle
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]
 
 NAME = "onesignal"
 TITLE = "OneSignal"

@@ -17,7 +17,8 @@ from adapters.parts.uuids import uuid_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
 from schemas.events import Error
 
-IDEMPOTENT = True
+#: …/docs/en/example-full-integration-reliable-push: keys are remembered for 30 days.
+IDEMPOTENT_FOR = 30 * 86_400.0
 API = "https://api.onesignal.com"
 
 #: Begins the internal name of each message that is ours, which Event Streams tell, and tells it from those of the dashboard.

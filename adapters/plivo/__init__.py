@@ -15,10 +15,10 @@ from adapters.parts.facts import count, fact_id, identifier, location, unknown
 from adapters.parts.signatures import secrets_of
 from adapters.plivo import calls, signature
 from adapters.plivo.errors import error_of
-from adapters.plivo.send import API, IDEMPOTENT, build_request, read_response
+from adapters.plivo.send import API, build_request, read_response
 from schemas.events import Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "plivo"
 TITLE = "Plivo"

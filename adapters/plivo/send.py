@@ -28,7 +28,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://api.plivo.com"
 #: …/send-a-message: the most of one MMS.
 MOST_MEDIA = 10

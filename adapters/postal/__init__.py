@@ -14,11 +14,11 @@ from adapters.parts.signatures import secrets_of
 from adapters.parts.smtp_codes import code_of, reason_of
 from adapters.parts.times import from_unix
 from adapters.postal import inbound
-from adapters.postal.send import IDEMPOTENT, build_request, read_response
+from adapters.postal.send import build_request, read_response
 from adapters.postal.signature import check
 from schemas.events import Error, Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "postal"
 TITLE = "Postal"

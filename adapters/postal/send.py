@@ -15,7 +15,6 @@ from adapters.parts.shapes import answer_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused, required
 from schemas.events import Error
 
-IDEMPOTENT = False
 #: By `data.code`.
 _REASONS: dict[str, str] = {
     "NoRecipients": "invalid_address",

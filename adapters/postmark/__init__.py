@@ -19,7 +19,6 @@ from adapters.postmark import inbound
 from adapters.postmark.bounces import TYPES
 from adapters.postmark.send import (
     BATCH,
-    IDEMPOTENT,
     LOOKUP_AFTER,
     build_batch,
     build_lookup,
@@ -33,7 +32,6 @@ from schemas.events import Error, Event
 
 __all__ = [
     "BATCH",
-    "IDEMPOTENT",
     "LOOKUP_AFTER",
     "build_batch",
     "build_lookup",

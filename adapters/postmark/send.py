@@ -32,7 +32,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 #: https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails; 50 MB at most.
 BATCH = 500
 #: No page says how soon a search shows a message: the number is ours.

@@ -17,10 +17,10 @@ from adapters.parts.signatures import header, secrets_of, verify_standard
 from adapters.parts.times import from_text
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
 from adapters.resend.errors import error_of, is_suppressed
-from adapters.resend.send import IDEMPOTENT, build_request, read_response
+from adapters.resend.send import IDEMPOTENT_FOR, build_request, read_response
 from schemas.events import Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]
 
 NAME = "resend"
 TITLE = "Resend"

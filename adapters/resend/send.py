@@ -27,7 +27,8 @@ from adapters.sending import (
     sender_of,
 )
 
-IDEMPOTENT = True
+#: https://resend.com/docs/dashboard/emails/idempotency-keys
+IDEMPOTENT_FOR = 24 * 3600.0
 API = "https://api.resend.com"
 #: What a tag's value may be; another is not given, as the API would refuse the whole.
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")

@@ -12,9 +12,9 @@ from adapters.parts.signatures import WINDOW, check_age, from_base64, header, ma
 from adapters.parts.unsigned import verify_unsigned
 from adapters.sendgrid import parse
 from adapters.sendgrid.events import EVENT_TYPES, event
-from adapters.sendgrid.send import API, IDEMPOTENT, build_request, read_response
+from adapters.sendgrid.send import API, build_request, read_response
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "sendgrid"
 TITLE = "Twilio SendGrid"

@@ -27,7 +27,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://api.sendgrid.com"
 #: …/how-to-use-the-sendgrid-v3-api/errors: SendGrid has no codes beside the statuses of HTTP.
 _REASONS = {401: "blocked", 403: "blocked", 413: "content", 429: "rate"}

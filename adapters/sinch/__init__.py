@@ -14,7 +14,6 @@ from adapters.parts.unsigned import SETTINGS as _UNSIGNED
 from adapters.parts.unsigned import verify_unsigned
 from adapters.sinch import calls, conversation, signing, sms
 from adapters.sinch.send import (
-    IDEMPOTENT,
     LOOKUP_AFTER,
     REGION,
     build_lookup,
@@ -23,7 +22,7 @@ from adapters.sinch.send import (
     read_response,
 )
 
-__all__ = ["IDEMPOTENT", "LOOKUP_AFTER", "build_lookup", "build_request", "read_lookup", "read_response"]
+__all__ = ["LOOKUP_AFTER", "build_lookup", "build_request", "read_lookup", "read_response"]
 
 NAME = "sinch"
 TITLE = "Sinch"

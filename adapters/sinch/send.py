@@ -32,7 +32,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 #: No page says how soon the list shows a batch: the number is ours.
 LOOKUP_AFTER = 60.0
 #: How long before the first call the search begins, as Sinch's clock may be another; without a date it begins a day ago.

@@ -11,9 +11,9 @@ from adapters.parts.facts import identifier, text, unknown
 from adapters.parts.signatures import check_age, header, secrets_of, signs
 from adapters.parts.times import from_unix
 from adapters.slack import interactions, messages
-from adapters.slack.send import API, IDEMPOTENT, build_request, read_response
+from adapters.slack.send import API, build_request, read_response
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "slack"
 TITLE = "Slack"

@@ -16,7 +16,6 @@ from adapters.parts.shapes import answer_of
 from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://slack.com/api"
 #: The type of the metadata that each message gets, for the app's `metadata_subscriptions`.
 METADATA = "threadline_message"

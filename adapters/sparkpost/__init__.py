@@ -19,11 +19,11 @@ from adapters.parts.told_header import SETTINGS as _TOLD
 from adapters.parts.told_header import verify_told
 from adapters.sparkpost import relay
 from adapters.sparkpost.bounces import CLASSES, OTHERWISE
-from adapters.sparkpost.send import IDEMPOTENT, build_request, read_response
 from adapters.sparkpost.send import SETTINGS as _SENDING
+from adapters.sparkpost.send import build_request, read_response
 from schemas.events import Error, Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "sparkpost"
 TITLE = "SparkPost"

@@ -24,7 +24,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://api.sparkpost.com"
 SETTINGS = (
     Setting("api_key", "An API key that may use transmissions, to send with."),

@@ -11,10 +11,10 @@ from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import identifier, unknown
 from adapters.parts.signatures import header, secrets_of
-from adapters.telegram.send import API, IDEMPOTENT, build_request, read_response
+from adapters.telegram.send import API, build_request, read_response
 from adapters.telegram.updates import UPDATES
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "telegram"
 TITLE = "Telegram"

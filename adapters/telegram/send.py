@@ -28,7 +28,6 @@ from adapters.sending import (
 from adapters.telegram.ids import message_id_of
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://api.telegram.org"
 
 #: Characters of a message, and of a file's caption (…#sendmessage, …#sendphoto).

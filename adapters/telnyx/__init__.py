@@ -17,9 +17,9 @@ from adapters.parts.facts import identifier, text, unknown
 from adapters.parts.signatures import check_age, from_base64, header, secrets_of
 from adapters.parts.times import from_text
 from adapters.telnyx import calls, messages
-from adapters.telnyx.send import API, IDEMPOTENT, build_request, read_response
+from adapters.telnyx.send import API, build_request, read_response
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "telnyx"
 TITLE = "Telnyx"

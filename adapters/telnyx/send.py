@@ -27,7 +27,6 @@ from adapters.sending import (
 )
 from adapters.telnyx.errors import RETRYABLE, error_of
 
-IDEMPOTENT = False
 API = "https://api.telnyx.com"
 #: Before what is ours among the tags.
 OWN_ID, REFERENCE = "messageId=", "reference="

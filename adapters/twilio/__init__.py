@@ -14,9 +14,9 @@ from adapters.parts.bodies import Pairs, form_of, query_of
 from adapters.parts.facts import identifier, unknown
 from adapters.parts.signatures import header, hex_sha256, secrets_of, signs
 from adapters.twilio import calls, messages, streams
-from adapters.twilio.send import API, IDEMPOTENT, build_request, read_response
+from adapters.twilio.send import API, build_request, read_response
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "twilio"
 TITLE = "Twilio"

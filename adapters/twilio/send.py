@@ -30,7 +30,6 @@ from adapters.sending import (
 )
 from adapters.twilio.errors import error_of
 
-IDEMPOTENT = False
 API = "https://api.twilio.com"
 #: …/voice/api/call-resource#statuscallbackevent
 _CALL_EVENTS = ("initiated", "answered", "completed")

@@ -13,10 +13,10 @@ from adapters.parts.bodies import json_of
 from adapters.parts.facts import fact_id, identifier, location, text, unknown
 from adapters.parts.signatures import header, secrets_of, signs
 from adapters.parts.times import from_unix
-from adapters.viber.send import API, IDEMPOTENT, build_request, read_response
+from adapters.viber.send import API, build_request, read_response
 from schemas.events import Error, Event
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "viber"
 TITLE = "Viber"

@@ -26,7 +26,6 @@ from adapters.sending import (
 )
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://chatapi.viber.com"
 
 #: Characters of a text, of a picture's text, of the sender's name (…/#message-types, …/#general-send-message-parameters).

@@ -12,9 +12,9 @@ from adapters.parts.bodies import form_of, json_of, query_of
 from adapters.parts.facts import unknown
 from adapters.parts.signatures import WINDOW, secrets_of
 from adapters.vonage import calls, messages, signing, sms
-from adapters.vonage.send import API, IDEMPOTENT, build_request, read_response
+from adapters.vonage.send import API, build_request, read_response
 
-__all__ = ["IDEMPOTENT", "build_request", "read_response"]
+__all__ = ["build_request", "read_response"]
 
 NAME = "vonage"
 TITLE = "Vonage"

@@ -32,7 +32,6 @@ from adapters.sending import (
 from adapters.vonage.errors import messages_error
 from schemas.events import Error
 
-IDEMPOTENT = False
 API = "https://api.nexmo.com"
 #: Seconds that a token is good for; Vonage's libraries take 15 minutes.
 _TOKEN_LIFE = 900

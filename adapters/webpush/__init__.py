@@ -52,7 +52,6 @@ SETTINGS = (
     Setting("urgency", "very-low, low, normal or high (RFC 8030 section 5.3); normal by default.", secret=False),
     Setting("api_url", "A scheme and host in place of the endpoint's own; for tests.", secret=False),
 )
-IDEMPOTENT = False
 #: Seconds that a message without an expiry is kept for a browser that is away, four weeks: push services keep no longer.
 MAX_TTL = 2_419_200
 #: Seconds that a VAPID token is used, and that it is good for beyond (RFC 8292 section 2: 24 hours at most in all).

@@ -16,11 +16,11 @@ from adapters.parts.meta import SIGNATURE, handshake
 from adapters.parts.times import from_unix
 from adapters.whatsapp_cloud.messages import Item, echo, message
 from adapters.whatsapp_cloud.preferences import PREFERENCES, preference
-from adapters.whatsapp_cloud.send import IDEMPOTENT, build_request, read_response
+from adapters.whatsapp_cloud.send import build_request, read_response
 from adapters.whatsapp_cloud.statuses import STATUSES, status
 from schemas.events import Event
 
-__all__ = ["IDEMPOTENT", "SIGNATURE", "build_request", "handshake", "read_response"]
+__all__ = ["SIGNATURE", "build_request", "handshake", "read_response"]
 
 NAME = "whatsapp_cloud"
 TITLE = "Meta WhatsApp Cloud API"

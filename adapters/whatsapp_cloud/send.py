@@ -29,7 +29,6 @@ from adapters.sending import (
 from adapters.whatsapp_cloud.errors import AGAIN, KNOWN, error_of
 from schemas.events import Error
 
-IDEMPOTENT = False
 #: …/whatsapp/messages/: the limit of `biz_opaque_callback_data`.
 _LONGEST_ECHO = 512
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}

@@ -22,7 +22,7 @@ _HEAD = """# Providers
 
 What Threadline receives, verifies and sends, made from the adapters by `threadline providers --markdown`; a test keeps it true.
 A provider's page says where to set the webhook's URL, which settings there are, what is signed, and what is not told.
-"Batches of" says how many messages one call can take; "look-up" that after a call without an answer the provider can be asked whether it took the message.
+"Batches of" says how many messages one call can take; "knows repeats" that a provider takes the same call for the same message, for so long; "look-up" that after a call without an answer it can be asked whether it took the message.
 
 {count} providers. Any other is [a file of your own](declared.md), without Python.
 """
@@ -58,6 +58,7 @@ def row(name: str) -> dict[str, Any]:
         "receives": bool(adapter.EVENTS),
         "sends": in_order(adapter.SENDS, CHANNELS),
         "batch": getattr(adapter, "BATCH", None),
+        "idempotentFor": getattr(adapter, "IDEMPOTENT_FOR", 0) or None,
         "lookup": hasattr(adapter, "LOOKUP_AFTER"),
         "signature": adapter.SIGNATURE,
         "signsBody": adapter.SIGNS_BODY,
@@ -95,10 +96,19 @@ def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
 
 
 def _sends(one: dict[str, Any]) -> str:
-    """The channels, and what sending can do beside: several messages a call, a question after a call without an answer."""
+    """The channels, and what sending can do beside: several messages a call; after a call without an answer the same again,
+    or a question."""
     able = [f"batches of {one['batch']}"] if one["batch"] else []
+    able += [f"knows repeats for {_span(one['idempotentFor'])}"] if one["idempotentFor"] else []
     able += ["look-up"] if one["lookup"] else []
     return ", ".join(one["sends"]) + (f" ({', '.join(able)})" if able else "")
+
+
+def _span(seconds: float) -> str:
+    unit, size = next(
+        each for each in (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)) if seconds >= 2 * each[1]
+    )
+    return f"{seconds / size:g} {unit}"
 
 
 def _table(rows: list[dict[str, Any]], *, wide: bool) -> Table:

@@ -140,12 +140,10 @@ def looked_up(claimed: Claimed, provider: str, found: Found, ask_after: float, j
     return _given_up(known, route, error, "failed", None)
 
 
-def doubtful(claimed: Claimed, recourse: Recourse) -> Result:
-    """A worker died in the middle of its last attempt."""
+def doubtful(claimed: Claimed, recourse: Recourse, why: str) -> Result:
+    """An earlier attempt of it has no answer, and nothing is tried now."""
     route = Route(claimed.channel, claimed.account)
-    result = unanswered(
-        replace(claimed, doubted=False, checks=0), route, recourse, "the worker ended during the call", 0.0
-    )
+    result = unanswered(replace(claimed, doubted=False, checks=0), route, recourse, why, 0.0)
     result.settled = result.settled._replace(outcome=None)  # of the attempt before, which stays without an answer
     result.passed = None
     return result

@@ -130,6 +130,10 @@ class Simulated(Protocol):
         """The call's idempotency key: a repeat under it is answered as the first was, and sends nothing."""
         ...
 
+    def repeated(self, first: Reply) -> Reply:
+        """The answer to a repeat, where it is another than the first."""
+        ...
+
     def reply(self, sent: list[Sent]) -> Reply:
         """What the API says to a call that it took."""
         ...

@@ -107,6 +107,17 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     return [Sent(id, "email", to["email"], said["sender"]["email"], said.get("textContent"), reference)]
 
 
+def key(call: Call) -> str | None:
+    """…/docs/heterogenous-versions-batch-emails"""
+    found: str | None = orjson.loads(call.body).get("headers", {}).get("idempotencyKey")
+    return found
+
+
+def repeated(first: Reply) -> Reply:
+    """It is refused."""
+    return Reply(400, orjson.dumps({"code": "duplicate_parameter", "message": "duplicate idempotencyKey"}))
+
+
 def reply(sent: list[Sent]) -> Reply:
     """201 with the id."""
     return Reply(201, orjson.dumps({"messageId": f"<{_id(sent[0])}>"}))

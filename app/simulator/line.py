@@ -67,6 +67,17 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     return [Sent(id, "chat", f"line:{fields['to']}", BOT, fields["messages"][0].get("text"))]
 
 
+def key(call: Call) -> str | None:
+    """https://developers.line.biz/en/docs/messaging-api/retrying-api-request/"""
+    return call.headers.get("x-line-retry-key")
+
+
+def repeated(first: Reply) -> Reply:
+    """409, with the id of the request that was accepted, and what was sent by it."""
+    fields = {"message": "The retry key is already accepted"} | orjson.loads(first.body)
+    return Reply(409, orjson.dumps(fields), {"x-line-accepted-request-id": "123e4567-e89b-12d3-a456-426655440001"})
+
+
 def reply(sent: list[Sent]) -> Reply:
     """…#send-push-message-response"""
     return Reply(200, orjson.dumps({"sentMessages": [{"id": one.id, "quoteToken": f"q{one.id}"} for one in sent]}))

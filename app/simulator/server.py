@@ -85,7 +85,8 @@ class Server:
             return simulated.refuse(why)
         key = simulated.key(call) if hasattr(simulated, "key") else None
         if key is not None and key in self._replies:
-            return self._replies[key]
+            first = self._replies[key]
+            return simulated.repeated(first) if hasattr(simulated, "repeated") else first
         try:
             if hasattr(simulated, "grant") and (granted := simulated.grant(call, self._settings)) is not None:
                 return cast(Reply, granted)

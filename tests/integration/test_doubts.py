@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 import adapters.postmark
+import adapters.resend
 from adapters.sending import HttpCall, Outgoing, Response
 from agents.transport import NoAnswer
 from app.sending import outcomes
@@ -221,6 +222,23 @@ async def test_a_key_counts_for_the_account_that_has_it(office: Office, change: 
             await office.configure()
         row = await office.until("unanswered")
     assert row["account"] == "resend" and resend.calls and office.postmark.sends == 0
+
+
+@pytest.mark.parametrize(("remembered", "state", "calls"), [(24 * 3600.0, "sent", 1), (60.2, "unanswered", 0)])
+async def test_a_key_counts_for_as_long_as_the_provider_remembers_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch, remembered: float, state: str, calls: int
+) -> None:
+    """A repeat must be there before it is forgotten; later the client decides."""
+    monkeypatch.setattr(adapters.resend, "IDEMPOTENT_FOR", remembered)
+    await office.configure(channels=[{"channel": "email", "account": "resend"}])
+    office.postmark.carry = (resend := Provider()).carry  # type: ignore[method-assign]
+    await office.ask(channel="email")
+    (row,) = await office.store.claim(1, 0.2, {})
+    assert await office.store.begin([(str(row["id"]), row["claims"], "email", "resend")])
+    await asyncio.sleep(0.3)
+    async with office.at_work():
+        await office.until(state)
+    assert len(resend.calls) == calls
 
 
 def _lost() -> Response:
