@@ -1,6 +1,7 @@
 """Decides about one claimed message: a call to be made, a question to the provider, or what is written without either."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
@@ -33,6 +34,10 @@ class Deciding:
 
     def __init__(self, clients: Clients, tokens: Tokens, lanes: dict[tuple[str, str], Lane]) -> None:
         self._clients, self._tokens, self._lanes = clients, tokens, lanes
+
+    async def decide_all(self, rows: Iterable[Row]) -> list[Call | Lookup | Result]:
+        """Of each, one after another."""
+        return [await self.decide(row) for row in rows]
 
     async def decide(self, row: Row) -> Call | Lookup | Result:
         """Of a row of `EventStore.claim`. Never raises."""

@@ -10,7 +10,7 @@ from agents.deliver import ANSWER, TIMEOUT, Deliverer
 from agents.due import Due
 from agents.failures import keep_on
 from agents.health import Health
-from agents.relay import Relayer, partition_of
+from agents.relay import Relayer
 from agents.telling import Telling
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
@@ -72,7 +72,7 @@ async def tell(store: EventStore, clients: Clients, health: Health, settings: Se
     """Relay the log to Kafka and to clients' callbacks, for ever: each part begins again where it fails."""
     telling = Telling(health)
     callbacks = Callbacks(store, clients, Seal.of(settings))
-    connect = partial(AIOKafkaProducer, **producer_args(settings), partitioner=partition_of)
+    connect = partial(AIOKafkaProducer, **producer_args(settings))
     from_now = settings.relay.start == "now"
     relayer = Relayer(store, connect, callbacks, telling, most=max_record(settings), from_now=from_now)
     transport = Transport(timeout=TIMEOUT, allowed=settings.callbacks.allowed_networks, max_answer=ANSWER)

@@ -68,16 +68,22 @@ SELECT
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
 FROM claimed AS m
 JOIN lane ON lane.id = m.claimed_from
+-- Of most nothing is to be looked up: within the laterals (and with OFFSET, which keeps them apart) `was` and `doubted` spare
+-- the look itself.
 LEFT JOIN LATERAL (
     -- Of any earlier claim: the one before may have died before its attempt.
     SELECT
         min(begun_at) AS doubt_since, (array_agg(channel ORDER BY number DESC))[1] AS channel,
         (array_agg(account ORDER BY number DESC))[1] AS account
     FROM attempts
-    WHERE id = m.id AND (outcome IS NULL OR (outcome = 'unanswered' AND m.doubted))
-) AS a ON m.was = 'sending' OR m.doubted
-LEFT JOIN interaction_links AS l ON (m.was IN ('sending', 'watched') OR m.doubted) AND l.reference = m.id
-LEFT JOIN interactions AS i
-    ON (m.was IN ('sending', 'watched') OR m.doubted) AND i.id = coalesce(l.interaction_id, m.id) AND i.client_id = m.client_id
+    WHERE (m.was = 'sending' OR m.doubted) AND id = m.id AND (outcome IS NULL OR (outcome = 'unanswered' AND m.doubted))
+) AS a ON true
+LEFT JOIN LATERAL (
+    SELECT o.*
+    FROM interactions AS o
+    WHERE (m.was IN ('sending', 'watched') OR m.doubted) AND o.client_id = m.client_id
+        AND o.id = coalesce((SELECT l.interaction_id FROM interaction_links AS l WHERE l.reference = m.id), m.id)
+    OFFSET 0
+) AS i ON true
 \ir standing.sql
 ORDER BY m.priority, m.was_due
