@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import aiohttp
 import httpx
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -13,7 +14,8 @@ from app.kafka import client_args
 from bench import provider
 from bench.stack import Stack
 
-BATCH, LANES = 50, 4
+#: Messages of a request, and requests at a time; the like where each message is asked for by itself.
+BATCHES, SINGLY = (50, 4), (1, 64)
 #: How long anything may take, in seconds; how long between looks, each of which costs the worker a page of metrics.
 PATIENCE, LOOK = 300.0, 0.2
 
@@ -28,24 +30,25 @@ def asked(name: str, number: int) -> dict[str, Any]:
     }
 
 
-async def by_http(stack: Stack, key: str, name: str, count: int) -> float:
-    """Messages a second, asked for in batches of 50, until the last is committed as sent."""
+async def by_http(stack: Stack, key: str, name: str, count: int, how: tuple[int, int] = BATCHES) -> float:
+    """Messages a second, asked for in batches (or as `how` says), until the last is committed as sent."""
+    size, lanes = how
     bodies = [
-        orjson.dumps([asked(name, number) for number in range(start, min(start + BATCH, count))])
-        for start in range(0, count, BATCH)
+        orjson.dumps([asked(name, number) for number in range(start, min(start + size, count))])
+        for start in range(0, count, size)
     ]
     left = iter(bodies)
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with httpx.AsyncClient(timeout=60) as client, aiohttp.ClientSession(headers=headers) as posts:
 
         async def lane() -> None:
             for body in left:
-                answer = await client.post(f"{stack.url}/v1/messages", content=body, headers=headers)
-                if answer.status_code != 202:
-                    raise RuntimeError(f"refused: {answer.status_code} {answer.text[:300]}")
+                async with posts.post(f"{stack.url}/v1/messages", data=body) as answer:
+                    if answer.status != 202:
+                        raise RuntimeError(f"refused: {answer.status} {(await answer.text())[:300]}")
 
         before, began = await done(stack, client), time.perf_counter()
-        await asyncio.gather(*(lane() for _ in range(LANES)))
+        await asyncio.gather(*(lane() for _ in range(lanes)))
         await sent(stack, client, before, count)
         return count / (time.perf_counter() - began)
 

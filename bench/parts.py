@@ -169,6 +169,7 @@ async def sends(folder: Path, quick: bool) -> list[Figure]:
         )
         for name, key, how in (
             ("by HTTP", "http", "in batches of 50"),
+            ("by HTTP, singly", "singly", "each a request of its own, 64 at a time"),
             ("by Kafka", "kafka", "on messages.requested.email"),
         )
     ]

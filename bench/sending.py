@@ -18,7 +18,7 @@ from app.sending.clients import Clients
 from app.sending.incoming import Incoming
 from app.sending.requests import read_request
 from bench import provider
-from bench.asking import asked, by_http, by_kafka, done, sent, told
+from bench.asking import SINGLY, asked, by_http, by_kafka, done, sent, told
 from bench.progress import say
 from bench.stack import Stack
 from sql import EventStore
@@ -30,7 +30,7 @@ Figures = dict[str, Any]
 
 
 async def measure(folder: Path, count: int, due: int, seconds: int) -> Figures:
-    """`count` messages by HTTP, as many by Kafka; `due` held messages; `seconds` of latency, twice."""
+    """`count` messages by HTTP in batches, as many singly, as many by Kafka; `due` held messages; `seconds` of latency, twice."""
     async with provider.running() as url:
         sources = {f"resend-{name}": _source(name, url) for name in CLIENTS}
         async with Stack(folder, sources=sources, sending={"concurrency": 256}) as stack:
@@ -43,6 +43,8 @@ async def measure(folder: Path, count: int, due: int, seconds: int) -> Figures:
             say(f"bare httpx: {found['bare']:,.0f}/s")
             found["http"] = await by_http(stack, keys[CLIENTS[0]], "http", count)
             say(f"by HTTP: {found['http']:,.0f}/s")
+            found["singly"] = await by_http(stack, keys[CLIENTS[4]], "singly", count, SINGLY)
+            say(f"by HTTP, one message a request: {found['singly']:,.0f}/s")
             found["kafka"] = await by_kafka(stack, CLIENTS[1], "kafka", count)
             say(f"by Kafka: {found['kafka']:,.0f}/s")
             found["bare"] = statistics.mean([found["bare"], await _bare(url, max(500, count // 8))])

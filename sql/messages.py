@@ -1,6 +1,6 @@
 """What the sending half of the store is given, and what it answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -48,8 +48,8 @@ class Remembered(NamedTuple):
     answer: bytes
 
 
-#: What to remember of the verdicts on a request's messages; None for nothing.
-Answer = Callable[[list[Verdict]], Remembered | None]
+#: What to remember of the verdicts on messages.
+Answer = Callable[[list[Verdict]], Sequence[Remembered]]
 
 
 class InFlight(Exception):

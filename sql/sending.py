@@ -7,7 +7,7 @@ import orjson
 import psycopg
 
 from sql.append import Appending
-from sql.messages import Answer, Health, InFlight, Lane, NewMessage, Settled, Told, Verdict
+from sql.messages import Answer, Health, InFlight, Lane, NewMessage, Remembered, Settled, Told, Verdict
 from sql.parameters import json
 from sql.pool import Connection
 from sql.rows import Row
@@ -24,7 +24,7 @@ class Sending(Appending):
         self, messages: Sequence[NewMessage], lanes: Sequence[Lane], rows: Sequence[Row], answer: Answer | None = None
     ) -> list[Verdict]:
         """Take requests, each with the event (`rows`, in the same order) that says so; those taken before change
-        nothing. Durable on return. What `answer` makes of the verdicts is kept with them, or nothing is.
+        nothing. Durable on return. The answers that `answer` makes of the verdicts are kept with them, or nothing is.
 
         Raises InFlight where a request with the same key is being answered in another transaction, and psycopg's
         UniqueViolation where one was."""
@@ -40,10 +40,13 @@ class Sending(Appending):
                 found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
             verdicts = [Verdict(new, row["same"]) for new, row in zip(fresh, found, strict=True)]
             await self.write(connection, [row for row, new in zip(rows, fresh, strict=True) if new])
-            if answer is not None and (key := answer(verdicts)) is not None:
-                cursor = await connection.execute(statement("remember"), key._asdict(), prepare=True)
-                if await cursor.fetchone() is None:
-                    raise InFlight(key.key)
+            if answers := answer(verdicts) if answer is not None else ():
+                columns = {
+                    name: [*column] for name, column in zip(Remembered._fields, zip(*answers, strict=True), strict=True)
+                }
+                cursor = await connection.execute(statement("remember"), columns, prepare=True)
+                if len(await cursor.fetchall()) < len(answers):
+                    raise InFlight
             return verdicts
 
         return await self.transact(work)

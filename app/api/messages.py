@@ -58,8 +58,9 @@ async def _answer(request: Request, channel: str | None) -> Response:
                     return known
                 many, documents = documents_of(body)
                 items = items_of(documents, client_id, channel, key)
-                found = await asyncio.to_thread(list, items) if _large(request) else await _each(items)
-                taken = Taken(found, many, client_id, key, mark)
+                large = _large(request)
+                found = await asyncio.to_thread(list, items) if large else await _each(items)
+                taken = Taken(found, many, client_id, key, mark, large)
                 await taken.offer(api)
                 return taken.answer()
         except InFlight as error:
@@ -92,14 +93,16 @@ async def _each(items: Iterator[Item]) -> list[Item]:
 class Taken:
     """The messages of one request, what becomes of each, and the answer that follows."""
 
-    def __init__(self, items: list[Item], many: bool, client_id: str, key: str | None, mark: bytes) -> None:
-        self.items, self._many = items, many
+    def __init__(
+        self, items: list[Item], many: bool, client_id: str, key: str | None, mark: bytes, large: bool
+    ) -> None:
+        self.items, self._many, self._large = items, many, large
         self._client_id, self._key, self._mark = client_id, key, mark
         self._offered: list[Item] = []
 
     async def offer(self, api: Api) -> None:
         """Have those that can be sent written down, in one transaction with the answer under its key. Raises as
-        `EventStore.accept`."""
+        `Accepting.accept`."""
         incoming, at = Incoming(), datetime.now(UTC)
         client: Client | str
         try:
@@ -119,7 +122,7 @@ class Taken:
                 continue
             await self._seen(api, item)
         if self._offered:
-            await api.store.accept(incoming.messages, incoming.lanes, incoming.rows, self._judged)
+            await api.taking.accept(incoming, self._judged, alone=self._large)
 
     async def _seen(self, api: Api, item: Item) -> None:
         """What the client's configuration has no way for now was taken all the same, if it was taken before."""

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from app.access import Access, Forbidden, Key, Unauthenticated
 from app.api.tailer import Tailer
 from app.problems import Problem
+from app.sending.accepting import Accepting
 from app.sending.clients import Clients
 from app.settings import Settings
 from sql import EventStore
@@ -24,13 +25,14 @@ class Api:
     tailer: Tailer
     settings: Settings
     clients: Clients
+    taking: Accepting
     streams: Counter[str] = field(default_factory=Counter)
     accepting: int = 0
 
     @classmethod
     def of(cls, store: EventStore, settings: Settings) -> "Api":
         """The API on a store."""
-        return cls(store, Access(store), Tailer(store), settings, Clients(store, settings))
+        return cls(store, Access(store), Tailer(store), settings, Clients(store, settings), Accepting(store))
 
     def close(self) -> None:
         """To be called when the process is told to end, before its connections are waited for."""

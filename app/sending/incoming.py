@@ -39,6 +39,12 @@ class Incoming:
         self.rows.append((event, client.id, at, None))
         return None
 
+    def join(self, other: "Incoming") -> None:
+        """Add those of another, after these."""
+        self.messages += other.messages
+        self.rows += other.rows
+        self._lanes |= other._lanes
+
     def reject(self, request: Request, error: Error, at: datetime) -> None:
         """Add one that can never be sent, as failed, so that its client is told."""
         self._add(request, (request.channels or ("",))[0], "", "failed", error, None)

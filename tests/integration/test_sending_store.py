@@ -101,7 +101,7 @@ async def test_an_idempotency_key_is_kept_with_its_messages_or_not_at_all(store:
     """Two under one key at once: one is told to wait; afterwards the answer is there."""
     key = Remembered("shop", "key", b"f" * 32, 202, b"{}")
     request = asked(1)
-    tries = [store.accept([new(request)], [lane()], [said(request)], lambda _: key) for _ in range(8)]
+    tries = [store.accept([new(request)], [lane()], [said(request)], lambda _: [key]) for _ in range(8)]
     found = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(each, list) for each in found) == 1
     assert all(isinstance(each, list | InFlight) or "idempotency_keys_pkey" in str(each) for each in found)

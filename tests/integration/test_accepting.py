@@ -1,0 +1,158 @@
+"""Requests that come at the same time share a transaction, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from app.sending import accepting
+from app.sending.accepting import Accepting
+from app.sending.clients import Client
+from app.sending.incoming import Incoming
+from app.sending.requests import read_request
+from app.settings import Settings, Source
+from sql import EventStore, Remembered, Verdict
+from tests.conftest import Dsns
+from tests.integration.sender import Sender
+from tests.integration.serving import serving
+
+URL = "/v1/messages"
+NEW, SAME, OTHER = Verdict(True, True), Verdict(False, True), Verdict(False, False)
+
+
+class Desk:
+    """Takes requests on a real store, whose transactions are noted, and held while `open` is clear."""
+
+    def __init__(self, store: EventStore, client: Client) -> None:
+        self.store, self._client = store, client
+        self.taking = Accepting(store)
+        self.transactions: list[list[str]] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.fail: Callable[[list[str]], Exception | None] = lambda ids: None
+        own = store.accept
+
+        async def accept(messages: Any, *rest: Any) -> Any:
+            self.transactions.append([message.message_id for message in messages])
+            await self.open.wait()
+            if error := self.fail(self.transactions[-1]):
+                raise error
+            return await own(messages, *rest)
+
+        store.accept = accept  # type: ignore[method-assign]
+
+    async def ask(self, id: str, text: str = "Hello", *, alone: bool = False, key: str | None = None) -> list[Verdict]:
+        """The verdicts on one request."""
+        document = {"messageId": id, "to": "+15551234567", "channel": "sms", "body": text}
+        incoming = Incoming()
+        assert incoming.add(read_request(document, client_id="default"), self._client, datetime.now(UTC)) is None
+        found: list[Verdict] = []
+
+        def judge(verdicts: list[Verdict]) -> Remembered | None:
+            found[:] = verdicts
+            return Remembered("default", key, b"f" * 32, 202, id.encode()) if key else None
+
+        await self.taking.accept(incoming, judge, alone=alone)
+        return found
+
+
+async def all_at_once(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
+    """What came of requests that come at the same time: their verdicts, or what was raised."""
+    return await asyncio.gather(*asked, return_exceptions=True)
+
+
+@pytest_asyncio.fixture
+async def desk(postgres_dsn: Dsns) -> AsyncIterator[Desk]:
+    """One with a client that sends SMS."""
+    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+        sender = Sender(store)
+        await sender.configure()
+        yield Desk(store, await sender.clients.client("default"))
+
+
+async def test_what_comes_together_shares_a_transaction(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In its order, up to so many messages at a time."""
+    monkeypatch.setattr(accepting, "MOST", 20)
+    ids = [f"m-{number}" for number in range(50)]
+    assert await all_at_once(*map(desk.ask, ids)) == [[NEW]] * 50
+    assert desk.transactions == [ids[:20], ids[20:40], ids[40:]]
+    for id in ids:
+        assert await desk.store.message("default", id) is not None
+
+
+async def test_each_request_hears_of_its_own(desk: Desk) -> None:
+    """What was taken before, and what came under an id that another has, also from the same transaction."""
+    assert await desk.ask("before") == [NEW]
+    found = await all_at_once(desk.ask("m"), desk.ask("m"), desk.ask("m", "Another"), desk.ask("before"), desk.ask("n"))
+    assert found == [[NEW], [SAME], [OTHER], [SAME], [NEW]]
+    assert len(desk.transactions) == 2
+
+
+async def test_what_cannot_be_written_fails_alone(desk: Desk) -> None:
+    """The others of its transaction are written without it."""
+    desk.fail = lambda ids: psycopg.DataError("bad") if "bad" in ids else None
+    found = await all_at_once(desk.ask("a"), desk.ask("bad"), desk.ask("b"))
+    assert isinstance(found.pop(1), psycopg.DataError) and found == [[NEW]] * 2
+    assert desk.transactions == [["a", "bad", "b"], ["a"], ["bad"], ["b"]]
+    assert await desk.store.message("default", "bad") is None
+
+
+async def test_one_key_twice_in_a_transaction(desk: Desk) -> None:
+    """The one is answered; the other learns that its like was, and can be told the same."""
+    found = await all_at_once(desk.ask("m", key="key"), desk.ask("m", key="key"), desk.ask("n", key="another"))
+    assert isinstance(found.pop(1), psycopg.errors.UniqueViolation) and found == [[NEW]] * 2
+    for key, id in (("key", b"m"), ("another", b"n")):
+        kept = await desk.store.recall("default", key)
+        assert kept is not None and bytes(kept["answer"]) == id
+
+
+async def test_a_database_that_is_away_is_asked_once(desk: Desk) -> None:
+    """Not once for each request that waits."""
+    desk.fail = lambda ids: psycopg.OperationalError("away")
+    found = await all_at_once(*(desk.ask(f"m-{number}") for number in range(20)))
+    assert {type(each) for each in found} == {psycopg.OperationalError} and len(desk.transactions) == 1
+
+
+async def test_who_does_not_wait_is_not_written(desk: Desk) -> None:
+    """A request that was given up before its transaction began; those that wait with it are."""
+    desk.open.clear()
+    busy = []
+    for number in range(accepting.AT_ONCE):
+        busy.append(asyncio.create_task(desk.ask(f"busy-{number}")))
+        await asyncio.sleep(0.01)
+    gone, kept = asyncio.create_task(desk.ask("gone")), asyncio.create_task(desk.ask("kept"))
+    await asyncio.sleep(0.01)
+    gone.cancel()
+    desk.open.set()
+    assert await asyncio.gather(*busy, kept) == [[NEW]] * (accepting.AT_ONCE + 1)
+    assert desk.transactions == [["busy-0"], ["busy-1"], ["kept"]]
+    assert await desk.store.message("default", "gone") is None
+
+
+async def test_a_large_one_goes_by_itself(desk: Desk) -> None:
+    """It waits for nobody, and nobody for it."""
+    assert await all_at_once(desk.ask("a"), desk.ask("large", alone=True), desk.ask("b")) == [[NEW]] * 3
+    assert sorted(desk.transactions) == [["a", "b"], ["large"]]
+
+
+async def test_posts_at_the_same_time_are_each_answered(postgres_dsn: Dsns) -> None:
+    """By HTTP, each under its Idempotency-Key; a second time with what was answered the first time."""
+    settings = Settings(sources={"twilio": Source(account_sid="AC1", auth_token="hidden", sender="+15550001111")})
+    async with serving(postgres_dsn.service, settings, ("messages:read", "messages:write")) as api:
+
+        async def post(number: int) -> tuple[int, str]:
+            headers, body = {"idempotency-key": f"key-{number}"}, {"channel": "sms", "to": "+15551234567", "body": "Hi"}
+            answer = await api.http.post(URL, json=body, headers=headers)
+            return answer.status_code, answer.json()["messageId"]
+
+        first = await asyncio.gather(*map(post, range(100)))
+        assert {status for status, _ in first} == {202} and len({id for _, id in first}) == 100
+        assert await asyncio.gather(*map(post, range(100))) == first
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
+        query = "SELECT count(*), count(DISTINCT xid) FROM threadline.events WHERE type = 'MessageRequested'"
+        row = await (await connection.execute(query)).fetchone()
+        assert row is not None and row[0] == 100 and row[1] < 50
