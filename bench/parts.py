@@ -183,7 +183,7 @@ async def sends(folder: Path, quick: bool) -> list[Figure]:
         )
     )
     for name, key, how in (("quiet", "quiet", ""), ("flooded", "flooded", ", while another client floods the worker")):
-        note = f"from the request's first byte to the provider's receipt, at 100/s{how}; p50 {found[key][0]:.0f} ms"
+        note = f"from the request to the provider's receipt, at 100/s{how}; p50 {found[key][0]:.0f} ms"
         rows.append(figure(f"send latency, p99, {name}", found[key][1], "ms", better="less", note=note))
     return rows
 

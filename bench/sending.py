@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 
 from app.access import mint
@@ -133,15 +134,17 @@ async def _due(stack: Stack, url: str, count: int) -> Figures:
 
 
 async def _latency(stack: Stack, key: str, url: str, name: str, seconds: int) -> tuple[float, float]:
-    """p50 and p99 in milliseconds, from the request's first byte to the provider's receipt, at 100 a second."""
+    """p50 and p99 in milliseconds, from the request to the provider's receipt, at 100 a second. Asked by aiohttp, which
+    writes a request at once: where all is busy, each of httpx's many steps waits for its turn at the processor."""
     began: dict[str, float] = {}
     headers = {"authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with aiohttp.ClientSession(headers=headers) as client:
 
         async def ask(number: int) -> None:
             request = asked(name, number)
             began[request["content"]["text"]] = time.monotonic()
-            (await client.post(f"{stack.url}/v1/messages", json=request, headers=headers)).raise_for_status()
+            async with client.post(f"{stack.url}/v1/messages", json=request) as answer:
+                answer.raise_for_status()
 
         start, tasks = time.monotonic(), []
         for number in range(100 * seconds):
