@@ -133,6 +133,13 @@ async def test_who_does_not_wait_is_not_written(desk: Desk) -> None:
     assert await desk.store.message("default", "gone") is None
 
 
+async def test_who_asks_again_at_once_does_not_wait_for_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that comes at the moment at which the last transaction ended begins the next."""
+    monkeypatch.setattr(accepting, "AT_ONCE", 1)
+    async with asyncio.timeout(10):
+        assert [await desk.ask(id) for id in ("a", "b", "c")] == [[NEW]] * 3
+
+
 async def test_a_large_one_goes_by_itself(desk: Desk) -> None:
     """It waits for nobody, and nobody for it."""
     assert await all_at_once(desk.ask("a"), desk.ask("large", alone=True), desk.ask("b")) == [[NEW]] * 3
