@@ -73,7 +73,8 @@ async def run(
                 since = datetime.now(UTC)
                 outcome.kills[f"{side} {step}"] += await _life(folder, given, step, side, times, within=30)
                 outcome.interrupted += await _under_way(postgres, since)
-            await _life(folder, given, "none", "", 0, within=120)
+            # It ends with the last message. Long, as one that was asked about in vain waits ever longer for the next time.
+            await _life(folder, given, "none", "", 0, within=600)
         await _count(postgres, outcome, moody)
     finally:
         await postgres.stop()
