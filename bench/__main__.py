@@ -21,9 +21,9 @@ from bench.progress import console, say
 HERE = Path(__file__).parent
 AFTER = """examples:
   python -m bench                         everything, then bench/results.json and bench/results.svg
-  python -m bench --quick                 less of everything, in about five minutes; noisier, and the file says so
+  python -m bench --quick                 less of everything, in about five minutes; noisier, and the file says which
   python -m bench --only store,worker     some parts; prints, writes nothing
-  python -m bench --only door --save      some parts, and writes just these
+  python -m bench --only door --save      some parts, and writes these beside what the file has of the others
 
 parts:
 {parts}
@@ -67,17 +67,17 @@ def main() -> int:
                 say(f"[red]{name} could not be measured")
                 broken.append(name)
                 continue
-        figures += measured
+        figures += results.stamped(name, measured, quick=given.quick)
         console.print(results.table(measured))
     if len(given.parts) > 1:
         console.print(results.table(figures))
     for row in figures:
         console.print(f"[dim]{row['name']}: {row['note']}", soft_wrap=True, highlight=False)
     if figures and (given.save or not given.only):
-        about = {"quick": given.quick, "minutes": round((time.monotonic() - began) / 60, 1), "not_measured": broken}
-        results.write(figures, HERE / "results.json", **about)
-        results.draw(figures, HERE / "results.svg")
-        say("written: bench/results.json, bench/results.svg")
+        whole = results.merged(figures, HERE / "results.json", list(PARTS))
+        results.write(whole, HERE / "results.json")
+        results.draw(whole, HERE / "results.svg")
+        say(f"written: bench/results.json, bench/results.svg ({(time.monotonic() - began) / 60:.1f} minutes)")
     return 1 if broken or any(row["met"] is False for row in figures) else 0
 
 

@@ -75,15 +75,26 @@ def table(figures: Sequence[Figure]) -> Table:
     return made
 
 
-def write(figures: Sequence[Figure], file: Path, **about: Any) -> None:
-    """The file: when, on what, which commit, and the figures."""
+def stamped(part: str, measured: Sequence[Figure], *, quick: bool) -> list[Figure]:
+    """The figures of a part, with when and at which commit they were measured."""
+    stamp = {"part": part, "date": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit(), "quick": quick}
+    return [{**row, **stamp} for row in measured]
+
+
+def merged(figures: Sequence[Figure], file: Path, parts: Sequence[str]) -> list[Figure]:
+    """These figures, and those that the file has of other `parts`, which are all that there are, in order."""
+    kept = json.loads(file.read_text())["figures"] if file.exists() else []
+    measured = {row["part"] for row in figures}
+    rows = [row for row in kept if row["part"] in parts and row["part"] not in measured] + [*figures]
+    return sorted(rows, key=lambda row: parts.index(row["part"]))
+
+
+def write(figures: Sequence[Figure], file: Path) -> None:
+    """The file: on what, and the figures."""
     said = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
-        **about,
         "figures": figures,
     }
     file.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
