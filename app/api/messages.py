@@ -60,8 +60,8 @@ async def _answer(request: Request, channel: str | None) -> Response:
                 items = items_of(documents, client_id, channel, key)
                 large = _large(request)
                 found = await asyncio.to_thread(list, items) if large else await _each(items)
-                taken = Taken(found, many, client_id, key, mark, large)
-                await taken.offer(api)
+                taken = Taken(found, many, client_id, key, mark)
+                await taken.offer(api, alone=large)
                 return taken.answer()
         except InFlight as error:
             raise idempotency.in_flight() from error
@@ -93,16 +93,14 @@ async def _each(items: Iterator[Item]) -> list[Item]:
 class Taken:
     """The messages of one request, what becomes of each, and the answer that follows."""
 
-    def __init__(
-        self, items: list[Item], many: bool, client_id: str, key: str | None, mark: bytes, large: bool
-    ) -> None:
-        self.items, self._many, self._large = items, many, large
+    def __init__(self, items: list[Item], many: bool, client_id: str, key: str | None, mark: bytes) -> None:
+        self.items, self._many = items, many
         self._client_id, self._key, self._mark = client_id, key, mark
         self._offered: list[Item] = []
 
-    async def offer(self, api: Api) -> None:
-        """Have those that can be sent written down, in one transaction with the answer under its key. Raises as
-        `Accepting.accept`."""
+    async def offer(self, api: Api, *, alone: bool) -> None:
+        """Have those that can be sent written down, in one transaction with the answer under its key. `alone`, and what
+        is raised: as of `Accepting.accept`."""
         incoming, at = Incoming(), datetime.now(UTC)
         client: Client | str
         try:
@@ -122,7 +120,7 @@ class Taken:
                 continue
             await self._seen(api, item)
         if self._offered:
-            await api.taking.accept(incoming, self._judged, alone=self._large)
+            await api.taking.accept(incoming, self._judged, alone=alone)
 
     async def _seen(self, api: Api, item: Item) -> None:
         """What the client's configuration has no way for now was taken all the same, if it was taken before."""

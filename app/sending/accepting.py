@@ -31,9 +31,8 @@ class Accepting:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._waiting: deque[_Offer] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        #: Tasks that will look for more; a set that they leave when they are done would still have one that just looked.
-        self._writing = 0
+        #: Tasks that will look for more. Each leaves by itself: a callback would leave one here that has looked already.
+        self._writing: set[asyncio.Task[None] | None] = set()
 
     async def accept(self, incoming: Incoming, judge: Judge, *, alone: bool) -> None:
         """Write these down, and what `judge` makes of the verdicts on them (in their order; it may be asked twice):
@@ -44,11 +43,8 @@ class Accepting:
             await self._write([offer])
         else:
             self._waiting.append(offer)
-        if self._waiting and self._writing < AT_ONCE:
-            self._writing += 1
-            task = asyncio.create_task(self._work())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if self._waiting and len(self._writing) < AT_ONCE:
+            self._writing.add(asyncio.create_task(self._work()))
         await offer.taken
 
     async def _work(self) -> None:
@@ -56,7 +52,7 @@ class Accepting:
             while offers := self._next():
                 await self._write(offers)
         finally:
-            self._writing -= 1
+            self._writing.discard(asyncio.current_task())
 
     def _next(self) -> list[_Offer]:
         offers: list[_Offer] = []

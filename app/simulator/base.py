@@ -88,7 +88,8 @@ class Simulated(Protocol):
     One of a provider that only receives lacks the last three; one of a provider that posts no webhooks has empty `STATES`,
     and lacks `status` and `sign`; `inbound` is where customers write in. One that sells access tokens has `grant`, which
     answers a call for one, and None to any other. A public-key scheme's has `keys`, which makes a pair (`private_key`, and
-    the settings of the public half). One whose API has idempotency keys has `key`, which gives a call's, or None.
+    the settings of the public half). One whose API has idempotency keys has `key`, which gives a call's, or None, and
+    `repeated` where a repeat is answered otherwise than the first call.
     One that can be asked what it took has `look_up`. `ANONYMOUS` is there where its webhooks do not say whose message they are about;
     `CUSTOMERS` and `SENDERS` (channel to an example's address) where the provider's own form is needed."""
 
