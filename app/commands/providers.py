@@ -105,9 +105,8 @@ def _sends(one: dict[str, Any]) -> str:
 
 
 def _span(seconds: float) -> str:
-    unit, size = next(
-        each for each in (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)) if seconds >= 2 * each[1]
-    )
+    units = (("days", 86_400), ("hours", 3600), ("minutes", 60))
+    unit, size = next((each for each in units if seconds >= 2 * each[1]), ("seconds", 1))
     return f"{seconds / size:g} {unit}"
 
 

@@ -44,6 +44,15 @@ def test_there_is_no_page_too_many() -> None:
     assert {file.stem for file in (DOCS / "providers").glob("*.md")} == set(PROVIDERS)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.5, "0.5 seconds"), (90.0, "90 seconds"), (900.0, "15 minutes"), (86_400.0, "24 hours")]
+)
+def test_how_long_a_provider_knows_repeats_is_told(seconds: float, words: str) -> None:
+    """However short a definition file says it is."""
+    one = {"sends": ["sms"], "batch": None, "idempotentFor": seconds, "lookup": False}
+    assert providers._sends(one) == f"sms (knows repeats for {words})"
+
+
 def test_the_command_says_it_to_people_and_programs() -> None:
     """A table, one in full, JSON; a name that is none is refused with those that are."""
 
