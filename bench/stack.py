@@ -27,7 +27,7 @@ class Stack:
     def __init__(self, folder: Path, sources: Mapping[str, Any] = traffic.SOURCES, **settings: Any) -> None:
         self.folder = folder
         self.postgres = Postgres(folder / "postgres", folder / "postgres.log")
-        self.kafka = Kafka(folder / "kafka", folder / "kafka.log")
+        self.kafka = Kafka(folder / "kafka", folder / "kafka.log", secured=False)
         self.door, self.worker = ports.free(), ports.free()
         self.children: dict[str, Child] = {}
         self._given = {"sources": dict(sources), **settings}

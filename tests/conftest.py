@@ -75,7 +75,7 @@ async def postgres_dsn(postgres: Postgres) -> AsyncIterator[Dsns]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def kafka(servers_folder: Path) -> AsyncIterator[Kafka]:
     """A running broker, shared: use topics and groups of your own (`new_topic`), or `topics` and unique ids."""
-    broker = Kafka(servers_folder / "kafka", servers_folder / "kafka.log", jvm=QUICK_JVM)
+    broker = Kafka(servers_folder / "kafka", servers_folder / "kafka.log", jvm=QUICK_JVM, secured=False)
     await broker.start()
     yield broker
     await broker.stop()

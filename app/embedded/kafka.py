@@ -5,18 +5,35 @@ import base64
 import contextlib
 import json
 import os
+import secrets
 import signal
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from pydantic import SecretStr
 
 from app.embedded import jars, java, ports
+from app.embedded.firstrun import write_secret
 from app.embedded.process import Child
+from app.kafka import client_args
+from app.settings import Kafka as Settings
 
 TEMPLATE = Path(__file__).with_name("server.properties")
+#: What `server.properties` has beside the template where clients must prove who they are, and where anyone may come.
+SECURED, OPEN = TEMPLATE.with_name("secured.properties"), TEMPLATE.with_name("open.properties")
+#: What Kafka's own tools are given (`--command-config`) to reach the broker.
+CLIENT = """security.protocol=SASL_PLAINTEXT
+sasl.mechanism={mechanism}
+sasl.jaas.config=org.apache.kafka.common.security.{login} required username="{USER}" password="{password}";
+"""
+#: The name that every process of ours has at the embedded broker.
+USER = "threadline"
+#: Mechanism → Kafka's login module for it.
+LOGINS = {"SCRAM-SHA-512": "scram.ScramLoginModule", "PLAIN": "plain.PlainLoginModule"}
 READY_WITHIN = 120.0  # seconds; after a kill -9 it reads the newest segment of each partition again
 STOP_WITHIN = 20.0
 
@@ -35,14 +52,20 @@ LOGGING = (
 
 
 class Kafka:
-    """One broker. `folder` holds its log (`log/`), its properties and `kafka.json` (ports, cluster id)."""
+    """One broker. `folder` (0700) holds its log (`log/`), its properties, `kafka.json` (ports, cluster id, password) and
+    `client.properties` for Kafka's own tools.
+
+    Clients prove that they know the password, which was made at the first start: loopback is open to every account of
+    the machine. `secured=False`, for tests and benchmarks, lets anyone in.
+    """
 
     name = "Kafka"
 
-    def __init__(self, folder: Path, log: Path, *, jvm: tuple[str, ...] = JVM) -> None:
+    def __init__(self, folder: Path, log: Path, *, jvm: tuple[str, ...] = JVM, secured: bool = True) -> None:
         self.folder = folder.absolute()
         self.log = log.absolute()
         self.jvm = jvm
+        self._secured = secured
         self._child: Child | None = None
         self._kept: dict[str, str | int] = {}
 
@@ -50,6 +73,26 @@ class Kafka:
     def bootstrap(self) -> str:
         """`host:port` for clients; known once started."""
         return f"{ports.LOOPBACK}:{self._kept['port']}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What `settings.kafka` needs to reach it (the fields of `app.settings.Kafka`, the password a secret); known
+        once started, or `remembered`."""
+        if not self._secured:
+            return {"bootstrap": self.bootstrap}
+        return {
+            "bootstrap": self.bootstrap,
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": str(self._kept["mechanism"]),
+            "username": USER,
+            "password": SecretStr(str(self._kept["password"])),
+        }
+
+    def remembered(self) -> bool:
+        """Read ports and password from `kafka.json`, so that `settings` can say them. Returns whether they are there."""
+        file = self.folder / "kafka.json"
+        self._kept = json.loads(file.read_text()) if file.exists() else {}
+        return "password" in self._kept
 
     @property
     def child(self) -> Child:
@@ -66,21 +109,11 @@ class Kafka:
         classpath = os.pathsep.join(map(str, await asyncio.to_thread(jars.fetch, progress or _untold)))
         found = await asyncio.to_thread(java.find)
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         properties = await self._configure()
         java_command: list[str | Path] = [found.executable, *self.jvm, *LOGGING, "-cp", classpath]
-        if not (self.folder / "log" / "meta.properties").exists():
-            arguments: list[str | Path] = [
-                "format",
-                "--cluster-id",
-                str(self._kept["cluster_id"]),
-                "--config",
-                properties,
-            ]
-            tool = Child(self.name, [*java_command, "kafka.tools.StorageTool", *arguments], self.log)
-            tool.start()
-            await tool.wait()
-            if tool.exit_code != 0:
-                raise tool.failure(f"formatting its storage ended, {tool.how_it_ended()}")
+        if not self._formatted:
+            await self._format(found.executable, classpath, properties)
         return [*java_command, "kafka.Kafka", properties]
 
     async def start(self) -> None:
@@ -94,15 +127,45 @@ class Kafka:
         if self._child is not None:
             await self._child.stop(signal.SIGTERM, within=STOP_WITHIN)
 
+    @property
+    def _formatted(self) -> bool:
+        return (self.folder / "log" / "meta.properties").exists()
+
+    async def _format(self, executable: Path, classpath: str, properties: Path) -> None:
+        """Format the storage, with the password of `USER` in it (KIP-900). Raises StartFailed."""
+        line = ["-cp", f'"{classpath}"', "kafka.tools.StorageTool", "format", "--config", f'"{properties}"']
+        line += ["--cluster-id", str(self._kept["cluster_id"])]
+        if self._secured:
+            line += ["--add-scram", f"{self._kept['mechanism']}=[name={USER},password={self._kept['password']}]"]
+        # In a file, since every account of the machine can read the command lines of others.
+        arguments = self.folder / "format.arguments"
+        write_secret(arguments, " ".join(line))
+        tool = Child(self.name, [executable, *self.jvm, *LOGGING, f"@{arguments}"], self.log)
+        try:
+            tool.start()
+            await tool.wait()
+        finally:
+            arguments.unlink()
+        if tool.exit_code != 0:
+            raise tool.failure(f"formatting its storage ended, {tool.how_it_ended()}")
+
     async def _configure(self) -> Path:
-        file = self.folder / "kafka.json"
-        self._kept = json.loads(file.read_text()) if file.exists() else {"cluster_id": _cluster_id()}
+        self.remembered()
+        self._kept.setdefault("cluster_id", _cluster_id())
+        if "password" not in self._kept:
+            # The storage of an earlier version knows no SCRAM credential, and only formatting could add one.
+            self._kept["mechanism"] = "PLAIN" if self._formatted else "SCRAM-SHA-512"
+            self._kept["password"] = secrets.token_urlsafe(24)
         for name in ("port", "controller_port"):
             kept = int(self._kept.get(name, 0))
             self._kept[name] = await ports.regain(kept) if self._child else ports.free(kept)
-        file.write_text(json.dumps(self._kept))
+        write_secret(self.folder / "kafka.json", json.dumps(self._kept))
+        values = {**self._kept, "login": LOGINS[str(self._kept["mechanism"])], "USER": USER}
+        if self._secured:
+            write_secret(self.folder / "client.properties", CLIENT.format(**values))
         properties = self.folder / "server.properties"
-        properties.write_text(TEMPLATE.read_text().format(log_dir=self.folder / "log", **self._kept))
+        text = TEMPLATE.read_text() + (SECURED if self._secured else OPEN).read_text()
+        write_secret(properties, text.format(log_dir=self.folder / "log", **values))
         return properties
 
     async def _ready(self) -> None:
@@ -118,7 +181,7 @@ class Kafka:
         """Whether it takes part in its own cluster: its metadata names a broker, which it does only once unfenced."""
         if not ports.answers(int(self._kept["port"])):
             return False
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2000)
+        admin = AIOKafkaAdminClient(**client_args(Settings(**self.settings)), request_timeout_ms=2000)
         try:
             await admin.start()
             return bool((await admin.describe_cluster())["brokers"])

@@ -13,7 +13,7 @@ import httpx
 
 from app.embedded import addresses
 from app.embedded.process import Child
-from app.settings import Settings
+from app.settings import Kafka, Settings
 
 #: The order in which the parts need each other; they stop in reverse.
 ORDER = ("PostgreSQL", "Kafka", "Worker", "Door and API")
@@ -95,7 +95,7 @@ def programs(settings: Settings) -> tuple[Program, Program]:
     given = {
         "THREADLINE_DATA": str(settings.data),
         "THREADLINE_POSTGRES__DSN": dsn.get_secret_value() if dsn else "",
-        "THREADLINE_KAFKA__BOOTSTRAP": settings.kafka.bootstrap or "",
+        **_kafka(settings.kafka),
         "THREADLINE_DOOR__PORT": str(settings.door.port),
         "THREADLINE_WORKER__PORT": str(settings.worker.port),
         "PYTHONUNBUFFERED": "1",
@@ -103,3 +103,10 @@ def programs(settings: Settings) -> tuple[Program, Program]:
     worker = Program("Worker", ("-m", "app", "work"), addresses.url(settings.worker), logs / "worker.log", given)
     door = Program("Door and API", ("-m", "app", "serve"), addresses.url(settings.door), logs / "http.log", given)
     return worker, door
+
+
+def _kafka(kafka: Kafka) -> dict[str, str]:
+    """What is set of these settings, as variables."""
+    secrets = {"password": kafka.password.get_secret_value()} if kafka.password else {}
+    given = kafka.model_dump(exclude={"password"}, exclude_none=True, mode="json") | secrets
+    return {f"THREADLINE_KAFKA__{name.upper()}": str(value) for name, value in given.items()}

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from app.embedded.kafka import Kafka as Broker
 from app.embedded.postgres import Postgres
 from app.settings import Settings
 
@@ -31,6 +32,9 @@ def lock(data: Path) -> Iterator[None]:
     data.mkdir(parents=True, exist_ok=True)
     # Root's PostgreSQL runs as another account, which must be able to pass through.
     data.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    # Logs name errors of customers' messages; what we write is for the account that runs us alone.
+    (data / "logs").mkdir(exist_ok=True)
+    (data / "logs").chmod(0o700)
     with (data / "lock").open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,6 +63,11 @@ def is_held(data: Path) -> bool:
 def postgres_of(data: Path) -> Postgres:
     """The embedded PostgreSQL of a data folder, not started."""
     return Postgres(data / "postgres", data / "logs" / "postgres.log")
+
+
+def kafka_of(data: Path) -> Broker:
+    """The embedded Kafka of a data folder, not started."""
+    return Broker(data / "kafka", data / "logs" / "kafka.log")
 
 
 def publish(data: Path, state: Mapping[str, Any]) -> None:
@@ -100,7 +109,9 @@ def resolve(settings: Settings) -> Settings:
         dsns = {"dsn": SecretStr(server.dsn("service")), "owner_dsn": SecretStr(server.dsn("owner"))}
         postgres = postgres.model_copy(update=dsns)
     if not kafka.bootstrap:
-        kafka = kafka.model_copy(update={"bootstrap": found["bootstrap"]})
+        broker = kafka_of(settings.data)
+        broker.remembered()
+        kafka = kafka.model_copy(update=broker.settings)
     addresses = {
         name: getattr(settings, name).model_copy(update={"port": found[f"{name}Port"]}) for name in ("door", "worker")
     }

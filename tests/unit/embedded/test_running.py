@@ -24,10 +24,13 @@ with lock(Path(sys.argv[1])):
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data folder as a running system leaves it: addresses in `run.json`, passwords in `postgres.json`."""
+    """A data folder as a running system leaves it: addresses in `run.json`, passwords beside each server's data."""
     (tmp_path / "postgres").mkdir()
     passwords = {"superuser": "s/1", "owner": "o/2", "service": "v@3", "port": 5444}
     (tmp_path / "postgres" / "postgres.json").write_text(json.dumps(passwords))
+    (tmp_path / "kafka").mkdir()
+    kafka = {"port": 9999, "mechanism": "SCRAM-SHA-512", "password": "k"}
+    (tmp_path / "kafka" / "kafka.json").write_text(json.dumps(kafka))
     state = {"pid": 4711, "bootstrap": "127.0.0.1:9999", "doorPort": 8090, "workerPort": 8091}
     running.publish(tmp_path, state)
     return tmp_path
@@ -42,6 +45,8 @@ def test_a_running_system_fills_in_what_is_embedded(data: Path) -> None:
     assert settings.postgres.dsn.get_secret_value() == "postgresql://threadline_service:v%403@127.0.0.1:5444/threadline"
     assert settings.postgres.owner_dsn.get_secret_value().startswith("postgresql://threadline_owner:o%2F2@")
     assert settings.kafka.bootstrap == "127.0.0.1:9999"
+    assert (settings.kafka.security_protocol, settings.kafka.username) == ("SASL_PLAINTEXT", "threadline")
+    assert settings.kafka.password == SecretStr("k")
     assert (settings.door.port, settings.worker.port) == (8090, 8091)
 
 
