@@ -11,10 +11,12 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
+from app.rates import Rates
 from app.remembered import Remembered
 
 SCOPES: dict[str, str] = {
@@ -28,6 +30,7 @@ SCOPES: dict[str, str] = {
     "callbacks:read": "read how the client's callback does, and what was told to it",
     "callbacks:write": "make a new secret for the callback, enable it, and tell what was told again",
     "webhooks:write": "post the envelope to the webhook door",
+    "metrics:read": "read the process's metrics, where they are not open",
 }
 
 #: Seconds a key's row is believed: how long a revoked key may still work. The promise is a minute.
@@ -36,12 +39,22 @@ TTL = 30.0
 UNKNOWN_TTL = 5.0
 #: Keys remembered at once.
 REMEMBERED = 4096
+#: Look-ups a second, and at a stretch, of keys that are not remembered: each is a query, and anyone can make up ids.
+LOOK_UPS, LOOK_UPS_BURST = 50, 200
 
 _TOKEN = re.compile(r"tl_([0-9a-f]{32})_([0-9a-f]{64})", re.ASCII)
 
 
 class Unauthenticated(Exception):
     """No key, or none that is good. The message may be told to the caller: it says nothing about other keys."""
+
+
+class TooManyUnknown(Exception):
+    """Keys that nobody knows are asked for so fast that this one is not looked up now. `wait` is in seconds."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__("Too many unknown API keys are being tried. Come again in a moment.")
+        self.wait = wait
 
 
 class Forbidden(Exception):
@@ -67,7 +80,7 @@ class Keys(Protocol):
     """What the store must answer here."""
 
     async def api_key(self, id: UUID) -> Mapping[str, Any] | None:
-        """The row (id, name, client_id, scopes, hash, revoked_at) of a key."""
+        """The row (id, name, client_id, scopes, hash, revoked_at, expires_at) of a key."""
         ...
 
 
@@ -107,6 +120,9 @@ class Access:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         nothing_ttl = min(ttl, UNKNOWN_TTL)
+        self._look_ups = Rates(LOOK_UPS, LOOK_UPS_BURST, now=now)
+        #: When each key was last used since this was last asked for (`take_used`).
+        self._used: dict[UUID, datetime] = {}
         self._rows = Remembered(keys.api_key, ttl, remembered, now, nothing_ttl=nothing_ttl)
 
     @property
@@ -114,19 +130,35 @@ class Access:
         """How many keys are remembered now."""
         return len(self._rows)
 
-    async def check(self, authorization: str | None, scope: str) -> Key:
-        """The key of an `Authorization` header, which must have `scope`.
+    def take_used(self) -> dict[UUID, datetime]:
+        """When keys were last used since the last call, to be noted in the store."""
+        used, self._used = self._used, {}
+        return used
 
-        Raises Unauthenticated, Forbidden, or what the store raises while it is away.
+    async def check(self, authorization: str | None, scope: str | None, *, address: str = "") -> Key:
+        """The key of an `Authorization` header, which must have `scope` (None: any key will do).
+
+        `address` is the caller's: what it may try of unknown keys is counted for it alone.
+        Raises Unauthenticated, Forbidden, TooManyUnknown, or what the store raises while it is away.
         """
         match = _TOKEN.fullmatch(bearer(authorization))
-        row = await self._rows.get(UUID(match[1])) if match else None
+        row = await self._row(UUID(match[1]), address) if match else None
         # Compared even where there is no row, so that time does not tell which ids exist.
         expected = bytes(row["hash"]) if row else bytes(32)
         same = hmac.compare_digest(fingerprint(match[2] if match else ""), expected)
         if row is None or not same or row["revoked_at"] is not None:
             raise Unauthenticated("This API key is not known, or was revoked.")
+        now = datetime.now(UTC)
+        if row["expires_at"] is not None and row["expires_at"] <= now:
+            raise Unauthenticated(f"This API key expired at {row['expires_at']:%Y-%m-%dT%H:%M:%SZ}.")
         key = Key(row["id"], row["name"], row["client_id"], frozenset(row["scopes"]))
-        if scope not in key.scopes:
+        if scope is not None and scope not in key.scopes:
             raise Forbidden(scope)
+        self._used[key.id] = now
         return key
+
+    async def _row(self, id: UUID, address: str) -> Mapping[str, Any] | None:
+        # A key that was good is looked up whatever others try meanwhile.
+        if self._rows.last(id) is None and not (taken := self._look_ups.take(address)).passes:
+            raise TooManyUnknown(taken.wait)
+        return await self._rows.get(id)

@@ -13,8 +13,8 @@ import structlog
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
-from app import api, door, problems, telemetry
-from app.access import Forbidden, Unauthenticated
+from app import api, door, monitor, problems, telemetry
+from app.access import Forbidden, TooManyUnknown, Unauthenticated
 from app.api.health import Health
 from app.embedded.running import resolve
 from app.metrics import HttpMetrics
@@ -28,6 +28,8 @@ from webhooks.counters import Counters
 SCOPE = "webhooks:write"
 #: Seconds that looking up a key may take.
 PATIENCE = 2.0
+#: Seconds between notes of which keys were used.
+NOTE_EVERY = 60.0
 
 log = structlog.get_logger("http")
 
@@ -45,7 +47,7 @@ class Http:
         self.door = door.make(settings, self._authenticate)
         self.api: api.Api | None = None
         self.counters = Counters()
-        self.health = Health(self.door, HttpMetrics(self.door, self.counters))
+        self.health = Health(self.door, HttpMetrics(self.door, self.counters), settings)
         self._pages = Starlette(
             routes=[*self.health.routes(), *api.routes()],
             exception_handlers={**problems.HANDLERS, **api.HANDLERS},
@@ -73,6 +75,9 @@ class Http:
             if message["type"] == "http.response.start":
                 self.counters.answered[message["status"]] += 1
                 self.counters.latency.observe(perf_counter() - began)
+                given = {name for name, _ in message["headers"]}
+                more = [(name.encode(), value.encode()) for name, value in api.answer_fields(scope).items()]
+                message["headers"] = [*message["headers"], *(pair for pair in more if pair[0] not in given)]
             await send(message)
 
         await self._pages(scope, receive, counted)
@@ -84,10 +89,14 @@ class Http:
         self.api = self._pages.state.api = api.Api.of(store, self.settings)
         self.health.store = store
         await self.door.start()
+        noting = asyncio.create_task(_note_used_keys(self.api))
         log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))
         try:
-            yield
+            async with monitor.serving(self.health.open_routes(), self.settings):
+                yield
         finally:
+            noting.cancel()
+            await asyncio.gather(noting, return_exceptions=True)
             await self.door.stop()
             await store.close()
             telemetry.shut_down()
@@ -103,8 +112,21 @@ class Http:
             raise Unauthorized(str(error)) from None
         except Forbidden as error:
             raise Unauthorized(f"the API key has no scope {error}") from None
+        except TooManyUnknown as error:
+            raise CannotTell(str(error)) from None
         except (psycopg.Error, OSError, TimeoutError) as error:
             raise CannotTell(f"the API keys cannot be read: {type(error).__name__}") from None
+
+
+async def _note_used_keys(served: api.Api) -> None:
+    """Note when keys were used, for ever: a write a minute and not one a request."""
+    while True:
+        await asyncio.sleep(NOTE_EVERY)
+        used = served.access.take_used()
+        try:
+            await served.store.used_api_keys(used)
+        except (psycopg.Error, OSError) as error:  # not worth keeping: the next minute notes what is in use then
+            log.warning("keys_not_noted", error=type(error).__name__)
 
 
 def build(settings: Settings | None = None) -> Http:

@@ -77,6 +77,19 @@ class Door(BaseModel):
     spool_max: int = 1 << 30
 
 
+class Api(BaseModel):
+    """The API, the metrics and the description of the HTTP process. `metrics` and `description` are `open` to anyone, or
+    need a key (`metrics:read`; any key): by default they are open where the process listens on loopback alone."""
+
+    rate: float = Field(default=3000.0, gt=0, description="requests a second that one key may make, in each process")
+    burst: int = Field(default=6000, ge=1, description="requests that one key may make at a stretch")
+    metrics: Literal["open", "key"] | None = None
+    description: Literal["open", "key"] | None = None
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="a port of its own for /metrics, /healthz and /readyz, open to anyone"
+    )
+
+
 class Worker(BaseModel):
     """The stream process."""
 
@@ -112,6 +125,7 @@ class Settings(BaseSettings):
     postgres: Postgres = Postgres()
     kafka: Kafka = Kafka()
     door: Door = Door()
+    api: Api = Api()
     worker: Worker = Worker()
     sending: Sending = Sending()
     telemetry: Telemetry = Telemetry()

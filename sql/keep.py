@@ -1,6 +1,7 @@
 """Keeping house: raw webhooks and their partitions, dead letters, API keys, counts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,20 +36,39 @@ class Keeping(Pooled):
         return await self._rows("dead_letters", {"limit": limit})
 
     async def create_api_key(
-        self, id: UUID, name: str, client_id: str, scopes: Sequence[str], hash: bytes
+        self,
+        id: UUID,
+        name: str,
+        client_id: str,
+        scopes: Sequence[str],
+        hash: bytes,
+        expires_at: datetime | None = None,
     ) -> dict[str, Any]:
         """Add a key and return its row, without the hash. Raises psycopg.IntegrityError where the id is taken."""
-        parameters = {"id": id, "name": name, "client_id": client_id, "scopes": list(scopes), "hash": hash}
+        parameters = {
+            "id": id,
+            "name": name,
+            "client_id": client_id,
+            "scopes": list(scopes),
+            "hash": hash,
+            "expires_at": expires_at,
+        }
         (row,) = await self._run("create_api_key", parameters)
         return row
 
     async def api_key(self, id: UUID) -> dict[str, Any] | None:
-        """A key (`id`, `name`, `client_id`, `scopes`, `hash`, `created_at`, `revoked_at`), revoked or not."""
+        """A key (`id`, `name`, `client_id`, `scopes`, `hash`, `created_at`, `revoked_at`, `expires_at`), also
+        where it is revoked or has expired."""
         return await self._row("api_key", {"id": id})
 
     async def api_keys(self) -> list[dict[str, Any]]:
         """All keys, oldest first, without their hashes."""
         return await self._rows("api_keys")
+
+    async def used_api_keys(self, used: Mapping[UUID, datetime]) -> None:
+        """Note when keys were last used."""
+        if used:
+            await self._run_only("used_api_keys", {"ids": list(used), "times": list(used.values())})
 
     async def revoke_api_key(self, id: UUID) -> bool:
         """Revoke a key; False where there is none. One that is revoked stays so from the first time."""

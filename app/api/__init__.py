@@ -20,10 +20,10 @@ from app.api import (
     recipients,
     stream,
 )
-from app.api.service import Api
+from app.api.service import Api, answer_fields
 from app.problems import problem
 
-__all__ = ["HANDLERS", "Api", "routes"]
+__all__ = ["HANDLERS", "Api", "answer_fields", "routes"]
 
 
 def routes() -> list[Route]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 Row = Mapping[str, Any]
 
 #: Headers of what is told by key: what a shared cache keeps, it could hand to another client's.
-PRIVATE = {"cache-control": "private, no-cache", "vary": "authorization"}
+PRIVATE = {"cache-control": "no-store", "vary": "authorization"}
 
 _WRITE = orjson.OPT_UTC_Z
 

@@ -43,7 +43,10 @@ def decode_page(text: str, question: str) -> tuple[datetime, UUID]:
     if len(key) != _PAGE.size or check != _check(key, question):
         raise ValueError("this cursor is damaged, or belongs to a question with other filters")
     micros, id = _PAGE.unpack(key)
-    return _EPOCH + timedelta(microseconds=micros), UUID(bytes=id)
+    try:
+        return _EPOCH + timedelta(microseconds=micros), UUID(bytes=id)
+    except OverflowError as error:
+        raise ValueError("this is no cursor of ours: its time is out of range") from error
 
 
 def encode_place(place: Place) -> str:

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from app.api.service import admit
 from app.metrics import MEDIA_TYPE, HttpMetrics
+from app.settings import Settings
 from webhooks.aggregate import Door
 
 #: Seconds that PostgreSQL may take to answer, and for which its answer is believed.
@@ -29,10 +31,11 @@ class Store(Protocol):
 class Health:
     """Of one HTTP process. `store` is None until PostgreSQL was reached for the first time."""
 
-    def __init__(self, door: Door, metrics: HttpMetrics) -> None:
+    def __init__(self, door: Door, metrics: HttpMetrics, settings: Settings) -> None:
         self.store: Store | None = None
         self._door = door
         self._metrics = metrics
+        self._settings = settings
         self._postgres = ("not reached yet", -BELIEVED)
         self._began = time.monotonic()
 
@@ -68,8 +71,20 @@ class Health:
         }
         return JSONResponse(body, 200 if ready else 503, {"cache-control": "no-store"})
 
-    async def metrics(self, _: Request) -> Response:
-        """For Prometheus."""
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus, where the setting `api.metrics` or the request's key lets it. Raises Problem."""
+        await admit(request, self._settings, self._settings.api.metrics, "metrics:read")
+        return self._page()
+
+    def open_routes(self) -> list[Route]:
+        """The same for a port that only the operator's own machines reach: anyone may read the metrics there."""
+        healthz, readyz, _ = self.routes()
+        return [healthz, readyz, Route("/metrics", self._open_metrics, methods=["GET"])]
+
+    async def _open_metrics(self, _: Request) -> Response:
+        return self._page()
+
+    def _page(self) -> Response:
         return Response(self._metrics.page(), media_type=MEDIA_TYPE)
 
     async def _ask(self) -> str:

@@ -31,7 +31,7 @@ DONE = ("sent", "failed", "expired", "cancelled")
 #: Bytes of a body.
 MOST = 4096
 #: Headers of what is told of one message: no cache is to store it.
-UNSTORED = {"cache-control": "private, no-store"}
+UNSTORED = {"cache-control": "no-store"}
 
 _PRIORITIES = {number: name for name, number in PRIORITIES.items()}
 

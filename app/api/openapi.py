@@ -17,6 +17,7 @@ from starlette.routing import Route
 from app.api.bodies import answer
 from app.api.message import STATES as MESSAGE_STATES
 from app.api.parameters import DELIVERIES, LIMIT, LIMIT_MAX, STATUSES
+from app.api.service import admit, api_of
 from app.sending.explain import KINDS
 from schemas import SCHEMAS, resolve
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
@@ -59,6 +60,10 @@ def document() -> dict[str, Any]:
     written["info"]["version"] = version("threadline")
     for name, values in _NAMES.items():
         written["components"]["schemas"][name]["enum"] = list(values)
+    for path in written["paths"].values():
+        for operation in path.values():
+            if "security" in operation:  # each key has a rate
+                operation["responses"].setdefault("429", {"$ref": "#/components/responses/TooMany"})
     for name, document in _DOCUMENTS.items():
         written["components"]["schemas"][name] = _inlined(SCHEMAS[document], SCHEMAS[document]["$id"])
     timeline = written["paths"]["/api/customers/{id}/interactions"]["get"]
@@ -80,18 +85,27 @@ def _inlined(node: Any, base: str) -> Any:
     return _inlined(resolve(f"{document or base}#{pointer}"), document or base) | kept
 
 
+async def _admit(request: Request) -> None:
+    """Raises Problem where the description is not open, and the request has no key. The page asks for it without one, so
+    that it is there only where the description is open."""
+    settings = api_of(request).settings
+    await admit(request, settings, settings.api.description, None)
+
+
 def routes() -> list[Route]:
     """The description and its page. What they serve is read once, here."""
     described = document()
     pages = {name: files("app.api").joinpath(name).read_bytes() for name in _FILES}
 
     async def description(request: Request) -> Response:
+        await _admit(request)
         return answer(request, described)
 
     def file(name: str) -> Any:
         body, tag = pages[name], f'"{sha256(pages[name]).hexdigest()[:32]}"'
 
         async def serve(request: Request) -> Response:
+            await _admit(request)
             headers = _PAGE_HEADERS | {"etag": tag}
             if request.headers.get("if-none-match") == tag:
                 return Response(status_code=304, headers=headers)

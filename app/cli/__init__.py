@@ -160,19 +160,24 @@ def keys_create(
         typer.Option(help="timeline:read (the default), clients:read, …; repeatable. A wrong one is told all."),
     ] = None,
     client: Annotated[str, typer.Option(help="The client id it acts for.")] = "default",
+    expires: Annotated[
+        str | None, typer.Option(help="When it ends by itself: 90d, 2027-01-31, or a time. Without it: never.")
+    ] = None,
 ) -> None:
     """Create a key and print it, this once; only its hash is stored."""
     from app.commands.keys import create
 
-    raise typer.Exit(create(name, scopes=scope or ["timeline:read"], client=client))
+    raise typer.Exit(create(name, scopes=scope or ["timeline:read"], client=client, expires=expires))
 
 
 @keys.command("list")
-def keys_list() -> None:
-    """List the keys, never their secrets."""
+def keys_list(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """List the keys, never their secrets: whose they are, their scopes, when each was last used and when it ends."""
     from app.commands.keys import show
 
-    raise typer.Exit(show())
+    raise typer.Exit(show(as_json=as_json))
 
 
 @keys.command("revoke")

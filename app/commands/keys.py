@@ -1,46 +1,89 @@
 """`threadline keys create|list|revoke`: API keys, straight in the store."""
 
+import textwrap
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from rich.console import Console
+import orjson
 
 from app.access import SCOPES, mint, unknown_scopes
 from app.commands.opened import in_store
-from app.commands.terminal import FAILED, MISUSED, add_row, minute, say, table
+from app.commands.terminal import FAILED, MISUSED, minute, printable, say
 from sql import EventStore
 
 
-def create(name: str, *, scopes: list[str], client: str) -> int:
-    """Make a key and print it, this once, on standard output; what is said of it goes to standard error."""
+def create(name: str, *, scopes: list[str], client: str, expires: str | None = None) -> int:
+    """Make a key and print it, this once, on standard output; what is said of it goes to standard error.
+
+    `expires` is a date (`2027-01-31`), a time (RFC 3339), or so many days from now (`90d`).
+    """
     if unknown := unknown_scopes(scopes):
         return say(f"There is no scope {', '.join(unknown)}. The scopes: {', '.join(SCOPES)}.", MISUSED)
+    ends = _ends(expires, datetime.now(UTC)) if expires else None
+    if expires and ends is None:
+        return say(f"--expires {expires} is no time to come: write 90d, 2027-01-31 or 2027-01-31T12:00:00Z.", MISUSED)
     id, token, hash = mint()
 
     async def make(store: EventStore) -> int:
-        await store.create_api_key(id, name, client, sorted(set(scopes)), hash)
+        await store.create_api_key(id, name, client, sorted(set(scopes)), hash, ends)
         return 0
 
     if code := in_store(make):
         return code
-    say(f"Key {id} for client {client}, {', '.join(sorted(set(scopes)))}. It is shown this once:", 0)
+    until = f" It expires at {minute(ends)} UTC." if ends else ""
+    say(f"Key {id} for client {client}, {', '.join(sorted(set(scopes)))}.{until} It is shown this once:", 0)
     print(token)
     return 0
 
 
-def show() -> int:
+def _ends(text: str, now: datetime) -> datetime | None:
+    """The time that `--expires` names, in UTC; None where it names none, or one that has passed."""
+    try:
+        if text.endswith("d"):
+            ends = now + timedelta(days=int(text[:-1]))
+        else:
+            ends = datetime.fromisoformat(text)
+            ends = ends if ends.tzinfo else ends.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return ends.astimezone(UTC) if ends > now else None
+
+
+def show(*, as_json: bool = False) -> int:
     """Print the keys: never a secret, nor its hash."""
 
     async def read(store: EventStore) -> int:
-        keys = table("id", "name", "client", "scopes", "created", "revoked", title="API keys", whole="id")
-        for row in await store.api_keys():
-            style = "dim" if row["revoked_at"] else ""
-            cells = (row["id"], row["name"], row["client_id"], ", ".join(row["scopes"]))
-            times = (minute(row["created_at"]), minute(row["revoked_at"]))
-            add_row(keys, *cells, *times, style=style)
-        Console().print(keys if keys.row_count else "There are no keys. Make one: threadline keys create NAME")
+        rows = await store.api_keys()
+        if as_json:
+            print(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
+            return 0
+        for row in rows:
+            print("\n".join(_lines(row)))
+        if not rows:
+            print("There are no keys. Make one: threadline keys create NAME")
         return 0
 
     return in_store(read)
+
+
+def _lines(row: Mapping[str, Any]) -> list[str]:
+    """One key on lines of at most 80 characters, where its name and client are short."""
+    now = datetime.now(UTC)
+    state = (
+        " (revoked)" if row["revoked_at"] else " (expired)" if row["expires_at"] and row["expires_at"] <= now else ""
+    )
+    names = ("created", "last_used", "expires", "revoked")
+    times = [f"{name.replace('_', ' ')} {minute(row[f'{name}_at'])}" for name in names if row[f"{name}_at"]]
+    if not row["last_used_at"]:
+        times.insert(1, "never used")
+    return [
+        printable(f"{row['name']}{state}, for client {row['client_id']}"),
+        f"  {row['id']}",
+        *textwrap.wrap(", ".join(row["scopes"]), 78, initial_indent="  ", subsequent_indent="  "),
+        *textwrap.wrap(", ".join(times), 78, initial_indent="  ", subsequent_indent="  "),
+    ]
 
 
 def revoke(key: str) -> int:

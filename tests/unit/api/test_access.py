@@ -2,12 +2,25 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from app.access import TTL, UNKNOWN_TTL, Access, Forbidden, Unauthenticated, bearer, fingerprint, mint, unknown_scopes
+from app.access import (
+    LOOK_UPS_BURST,
+    TTL,
+    UNKNOWN_TTL,
+    Access,
+    Forbidden,
+    TooManyUnknown,
+    Unauthenticated,
+    bearer,
+    fingerprint,
+    mint,
+    unknown_scopes,
+)
 
 
 class Rows:
@@ -29,6 +42,7 @@ class Rows:
             "scopes": list(scopes),
             "hash": hash,
             "revoked_at": None,
+            "expires_at": None,
         }
         return id, f"Bearer {token}"
 
@@ -200,3 +214,53 @@ def test_bearer_is_read_in_any_case() -> None:
 def test_unknown_scopes_are_named() -> None:
     """A misspelt scope is found before a key is made."""
     assert unknown_scopes(["timeline:read", "timeline:reed"]) == ["timeline:reed"]
+
+
+async def test_a_key_that_expired_is_refused_with_its_time() -> None:
+    """A key works until its time and no longer, also where its row is remembered."""
+    rows = Rows()
+    id, header = rows.add("timeline:read")
+    rows.rows[id]["expires_at"] = datetime.now(UTC) + timedelta(milliseconds=200)
+    access = Access(rows)
+    assert (await access.check(header, "timeline:read")).id == id
+    await asyncio.sleep(0.25)
+    with pytest.raises(Unauthenticated, match="expired at 20"):
+        await access.check(header, "timeline:read")
+    assert rows.asked == 1
+
+
+async def test_use_is_noted_once_for_many_requests() -> None:
+    """Who asks often is noted with the last time; who is refused is not."""
+    rows = Rows()
+    id, header = rows.add("timeline:read")
+    access = Access(rows)
+    before = datetime.now(UTC)
+    for _ in range(3):
+        await access.check(header, "timeline:read")
+    with pytest.raises(Forbidden):
+        await access.check(header, "webhooks:write")
+    (noted,) = access.take_used().items()
+    assert noted[0] == id and before <= noted[1] <= datetime.now(UTC)
+    assert access.take_used() == {}
+
+
+async def test_made_up_keys_cost_few_queries_and_shut_nobody_out() -> None:
+    """From one address so many unknown keys are looked up and no more; another address, and a key that was good, go on."""
+    rows, clock = Rows(), Clock()
+    _, good = rows.add("timeline:read")
+    access = Access(rows, now=clock)
+    await access.check(good, "timeline:read", address="10.0.0.1")
+    refused = 0
+    for _ in range(2 * LOOK_UPS_BURST):
+        try:
+            await access.check(f"Bearer {mint()[1]}", "timeline:read", address="10.0.0.1")
+        except TooManyUnknown:
+            refused += 1
+        except Unauthenticated:
+            pass
+    assert refused == LOOK_UPS_BURST + 1
+    assert rows.asked == LOOK_UPS_BURST
+    clock.now += TTL + 1
+    await access.check(good, "timeline:read", address="10.0.0.1")
+    with pytest.raises(Unauthenticated):
+        await access.check(f"Bearer {mint()[1]}", "timeline:read", address="10.0.0.2")

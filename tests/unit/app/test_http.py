@@ -17,6 +17,7 @@ from starlette.routing import Route
 from app.api.health import Health
 from app.metrics import HttpMetrics
 from app.problems import HANDLERS, Problem, problem
+from app.settings import Settings
 from webhooks.counters import Counters
 
 
@@ -54,7 +55,7 @@ async def get(routes: list[Route], path: str) -> httpx.Response:
 
 def health(of: Any, store: Store | None) -> list[Route]:
     """The routes of health over a door and a store."""
-    made = Health(of, HttpMetrics(of, Counters()))
+    made = Health(of, HttpMetrics(of, Counters()), Settings())
     made.store = store
     return made.routes()
 
