@@ -28,6 +28,11 @@ from sql.migrate import migrate
 
 PREFIX = "threadline-tests-"
 
+# No test, nor a process that one starts, reads what the user of this checkout has set or runs in it.
+for name in [name for name in os.environ if name.startswith("THREADLINE_")]:
+    del os.environ[name]
+os.environ["THREADLINE_DATA"] = str(Path(tempfile.gettempdir(), f"threadline-no-data-{os.getpid()}"))
+
 # How long an example takes says what else the machine does, not that the code is wrong.
 hypothesis_settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("shared machine")

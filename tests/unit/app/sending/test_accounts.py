@@ -13,7 +13,7 @@ from schemas import SchemaError
 SEAL = Seal([bytes(32)])
 TWILIO: dict[str, Any] = {
     "adapter": "twilio",
-    "settings": {"account_sid": "AC1", "auth_token": ["new", "old"], "sender": "+15550001111"},
+    "settings": {"account_sid": "AC1", "auth_token": ["tokenfornow", "tokenbefore"], "sender": "+15550001111"},
 }
 
 
@@ -28,7 +28,11 @@ def test_an_account_is_read() -> None:
     """Values are tuples, several while a secret is being rotated; its source is by default its own name."""
     account = account_of("main", TWILIO | {"url": "https://hooks.example.com/x"}, trusted=True)
     assert account.adapter.NAME == "twilio"
-    assert account.values == {"account_sid": ("AC1",), "auth_token": ("new", "old"), "sender": ("+15550001111",)}
+    assert account.values == {
+        "account_sid": ("AC1",),
+        "auth_token": ("tokenfornow", "tokenbefore"),
+        "sender": ("+15550001111",),
+    }
     assert (account.name, account.source, account.url, account.trusted) == (
         "main",
         "main",
@@ -36,7 +40,7 @@ def test_an_account_is_read() -> None:
         True,
     )
     assert account_of("main", TWILIO | {"source": "twilio"}, trusted=False).source == "twilio"
-    assert "new" not in repr(account) and "AC1" not in repr(account)
+    assert "tokenfornow" not in repr(account) and "AC1" not in repr(account)
 
 
 FAULTS: list[tuple[dict[str, Any], str, str]] = [
