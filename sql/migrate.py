@@ -15,14 +15,19 @@ class MigrationError(Exception):
     """The schema cannot be brought up to date; the message says why and what to do."""
 
 
+#: The oldest release of PostgreSQL that has what the migrations use (`GRANT … WITH INHERIT, SET`).
+OLDEST = 16
+
+
 async def migrate(owner_dsn: str) -> list[str]:
     """Apply what is missing, each migration in a transaction of its own; returns the names of those applied.
 
     `owner_dsn` connects as the database's owner, or as a role that may create roles and schemas in it. Others that
     migrate the same database wait. Raises MigrationError where a released migration was edited, where the database
-    is ahead of this code, or where the role may not do it; psycopg.OperationalError where the server is away.
+    is ahead of this code, where the server is older than `OLDEST`, or where the role may not do it; psycopg.OperationalError where the server is away.
     """
     async with await AsyncConnection.connect(owner_dsn, autocommit=True) as connection:
+        _check_release(connection)
         await connection.execute(statement("migrations_lock"))
         applied = await _applied(connection)
         known = migrations()
@@ -47,6 +52,15 @@ async def _applied(connection: AsyncConnection) -> dict[str, str]:
     if exists is None or not exists[0]:
         return {}
     return dict(await (await connection.execute(statement("migrations_applied"))).fetchall())
+
+
+def _check_release(connection: AsyncConnection) -> None:
+    found = connection.info.server_version // 10000
+    if found < OLDEST:
+        raise MigrationError(
+            f"this PostgreSQL is release {found}; Threadline needs {OLDEST} or newer (it is tested on 18): upgrade the "
+            "server, or leave THREADLINE_POSTGRES__DSN out to use the embedded one"
+        )
 
 
 def _compare(applied: dict[str, str], known: dict[str, bytes]) -> None:

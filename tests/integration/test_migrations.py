@@ -83,3 +83,10 @@ async def test_the_command_needs_nothing_but_the_owners_uri(postgres: Postgres) 
         await postgres.execute("drop_database", name="commanded")
 
     assert said == [[f"applied {name}" for name in migrations()], ["The database is up to date."]]
+
+
+async def test_an_old_server_is_refused_with_what_to_do(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that lacks what the migrations use is named by its release, before a statement fails on it."""
+    monkeypatch.setattr("sql.migrate.OLDEST", 99)
+    with pytest.raises(MigrationError, match="is release 18; Threadline needs 99"):
+        await migrate(postgres_dsn.owner)
