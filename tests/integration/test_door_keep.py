@@ -13,7 +13,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from app.door import producer_args
+from app.producers import producer_args
 from app.embedded import ports
 from app.embedded.kafka import QUICK_JVM, Kafka
 from app.settings import Kafka as KafkaSettings
