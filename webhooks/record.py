@@ -78,7 +78,7 @@ def decode(value: bytes) -> Webhook:
         raise ValueError(f"the record's head is no JSON: {error}") from error
     if not isinstance(head, dict):
         raise ValueError("the record's head is no JSON object")
-    texts = [head.get(name) for name in _TEXTS]
+    texts: list[Any] = [head.get(name) for name in _TEXTS]
     if set(map(type, texts)) != _TEXT or not all(texts) or len("".join(texts)) > _SHORT or _NUL in line:
         _look(head)
     if not _UUID.fullmatch(head["id"]):
