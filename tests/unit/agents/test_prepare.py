@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 import agents.inbound
-from agents import outbound, reported
+from agents import reported
 from agents.health import Health
 from bench import traffic
 from webhooks.record import Webhook, encode

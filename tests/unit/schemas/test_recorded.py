@@ -110,7 +110,12 @@ def test_whatever_the_log_holds_something_is_told(more: dict[str, Any]) -> None:
 @given(
     st.dictionaries(
         st.sampled_from(sorted(set(ROW) - {"id", "xid", "position"})),
-        st.none() | st.text() | st.binary() | st.integers() | st.lists(st.text()) | st.dictionaries(st.text(), st.text()),
+        st.none()
+        | st.text()
+        | st.binary()
+        | st.integers()
+        | st.lists(st.text())
+        | st.dictionaries(st.text(), st.text()),
     )
 )
 def test_no_row_raises(more: dict[str, Any]) -> None:
