@@ -8,12 +8,13 @@ from sql.keep import Keeping
 from sql.messages import InFlight, NewMessage, Remembered, Settled, Verdict
 from sql.read import Reading
 from sql.relay import Relaying
-from sql.rows import Appended, DeadLetter, Row
+from sql.rows import Appended, Bad, DeadLetter, Row
 from sql.sending import Sending
 
 __all__ = [
     "DATA_ERRORS",
     "Appended",
+    "Bad",
     "DeadLetter",
     "EventStore",
     "InFlight",

@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 
 from sql.blocks import pack
 from sql.errors import REPEAT
-from sql.parameters import clean, detail_of, events_of, json
+from sql.parameters import always_written, array_of, events_of, json
 from sql.pool import Connection, Pooled
 from sql.rows import Appended, DeadLetter, Row
 from sql.statements import statement
@@ -26,10 +26,16 @@ T = TypeVar("T")
 class Appending(Pooled):
     """What writes the log."""
 
-    async def append(self, rows: Sequence[Row], raw: Sequence[bytes] = (), dead: Sequence[DeadLetter] = ()) -> Appended:
+    async def append(
+        self,
+        rows: Sequence[Row],
+        raw: Sequence[bytes] = (),
+        dead: Sequence[DeadLetter] = (),
+        written: Sequence[bytes] | None = None,
+    ) -> Appended:
         """Append the events that the log has not, fold them into their interactions, keep the raw records as one
         block, and add the dead letters: all or nothing, durable on return. The same again changes nothing (but keeps
-        the raw records again).
+        the raw records again). `written` is each row as `sql.parameters.written` has it, where the caller made that.
 
         Raises Unstorable (with the place of the event at fault), psycopg.DataError or IntegrityError where the data is
         at fault (see `sql.errors`), other psycopg errors where a later try may succeed or the database is not as it
@@ -37,15 +43,15 @@ class Appending(Pooled):
         """
         if not rows and not raw and not dead:
             return Appended(0, 0)
-        events = events_of(rows)
+        events = events_of(rows) if written is None else array_of(written)
         block = await _block(raw) if raw else None
-        letters = [_letter(letter) for letter in dead]
+        letters = _letters(dead) if dead else None
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
             if block:
                 await connection.execute(statement("keep"), block, prepare=True)
-            for letter in letters:
-                await connection.execute(statement("bury"), letter, prepare=True)
+            if letters:
+                await connection.execute(statement("bury"), letters, prepare=True)
             return await _write(connection, events, bool(raw), _links(rows))
 
         # Asked for only now: a look within the transaction would be a round trip of its own.
@@ -113,15 +119,22 @@ async def _block(raw: Sequence[bytes]) -> dict[str, Any]:
     return {"records": len(raw), "size": packed[0], "body": packed[1]}
 
 
-def _letter(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "topic": clean(letter.topic),
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "ordinal": letter.ordinal,
-        "webhook_id": letter.webhook_id,
-        "source": clean(letter.source),
-        "reason": clean(letter.reason),
-        "detail": detail_of(letter.detail),
-        "value": letter.value,
-    }
+def _letters(letters: Sequence[DeadLetter]) -> dict[str, Any]:
+    """The parameters of `bury`: what they say as JSON, and their values, which are bytes, beside."""
+    said = [
+        (
+            letter.topic,
+            letter.partition,
+            letter.offset,
+            letter.webhook_id,
+            letter.source,
+            letter.reason,
+            letter.detail,
+            letter.bad,
+            [item._asdict() for item in letter.items],
+            letter.size,
+            letter.digest.hex() if letter.digest is not None else None,
+        )
+        for letter in letters
+    ]
+    return {"letters": json(always_written(said)), "bodies": [letter.value for letter in letters]}

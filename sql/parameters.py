@@ -37,8 +37,18 @@ def events_of(rows: Sequence[Row]) -> bytes:
     except TypeError:  # orjson does not say which
         data = _NUL
     if _NUL in data:
-        return b"[%b]" % b",".join(_one(index, record) for index, record in enumerate(records))
+        return array_of([_one(index, record) for index, record in enumerate(records)])
     return data
+
+
+def written(row: Row) -> bytes:
+    """One row, as a part of that (see `array_of`). Raises Unstorable where it cannot be written."""
+    return _one(0, _record(row))
+
+
+def array_of(parts: Sequence[bytes]) -> bytes:
+    """A JSON array of parts that are JSON."""
+    return b"[%b]" % b",".join(parts)
 
 
 def _record(row: Row) -> tuple[Any, ...]:
@@ -64,14 +74,17 @@ def _record(row: Row) -> tuple[Any, ...]:
     )
 
 
-def detail_of(value: Any) -> Jsonb | None:
-    """A dead letter's detail: always written, if need be as its `repr`."""
-    if value is None:
-        return None
+def always_written(value: Any) -> bytes:
+    """The value as JSON, mended; that part of its lists for which JSON has no word as its `repr`."""
     try:
-        return json(_one(0, value))
+        return _one(0, value)
     except Unstorable:
-        return json(orjson.dumps(clean(repr(value))))
+        if isinstance(value, list | tuple):
+            return array_of([always_written(part) for part in value])
+    try:
+        return orjson.dumps(clean(repr(value)))
+    except RecursionError:
+        return orjson.dumps(f"a {type(value).__name__}, nested too deeply")
 
 
 def clean(value: Any) -> Any:

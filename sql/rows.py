@@ -1,8 +1,9 @@
 """What the store is given, and what it answers to an append."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.events import Event
 
@@ -11,22 +12,35 @@ from schemas.events import Event
 Row = tuple[Event, str, datetime, str | None]
 
 
+class Bad(NamedTuple):
+    """One item of a record that could not be processed: which, why, and the item itself, any JSON (or None)."""
+
+    ordinal: int
+    reason: str
+    detail: Any = None
+
+
 @dataclass(slots=True)
 class DeadLetter:
-    """What could not be processed: the Kafka record it came in, its place in that (`ordinal`), and why.
+    """A Kafka record that could not be processed, or not all of it, and why: one a record.
 
-    Topic, partition, offset and ordinal are its identity: the same letter again changes nothing. `detail` is any JSON.
+    Topic, partition and offset are its identity: the same letter again changes nothing. Of a record whose items failed one
+    by one, `items` are the first of them and `bad` says how many there were; `detail` is any JSON about the whole.
+    `value` is the record's (None: it had none, or is too large to be kept), `size` its bytes, `digest` its SHA-256.
     """
 
     topic: str
     partition: int
     offset: int
     reason: str
-    ordinal: int = 0
     webhook_id: str | None = None
     source: str | None = None
     detail: Any = None
+    bad: int = 1
+    items: Sequence[Bad] = ()
     value: bytes | None = None
+    size: int = 0
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
--- Adds a dead letter, once.
-INSERT INTO dead_letters (id, topic, partition, "offset", ordinal, webhook_id, source, reason, detail, value)
-VALUES (
-    md5(concat_ws(E'\x1f', %(topic)s::text, %(partition)s::integer, %(offset)s::bigint, %(ordinal)s::integer))::uuid,
-    %(topic)s, %(partition)s, %(offset)s, %(ordinal)s, %(webhook_id)s::text::uuid, %(source)s, %(reason)s, %(detail)s,
-    %(value)b
+-- Adds dead letters, each record's once.
+INSERT INTO dead_letters (
+    id, topic, partition, "offset", webhook_id, source, reason, detail, bad, items, size, digest, value
 )
+SELECT
+    md5(concat_ws(E'\x1f', r ->> 0, r ->> 1, r ->> 2))::uuid, r ->> 0, (r ->> 1)::integer, (r ->> 2)::bigint,
+    (r ->> 3)::uuid, r ->> 4, r ->> 5, nullif(r -> 6, 'null'), (r ->> 7)::integer, r -> 8, (r ->> 9)::bigint,
+    decode(r ->> 10, 'hex'), v.value
+FROM jsonb_array_elements(%(letters)s) WITH ORDINALITY AS given (r, place)
+JOIN unnest(%(bodies)b::bytea[]) WITH ORDINALITY AS v (value, place) USING (place)
 ON CONFLICT (id) DO NOTHING

@@ -11,7 +11,7 @@ import pytest
 from psycopg_pool import PoolTimeout
 
 from schemas.events import Error, Event, Handle
-from sql import DATA_ERRORS, DeadLetter, EventStore, Row, Unstorable
+from sql import DATA_ERRORS, Bad, DeadLetter, EventStore, Row, Unstorable
 from sql.statements import statement
 from tests.conftest import Dsns
 
@@ -188,14 +188,19 @@ async def test_days_of_raw_webhooks_are_made_and_dropped(postgres_dsn: Dsns) -> 
 
 
 async def test_a_dead_letter_is_kept_once(postgres_dsn: Dsns) -> None:
-    """The same record's letter again changes nothing; NUL in its reason is no obstacle."""
-    letter = DeadLetter("t", 0, 7, "be\x00cause", detail={"a": float("nan"), "b": 2**80}, value=b"\x00")
+    """The same record's letter again changes nothing; NUL in its reason is no obstacle, nor is what JSON has no word for."""
+    bad = Bad(3, "\ud800", {"native": "\x00"})
+    letter = DeadLetter("t", 0, 7, "be\x00cause", detail={"b": 2**80}, value=b"\x00", bad=40, items=[bad], size=1)
+    bare = DeadLetter("t", 0, 8, "nothing there")
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        await store.append([], [], [bare])
         for _ in range(2):
-            await store.append([], [], [letter])
-        (found,) = await store.dead_letters()
+            await store.append([], [], [letter, bare])
+        nothing, found = sorted(await store.dead_letters(), key=lambda row: int(row["offset"]), reverse=True)
 
-    assert found["reason"] == "be\ufffdcause"
+    assert (found["reason"], found["bad"], found["value"], found["size"]) == ("be\ufffdcause", 40, b"\x00", 1)
+    assert found["items"] == [{"ordinal": 3, "reason": "\ufffd", "detail": {"native": "\ufffd"}}]
+    assert (nothing["value"], nothing["items"], nothing["digest"]) == (None, [], None)
 
 
 async def test_the_timeline_is_read_by_its_index(postgres_dsn: Dsns) -> None:

@@ -1,5 +1,6 @@
 """The schema files themselves, and what `validate` makes of payloads."""
 
+import time
 import timeit
 from typing import Any
 
@@ -160,6 +161,42 @@ def test_a_fault_never_repeats_what_was_said() -> None:
         with pytest.raises(SchemaError) as caught:
             validate("CustomerErased", payload | {"customerId": "secret"})
         assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {f"k{i}": "x" for i in range(60_000)},
+        {"handles": [{"kind": "phone"} for _ in range(60_000)], "messageId": "m"},
+        {"content": {"media": [5] * 60_000}, "messageId": "m"},
+    ],
+    ids=["keys", "a list of faults", "a nested list of faults"],
+)
+def test_wording_a_fault_takes_time_by_the_size_at_most(payload: dict[str, Any]) -> None:
+    """A megabyte's fault is named by a look at each key, never by a look at all of them for each, which took half a
+    minute. Processor time of this thread, and twenty times what it takes: a busy machine changes nothing."""
+    with pytest.raises(SchemaError):
+        validate("MessageDelivered", {"messageId": 5})  # what is made once is made
+    began = time.thread_time()
+    with pytest.raises(SchemaError) as caught:
+        validate("MessageDelivered", payload)
+    assert len(str(caught.value)) < 500
+    assert time.thread_time() - began < 5
+
+
+def test_unnamed_keys_are_kept_as_they_come_in_every_schema() -> None:
+    """No schema asks anything of keys that it does not name, which the wording of faults relies on."""
+
+    def asked(schema: Any) -> list[Any]:
+        if isinstance(schema, list):
+            return [found for part in schema for found in asked(part)]
+        if not isinstance(schema, dict):
+            return []
+        here = [schema["unevaluatedProperties"]] if "unevaluatedProperties" in schema else []
+        return here + [found for part in schema.values() for found in asked(part)]
+
+    for schema in SCHEMAS.values():
+        assert all(set(one) <= {"description", "x-personal"} for one in asked(schema))
 
 
 def test_a_fault_can_be_seen_from_the_document_around_it() -> None:
