@@ -103,6 +103,9 @@ class Pipeline:
         spans = [outcome.span for outcome in outcomes if outcome.span]
         tracing.end(spans, began, sum(len(outcome.rows) for outcome in outcomes))
         letters = [outcome.letter for outcome in outcomes if outcome.letter]
+        if letters:  # one line a batch: a flood of bad records must not become one of lines
+            sources = sorted({letter.source or letter.topic for letter in letters})[:5]
+            log.warning("dead letters", letters=len(letters), sources=sources, see="threadline dead-letters list")
         for some_letters in parts(letters, lambda letter: (letter.size, 1), LETTERS):
             await self._publish(some_letters)
         batch.ack()

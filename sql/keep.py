@@ -35,6 +35,33 @@ class Keeping(Pooled):
         """The latest dead letters, newest first; columns as in `dead_letters`."""
         return await self._rows("dead_letters", {"limit": limit})
 
+    async def dead_letters_listed(
+        self,
+        *,
+        topic: str | None = None,
+        source: str | None = None,
+        since: datetime | None = None,
+        open: bool = False,
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        """The latest dead letters without their records (`whole`: it is there), newest first; `open`: those that were not
+        replayed."""
+        return await self._rows(
+            "dead_letters_listed", {"topic": topic, "source": source, "since": since, "open": open, "limit": limit}
+        )
+
+    async def dead_letter(self, id: UUID) -> dict[str, Any] | None:
+        """One dead letter with its record (`value`)."""
+        return await self._row("dead_letter", {"id": id})
+
+    async def dead_letter_replayed(self, id: UUID) -> None:
+        """Note that its record was put on its topic again."""
+        await self._run_only("dead_letter_replayed", {"id": id})
+
+    async def dead_letters_by_source(self, since: datetime) -> list[dict[str, Any]]:
+        """How many dead letters (`letters`) came since and were not replayed, by `topic` and `source`, the most first."""
+        return await self._rows("dead_letters_by_source", {"since": since})
+
     async def create_api_key(
         self,
         id: UUID,

@@ -1,0 +1,7 @@
+-- How many dead letters came since a time and were not replayed, by topic and source, the most first.
+SELECT topic, source, count(*) AS letters
+FROM dead_letters
+WHERE recorded_at >= %(since)s AND replayed_at IS NULL
+GROUP BY topic, source
+ORDER BY letters DESC, topic, source
+LIMIT 20
