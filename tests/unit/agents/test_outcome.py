@@ -15,21 +15,11 @@ import agents.inbound
 from agents import outbound, reported
 from agents.deadline import DEADLINE, Deadline
 from agents.health import Health
-from agents.letters import FRAME, Letters, headers_of
-from agents.outcome import (
-    BESIDE,
-    DETAIL,
-    MOST_EVENTS,
-    MOST_ITEMS,
-    REASON,
-    TIMES,
-    Outcome,
-    outcome_of,
-    received_at,
-    size_of,
-    storable,
-)
-from agents.pipeline import BYTES, Pipeline, parts
+from agents.letters import DETAIL, FRAME, MOST_ITEMS, REASON, Letters, headers_of, size_of
+from agents.outcome import BESIDE, MOST_EVENTS, TIMES, Outcome, outcome_of, received_at
+from agents.parted import BYTES, parts
+from agents.pipeline import Pipeline
+from agents.storable import storable
 from app.topics import LETTER_OVERHEAD
 from bench import traffic
 from schemas.events import Error, Event, Handle
