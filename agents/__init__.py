@@ -14,9 +14,9 @@ from agents.health import Health
 from agents.pipeline import Pipeline, Prepare
 from app.sending.clients import Clients
 from app.settings import Kafka, Settings
+from app.unread import GROUP as GROUP
 from sql import DeadLetter, EventStore
 
-GROUP = "threadline"
 #: Agent name → the topics it reads.
 READS: dict[str, tuple[str, ...]] = {
     "inbound": ("webhooks.received",),

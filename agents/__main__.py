@@ -8,9 +8,8 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 import structlog
 import uvicorn
@@ -41,10 +40,10 @@ class Stopped(Exception):
     """Something that has no end has ended by itself."""
 
 
-async def endless(what: str, work: Coroutine[Any, Any, Any], health: Health) -> None:
+async def endless(what: str, work: Callable[[], Awaitable[None]], health: Health) -> None:
     """Do work that has no end. Whatever ends it ends the process."""
     try:
-        await work
+        await work()
     except Exception as error:
         health.fatal(error)
     else:
@@ -70,18 +69,20 @@ async def work(settings: Settings, health: Health) -> None:
     if settings.postgres.dsn is None:
         raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
     store = await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=settings.postgres.pool)
+    settings.data.mkdir(parents=True, exist_ok=True)
     clients, gaps = Clients(store, settings), Gaps(health)
     app = build(settings, store, health, clients)
     if isinstance(app.transport, BatchTransport):
         app.transport.passed_over = gaps
+    keeping_house = partial(maintain, store, health, worker.retain_raw_days)
     tasks = [
         asyncio.create_task(endless(what, doing, health), name=what)
         for what, doing in (
-            ("pages", serve(health, worker)),
-            ("housekeeping", keep_on("partitions", partial(maintain, store, health, worker.retain_raw_days), health)),
-            ("gaps", keep_on("gaps", partial(gaps.run, store), health)),
-            ("telling", tell(store, clients, health, settings)),
-            ("sending", send(store, clients, health, settings)),
+            ("pages", partial(serve, health, worker)),
+            ("housekeeping", partial(keep_on, "partitions", keeping_house, health)),
+            ("gaps", partial(keep_on, "gaps", partial(gaps.run, store), health)),
+            ("telling", partial(tell, store, clients, health, settings)),
+            ("sending", partial(send, store, clients, health, settings)),
         )
     ]
     try:
@@ -106,7 +107,7 @@ async def work(settings: Settings, health: Health) -> None:
 async def run(settings: Settings, ending: Ending) -> int:
     """Work until a signal comes, or something ends the process; returns the exit status, within `GRACE` seconds of that."""
     health = Health()
-    working = asyncio.create_task(endless("the worker", work(settings, health), health))
+    working = asyncio.create_task(endless("the worker", partial(work, settings, health), health))
     waits = [asyncio.create_task(ending.wait()), asyncio.create_task(health.ending.wait())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     ending.begin()

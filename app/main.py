@@ -17,6 +17,7 @@ from app import api, door, problems, telemetry
 from app.access import Forbidden, Unauthenticated
 from app.api.health import Health
 from app.embedded.running import resolve
+from app.holding import hold_back
 from app.metrics import HttpMetrics
 from app.settings import Settings
 from sql import EventStore
@@ -84,10 +85,12 @@ class Http:
         self.api = self._pages.state.api = api.Api.of(store, self.settings)
         self.health.store = store
         await self.door.start()
+        holding = asyncio.create_task(hold_back(self.door.keep, self.settings))
         log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))
         try:
             yield
         finally:
+            holding.cancel()
             await self.door.stop()
             await store.close()
             telemetry.shut_down()

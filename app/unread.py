@@ -14,6 +14,9 @@ from aiokafka.errors import for_code
 
 T = TypeVar("T")
 
+#: The consumer group of the workers.
+GROUP = "threadline"
+
 #: Seconds that the brokers may take for one answer, and for the first unread records of all partitions.
 PATIENCE, PEEK = 10.0, 3.0
 #: Records of a partition that say how large the unread ones are, on average.

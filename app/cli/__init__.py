@@ -8,6 +8,7 @@ import typer
 
 from app.cli.callbacks import callbacks
 from app.cli.clients import clients
+from app.cli.gaps import gaps
 from app.cli.messages import messages, send
 from app.cli.recipients import recipients
 from app.cli.simulate import simulate
@@ -21,7 +22,7 @@ app = typer.Typer(
 keys = typer.Typer(name="keys", no_args_is_help=True, help="API keys: create one, list them, revoke one.")
 for command in (send, simulate):
     app.command()(command)
-for group in (callbacks, clients, keys, messages, recipients):
+for group in (callbacks, clients, gaps, keys, messages, recipients):
     app.add_typer(group)
 
 
