@@ -11,8 +11,8 @@ from typing import Any
 
 import faust
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from agents.batches import BatchConsumer, BatchTransport, RecordBatch, batches
 from tests.waiting import eventually, until
@@ -136,6 +136,92 @@ async def test_nothing_is_lost_while_workers_come_and_go(kafka_bootstrap: str, t
             await until(lambda: len(seen) > 3000)
         await feeding
         await until(lambda: len(seen) == 6000)
+
+
+class Told:
+    """What the reader tells of a log that lacks something."""
+
+    def __init__(self) -> None:
+        self.gaps: set[tuple[int, int, int]] = set()
+        self.cut: set[tuple[int, int, int]] = set()
+
+    def found(self, topic: str, partition: int, first: int, end: int) -> None:
+        """Offsets are gone."""
+        self.gaps.add((partition, first, end))
+
+    def truncated(self, topic: str, partition: int, committed: int, end: int) -> None:
+        """The log ends before what was read."""
+        self.cut.add((partition, committed, end))
+
+
+async def read_to(bootstrap: str, topic: str, group: str, folder: Path, offset: int) -> tuple[Told, Counter[int]]:
+    """A worker that runs until it has committed this offset of each partition: what it told, and what it read."""
+    told, seen = Told(), Counter[int]()
+    reader = Reader(bootstrap, topic, group, folder, seen, fast=True)
+    reader.app.transport.passed_over = told
+    async with running(reader):
+        await eventually(
+            lambda: committed(bootstrap, group), lambda found: found == dict.fromkeys(range(PARTITIONS), offset)
+        )
+    return told, seen
+
+
+async def test_what_was_deleted_unread_is_told(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """Kafka goes on at the log's new beginning without a word; the reader names the offsets that it never saw."""
+    topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
+    await produce(kafka_bootstrap, topic, range(40))
+    told, _ = await read_to(kafka_bootstrap, topic, group, tmp_path, 10)
+    assert (told.gaps, told.cut) == (set(), set())
+
+    await produce(kafka_bootstrap, topic, range(40, 120))
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    tps = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    await admin.delete_records({tps[1]: RecordsToDelete(20), tps[2]: RecordsToDelete(10)})
+    await admin.close()
+    told, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 30)
+
+    assert (told.gaps, told.cut) == ({(1, 10, 20)}, set())
+    assert seen.keys() == {n for n in range(40, 120) if n % PARTITIONS != 1 or n >= 80}
+
+
+async def test_markers_of_transactions_are_no_gap(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """They take offsets in the middle of the log, and nothing was deleted."""
+    topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=group) as producer:
+        for n in range(3):
+            async with producer.transaction():
+                for partition in range(PARTITIONS):
+                    await producer.send_and_wait(topic, b"%d" % n, partition=partition)
+    await produce(kafka_bootstrap, topic, range(3, 3 + PARTITIONS))
+    told, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 7)
+
+    assert (told.gaps, told.cut) == (set(), set())
+    assert seen.keys() == set(range(3 + PARTITIONS))
+
+
+async def test_a_log_that_ends_before_what_was_read_is_read_from_its_beginning(
+    kafka_bootstrap: str, tmp_path: Path
+) -> None:
+    """It was cut off, or made anew: its records are read, not taken for what was read already, and it is told."""
+    topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
+    await commit(kafka_bootstrap, topic, group, 100)
+    await produce(kafka_bootstrap, topic, range(20))
+    told, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 5)
+
+    assert seen.keys() == set(range(20))
+    assert told.cut == {(partition, 100, 5) for partition in range(PARTITIONS)}
+    assert told.gaps == set()
+
+
+async def commit(bootstrap: str, topic: str, group: str, offset: int) -> None:
+    """Commit this offset of each partition, as a group without members."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    tps = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    consumer.assign(tps)
+    await consumer.commit(dict.fromkeys(tps, offset))
+    await consumer.stop()
 
 
 async def feed(bootstrap: str, topic: str) -> None:
