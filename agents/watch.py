@@ -6,7 +6,6 @@ counts as progress. It runs in a thread of its own, so that an event loop that d
 """
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 
+from agents.ending import leave
 from agents.gaps import Gaps
 from agents.health import Health
 from app.unread import Log, Reach, Retention
@@ -65,6 +65,8 @@ class Watch:
         self._progress = Progress()
         self._retention: dict[str, Retention] = {}
         self._asked = self._aged = float("-inf")
+        #: Partitions whose log ended before what was committed, as the last look saw it.
+        self._cut: set[TopicPartition] = set()
 
     def start(self) -> None:
         """Watch in a thread, for as long as the process lives."""
@@ -91,8 +93,11 @@ class Watch:
             lag[tp.topic] += reach.behind
             if reach.gap is not None:
                 self._gaps.found(tp.topic, tp.partition, *reach.gap)
-            elif reach.truncated:
+            elif (
+                reach.truncated and tp in self._cut
+            ):  # twice: a broker that has just started knows its end a moment later
                 self._gaps.truncated(tp.topic, tp.partition, reach.committed or 0, reach.end)
+        self._cut = {tp for tp, reach in reaches.items() if reach.truncated}
         self._health.lag = lag
         idle = self._progress.seen(reaches, await self._others(), passed) if any(lag.values()) else {}
         self._health.idle = {_name(tp): round(seconds, 1) for tp, seconds in idle.items() if seconds}
@@ -114,7 +119,7 @@ class Watch:
                 reach = still[tp]
                 words = {"topic": tp.topic, "partition": tp.partition, "committed": reach.committed, "end": reach.end}
                 log.critical("stalled", **words, behind=reach.behind, seconds=round(idle[tp]))
-            os._exit(STALLED)
+            leave(STALLED)
 
     async def _ages(self, reaches: dict[TopicPartition, Reach]) -> None:
         """Raise the alarm where records may be deleted before they are read, and let it go where that has passed."""
