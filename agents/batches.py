@@ -27,7 +27,6 @@ LINGER = 0.025
 #: How long the fetcher rests while every partition's buffer is full; stock Faust sleeps a second.
 REST = 0.01
 
-
 #: The part of the worker that reads a topic, by the first word of the topic's name.
 _PARTS = {"webhooks": "inbound", "events": "reported", "messages": "requests"}
 

@@ -93,9 +93,8 @@ class Watch:
             lag[tp.topic] += reach.behind
             if reach.gap is not None:
                 self._gaps.found(tp.topic, tp.partition, *reach.gap)
-            elif (
-                reach.truncated and tp in self._cut
-            ):  # twice: a broker that has just started knows its end a moment later
+            # Seen twice: a broker that has just started knows its log's end a moment later.
+            elif reach.truncated and tp in self._cut:
                 self._gaps.truncated(tp.topic, tp.partition, reach.committed or 0, reach.end)
         self._cut = {tp for tp, reach in reaches.items() if reach.truncated}
         self._health.lag = lag
