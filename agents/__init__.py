@@ -17,10 +17,10 @@ from app.producers import faust_limits
 from app.sending.clients import Clients
 from app.settings import Kafka, Settings
 from app.topics import max_letter, max_record
+from app.unread import GROUP as GROUP
 from schemas import load_words
 from sql import EventStore
 
-GROUP = "threadline"
 #: Agent name → the topics it reads.
 READS: dict[str, tuple[str, ...]] = {
     "inbound": ("webhooks.received",),

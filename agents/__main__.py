@@ -1,139 +1,145 @@
-"""`python -m agents` (or `threadline work`): the stream process, with its health and metrics page, until it is told to stop."""
+"""`python -m agents` (or `threadline work`): the stream process, with its health and metrics pages, until a signal ends it.
+
+It ends with 0 where a signal asked for that, with 75 where that took too long, and with 70 where it ended itself: a part
+failed that no retry in it can mend, or a partition stood still.
+"""
 
 import asyncio
 import contextlib
 import logging
-import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 import uvicorn
 import uvloop
-from prometheus_client import CollectorRegistry, generate_latest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
 from agents import GROUP, TOPICS, build
-from agents.health import Health, watch
-from agents.parts import send, tell
+from agents.batches import BatchTransport, member_of
+from agents.ending import CUT_SHORT, GRACE, Ending, leave
+from agents.failures import keep_on
+from agents.gaps import Gaps
+from agents.health import Health
+from agents.pages import pages
+from agents.parts import maintain, send, tell
+from agents.watch import STALLED, Watch
 from app.embedded.running import resolve
 from app.fitting import refuses
 from app.kafka import client_args
 from app.memory import settle
 from app.sending.clients import Clients
-from app.settings import Settings
+from app.settings import Settings, Worker
 from app.telemetry import configure, shut_down
+from app.unread import Log
 from sql import EventStore
 
 log = structlog.get_logger("agents")
 
-#: Seconds between looks at the day partitions of raw webhooks.
-MAINTAIN_EVERY = 3600.0
+
+class Stopped(Exception):
+    """Something that has no end has ended by itself."""
 
 
-def pages(health: Health, stall_after: float) -> Starlette:
-    """`/healthz` (alive), `/readyz` (at work, nothing failing) and `/metrics`."""
-    registry = CollectorRegistry()
-    registry.register(health)
-
-    async def healthz(_: Request) -> Response:
-        stalled = health.stalled_for()
-        ok = stalled <= stall_after
-        return JSONResponse({"status": "ok" if ok else "stalled", "stalledFor": round(stalled, 1)}, 200 if ok else 503)
-
-    async def readyz(_: Request) -> Response:
-        ok = health.ready and not health.failures
-        status = "ok" if ok else "not ready"
-        body = {"failing": health.failures, "lag": health.lag, "unknown": health.drift.by_source()}
-        return JSONResponse({"status": status, **body}, 200 if ok else 503)
-
-    async def metrics(_: Request) -> Response:
-        return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])
-
-
-async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
-    """Keep the day partitions of raw webhooks ahead of time, and drop the expired."""
-    while True:
-        try:
-            await store.ensure_partitions(days_ahead=3)
-            await store.drop_partitions(older_than_days=retain_days)
-        except Exception as error:
-            health.failing("partitions", error)
-            await asyncio.sleep(10)
-        else:
-            health.succeeded("partitions")
-            await asyncio.sleep(MAINTAIN_EVERY)
-
-
-@contextlib.asynccontextmanager
-async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run these meanwhile."""
-    tasks = [asyncio.create_task(each) for each in work]
+async def endless(what: str, work: Callable[[], Awaitable[None]], health: Health) -> None:
+    """Do work that has no end. Whatever ends it ends the process."""
     try:
-        yield
+        await work()
+    except Exception as error:
+        health.fatal(error)
+    else:
+        health.fatal(Stopped(f"{what} has ended by itself"))
+
+
+async def serve(health: Health, worker: Worker) -> None:
+    """Serve the pages. Raises Stopped where the port cannot be had."""
+    config = uvicorn.Config(
+        pages(health, worker.stall_after), host=worker.host, port=worker.port, log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # they are ours
+    try:
+        await server.serve()
+    except SystemExit as error:  # uvicorn's way to say so; its log has the reason
+        raise Stopped(f"cannot listen on {worker.host}:{worker.port}") from error
+
+
+async def work(settings: Settings, health: Health) -> None:
+    """Work until cancelled, then end what was begun, and let go. `health` says where something ends the process."""
+    worker = settings.worker
+    if settings.postgres.dsn is None:
+        raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
+    store = await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=settings.postgres.pool)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    clients, gaps = Clients(store, settings), Gaps(health)
+    app = build(settings, store, health, clients)
+    if isinstance(app.transport, BatchTransport):
+        app.transport.passed_over = gaps
+    keeping_house = partial(maintain, store, health, worker.retain_raw_days)
+    tasks = [
+        asyncio.create_task(endless(what, doing, health), name=what)
+        for what, doing in (
+            ("pages", partial(serve, health, worker)),
+            ("housekeeping", partial(keep_on, "partitions", keeping_house, health)),
+            ("gaps", partial(keep_on, "gaps", partial(gaps.run, store), health)),
+            ("telling", partial(tell, store, clients, health, settings)),
+            ("sending", partial(send, store, clients, health, settings)),
+        )
+    ]
+    try:
+        kafka = Log(client_args(settings.kafka), GROUP, TOPICS)
+        Watch(health, kafka, partial(member_of, app), gaps, worker.stall_after).start()
+        await app.start()
+        settle()
+        health.ready = True
+        log.info("working", topics=list(TOPICS), fast=worker.fast_batches)
+        await app.wait_until_stopped()
+        raise app._crash_reason or Stopped("Faust has stopped by itself")
+    except Exception as error:
+        health.fatal(error)  # before what follows, which may not end
     finally:
+        health.ready = False
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def run(settings: Settings) -> int:
-    """Work until SIGTERM or SIGINT; returns the exit status."""
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    worker, health = settings.worker, Health()
-    dsn = settings.postgres.dsn
-    if dsn is None:
-        raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
-    store = await EventStore.open(dsn.get_secret_value(), pool=settings.postgres.pool)
-    clients = Clients(store, settings)
-    app = build(settings, store, health, clients)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            pages(health, worker.stall_after), host=worker.host, port=worker.port, log_config=None, access_log=False
-        )
-    )
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # they are ours
-    serving = asyncio.create_task(server.serve())
-    watching = watch(health, client_args(settings.kafka), GROUP, TOPICS, worker.stall_after)
-    try:
-        housekeeping = maintain(store, health, worker.retain_raw_days)
-        telling, sending = tell(store, clients, health, settings), send(store, clients, health, settings)
-        async with beside(watching, housekeeping, telling, sending):
-            await app.start()
-            settle()
-            health.ready = True
-            log.info("working", topics=list(TOPICS), fast=worker.fast_batches)
-            stopped, crashed = asyncio.create_task(stop.wait()), asyncio.create_task(app.wait_until_stopped())
-            await asyncio.wait([stopped, crashed], return_when=asyncio.FIRST_COMPLETED)
-            health.ready = False
-            await app.stop()
-            return 0 if stop.is_set() else 1
-    finally:
-        server.should_exit = True
-        await serving
+        await asyncio.gather(app.stop(), *tasks, return_exceptions=True)
         await store.close()
 
 
+async def run(settings: Settings, ending: Ending) -> int:
+    """Work until a signal comes, or something ends the process; returns the exit status, within `GRACE` seconds of that."""
+    health = Health()
+    working = asyncio.create_task(endless("the worker", partial(work, settings, health), health))
+    waits = [asyncio.create_task(ending.wait()), asyncio.create_task(health.ending.wait())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    ending.begin()
+    working.cancel()
+    _, late = await asyncio.wait([working], timeout=GRACE)
+    if late:
+        log.error("not all of it ended in time", failing=health.failures)
+    return STALLED if health.fault is not None else CUT_SHORT if late else 0
+
+
 def main() -> int:
-    """The entry point."""
+    """The entry point. Returns only where the settings do not fit."""
     settings = resolve(Settings())
+    ending = Ending()
     configure(settings.telemetry, service="worker")
     for name in ("faust", "mode"):  # they tell each step of each of their parts
         logging.getLogger(name).setLevel(logging.WARNING)
     if refuses(settings):
         return 2
-    try:
-        return uvloop.run(run(settings))
-    finally:
-        shut_down()
+
+    async def whole() -> None:
+        status = STALLED
+        try:
+            status = await run(settings, ending)
+        finally:
+            # Here, and not once the loop is closed: it would wait for tasks that Faust begins again when they are cancelled.
+            shut_down()
+            leave(status)
+
+    uvloop.run(whole())
+    return 0
 
 
 if __name__ == "__main__":

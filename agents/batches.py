@@ -11,18 +11,31 @@ Written against Faust 0.15.3 (`faust/transport/consumer.py`, `faust/transport/dr
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from aiokafka.errors import KafkaError
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, ack_lock
 from mode.utils.futures import notify
+
+from agents.within import WITHIN, Within
 
 #: How long records may gather, in seconds, after a fetch that took all there were: few large transactions cost less
 #: than many small ones.
 LINGER = 0.025
 #: How long the fetcher rests while every partition's buffer is full; stock Faust sleeps a second.
 REST = 0.01
+
+#: The part of the worker that reads a topic, by the first word of the topic's name.
+_PARTS = {"webhooks": "inbound", "events": "reported", "messages": "requests"}
+
+
+class PassedOver(Protocol):
+    """Is told of what the log does not have any more (`agents.gaps`)."""
+
+    def found(self, topic: str, partition: int, first: int, end: int) -> None: ...
+    def truncated(self, topic: str, partition: int, committed: int, end: int) -> None: ...
 
 
 class RecordBatch(ConsumerMessage):  # type: ignore[misc]  # Faust ships no types that mypy can follow
@@ -45,6 +58,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
 
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self.should_stop or fetcher.should_stop):
+            self._raise_what_ended_coordination()
             if self.flow_active and not self._get_active_partitions():
                 await asyncio.sleep(REST)
                 continue
@@ -63,11 +77,26 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             full = most is not None and sum(map(len, (records or {}).values())) >= most
             await asyncio.sleep(0 if full else LINGER)
 
+    def _raise_what_ended_coordination(self) -> None:
+        """aiokafka's coordinator waits until its error was asked for, which Faust never does: a worker that fell out of its
+        group by one (no rights any more, say) would read nothing more, in silence."""
+        coordinator = self._thread._ensure_consumer()._coordinator
+        if (error := getattr(coordinator, "_pending_exception", None)) is not None:
+            raise error
+
     async def _deliver(self, tp: TP, run: Sequence[Any], generation: int) -> None:
         read = self._read_offset[tp]
         if read is not None and run[0].offset < read:
-            run = [record for record in run if record.offset >= read]
-            if not run:
+            if (end := self.highwater(tp)) is not None and end < read:
+                self._begin_anew(tp, read, end)
+                read = None
+            else:
+                run = [record for record in run if record.offset >= read]
+                if not run:
+                    return
+        elif read is not None and run[0].offset > read:
+            await self._jumped(tp, read, run[0].offset)
+            if self.app.consumer_generation_id != generation:
                 return
         # Offsets that hold no record (compacted, expired, transaction markers) belong to the run after them,
         # else the run would wait for them for ever.
@@ -78,6 +107,27 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         message = RecordBatch(tp, run, first, generation)
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
         self._read_offset[tp] = message.offset + 1
+
+    def _begin_anew(self, tp: TP, committed: int, end: int) -> None:
+        """The log ends before what was read of it, so aiokafka reads it from its beginning: and so do we. Else everything
+        up to the old offset would be taken for what was read already."""
+        self._acked[tp].clear()
+        self._committed_offset[tp] = None
+        if self.transport.passed_over is not None:
+            self.transport.passed_over.truncated(tp.topic, tp.partition, committed, end)
+
+    async def _jumped(self, tp: TP, read: int, offset: int) -> None:
+        """Offsets were left out: they hold no record (compacted, markers of transactions), or were deleted before they were
+        read, in which case the log begins after them, and aiokafka goes on there without a word."""
+        if self.transport.passed_over is None:
+            return
+        try:
+            first = (await self.earliest_offsets(tp))[tp]
+        except (KafkaError, OSError) as error:  # the watch looks as well
+            self.log.warning("cannot ask where the log of %r begins: %r", tp, error)
+            return
+        if read < first:
+            self.transport.passed_over.found(tp.topic, tp.partition, read, min(first, offset))
 
     async def _return_to_committed(self) -> None:
         try:
@@ -120,6 +170,15 @@ class BatchTransport(Transport):  # type: ignore[misc]
 
     Consumer = BatchConsumer
 
+    #: Is told of gaps, where somebody wants to know of them.
+    passed_over: PassedOver | None = None
+
+
+def member_of(app: Any) -> str | None:
+    """The id that the worker has in its consumer group, or None while it has none."""
+    consumer = app._consumer and app._consumer._thread._consumer
+    return (consumer._coordinator.member_id or None) if consumer else None
+
 
 @dataclass(slots=True)
 class Batch:
@@ -161,4 +220,10 @@ async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:
                 app.consumer.track_message(event.message)
             batch.records += _records(event)
             batch.events.append(event)
+        WITHIN.set(_within(batch.records[0]))
         yield batch
+
+
+def _within(record: Any) -> Within:
+    part = _PARTS.get(record.topic.partition(".")[0], record.topic)
+    return Within(part, f"{record.topic}-{record.partition} from offset {record.offset}")

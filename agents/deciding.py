@@ -12,6 +12,7 @@ import structlog
 from adapters.sending import Unsendable
 from agents import claims
 from agents.calls import Call, build, recourse_of, unsendable
+from agents.health import Health
 from agents.lookups import Lookup
 from agents.transport import NoAnswer
 from agents.transport.oauth import Tokens
@@ -20,6 +21,7 @@ from app.sending.claimed import Claimed, Recourse, Result
 from app.sending.clients import Account, Clients, UnknownAccount, UnknownClient
 from app.sending.decide import End, Hold, decide, known
 from app.sending.incoming import lane_of
+from sql import is_transient
 from sql.messages import Lane
 
 log = structlog.get_logger(__name__)
@@ -32,8 +34,8 @@ Row = dict[str, Any]
 class Deciding:
     """By what is configured now. Notes in `lanes` those whose accounts are configured otherwise than the store has them."""
 
-    def __init__(self, clients: Clients, tokens: Tokens, lanes: dict[tuple[str, str], Lane]) -> None:
-        self._clients, self._tokens, self._lanes = clients, tokens, lanes
+    def __init__(self, clients: Clients, tokens: Tokens, lanes: dict[tuple[str, str], Lane], health: Health) -> None:
+        self._clients, self._tokens, self._lanes, self._health = clients, tokens, lanes, health
 
     async def decide_all(self, rows: Iterable[Row]) -> list[Call | Lookup | Result]:
         """Of each, one after another."""
@@ -46,9 +48,13 @@ class Deciding:
             claimed = claims.read(row, client)
             if (early := _before(row, claimed)) is not None:
                 return early
-            return await (self._doubt(row, claimed) if _in_doubt(row) else self._send(row, claimed))
+            made = await (self._doubt(row, claimed) if _in_doubt(row) else self._send(row, claimed))
+            self._health.tenant_works(row["client_id"], _about(row))
+            return made
         except Exception as error:  # of the client's configuration, or a fault of ours: neither is the message's
             expected = isinstance(error, UnknownClient | UnknownAccount)
+            if not is_transient(error):
+                self._health.tenant_fails(row["client_id"], _about(row), error)
             if expected or isinstance(error, NoAnswer | TimeoutError):
                 log.warning("cannot send", client=row["client_id"], account=row["account"], error=str(error))
             else:
@@ -106,6 +112,11 @@ class Deciding:
             return account.values
         async with asyncio.timeout(TOKEN):
             return await self._tokens.prepared(account.adapter, account.values, trusted=account.trusted)
+
+
+def _about(row: Row) -> str:
+    """What of the client's configuration a decision rests on."""
+    return f"account {row['account']}" if row["account"] else "configuration"
 
 
 def _in_doubt(row: Row) -> bool:

@@ -17,7 +17,7 @@ import structlog
 from agents.telling import Telling
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.callbacks import Callbacks
-from sql import EventStore
+from sql import EventStore, is_transient
 from sql.deliveries import Outcome
 from webhooks.subscribers import PATIENCE, judge, pause_after, request_of
 
@@ -50,6 +50,8 @@ class Deliverer:
         self._serving: dict[str, asyncio.Task[None]] = {}
         #: Clients that could not be served, and until when they are let be (the loop's clock).
         self._resting: dict[str, float] = {}
+        #: Until when what is everyone's (the database) counts as failing.
+        self._failing = float("-inf")
 
     async def run(self) -> None:
         """Deliver for ever. Raises what ends it (see `failures.keep_on`); what was begun is ended with it."""
@@ -69,17 +71,23 @@ class Deliverer:
             self._serving.clear()
 
     async def _look(self) -> None:
-        """Serve the clients for whom something is due. One that cannot be served (its secret does not open, say) is let
-        be for a while, and keeps nobody else waiting."""
-        now = asyncio.get_running_loop().time()
+        """Serve the clients for whom something is due. One that cannot be served is left alone for a while, and keeps no
+        other waiting. Where that is its own fault (its secret does not open, say), nothing else is unready by it."""
+        now, health = asyncio.get_running_loop().time(), self._telling.health
         for client in [client for client, task in self._serving.items() if task.done()]:
-            if error := self._serving.pop(client).exception():
-                self._resting[client] = now + REST
-                self._telling.health.fails("deliveries", error)
-                log.error("deliveries cannot be made", client=client, error=f"{type(error).__name__}: {error}")
+            if not (error := self._serving.pop(client).exception()):
+                health.tenant_works(client, "callback")
+                continue
+            self._resting[client] = now + REST
+            log.error("deliveries cannot be made", client=client, error=f"{type(error).__name__}: {error}")
+            if is_transient(error) or isinstance(error, OSError):
+                health.fails("deliveries", error)
+                self._failing = now + REST
+            else:
+                health.tenant_fails(client, "callback", error)
         self._resting = {client: until for client, until in self._resting.items() if until > now}
-        if not self._resting:
-            self._telling.health.works("deliveries")
+        if now >= self._failing:
+            health.works("deliveries")
         for client in await self._store.due_clients():
             if len(self._serving) >= CLIENTS:
                 break

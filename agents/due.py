@@ -40,7 +40,7 @@ class Due:
         self._busy: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
         self._settling = Settling(store, health)
-        self._deciding = Deciding(clients, tokens, self._settling.lanes)
+        self._deciding = Deciding(clients, tokens, self._settling.lanes, health)
         self._stirred = asyncio.Event()
         self._ended = False
 

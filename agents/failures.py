@@ -16,7 +16,8 @@ from aiokafka.errors import (
     UnsupportedCodecError,
 )
 
-from agents.health import Health
+from agents.health import Health, part_of, worded
+from agents.within import WITHIN, Within
 from sql import DATA_ERRORS, is_transient
 
 log = structlog.get_logger(__name__)
@@ -59,19 +60,20 @@ async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Hea
             if is_permanent(error):
                 raise
             health.failing(what, error)
-            log.warning("retrying", what=what, error=f"{type(error).__name__}: {error}", pause=round(pause, 1))
+            log.warning("retrying", what=what, error=worded(error), pause=round(pause, 1))
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, no secret
             pause = min(pause * 2, LAST_PAUSE)
         else:
-            health.succeeded(what)
+            health.works(what)
             return result
 
 
 async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health) -> None:
     """Do work that has no end, beginning again where it fails, whatever the failure is; it never raises.
 
-    That it is failing shows in the health, without counting as progress of the consumers.
+    That it is failing shows in the health, as of the part of the worker that `what` belongs to.
     """
+    WITHIN.set(Within(part_of(what)))
     pause = FIRST_PAUSE
     while True:
         began = time.monotonic()
@@ -80,7 +82,7 @@ async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health
         except Exception as error:
             health.fails(what, error)
             away = is_transient(error) or isinstance(error, KafkaError | OSError)
-            log.warning("starting again", what=what, error=health.failures[what], exc_info=not away)
+            log.warning("starting again", what=what, error=worded(error), exc_info=not away)
         # What worked for long begins again at once; what fails at once waits ever longer.
         pause = FIRST_PAUSE if time.monotonic() - began > LAST_PAUSE else min(pause * 2, LAST_PAUSE)
         await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # jitter, no secret

@@ -1,11 +1,10 @@
-"""What the worker knows of itself: counts, what is failing now, lag and progress, and the watchdog that ends a stall.
+"""What the worker knows of itself: counts, what each part fails at, how far it is behind, and what ends the process.
 
-Faust agents can stop without an error (faust-streaming #175, #523, #532), so the watchdog asks Kafka, over a
-connection of its own, how far the log is ahead of the group's committed offsets, and compares that with what was done.
+Readiness is told by part, with where it fails and why. What is one client's own fault (a secret that does not open) is
+shown beside, and makes nothing unready.
 """
 
 import asyncio
-import os
 import time
 from bisect import bisect_left
 from collections import Counter
@@ -13,18 +12,48 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from agents.drift import Drift
+from agents.within import WITHIN, Within
 
 log = structlog.get_logger(__name__)
 
-#: Exit status of a worker that found itself stalled (EX_SOFTWARE of sysexits.h); the supervisor starts another.
-STALLED = 70
+#: The parts of a worker, each with what it does that may fail: the names given to `fails` and `keep_on`.
+PARTS: dict[str, tuple[str, ...]] = {
+    "inbound": (),
+    "reported": (),
+    "requests": (),
+    "sender": ("sending", "notifications", "sweep", "counts"),
+    "relay": ("relay", "relay lag"),
+    "callbacks": ("deliveries",),
+    "housekeeping": ("partitions", "gaps"),
+    "watch": ("kafka",),
+}
+_PART_OF = {what: part for part, doing in PARTS.items() for what in doing}
+
+#: Clients' own faults that are shown, and the seconds after which one that is not met again is forgotten.
+MOST_TENANTS, REMEMBERED = 1000, 3600.0
 #: Seconds from receipt to commit.
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
+
+
+def part_of(what: str) -> str:
+    """The part that does this; itself where it is of none."""
+    return _PART_OF.get(what, what)
+
+
+def worded(error: BaseException) -> str:
+    """An error in one line of at most 200 characters."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+def place_of(error: BaseException) -> str | None:
+    """The file and the line that raised it; None where it was not raised."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return None if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
 
 
 class Health:
@@ -32,52 +61,75 @@ class Health:
 
     def __init__(self) -> None:
         self.started = time.time()
-        self.stirred = time.monotonic()
         self.counts: Counter[str] = Counter()
-        self.failures: dict[str, str] = {}
+        #: What fails now, by part: what it does, and why that fails.
+        self.parts: dict[str, dict[str, str]] = {part: {} for part in PARTS}
+        #: By topic, the records not yet committed; by partition of those without progress, for how many seconds.
         self.lag: dict[str, int] = {}
+        self.idle: dict[str, float] = {}
+        #: What an operator must see to, in words, by what it is about.
+        self.alarms: dict[str, str] = {}
+        self._tenants: dict[tuple[str, str], tuple[str, float]] = {}
         self.latencies = [0] * (len(LATENCY_BUCKETS) + 1)
         self.latency_sum = 0.0
         self.ready = False
         self.drift = Drift()
+        #: Set once the process must end, for the reason in `fault`.
+        self.ending = asyncio.Event()
+        self.fault: BaseException | None = None
         #: What waits to be sent: `state`, `messages`, `oldest` (seconds).
         self.waiting: list[dict[str, Any]] = []
         #: What other parts of the worker have to tell, each a custom collector's `collect`.
         self.more: list[Callable[[], Iterable[Any]]] = []
-        #: What the process cannot go on with, and that there is such a thing.
-        self.died: BaseException | None = None
-        self.dying = asyncio.Event()
 
-    def fatal(self, error: BaseException) -> None:
-        """Note what the process cannot go on with: it is to end, with this as its reason. Not its words, which may be
-        personal."""
-        if self.died is None:
-            at = error.__traceback__
-            while at is not None and at.tb_next is not None:
-                at = at.tb_next
-            place = None if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
-            log.critical("cannot go on", error=type(error).__name__, at=place)
-            self.died = error
-            self.dying.set()
+    @property
+    def failures(self) -> dict[str, str]:
+        """All that fails now, of whichever part: what, and why."""
+        return {what: why for failing in list(self.parts.values()) for what, why in list(failing.items())}
+
+    @property
+    def tenants(self) -> dict[tuple[str, str], str]:
+        """What is a client's own fault, by client and what: why. Forgotten after an hour in which it was not met again."""
+        now = time.monotonic()
+        return {of: why for of, (why, seen) in list(self._tenants.items()) if now - seen < REMEMBERED}
 
     def fails(self, what: str, error: BaseException) -> None:
-        """Note that something does not work. It is no progress of the consumers, whose stalls are watched."""
-        self.failures[what] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        """Note that something does not work: of the part whose task this is, else of the part that `what` names."""
+        within = WITHIN.get() or Within(part_of(what))
+        reason = f"{within.where}: {worded(error)}" if within.where else worded(error)
+        self.parts.setdefault(within.part, {})[what] = reason
 
     def works(self, what: str) -> None:
         """Note that it works (again)."""
-        self.failures.pop(what, None)
+        within = WITHIN.get() or Within(part_of(what))
+        self.parts.setdefault(within.part, {}).pop(what, None)
 
     def failing(self, what: str, error: BaseException) -> None:
         """Note that something is being retried: the worker is alive, yet not well."""
         self.fails(what, error)
         self.counts["retries"] += 1
-        self.stirred = time.monotonic()
 
-    def succeeded(self, what: str) -> None:
-        """Note that it works again."""
-        self.works(what)
-        self.stirred = time.monotonic()
+    def fatal(self, error: BaseException) -> None:
+        """End the process, which its supervisor starts again: something failed that no retry in it can mend. The first
+        reason counts."""
+        if self.fault is None:
+            self.fault = error
+            # Only our own exceptions' words: those of others may hold what a customer sent.
+            ours = type(error).__module__.partition(".")[0] in ("__main__", "agents", "app")
+            log.critical(
+                "the worker ends itself", error=worded(error) if ours else type(error).__name__, at=place_of(error)
+            )
+            self.ending.set()
+
+    def tenant_fails(self, client: str, what: str, error: BaseException) -> None:
+        """Note that a client's own secret or configuration does not do. The others go on, and so does the worker."""
+        if (client, what) in self._tenants or len(self._tenants) < MOST_TENANTS:
+            self._tenants[client, what] = (worded(error), time.monotonic())
+
+    def tenant_works(self, client: str, what: str) -> None:
+        """Note that it does (again)."""
+        if self._tenants:
+            self._tenants.pop((client, what), None)
 
     def committed(self, received: Iterable[float]) -> None:
         """Note webhooks whose events are now in the log, by their times of receipt (Unix seconds)."""
@@ -86,16 +138,6 @@ class Health:
             took = now - then
             self.latencies[bisect_left(LATENCY_BUCKETS, took)] += 1
             self.latency_sum += took
-
-    def behind(self, lag: dict[str, int]) -> None:
-        """Note the lag. Without any there is nothing to do, which is no stall."""
-        self.lag = lag
-        if not any(lag.values()):
-            self.stirred = time.monotonic()
-
-    def stalled_for(self) -> float:
-        """Seconds without progress while there is work to do."""
-        return time.monotonic() - self.stirred if sum(self.lag.values()) else 0.0
 
     def collect(self) -> Iterator[Any]:
         """For Prometheus (a custom collector)."""
@@ -130,6 +172,29 @@ class Health:
         for topic, behind in self.lag.items():
             lag.add_metric([topic], behind)
         yield lag
+        idle = GaugeMetricFamily(
+            "threadline_partition_idle_seconds",
+            "Of a partition that is behind, since its offset moved.",
+            labels=["partition"],
+        )
+        for partition, seconds in dict(self.idle).items():
+            idle.add_metric([partition], seconds)
+        yield idle
+        failing = GaugeMetricFamily("threadline_part_failing", "1: the part does not work now.", labels=["part"])
+        for part, why in dict(self.parts).items():
+            failing.add_metric([part], int(bool(why)))
+        yield failing
+        faults = GaugeMetricFamily(
+            "threadline_tenant_faults",
+            "1: the client's own secret or configuration does not do.",
+            labels=["client", "what"],
+        )
+        for client, what in self.tenants:
+            faults.add_metric([client, what], 1)
+        yield faults
+        yield GaugeMetricFamily(
+            "threadline_alarms", "What an operator must see to; /readyz says what.", len(self.alarms)
+        )
         total, buckets = 0, []
         for bound, count in zip([*map(str, LATENCY_BUCKETS), "+Inf"], self.latencies, strict=True):
             total += count
@@ -139,48 +204,3 @@ class Health:
         )
         for collect in self.more:
             yield from collect()
-
-
-async def measure_lag(client: dict[str, Any], group: str, topics: Iterable[str]) -> dict[str, int]:
-    """Records of each topic that the group has not committed, as the brokers tell it."""
-    consumer = AIOKafkaConsumer(**client)
-    admin = AIOKafkaAdminClient(**client)
-    try:
-        await consumer.start()
-        await admin.start()
-        committed = await admin.list_consumer_group_offsets(group)
-        partitions = [TopicPartition(t, p) for t in topics for p in await _partitions(consumer, t)]
-        first, last = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-    finally:
-        await consumer.stop()
-        await admin.close()
-    lag = dict.fromkeys(topics, 0)
-    for tp in partitions:
-        done = committed[tp].offset if tp in committed and committed[tp].offset >= 0 else first[tp]
-        lag[tp.topic] += max(0, last[tp] - max(done, first[tp]))
-    return lag
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    found = consumer.partitions_for_topic(topic)
-    if found is None:
-        await consumer._client.add_topic(topic)  # a consumer without subscription knows only topics it is told of
-        await consumer._client.force_metadata_update()
-        found = consumer.partitions_for_topic(topic)
-    return sorted(found or ())
-
-
-async def watch(
-    health: Health, client: dict[str, Any], group: str, topics: tuple[str, ...], stall_after: float, every: float = 5.0
-) -> None:
-    """Measure lag for ever; end the process (status `STALLED`) where there is lag and nothing stirs for too long."""
-    while True:
-        try:
-            health.behind(await asyncio.wait_for(measure_lag(client, group, topics), 30))
-            health.works("kafka")
-        except Exception as error:  # the brokers are away: that is their health, and no stall of ours
-            health.failing("kafka", error)
-        if health.stalled_for() > stall_after:
-            log.critical("stalled", seconds=round(health.stalled_for()), lag=health.lag)
-            os._exit(STALLED)
-        await asyncio.sleep(every)

@@ -1,4 +1,4 @@
-"""What works in the worker beside its agents: sending what is due, and telling others of the log."""
+"""What works in the worker beside its agents: sending what is due, telling others of the log, keeping house."""
 
 import asyncio
 from datetime import timedelta
@@ -22,6 +22,8 @@ from sql import EventStore
 
 #: Seconds between looks at what was never answered, and between counts of what waits.
 SWEEP_EVERY, COUNT_EVERY = 5.0, 60.0
+#: Seconds between looks at the day partitions of raw webhooks.
+MAINTAIN_EVERY = 3600.0
 
 
 async def send(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
@@ -83,3 +85,12 @@ async def tell(store: EventStore, clients: Clients, health: Health, settings: Se
         )
     finally:
         await transport.close()
+
+
+async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
+    """Keep the day partitions of raw webhooks ahead of time, and drop the expired, for ever."""
+    while True:
+        await store.ensure_partitions(days_ahead=3)
+        await store.drop_partitions(older_than_days=retain_days)
+        health.works("partitions")
+        await asyncio.sleep(MAINTAIN_EVERY)

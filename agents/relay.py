@@ -19,7 +19,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from agents.telling import Telling
 from app.callbacks import Callbacks
 from schemas.recorded import CONTENT_TYPE, key_of, write_recorded
-from sql import EventStore
+from sql import EventStore, is_transient
 from sql.relay import Place, Relay
 from webhooks.producer import abandon
 
@@ -105,11 +105,24 @@ class Relayer:
             return None
         await self._publish(producer, page)
         clients = sorted({row["client_id"] for row in page if row["message_id"] is not None})
-        called = [client for client in clients if await self._callbacks.of(client) is not None]
+        called = [client for client in clients if await self._is_called(client)]
         upto = (page[-1]["xid"], page[-1]["position"])
         self._telling.enqueued += await relay.advance(place, upto, called)
         self._telling.relayed += len(page)
         return upto
+
+    async def _is_called(self, client: str) -> bool:
+        """Whether a client may have a callback. One whose configuration cannot be read keeps the one it had, and holds up
+        none of the others."""
+        try:
+            found = await self._callbacks.of(client)
+        except Exception as error:
+            if is_transient(error) or isinstance(error, OSError):
+                raise
+            self._telling.health.tenant_fails(client, "configuration", error)
+            log.error("a client's callback cannot be read", client=client, error=f"{type(error).__name__}: {error}")
+            return True
+        return found is not None
 
     async def _publish(self, producer: AIOKafkaProducer, page: Sequence[dict[str, Any]]) -> None:
         """Returns once Kafka has acknowledged all of them. Raises KafkaError, or TimeoutError."""

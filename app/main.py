@@ -17,6 +17,7 @@ from app import api, door, monitor, problems, telemetry
 from app.access import Forbidden, TooManyUnknown, Unauthenticated
 from app.api.health import Health
 from app.embedded.running import resolve
+from app.holding import hold_back
 from app.metrics import HttpMetrics
 from app.settings import Settings
 from sql import EventStore
@@ -89,14 +90,18 @@ class Http:
         self.api = self._pages.state.api = api.Api.of(store, self.settings)
         self.health.store = store
         await self.door.start()
-        noting = asyncio.create_task(_note_used_keys(self.api))
+        beside = [
+            asyncio.create_task(_note_used_keys(self.api)),
+            asyncio.create_task(hold_back(self.door.keep, self.settings)),
+        ]
         log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))
         try:
             async with monitor.serving(self.health.open_routes(), self.settings):
                 yield
         finally:
-            noting.cancel()
-            await asyncio.gather(noting, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await self.door.stop()
             await store.close()
             telemetry.shut_down()

@@ -56,6 +56,9 @@ class HttpMetrics(Collector):
         keep = self._door.keep
         spool = keep.spool
         yield _gauge("kafka_reachable", "1: webhooks go to Kafka; 0: to the spool.", int(keep.reachable))
+        yield _gauge(
+            "webhooks_held_back", "1: they are spooled, as Kafka would delete unread ones.", int(keep.held is not None)
+        )
         yield _count("kafka_records", "Records acknowledged by Kafka as they came.", keep.sent)
         yield _gauge("spool_records", "Records on disk that wait for Kafka.", spool.records)
         yield _gauge("spool_bytes", "Bytes on disk that wait for Kafka.", spool.bytes)

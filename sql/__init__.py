@@ -4,6 +4,7 @@ from sql.clients import ClientsStore
 from sql.consents import Consenting
 from sql.deliveries import Delivering
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
+from sql.gaps import Gaps
 from sql.keep import Keeping
 from sql.messages import InFlight, NewMessage, Remembered, Settled, Verdict
 from sql.read import Reading
@@ -28,9 +29,9 @@ __all__ = [
 ]
 
 
-class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting, Relaying, Delivering):
+class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting, Relaying, Delivering, Gaps):
     """Appends (`sql.append`), sends (`sql.sending`), reads (`sql.read`), keeps house (`sql.keep`), has the clients
-    (`sql.clients`), knows recipients (`sql.consents`), tells others (`sql.relay`, `sql.deliveries`).
+    (`sql.clients`), knows recipients (`sql.consents`), tells others (`sql.relay`, `sql.deliveries`), and notes what was passed over (`sql.gaps`).
 
     Open it with `await EventStore.open(dsn, pool=8)`; `async with` what that gives closes it.
     """

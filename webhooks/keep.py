@@ -45,6 +45,8 @@ class Keep:
         self.spool = spool
         #: Whether records go to Kafka, and not to the spool.
         self.reachable = False
+        #: Why webhooks go to the spool though Kafka is there; None where they do not.
+        self.held: str | None = None
         #: Records acknowledged by Kafka: as they came, and from the spool.
         self.sent = 0
         self.drained = 0
@@ -87,13 +89,22 @@ class Keep:
     def put(self, value: bytes, traceparent: str | None = None) -> asyncio.Future[None]:
         """Keep one record. The future raises `webhooks.spool.Unkept` where that cannot be done."""
         waiter: asyncio.Future[None] = self._loop.create_future()
-        if self.reachable:
+        if self.reachable and self.held is None:
             self._pending.append((value, traceparent, waiter))
             if self._idle and not self._gathering:
                 self._idle.pop().set_result(None)
         else:
             self.spool.put((value, traceparent, waiter))
         return waiter
+
+    def hold(self, reason: str | None) -> None:
+        """Have webhooks spooled, and the spool kept, for this reason; None: let them go to Kafka again."""
+        if reason is not None and self.held is None:
+            log.critical("held_back", reason=reason, effect="webhooks are spooled")
+        elif reason is None and self.held is not None:
+            log.info("held_back_no_more", spooled=self.spool.records)
+        self.held = reason
+        self._changed.set()
 
     async def _lane(self) -> None:
         while self._pending or not self._stopping:
@@ -145,7 +156,7 @@ class Keep:
         tries = 0
         while True:
             self._changed.clear()
-            if self.reachable and not self.spool.bytes:
+            if self.reachable and (self.held is not None or not self.spool.bytes):
                 await self._changed.wait()
             try:
                 if not self.reachable:
@@ -161,7 +172,7 @@ class Keep:
 
     async def _drain(self) -> None:
         """Send what is spooled, oldest first; a segment is deleted when Kafka has acknowledged all of it."""
-        while (segment := await self.spool.oldest()) is not None:
+        while self.held is None and (segment := await self.spool.oldest()) is not None:
             for batch in batches(await self.spool.read(segment)):
                 await self._deliver(batch)
             await self.spool.remove(segment)

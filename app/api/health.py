@@ -56,12 +56,13 @@ class Health:
         keep = self._door.keep
         spool = keep.spool
         postgres = await self._ask()
-        ready = keep.reachable or spool.has_room
-        whole = keep.reachable and postgres == "ok" and not spool.records
+        ready = (keep.reachable and keep.held is None) or spool.has_room
+        whole = keep.reachable and keep.held is None and postgres == "ok" and not spool.records
         body = {
             "status": "ok" if whole else "degraded" if ready else "not ready",
             "kafka": "ok" if keep.reachable else "away",
             "postgres": postgres,
+            "held": keep.held,
             "spool": {
                 "records": spool.records,
                 "bytes": spool.bytes,

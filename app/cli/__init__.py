@@ -9,6 +9,7 @@ import typer
 from app.cli.callbacks import callbacks
 from app.cli.clients import clients
 from app.cli.dead_letters import dead_letters
+from app.cli.gaps import gaps
 from app.cli.messages import messages, send
 from app.cli.recipients import recipients
 from app.cli.simulate import simulate
@@ -22,7 +23,7 @@ app = typer.Typer(
 keys = typer.Typer(name="keys", no_args_is_help=True, help="API keys: create one, list them, revoke one.")
 for command in (send, simulate):
     app.command()(command)
-for group in (callbacks, clients, dead_letters, keys, messages, recipients):
+for group in (callbacks, clients, dead_letters, gaps, keys, messages, recipients):
     app.add_typer(group)
 
 

@@ -1,7 +1,7 @@
 """What `threadline doctor` looks at: each check gives rows of what was found, and what to do where that is not right."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -98,7 +98,9 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
     else:
         state: State = "ok" if door.get("status") == "ok" else "look" if door.get("status") == "degraded" else "wrong"
         away = ", ".join(f"{part} {door[part]}" for part in ("kafka", "postgres") if door.get(part, "ok") != "ok")
-        todo = "see the rows of PostgreSQL and Kafka" if away else ""
+        if door.get("held"):
+            away = f"held back: {door['held']}"
+        todo = "mend what is said there" if door.get("held") else "see the rows of PostgreSQL and Kafka" if away else ""
         yield Finding("Door and API", state, f"{addresses.url(settings.door)}, {away or door.get('status')}", todo)
         spool = door.get("spool", {})
         waiting = f"{spool.get('records', 0)} webhooks wait, {spool.get('bytes', 0) / (1 << 20):.1f} of {spool.get('limit', 0) >> 20} MiB"
@@ -106,16 +108,19 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
             "Spool",
             "look" if spool.get("records") else "ok",
             waiting,
-            "Kafka is or was away; they drain by themselves" if spool.get("records") else "",
+            "they drain by themselves, once nothing holds them back" if spool.get("records") else "",
         )
     worker = await _ask(settings.worker)
     if isinstance(worker, str):
         yield Finding("Worker", "wrong", worker, "threadline up, or threadline work")
-    elif worker.get("status") != "ok":
+    elif worker.get("status") not in ("ok", "alarm"):
         yield Finding("Worker", "wrong", _failing(worker), f"see its log, in {settings.data.absolute() / 'logs'}")
     else:
         lag = ", ".join(f"{behind} in {topic}" for topic, behind in (worker.get("lag") or {}).items())
         yield Finding("Worker", "ok", f"{addresses.url(settings.worker)}, behind by {lag or 'nothing'}")
+    if isinstance(worker, dict):
+        for finding in _told_by(worker):
+            yield finding
     for source, words in (worker.get("unknown") or {}).items() if isinstance(worker, dict) else ():
         told = ", ".join(f"{printable(word) or '(nameless)'} {count}" for word, count in list(words.items())[:5])
         yield Finding(
@@ -167,9 +172,28 @@ async def _ask(server: Door | Worker) -> dict[str, Any] | str:
     return said if isinstance(said, dict) else f"{addresses.url(server)} is some other program"
 
 
+def _told_by(worker: dict[str, Any]) -> Iterator[Finding]:
+    """What the worker says that an operator must see to, and what is a client's own fault."""
+    for alarm in worker.get("alarms") or ():
+        about, _, rest = printable(str(alarm)).partition(": ")
+        found, _, todo = rest.partition(": ")
+        yield Finding(f"Partition {about}", "wrong", found, todo)
+    for fault in worker.get("tenants") or ():
+        found = f"{fault.get('what')}: {fault.get('why')}"
+        yield Finding(
+            f"Client {printable(str(fault.get('client')))}",
+            "wrong",
+            printable(found),
+            "its own fault: the others go on",
+        )
+
+
 def _failing(worker: dict[str, Any]) -> str:
-    failing = worker.get("failing") or {}
-    return "; ".join(f"{what}: {why}" for what, why in failing.items()) or "starting, or stopping"
+    parts = worker.get("parts") or {}
+    failing = [
+        f"{part}: {what}: {why}" for part, told in parts.items() for what, why in (told.get("failing") or {}).items()
+    ]
+    return "; ".join(failing) or "starting, or stopping"
 
 
 def _first_line(error: BaseException) -> str:

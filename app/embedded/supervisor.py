@@ -22,9 +22,9 @@ from sql.migrate import migrate, pending
 
 T = TypeVar("T")
 
-#: Seconds before a part that died is started again: doubling from the first to the last. One that ran for `STEADY`
-#: seconds begins with the first again.
-FIRST_PAUSE, LAST_PAUSE, STEADY = 0.2, 30.0, 60.0
+#: Seconds before a part that dies at its start is started again: doubling from the first to the last. One that had run for
+#: `STEADY` seconds is started at once: whatever ended it, it is no fault of its start.
+FIRST_PAUSE, LAST_PAUSE, STEADY = 0.2, 30.0, 10.0
 
 
 class Supervisor:
@@ -142,11 +142,12 @@ class Supervisor:
         self.display.end("Topics", f"{len(states)}, {sum(state.created for state in states)} of them new")
 
     async def _keep(self, part: Part) -> None:
-        pause, began = FIRST_PAUSE, time.monotonic()
+        pause, well_since = 0.0, time.monotonic()
         while True:
             await part.child.wait()
-            pause = FIRST_PAUSE if time.monotonic() - began > STEADY else min(pause * 2, LAST_PAUSE)
-            self.display.log(f"{part.name} ended ({part.child.how_it_ended()}), starts again in {pause:.1f} s")
+            pause = pause_after(pause, time.monotonic() - well_since)
+            when = f"in {pause:.1f} s" if pause else "at once"
+            self.display.log(f"{part.name} ended ({part.child.how_it_ended()}), starts again {when}")
             await asyncio.sleep(pause)
             began = time.monotonic()
             try:
@@ -157,6 +158,7 @@ class Supervisor:
             else:
                 self.display.log(f"{part.name} runs again, after {time.monotonic() - began:.1f} s")
                 self._publish()
+            well_since = time.monotonic()
 
     def _publish(self) -> None:
         running.publish(
@@ -171,6 +173,12 @@ class Supervisor:
                 "pids": {part.name: part.child.pid for part in self._parts},
             },
         )
+
+
+def pause_after(last: float, ran: float) -> float:
+    """Seconds to wait before a part is started again that ran for so many seconds after its start; `last` is what was
+    waited the time before."""
+    return 0.0 if ran >= STEADY else min(max(FIRST_PAUSE, 2 * last), LAST_PAUSE)
 
 
 async def _together(*work: Coroutine[Any, Any, T]) -> list[T]:

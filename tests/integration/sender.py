@@ -47,7 +47,7 @@ class Sender:
     """A store, a sender at work on it, and its provider."""
 
     def __init__(self, store: EventStore) -> None:
-        self.store, self.provider = store, Provider()
+        self.store, self.provider, self.health = store, Provider(), Health()
         self.settings = Settings(sources=SOURCES)
         self.clients = Clients(store, self.settings, ttl=0.0)
 
@@ -86,7 +86,7 @@ class Sender:
     async def at_work(self, **settings: Any) -> AsyncIterator[Due]:
         """The sender runs meanwhile."""
         carry = self.provider.carry
-        due = Due(self.store, self.clients, carry, Tokens(carry), Health(), Sending(**settings))
+        due = Due(self.store, self.clients, carry, Tokens(carry), self.health, Sending(**settings))
         task = asyncio.create_task(due.run())
         try:
             yield due

@@ -4,13 +4,15 @@ import asyncio
 import random
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import faust
 import pytest
-from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from agents.batches import BatchConsumer, BatchTransport, RecordBatch, batches
 from tests.waiting import eventually, until
@@ -44,7 +46,7 @@ async def committed(bootstrap: str, group: str) -> dict[int, int]:
 
 
 class Reader:
-    """One worker that counts what it reads; `until` lets a test hold its acknowledgements back."""
+    """One worker that counts what it reads. While `hold` is clear it keeps its batches in `waiting`, unacknowledged."""
 
     def __init__(self, bootstrap: str, topic: str, group: str, datadir: Path, seen: Counter[int], fast: bool) -> None:
         self.app = faust.App(
@@ -61,14 +63,27 @@ class Reader:
 
         async def read(stream: Any) -> None:
             async for batch in batches(stream, 50):
-                seen.update(int(record.value) for record in batch.records)
                 await asyncio.sleep(random.random() / 200)
                 if self.hold.is_set():
                     batch.ack()
                 else:
                     self.waiting.append(batch)
+                # Last: a test that has seen all records finds all batches dealt with, or in `waiting`.
+                seen.update(int(record.value) for record in batch.records)
 
         self.app.agent(self.app.topic(topic, value_serializer="raw", key_serializer="raw"), name="read")(read)
+
+
+@asynccontextmanager
+async def running(reader: Reader) -> AsyncIterator[Reader]:
+    """The worker at work. It is stopped however the test ends: one that is left over begins again whenever its loop
+    cancels it, and the loop would wait for it for ever."""
+    await reader.app.start()
+    try:
+        yield reader
+    finally:
+        async with asyncio.timeout(60):
+            await reader.app.stop()
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "stock"])
@@ -76,15 +91,11 @@ async def test_every_record_once_and_committed(kafka_bootstrap: str, tmp_path: P
     """Without faults each record is read once, and the committed offsets reach the end."""
     topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
     await produce(kafka_bootstrap, topic, range(2000))
-    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast)
-    await reader.app.start()
-    await until(lambda: len(seen) == 2000)
-
-    async def all_committed() -> bool:
-        return await committed(kafka_bootstrap, group) == dict.fromkeys(range(PARTITIONS), 500)
-
-    await eventually(all_committed)
-    await reader.app.stop()
+    async with running(Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast)):
+        await until(lambda: len(seen) == 2000)
+        await eventually(
+            lambda: committed(kafka_bootstrap, group), lambda found: found == dict.fromkeys(range(PARTITIONS), 500)
+        )
 
     assert set(seen.values()) == {1}
 
@@ -94,42 +105,123 @@ async def test_nothing_is_committed_past_a_run_in_progress(kafka_bootstrap: str,
     topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
     reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
     reader.hold.clear()
-    await reader.app.start()
-    await produce(kafka_bootstrap, topic, range(400))
-    await until(lambda: len(seen) == 400)
-    await produce(kafka_bootstrap, topic, range(400, 800))
-    await until(lambda: len(seen) == 800)
-    first = reader.waiting[0]
-    for batch in reader.waiting[1:]:
-        batch.ack()
-    await asyncio.sleep(1)
+    async with running(reader):
+        await produce(kafka_bootstrap, topic, range(400))
+        await until(lambda: len(seen) == 400)
+        await produce(kafka_bootstrap, topic, range(400, 800))
+        await until(lambda: len(seen) == 800)
+        first = reader.waiting[0]
+        for batch in reader.waiting[1:]:
+            batch.ack()
+        await asyncio.sleep(1)
 
-    lowest = {record.partition: record.offset for record in reversed(first.records)}
-    reached = await committed(kafka_bootstrap, group)
-    assert all(reached.get(partition, 0) <= offset for partition, offset in lowest.items())
+        lowest = {record.partition: record.offset for record in reversed(first.records)}
+        reached = await committed(kafka_bootstrap, group)
+        assert all(reached.get(partition, 0) <= offset for partition, offset in lowest.items())
 
-    first.ack()
-
-    async def all_committed() -> bool:
-        return await committed(kafka_bootstrap, group) == dict.fromkeys(range(PARTITIONS), 200)
-
-    await eventually(all_committed)
-    await reader.app.stop()
+        first.ack()
+        await eventually(
+            lambda: committed(kafka_bootstrap, group), lambda found: found == dict.fromkeys(range(PARTITIONS), 200)
+        )
 
 
 async def test_nothing_is_lost_while_workers_come_and_go(kafka_bootstrap: str, tmp_path: Path) -> None:
     """Through rebalances, with records arriving all the while, each record is read at least once."""
     topic, group, seen = await make_topic(kafka_bootstrap), uuid.uuid4().hex, Counter[int]()
     one, two = (Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True) for _ in range(2))
-    await one.app.start()
-    feeding = asyncio.create_task(feed(kafka_bootstrap, topic))
-    await until(lambda: len(seen) > 500)
-    await two.app.start()
-    await until(lambda: len(seen) > 3000)
-    await two.app.stop()
-    await feeding
-    await until(lambda: len(seen) == 6000)
-    await one.app.stop()
+    async with running(one):
+        feeding = asyncio.create_task(feed(kafka_bootstrap, topic))
+        await until(lambda: len(seen) > 500)
+        async with running(two):
+            await until(lambda: len(seen) > 3000)
+        await feeding
+        await until(lambda: len(seen) == 6000)
+
+
+class Told:
+    """What the reader tells of a log that lacks something."""
+
+    def __init__(self) -> None:
+        self.gaps: set[tuple[int, int, int]] = set()
+        self.cut: set[tuple[int, int, int]] = set()
+
+    def found(self, topic: str, partition: int, first: int, end: int) -> None:
+        """Offsets are gone."""
+        self.gaps.add((partition, first, end))
+
+    def truncated(self, topic: str, partition: int, committed: int, end: int) -> None:
+        """The log ends before what was read."""
+        self.cut.add((partition, committed, end))
+
+
+async def read_to(bootstrap: str, topic: str, group: str, folder: Path, offset: int) -> tuple[Told, Counter[int]]:
+    """A worker that runs until it has committed this offset of each partition: what it told, and what it read."""
+    told, seen = Told(), Counter[int]()
+    reader = Reader(bootstrap, topic, group, folder, seen, fast=True)
+    reader.app.transport.passed_over = told
+    async with running(reader):
+        await eventually(
+            lambda: committed(bootstrap, group), lambda found: found == dict.fromkeys(range(PARTITIONS), offset)
+        )
+    return told, seen
+
+
+async def test_what_was_deleted_unread_is_told(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """Kafka goes on at the log's new beginning without a word; the reader names the offsets that it never saw."""
+    topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
+    await produce(kafka_bootstrap, topic, range(40))
+    told, _ = await read_to(kafka_bootstrap, topic, group, tmp_path, 10)
+    assert (told.gaps, told.cut) == (set(), set())
+
+    await produce(kafka_bootstrap, topic, range(40, 120))
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    tps = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    await admin.delete_records({tps[1]: RecordsToDelete(20), tps[2]: RecordsToDelete(10)})
+    await admin.close()
+    told, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 30)
+
+    assert (told.gaps, told.cut) == ({(1, 10, 20)}, set())
+    assert seen.keys() == {n for n in range(40, 120) if n % PARTITIONS != 1 or n >= 80}
+
+
+async def test_markers_of_transactions_are_no_gap(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """They take offsets in the middle of the log, and nothing was deleted."""
+    topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
+    async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=group) as producer:
+        for n in range(3):
+            async with producer.transaction():
+                for partition in range(PARTITIONS):
+                    await producer.send_and_wait(topic, b"%d" % n, partition=partition)
+    await produce(kafka_bootstrap, topic, range(3, 3 + PARTITIONS))
+    told, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 7)
+
+    assert (told.gaps, told.cut) == (set(), set())
+    assert seen.keys() == set(range(3 + PARTITIONS))
+
+
+async def test_a_log_that_ends_before_what_was_read_is_read_from_its_beginning(
+    kafka_bootstrap: str, tmp_path: Path
+) -> None:
+    """It was cut off, or made anew: its records are read, not taken for what was read already, and it is told."""
+    topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
+    await commit(kafka_bootstrap, topic, group, 100)
+    await produce(kafka_bootstrap, topic, range(20))
+    told, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 5)
+
+    assert seen.keys() == set(range(20))
+    assert told.cut == {(partition, 100, 5) for partition in range(PARTITIONS)}
+    assert told.gaps == set()
+
+
+async def commit(bootstrap: str, topic: str, group: str, offset: int) -> None:
+    """Commit this offset of each partition, as a group without members."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    tps = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    consumer.assign(tps)
+    await consumer.commit(dict.fromkeys(tps, offset))
+    await consumer.stop()
 
 
 async def feed(bootstrap: str, topic: str) -> None:

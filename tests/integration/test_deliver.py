@@ -377,27 +377,28 @@ async def test_a_dead_worker_s_deliveries_are_taken_over(
 async def test_a_secret_that_does_not_open_stops_its_client_alone(
     office: Office, receiver: Receiver, postgres_dsn: Dsns
 ) -> None:
-    """Nothing is posted unsigned; the worker says what is wrong, others are told meanwhile, and so is the client once it
-    is mended."""
+    """Nothing is posted unsigned; the worker says whose fault it is, is ready, and tells others meanwhile; and the client
+    once it is mended."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
     await office.secret()
     await execute(postgres_dsn.owner, "UPDATE callback_secrets SET sealed = sealed || '\\x00'")
     async with receiving(Receiver()) as other, office.delivering():
         await office.configure(other.url, client="other")
-        await eventually(lambda: _failures(office))
+        await eventually(lambda: _tenants(office))
         await relayed(office, *message(1, "UserMessageSent"), client="other")
         await other.until(1)
         assert receiver.posted == []
-        assert "Tampered" in office.health.failures["deliveries"]
+        assert "Tampered" in office.health.tenants[CLIENT, "callback"]
+        assert not office.health.failures
         await office.callbacks.rotate(CLIENT, "test")
         await execute(postgres_dsn.owner, "DELETE FROM callback_secrets WHERE client_id = 'shop' AND version = 1")
         await states(office, "delivered")
-        assert not await _failures(office)
+        await eventually(lambda: _tenants(office), lambda found: not found)
 
 
-async def _failures(office: Office) -> dict[str, str]:
-    return office.health.failures
+async def _tenants(office: Office) -> dict[tuple[str, str], str]:
+    return office.health.tenants
 
 
 async def test_without_a_key_it_is_told_what_to_set(office: Office, receiver: Receiver) -> None:
@@ -406,8 +407,8 @@ async def test_without_a_key_it_is_told_what_to_set(office: Office, receiver: Re
     await relayed(office, *message(1, "UserMessageSent"))
     office.callbacks = Callbacks(office.store, Clients(office.store, office.settings, ttl=0), Seal([]))
     async with office.delivering():
-        found = await eventually(lambda: _failures(office))
-    assert "NoKey" in found["deliveries"] and receiver.posted == []
+        found = await eventually(lambda: _tenants(office))
+    assert "NoKey" in found[CLIENT, "callback"] and receiver.posted == []
     with pytest.raises(NoKey, match="openssl rand"):
         await office.callbacks.rotate(CLIENT, "test")
 

@@ -147,12 +147,14 @@ async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Send
 
 
 async def test_a_lost_account_holds_its_messages(sender: Sender) -> None:
-    """Until it is configured again; the cause is told."""
+    """Until it is configured again; the cause is told, as the client's own: the sender is well."""
     await sender.ask()
     sender.settings.sources.clear()
     async with sender.at_work():
         row = await sender.until("retrying")
     assert "UnknownAccount" in row["cause"] and row["tries"] == 0
+    assert "UnknownAccount" in sender.health.tenants["default", "account resend"]
+    assert not sender.health.failures
 
 
 async def test_a_doubt_is_not_forgotten_while_the_message_waits(sender: Sender) -> None:

@@ -142,8 +142,8 @@ async def test_a_dead_letter_that_is_refused_is_never_dropped(postgres_dsn: Dsns
         with pytest.raises(psycopg.DataError):
             await work(pipeline, letter, [record("a", 0), record("b", 1), record("c", 2)])
         assert {row["offset"] for row in await store.dead_letters()} == {0}
-    assert health.died is None
-    assert isinstance(pipeline.health.died, psycopg.DataError)
+    assert health.fault is None
+    assert isinstance(pipeline.health.fault, psycopg.DataError)
 
 
 async def test_telling_of_failures_with_odd_ids_holds_up_nobody(postgres_dsn: Dsns) -> None:
@@ -174,8 +174,8 @@ async def test_what_nobody_foresaw_is_never_dropped(postgres_dsn: Dsns, monkeypa
             monkeypatch.setattr(agents.pipeline.tracing, "end", broken)
             with pytest.raises(Broken):
                 await work(pipeline, prepared(lambda name: [event(name)]), *stretches)
-        assert isinstance(pipeline.health.died, Broken)
-        assert pipeline.health.dying.is_set()
+        assert isinstance(pipeline.health.fault, Broken)
+        assert pipeline.health.ending.is_set()
 
 
 async def test_a_cancelled_agent_finishes_the_batch_that_it_stores(postgres_dsn: Dsns) -> None:
@@ -198,7 +198,7 @@ async def test_a_cancelled_agent_finishes_the_batch_that_it_stores(postgres_dsn:
                 await task
     assert acked.count == 1
     assert await names(postgres_dsn.service) == {"a"}
-    assert pipeline.health.died is None
+    assert pipeline.health.fault is None
 
 
 async def test_a_request_that_cannot_be_stored_holds_up_no_other(postgres_dsn: Dsns) -> None:

@@ -116,6 +116,32 @@ async def test_events_are_told_in_order_by_customer(office: Office, topics: str,
     assert UUID(read.event.source_event_id) == UUID(documents[0]["id"])
 
 
+async def test_a_client_whose_configuration_cannot_be_read_holds_up_no_other(
+    office: Office, topics: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it raises: it is that client's fault, its events are told, and the relay is well."""
+    of = office.callbacks.of
+
+    async def broken(client: str) -> dict[str, Any] | None:
+        if client == "broken":
+            raise KeyError("callback")
+        return await of(client)
+
+    monkeypatch.setattr(office.callbacks, "of", broken)
+    await append(office, event("UserMessageSent", "SM1", 1, message_id="m1"), client="broken")
+    await append(office, event("UserMessageSent", "SM2", 2, message_id="m2"))
+    task = asyncio.create_task(relayer(office, topics, topic).run())
+    assert sorted(names(await told(topics, topic, 2))) == ["UserMessageSent SM1", "UserMessageSent SM2"]
+    await eventually(lambda: _relayed(office), lambda count: count == 2)
+    await stopped(task)
+    assert "KeyError" in office.health.tenants["broken", "configuration"]
+    assert not office.health.failures
+
+
+async def _relayed(office: Office) -> int:
+    return office.telling.relayed
+
+
 async def test_what_commits_late_is_told_late(office: Office, postgres_dsn: Dsns, topics: str, topic: str) -> None:
     """An event whose transaction took its position first and commits last is not skipped, and waits for nobody else's
     place: those that began after it are held back until it ends."""

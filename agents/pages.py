@@ -1,0 +1,52 @@
+"""The worker's pages: `/healthz` (alive), `/readyz` (each part, what it fails at and where) and `/metrics`."""
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from agents.health import Health
+
+
+def readiness(health: Health) -> dict[str, Any]:
+    """The body of `/readyz`. `status` is `ok`, `alarm` (it works, and an operator must see to something) or `not ready`."""
+    parts = {
+        part: {"status": "failing" if failing else "ok" if health.ready else "not ready", "failing": dict(failing)}
+        for part, failing in sorted(health.parts.items())
+    }
+    ready = health.ready and not health.failures
+    return {
+        "status": "not ready" if not ready else "alarm" if health.alarms else "ok",
+        "parts": parts,
+        "failing": health.failures,
+        "alarms": sorted(health.alarms.values()),
+        "lag": health.lag,
+        "idle": health.idle,
+        "unknown": health.drift.by_source(),
+        "tenants": [
+            {"client": client, "what": what, "why": why} for (client, what), why in sorted(health.tenants.items())
+        ],
+    }
+
+
+def pages(health: Health, stall_after: float) -> Starlette:
+    """The three."""
+    registry = CollectorRegistry()
+    registry.register(health)
+
+    async def healthz(_: Request) -> Response:
+        stalled = max(health.idle.values(), default=0.0)
+        ok = stalled <= stall_after and health.fault is None
+        return JSONResponse({"status": "ok" if ok else "stalled", "stalledFor": stalled}, 200 if ok else 503)
+
+    async def readyz(_: Request) -> Response:
+        body = readiness(health)
+        return JSONResponse(body, 503 if body["status"] == "not ready" else 200)
+
+    async def metrics(_: Request) -> Response:
+        return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])

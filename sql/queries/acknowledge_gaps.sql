@@ -1,0 +1,9 @@
+-- Those that nobody has acknowledged yet: all of them, or those that lie where the parameters say.
+UPDATE threadline.gaps
+SET acknowledged_at = now(), acknowledged_by = %(actor)s
+WHERE
+    acknowledged_at IS NULL
+    AND (%(topic)s::text IS NULL OR topic = %(topic)s)
+    AND (%(partition)s::integer IS NULL OR partition = %(partition)s)
+    AND (%(from_offset)s::bigint IS NULL OR from_offset = %(from_offset)s)
+RETURNING topic, partition, from_offset, to_offset

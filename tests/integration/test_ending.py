@@ -1,0 +1,159 @@
+"""A worker ends within ten seconds of SIGTERM, in whatever state it is, and by itself where it can do nothing more.
+
+Real processes, with a PostgreSQL and a Kafka of their own that are halted, killed, or well.
+"""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from agents.ending import CUT_SHORT
+from agents.watch import STALLED
+from tests.integration.worker import Servers, at_work, serving
+
+WITHIN = 10.5  # seconds: what is promised, and what it takes to start counting
+
+#: Each makes the worker that runs after it misbehave in one way.
+LOOP = """
+import agents.reported
+def loop(records):
+    while True: pass
+agents.reported.prepare = loop
+"""
+HOLD = """
+import agents.reported, ctypes
+def hold(records):
+    ctypes.PyDLL(None).sleep(600)  # a library's call that never gives the interpreter back
+agents.reported.prepare = hold
+"""
+RAISE = """
+import agents.parts
+async def broken(*_): raise RuntimeError("telling is broken for good")
+agents.parts.tell = broken
+"""
+SILENT = """
+import asyncio, agents.pipeline
+async def silent(*_): await asyncio.Event().wait()
+agents.pipeline.Pipeline._finish = silent
+"""
+HANG = """
+import asyncio, faust
+async def hang(self): await asyncio.Event().wait()
+faust.App.stop = hang
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def servers() -> AsyncIterator[Servers]:
+    """For all tests of this file: each leaves them running."""
+    async with serving() as made:
+        yield made
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_idle_it_ends_at_once(servers: Servers) -> None:
+    """With the status of an orderly end."""
+    async with at_work(servers) as worker:
+        await worker.start()
+        status, took = await worker.end()
+    assert (status, took < WITHIN) == (0, True), took
+
+
+async def test_with_the_database_halted(servers: Servers) -> None:
+    """A batch that waits for it is retried in vain when the signal comes."""
+    async with at_work(servers) as worker:
+        await worker.start()
+        servers.halt(servers.postgres.child)
+        await servers.post()
+        await worker.until(lambda said: said["lag"].get("events.reported"))
+        status, took = await worker.end()
+    assert took < WITHIN, worker.log
+    assert status in (0, CUT_SHORT)
+
+
+async def test_with_the_database_away(servers: Servers) -> None:
+    """The agent is in a retry; the page says which part, which partition, and why."""
+    async with at_work(servers) as worker:
+        await worker.start()
+        os.kill(servers.postgres.child.pid, signal.SIGKILL)
+        await servers.postgres.child.wait()
+        await servers.post()
+        said = await worker.until(lambda said: said["parts"]["reported"]["status"] == "failing")
+        status, took = await worker.end()
+        await servers.postgres.start()
+    assert took < WITHIN, worker.log
+    assert status in (0, CUT_SHORT)
+    assert said["parts"]["reported"]["failing"]["database"].startswith("events.reported-0 from offset ")
+    assert said["parts"]["requests"]["status"] == "ok"
+
+
+async def test_with_kafka_halted(servers: Servers) -> None:
+    """Faust waits for an answer that never comes."""
+    async with at_work(servers) as worker:
+        await worker.start()
+        servers.halt(servers.kafka.child)
+        status, took = await worker.end()
+    assert took < WITHIN, worker.log
+    assert status in (0, CUT_SHORT)
+
+
+async def test_with_kafka_away(servers: Servers) -> None:
+    """It cannot leave its group."""
+    async with at_work(servers) as worker:
+        await worker.start()
+        os.kill(servers.kafka.child.pid, signal.SIGKILL)
+        await servers.kafka.child.wait()
+        status, took = await worker.end()
+        await servers.kafka.start()
+    assert took < WITHIN, worker.log
+    assert status in (0, CUT_SHORT)
+
+
+@pytest.mark.parametrize("first", [LOOP, HANG, SILENT], ids=["a loop", "Faust's stop hangs", "an agent is silent"])
+async def test_wedged_in_python(servers: Servers, first: str) -> None:
+    """The event loop does not turn, or what is waited for never comes."""
+    async with at_work(servers) as worker:
+        await worker.start(first)
+        await servers.post()
+        status, took = await worker.end()
+    assert took < WITHIN, worker.log
+    assert status in (0, CUT_SHORT)
+
+
+async def test_wedged_in_a_library(servers: Servers) -> None:
+    """Nothing in Python can see the signal: the process ends all the same, and says what each thread was at."""
+    async with at_work(servers) as worker:
+        await worker.start(HOLD)
+        await servers.post()
+        status, took = await worker.end()
+    assert took < WITHIN, worker.log
+    assert status == 1
+    assert "in hold" in worker.log
+
+
+async def test_a_part_that_ends_ends_the_process(servers: Servers) -> None:
+    """With its reason in the log, and a status that says so."""
+    async with at_work(servers) as worker:
+        with pytest.raises(AssertionError, match="telling is broken for good"):
+            await worker.start(RAISE.replace("agents.parts.tell", "import agents.__main__\nagents.__main__.tell"))
+        assert worker.child is not None
+        assert await worker.child.wait(20)
+        assert worker.child.exit_code == STALLED
+
+
+@pytest.mark.parametrize("first", [SILENT, LOOP], ids=["an agent is silent", "a loop"])
+async def test_a_partition_that_stands_still_ends_the_process(servers: Servers, first: str) -> None:
+    """Whatever else goes on meanwhile: the sender looks for messages five times a second. The log says where."""
+    async with at_work(servers, THREADLINE_WORKER__STALL_AFTER="6") as worker:
+        await worker.start(first)
+        await servers.post()
+        assert worker.child is not None
+        assert await worker.child.wait(60), worker.log
+        assert worker.child.exit_code == STALLED
+        assert '"topic": "events.reported"' in worker.log and '"event": "stalled"' in worker.log
+        assert '"partition": 0' in worker.log

@@ -1,0 +1,65 @@
+"""What the watch makes of committed offsets: who stands still, and for how long."""
+
+from aiokafka import TopicPartition
+
+from agents.watch import Progress
+from app.unread import Reach, Retention, Unread
+
+ONE, TWO = TopicPartition("webhooks.received", 0), TopicPartition("webhooks.received", 1)
+
+
+def test_only_a_commit_is_progress() -> None:
+    """The partition of which nothing is committed stands still, however far the log grows and whatever its neighbour does."""
+    progress = Progress()
+    for look in range(5):
+        idle = progress.seen({ONE: Reach(7, 0, 10 + look), TWO: Reach(look, 0, 100)}, (), 5.0)
+
+    assert idle == {ONE: 20.0, TWO: 0.0}
+    assert progress.seen({ONE: Reach(8, 0, 20), TWO: Reach(5, 0, 100)}, (), 5.0) == {ONE: 0.0, TWO: 0.0}
+
+
+def test_what_is_read_to_its_end_does_not_stand_still() -> None:
+    """An hour without work is no stall, and the first lag after it begins at nothing."""
+    progress = Progress()
+    assert progress.seen({ONE: Reach(7, 0, 7)}, (), 3600.0) == {}
+    assert progress.seen({ONE: Reach(7, 0, 8)}, (), 5.0) == {ONE: 0.0}
+
+
+def test_another_workers_partition_is_not_ours_to_end_for() -> None:
+    """And when it becomes ours, its clock begins anew."""
+    progress = Progress()
+    for _ in range(5):
+        assert progress.seen({ONE: Reach(7, 0, 10)}, {ONE}, 5.0) == {}
+    assert progress.seen({ONE: Reach(7, 0, 10)}, (), 5.0) == {ONE: 0.0}
+
+
+def test_a_partition_that_was_never_committed_stands_still_as_well() -> None:
+    """It begins at the log's first offset."""
+    progress = Progress()
+    progress.seen({ONE: Reach(None, 4, 10)}, (), 5.0)
+    assert progress.seen({ONE: Reach(None, 4, 10)}, (), 5.0) == {ONE: 5.0}
+
+
+def test_time_without_an_answer_of_the_brokers_does_not_count() -> None:
+    """A look that failed passes 0 to the one after it."""
+    progress = Progress()
+    progress.seen({ONE: Reach(7, 0, 10)}, (), 5.0)
+    assert progress.seen({ONE: Reach(7, 0, 10)}, (), 0.0) == {ONE: 0.0}
+
+
+def test_a_gap_is_what_was_committed_before_the_logs_beginning() -> None:
+    """Offsets that are not there inside of the log are none, nor is a group that never read it."""
+    assert Reach(4, 9, 20).gap == (4, 9)
+    assert Reach(9, 9, 20).gap is None
+    assert Reach(None, 9, 20).gap is None
+    assert Reach(4, 9, 20).behind == 11
+    assert Reach(30, 0, 20).truncated
+
+
+def test_the_unread_part_uses_up_the_retention_by_age_and_by_size() -> None:
+    """Whichever is nearer. What is kept for ever is never used up."""
+    reach, unread = Reach(0, 0, 100), Unread(since=1000.0, size=50.0)
+
+    assert Retention(100.0, None).used(reach, unread, 1075.0) == 0.75
+    assert Retention(100.0, 10_000).used(reach, unread, 1010.0) == 0.5
+    assert Retention(None, None).used(reach, unread, 9e9) == 0.0
