@@ -24,7 +24,6 @@ def make(settings: Settings, authenticate: Authenticate | None = None) -> Door:
     keep = Keep(partial(AIOKafkaProducer, **producer_args(settings)), spool, timeout=door.keep_timeout)
     limits = Limits(
         max_body=door.max_body,
-        body_timeout=door.body_timeout,
         max_in_flight=door.max_in_flight,
         share=share(settings.telemetry),
         trust_traceparent=settings.telemetry.trust_traceparent,

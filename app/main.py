@@ -17,6 +17,7 @@ from app import api, door, problems, telemetry
 from app.access import Forbidden, Unauthenticated
 from app.api.health import Health
 from app.embedded.running import resolve
+from app.listening.connections import Connections
 from app.metrics import HttpMetrics
 from app.settings import Settings
 from sql import EventStore
@@ -45,7 +46,8 @@ class Http:
         self.door = door.make(settings, self._authenticate)
         self.api: api.Api | None = None
         self.counters = Counters()
-        self.health = Health(self.door, HttpMetrics(self.door, self.counters))
+        self.metrics = HttpMetrics(self.door, self.counters)
+        self.health = Health(self.door, self.metrics)
         self._pages = Starlette(
             routes=[*self.health.routes(), *api.routes()],
             exception_handlers={**problems.HANDLERS, **api.HANDLERS},
@@ -60,6 +62,10 @@ class Http:
             await self.door(scope, receive, send)
         else:
             await self._page(scope, receive, send)
+
+    def watch(self, connections: Connections) -> None:
+        """Have the metrics tell of these."""
+        self.metrics.connections = connections
 
     def close(self) -> None:
         """Let the streams of the API end."""

@@ -14,7 +14,8 @@ from adapters.base import Answer, Request
 from webhooks import tracing
 from webhooks.admit import LATER, Authenticate, admit
 from webhooks.amazon_sns import AmazonSns, Unfetched
-from webhooks.body import Bodies, Disconnected, Message, Receive, Send, discard
+from webhooks.body import Disconnected, Message, Receive, Send, discard, read_body
+from webhooks.callers import LOCAL, party_of
 from webhooks.counters import Counters
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
@@ -23,6 +24,7 @@ from webhooks.record import DROPPED_HEADERS, Webhook, encode
 from webhooks.refusals import Refusals
 from webhooks.replies import UNKNOWN, Refused, Reply, options, refusal, reply
 from webhooks.scope import headers_of, url_of
+from webhooks.shares import Room
 from webhooks.spool import Unkept
 
 #: Seconds after which a caller may come again, of whom there were too many at once.
@@ -32,10 +34,10 @@ EMPTY = Answer()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one door. Sizes in bytes, times in seconds; `share` of the webhooks is traced."""
+    """Of one door, sizes in bytes; `share` of the webhooks is traced. `max_in_flight` requests of `max_bytes` are being
+    kept at once, by source; a quarter of that may wait, by caller, for us to find out whether they are authentic."""
 
     max_body: int = 1 << 20
-    body_timeout: float = 10.0
     max_in_flight: int = 2000
     max_bytes: int = 64 << 20
     share: float = 0.0
@@ -59,10 +61,8 @@ class Door:
         sns: AmazonSns | None = None,
     ) -> None:
         self.counters = Counters()
-        self.in_flight = 0
-        #: Bytes of the bodies that are being judged and kept.
-        self.held = 0
-        self._bodies = Bodies(limits.max_body, limits.body_timeout, limits.max_bytes)
+        self.keeping = Room(limits.max_in_flight, limits.max_bytes)
+        self.doubtful = Room(max(1, limits.max_in_flight // 4), limits.max_bytes // 4)
         self._sources = sources
         self.keep = keep
         self._limits = limits
@@ -74,19 +74,26 @@ class Door:
 
     async def start(self) -> None:
         """Begin to keep webhooks. Raises OSError where the spool's folder cannot be used."""
-        self._bodies.start()
         await self.keep.start()
 
     async def stop(self) -> None:
         """Finish what is under way."""
-        await self._bodies.stop()
         await self._sns.close()
         await self.keep.stop()
+
+    @property
+    def in_flight(self) -> int:
+        """Whole requests that are being judged and kept."""
+        return self.keeping.requests + self.doubtful.requests
+
+    @property
+    def held(self) -> int:
+        """Bytes of their bodies."""
+        return self.keeping.bytes + self.doubtful.bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request whose path is the door's (`at_door`)."""
         began = perf_counter()
-        self.in_flight += 1
         close = False
         try:
             if self._untraced:
@@ -103,8 +110,6 @@ class Door:
         except Disconnected:
             self.counters.disconnected += 1
             return
-        finally:
-            self.in_flight -= 1
         await send(start)
         if close:
             await send(body | {"more_body": True})
@@ -128,35 +133,52 @@ class Door:
             if method == "HEAD":
                 return reply(EMPTY)
             raise Refused(405, f"method {method[:20]}")
-        if self.in_flight > self._limits.max_in_flight:
-            raise Refused(429, f"{self.in_flight} in flight", retry_after=SOON)
         headers = headers_of(scope["headers"])
-        body = await self._bodies.read(receive, headers)
-        self.held += len(body)
+        body = await read_body(receive, headers, self._limits.max_body)
+        request = Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), "")
         try:
-            if self.held > self._limits.max_bytes:
-                raise Refused(429, f"{self.held} bytes in flight", retry_after=SOON)
-            request = Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), "")
             verdict = self._sources.recognise(request)
-            if verdict.needs is not None:
-                request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs)}
-                request.url = url_of(scope, headers)  # as it came: it was judged as that of a source since
-                verdict = self._sources.recognise(request)
-            if verdict.handshake is not None:
-                if verdict.handshake.visit is not None:
-                    await self._sns.confirm(verdict.handshake.visit)
+            if verdict.handshake is not None and verdict.handshake.visit is None:
                 return reply(verdict.handshake)
             if not verdict.accepted or method == "GET":
-                await admit(verdict, self._authenticate)
+                verdict = await self._doubt(verdict, scope)
+                if verdict.handshake is not None:
+                    return reply(verdict.handshake)
+        except UnknownSource as unknown:
+            raise Refused(404, str(unknown)) from None
+        if not self.keeping.take(verdict.source, len(body)):
+            in_flight = f"{self.keeping.requests} requests of {self.keeping.bytes} bytes in flight"
+            raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
+        try:
             answer = reply(verdict.adapter.answer(request))
             await self._keep_it(verdict, span)
             return answer
-        except UnknownSource as unknown:
-            raise Refused(404, str(unknown)) from None
+        finally:
+            self.keeping.give(verdict.source, len(body))
+
+    async def _doubt(self, verdict: Verdict, scope: Message) -> Verdict:
+        """Find out by what we must ask others for (a certificate, an API key) whether the webhook may be kept, or its
+        handshake be answered. Raises Refused and UnknownSource."""
+        request = verdict.request
+        caller = party_of(scope["client"][0]) if scope.get("client") else LOCAL
+        if not self.doubtful.take(caller, len(request.body)):
+            raise Refused(429, f"{self.doubtful.requests} wait to be judged", source=verdict.source, retry_after=SOON)
+        try:
+            if verdict.needs is not None:
+                request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs, caller)}
+                request.url = url_of(
+                    scope, dict(request.headers)
+                )  # as it came: it was judged as that of a source since
+                verdict = self._sources.recognise(request)
+            if verdict.handshake is None:
+                await admit(verdict, self._authenticate)
+            elif verdict.handshake.visit is not None:
+                await self._sns.confirm(verdict.handshake.visit, caller)
+            return verdict
         except Unfetched as error:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
         finally:
-            self.held -= len(body)
+            self.doubtful.give(caller, len(request.body))
 
     async def _keep_it(self, verdict: Verdict, span: Span | None) -> None:
         """Return once the webhook is durable. Raises Refused (503)."""

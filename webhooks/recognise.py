@@ -16,6 +16,9 @@ from adapters.base import Adapter, Answer, InvalidSignature, Needed, Request, Un
 DOOR = "/webhooks/aggregate"
 ENVELOPE = "envelope"
 
+#: Characters of a URL that is remembered, with what follows from it: 512 of them take about a megabyte.
+REMEMBERED = 512
+
 
 class Source(Protocol):
     """One configured provider account, as `app.settings.Source` is. `adapter` None: the source's own name."""
@@ -168,13 +171,17 @@ def _place(request: Request, entry: tuple[str, Adapter, Source], url: str) -> No
     request.url = url
 
 
-@lru_cache(maxsize=1024)
 def _urls(configured: str | None, received: str) -> tuple[str, ...]:
+    if configured is None:
+        return (received,)
+    # Anyone can make up long ones, and many: they are not remembered.
+    return _known_urls(configured, received) if len(received) <= REMEMBERED else _told_urls(configured, received)
+
+
+def _told_urls(configured: str, received: str) -> tuple[str, ...]:
     """The URLs that the provider may have posted to: the configured scheme, host and path with the query received; the
     configured one as it is, where it has a query; and, as one provider may be told several paths of ours, the
     configured host with the path received."""
-    if configured is None:
-        return (received,)
     try:
         public, target = urlsplit(configured), urlsplit(received)
     except ValueError:  # a host that is none, as `https://[`
@@ -184,3 +191,6 @@ def _urls(configured: str | None, received: str) -> tuple[str, ...]:
     told = f"{origin}{public.path or target.path}{query}"
     exact = [configured.partition("#")[0]] if public.query else []
     return tuple(dict.fromkeys([*exact, told, f"{origin}{target.path}{query}"]))
+
+
+_known_urls = lru_cache(maxsize=512)(_told_urls)

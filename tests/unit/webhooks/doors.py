@@ -127,9 +127,7 @@ class DoorUnderTest:
 async def a_door(authenticate: Authenticate | None = None, **limits: Any) -> AsyncIterator[DoorUnderTest]:
     """A door with `SOURCES` and these limits."""
     under_test = DoorUnderTest(Limits(**limits), authenticate)
-    under_test.door._bodies.start()
     yield under_test
-    await under_test.door._bodies.stop()
 
 
 def sms(url: str = URL, number: int = 1) -> Post:
