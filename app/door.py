@@ -12,7 +12,7 @@ from app.topics import max_record
 from webhooks.admit import Authenticate
 from webhooks.aggregate import Door, Limits
 from webhooks.keep import Keep
-from webhooks.producer import BATCH
+from webhooks.producer import BATCH, FRAME
 from webhooks.recognise import Sources
 from webhooks.spool import Spool
 
@@ -25,6 +25,7 @@ def make(settings: Settings, authenticate: Authenticate | None = None) -> Door:
     limits = Limits(
         max_body=door.max_body,
         max_in_flight=door.max_in_flight,
+        max_record=max_record(settings) - FRAME,
         share=share(settings.telemetry),
         trust_traceparent=settings.telemetry.trust_traceparent,
     )

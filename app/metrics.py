@@ -77,6 +77,7 @@ class HttpMetrics(Collector):
         yield _count("spool_drained", "Records of the spool acknowledged by Kafka.", keep.drained)
         yield _count("spool_failed", "Records that found no room, or a disk that failed.", spool.failed)
         yield _count("spool_set_aside", "Records that Kafka will never take, kept in files of their own.", spool.aside)
+        yield _gauge("spool_aside_bytes", "Bytes of those files, and of damaged ones.", spool.aside_bytes)
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:

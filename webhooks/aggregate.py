@@ -12,23 +12,23 @@ from opentelemetry.trace import Span
 
 from adapters.base import Answer, Request
 from webhooks import tracing
-from webhooks.admit import LATER, Authenticate, admit
-from webhooks.amazon_sns import AmazonSns, Unfetched
+from webhooks.admit import LATER, Authenticate
+from webhooks.amazon_sns import AmazonSns
 from webhooks.body import Disconnected, Message, Receive, Send, discard, read_body
-from webhooks.callers import LOCAL, party_of
 from webhooks.counters import Counters
+from webhooks.doubts import Doubts
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
 from webhooks.recognise import DOOR, Sources, UnknownSource, Verdict, named
 from webhooks.record import DROPPED_HEADERS, Webhook, encode
 from webhooks.refusals import Refusals
-from webhooks.replies import UNKNOWN, Refused, Reply, options, refusal, reply
+from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, refusal, reply
 from webhooks.scope import headers_of, url_of
 from webhooks.shares import Room
-from webhooks.spool import Unkept
+from webhooks.spool import Unkeepable, Unkept
 
-#: Seconds after which a caller may come again, of whom there were too many at once.
-SOON = 1
+#: Bytes of a record's head above which it is the head that made it too large.
+RECORD_HEAD = 64 << 10
 EMPTY = Answer()
 
 
@@ -40,6 +40,8 @@ class Limits:
     max_body: int = 1 << 20
     max_in_flight: int = 2000
     max_bytes: int = 64 << 20
+    #: Bytes of a record that Kafka takes, without its frame.
+    max_record: int = (1 << 20) + (256 << 10)
     share: float = 0.0
     trust_traceparent: bool = False
 
@@ -62,12 +64,10 @@ class Door:
     ) -> None:
         self.counters = Counters()
         self.keeping = Room(limits.max_in_flight, limits.max_bytes)
-        self.doubtful = Room(max(1, limits.max_in_flight // 4), limits.max_bytes // 4)
+        self._doubts = Doubts(sources, limits.max_in_flight // 4, limits.max_bytes // 4, authenticate, sns)
         self._sources = sources
         self.keep = keep
         self._limits = limits
-        self._authenticate = authenticate
-        self._sns = sns or AmazonSns()
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
         self._untraced = self._sampling.off
         self._refusals = Refusals(self.counters)
@@ -78,18 +78,18 @@ class Door:
 
     async def stop(self) -> None:
         """Finish what is under way."""
-        await self._sns.close()
+        await self._doubts.close()
         await self.keep.stop()
 
     @property
     def in_flight(self) -> int:
         """Whole requests that are being judged and kept."""
-        return self.keeping.requests + self.doubtful.requests
+        return self.keeping.requests + self._doubts.room.requests
 
     @property
     def held(self) -> int:
         """Bytes of their bodies."""
-        return self.keeping.bytes + self.doubtful.bytes
+        return self.keeping.bytes + self._doubts.room.bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request whose path is the door's (`at_door`)."""
@@ -141,7 +141,7 @@ class Door:
             if verdict.handshake is not None and verdict.handshake.visit is None:
                 return reply(verdict.handshake)
             if not verdict.accepted or method == "GET":
-                verdict = await self._doubt(verdict, scope)
+                verdict = await self._doubts.settle(verdict, scope)
                 if verdict.handshake is not None:
                     return reply(verdict.handshake)
         except UnknownSource as unknown:
@@ -155,30 +155,6 @@ class Door:
             return answer
         finally:
             self.keeping.give(verdict.source, len(body))
-
-    async def _doubt(self, verdict: Verdict, scope: Message) -> Verdict:
-        """Find out by what we must ask others for (a certificate, an API key) whether the webhook may be kept, or its
-        handshake be answered. Raises Refused and UnknownSource."""
-        request = verdict.request
-        caller = party_of(scope["client"][0]) if scope.get("client") else LOCAL
-        if not self.doubtful.take(caller, len(request.body)):
-            raise Refused(429, f"{self.doubtful.requests} wait to be judged", source=verdict.source, retry_after=SOON)
-        try:
-            if verdict.needs is not None:
-                request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs, caller)}
-                request.url = url_of(
-                    scope, dict(request.headers)
-                )  # as it came: it was judged as that of a source since
-                verdict = self._sources.recognise(request)
-            if verdict.handshake is None:
-                await admit(verdict, self._authenticate)
-            elif verdict.handshake.visit is not None:
-                await self._sns.confirm(verdict.handshake.visit, caller)
-            return verdict
-        except Unfetched as error:
-            raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
-        finally:
-            self.doubtful.give(caller, len(request.body))
 
     async def _keep_it(self, verdict: Verdict, span: Span | None) -> None:
         """Return once the webhook is durable. Raises Refused (503)."""
@@ -198,12 +174,18 @@ class Door:
             verdict.authentic,
             request.body,
         )
+        record = encode(webhook)
+        if len(record) > self._limits.max_record:
+            status = 413 if len(record) - len(request.body) < RECORD_HEAD else 431
+            raise Refused(status, f"a record of {len(record)} bytes", source=verdict.source)
         try:
             if span is None:
-                await self.keep.put(encode(webhook))
+                await self.keep.put(record)
             else:
                 with tracing.keeping({"webhook.id": webhook.id, "webhook.source": webhook.source}) as traceparent:
-                    await self.keep.put(encode(webhook), traceparent)
+                    await self.keep.put(record, traceparent)
+        except Unkeepable as error:
+            raise Refused(413, str(error), source=verdict.source) from None
         except Unkept as error:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
         self.counters.kept[webhook.source] += 1

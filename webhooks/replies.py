@@ -13,6 +13,9 @@ Reply = tuple[dict[str, Any], dict[str, Any]]
 #: The source of a request that has none that is known.
 UNKNOWN = "-"
 
+#: Seconds after which a caller may come again, of whom there were too many at once.
+SOON = 1
+
 ALLOW = b"GET, HEAD, POST, OPTIONS"
 
 

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import time
+from typing import Any
 
 import orjson
 import pytest
@@ -232,6 +233,57 @@ async def test_too_many_bytes_in_flight() -> None:
         door.keep.held_up.set()
         assert (await one).status == 200
         assert door.door.held == 0
+
+
+async def test_a_record_that_fits_nowhere() -> None:
+    """What is too large for Kafka is refused before it is acknowledged: for its body, or for its headers."""
+    async with a_door(max_record=100_000) as door:
+        path = "/webhooks/aggregate/open"
+        large = await door.ask("POST", path, body=b"x" * 100_000)
+        headed = await door.ask("POST", path, headers={"x-much": '"' * 60_000}, body=b"x")
+        assert (large and large.status, headed and headed.status) == (413, 431)
+        assert door.keep.kept == []
+        fits = await door.ask("POST", path, headers={"x-much": '"' * 1000}, body=b"x" * 90_000)
+        assert fits and fits.status == 200
+
+
+async def test_one_source_does_not_shut_out_another() -> None:
+    """A source that has used up what may be in flight leaves the others their part of it."""
+    async with a_door(max_in_flight=10) as door:
+        door.keep.held_up = asyncio.Event()
+        flood = [asyncio.create_task(door.ask("POST", "/webhooks/aggregate/open", body=b"[]")) for _ in range(30)]
+        await asyncio.sleep(0.02)
+        kept = [asyncio.create_task(door.post(sms(number=n))) for n in range(5)]
+        await asyncio.sleep(0.02)
+        assert (await door.post(sms(number=9))).status == 429  # its part is used up as well
+        door.keep.held_up.set()
+        assert [(await each).status for each in kept] == [200] * 5
+        assert sorted(told.status for told in await asyncio.gather(*flood) if told) == [200] * 10 + [429] * 20
+        assert door.door.in_flight == door.door.held == 0
+
+
+async def test_keys_in_doubt_are_bounded_by_caller() -> None:
+    """Keys that take long to look up: who has brought too many of them waits, another is served."""
+    wait = asyncio.Event()
+
+    async def authenticate(authorization: str) -> str:
+        await wait.wait()
+        return "globex"
+
+    async with a_door(authenticate, max_in_flight=40) as door:
+        headers = {"authorization": "Bearer x", "content-type": "application/json"}
+
+        def ask(caller: str) -> "asyncio.Task[Any]":
+            return asyncio.create_task(door.ask("POST", headers=headers, body=ENVELOPE, client=caller))
+
+        flood = [ask("198.51.100.1") for _ in range(30)]
+        await asyncio.sleep(0.02)
+        others = [ask("192.0.2.1") for _ in range(3)]
+        assert (await door.post(sms())).status == 200
+        wait.set()
+        assert {told.status for told in await asyncio.gather(*others)} == {202}
+        statuses = [told.status for told in await asyncio.gather(*flood)]
+        assert (statuses.count(202), statuses.count(429)) == (10, 20)
 
 
 async def test_envelope_by_signature() -> None:
