@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from adapters import ADAPTERS
 from adapters.base import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
+from adapters.parts.bodies import UNPROVEN, proved
 
 DOOR = "/webhooks/aggregate"
 ENVELOPE = "envelope"
@@ -97,7 +98,13 @@ class Sources:
 
         `fresh=False` leaves out the age of the signature. Raises UnknownSource.
         """
-        name = name or named(request.url)
+        request.parsed[UNPROVEN] = True
+        try:
+            return self._recognise(request, name or named(request.url), fresh)
+        finally:
+            proved(request)
+
+    def _recognise(self, request: Request, name: str | None, fresh: bool) -> Verdict:
         if name is not None:
             entry = self.by_name.get(name)
             if entry is None:
