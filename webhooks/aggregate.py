@@ -16,11 +16,12 @@ from webhooks.admit import LATER, Authenticate
 from webhooks.amazon_sns import AmazonSns
 from webhooks.body import Disconnected, Message, Receive, Send, discard, read_body
 from webhooks.counters import Counters
+from webhooks.cutting import Cutters
 from webhooks.doubts import Doubts
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
 from webhooks.recognise import DOOR, Sources, UnknownSource, Verdict, named
-from webhooks.record import DROPPED_HEADERS, Webhook, encode
+from webhooks.record import Webhook, encode
 from webhooks.refusals import Refusals
 from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, refusal, reply
 from webhooks.scope import headers_of, url_of
@@ -70,6 +71,7 @@ class Door:
         self._limits = limits
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
         self._untraced = self._sampling.off
+        self._cutters = Cutters()
         self._refusals = Refusals(self.counters)
 
     async def start(self) -> None:
@@ -159,17 +161,15 @@ class Door:
     async def _keep_it(self, verdict: Verdict, span: Span | None) -> None:
         """Return once the webhook is durable. Raises Refused (503)."""
         request = verdict.request
-        headers = request.headers
-        if not DROPPED_HEADERS.isdisjoint(headers):
-            headers = {name: value for name, value in headers.items() if name not in DROPPED_HEADERS}
+        cutter = self._cutters.of(verdict.source, verdict.adapter, verdict.values)
         webhook = Webhook(
             uuid7(),
             verdict.source,
             verdict.adapter.NAME,
             verdict.client,
             request.method,
-            request.url,
-            headers,  # type: ignore[arg-type]
+            cutter.url(request.url),
+            cutter.headers(request.headers),
             request.received_at,
             verdict.authentic,
             request.body,

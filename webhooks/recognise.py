@@ -5,20 +5,17 @@ asked whether it recognises the request, and of several sources of one adapter t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from adapters import ADAPTERS
 from adapters.base import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
 from adapters.parts.bodies import UNPROVEN, proved
+from webhooks.urls import urls_of
 
 DOOR = "/webhooks/aggregate"
 ENVELOPE = "envelope"
-
-#: Characters of a URL that is remembered, with what follows from it: 512 of them take about a megabyte.
-REMEMBERED = 512
 
 
 class Source(Protocol):
@@ -60,6 +57,8 @@ class Verdict:
     reason: str | None = None
     handshake: Answer | None = None
     needs: str | None = None
+    #: The source's settings.
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -130,7 +129,7 @@ class Sources:
         if first is None:
             raise UnknownSource("no configured source recognises the request")
         entry, verdict = first
-        _place(request, entry, _urls(entry[2].url, received)[0])
+        _place(request, entry, urls_of(entry[2].url, received)[0])
         return verdict
 
 
@@ -149,9 +148,15 @@ def named(url: str) -> str | None:
 
 
 def _judge(request: Request, entry: tuple[str, Adapter, Source], received: str, fresh: bool) -> Verdict:
+    verdict = _judged(request, entry, received, fresh)
+    verdict.values = entry[2].values
+    return verdict
+
+
+def _judged(request: Request, entry: tuple[str, Adapter, Source], received: str, fresh: bool) -> Verdict:
     name, adapter, source = entry
     reason = None
-    for url in _urls(source.url, received):
+    for url in urls_of(source.url, received):
         _place(request, entry, url)
         try:
             handshake = adapter.handshake(request, source.values)
@@ -169,35 +174,10 @@ def _judge(request: Request, entry: tuple[str, Adapter, Source], received: str, 
             reason = "nothing is configured to check it with"
             return Verdict(name, adapter, source.client, request, None, source.accept_unsigned, reason)
         return Verdict(name, adapter, source.client, request, True, True)
-    _place(request, entry, _urls(source.url, received)[0])
+    _place(request, entry, urls_of(source.url, received)[0])
     return Verdict(name, adapter, source.client, request, False, False, reason)
 
 
 def _place(request: Request, entry: tuple[str, Adapter, Source], url: str) -> None:
     request.source = entry[0]
     request.url = url
-
-
-def _urls(configured: str | None, received: str) -> tuple[str, ...]:
-    if configured is None:
-        return (received,)
-    # Anyone can make up long ones, and many: they are not remembered.
-    return _known_urls(configured, received) if len(received) <= REMEMBERED else _told_urls(configured, received)
-
-
-def _told_urls(configured: str, received: str) -> tuple[str, ...]:
-    """The URLs that the provider may have posted to: the configured scheme, host and path with the query received; the
-    configured one as it is, where it has a query; and, as one provider may be told several paths of ours, the
-    configured host with the path received."""
-    try:
-        public, target = urlsplit(configured), urlsplit(received)
-    except ValueError:  # a host that is none, as `https://[`
-        return (received,)
-    query = f"?{target.query}" if target.query else ""
-    origin = f"{public.scheme}://{public.netloc}"
-    told = f"{origin}{public.path or target.path}{query}"
-    exact = [configured.partition("#")[0]] if public.query else []
-    return tuple(dict.fromkeys([*exact, told, f"{origin}{target.path}{query}"]))
-
-
-_known_urls = lru_cache(maxsize=512)(_told_urls)
