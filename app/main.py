@@ -21,7 +21,7 @@ from app.listening.connections import Connections
 from app.metrics import HttpMetrics
 from app.settings import Settings
 from sql import EventStore
-from webhooks.admit import CannotTell, Unauthorized
+from webhooks.admit import CannotTell, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 from webhooks.counters import Counters
 
@@ -108,7 +108,7 @@ class Http:
         except Unauthenticated as error:
             raise Unauthorized(str(error)) from None
         except Forbidden as error:
-            raise Unauthorized(f"the API key has no scope {error}") from None
+            raise Unscoped(f"The API key has no scope {error}.") from None
         except (psycopg.Error, OSError, TimeoutError) as error:
             raise CannotTell(f"the API keys cannot be read: {type(error).__name__}") from None
 

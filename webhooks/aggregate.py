@@ -147,7 +147,7 @@ class Door:
                 if verdict.handshake is not None:
                     return reply(verdict.handshake)
         except UnknownSource as unknown:
-            raise Refused(404, str(unknown)) from None
+            raise await self._doubts.unrecognised(request, scope, str(unknown)) from None
         if not self.keeping.take(verdict.source, len(body)):
             in_flight = f"{self.keeping.requests} requests of {self.keeping.bytes} bytes in flight"
             raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)

@@ -274,7 +274,9 @@ async def test_an_envelope_by_key(tmp_path: Path, postgres_dsn: Dsns, topics: st
         for token in (*tokens, mint()[1]):
             headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
             statuses.append(await process.post(body, PATH, headers))
-        assert statuses == [202, 401, 401]
+        assert statuses == [202, 403, 401]
+        refused = [line for line in process.logged("webhook_refused") if line["status"] == 403]
+        assert "webhooks:write" in refused[0]["reason"]
         [kept] = [value for value, _ in await values(topics) if marker.encode() in value]
         assert orjson.loads(kept.partition(b"\n")[0])["client"] == "acme"
         assert tokens[0].encode() not in kept

@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from tests.unit.webhooks.doors import RELAY_SECRET, URL, a_door, message, sms, status
-from webhooks.admit import CannotTell, Unauthorized
+from webhooks.admit import CannotTell, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 
 ENVELOPE = orjson.dumps(
@@ -326,6 +327,64 @@ async def test_envelope_by_key() -> None:
         [(webhook, _)] = door.keep.kept
         assert (webhook.client, webhook.authentic) == ("globex", True)
         assert "authorization" not in webhook.headers
+
+
+@pytest.mark.parametrize("path", ["", "/envelope"])
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "says"),
+    [
+        (b'{"source": "x", ', "application/json", 400, "no JSON"),
+        (b"", "application/json", 400, "no JSON"),
+        (b"[]", "application/json", 422, "empty list"),
+        (b'"x"', "application/json", 422, "must be an envelope"),
+        (b'{"source": "x", "data": {}}', "application/json", 422, "$.eventType"),
+        (b'{"source": "x", "eventType": "message.lost", "data": {}}', "application/json", 422, "message.lost"),
+        (b'{"source": "x", "eventType": "message.delivered"}', "application/json", 422, "$.data"),
+        (b'[{"source": "x", "eventType": "message.delivered", "data": 1}]', "application/json", 422, "$[0].data"),
+        (b"a=1", "application/x-www-form-urlencoded", 415, "application/json"),
+    ],
+)
+async def test_what_is_wrong_with_an_envelope(path: str, body: bytes, kind: str, status: int, says: str) -> None:
+    """Who has shown an API key hears what is wrong; who has not hears nothing; the log has nothing of what came."""
+
+    async def authenticate(authorization: str) -> str:
+        if authorization == "Bearer good":
+            return "globex"
+        if authorization == "Bearer other":
+            raise Unscoped("The API key has no scope webhooks:write.")
+        raise Unauthorized("not known")
+
+    async with a_door(authenticate) as door:
+        told = {}
+        with capture_logs() as logs:
+            for key in ("good", "other", "bad", None):
+                headers = {"content-type": kind} | ({"authorization": f"Bearer {key}"} if key else {})
+                told[key] = await door.ask("POST", f"/webhooks/aggregate{path}", headers, body)
+        good, other, bad, none = told.values()
+        assert good and other and bad and none
+        assert (good.status, good.problem["status"]) == (status, status)
+        assert says in good.problem["detail"]
+        assert (other.status, other.problem["detail"]) == (403, "The API key has no scope webhooks:write.")
+        assert bad.status == none.status and bad.status in (401, 404)
+        assert "detail" not in bad.problem and "detail" not in none.problem
+        assert {log["status"] for log in logs} == {status, 403, bad.status}
+        assert "message.lost" not in str(logs)
+        assert [log["reason"] for log in logs if log["status"] == 403] == ["The API key has no scope webhooks:write."]
+        assert door.keep.kept == []
+
+
+async def test_a_good_envelope_between_bad_ones() -> None:
+    """Is kept with them: a bad one holds up no other."""
+
+    async def authenticate(authorization: str) -> str:
+        return "globex"
+
+    async with a_door(authenticate) as door:
+        body = b'[{"source": "x"}, ' + ENVELOPE + b"]"
+        headers = {"authorization": "Bearer good", "content-type": "application/json"}
+        answered = await door.ask("POST", "/webhooks/aggregate/envelope", headers, body)
+        assert answered and answered.status == 202
+        assert door.keep.kept[0][0].body == body
 
 
 async def test_a_key_opens_no_providers_source() -> None:
