@@ -21,7 +21,7 @@ from app.callbacks import Callbacks
 from schemas.recorded import CONTENT_TYPE, key_of, write_recorded
 from sql import EventStore, is_transient
 from sql.relay import Place, Relay
-from webhooks.producer import abandon
+from webhooks.abandoning import abandon
 
 log = structlog.get_logger(__name__)
 

@@ -5,9 +5,11 @@ from functools import partial
 from app.producers import producer
 from app.settings import Settings
 from app.telemetry import share
+from app.topics import max_record
 from webhooks.admit import Authenticate
 from webhooks.aggregate import Door, Limits
 from webhooks.keep import Keep
+from webhooks.producer import FRAME
 from webhooks.recognise import Sources
 from webhooks.spool import Spool
 
@@ -19,8 +21,8 @@ def make(settings: Settings, authenticate: Authenticate | None = None) -> Door:
     keep = Keep(partial(producer, settings), spool, timeout=door.keep_timeout)
     limits = Limits(
         max_body=door.max_body,
-        body_timeout=door.body_timeout,
         max_in_flight=door.max_in_flight,
+        max_record=max_record(settings) - FRAME,
         share=share(settings.telemetry),
         trust_traceparent=settings.telemetry.trust_traceparent,
     )

@@ -18,10 +18,11 @@ from app.access import Forbidden, TooManyUnknown, Unauthenticated
 from app.api.health import Health
 from app.embedded.running import resolve
 from app.holding import hold_back
+from app.listening.connections import Connections
 from app.metrics import HttpMetrics
 from app.settings import Settings
 from sql import EventStore
-from webhooks.admit import CannotTell, Unauthorized
+from webhooks.admit import CannotTell, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 from webhooks.counters import Counters
 
@@ -48,7 +49,8 @@ class Http:
         self.door = door.make(settings, self._authenticate)
         self.api: api.Api | None = None
         self.counters = Counters()
-        self.health = Health(self.door, HttpMetrics(self.door, self.counters), settings)
+        self.metrics = HttpMetrics(self.door, self.counters)
+        self.health = Health(self.door, self.metrics, settings)
         self._pages = Starlette(
             routes=[*self.health.routes(), *api.routes()],
             exception_handlers={**problems.HANDLERS, **api.HANDLERS},
@@ -63,6 +65,10 @@ class Http:
             await self.door(scope, receive, send)
         else:
             await self._page(scope, receive, send)
+
+    def watch(self, connections: Connections) -> None:
+        """Have the metrics tell of these."""
+        self.metrics.connections = connections
 
     def close(self) -> None:
         """Let the streams of the API end."""
@@ -116,7 +122,7 @@ class Http:
         except Unauthenticated as error:
             raise Unauthorized(str(error)) from None
         except Forbidden as error:
-            raise Unauthorized(f"the API key has no scope {error}") from None
+            raise Unscoped(f"The API key has no scope {error}.") from None
         except TooManyUnknown as error:
             raise CannotTell(str(error)) from None
         except (psycopg.Error, OSError, TimeoutError) as error:

@@ -12,6 +12,7 @@ from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry, generate_lat
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.listening.connections import Connections
 from webhooks.aggregate import Door
 from webhooks.counters import Counters, Histogram
 
@@ -22,6 +23,8 @@ class HttpMetrics(Collector):
     """Of one door, and of the other routes (`others`), since this process started."""
 
     def __init__(self, door: Door, others: Counters) -> None:
+        #: Of the server, where one is listening.
+        self.connections: Connections | None = None
         self._door = door
         self._others = others
         self._started = time.monotonic()
@@ -37,6 +40,7 @@ class HttpMetrics(Collector):
         """The metrics as they are now."""
         yield _gauge("uptime_seconds", "Since this process started.", time.monotonic() - self._started)
         yield from self._webhooks()
+        yield from self._listening()
         yield from self._kafka()
         yield _counter("api_answers", "Answers of the other routes.", self._others.answered, "status")
         yield _histogram("api_seconds", "Other routes: from request to answer.", self._others.latency)
@@ -51,6 +55,14 @@ class HttpMetrics(Collector):
         yield _histogram("webhook_bytes", "Sizes of the bodies kept.", counters.size)
         yield _gauge("door_in_flight", "Requests being served by the door.", self._door.in_flight)
         yield _gauge("door_held_bytes", "Bytes of the bodies being judged and kept.", self._door.held)
+
+    def _listening(self) -> Iterator[Metric]:
+        if (table := self.connections) is None:
+            return
+        yield _gauge("connections", "Open now.", table.count)
+        yield _gauge("connections_limit", "That may be open at once.", table.bounds.connections)
+        yield _gauge("unfinished_bytes", "Of bodies that are not whole yet.", table.held)
+        yield _counter("connections_ended", "Connections that we ended, by reason.", table.ended, "reason")
 
     def _kafka(self) -> Iterator[Metric]:
         keep = self._door.keep
@@ -68,6 +80,7 @@ class HttpMetrics(Collector):
         yield _count("spool_drained", "Records of the spool acknowledged by Kafka.", keep.drained)
         yield _count("spool_failed", "Records that found no room, or a disk that failed.", spool.failed)
         yield _count("spool_set_aside", "Records that Kafka will never take, kept in files of their own.", spool.aside)
+        yield _gauge("spool_aside_bytes", "Bytes of those files, and of damaged ones.", spool.aside_bytes)
 
 
 def _gauge(name: str, help: str, value: float) -> Metric:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from app.declared import register
@@ -71,7 +71,21 @@ class Door(BaseModel):
     host: str = "127.0.0.1"
     port: int = 8080
     max_body: int = 1 << 20
-    body_timeout: float = 10.0
+    max_header_bytes: int = Field(default=32 << 10, ge=4096, le=64 << 10)
+    max_headers: int = Field(default=100, ge=20)
+    max_connections: int = Field(
+        default=10_000, ge=16, description="at once; fewer where the process may open fewer files"
+    )
+    header_timeout: float = Field(
+        default=10.0, gt=0, description="for a request's head, and the first after connecting"
+    )
+    idle_timeout: float = Field(default=75.0, gt=0, description="between two requests of one connection")
+    body_timeout: float = Field(default=60.0, gt=0, description="for a body, whatever its rate")
+    body_grace: float = Field(default=5.0, ge=0, description="before a body's rate counts")
+    body_rate: int = Field(default=4096, ge=0, description="bytes a second that a body must come with, at the least")
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        default=[], description="networks whose X-Forwarded-For says who calls; limits are then counted by that"
+    )
     max_in_flight: int = 2000
     keep_timeout: float = Field(default=2.0, description="how long Kafka may take before a webhook is spooled")
     spool_max: int = 1 << 30

@@ -12,32 +12,37 @@ from opentelemetry.trace import Span
 
 from adapters.base import Answer, Request
 from webhooks import tracing
-from webhooks.admit import LATER, Authenticate, admit
-from webhooks.amazon_sns import AmazonSns, Unfetched
-from webhooks.body import Bodies, Disconnected, Message, Receive, Send, discard
+from webhooks.admit import LATER, Authenticate
+from webhooks.amazon_sns import AmazonSns
+from webhooks.body import Disconnected, Message, Receive, Send, discard, read_body
 from webhooks.counters import Counters
+from webhooks.cutting import Cutters
+from webhooks.doubts import Doubts
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
 from webhooks.recognise import DOOR, Sources, UnknownSource, Verdict, named
-from webhooks.record import DROPPED_HEADERS, Webhook, encode
+from webhooks.record import Webhook, encode
 from webhooks.refusals import Refusals
-from webhooks.replies import UNKNOWN, Refused, Reply, options, refusal, reply
+from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, refusal, reply
 from webhooks.scope import headers_of, url_of
-from webhooks.spool import Unkept
+from webhooks.shares import Room
+from webhooks.spool import Unkeepable, Unkept
 
-#: Seconds after which a caller may come again, of whom there were too many at once.
-SOON = 1
+#: Bytes of a record's head above which it is the head that made it too large.
+RECORD_HEAD = 64 << 10
 EMPTY = Answer()
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one door. Sizes in bytes, times in seconds; `share` of the webhooks is traced."""
+    """Of one door, sizes in bytes; `share` of the webhooks is traced. `max_in_flight` requests of `max_bytes` are being
+    kept at once, by source; a quarter of that may wait, by caller, for us to find out whether they are authentic."""
 
     max_body: int = 1 << 20
-    body_timeout: float = 10.0
     max_in_flight: int = 2000
     max_bytes: int = 64 << 20
+    #: Bytes of a record that Kafka takes, without its frame.
+    max_record: int = (1 << 20) + (256 << 10)
     share: float = 0.0
     trust_traceparent: bool = False
 
@@ -59,34 +64,38 @@ class Door:
         sns: AmazonSns | None = None,
     ) -> None:
         self.counters = Counters()
-        self.in_flight = 0
-        #: Bytes of the bodies that are being judged and kept.
-        self.held = 0
-        self._bodies = Bodies(limits.max_body, limits.body_timeout, limits.max_bytes)
+        self.keeping = Room(limits.max_in_flight, limits.max_bytes)
+        self._doubts = Doubts(sources, limits.max_in_flight // 4, limits.max_bytes // 4, authenticate, sns)
         self._sources = sources
         self.keep = keep
         self._limits = limits
-        self._authenticate = authenticate
-        self._sns = sns or AmazonSns()
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
         self._untraced = self._sampling.off
+        self._cutters = Cutters()
         self._refusals = Refusals(self.counters)
 
     async def start(self) -> None:
         """Begin to keep webhooks. Raises OSError where the spool's folder cannot be used."""
-        self._bodies.start()
         await self.keep.start()
 
     async def stop(self) -> None:
         """Finish what is under way."""
-        await self._bodies.stop()
-        await self._sns.close()
+        await self._doubts.close()
         await self.keep.stop()
+
+    @property
+    def in_flight(self) -> int:
+        """Whole requests that are being judged and kept."""
+        return self.keeping.requests + self._doubts.room.requests
+
+    @property
+    def held(self) -> int:
+        """Bytes of their bodies."""
+        return self.keeping.bytes + self._doubts.room.bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request whose path is the door's (`at_door`)."""
         began = perf_counter()
-        self.in_flight += 1
         close = False
         try:
             if self._untraced:
@@ -103,8 +112,6 @@ class Door:
         except Disconnected:
             self.counters.disconnected += 1
             return
-        finally:
-            self.in_flight -= 1
         await send(start)
         if close:
             await send(body | {"more_body": True})
@@ -128,60 +135,57 @@ class Door:
             if method == "HEAD":
                 return reply(EMPTY)
             raise Refused(405, f"method {method[:20]}")
-        if self.in_flight > self._limits.max_in_flight:
-            raise Refused(429, f"{self.in_flight} in flight", retry_after=SOON)
         headers = headers_of(scope["headers"])
-        body = await self._bodies.read(receive, headers)
-        self.held += len(body)
+        body = await read_body(receive, headers, self._limits.max_body)
+        request = Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), "")
         try:
-            if self.held > self._limits.max_bytes:
-                raise Refused(429, f"{self.held} bytes in flight", retry_after=SOON)
-            request = Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), "")
             verdict = self._sources.recognise(request)
-            if verdict.needs is not None:
-                request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs)}
-                request.url = url_of(scope, headers)  # as it came: it was judged as that of a source since
-                verdict = self._sources.recognise(request)
-            if verdict.handshake is not None:
-                if verdict.handshake.visit is not None:
-                    await self._sns.confirm(verdict.handshake.visit)
+            if verdict.handshake is not None and verdict.handshake.visit is None:
                 return reply(verdict.handshake)
             if not verdict.accepted or method == "GET":
-                await admit(verdict, self._authenticate)
+                verdict = await self._doubts.settle(verdict, scope)
+                if verdict.handshake is not None:
+                    return reply(verdict.handshake)
+        except UnknownSource as unknown:
+            raise await self._doubts.unrecognised(request, scope, str(unknown)) from None
+        if not self.keeping.take(verdict.source, len(body)):
+            in_flight = f"{self.keeping.requests} requests of {self.keeping.bytes} bytes in flight"
+            raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
+        try:
             answer = reply(verdict.adapter.answer(request))
             await self._keep_it(verdict, span)
             return answer
-        except UnknownSource as unknown:
-            raise Refused(404, str(unknown)) from None
-        except Unfetched as error:
-            raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
         finally:
-            self.held -= len(body)
+            self.keeping.give(verdict.source, len(body))
 
     async def _keep_it(self, verdict: Verdict, span: Span | None) -> None:
         """Return once the webhook is durable. Raises Refused (503)."""
         request = verdict.request
-        headers = request.headers
-        if not DROPPED_HEADERS.isdisjoint(headers):
-            headers = {name: value for name, value in headers.items() if name not in DROPPED_HEADERS}
+        cutter = self._cutters.of(verdict.source, verdict.adapter, verdict.values)
         webhook = Webhook(
             uuid7(),
             verdict.source,
             verdict.adapter.NAME,
             verdict.client,
             request.method,
-            request.url,
-            headers,  # type: ignore[arg-type]
+            cutter.url(request.url),
+            cutter.headers(request.headers),
             request.received_at,
             verdict.authentic,
             request.body,
         )
+        record = encode(webhook)
+        if len(record) > self._limits.max_record:
+            status = 413 if len(record) - len(request.body) < RECORD_HEAD else 431
+            raise Refused(status, f"a record of {len(record)} bytes", source=verdict.source)
         try:
             if span is None:
-                await self.keep.put(encode(webhook))
+                await self.keep.put(record)
             else:
                 with tracing.keeping({"webhook.id": webhook.id, "webhook.source": webhook.source}) as traceparent:
-                    await self.keep.put(encode(webhook), traceparent)
+                    await self.keep.put(record, traceparent)
+        except Unkeepable as error:
+            raise Refused(413, str(error), source=verdict.source) from None
         except Unkept as error:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
         self.counters.kept[webhook.source] += 1

@@ -19,9 +19,13 @@ TIMEOUT = 5.0
 #: Seconds that an answer is remembered: a certificate, and that there is none. Amazon changes them about once a year.
 KEPT = 6 * 3600.0
 KEPT_NONE = 60.0
-#: Answers remembered, and fetched in a minute: requests that name certificates that never were must not make many.
+#: Answers remembered.
 MOST = 64
+#: Fetched in a minute from one host of Amazon's, and from all of those together which never had what was asked for: requests
+#: that name certificates that never were must not make many. Of either one caller has a tenth, so that it cannot use up
+#: what the others' need.
 MOST_A_MINUTE = 30
+MOST_A_CALLER = 3
 
 
 class Unfetched(Exception):
@@ -35,11 +39,14 @@ class AmazonSns:
         self._client = client
         self._timeout = timeout
         self._known: OrderedDict[str, tuple[float, bytes | None]] = OrderedDict()
-        self._asked: deque[float] = deque(maxlen=MOST_A_MINUTE)
+        #: When was asked, and for whom; by host, of which `""` stands for those that never had anything.
+        self._asked: dict[str, deque[tuple[float, str]]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def certificate(self, url: str) -> bytes | None:
-        """The certificate (PEM) at an address of SNS's; None where Amazon has none there. Raises Unfetched."""
+    async def certificate(self, url: str, caller: str = "") -> bytes | None:
+        """The certificate (PEM) at an address of SNS's, fetched for this caller; None where Amazon has none there. One that
+        was there is good until Amazon says that it is not. Raises Unfetched.
+        """
         if not CERTIFICATE_URL.fullmatch(url):
             raise Unfetched("not an address of Amazon SNS's certificates")
         lock = self._locks.setdefault(url, asyncio.Lock())
@@ -47,7 +54,7 @@ class AmazonSns:
             async with lock:
                 known = self._known.get(url)
                 if known is None or known[0] < time.monotonic():
-                    known = self._remember(url, await self._get(url))
+                    known = await self._renew(url, known, caller)
                 elif known[1] is not None:
                     self._known.move_to_end(url)
                 return known[1]
@@ -55,11 +62,11 @@ class AmazonSns:
             if not lock.locked():
                 self._locks.pop(url, None)
 
-    async def confirm(self, url: str) -> None:
+    async def confirm(self, url: str, caller: str = "") -> None:
         """Confirm a subscription by a visit to its SubscribeURL. Raises Unfetched."""
         if not CONFIRM_URL.fullmatch(url):
             raise Unfetched("not an address of Amazon SNS's that confirms a subscription")
-        if await self._get(url) is None:
+        if await self._get(url, caller) is None:
             raise Unfetched("Amazon SNS did not confirm the subscription")
 
     async def close(self) -> None:
@@ -67,8 +74,17 @@ class AmazonSns:
         if self._client is not None:
             await self._client.aclose()
 
-    def _remember(self, url: str, found: bytes | None) -> tuple[float, bytes | None]:
-        known = (time.monotonic() + (KEPT if found is not None else KEPT_NONE), found)
+    async def _renew(self, url: str, old: tuple[float, bytes | None] | None, caller: str) -> tuple[float, bytes | None]:
+        try:
+            found = await self._get(url, caller)
+        except Unfetched:
+            if old is None or old[1] is None:
+                raise
+            return self._remember(url, old[1], KEPT_NONE)
+        return self._remember(url, found, KEPT if found is not None else KEPT_NONE)
+
+    def _remember(self, url: str, found: bytes | None, seconds: float) -> tuple[float, bytes | None]:
+        known = (time.monotonic() + seconds, found)
         self._known[url] = known
         # What never was goes first: made-up addresses must not put out the certificate that is in use.
         self._known.move_to_end(url, last=found is not None)
@@ -76,12 +92,21 @@ class AmazonSns:
             self._known.popitem(last=False)
         return known
 
-    async def _get(self, url: str) -> bytes | None:
+    def _afford(self, url: str, caller: str) -> None:
+        """Count one more question. Raises Unfetched where there were too many within a minute."""
+        host, now = url.split("/", 3)[2], time.monotonic()
+        asked = self._asked.get(host)
+        if asked is None:
+            asked = self._asked.setdefault("", deque())
+        while asked and now - asked[0][0] >= 60:
+            asked.popleft()
+        if len(asked) >= MOST_A_MINUTE or sum(who == caller for _, who in asked) >= MOST_A_CALLER:
+            raise Unfetched(f"Amazon SNS was asked {len(asked)} times within a minute")
+        asked.append((now, caller))
+
+    async def _get(self, url: str, caller: str) -> bytes | None:
         """The body of a 200; None of another answer below 500."""
-        now = time.monotonic()
-        if len(self._asked) == MOST_A_MINUTE and now - self._asked[0] < 60:
-            raise Unfetched(f"Amazon SNS was asked {MOST_A_MINUTE} times within a minute")
-        self._asked.append(now)
+        self._afford(url, caller)
         if self._client is None:
             self._client = httpx.AsyncClient()
         try:
@@ -98,6 +123,8 @@ class AmazonSns:
                     body += chunk
                     if len(body) > MAX_BYTES:
                         raise Unfetched(f"Amazon SNS answered more than {MAX_BYTES} bytes")
+                # Amazon's regions are few: only a host that has something gets a budget of its own.
+                self._asked.setdefault(url.split("/", 3)[2], deque())
                 return body
         except TimeoutError:
             raise Unfetched(f"Amazon SNS did not answer within {self._timeout:.0f} seconds") from None

@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidMessageError, MessageSizeTooLargeError, RecordListTooLargeError
 
-from webhooks.producer import Producer, Record, Unacknowledged, batches, reason
-from webhooks.spool import Item, Spool
+from webhooks.producer import Producer, Record, Rejected, Unacknowledged, batches, reason
+from webhooks.spool import Item, Spool, Unkeepable
 
 TOPIC = "webhooks.received"
 
@@ -27,8 +26,6 @@ LINGER = 0.004
 #: Seconds between tries to reach Kafka (each with up to a half of it more), and that a batch of the spool may take.
 PAUSES = (0.1, 0.25, 0.5, 1.0)
 DRAIN = 10.0
-#: What no retry will help: Kafka will not have this record.
-REJECTED = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
 
 log = structlog.get_logger("webhooks")
 
@@ -120,19 +117,35 @@ class Keep:
             self._gathering = False
             items, self._pending = self._pending, []
             for batch in batches(items):
-                try:
-                    if not self.reachable:
-                        raise Unacknowledged("known to be away")
-                    await self._producer.send(batch, self._timeout)
-                except Exception as error:  # whatever it is, these were not acknowledged, and who waits must be told
-                    self._lost(error)
-                    for item in batch:
-                        self.spool.put(item)
-                else:
-                    self.sent += len(batch)
-                    for _, _, waiter in batch:
-                        if not waiter.done():
-                            waiter.set_result(None)
+                await self._send(batch)
+
+    async def _send(self, items: Sequence[Item]) -> None:
+        try:
+            if not self.reachable:
+                raise Unacknowledged("known to be away")
+            await self._producer.send(items, self._timeout)
+        except Rejected as refusal:
+            await self._one_by_one(items, refusal)
+        except Exception as error:  # whatever it is, these were not acknowledged, and who waits must be told
+            self._lost(error)
+            for item in items:
+                self.spool.put(item)
+        else:
+            self.sent += len(items)
+            for _, _, waiter in items:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def _one_by_one(self, items: Sequence[Item], refusal: Rejected) -> None:
+        """Find the one that Kafka will not have: its caller hears so, the others' records are kept."""
+        if len(items) > 1:
+            for item in items:
+                await self._send([item])
+            return
+        [(value, _, waiter)] = items
+        log.error("record_refused", reason=str(refusal), bytes=len(value))
+        if not waiter.done():
+            waiter.set_exception(Unkeepable(f"Kafka refuses it: {refusal}"))
 
     def _lost(self, error: Exception) -> None:
         self.reachable = False
@@ -180,12 +193,7 @@ class Keep:
     async def _deliver(self, records: Sequence[Record]) -> None:
         try:
             await self._producer.send(records, DRAIN)
-        except Unacknowledged as error:
-            if not isinstance(error.__cause__, REJECTED):
-                raise
-            # A producer that was refused a batch has lost count of its sequence: the next would be refused too.
-            await self._producer.close()
-            await self._producer.ready()
+        except Rejected:
             if len(records) == 1:
                 await self.spool.set_aside(records[0])
             else:

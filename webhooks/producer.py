@@ -6,7 +6,15 @@ from itertools import count
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidMessageError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    RecordListTooLargeError,
+)
+
+from webhooks.abandoning import abandon, look
 
 #: A record: its value, and its trace context (W3C `traceparent`) where it is traced.
 Record = tuple[bytes, str | None]
@@ -15,19 +23,28 @@ Record = tuple[bytes, str | None]
 #: acknowledged after all, that Kafka is back; then another connection is tried.
 CONNECT = 5.0
 PATIENCE = 15.0
-#: Looks at whether an abandoned producer has ended, a twentieth of a second apart.
-ROUNDS = 40
-
 #: Bytes of records in one batch; a larger record goes alone.
 BATCH = 512 << 10
-#: Bytes that a record's frame and headers may take beside its value.
+#: Bytes that a record's frame and headers may take beside its value; and those that a batch of one may, frame and all.
 OVERHEAD = 128
+FRAME = 512
+
+#: What no retry will help: Kafka will not have this record.
+REJECTED = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
 
 R = TypeVar("R", bound=tuple[Any, ...])
 
 
 class Unacknowledged(Exception):
     """Kafka did not acknowledge: the message says why. It may have the records nevertheless."""
+
+
+class Rejected(Unacknowledged):
+    """Kafka will not have these records, ever. It has none of them."""
+
+
+class OutOfStep(Unacknowledged):
+    """The connection was replaced under them, or has lost count of what it sent: by a new one the same records may go."""
 
 
 class Producer:
@@ -38,6 +55,9 @@ class Producer:
         self._connect = connect
         self._producer: AIOKafkaProducer | None = None
         self._turn = count()
+        #: How often a connection was made; and who makes one now.
+        self._generation = 0
+        self._renewing = asyncio.Lock()
         #: Batches that were given up; aiokafka goes on trying to deliver them.
         self._unsettled: set[asyncio.Future[object]] = set()
 
@@ -49,6 +69,21 @@ class Producer:
                 self._unsettled.clear()
                 return
         await self.close()
+        self._producer = await self._started()
+        self._generation += 1
+
+    async def _renew(self, generation: int) -> None:
+        """Replace the connection that was the current one at this generation: once it was refused a batch it has lost
+        count, and what it sends next is refused too. Raises Unacknowledged, and keeps it, where no other can be had."""
+        async with self._renewing:
+            if generation != self._generation:
+                return
+            old, self._producer = self._producer, await self._started()
+            self._generation += 1
+            if old is not None:
+                await abandon(old)
+
+    async def _started(self) -> AIOKafkaProducer:
         producer = self._connect()
         try:
             async with asyncio.timeout(CONNECT):
@@ -60,11 +95,27 @@ class Producer:
         except BaseException:
             await abandon(producer)
             raise
-        self._producer = producer
+        return producer
 
     async def send(self, records: Sequence[tuple[Any, ...]], within: float) -> None:
-        """Send these as one batch to one partition, `within` seconds. Raises Unacknowledged."""
-        producer = self._producer
+        """Send these as one batch to one partition, `within` seconds, and once more where the connection was replaced
+        under them. Raises Unacknowledged; Rejected where Kafka will never have one of them."""
+        for last in (False, True):
+            generation = self._generation
+            try:
+                await self._send(records, within)
+            except Rejected:
+                await self._renew(generation)
+                raise
+            except OutOfStep:
+                await self._renew(generation)
+                if last:
+                    raise
+            else:
+                return
+
+    async def _send(self, records: Sequence[tuple[Any, ...]], within: float) -> None:
+        producer, generation = self._producer, self._generation
         if producer is None:
             raise Unacknowledged("not connected")
         batch = producer.create_batch()
@@ -86,11 +137,15 @@ class Producer:
         await asyncio.wait((acknowledged,), timeout=within)
         if not acknowledged.done():
             self._unsettled.add(acknowledged)
-            acknowledged.add_done_callback(_look)
+            acknowledged.add_done_callback(look)
             raise Unacknowledged(f"no acknowledgement within {within} s")
         if acknowledged.cancelled():
             raise Unacknowledged("given up")
         failure = acknowledged.exception()
+        if isinstance(failure, REJECTED):
+            raise Rejected(reason(failure)) from failure
+        if isinstance(failure, OutOfOrderSequenceNumber) or (failure is not None and generation != self._generation):
+            raise OutOfStep(reason(failure)) from failure
         if failure is not None:
             raise Unacknowledged(reason(failure)) from failure
 
@@ -113,38 +168,6 @@ def batches(records: Sequence[R]) -> Iterator[Sequence[R]]:
         size += length
     if size:
         yield records[start:] if start else records
-
-
-async def abandon(producer: AIOKafkaProducer) -> None:
-    """Stop a producer without waiting for its unacknowledged batches, as its own `stop` does, for ever.
-
-    aiokafka has no such thing, so this reaches for its parts: the batches are failed, its sender is told to end, and what
-    the sender waits for (answers over connections that are closed now, news of the cluster that nobody will bring) ends.
-    """
-    producer._message_accumulator.fail_all(KafkaError("abandoned"))
-    sender, client = producer._sender.sender_task, producer.client
-    if sender is not None:
-        sender.remove_done_callback(producer._sender._fail_all)
-        sender.add_done_callback(_look)
-        sender.cancel()
-    await client.close()
-    for _ in range(ROUNDS):
-        if sender is None or sender.done():
-            break
-        if client._md_update_fut is not None:
-            client._md_update_fut.set_result(False)
-            client._md_update_fut = None
-        await asyncio.wait((sender,), timeout=0.05)
-    else:
-        sender.cancel()
-        await asyncio.wait((sender,), timeout=0.05)
-    await producer.stop()
-
-
-def _look(future: "asyncio.Future[Any]") -> None:
-    """Take note of how something given up has ended, as asyncio complains of an error that nobody looked at."""
-    if not future.cancelled():
-        future.exception()
 
 
 def reason(error: BaseException) -> str:

@@ -5,13 +5,14 @@ asked whether it recognises the request, and of several sources of one adapter t
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from adapters import ADAPTERS
 from adapters.base import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
+from adapters.parts.bodies import UNPROVEN, proved
+from webhooks.urls import urls_of
 
 DOOR = "/webhooks/aggregate"
 ENVELOPE = "envelope"
@@ -56,6 +57,8 @@ class Verdict:
     reason: str | None = None
     handshake: Answer | None = None
     needs: str | None = None
+    #: The source's settings.
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -94,7 +97,13 @@ class Sources:
 
         `fresh=False` leaves out the age of the signature. Raises UnknownSource.
         """
-        name = name or named(request.url)
+        request.parsed[UNPROVEN] = True
+        try:
+            return self._recognise(request, name or named(request.url), fresh)
+        finally:
+            proved(request)
+
+    def _recognise(self, request: Request, name: str | None, fresh: bool) -> Verdict:
         if name is not None:
             entry = self.by_name.get(name)
             if entry is None:
@@ -120,7 +129,7 @@ class Sources:
         if first is None:
             raise UnknownSource("no configured source recognises the request")
         entry, verdict = first
-        _place(request, entry, _urls(entry[2].url, received)[0])
+        _place(request, entry, urls_of(entry[2].url, received)[0])
         return verdict
 
 
@@ -139,9 +148,15 @@ def named(url: str) -> str | None:
 
 
 def _judge(request: Request, entry: tuple[str, Adapter, Source], received: str, fresh: bool) -> Verdict:
+    verdict = _judged(request, entry, received, fresh)
+    verdict.values = entry[2].values
+    return verdict
+
+
+def _judged(request: Request, entry: tuple[str, Adapter, Source], received: str, fresh: bool) -> Verdict:
     name, adapter, source = entry
     reason = None
-    for url in _urls(source.url, received):
+    for url in urls_of(source.url, received):
         _place(request, entry, url)
         try:
             handshake = adapter.handshake(request, source.values)
@@ -159,28 +174,10 @@ def _judge(request: Request, entry: tuple[str, Adapter, Source], received: str, 
             reason = "nothing is configured to check it with"
             return Verdict(name, adapter, source.client, request, None, source.accept_unsigned, reason)
         return Verdict(name, adapter, source.client, request, True, True)
-    _place(request, entry, _urls(source.url, received)[0])
+    _place(request, entry, urls_of(source.url, received)[0])
     return Verdict(name, adapter, source.client, request, False, False, reason)
 
 
 def _place(request: Request, entry: tuple[str, Adapter, Source], url: str) -> None:
     request.source = entry[0]
     request.url = url
-
-
-@lru_cache(maxsize=1024)
-def _urls(configured: str | None, received: str) -> tuple[str, ...]:
-    """The URLs that the provider may have posted to: the configured scheme, host and path with the query received; the
-    configured one as it is, where it has a query; and, as one provider may be told several paths of ours, the
-    configured host with the path received."""
-    if configured is None:
-        return (received,)
-    try:
-        public, target = urlsplit(configured), urlsplit(received)
-    except ValueError:  # a host that is none, as `https://[`
-        return (received,)
-    query = f"?{target.query}" if target.query else ""
-    origin = f"{public.scheme}://{public.netloc}"
-    told = f"{origin}{public.path or target.path}{query}"
-    exact = [configured.partition("#")[0]] if public.query else []
-    return tuple(dict.fromkeys([*exact, told, f"{origin}{target.path}{query}"]))

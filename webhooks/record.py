@@ -1,9 +1,9 @@
 """A webhook on Kafka: one line of JSON that says how it came, then its body, byte for byte.
 
 The head is `{"id", "source", "adapter", "client", "method", "url", "headers", "receivedAt", "authentic"}`; the body
-follows the first newline unchanged, so that a signature can be checked again. Headers that carry credentials
-(`DROPPED_HEADERS`) are left out: nothing that was sent to authenticate a caller is kept. The trace context travels
-beside it, as the Kafka header `traceparent` (W3C Trace Context), only where the trace is sampled.
+follows the first newline unchanged. What was sent to prove who calls is cut out of URL and headers (`webhooks.cutting`),
+so that a signature in them can be checked again, but no secret be read. The trace context travels beside it, as the
+Kafka header `traceparent` (W3C Trace Context), only where the trace is sampled.
 """
 
 import re
@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-
-DROPPED_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 #: What the head must say, each with its most characters. The store indexes none of them by itself, but each event has them.
 _TEXTS: dict[str, int] = {

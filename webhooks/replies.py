@@ -13,17 +13,28 @@ Reply = tuple[dict[str, Any], dict[str, Any]]
 #: The source of a request that has none that is known.
 UNKNOWN = "-"
 
+#: Seconds after which a caller may come again, of whom there were too many at once.
+SOON = 1
+
 ALLOW = b"GET, HEAD, POST, OPTIONS"
 
 
 class Refused(Exception):
-    """The request is refused with this status. `reason` is for the operator's log; the caller is told the status only.
+    """The request is refused with this status. `reason` is for the operator's log; the caller is told the status only, and
+    `detail` where it has proved who it is.
 
     `close` ends the connection, where what remains of the request is not going to be read.
     """
 
     def __init__(
-        self, status: int, reason: str, *, source: str = UNKNOWN, retry_after: int | None = None, close: bool = False
+        self,
+        status: int,
+        reason: str,
+        *,
+        source: str = UNKNOWN,
+        retry_after: int | None = None,
+        close: bool = False,
+        detail: str | None = None,
     ) -> None:
         super().__init__(reason)
         self.status = status
@@ -31,6 +42,7 @@ class Refused(Exception):
         self.source = source
         self.retry_after = retry_after
         self.close = close
+        self.detail = detail
 
 
 _answers: dict[tuple[int, str, bytes], Reply] = {}
@@ -49,9 +61,11 @@ def reply(answer: Answer) -> Reply:
 
 
 def refusal(refused: Refused) -> Reply:
-    """The problem document (RFC 9457) of a refusal. It says nothing that the status does not."""
-    phrase = HTTPStatus(refused.status).phrase
-    body = orjson.dumps({"type": "about:blank", "title": phrase, "status": refused.status})
+    """The problem document (RFC 9457) of a refusal. Without a detail it says nothing that the status does not."""
+    problem = {"type": "about:blank", "title": HTTPStatus(refused.status).phrase, "status": refused.status}
+    if refused.detail is not None:
+        problem["detail"] = refused.detail
+    body = orjson.dumps(problem)
     headers = [(b"content-type", b"application/problem+json")]
     if refused.retry_after is not None:
         headers.append((b"retry-after", b"%d" % refused.retry_after))

@@ -98,7 +98,11 @@ class Writer:
         """Make the file, and make sure that its name outlives a power loss too."""
         self.segment = Segment(folder / f"{int(since * 1000):013d}-{number:06d}{SUFFIX}", since, 0, 0)
         self._file = os.open(self.segment.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        sync(folder)
+        try:
+            sync(folder)
+        except OSError:
+            self.close()
+            raise
 
     def append(self, data: bytes, records: int) -> None:
         """Write and sync, all or nothing."""
@@ -115,8 +119,10 @@ class Writer:
         self.segment.records += records
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; without a record in it, it goes: a full disk must not be filled with empty ones besides."""
         os.close(self._file)
+        if not self.segment.bytes:
+            self.segment.path.unlink(missing_ok=True)
 
 
 def sync(folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import structlog
 
+from webhooks.aside import Aside
 from webhooks.folders import claim
 from webhooks.producer import Record, reason
 from webhooks.segments import Segment, Writer, found, pack, size, torn, unpack
@@ -35,6 +36,10 @@ class Unkept(Exception):
     """A record could not be kept, and its sender must be told so. The message says why, for the operator."""
 
 
+class Unkeepable(Unkept):
+    """Kafka will never take it: another try is of no use."""
+
+
 class Spool:
     """Records on disk under `folder`, at most `limit` bytes of them."""
 
@@ -46,8 +51,8 @@ class Spool:
         #: Records that were written, in all; and those that could not be, for want of room or by an error of the disk.
         self.written = 0
         self.failed = 0
-        #: Records that Kafka will never take, each in a file of its own.
-        self.aside = 0
+        #: What waits for an operator: it counts for the limit.
+        self._aside = Aside(folder)
         self._root = folder
         self._folder = folder
         self._locks: list[int] = []
@@ -66,9 +71,19 @@ class Spool:
         return max(0.0, time.time() - oldest.since) if oldest else 0.0
 
     @property
+    def aside(self) -> int:
+        """Files that were put aside since this process started."""
+        return self._aside.added
+
+    @property
+    def aside_bytes(self) -> int:
+        """Bytes of all that is there."""
+        return self._aside.bytes
+
+    @property
     def has_room(self) -> bool:
         """Whether some more can be kept here, as far as is known: not where it is full, nor where the disk last failed."""
-        return not self._broken and self.bytes < 0.99 * self.limit
+        return not self._broken and self.bytes + self.aside_bytes < 0.99 * self.limit
 
     async def start(self) -> None:
         """Take a folder, and what earlier processes left. Raises OSError where the disk does not let us."""
@@ -78,6 +93,7 @@ class Spool:
         self._segments = sorted(left, key=lambda segment: segment.path.name)
         self.records = sum(segment.records for segment in self._segments)
         self.bytes = sum(segment.bytes for segment in self._segments)
+        await self._in_thread(self._aside.weigh)
         if self.bytes:
             log.warning("spool_found", records=self.records, bytes=self.bytes, age=round(self.age, 1))
 
@@ -113,7 +129,7 @@ class Spool:
         records, end = unpack(data)
         if end < len(data) and not torn(data[end:]):
             aside = segment.path.with_suffix(".damaged")
-            await self._in_thread(aside.write_bytes, data[end:])
+            await self._in_thread(self._aside.write, aside, data[end:])
             log.error("spool_damaged", kept=str(aside), bytes=len(data) - end, effect="these records cannot be read")
         return records
 
@@ -127,8 +143,7 @@ class Spool:
     async def set_aside(self, record: Record) -> None:
         """Put a record that Kafka will never take where an operator finds it, and where it holds up no other."""
         path = self._folder / f"{time.time_ns()}.refused"
-        await self._in_thread(path.write_bytes, pack((record,)))
-        self.aside += 1
+        await self._in_thread(self._aside.write, path, pack((record,)))
         log.error("record_refused", kept=str(path), bytes=len(record[0]))
 
     async def _write(self) -> None:
@@ -149,12 +164,14 @@ class Spool:
             self._pending = []
 
     async def _append(self, items: list[Item]) -> None:
-        room = self.limit - self.bytes
+        if self._aside.stale:
+            await self._in_thread(self._aside.weigh)
+        room = self.limit - self.bytes - self.aside_bytes
         fitting: list[Item] = []
         for item in items:
             needed = size(item[0], item[1])
             if needed > room:
-                self._fail([item], f"the spool is full: {self.bytes} of {self.limit} bytes")
+                self._fail([item], f"the spool is full: {self.limit - room} of {self.limit} bytes")
             else:
                 fitting.append(item)
                 room -= needed

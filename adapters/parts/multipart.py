@@ -14,6 +14,8 @@ from adapters.base import Request, Unprocessable
 MAX_PARTS = 500
 #: Bytes of one part's headers.
 MAX_HEAD = 8192
+#: Lines of them.
+MAX_LINES = 20
 
 #: What nearly all write; the rest is the library's to read.
 _DISPOSITION = re.compile(rb'form-data; name="([^"\\]*)"(?:; filename="([^"\\]*)")?')
@@ -65,7 +67,10 @@ def _part(piece: bytes) -> Part:
     if not blank or len(head) > MAX_HEAD:
         raise Unprocessable("the multipart body is damaged: a part's headers do not end")
     name, filename, kind = b"", None, b""
-    for line in head.split(b"\r\n"):
+    lines = head.split(b"\r\n")
+    if len(lines) > MAX_LINES:
+        raise Unprocessable(f"the multipart body has a part of {len(lines)} headers")
+    for line in lines:
         key, _, value = line.partition(b":")
         key, value = key.strip().lower(), value.strip()
         if key == b"content-disposition":

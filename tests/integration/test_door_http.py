@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest_asyncio
 from app.access import mint
 from app.embedded import ports
 from app.embedded.process import Child
+from app.listening.descriptors import claim
 from bench.traffic import TWILIO_TOKEN, twilio
 from sql import EventStore
 from tests.conftest import Dsns
@@ -48,11 +50,11 @@ class Serving:
             "THREADLINE_SOURCES": json.dumps(sources),
             "PYTHONPATH": str(ROOT),
         }
+        self.program = [sys.executable, "-m", "app.cli", "serve"]
         self.child = self._child()
 
     def _child(self) -> Child:
-        program = [sys.executable, "-m", "app.cli", "serve"]
-        return Child("serve", program, self.folder / "serve.log", environment=self.environment)
+        return Child("serve", self.program, self.folder / "serve.log", environment=self.environment)
 
     async def start(self) -> None:
         """Start it (again), and wait until it answers."""
@@ -200,18 +202,41 @@ async def test_one_connection_for_many(served: Serving) -> None:
     assert answered.count(b"HTTP/1.1 200") == 7
 
 
-async def test_too_many_at_once(tmp_path: Path) -> None:
-    """Beyond the number in flight: 429, and when to come again."""
+async def test_unfinished_requests_shut_nobody_out(tmp_path: Path) -> None:
+    """Requests whose bodies do not come count for nothing: whole ones are served, however many of the others there are."""
     process = Serving(tmp_path, f"127.0.0.1:{ports.free()}", max_in_flight=5, body_timeout=3.0)
     await process.start()
     try:
-        slow = [asyncio.create_task(talk(process.port, head(10), b"abc")) for _ in range(5)]
+        slow = [asyncio.create_task(talk(process.port, head(10), b"abc")) for _ in range(40)]
         await asyncio.sleep(0.3)
-        async with httpx.AsyncClient() as client:
-            answer = await client.post(f"{process.url}{PATH}/open", content=BODY)
-        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        assert [await process.post(BODY) for _ in range(10)] == [200] * 10
         assert {(await each)[:12] for each in slow} == {b"HTTP/1.1 408"}
-        assert await process.post(BODY) == 200
+        assert (await process.metrics())['threadline_connections_ended_total{reason="slow body"}'] == 40
+    finally:
+        await process.child.stop()
+
+
+async def test_more_sockets_than_descriptors(tmp_path: Path) -> None:
+    """A process that may open 1,024 files serves a provider while 2,000 idle connections are made to it."""
+    claim()
+    process = Serving(tmp_path, f"127.0.0.1:{ports.free()}")
+    process.program = ["sh", "-c", 'ulimit -n 1024; exec "$@"', "sh", *process.program]
+    await process.start()
+    try:
+        async with AsyncExitStack() as stack:
+            for n in range(2000):
+                _, writer = await asyncio.open_connection(
+                    "127.0.0.1", process.port, local_addr=(f"127.0.0.{2 + n % 3}", 0)
+                )
+                stack.callback(writer.close)
+                if n % 100 == 0:
+                    assert await process.post(BODY) == 200
+            assert await process.post(BODY) == 200
+            metrics = await process.metrics()
+            assert metrics["threadline_connections"] <= metrics["threadline_connections_limit"] < 1024
+            assert metrics['threadline_connections_ended_total{reason="full"}'] > 1000
+            assert process.logged("connections_ended")[0]["reason"] == "full"
+            assert process.logged("listening")[0]["descriptors"] == 1024
     finally:
         await process.child.stop()
 
@@ -249,7 +274,9 @@ async def test_an_envelope_by_key(tmp_path: Path, postgres_dsn: Dsns, topics: st
         for token in (*tokens, mint()[1]):
             headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
             statuses.append(await process.post(body, PATH, headers))
-        assert statuses == [202, 401, 401]
+        assert statuses == [202, 403, 401]
+        refused = [line for line in process.logged("webhook_refused") if line["status"] == 403]
+        assert "webhooks:write" in refused[0]["reason"]
         [kept] = [value for value, _ in await values(topics) if marker.encode() in value]
         assert orjson.loads(kept.partition(b"\n")[0])["client"] == "acme"
         assert tokens[0].encode() not in kept

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -21,7 +22,7 @@ from app.settings import Settings
 from tests.conftest import NewTopicFunction
 from tests.waiting import until
 from webhooks.keep import Keep
-from webhooks.spool import Spool, Unkept
+from webhooks.spool import Spool, Unkeepable, Unkept
 
 TOPIC = "webhooks.received"
 
@@ -198,12 +199,39 @@ async def test_full(tmp_path: Path) -> None:
 
 
 async def test_a_record_that_kafka_refuses(tmp_path: Path, kafka_bootstrap: str, new_topic: NewTopicFunction) -> None:
-    """A record that Kafka will never take is put aside where an operator finds it, and its neighbours get through."""
-    topic = await new_topic("keep", **{"max.message.bytes": "5000"})
+    """Who brings a record that Kafka will never take hears so; Kafka is not taken for away because of it, and what others
+    bring at the same time is kept, in Kafka."""
+    topic = await new_topic("keep", partitions=4, **{"max.message.bytes": "5000"})
     async with keeping(tmp_path, kafka_bootstrap, topic) as keep:
+        away = 0
+
+        async def others(name: int) -> None:
+            nonlocal away
+            for n in range(60):
+                await keep.put(b"%d-%d" % (name, n))
+                away += not keep.reachable
+
+        async def refused() -> None:
+            for _ in range(5):
+                with pytest.raises(Unkeepable, match="MessageSizeTooLarge"):
+                    await keep.put(b"5" * 6000)
+
+        await asyncio.gather(*(others(name) for name in range(8)), refused())
+        assert (away, keep.spool.written, keep.spool.aside) == (0, 0, 0)
+        found = {value for value, _ in await values(kafka_bootstrap, topic)}
+        assert found == {b"%d-%d" % (name, n) for name in range(8) for n in range(60)}
+
+
+async def test_a_spooled_record_that_kafka_refuses(
+    tmp_path: Path, kafka_bootstrap: str, new_topic: NewTopicFunction
+) -> None:
+    """One that was acknowledged before is put aside where an operator finds it, and its neighbours get through."""
+    topic = await new_topic("keep", **{"max.message.bytes": "5000"})
+    async with keeping(tmp_path, f"127.0.0.1:{ports.free()}", topic, timeout=0.1) as keep:
         await asyncio.gather(*(keep.put(b"%d" % n * (1 if n != 5 else 6000)) for n in range(10)))
+    async with keeping(tmp_path, kafka_bootstrap, topic) as keep:
         await until(lambda: keep.reachable and not keep.spool.records)
-        assert keep.spool.aside == 1
+        assert (keep.spool.aside, keep.spool.aside_bytes > 6000) == (1, True)
         await keep.put(b"after")
         found = {value for value, _ in await values(kafka_bootstrap, topic)}
         assert found == {*(b"%d" % n for n in range(10) if n != 5), b"after"}

@@ -40,7 +40,15 @@ class Store:
 def door(*, reachable: bool = True, has_room: bool = True, records: int = 0) -> Any:
     """What health and metrics read of a door."""
     spool = SimpleNamespace(
-        has_room=has_room, records=records, bytes=10 * records, limit=1000, age=1.5, written=0, failed=0, aside=0
+        has_room=has_room,
+        records=records,
+        bytes=10 * records,
+        limit=1000,
+        age=1.5,
+        written=0,
+        failed=0,
+        aside=0,
+        aside_bytes=0,
     )
     keep = SimpleNamespace(reachable=reachable, held=None, spool=spool, sent=3, drained=0)
     return SimpleNamespace(keep=keep, counters=Counters(), in_flight=2, held=7)

@@ -82,12 +82,13 @@ class DoorUnderTest:
         query: str = "",
         whole: bool = True,
         disconnect: bool = False,
+        client: str = "127.0.0.1",
     ) -> Answered | None:
         """Put one request; None where it was not answered. `whole=False` leaves the caller silent after the body's parts."""
         pairs = [*(headers.items() if isinstance(headers, Mapping) else headers)]
         scope = {
             "type": "http", "method": method, "scheme": "http", "path": path, "raw_path": path.encode(),
-            "query_string": query.encode(), "server": ("127.0.0.1", 8080),
+            "query_string": query.encode(), "server": ("127.0.0.1", 8080), "client": (client, 1),
             "headers": [(b"host", HOST.encode()), *((k.lower().encode(), v.encode()) for k, v in pairs)],
         }  # fmt: skip
         parts = [body] if isinstance(body, bytes) else list(body)
@@ -127,9 +128,7 @@ class DoorUnderTest:
 async def a_door(authenticate: Authenticate | None = None, **limits: Any) -> AsyncIterator[DoorUnderTest]:
     """A door with `SOURCES` and these limits."""
     under_test = DoorUnderTest(Limits(**limits), authenticate)
-    under_test.door._bodies.start()
     yield under_test
-    await under_test.door._bodies.stop()
 
 
 def sms(url: str = URL, number: int = 1) -> Post:

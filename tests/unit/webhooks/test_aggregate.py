@@ -5,13 +5,15 @@ import base64
 import hashlib
 import hmac
 import time
+from typing import Any
 
 import orjson
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from tests.unit.webhooks.doors import RELAY_SECRET, URL, a_door, message, sms, status
-from webhooks.admit import CannotTell, Unauthorized
+from webhooks.admit import CannotTell, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 
 ENVELOPE = orjson.dumps(
@@ -234,6 +236,57 @@ async def test_too_many_bytes_in_flight() -> None:
         assert door.door.held == 0
 
 
+async def test_a_record_that_fits_nowhere() -> None:
+    """What is too large for Kafka is refused before it is acknowledged: for its body, or for its headers."""
+    async with a_door(max_record=100_000) as door:
+        path = "/webhooks/aggregate/open"
+        large = await door.ask("POST", path, body=b"x" * 100_000)
+        headed = await door.ask("POST", path, headers={"x-much": '"' * 60_000}, body=b"x")
+        assert (large and large.status, headed and headed.status) == (413, 431)
+        assert door.keep.kept == []
+        fits = await door.ask("POST", path, headers={"x-much": '"' * 1000}, body=b"x" * 90_000)
+        assert fits and fits.status == 200
+
+
+async def test_one_source_does_not_shut_out_another() -> None:
+    """A source that has used up what may be in flight leaves the others their part of it."""
+    async with a_door(max_in_flight=10) as door:
+        door.keep.held_up = asyncio.Event()
+        flood = [asyncio.create_task(door.ask("POST", "/webhooks/aggregate/open", body=b"[]")) for _ in range(30)]
+        await asyncio.sleep(0.02)
+        kept = [asyncio.create_task(door.post(sms(number=n))) for n in range(5)]
+        await asyncio.sleep(0.02)
+        assert (await door.post(sms(number=9))).status == 429  # its part is used up as well
+        door.keep.held_up.set()
+        assert [(await each).status for each in kept] == [200] * 5
+        assert sorted(told.status for told in await asyncio.gather(*flood) if told) == [200] * 10 + [429] * 20
+        assert door.door.in_flight == door.door.held == 0
+
+
+async def test_keys_in_doubt_are_bounded_by_caller() -> None:
+    """Keys that take long to look up: who has brought too many of them waits, another is served."""
+    wait = asyncio.Event()
+
+    async def authenticate(authorization: str) -> str:
+        await wait.wait()
+        return "globex"
+
+    async with a_door(authenticate, max_in_flight=40) as door:
+        headers = {"authorization": "Bearer x", "content-type": "application/json"}
+
+        def ask(caller: str) -> "asyncio.Task[Any]":
+            return asyncio.create_task(door.ask("POST", headers=headers, body=ENVELOPE, client=caller))
+
+        flood = [ask("198.51.100.1") for _ in range(30)]
+        await asyncio.sleep(0.02)
+        others = [ask("192.0.2.1") for _ in range(3)]
+        assert (await door.post(sms())).status == 200
+        wait.set()
+        assert {told.status for told in await asyncio.gather(*others)} == {202}
+        statuses = [told.status for told in await asyncio.gather(*flood)]
+        assert (statuses.count(202), statuses.count(429)) == (10, 20)
+
+
 async def test_envelope_by_signature() -> None:
     """A relay's envelope, signed as Standard Webhooks has it, is kept for the relay's client."""
     async with a_door() as door:
@@ -274,6 +327,64 @@ async def test_envelope_by_key() -> None:
         [(webhook, _)] = door.keep.kept
         assert (webhook.client, webhook.authentic) == ("globex", True)
         assert "authorization" not in webhook.headers
+
+
+@pytest.mark.parametrize("path", ["", "/envelope"])
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "says"),
+    [
+        (b'{"source": "x", ', "application/json", 400, "no JSON"),
+        (b"", "application/json", 400, "no JSON"),
+        (b"[]", "application/json", 422, "empty list"),
+        (b'"x"', "application/json", 422, "must be an envelope"),
+        (b'{"source": "x", "data": {}}', "application/json", 422, "$.eventType"),
+        (b'{"source": "x", "eventType": "message.lost", "data": {}}', "application/json", 422, "message.lost"),
+        (b'{"source": "x", "eventType": "message.delivered"}', "application/json", 422, "$.data"),
+        (b'[{"source": "x", "eventType": "message.delivered", "data": 1}]', "application/json", 422, "$[0].data"),
+        (b"a=1", "application/x-www-form-urlencoded", 415, "application/json"),
+    ],
+)
+async def test_what_is_wrong_with_an_envelope(path: str, body: bytes, kind: str, status: int, says: str) -> None:
+    """Who has shown an API key hears what is wrong; who has not hears nothing; the log has nothing of what came."""
+
+    async def authenticate(authorization: str) -> str:
+        if authorization == "Bearer good":
+            return "globex"
+        if authorization == "Bearer other":
+            raise Unscoped("The API key has no scope webhooks:write.")
+        raise Unauthorized("not known")
+
+    async with a_door(authenticate) as door:
+        told = {}
+        with capture_logs() as logs:
+            for key in ("good", "other", "bad", None):
+                headers = {"content-type": kind} | ({"authorization": f"Bearer {key}"} if key else {})
+                told[key] = await door.ask("POST", f"/webhooks/aggregate{path}", headers, body)
+        good, other, bad, none = told.values()
+        assert good and other and bad and none
+        assert (good.status, good.problem["status"]) == (status, status)
+        assert says in good.problem["detail"]
+        assert (other.status, other.problem["detail"]) == (403, "The API key has no scope webhooks:write.")
+        assert bad.status == none.status and bad.status in (401, 404)
+        assert "detail" not in bad.problem and "detail" not in none.problem
+        assert {log["status"] for log in logs} == {status, 403, bad.status}
+        assert "message.lost" not in str(logs)
+        assert [log["reason"] for log in logs if log["status"] == 403] == ["The API key has no scope webhooks:write."]
+        assert door.keep.kept == []
+
+
+async def test_a_good_envelope_between_bad_ones() -> None:
+    """Is kept with them: a bad one holds up no other."""
+
+    async def authenticate(authorization: str) -> str:
+        return "globex"
+
+    async with a_door(authenticate) as door:
+        body = b'[{"source": "x"}, ' + ENVELOPE + b"]"
+        headers = {"authorization": "Bearer good", "content-type": "application/json"}
+        answered = await door.ask("POST", "/webhooks/aggregate/envelope", headers, body)
+        assert answered and answered.status == 202
+        assert door.keep.kept[0][0].body == body
 
 
 async def test_a_key_opens_no_providers_source() -> None:

@@ -1,7 +1,9 @@
 """What the door fetches for Amazon SNS's messages: only Amazon's, little, quickly, once; and that it judges anew then."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import httpx
@@ -14,7 +16,7 @@ from app.simulator.base import Post
 from tests.fixtures import accounts
 from tests.unit.webhooks.doors import Noting
 from webhooks.aggregate import Door, Limits
-from webhooks.amazon_sns import MAX_BYTES, MOST_A_MINUTE, AmazonSns, Unfetched
+from webhooks.amazon_sns import MAX_BYTES, MOST_A_CALLER, MOST_A_MINUTE, AmazonSns, Unfetched
 from webhooks.recognise import Sources
 
 HOST = "https://sns.us-east-1.amazonaws.com"
@@ -81,7 +83,7 @@ async def test_made_up_addresses_do_not_put_out_the_certificate() -> None:
         patch.setattr("webhooks.amazon_sns.MOST", 4)
         await sns.certificate(CERTIFICATE)
         for number in range(8):
-            await sns.certificate(CERTIFICATE.replace("0123456789abcdef", f"{number:016x}"))
+            await sns.certificate(CERTIFICATE.replace("0123456789abcdef", f"{number:016x}"), str(number))
             await sns.certificate(CERTIFICATE)
     assert found.asked.count(CERTIFICATE) == 1
 
@@ -95,14 +97,44 @@ async def test_that_there_is_none_is_remembered_too() -> None:
 
 
 async def test_not_too_many_are_fetched() -> None:
-    """A forger can make up as many names as there are."""
+    """A forger can make up as many names as there are: from one address it gets a tenth of what is fetched in a minute,
+    and from many of them all that is fetched of hosts which never had anything."""
     amazon = Amazon(lambda request: httpx.Response(404))
     sns = amazon.sns()
+    made_up = (CERTIFICATE.replace("abcdef", f"{number:06d}") for number in range(1000))
     for number in range(MOST_A_MINUTE):
-        assert await sns.certificate(CERTIFICATE.replace("abcdef", f"{number:06d}")) is None
+        assert await sns.certificate(next(made_up), f"198.51.100.{number // MOST_A_CALLER}") is None
+        if (number + 1) % MOST_A_CALLER == 0:
+            with pytest.raises(Unfetched, match="within a minute"):
+                await sns.certificate(next(made_up), f"198.51.100.{number // MOST_A_CALLER}")
     with pytest.raises(Unfetched, match="within a minute"):
-        await sns.certificate(CERTIFICATE)
+        await sns.certificate(CERTIFICATE, "192.0.2.1")
     assert len(amazon.asked) == MOST_A_MINUTE
+
+
+async def test_made_up_addresses_do_not_use_up_what_real_ones_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that had a certificate has a budget of its own, of which a forger's address has a part; and a certificate
+    that was there is good while it cannot be asked for again."""
+    amazon = Amazon(
+        lambda request: httpx.Response(200, content=PEM) if str(request.url) in real else httpx.Response(404)
+    )
+    new = CERTIFICATE.replace("abcdef", "fedcba")
+    real = {CERTIFICATE, new}
+    sns = amazon.sns()
+    assert await sns.certificate(CERTIFICATE, "192.0.2.1") == PEM
+    for region in ("eu-west-9", "us-east-1"):
+        for number in range(100):
+            with suppress(Unfetched):
+                name = CERTIFICATE.replace("us-east-1", region).replace("abcdef", f"{number:06d}")
+                await sns.certificate(name, f"198.51.100.{number // 50}")
+    assert await sns.certificate(new, "192.0.2.2") == PEM
+    now = time.monotonic()
+    monkeypatch.setattr("webhooks.amazon_sns.time.monotonic", lambda: now + 7 * 3600)
+    real.clear()
+    down = Amazon(lambda request: httpx.Response(503))
+    sns._client = httpx.AsyncClient(transport=httpx.MockTransport(down))
+    assert await sns.certificate(CERTIFICATE, "192.0.2.1") == PEM
+    assert down.asked == [CERTIFICATE]
 
 
 async def test_a_redirect_is_not_followed() -> None:
@@ -162,7 +194,6 @@ async def ask(amazon: Amazon, type_: str, body: bytes, *, pinned: bool = False) 
     keep, said = Noting(), []
     sources = Sources({"another": Source(**topic), "amazon_ses": Source(**settings)})
     door = Door(sources, keep, Limits(), sns=amazon.sns())  # type: ignore[arg-type]
-    door._bodies.start()
     headers = [(b"content-type", b"text/plain"), (b"x-amz-sns-message-type", type_.encode()), (b"host", b"h")]
     scope = {"type": "http", "method": "POST", "scheme": "https", "path": "/webhooks/aggregate/amazon_ses"}
     scope |= {"raw_path": b"/webhooks/aggregate/amazon_ses", "query_string": b"", "headers": headers}
@@ -176,7 +207,6 @@ async def ask(amazon: Amazon, type_: str, body: bytes, *, pinned: bool = False) 
         said.append(message)
 
     await door(scope, receive, send)
-    await door._bodies.stop()
     assert all(webhook.source == "amazon_ses" for webhook, _ in keep.kept)
     return int(str(said[0]["status"])), len(keep.kept)
 

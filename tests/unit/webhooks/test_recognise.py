@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -181,3 +182,18 @@ def test_a_handshake_of_metas_is_answered_by_whose_token_it_is() -> None:
     stranger = Request("GET", f"{DOOR}?hub.mode=subscribe&hub.verify_token=x", {}, b"", datetime.now(UTC), "")
     refused = sources.recognise(stranger)
     assert (refused.handshake, refused.accepted) == (None, False)
+
+
+def test_long_urls_are_not_remembered() -> None:
+    """Anyone can make up any number of them: what is remembered of URLs is bounded in bytes."""
+    sources = Sources({"twilio": Source(auth_token="x" * 32, url="https://hooks.example.com/webhooks/aggregate")})
+    tracemalloc.start()
+    try:
+        for n in range(600):
+            url = f"http://127.0.0.1/webhooks/aggregate/twilio?{n}={'y' * 8000}"
+            headers = {"x-twilio-signature": "AAAA", "content-type": "application/x-www-form-urlencoded"}
+            sources.recognise(Request("POST", url, headers, b"a=1", datetime.now(UTC), ""))
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 5 << 20  # the standard library remembers 128 of what it split

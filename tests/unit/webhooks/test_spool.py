@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +14,8 @@ from webhooks import segments
 from webhooks.producer import Record
 from webhooks.segments import pack
 from webhooks.spool import Spool, Unkept
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @asynccontextmanager
@@ -170,3 +174,74 @@ async def test_segments_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             await put(spool, b"%d" % n * 600)
         assert len(files(tmp_path, "*.spool")) == 5
         assert [value[:1] for value, _ in await drain(spool)] == [b"%d" % n for n in range(10)]
+
+
+FULL_DISK = """
+import asyncio, resource, sys
+from pathlib import Path
+from webhooks.spool import Spool, Unkept
+
+async def main():
+    spool = Spool(Path(sys.argv[1]), 1 << 20)
+    await spool.start()
+    refused = 0
+    for n in range(60):
+        # No file may grow beyond this: the kernel itself fails the write, whole (EFBIG) or after a part of it.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+        waiter = asyncio.get_running_loop().create_future()
+        spool.put((b"x" * 700, None, waiter))
+        try:
+            await waiter
+        except Unkept:
+            refused += 1
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    kept = 0
+    while (segment := await spool.oldest()) is not None:
+        kept += len(await spool.read(segment))
+        await spool.remove(segment)
+    await spool.stop()
+    print(refused, kept)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("room", "refused"), [(0, 60), (500, 60), (1000, 30)])
+def test_a_disk_that_takes_no_more_is_not_filled_with_empty_files(tmp_path: Path, room: int, refused: int) -> None:
+    """A write that the kernel fails leaves no file behind: inodes run out as blocks do. What was kept can be read."""
+    program = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(room)]
+    ran = subprocess.run(program, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert ran.stdout.split()[-2:] == [str(refused), str(60 - refused)], ran.stderr
+    assert [path.name for path in files(tmp_path, "*")] == ["lock"]
+
+
+async def test_what_is_put_aside_counts(tmp_path: Path) -> None:
+    """Files for an operator take from the room that there is, in this process and the next, until they are taken away."""
+    async with a_spool(tmp_path, limit=2000) as spool:
+        await spool.set_aside((b"x" * 1500, None))
+        assert spool.aside == 1
+        with pytest.raises(Unkept, match="full"):
+            await put(spool, b"y" * 600)
+    async with a_spool(tmp_path, limit=2000) as spool:
+        assert spool.aside_bytes > 1500
+        with pytest.raises(Unkept, match="full"):
+            await put(spool, b"y" * 600)
+        files(tmp_path, "*.refused")[0].unlink()
+        spool._aside._weighed = 0.0
+        await put(spool, b"y" * 600)
+
+
+async def test_nothing_is_put_aside_by_halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk does not take it, no part of it stays."""
+    async with a_spool(tmp_path) as spool:
+        with monkeypatch.context() as patch:
+
+            def fail(_: int) -> None:
+                raise OSError(28, "No space left on device")
+
+            patch.setattr("webhooks.aside.os.fsync", fail)
+            for _ in range(3):
+                with pytest.raises(OSError, match="No space"):
+                    await spool.set_aside((b"x" * 1500, None))
+        assert not files(tmp_path, "*.refused")
+        assert spool.aside_bytes == 0

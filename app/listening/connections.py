@@ -1,0 +1,198 @@
+"""All connections of the process: one clock that ends those which take too long, and who goes where there are too many.
+
+A connection costs a descriptor, and what it has sent of a body costs memory. Both belong to everyone until they are used
+up; then whoever has most gives back first, its longest-waiting connection before the others. So one address, or what
+comes through one, cannot shut out another; and who has sent its whole request is never sent away for who has not.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heapreplace
+from typing import Protocol
+
+import structlog
+
+#: Seconds between the clock's looks, at the most.
+TICK = 0.5
+#: Seconds for which further closings for one reason are only counted.
+QUIET = 1.0
+#: The part that is freed at once where there are too many: choosing costs more than closing.
+PART = 64
+
+log = structlog.get_logger("http")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Of each connection: sizes in bytes, times in seconds. Of all of them: how many, and the bytes of bodies that are
+    not whole."""
+
+    head_bytes: int = 32 << 10
+    headers: int = 100
+    target_bytes: int = 8 << 10
+    head_timeout: float = 10.0
+    idle_timeout: float = 75.0
+    body_timeout: float = 60.0
+    body_grace: float = 5.0
+    body_rate: int = 4096
+    write_timeout: float = 30.0
+    connections: int = 10_000
+    unfinished_bytes: int = 64 << 20
+
+
+class Member(Protocol):
+    """A connection, as this module sees it."""
+
+    #: The party that its connection counts for, and that which its request does (behind a trusted proxy another).
+    address: str
+    caller: str
+    #: The turn (`Connections.turn`) at which it began to wait for what it waits for.
+    turn: int
+    #: Bytes that it has sent of a body that is not whole.
+    held: int
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for its caller, and not for us."""
+        ...
+
+    def look(self, now: float) -> None:
+        """End what takes too long."""
+        ...
+
+    def drop(self) -> None:
+        """Close at once."""
+        ...
+
+    def refuse(self, status: int) -> None:
+        """Answer so, then close."""
+        ...
+
+
+class Connections:
+    """Those that are open, by address; and those with an unfinished body, by caller."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self.count = 0
+        #: Bytes of bodies that are not whole.
+        self.held = 0
+        #: Connections that we ended, by reason.
+        self.ended: Counter[str] = Counter()
+        #: The time as the clock last saw it: finer is not needed, and costs a call each time.
+        self.now = 0.0
+        #: Counts what connections began to wait for: their order, which the time does not tell.
+        self.turn = 0
+        self._open: dict[str, set[Member]] = {}
+        self._bodies: dict[str, set[Member]] = {}
+        self._logged: dict[str, float] = {}
+        self._unsaid: Counter[str] = Counter()
+        self._clock: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the clock, in the running loop, before the first connection comes."""
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time()
+        self._clock = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Stop the clock."""
+        if self._clock is not None:
+            self._clock.cancel()
+            await asyncio.gather(self._clock, return_exceptions=True)
+
+    def add(self, member: Member) -> None:
+        """Take a new connection in; where there are too many, others go, or it goes itself."""
+        self._open.setdefault(member.address, set()).add(member)
+        self.count += 1
+        most = self.bounds.connections
+        if self.count <= most:
+            return
+        going = _greediest(self._open, lambda _: 1, max(self.count - most, most // PART))
+        for each in going or (member,):
+            each.drop()
+            self.remove(each)
+        parties = Counter(each.address for each in going or (member,))
+        self.note("full", len(going) or 1, most=most, addresses=dict(parties.most_common(3)))
+
+    def remove(self, member: Member) -> None:
+        """Forget a connection. What was forgotten already stays so."""
+        members = self._open.get(member.address)
+        if members is not None and member in members:
+            members.discard(member)
+            self.count -= 1
+            if not members:
+                del self._open[member.address]
+        self.release(member)
+
+    def hold(self, member: Member, size: int) -> None:
+        """Count what has come of a body that is not whole; where it is too much of all, some are refused."""
+        if not member.held:
+            self._bodies.setdefault(member.caller, set()).add(member)
+        self.held += size - member.held
+        member.held = size
+        most = self.bounds.unfinished_bytes
+        if self.held <= most:
+            return
+        going = _greediest(self._bodies, lambda each: each.held, max(self.held - most, most // PART))
+        callers = Counter(each.caller for each in going)
+        for each in going:
+            self.release(each)
+            each.refuse(429)
+        self.note("bodies", len(going), most=most, callers=dict(callers.most_common(3)))
+
+    def release(self, member: Member) -> None:
+        """A body is whole, or will not be: it counts no longer."""
+        if not member.held:
+            return
+        self.held -= member.held
+        member.held = 0
+        members = self._bodies[member.caller]
+        members.discard(member)
+        if not members:
+            del self._bodies[member.caller]
+
+    def note(self, reason: str, count: int = 1, **more: object) -> None:
+        """Count connections that were ended, and say so, at most once a second for each reason."""
+        self.ended[reason] += count
+        now = time.monotonic()
+        if now - self._logged.get(reason, -QUIET) < QUIET:
+            self._unsaid[reason] += count
+            return
+        self._logged[reason] = now
+        log.warning(
+            "connections_ended", reason=reason, count=count, unsaid=self._unsaid.pop(reason, 0), open=self.count, **more
+        )
+
+    async def _watch(self) -> None:
+        bounds = self.bounds
+        shortest = min(bounds.head_timeout, bounds.idle_timeout, bounds.body_timeout, bounds.write_timeout)
+        while True:
+            await asyncio.sleep(min(TICK, shortest / 4))
+            self.now = now = self._loop.time()
+            for members in list(self._open.values()):
+                for member in list(members):
+                    member.look(now)
+
+
+def _greediest(parties: Mapping[str, set[Member]], weigh: Callable[[Member], int], surplus: int) -> Sequence[Member]:
+    """Whom to send away until `surplus` is freed: of the party that has most at each step, the one that waits longest."""
+    heap = [(-sum(map(weigh, members)), party) for party, members in parties.items()]
+    heapify(heap)
+    queues: dict[str, list[Member]] = {}
+    going: list[Member] = []
+    while surplus > 0 and heap:
+        weight, party = heap[0]
+        if party not in queues:
+            waiting = (member for member in parties[party] if member.waits)
+            queues[party] = sorted(waiting, key=lambda member: member.turn, reverse=True)
+        if not queues[party]:
+            heappop(heap)
+            continue
+        going.append(member := queues[party].pop())
+        surplus -= weigh(member)
+        heapreplace(heap, (weight + weigh(member), party))
+    return going

@@ -1,0 +1,64 @@
+"""Webhooks of which only others can tell whether they are authentic: Amazon, for a certificate; the store, for an API key."""
+
+from adapters.base import Request
+from webhooks.admit import LATER, Authenticate, admit, unrecognised
+from webhooks.amazon_sns import AmazonSns, Unfetched
+from webhooks.body import Message
+from webhooks.callers import LOCAL, party_of
+from webhooks.recognise import Sources, Verdict
+from webhooks.replies import SOON, UNKNOWN, Refused
+from webhooks.scope import url_of
+from webhooks.shares import Room
+
+
+class Doubts:
+    """Asks, for at most so many `requests` of so many `bytes` at once, divided among their callers."""
+
+    def __init__(
+        self, sources: Sources, requests: int, bytes: int, authenticate: Authenticate | None, sns: AmazonSns | None
+    ) -> None:
+        self.room = Room(max(1, requests), bytes)
+        self._sources = sources
+        self._authenticate = authenticate
+        self._sns = sns or AmazonSns()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._sns.close()
+
+    async def settle(self, verdict: Verdict, scope: Message) -> Verdict:
+        """The verdict of a webhook that may be kept, or of a handshake that may be answered. Raises Refused, and
+        UnknownSource."""
+        request = verdict.request
+        caller = self._enter(request, scope, verdict.source)
+        try:
+            if verdict.needs is not None:
+                request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs, caller)}
+                request.url = url_of(
+                    scope, dict(request.headers)
+                )  # as it came: it was judged as that of a source since
+                verdict = self._sources.recognise(request)
+            if verdict.handshake is None:
+                await admit(verdict, self._authenticate)
+            elif verdict.handshake.visit is not None:
+                await self._sns.confirm(verdict.handshake.visit, caller)
+            return verdict
+        except Unfetched as error:
+            raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
+        finally:
+            self.room.give(caller, len(request.body))
+
+    async def unrecognised(self, request: Request, scope: Message, why: str) -> Refused:
+        """What a request of no known source is refused with."""
+        caller = self._enter(request, scope, UNKNOWN)
+        try:
+            return await unrecognised(request, self._authenticate, why)
+        finally:
+            self.room.give(caller, len(request.body))
+
+    def _enter(self, request: Request, scope: Message, source: str) -> str:
+        """Take room, and return the party that has it. Raises Refused (429)."""
+        caller = party_of(scope["client"][0]) if scope.get("client") else LOCAL
+        if not self.room.take(caller, len(request.body)):
+            raise Refused(429, f"{self.room.requests} wait to be judged", source=source, retry_after=SOON)
+        return caller
