@@ -3,6 +3,7 @@
 \ir incoming.sql
 SELECT
     (SELECT count(*) FROM fresh) AS appended,
+    CASE WHEN %(kept)s THEN currval('raw_webhooks_block_seq') END AS block,
     EXISTS (
         -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
         SELECT FROM (
