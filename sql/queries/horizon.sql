@@ -24,7 +24,7 @@ writers AS (
         virtualtransaction,
         -- A lock shows the lower 32 bits of the number; it is less than 2^31 away from `upto`. A subtransaction has one of
         -- its own, which is higher.
-        min(upto + (low - upto % 4294967296 + 6442450944) % 4294967296 - 2147483648)
+        min(upto + mod(low - mod(upto, 4294967296) + 6442450944, 4294967296) - 2147483648)
             FILTER (WHERE locktype = 'transactionid') AS xid
     FROM locks, running
     GROUP BY virtualtransaction
