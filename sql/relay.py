@@ -85,9 +85,27 @@ class Relaying(Pooled):
                 # The lock is the session's: closing lets go of it whatever state the connection is in.
                 await connection.close()
 
+    async def holders(self) -> list[dict[str, Any]]:
+        """Whom readers of the log wait for, the oldest first: `pid`, `database`, `application_name`, `role`, `state`,
+        `seconds` and `query` (its beginning) of the sessions that append just now; the last three are None where this role
+        may not see them."""
+        return await self._rows("holders")
+
     async def relay_lag(self) -> dict[str, Any]:
         """`events` not relayed yet (at most `COUNTED` are counted) and the age of the oldest in `seconds`; callbacks
         that are `disabled`; seconds that the delivery longest due is `overdue`."""
         row = await self._row("relay_lag", {"most": COUNTED})
         assert row is not None
         return row
+
+
+def held_by(holder: dict[str, Any], seconds: float) -> str:
+    """In words: a session that appends (a row of `Relaying.holders`), and for how long it has."""
+    program = holder["application_name"] or "unnamed"
+    words = (
+        f"process {holder['pid']} ({program}, role {holder['role']}) in database {holder['database']} "
+        f"has appended for {seconds:.0f} s and not ended"
+    )
+    if holder["state"] is None:
+        return f"{words}; what it does is hidden: GRANT pg_read_all_stats TO the service's login shows it"
+    return f"{words}: {holder['state']}, {' '.join((holder['query'] or '').split())}"

@@ -9,15 +9,23 @@ from typing import Any
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
+from agents.health import Health
+from agents.telling import Telling
+from app.commands import log_checks
 from app.embedded.postgres import Postgres
+from app.sending.settings import Relay
+from app.settings import Postgres as PostgresSettings
+from app.settings import Settings
 from schemas.events import Event, Handle
-from sql import EventStore
+from sql import EventStore, is_transient
 from sql.append import Appending
 from sql.parameters import events_of, json
 from sql.relay import Place
 from sql.statements import statement
 from tests.conftest import Dsns
+from tests.waiting import until
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -142,3 +150,52 @@ async def test_a_reader_at_full_speed_passes_nothing_over(postgres: Postgres, po
         await writers
     assert len(seen) == len(set(seen))
     assert set(seen) == set(committed)
+
+
+async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
+    """A transaction that appends and does not end: the metrics count from the oldest event that was not told and give the
+    transaction's age, the worker is not ready and says who it is, and so does `doctor`; when it has ended all is well."""
+    health = Health()
+    telling = Telling(health, held_after=0.2)
+    settings = Settings(
+        postgres=PostgresSettings(dsn=SecretStr(postgres_dsn.service)), relay=Relay.model_validate({"held_after": 0.2})
+    )
+    async with await EventStore.open(postgres_dsn.service, pool=3) as store:
+        measuring = asyncio.create_task(telling.measure(store, every=0.05))
+        try:
+            async with holding(
+                f"{postgres_dsn.service}?application_name=stuck", "SET search_path = threadline", statement("writing").decode()
+            ) as db:
+                await append(store, "a")
+                await asyncio.sleep(0.5)
+                await until(lambda: "relay horizon" in health.failures)
+                told = health.failures["relay horizon"]
+                for part in (str(db.info.backend_pid), "stuck", db.info.dbname, "idle in transaction", "pg_advisory_xact"):
+                    assert part in told
+                assert telling.lag["horizon"] > 0.4
+                assert (telling.lag["events"], telling.lag["seconds"] > 0.4) == (1, True)
+                names = {metric.name for metric in telling.collect()}
+                assert {"threadline_horizon_age_seconds", "threadline_relay_lag_seconds"} <= names
+                (finding,) = [each async for each in log_checks.horizon(settings)]
+                assert (finding.state, "stuck" in finding.found) == ("wrong", True)
+            await until(lambda: "relay horizon" not in health.failures)
+            (finding,) = [each async for each in log_checks.horizon(settings)]
+            assert finding.state == "ok"
+        finally:
+            measuring.cancel()
+            await asyncio.gather(measuring, return_exceptions=True)
+
+
+async def test_a_transaction_of_the_service_that_is_left_open_ends(postgres_dsn: Dsns) -> None:
+    """The service's connections end a transaction in which nothing is done, and what fails by that is tried again."""
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store, store._pool.connection() as connection:
+        shown = await (await connection.execute("SHOW idle_in_transaction_session_timeout")).fetchone()
+        assert shown is not None
+        assert shown["idle_in_transaction_session_timeout"] not in ("0", None)
+        await connection.execute("SET idle_in_transaction_session_timeout = 50")
+        with pytest.raises(psycopg.Error) as told:
+            async with connection.transaction():
+                await connection.execute("SELECT 1")
+                await asyncio.sleep(0.5)
+                await connection.execute("SELECT 1")
+    assert is_transient(told.value)
