@@ -42,9 +42,12 @@ def sent(request: Request, channel: str, handle: Handle, provider: str, outcome:
     return event
 
 
-def delayed(request: Request, channel: str, error: Error | None, number: int) -> Event:
-    """It did not pass, and will be tried again: the same way, or by the next channel."""
-    return _failing("MessageDelayed", request, f"delayed:{number}", channel, error)
+def delayed(request: Request, channel: str, error: Error | None, number: int, next: str | None = None) -> Event:
+    """It did not pass, and will be tried again: the same way, or by the `next` channel, this one being given up."""
+    event = _failing("MessageDelayed", request, f"delayed:{number}", channel, error)
+    if next is not None:
+        event.payload["givenUpFor"] = next
+    return event
 
 
 #: The event that tells each state that a message ends in without being sent; `rejected` is a provider's or our own no.
