@@ -69,8 +69,8 @@ def build(settings: Settings, store: EventStore, health: Health, clients: Client
     parts = (store, publish, health, settings.worker.batch)
     events, requests = Pipeline(*parts), outbound.Intake(*parts, clients=clients)
     work: dict[str, tuple[Pipeline, Prepare]] = {
-        "inbound": (events, partial(inbound.prepare, health=health)),
-        "reported": (events, reported.prepare),
+        "inbound": (events, partial(inbound.prepare, health=health, accounts=settings.by_account())),
+        "reported": (events, partial(reported.prepare, accounts=settings.by_account())),
         "outbound": (requests, outbound.prepare),
     }
     for name, topics in READS.items():

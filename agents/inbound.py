@@ -1,6 +1,7 @@
 """Webhooks from `webhooks.received`, normalized by their adapters, into events."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -19,12 +20,20 @@ from webhooks.record import Webhook, decode
 log = structlog.get_logger(__name__)
 
 
-def prepare(records: Sequence[Any], health: Health) -> list[Entry]:
-    """One entry a record, whatever is in it."""
-    return [_entry(record, health) for record in records]
+def prepare(records: Sequence[Any], health: Health, accounts: Mapping[str, str] = MappingProxyType({})) -> list[Entry]:
+    """One entry a record, whatever is in it. `accounts`: whose the provider's ids are that a source tells of, where that is
+    not the source's own."""
+    return [_entry(record, health, accounts) for record in records]
 
 
-def _entry(record: Any, health: Health) -> Entry:
+def of_account(event: Event, accounts: Mapping[str, str]) -> Event:
+    """The event, its provider being the account that its source is one of, if it is."""
+    if accounts and (account := accounts.get(event.provider or event.source)) is not None:
+        event.provider = account
+    return event
+
+
+def _entry(record: Any, health: Health, accounts: Mapping[str, str]) -> Entry:
     try:
         webhook = decode(record.value or b"")
     except ValueError as error:
@@ -41,7 +50,11 @@ def _entry(record: Any, health: Health) -> Entry:
         log.exception("adapter failed", adapter=webhook.adapter, webhook_id=webhook.id)
         entry.dead.append(_letter(record, webhook, f"the adapter failed: {type(error).__name__}: {error}"))
         return entry
-    entry.rows = [_row(each, webhook, health) for event in normalized.events for each in (event, *learned(event))]
+    entry.rows = [
+        _row(each, webhook, health)
+        for event in normalized.events
+        for each in (of_account(event, accounts), *learned(event))
+    ]
     entry.dead = [
         _letter(record, webhook, reason, ordinal=ordinal, detail=item)
         for ordinal, (item, reason) in enumerate(normalized.unprocessable)

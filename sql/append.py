@@ -62,7 +62,9 @@ class Appending(Pooled):
         differing = await self._rows("differing", {"events": json(events)})
         if not differing:
             return 0
-        again = events_of([rows[one["place"]] for one in differing], [(one["variant"], one["joined"]) for one in differing])
+        again = events_of(
+            [rows[one["place"]] for one in differing], [(one["variant"], one["joined"]) for one in differing]
+        )
 
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
             return await _write(connection, again, True, block=block, varied=True)

@@ -7,8 +7,9 @@ from typing import Any
 from adapters.sending import Outcome
 from app.sending.requests import Request
 from schemas.events import Error, Event, Handle
+from schemas.facts import OURS
 
-SOURCE = "threadline"
+SOURCE = OURS
 
 
 def requested(request: Request, channels: tuple[str, ...]) -> Event:

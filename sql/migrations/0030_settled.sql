@@ -62,6 +62,8 @@ RETURN md5('lane' || E'\x1f' || id_part(client_id) || E'\x1f' || account)::uuid;
 -- Under one identity something else may be told later: another row, with an id of its own.
 ALTER TABLE events ADD COLUMN identity uuid;
 
+CREATE INDEX events_identity ON events (identity) WHERE identity IS NOT NULL;
+
 COMMENT ON COLUMN events.identity IS 'The id of the first telling, where this one says more of the same event; NULL of all others.';
 
 -- A message may be tried by several channels. Which of them failed, reached somebody, were put off by their provider, and
@@ -131,6 +133,11 @@ ALTER TABLE interactions
 -- The first event that ties a provider's id to a message is looked for by these.
 CREATE INDEX events_tied ON events (reference, xid, position)
 WHERE provider_message_id IS NOT NULL AND message_id IS NOT NULL;
+
+-- A status may be recorded long before anyone knows which message it is of.
+ALTER TABLE deliveries ADD COLUMN owed_at timestamptz;
+
+COMMENT ON COLUMN deliveries.owed_at IS 'When the log first said which message it is of, where that was later than the event.';
 
 REVOKE ALL ON FUNCTION announce_writer(), id_part(text), event_variant(uuid, text), channel_bit(text) FROM public;
 GRANT EXECUTE ON FUNCTION id_part(text), event_variant(uuid, text), channel_bit(text) TO threadline_service;

@@ -38,11 +38,11 @@ known AS MATERIALIZED (
     FROM page AS p
 ),
 told AS (
-    SELECT id, xid, position, type, channel, source, client_id, recorded_at, message_id, called FROM known
+    SELECT id, xid, position, type, channel, source, client_id, recorded_at, message_id, called, false AS early FROM known
     UNION
     SELECT
         early.id, early.xid, early.position, early.type, early.channel, early.source, early.client_id, early.recorded_at,
-        k.message_id, k.called
+        k.message_id, k.called, true
     FROM known AS k
     CROSS JOIN LATERAL unnest(k.called) AS r (reference)
     CROSS JOIN LATERAL (
@@ -54,9 +54,9 @@ told AS (
     ) AS early
     WHERE k.ties
 )
-INSERT INTO deliveries (event_id, xid, position, client_id, message_id, recorded_at, due_at)
+INSERT INTO deliveries (event_id, xid, position, client_id, message_id, recorded_at, owed_at, due_at)
 SELECT DISTINCT ON (t.client_id, t.id)
-    t.id, t.xid, t.position, t.client_id, t.message_id, t.recorded_at,
+    t.id, t.xid, t.position, t.client_id, t.message_id, t.recorded_at, CASE WHEN t.early THEN now() END,
     -- What waits behind an earlier one is not due before that.
     coalesce(
         (

@@ -1,32 +1,35 @@
--- Part of what links: the two references of every message that an event in a stretch of the log knows by both ids. And of an
--- event that was told twice under one identity, by different references: each of them with the identity, which then stands
--- for the message as its client's id does (with itself too, so that it counts among those of which the least is chosen).
+-- Part of what links: the pairs of references that a stretch of the log connects. Beside those of `pairs_new`, an event that
+-- was told several times under one identity, by different references: each of them with the identity, which then stands for
+-- the message as its client's id does (with itself too, so that it counts among those of which the least is chosen).
+\ir pairs_new.sql
+,
+again AS MATERIALIZED (
+    SELECT DISTINCT client_id, identity
+    FROM (
+\ir chunk.sql
+        AND identity IS NOT NULL
+    ) AS varied
+),
+tellings AS MATERIALIZED (
+    SELECT a.client_id, a.identity, e.reference, bool_or(e.is_message) AS is_message
+    FROM again AS a
+    CROSS JOIN LATERAL (
+        SELECT t.reference, t.provider_message_id IS NULL AND t.message_id IS NOT NULL AS is_message
+        FROM threadline.events AS t WHERE t.id = a.identity
+        UNION ALL
+        SELECT t.reference, t.provider_message_id IS NULL AND t.message_id IS NOT NULL
+        FROM threadline.events AS t WHERE t.identity = a.identity
+    ) AS e
+    WHERE e.reference IS NOT NULL
+    GROUP BY a.client_id, a.identity, e.reference
+),
 pairs AS MATERIALIZED (
-    SELECT DISTINCT client_id, reference AS theirs, message_reference(client_id, message_id) AS ours
-    FROM (
-\ir chunk.sql
-        AND provider_message_id IS NOT NULL AND message_id IS NOT NULL
-    ) AS linking
+    SELECT client_id, theirs, ours FROM both_ids
     UNION
-    SELECT again.client_id, pair.theirs, pair.ours
-    FROM (
-\ir chunk.sql
-        AND identity IS NOT NULL AND reference IS NOT NULL
-    ) AS again
-    CROSS JOIN LATERAL (
-        SELECT e.reference, e.provider_message_id, e.message_id FROM threadline.events AS e WHERE e.id = again.identity
-        OFFSET 0
-    ) AS first
-    CROSS JOIN LATERAL (
-        VALUES
-        (again.reference, again.provider_message_id IS NULL AND again.message_id IS NOT NULL),
-        (first.reference, first.provider_message_id IS NULL AND first.message_id IS NOT NULL),
-        (again.identity, false)
-    ) AS each (reference, is_message)
-    CROSS JOIN LATERAL (
-        SELECT
-            CASE WHEN each.is_message THEN again.identity ELSE each.reference END AS theirs,
-            CASE WHEN each.is_message THEN each.reference ELSE again.identity END AS ours
-    ) AS pair
-    WHERE first.reference <> again.reference
+    SELECT
+        t.client_id, CASE WHEN own OR t.is_message THEN t.identity ELSE t.reference END,
+        CASE WHEN t.is_message AND NOT own THEN t.reference ELSE t.identity END
+    FROM tellings AS t
+    CROSS JOIN (VALUES (false), (true)) AS with_itself (own)
+    WHERE t.identity IN (SELECT o.identity FROM tellings AS o GROUP BY o.identity HAVING count(*) > 1)
 )

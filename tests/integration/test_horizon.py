@@ -62,7 +62,9 @@ async def test_who_appends_nothing_keeps_nobody_waiting(postgres: Postgres, post
     relayed, and a stream reads it."""
     async with (
         await EventStore.open(postgres_dsn.service, pool=3) as store,
-        holding(postgres.dsn("owner", "postgres"), "CREATE TEMPORARY TABLE held (a int)", "INSERT INTO held VALUES (1)"),
+        holding(
+            postgres.dsn("owner", "postgres"), "CREATE TEMPORARY TABLE held (a int)", "INSERT INTO held VALUES (1)"
+        ),
         holding(postgres_dsn.owner, "CREATE TABLE public.held (a int)"),
     ):
         await append(store, "a", "b")
@@ -131,7 +133,9 @@ async def test_a_reader_at_full_speed_passes_nothing_over(postgres: Postgres, po
     seen: list[str] = []
     async with (
         await EventStore.open(postgres_dsn.service, pool=2) as store,
-        holding(postgres.dsn("owner", "postgres"), "CREATE TEMPORARY TABLE held (a int)", "INSERT INTO held VALUES (1)"),
+        holding(
+            postgres.dsn("owner", "postgres"), "CREATE TEMPORARY TABLE held (a int)", "INSERT INTO held VALUES (1)"
+        ),
         store.relay() as relay,
     ):
         assert relay is not None
@@ -164,13 +168,21 @@ async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
         measuring = asyncio.create_task(telling.measure(store, every=0.05))
         try:
             async with holding(
-                f"{postgres_dsn.service}?application_name=stuck", "SET search_path = threadline", statement("writing").decode()
+                f"{postgres_dsn.service}?application_name=stuck",
+                "SET search_path = threadline",
+                statement("writing").decode(),
             ) as db:
                 await append(store, "a")
                 await asyncio.sleep(0.5)
                 await until(lambda: "relay horizon" in health.failures)
                 told = health.failures["relay horizon"]
-                for part in (str(db.info.backend_pid), "stuck", db.info.dbname, "idle in transaction", "pg_advisory_xact"):
+                for part in (
+                    str(db.info.backend_pid),
+                    "stuck",
+                    db.info.dbname,
+                    "idle in transaction",
+                    "pg_advisory_xact",
+                ):
                     assert part in told
                 assert telling.lag["horizon"] > 0.4
                 assert (telling.lag["events"], telling.lag["seconds"] > 0.4) == (1, True)

@@ -104,7 +104,13 @@ async def test_one_sent_is_told_of_a_message(sender: Sender, first: bool) -> Non
     await relay(sender.store)
     types = [type for type, _ in await told(sender.store)]
     assert types.count("UserMessageSent") == 1
-    assert sorted(types) == ["MessageClicked", "MessageClicked", "MessageDelivered", "MessageRequested", "UserMessageSent"]
+    assert sorted(types) == [
+        "MessageClicked",
+        "MessageClicked",
+        "MessageDelivered",
+        "MessageRequested",
+        "UserMessageSent",
+    ]
 
 
 async def test_a_fallback_is_no_contradiction(sender: Sender) -> None:
@@ -153,7 +159,8 @@ async def test_a_status_recorded_long_before_its_link_is_told(sender: Sender, po
             "UPDATE threadline.events SET recorded_at = now() - interval '40 days' WHERE provider_message_id = 'SM2'"
         )
     both = [
-        Event("UserMessageSent", "crm", sid, "sms", "outbound", sid, f"m-{sid}", provider="twilio") for sid in ("SM1", "SM2")
+        Event("UserMessageSent", "crm", sid, "sms", "outbound", sid, f"m-{sid}", provider="twilio")
+        for sid in ("SM1", "SM2")
     ]
     await sender.store.append([(one, "default", NOON, None) for one in both])
     await relay(sender.store)
