@@ -53,13 +53,13 @@ class Appending(Pooled):
         told = await (await self.transact(work)).fetchone()
         assert told is not None
         appended = int(told["appended"])
-        if appended < len(rows):
-            appended += await self._append_differing(rows, events, told["block"])
+        if told["repeated"]:
+            appended += await self._append_differing([rows[place] for place in told["repeated"]], told["block"])
         return Appended(appended, len(rows) - appended)
 
-    async def _append_differing(self, rows: Sequence[Row], events: bytes, block: int | None) -> int:
+    async def _append_differing(self, rows: Sequence[Row], block: int | None) -> int:
         """Append what says something else than the log has under its identity; returns how many events that were."""
-        differing = await self._rows("differing", {"events": json(events)})
+        differing = await self._rows("differing", {"events": json(events_of(rows))})
         if not differing:
             return 0
         again = events_of(

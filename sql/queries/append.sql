@@ -7,6 +7,5 @@
 ,
 \ir fold.sql
 SELECT
-    (SELECT count(*) FROM fresh) AS appended,
-    CASE WHEN %(kept)s THEN currval('raw_webhooks_block_seq') END AS block,
+\ir repeats.sql
     CASE WHEN (SELECT count(*) FROM projected) <> (SELECT count(*) FROM folded) THEN superseded_meanwhile() END

@@ -2,7 +2,15 @@
 -- by its place in the batch, with the digest that sets it apart. `joined`: of what makes an event that of one message and one
 -- person, it contradicts no telling before it, each of two naming the same or one of them none. What contradicts is an event
 -- by itself: two people or messages must not become one by an id that was used twice.
-WITH told AS MATERIALIZED (
+WITH given AS MATERIALIZED (
+    SELECT
+        place, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type, r ->> 1 AS channel,
+        r ->> 2 AS direction, r ->> 3 AS source, r ->> 5 AS provider, r ->> 6 AS provider_message_id,
+        r ->> 7 AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value, nullif(r -> 10, 'null') AS error,
+        (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload, (r ->> 14)::timestamptz AS received_at
+    FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS each (r, place)
+),
+told AS MATERIALIZED (
     SELECT
         e.place, e.identity, e.type,
         CASE WHEN e.provider_message_id IS NOT NULL
@@ -12,15 +20,22 @@ WITH told AS MATERIALIZED (
         least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at,
 \ir said.sql
         AS said
-    FROM (
-        SELECT
-            place, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type, r ->> 1 AS channel,
-            r ->> 2 AS direction, r ->> 3 AS source, r ->> 5 AS provider, r ->> 6 AS provider_message_id,
-            r ->> 7 AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value, nullif(r -> 10, 'null') AS error,
-            (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload, r ->> 13 AS client_id,
-            (r ->> 14)::timestamptz AS received_at
-        FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
-    ) AS e
+    FROM given AS e
+    CROSS JOIN LATERAL (
+        SELECT * FROM events AS f WHERE f.id = e.identity
+        -- Makes it a look-up by index, whatever the planner believes of the table's size.
+        OFFSET 0
+    ) AS first
+    -- Most say the same again, which is seen without a digest.
+    WHERE (
+            e.type, e.channel, e.direction, e.provider, e.provider_message_id, e.message_id, e.handle_kind, e.handle_value,
+            e.error, e.occurred_at, e.payload
+        ) IS DISTINCT FROM (
+            first.type, first.channel, first.direction, first.provider, first.provider_message_id, first.message_id,
+            first.handle_kind, first.handle_value, first.error, first.occurred_at, first.payload
+        )
+        OR least(coalesce(e.occurred_at, e.received_at), e.received_at)
+            < least(coalesce(first.occurred_at, first.received_at), first.received_at)
 ),
 logged AS MATERIALIZED (
     SELECT

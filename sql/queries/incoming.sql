@@ -9,8 +9,8 @@ WITH incoming AS MATERIALIZED (
         r ->> 6 AS provider_message_id, r ->> 7 AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value,
         nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload,
         r ->> 13 AS client_id, (r ->> 14)::timestamptz AS received_at, (r ->> 15)::uuid AS webhook_id,
-        r ->> 16 AS variant, (r ->> 17)::boolean AS joined
-    FROM jsonb_array_elements(%(events)s) AS r
+        r ->> 16 AS variant, (r ->> 17)::boolean AS joined, place
+    FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
 ),
 fresh AS (
     INSERT INTO events (

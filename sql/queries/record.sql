@@ -2,8 +2,7 @@
 -- ids of a message that are not linked yet.
 \ir incoming.sql
 SELECT
-    (SELECT count(*) FROM fresh) AS appended,
-    CASE WHEN %(kept)s THEN currval('raw_webhooks_block_seq') END AS block,
+\ir repeats.sql
     EXISTS (
         -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
         SELECT FROM (
