@@ -18,7 +18,7 @@ from adapters.parts.signatures import secrets_of, verify_standard
 from schemas import RESERVED, SchemaError
 from schemas import events as names
 from schemas.events import Event
-from schemas.facts import event_of, time_of, type_named
+from schemas.facts import check_source, event_of, time_of, type_named
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
 NAME = "envelope"
@@ -104,7 +104,7 @@ def _event(item: Any, request: Request, deep: bool) -> Event:
         raise SchemaError("$", f"must be an envelope, an object, not {kind_of(item)}")
     if deep:
         check(item, nul=False)
-    source, named = _text(item, "source"), _text(item, "eventType")
+    source, named = check_source(_text(item, "source")), _text(item, "eventType")
     type = type_named(named, "$.eventType")
     data = item.get("data")
     if not isinstance(data, dict):

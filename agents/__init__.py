@@ -69,8 +69,8 @@ def build(settings: Settings, store: EventStore, health: Health, clients: Client
     parts = (store, Letters(app, max_letter(settings)), health, settings.worker.batch)
     events, requests = Pipeline(*parts), outbound.Intake(*parts, clients=clients)
     work: dict[str, tuple[Pipeline, Prepare]] = {
-        "inbound": (events, partial(inbound.prepare, health=health, most=largest)),
-        "reported": (events, partial(reported.prepare, most=largest)),
+        "inbound": (events, partial(inbound.prepare, health=health, most=largest, accounts=settings.by_account())),
+        "reported": (events, partial(reported.prepare, most=largest, accounts=settings.by_account())),
         "outbound": (requests, partial(outbound.prepare, most=largest)),
     }
     load_words()

@@ -1,5 +1,8 @@
 """Webhooks from `webhooks.received`, normalized by their adapters, into events."""
 
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from adapters import interpret
@@ -8,20 +11,31 @@ from agents.health import Health
 from agents.outcome import Outcome, outcome_of
 from agents.storable import Refused
 from app.sending.consent import learned
+from schemas.events import Event
 from sql import Bad
 from webhooks.record import Webhook, decode
 
 
-def prepare(record: Any, health: Health, most: int) -> Outcome:
-    """The outcome of a record, whatever is in it. Events of unknown kinds are counted in the health."""
-    outcome = outcome_of(record, read, most)
+def prepare(record: Any, health: Health, most: int, accounts: Mapping[str, str] = MappingProxyType({})) -> Outcome:
+    """The outcome of a record of at most `most` bytes, whatever is in it. Events of unknown kinds are counted in the health.
+
+    `accounts`: whose the provider's ids are that a source reports, where that is not the source's own.
+    """
+    outcome = outcome_of(record, partial(read, accounts=accounts), most)
     for event, _, _, _ in outcome.rows:
         if event.type == "ProviderEventReceived":
             health.drift.note(event.source, event.payload.get("providerStatus"))
     return outcome
 
 
-def read(outcome: Outcome) -> None:
+def of_account(event: Event, accounts: Mapping[str, str]) -> Event:
+    """The event, its provider being the account that its source is one of, if it is."""
+    if accounts and (account := accounts.get(event.provider or event.source)) is not None:
+        event.provider = account
+    return event
+
+
+def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
     """Read one. Raises Refused, and whatever an adapter that is at fault raises."""
     outcome.raw = value = outcome.record.value
     try:
@@ -38,7 +52,7 @@ def read(outcome: Outcome) -> None:
     outcome.rows = [
         (each, webhook.client, webhook.received_at, webhook.id)
         for event in normalized.events
-        for each in (event, *learned(event))
+        for each in (of_account(event, accounts), *learned(event))
     ]
 
 

@@ -70,7 +70,7 @@ async def _count(store: EventStore, health: Health) -> None:
 
 async def tell(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
     """Relay the log to Kafka and to clients' callbacks, for ever: each part begins again where it fails."""
-    telling = Telling(health)
+    telling = Telling(health, settings.relay.held_after)
     callbacks = Callbacks(store, clients, Seal.of(settings))
     connect = partial(producer, settings)
     from_now = settings.relay.start == "now"

@@ -1,31 +1,44 @@
 """What the worker knows of telling others: counts of the relay and of deliveries, and how far they are behind."""
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from agents.health import Health
 from sql import EventStore
+from sql.relay import held_by
 
 #: Seconds between two measurements of the lag.
 EVERY = 5.0
+#: Seconds that the log may wait for one transaction before that is a fault.
+HELD_AFTER = 30.0
 
 _LAG = {
-    "events": ("relay_lag_events", "Settled events that were not relayed yet, counted up to 100,000."),
-    "seconds": ("relay_lag_seconds", "Age of the oldest event that was not relayed yet."),
+    "events": ("relay_lag_events", "Events that were not relayed yet, counted up to 100,000."),
+    "seconds": ("relay_lag_seconds", "Age of the oldest event that was not relayed yet, settled or not."),
+    "horizon": ("horizon_age_seconds", "Age of the oldest transaction that appends: readers of the log wait for it."),
     "disabled": ("callbacks_disabled", "Callbacks that are told nothing: gone, failing for days, or removed."),
     "overdue": ("deliveries_overdue_seconds", "How long the delivery that is longest due has been due."),
 }
 
 
+class HeldUp(Exception):
+    """The relay and the streams wait for a transaction; the message says whose."""
+
+
 class Telling:
     """Of this process, since its start; the lag is that of the installation, whoever relays."""
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, health: Health, held_after: float = HELD_AFTER) -> None:
+        """`held_after`: seconds that the log may wait for one transaction before that is a fault."""
         self.health = health
+        self._held_after = held_after
+        #: When (monotonic) a holder of the horizon was first seen here, by its process id.
+        self._seen: dict[int, float] = {}
         self.relayed = 0
         self.enqueued = 0
         #: Tries of deliveries by what came of them: `delivered`, `failed`, `gone`, `refused`, `unanswered`.
@@ -33,12 +46,26 @@ class Telling:
         self.lag: dict[str, float] = {}
         health.more.append(self.collect)
 
-    async def measure(self, store: EventStore) -> None:
-        """Measure the lag, for ever."""
+    async def measure(self, store: EventStore, every: float = EVERY) -> None:
+        """Measure the lag, for ever, with so many seconds between."""
         while True:
-            self.lag = await store.relay_lag()
+            holders = await store.holders()
+            self.lag = await store.relay_lag() | {"horizon": self._judge(holders)}
             self.health.works("relay lag")
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(every)
+
+    def _judge(self, holders: Sequence[dict[str, Any]]) -> float:
+        """The age of the oldest holder in seconds, 0 where there is none. One that is too old is noted as failing."""
+        now = time.monotonic()
+        self._seen = {one["pid"]: self._seen.get(one["pid"], now) for one in holders}
+        # How old another role's transaction is may be hidden: then since it was seen here first.
+        aged = [(now - self._seen[one["pid"]] if one["seconds"] is None else one["seconds"], one) for one in holders]
+        age, oldest = max(aged, key=lambda each: each[0], default=(0.0, None))
+        if oldest is not None and age > self._held_after:
+            self.health.fails("relay horizon", HeldUp(held_by(oldest, age)))
+        else:
+            self.health.works("relay horizon")
+        return age
 
     def collect(self) -> Iterator[Any]:
         """For Prometheus."""

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from app.declared import register
 from app.sending.settings import Callbacks, Relay, Secrets, Sending
+from schemas.facts import OURS
 
 #: Where `threadline up` keeps the keys that it made, within the data folder: one a line.
 KEYS_FILE = Path("secrets", "keys")
@@ -31,6 +32,15 @@ class Source(BaseModel):
     client: str = "default"
     url: str | None = Field(default=None, description="public URL of the door as this provider is told it")
     accept_unsigned: bool = False
+    account: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="the provider's account: sources of one adapter that name the same one share its message ids",
+    )
+
+    def provider(self, name: str) -> str:
+        """Whose the provider's ids are, of this source of that name: the source's own, unless an account is named."""
+        return name if self.account is None else f"{self.adapter or name}:{self.account}"
 
     @cached_property
     def values(self) -> dict[str, tuple[str, ...]]:
@@ -156,6 +166,13 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _no_source_is_ours(self) -> "Settings":
+        """What Threadline says itself, and what a provider says, must not be taken for each other."""
+        if any(name.strip().casefold() == OURS for name in self.sources):
+            raise ValueError(f"a source cannot be called {OURS!r}, which is what Threadline calls itself")
+        return self
+
+    @model_validator(mode="after")
     def _kept_keys(self) -> "Settings":
         """Every process and command of a data folder has the keys that `threadline up` made there."""
         if not self.secrets.keys:
@@ -165,6 +182,10 @@ class Settings(BaseSettings):
                 return self
             self.secrets = Secrets(keys=[SecretStr(key) for key in kept])
         return self
+
+    def by_account(self) -> dict[str, str]:
+        """Of the sources that name an account: whose the provider's ids are (see `Source.provider`)."""
+        return {name: source.provider(name) for name, source in self.sources.items() if source.account is not None}
 
     @classmethod
     def settings_customise_sources(

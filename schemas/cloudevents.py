@@ -16,7 +16,7 @@ import orjson
 
 from schemas import SCHEMAS, SchemaError
 from schemas.events import EVENT_TYPES, Event
-from schemas.facts import event_of, time_of, type_named
+from schemas.facts import check_source, check_text, event_of, time_of, type_named
 from schemas.json_text import kind_of, read_json
 
 SPEC_VERSION = "1.0"
@@ -44,7 +44,7 @@ def read_cloudevent(value: bytes, received_at: datetime) -> Reported:
         raise SchemaError("$", f"must be one CloudEvent, an object, not {kind_of(document)}")
     if document.get("specversion") != SPEC_VERSION:
         raise SchemaError("$.specversion", f'must be "{SPEC_VERSION}": this is to be a CloudEvent in structured JSON')
-    source_event_id, source = _text(document, "id"), _text(document, "source")
+    source_event_id, source = _text(document, "id"), check_source(_text(document, "source"))
     type = type_named(_text(document, "type"), "$.type")
     client_id = _text(document, "clientid", DEFAULT_CLIENT)
     data, path = _data(document)
@@ -68,7 +68,8 @@ def read_cloudevent(value: bytes, received_at: datetime) -> Reported:
 
 
 def write_cloudevent(event: Event, client_id: str, **extensions: str | int | bool | UUID | datetime) -> bytes:
-    """The event as a CloudEvent, which `read_cloudevent` reads back to the same event; `extensions` are attributes
+    """The event as a CloudEvent, which `read_cloudevent` reads back to the same event, where it is one that services may
+    report; `extensions` are attributes
     beside the standard ones, their names lower-case letters and digits (spec section "Naming conventions").
 
     Raises ValueError where the payload cannot be written as JSON.
@@ -113,6 +114,7 @@ def _text(document: Mapping[str, Any], name: str, default: str | None = None) ->
         raise SchemaError(f"$.{name}", "must not be empty")
     if len(value) > _MOST.get(name, 255):
         raise SchemaError(f"$.{name}", f"has more than {_MOST.get(name, 255)} characters")
+    check_text(value, f"$.{name}")
     return value
 
 

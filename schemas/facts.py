@@ -1,5 +1,6 @@
 """What is said in `data` (a CloudEvent's, an envelope's) to an `Event`: one reading for both."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -27,8 +28,28 @@ CHANNEL_OF: dict[str, str] = {
 #: Where the customer's address is, by direction; for who (un)subscribes, which has none, either may be it.
 _ADDRESS_KEYS: dict[str, tuple[str, ...]] = {"inbound": ("from",), "outbound": ("to",)}
 _EITHER: dict[str, tuple[str, ...]] = {"RecipientUnsubscribed": ("from", "to"), "RecipientSubscribed": ("from", "to")}
+#: The source of the events that Threadline makes itself.
+OURS = "threadline"
+_UNNAMED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 #: A clock this far ahead of ours is wrong, and tells no time.
 _AHEAD = timedelta(days=1)
+
+
+def check_source(source: str) -> str:
+    """The source, where it may be said by others: none of ours, and a CloudEvents string, which holds no control character
+    (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system). Raises SchemaError at `$.source`."""
+    check_text(source, "$.source")
+    if source.strip().casefold() == OURS:
+        raise SchemaError(
+            "$.source", f"{OURS!r} is what Threadline calls itself: give a name of your own, as '/bookings'"
+        )
+    return source
+
+
+def check_text(text: str, path: str) -> None:
+    """Raises SchemaError where the text holds a character that names nothing: a control character or half a pair."""
+    if _UNNAMED.search(text):
+        raise SchemaError(path, "holds a control character, or half of a surrogate pair")
 
 
 def type_named(name: str, path: str) -> str:

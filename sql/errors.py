@@ -24,9 +24,10 @@ DATA_ERRORS: tuple[type[Exception], ...] = (
 )
 
 #: SQLSTATE classes, and single ones, of what passes: lost connection, transaction to be repeated, no resources, operator
-#: intervention, system error; lock not available, read-only (a failover), schema not migrated yet is not among them.
+#: intervention, system error; lock not available, read-only (a failover), a transaction that
+#: was left open too long; schema not migrated yet is not among them.
 _TRANSIENT_CLASSES = frozenset({"08", "40", "53", "57", "58"})
-_TRANSIENT_STATES = frozenset({"55P03", "55006", "25006"})
+_TRANSIENT_STATES = frozenset({"55P03", "55006", "25006", "25P03", "25P04"})
 #: Worth another try at once, since the transaction was undone only because of another that is over.
 REPEAT = (errors.SerializationFailure, errors.DeadlockDetected)
 

@@ -28,10 +28,13 @@ def _as_is(data: Any) -> bytes:
     return data  # type: ignore[no-any-return]
 
 
-def events_of(rows: Sequence[Row]) -> bytes:
-    """The rows as a JSON array of arrays, their places as `queries/incoming.sql` reads them. Raises Unstorable for the
+def events_of(rows: Sequence[Row], variants: Sequence[tuple[str, bool]] = ()) -> bytes:
+    """The rows as a JSON array of arrays, their places as `queries/incoming.sql` reads them; with `variants`, what sets each
+    apart from what the log has, and whether the two are joined (see `queries/differing.sql`). Raises Unstorable for the
     first that cannot be written."""
     records = [_record(row) for row in rows]
+    if variants:
+        records = [(*record, *variant) for record, variant in zip(records, variants, strict=True)]
     try:
         data = orjson.dumps(records, option=_OPTIONS)
     except TypeError:  # orjson does not say which

@@ -77,10 +77,17 @@ class Reading(Pooled):
         return await self._rows("history", {"client_id": client_id, "id": id})
 
     async def horizon(self) -> int:
-        """The oldest transaction still running: whatever older ones appended is visible, and will not grow."""
+        """The oldest transaction that may still append: whatever older ones did is visible to who asks after this, and
+        will not grow."""
         row = await self._row("horizon")
         assert row is not None
         return int(row["horizon"])
+
+    async def log_end(self) -> int:
+        """The number that no transaction has had yet: no place in the log is beyond it."""
+        row = await self._row("log_end")
+        assert row is not None
+        return int(row["log_end"])
 
     async def changes_since(
         self, *, xid: int, position: int, horizon: int, customers: Sequence[UUID], limit: int
@@ -107,6 +114,7 @@ class Reading(Pooled):
             "customer_id": customer_id,
             "xid": xid,
             "position": position,
+            "horizon": await self.horizon(),
             "limit": limit,
         }
         return [_shown(row) for row in await self._rows("customer_changes", parameters)]

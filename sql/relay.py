@@ -26,17 +26,20 @@ class Relay:
     async def begin(self, *, from_now: bool) -> Place:
         """The place up to which the log was relayed. Where there is none it is made: at the log's beginning, or
         `from_now` at its end. Raises Elsewhere where the place is beyond the log's end, as after a restore."""
-        (row,) = await self._run("relay_begin", {"from_now": from_now})
-        if row["xid"] > row["horizon"]:
+        (row,) = await self._run("relay_begin", {"from_now": from_now, "horizon": await self._horizon()})
+        if row["xid"] > row["log_end"]:
             raise Elsewhere(
                 "the relay's place is beyond the log's end (was the database restored?): see docs/callbacks.md"
             )
         return row["xid"], row["position"]
 
     async def page(self, after: Place, limit: int) -> list[dict[str, Any]]:
-        """The events after a place, as far as no running transaction can add to them, in order: the columns of
+        """The events after a place, as far as no writer can add to them any more, in order: the columns of
         `events` with `interaction_id`, `customer_id`, and the interaction's `message_id` where the event has none."""
-        return await self._run("relay_page", {"xid": after[0], "position": after[1], "limit": limit})
+        horizon = await self._horizon()  # before the page, in a statement of its own: see there
+        return await self._run(
+            "relay_page", {"xid": after[0], "position": after[1], "limit": limit, "horizon": horizon}
+        )
 
     async def advance(self, after: Place, upto: Place, clients: Sequence[str]) -> int:
         """Move the place on, and enqueue the deliveries of what lies between for these clients, which have callbacks:
@@ -53,6 +56,10 @@ class Relay:
             if not await self._run("relay_advance", stretch):
                 raise Elsewhere("another worker has relayed these events meanwhile")
         return len(enqueued)
+
+    async def _horizon(self) -> int:
+        (row,) = await self._run("horizon", {})
+        return int(row["horizon"])
 
     async def _run(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         cursor = self._connection.cursor(binary=True)
@@ -78,9 +85,27 @@ class Relaying(Pooled):
                 # The lock is the session's: closing lets go of it whatever state the connection is in.
                 await connection.close()
 
+    async def holders(self) -> list[dict[str, Any]]:
+        """Whom readers of the log wait for, the oldest first: `pid`, `database`, `application_name`, `role`, `state`,
+        `seconds` and `query` (its beginning) of the sessions that append just now; the last three are None where this role
+        may not see them."""
+        return await self._rows("holders")
+
     async def relay_lag(self) -> dict[str, Any]:
         """`events` not relayed yet (at most `COUNTED` are counted) and the age of the oldest in `seconds`; callbacks
         that are `disabled`; seconds that the delivery longest due is `overdue`."""
         row = await self._row("relay_lag", {"most": COUNTED})
         assert row is not None
         return row
+
+
+def held_by(holder: dict[str, Any], seconds: float) -> str:
+    """In words: a session that appends (a row of `Relaying.holders`), and for how long it has."""
+    program = holder["application_name"] or "unnamed"
+    words = (
+        f"process {holder['pid']} ({program}, role {holder['role']}) in database {holder['database']} "
+        f"has appended for {seconds:.0f} s and not ended"
+    )
+    if holder["state"] is None:
+        return f"{words}; what it does is hidden: GRANT pg_read_all_stats TO the service's login shows it"
+    return f"{words}: {holder['state']}, {' '.join((holder['query'] or '').split())}"

@@ -12,6 +12,8 @@ from schemas.events import Event
 MAX_ID = 512
 #: orjson writes 254 levels; this many are left for what an item is put into.
 _MARGIN = 8
+#: What stands between the parts of an id is written otherwise within a part, so that no two lists of parts make one id.
+_ESCAPED = {0x1E: "\x1e\x1e", 0x1F: "\x1e\x1d"}
 
 
 def fact_id(*parts: str | None) -> str:
@@ -19,8 +21,8 @@ def fact_id(*parts: str | None) -> str:
 
     For providers that give events no id of their own. 32 hexadecimal digits.
     """
-    text = "\x1f".join([part or "" for part in parts])
-    return blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    text = "\x1f".join([(part or "").translate(_ESCAPED) for part in parts])
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def id_of_one(message_id: str, recipient: str) -> str:

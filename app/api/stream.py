@@ -52,8 +52,7 @@ async def stream(request: Request) -> Response:
         raise Problem(429, "This client has too many streams open.", headers={"retry-after": "5"})
     if api.streams.total() >= STREAMS:
         raise Problem(503, "Too many streams are open.", headers={"retry-after": "5"})
-    horizon = await api.store.horizon()
-    if after is not None and after[0] > horizon:
+    if after is not None and after[0] > await api.store.log_end():
         raise Problem(410, "This event id is of another log. Read the timeline, and open the stream without the id.")
     return EventStream(api, key.client, customer, after, request.headers.get("authorization"))
 

@@ -1,7 +1,7 @@
 """One reader of the log's end for all streams of this process: it asks only while somebody listens, and once for all.
 
-Each question is for the changes after the last place, of the customers listened to, up to the oldest transaction still
-running: what commits late is told late, never skipped. A change is told as the interaction's state, so a listener who
+Each question is for the changes after the last place, of the customers listened to, up to the oldest transaction that
+may still append: what commits late is told late, never skipped. A change is told as the interaction's state, so a listener who
 cannot keep up is told the latest state once, and one who falls behind too far is let go: he comes back with his
 `Last-Event-ID` and reads the rest from the table.
 """
@@ -40,7 +40,8 @@ class Log(Protocol):
     """What the store must answer here. A change is an interaction's row with `change_xid` and `change_position`."""
 
     async def horizon(self) -> int:
-        """The oldest transaction still running: whatever older ones appended is visible, and will not grow."""
+        """The oldest transaction that may still append: whatever older ones did is visible, and will not grow. It may be
+        lower than before, never so that something new is below what it was."""
         ...
 
     async def changes_since(

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.commands import checks, client_checks, dead_letter_checks, source_checks
+from app.commands import checks, client_checks, dead_letter_checks, log_checks, source_checks
 from app.commands.checks import Finding
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
@@ -19,6 +19,7 @@ RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
     checks.kafka,
     checks.programs,
     dead_letter_checks.dead_letters,
+    log_checks.horizon,
     client_checks.clients,
 )
 ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (source_checks.sources, checks.machine)

@@ -28,7 +28,8 @@ class LockedAccount(UnknownAccount):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account at a provider. `source` is the name under which its webhooks come, `url` where they are posted.
+    """An account at a provider. `source` is the name under which its webhooks come, or of
+    the account that several sources are (its messages' ids are known by that), `url` where they are posted.
     `trusted`: the operator set it, so it may be at a private address."""
 
     name: str
@@ -63,7 +64,9 @@ def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Acco
 def configured(name: str, source: Source) -> Account | None:
     """The account that a source of the settings is; None where its adapter does not send."""
     adapter = ADAPTERS.get(source.adapter or name)
-    return Account(name, adapter, source.values, name, source.url, True) if adapter and adapter.SENDS else None
+    if adapter is None or not adapter.SENDS:
+        return None
+    return Account(name, adapter, source.values, source.provider(name), source.url, True)
 
 
 def sealed(account: Account, client_id: str, seal: Seal) -> bytes:

@@ -7,12 +7,13 @@ from unicodedata import normalize
 
 from adapters.parts.facts import fact_id
 from schemas.events import Event, Handle
+from schemas.facts import OURS
 
 OUT, IN = "RecipientUnsubscribed", "RecipientSubscribed"
 #: The event that tells each state of a consent.
 STATES: dict[str, str] = {"out": OUT, "in": IN}
 #: Who says what is said by hand.
-SOURCE = "threadline"
+SOURCE = OURS
 #: Stands for every channel.
 ALL = "*"
 

@@ -7,8 +7,9 @@ from typing import Any
 from adapters.sending import Outcome
 from app.sending.requests import Request
 from schemas.events import Error, Event, Handle
+from schemas.facts import OURS
 
-SOURCE = "threadline"
+SOURCE = OURS
 
 
 def requested(request: Request, channels: tuple[str, ...]) -> Event:
@@ -42,9 +43,12 @@ def sent(request: Request, channel: str, handle: Handle, provider: str, outcome:
     return event
 
 
-def delayed(request: Request, channel: str, error: Error | None, number: int) -> Event:
-    """It did not pass, and will be tried again: the same way, or by the next channel."""
-    return _failing("MessageDelayed", request, f"delayed:{number}", channel, error)
+def delayed(request: Request, channel: str, error: Error | None, number: int, next: str | None = None) -> Event:
+    """It did not pass, and will be tried again: the same way, or by the `next` channel, this one being given up."""
+    event = _failing("MessageDelayed", request, f"delayed:{number}", channel, error)
+    if next is not None:
+        event.payload["givenUpFor"] = next
+    return event
 
 
 #: The event that tells each state that a message ends in without being sent; `rejected` is a provider's or our own no.

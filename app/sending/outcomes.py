@@ -166,7 +166,8 @@ def by_next(
         claimed, next_route, "queued", 0.0, tries=0, outcome=outcome, status=status, error=error, cause=cause
     )
     settled = settled._replace(tried=[*claimed.tried, route.channel])
-    return Result(claimed, settled, [events.delayed(claimed.request, route.channel, error, claimed.claim)])
+    told = events.delayed(claimed.request, route.channel, error, claimed.claim, next_route.channel)
+    return Result(claimed, settled, [told])
 
 
 def _again(claimed: Claimed, route: Route, tries: int, wait: float, error: Error, status: int | None) -> Settled:

@@ -70,3 +70,6 @@ class Relay(BaseModel):
     start: Literal["beginning", "now"] = Field(
         default="beginning", alias="from", description="where in the log a new installation begins"
     )
+    held_after: float = Field(
+        default=30.0, gt=0, description="seconds that the log may wait for one transaction before that is a fault"
+    )

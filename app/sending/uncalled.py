@@ -28,6 +28,13 @@ def undelivered(claimed: Claimed, failing: bool) -> Result:
     """It was sent and watched, and was not delivered: the next channel's turn, where there is one."""
     here = Route(claimed.channel, claimed.account)
     next_route = following(claimed, here)
+    if next_route is None and failing:
+        # While another channel was to follow, the client was not told of the failure.
+        error = Error(
+            None, f"the provider says that it failed by {claimed.channel}, and no channel follows", "unreachable"
+        )
+        told = events.ended(claimed.request, "failed", claimed.channel, error)
+        return Result(claimed, settled_as(claimed, None, "sent", None), [told])
     if next_route is None or (not failing and claimed.client.fallback.after is None):
         return Result(claimed, settled_as(claimed, None, "sent", None))
     text = "the provider says that it failed" if failing else "was not delivered in time"

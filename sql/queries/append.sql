@@ -7,5 +7,5 @@
 ,
 \ir fold.sql
 SELECT
-    (SELECT count(*) FROM fresh) AS appended,
+\ir repeats.sql
     CASE WHEN (SELECT count(*) FROM projected) <> (SELECT count(*) FROM folded) THEN superseded_meanwhile() END

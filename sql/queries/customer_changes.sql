@@ -1,4 +1,4 @@
--- A customer's interactions that changed after a place in the log, as far as the log is settled, in the order of their
+-- A customer's interactions that changed after a place in the log, before the horizon, in the order of their
 -- last change.
 SELECT h.customer_id, i.last_change[1] AS change_xid, i.last_change[2] AS change_position,
 \ir shown.sql
@@ -6,6 +6,6 @@ FROM handles AS h
 JOIN interactions AS i ON i.handle_id = h.id
 WHERE h.customer_id = %(customer_id)s AND h.client_id = %(client_id)s
     AND i.last_change > ARRAY[%(xid)s, %(position)s]::bigint[]
-    AND i.last_change[1] < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    AND i.last_change[1] < %(horizon)s
 ORDER BY i.last_change
 LIMIT %(limit)s

@@ -1,45 +1,62 @@
 -- A delivery for each event of a stretch of the log that belongs to a message of a client with a callback, and for those
--- events that came, within a day, before anyone knew which message they belong to. What there is already stays as it is.
+-- that came, however long ago, before anyone knew which message they belong to: they are owed once, when the log first says
+-- so. What there is already stays as it is. Of several words for one step of a message the first is told; and that an attempt
+-- failed is not told where another channel follows it.
 WITH page AS MATERIALIZED (
     SELECT
-        e.id, e.xid, e.position, e.type, e.client_id, e.message_id, e.provider_message_id, e.recorded_at,
+        e.id, e.xid, e.position, e.type, e.channel, e.source, e.client_id, e.message_id, e.recorded_at,
 \ir interaction_of.sql
-        AS interaction_id
+        AS interaction_id,
+        CASE
+            WHEN e.identity IS NOT NULL THEN true
+            WHEN e.message_id IS NULL OR e.provider_message_id IS NULL THEN false
+            -- A scalar subquery, which is a look-up by index whatever the planner believes of the table's size.
+            ELSE (
+                SELECT before.position FROM events AS before
+                WHERE before.reference = e.reference AND before.message_id = e.message_id
+                    AND before.provider_message_id IS NOT NULL AND (before.xid, before.position) < (e.xid, e.position)
+                ORDER BY before.xid, before.position LIMIT 1
+            ) IS NULL
+        END AS ties
     FROM events AS e
     WHERE (e.xid, e.position) > (%(after_xid)s, %(after_position)s)
         AND (e.xid, e.position) <= (%(upto_xid)s, %(upto_position)s)
         AND e.client_id = ANY (%(clients)s::text[])
         AND e.reference IS NOT NULL
 ),
-told AS (
+known AS MATERIALIZED (
     SELECT
-        p.id, p.xid, p.position, p.type, p.client_id, p.recorded_at,
+        p.id, p.xid, p.position, p.type, p.channel, p.source, p.client_id, p.recorded_at, p.interaction_id, p.ties,
         coalesce(
             p.message_id,
             (SELECT i.message_id FROM interactions AS i WHERE i.id = p.interaction_id AND i.client_id = p.client_id)
-        ) AS message_id
+        ) AS message_id,
+        ARRAY(
+            SELECT l.reference FROM interaction_links AS l
+            WHERE l.interaction_id = p.interaction_id AND l.client_id = p.client_id
+        ) || p.interaction_id AS called
     FROM page AS p
+),
+told AS (
+    SELECT id, xid, position, type, channel, source, client_id, recorded_at, message_id, called, false AS early FROM known
     UNION
-    SELECT early.id, early.xid, early.position, early.type, early.client_id, early.recorded_at, p.message_id
-    FROM page AS p
-    -- Look-ups by index, whatever the planner believes of the tables' sizes.
-    CROSS JOIN LATERAL unnest(ARRAY(
-        SELECT l.reference FROM interaction_links AS l
-        WHERE l.interaction_id = p.interaction_id AND l.client_id = p.client_id
-    )) AS r (reference)
+    SELECT
+        early.id, early.xid, early.position, early.type, early.channel, early.source, early.client_id, early.recorded_at,
+        k.message_id, k.called, true
+    FROM known AS k
+    CROSS JOIN LATERAL unnest(k.called) AS r (reference)
     CROSS JOIN LATERAL (
-        SELECT e.id, e.xid, e.position, e.type, e.client_id, e.recorded_at
+        SELECT e.*
         FROM events AS e
-        WHERE e.reference = r.reference AND e.client_id = p.client_id AND e.message_id IS NULL
+        WHERE e.reference = r.reference AND e.client_id = k.client_id AND e.message_id IS NULL
             AND (e.xid, e.position) <= (%(after_xid)s, %(after_position)s)
-            AND e.recorded_at > now() - interval '1 day'
         OFFSET 0
     ) AS early
-    WHERE p.message_id IS NOT NULL AND p.provider_message_id IS NOT NULL
+    WHERE k.ties
 )
-INSERT INTO deliveries (event_id, xid, position, client_id, message_id, recorded_at, due_at)
+INSERT INTO deliveries (event_id, xid, position, client_id, message_id, recorded_at, owed_at, due_at)
 SELECT DISTINCT ON (t.client_id, t.id)
-    t.id, t.xid, t.position, t.client_id, t.message_id, t.recorded_at,
+    t.id, t.xid, t.position, t.client_id, t.message_id, t.recorded_at, CASE WHEN t.early THEN now() END,
     -- What waits behind an earlier one is not due before that.
     coalesce(
         (
@@ -52,6 +69,29 @@ SELECT DISTINCT ON (t.client_id, t.id)
 FROM told AS t
 WHERE t.message_id IS NOT NULL
     AND (SELECT c.types = '{}' OR t.type = ANY (c.types) FROM callbacks AS c WHERE c.client_id = t.client_id)
+    AND CASE
+        -- By another channel it is another step.
+        WHEN t.type IN (
+            'MessageRequested', 'MessageQueued', 'UserMessageSent', 'MessageDelivered', 'MessageRead', 'MessageExpired',
+            'MessageCancelled'
+        ) THEN (
+            SELECT e.position
+            FROM unnest(t.called) AS r (reference)
+            CROSS JOIN LATERAL (
+                SELECT e.position FROM events AS e
+                WHERE e.reference = r.reference AND e.client_id = t.client_id AND e.type = t.type
+                    AND coalesce(e.channel = t.channel, true) AND (e.xid, e.position) < (t.xid, t.position)
+                LIMIT 1
+            ) AS e
+            LIMIT 1
+        ) IS NULL
+        WHEN t.type IN ('MessageFailed', 'MessageBounced', 'MessageRejected') AND t.source <> 'threadline' THEN (
+            SELECT m.id FROM messages AS m
+            WHERE m.id = message_reference(t.client_id, t.message_id)
+                AND (t.channel = ANY (m.tried) OR (m.state = 'watched' AND coalesce(t.channel = m.channel, true)))
+        ) IS NULL
+        ELSE true
+    END
 ORDER BY t.client_id, t.id, t.message_id
 ON CONFLICT (client_id, event_id) DO NOTHING
 RETURNING event_id

@@ -7,7 +7,7 @@ facts AS (
         AS id,
         e.client_id, e.channel, e.direction, e.provider_message_id, e.message_id,
         coalesce(
-            e.provider, CASE WHEN e.provider_message_id IS NOT NULL OR e.reference = e.id THEN e.source END
+            e.provider, CASE WHEN e.provider_message_id IS NOT NULL OR e.reference = coalesce(e.identity, e.id) THEN e.source END
         ) AS provider,
         CASE WHEN e.handle_kind = 'user_id' THEN e.handle_value END AS user_id,
         CASE WHEN e.handle_kind <> 'user_id' THEN e.handle_kind || E'\x1f' || e.handle_value END AS address,
@@ -38,6 +38,15 @@ facts AS (
         CASE WHEN e.type = 'CallRecorded' THEN f.at END AS recorded_at,
         CASE WHEN e.type = 'InteractionProcessing' THEN f.at END AS processing_at,
         CASE WHEN e.type = 'InteractionCompleted' THEN f.at END AS completed_at,
+        CASE WHEN e.type IN ('MessageFailed', 'CallFailed', 'MessageBounced', 'MessageRejected') THEN channel_bit(e.channel) ELSE 0 END
+        AS failed_by,
+        CASE WHEN e.type IN ('MessageDelivered', 'MessageRead', 'MessageOpened', 'MessageClicked') THEN channel_bit(e.channel) ELSE 0 END
+        AS reached_by,
+        -- What we say ourselves is of our own tries, and which channel was given up for the next one.
+        CASE WHEN e.type = 'MessageDelayed' AND e.source <> 'threadline' THEN channel_bit(e.channel) ELSE 0 END
+        AS deferred_by,
+        CASE WHEN e.type = 'MessageDelayed' AND e.source = 'threadline' AND e.payload ? 'givenUpFor' THEN channel_bit(e.channel) ELSE 0 END
+        AS given_up,
         ARRAY[e.xid, e.position] AS last_change
     FROM fresh AS e
     CROSS JOIN LATERAL (

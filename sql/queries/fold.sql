@@ -1,5 +1,5 @@
 -- Part of `append`, `project` and `move`: joins `facts` into the interactions. Every column is joined by a function that
--- is commutative, associative and idempotent (the earliest time, the least text), so that no order matters.
+-- is commutative, associative and idempotent (the earliest time, the least text, the union of sets), so that no order matters.
 folded AS MATERIALIZED (
     SELECT
         id, client_id,
@@ -37,6 +37,10 @@ folded AS MATERIALIZED (
         min(recorded_at) AS recorded_at,
         min(processing_at) AS processing_at,
         min(completed_at) AS completed_at,
+        bit_or(failed_by) AS failed_by,
+        bit_or(reached_by) AS reached_by,
+        bit_or(deferred_by) AS deferred_by,
+        bit_or(given_up) AS given_up,
         max(last_change) AS last_change
     FROM facts
     GROUP BY id, client_id
@@ -47,7 +51,7 @@ projected AS (
         failure, setback, "timestamp", requested_at, held_at, queued_at, sent_at, delayed_at, delivered_at, failed_at,
         bounced_at, rejected_at, cancelled_at, expired_at, read_at, opened_at, clicked_at, complained_at,
         unsubscribed_at, subscribed_at, received_at, started_at, ended_at, recorded_at, processing_at, completed_at,
-        last_change
+        failed_by, reached_by, deferred_by, given_up, last_change
     )
     SELECT * FROM folded
     ORDER BY id, client_id
@@ -96,6 +100,10 @@ projected AS (
         recorded_at = least(i.recorded_at, excluded.recorded_at),
         processing_at = least(i.processing_at, excluded.processing_at),
         completed_at = least(i.completed_at, excluded.completed_at),
+        failed_by = i.failed_by | excluded.failed_by,
+        reached_by = i.reached_by | excluded.reached_by,
+        deferred_by = i.deferred_by | excluded.deferred_by,
+        given_up = i.given_up | excluded.given_up,
         last_change = greatest(i.last_change, excluded.last_change)
     WHERE NOT i.superseded
     RETURNING 1

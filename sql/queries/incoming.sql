@@ -1,35 +1,47 @@
 -- Part of `append` and `record`: the events as they came, each with its identity, and those among them that are new.
+-- One whose identity was told before, otherwise, has a `variant` (see `differing`) and an id of its own; where the two agree
+-- (`joined`), it belongs to the same interaction.
 -- They come as arrays, which are read in half the time of objects (see `sql/parameters.py`). Sorted, so that two writers of the same events wait for each other in one order and cannot deadlock.
 WITH incoming AS MATERIALIZED (
     SELECT
-        nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, r ->> 4) AS id, r ->> 0 AS type,
+        nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type,
         r ->> 1 AS channel, r ->> 2 AS direction, r ->> 3 AS source, r ->> 4 AS source_event_id, r ->> 5 AS provider,
         r ->> 6 AS provider_message_id, r ->> 7 AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value,
         nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload,
-        r ->> 13 AS client_id, (r ->> 14)::timestamptz AS received_at, (r ->> 15)::uuid AS webhook_id
-    FROM jsonb_array_elements(%(events)s) AS r
+        r ->> 13 AS client_id, (r ->> 14)::timestamptz AS received_at, (r ->> 15)::uuid AS webhook_id,
+        r ->> 16 AS variant, (r ->> 17)::boolean AS joined, place
+    FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
 ),
 fresh AS (
     INSERT INTO events (
-        position, xid, id, type, client_id, channel, direction, source, source_event_id, provider, provider_message_id,
-        message_id, handle_kind, handle_value, error, occurred_at, received_at, webhook_id, webhook_block, payload,
-        handle_id, reference
+        position, xid, id, identity, type, client_id, channel, direction, source, source_event_id, provider,
+        provider_message_id, message_id, handle_kind, handle_value, error, occurred_at, received_at, webhook_id,
+        webhook_block, payload, handle_id, reference
     )
     SELECT
-        position, (SELECT pg_current_xact_id()::text::bigint), id, type, client_id, channel, direction, source,
-        source_event_id, provider, provider_message_id, message_id, handle_kind, handle_value, error,
-        occurred_at, received_at, webhook_id,
-        CASE WHEN webhook_id IS NOT NULL AND %(kept)s THEN (SELECT currval('raw_webhooks_block_seq')) END, payload,
+        position, (SELECT pg_current_xact_id()::text::bigint), own.id, CASE WHEN joined THEN identity END, type, client_id,
+        channel, direction, source, source_event_id, provider, provider_message_id, message_id, handle_kind,
+        handle_value, error, occurred_at, received_at, webhook_id,
+        CASE
+            WHEN webhook_id IS NULL THEN NULL
+            WHEN %(kept)s THEN (SELECT currval('raw_webhooks_block_seq'))
+            ELSE %(block)s::bigint
+        END,
+        payload,
         handle_id(client_id, handle_kind || E'\x1f' || handle_value),
         CASE
             WHEN provider_message_id IS NOT NULL
                 THEN provider_reference(client_id, coalesce(provider, source), provider_message_id)
             WHEN message_id IS NOT NULL THEN message_reference(client_id, message_id)
             WHEN type IN ('InteractionProcessing', 'InteractionCompleted') THEN (payload ->> 'interactionId')::uuid
-            WHEN starts_with(type, 'Message') OR starts_with(type, 'Call') OR type = 'UserMessageSent' THEN id
+            WHEN starts_with(type, 'Message') OR starts_with(type, 'Call') OR type = 'UserMessageSent'
+                THEN CASE WHEN joined THEN identity ELSE own.id END
         END
     FROM incoming
-    ORDER BY id, received_at, position
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN variant IS NULL THEN identity ELSE event_variant(identity, variant) END AS id
+    ) AS own
+    ORDER BY own.id, received_at, position
     ON CONFLICT (id) DO NOTHING
     RETURNING *
 )

@@ -1,2 +1,12 @@
--- Linking is done by one transaction at a time: what one links, the next must see.
-SELECT pg_advisory_xact_lock(29796, 2)
+-- Of each client, linking is done by one transaction at a time: what one links, the next must see. The clients of a batch are
+-- locked in one order, so that two batches cannot deadlock.
+SELECT pg_advisory_xact_lock(29798, key)
+FROM (
+    SELECT DISTINCT hashtext(client_id) AS key
+    FROM (
+\ir chunk.sql
+        AND (provider_message_id IS NOT NULL AND message_id IS NOT NULL OR identity IS NOT NULL)
+    ) AS linking
+    ORDER BY key
+    OFFSET 0
+) AS keys

@@ -2,7 +2,7 @@
 -- nothing to join, so that the id is barred (see `supersede`) and linked, in one statement. Gives how many pairs are left
 -- for `link` and its like.
 WITH
-\ir pairs.sql
+\ir pairs_new.sql
 ,
 known AS MATERIALIZED (
     -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
@@ -10,7 +10,7 @@ known AS MATERIALIZED (
         client_id, theirs, ours,
         (SELECT l.interaction_id FROM interaction_links AS l WHERE l.reference = theirs) AS theirs_in,
         (SELECT l.interaction_id FROM interaction_links AS l WHERE l.reference = ours) AS ours_in
-    FROM pairs
+    FROM both_ids
 ),
 single AS (
     SELECT theirs, min(client_id) AS client_id

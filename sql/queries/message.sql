@@ -8,13 +8,14 @@ SELECT
         (
             SELECT jsonb_agg(
                 jsonb_build_object(
-                    'number', a.number, 'channel', a.channel, 'account', a.account, 'begunAt', a.begun_at,
+                    'number', a.row_number, 'channel', a.channel, 'account', a.account, 'begunAt', a.begun_at,
                     'answeredAt', a.answered_at, 'outcome', a.outcome, 'status', a.status,
                     'providerMessageId', a.provider_message_id, 'error', a.error
                 )
                 ORDER BY a.number
             )
-            FROM attempts AS a WHERE a.id = m.id
+            -- As the claims they were made in are counted there are gaps.
+            FROM (SELECT *, row_number() OVER (ORDER BY number) FROM attempts WHERE id = m.id) AS a
         ), '[]'
     ) AS attempts
 FROM messages AS m

@@ -2,7 +2,7 @@
 -- ids of a message that are not linked yet.
 \ir incoming.sql
 SELECT
-    (SELECT count(*) FROM fresh) AS appended,
+\ir repeats.sql
     EXISTS (
         -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
         SELECT FROM (

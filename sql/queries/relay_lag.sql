@@ -1,11 +1,10 @@
--- How far the relay is behind: settled events that it has not told (counted up to a bound), and the age of the oldest, in
--- seconds; callbacks that are disabled; and the age of the delivery that is longest overdue.
+-- How far the relay is behind: events that it has not told, settled or not (counted up to a bound), and the age of the
+-- oldest, in seconds; callbacks that are disabled; and the age of the delivery that is longest overdue.
 WITH place AS (SELECT coalesce(max(xid), 0) AS xid, coalesce(max(position), 0) AS position FROM relay_cursor),
 behind AS (
     SELECT e.recorded_at
     FROM events AS e
     WHERE (e.xid, e.position) > ((SELECT xid FROM place), (SELECT position FROM place))
-        AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
     ORDER BY e.xid, e.position
     LIMIT %(most)s
 )

@@ -1,4 +1,4 @@
--- The log after a place, as far as it is settled, in its order; each event with its interaction, and the customer and the
+-- The log after a place, before the horizon, in its order; each event with its interaction, and the customer and the
 -- message of that.
 WITH page AS MATERIALIZED (
     SELECT
@@ -7,7 +7,7 @@ WITH page AS MATERIALIZED (
         AS interaction_id
     FROM events AS e
     WHERE (e.xid, e.position) > (%(xid)s, %(position)s)
-        AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+        AND e.xid < %(horizon)s
     ORDER BY e.xid, e.position
     LIMIT %(limit)s
 )

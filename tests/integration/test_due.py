@@ -47,7 +47,7 @@ async def test_a_refusal_for_good_goes_to_the_next_channel_where_it_is_wanted(se
         "sms",
         "SM1",
         ["email"],
-        "delayed",
+        "sent",
     )
     assert sorted(await sender.types("further")) == ["MessageDelayed", "MessageRequested", "UserMessageSent"]
 

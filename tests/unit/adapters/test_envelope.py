@@ -261,3 +261,10 @@ def test_any_bytes_are_unprocessable(body: bytes) -> None:
     assert envelope.recognise(made) is False
     with pytest.raises(Unprocessable):
         envelope.normalize(made)
+
+
+@pytest.mark.parametrize("source", ["threadline", "Threadline ", "a\x1fb"])
+def test_an_envelope_does_not_speak_for_threadline(source: str) -> None:
+    """A relay names its provider: what we say ourselves, and what joins the parts of an id, are no names."""
+    with pytest.raises(Unprocessable, match=r"\$\.source: "):
+        envelope.normalize(request(DELIVERED | {"source": source}))

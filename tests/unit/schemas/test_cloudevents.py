@@ -356,3 +356,18 @@ def test_any_bytes_are_a_schema_error(value: bytes) -> None:
     """Bytes that are no CloudEvent are never another exception."""
     with pytest.raises(SchemaError):
         read_cloudevent(value, NOW)
+
+
+@pytest.mark.parametrize("source", ["threadline", " Threadline", "THREADLINE"])
+def test_nobody_reports_as_threadline(source: str) -> None:
+    """What we say ourselves is not for others to say: its ids would be taken."""
+    with pytest.raises(SchemaError, match=r"^\$\.source: 'threadline' is what Threadline calls itself"):
+        read(source=source, id="m1:sent:1")
+
+
+@pytest.mark.parametrize("name", ["id", "source", "clientid", "subject"])
+@pytest.mark.parametrize("character", ["\x00", "\x1e", "\x1f", "\x7f", "\x85"])
+def test_attributes_hold_no_control_characters(name: str, character: str) -> None:
+    """As the specification has it of a String; what joins the parts of an id cannot be within one."""
+    with pytest.raises(SchemaError, match=rf"^\$\.{name}: "):
+        read(**{name: f"a{character}b"})

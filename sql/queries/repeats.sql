@@ -1,0 +1,7 @@
+-- Part of `append` and `record`: how many events were new, the places in the batch of the others, which are looked at only
+-- where there are some, and the block of the raw records that were kept with them.
+(SELECT count(*) FROM fresh) AS appended,
+CASE WHEN (SELECT count(*) FROM fresh) < (SELECT count(*) FROM incoming) THEN ARRAY(
+    SELECT i.place::integer - 1 FROM incoming AS i WHERE i.position NOT IN (SELECT f.position FROM fresh AS f)
+) END AS repeated,
+CASE WHEN %(kept)s THEN currval('raw_webhooks_block_seq') END AS block,
