@@ -71,9 +71,7 @@ async def test_an_idle_look_costs_the_same_however_many_lanes_there_are(postgres
     async with await EventStore.open(postgres_dsn.service, pool=2) as store, owner(postgres_dsn) as connection:
         few = await explained(connection, "claim", looks)
         await connection.execute(MANY, [3000])
-        while (
-            await (await connection.execute("SELECT count(*) AS n FROM lanes_due WHERE due_at <= now()")).fetchall()
-        )[0]["n"]:
+        for _ in range(100):  # what a new lane leaves to be looked at
             assert await store.claim(64, 60, {}) == []
         await connection.execute("VACUUM ANALYZE lanes_due")
         assert await explained(connection, "claim", looks) <= few + 20
