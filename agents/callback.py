@@ -52,11 +52,11 @@ class Places:
     def left(self, serving: "Serving") -> int:
         """How many tries a client may begin now: those that its callback bears; where all together are many, its share."""
         if serving.failing:
-            return 1 - len(serving.flying)
+            return 1 - serving.held
         others = [each for each in self.served if not each.failing]
-        room = self._most - sum(len(each.flying) for each in others)
-        share = max(1, self._most // max(1, len(others))) - len(serving.flying)
-        return min(serving.pace - len(serving.flying), max(room, share))
+        room = self._most - sum(each.held for each in others)
+        share = max(1, self._most // max(1, len(others))) - serving.held
+        return min(serving.pace - serving.held, max(room, share))
 
 
 class Serving:
@@ -76,8 +76,13 @@ class Serving:
         self._store, self._callbacks, self._transport, self._telling = store, callbacks, transport, telling
         self._places = places
         self._stirred = asyncio.Event()
-        #: How many tries at once the callback bears; 0 until it is known.
-        self.pace = 0
+        #: How many tries at once the callback bears; 0 until it is known. And places that are kept while a claim is made.
+        self.pace = self._kept = 0
+
+    @property
+    def held(self) -> int:
+        """Places that are its own now."""
+        return len(self.flying) + self._kept
 
     @property
     def full(self) -> bool:
@@ -119,11 +124,17 @@ class Serving:
         """Begin as many tries as there is room for."""
         secrets = await self._callbacks.secrets(self.client)
         self.failing, most = callback["failing_since"] is not None, callback["concurrency"]
-        self.pace = min(self.pace, most) or (1 if self.failing else most)
+        self.pace = 1 if self.failing else min(self.pace, most) or most
         self._stirred.clear()
-        if (left := self._places.left(self)) > 0:
-            for row in await self._store.claim_deliveries(self.client, left, LEASE):
-                self.flying.add(asyncio.create_task(self._try(row, callback["url"], secrets)))
+        if (left := self._places.left(self)) < 1:
+            return
+        self._kept = left
+        try:
+            rows = await self._store.claim_deliveries(self.client, left, LEASE)
+        finally:
+            self._kept = 0
+        for row in rows:
+            self.flying.add(asyncio.create_task(self._try(row, callback["url"], secrets)))
 
     async def _wait(self) -> None:
         """Return once a try has ended, with those that end shortly after, or once something is due that there is room for."""
