@@ -53,7 +53,7 @@ class Callbacks:
         if not sealed:
             await self._add(client_id, WORKER, first=True)
             sealed = await self._store.callback_secrets(client_id)
-        return [(version, self._seal.unseal(one, _context(client_id))) for version, one in sealed]
+        return [(version, self._seal.unseal(one, context(client_id))) for version, one in sealed]
 
     async def rotate(self, client_id: str, actor: str) -> str | None:
         """Make a new secret and return it, this once, as the client is shown it; those before it go on signing for
@@ -64,10 +64,11 @@ class Callbacks:
 
     async def _add(self, client_id: str, actor: str, *, first: bool) -> str | None:
         secret = secrets.token_bytes(SECRET_BYTES)
-        sealed = self._seal.seal(secret, _context(client_id))
+        sealed = self._seal.seal(secret, context(client_id))
         version = await self._store.add_secret(client_id, sealed, GRACE, actor, first=first)
         return shown(secret) if version is not None else None
 
 
-def _context(client_id: str) -> str:
+def context(client_id: str) -> str:
+    """What the secrets of a client's callback are sealed for."""
     return f"callback\x1f{client_id}"

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app import api, door, problems, telemetry
 from app.access import Forbidden, Unauthenticated
+from app.account_sources import AccountSources
 from app.api.health import Health
 from app.embedded.running import resolve
 from app.metrics import HttpMetrics
@@ -42,7 +43,8 @@ class Http:
             )
         self.settings = settings
         self._dsn = settings.postgres.dsn.get_secret_value()
-        self.door = door.make(settings, self._authenticate)
+        self.accounts = AccountSources(settings)
+        self.door = door.make(settings, self._authenticate, self.accounts)
         self.api: api.Api | None = None
         self.counters = Counters()
         self.health = Health(self.door, HttpMetrics(self.door, self.counters))
@@ -83,12 +85,14 @@ class Http:
         store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
         self.api = self._pages.state.api = api.Api.of(store, self.settings)
         self.health.store = store
+        await self.accounts.start(store)
         await self.door.start()
         log.info("serving", kafka=self.door.keep.reachable, sources=sorted(self.settings.sources))
         try:
             yield
         finally:
             await self.door.stop()
+            await self.accounts.stop()
             await store.close()
             telemetry.shut_down()
 

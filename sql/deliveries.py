@@ -92,6 +92,10 @@ class Delivering(Pooled):
         rows = await self._rows("callback_secrets", {"client_id": client_id})
         return [(row["version"], row["sealed"]) for row in rows]
 
+    async def sealed_secrets(self) -> list[dict[str, Any]]:
+        """The secrets that sign now, of all callbacks that are not disabled: `client_id`, `version`, `sealed`."""
+        return await self._rows("sealed_secrets")
+
     async def add_secret(
         self, client_id: str, sealed: bytes, grace: timedelta, actor: str, *, first: bool = False
     ) -> int | None:

@@ -18,7 +18,7 @@ from webhooks.body import Bodies, Disconnected, Message, Receive, Send, discard
 from webhooks.counters import Counters
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
-from webhooks.recognise import DOOR, Sources, UnknownSource, Verdict, named
+from webhooks.recognise import DOOR, Sources, UnknownSource, Unreadable, Verdict, named
 from webhooks.record import DROPPED_HEADERS, Webhook, encode
 from webhooks.refusals import Refusals
 from webhooks.replies import UNKNOWN, Refused, Reply, options, refusal, reply
@@ -28,6 +28,8 @@ from webhooks.spool import Unkept
 #: Seconds after which a caller may come again, of whom there were too many at once.
 SOON = 1
 EMPTY = Answer()
+#: The source under which the webhooks of clients' accounts are counted.
+CLIENTS = "clients"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,8 @@ class Door:
             return answer
         except UnknownSource as unknown:
             raise Refused(404, str(unknown)) from None
+        except Unreadable as error:
+            raise Refused(503, str(error), retry_after=LATER) from None
         except Unfetched as error:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
         finally:
@@ -166,7 +170,7 @@ class Door:
             headers = {name: value for name, value in headers.items() if name not in DROPPED_HEADERS}
         webhook = Webhook(
             uuid7(),
-            verdict.source,
+            verdict.events_source or verdict.source,
             verdict.adapter.NAME,
             verdict.client,
             request.method,
@@ -184,5 +188,6 @@ class Door:
                     await self.keep.put(encode(webhook), traceparent)
         except Unkept as error:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
-        self.counters.kept[webhook.source] += 1
+        # Names that clients choose are no labels of a metric: there may be any number of them.
+        self.counters.kept[verdict.source if verdict.events_source is None else CLIENTS] += 1
         self.counters.size.observe(len(request.body))
