@@ -100,8 +100,7 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
         document = {
             "messageId": "m1",
             "to": {"sms": "+15551234567", "email": "ana@example.com"},
-            "body": "Hello",
-            "subject": "x",
+            "content": {"text": "Hello", "subject": "Hello"},
         }
         async with httpx.AsyncClient() as http:
             answer = await http.post(
