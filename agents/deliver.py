@@ -1,42 +1,35 @@
-"""Tells clients of their messages: takes deliveries that are due, posts each to its client's callback, and writes down
-what came of it.
+"""Tells clients of their messages: looks for whom deliveries are due, and serves each of them by itself (`agents.callback`).
 
-A client's deliveries go by themselves, a few at once, so that one whose callback hangs holds up nobody else's; one whose
-callback fails is tried with one at a time. Of a message the events are told in the log's order. A worker that dies leaves
-its deliveries to be taken again when their lease ends: a callback may be told twice, which its `webhook-id` shows.
+One whose callback hangs, fails or cannot be signed for holds up nobody else's: those that fail have places of their own, one
+each. A worker that dies leaves its deliveries to be taken again when their lease ends: a callback may be told twice, which
+its `webhook-id` shows.
 """
 
 import asyncio
-import random
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import structlog
 
+from agents.callback import ANSWER, LEASE, MOST, TIMEOUT, Places, Serving
 from agents.telling import Telling
-from agents.transport import AddressRefused, NoAnswer, Transport
+from agents.transport import Transport
 from app.callbacks import Callbacks
+from app.sending.seal import NoKey, Tampered
 from sql import EventStore, is_transient
-from sql.deliveries import Outcome
-from webhooks.subscribers import PATIENCE, judge, pause_after, request_of
+
+__all__ = ["ANSWER", "LEASE", "MOST", "TIMEOUT", "Deliverer"]
 
 log = structlog.get_logger(__name__)
 
 #: Seconds between looks for what is due, and between rounds of forgetting.
 POLL = 0.25
 FORGET_EVERY = 3600.0
-#: Clients served at once, and deliveries of one of them at once: both together bound the connections.
-CLIENTS, EACH = 32, 8
-#: Seconds for one try, its answer included.
-TIMEOUT = 15.0
-#: Seconds for which a client that cannot be served is let be.
+#: Clients served at once, of those whose callbacks fail and of the others.
+FAILING, CLIENTS = 128, MOST
+#: Clients that one look asks for.
+LOOK = 256
+#: Seconds for which a client that cannot be served is left alone.
 REST = 5.0
-#: Bytes of an answer that are read, to leave the connection in order; none is kept.
-ANSWER = 16 << 10
-#: How long deliveries are taken for: longer than a try can take.
-LEASE = timedelta(seconds=60)
-_ERROR = 200
 
 
 class Deliverer:
@@ -47,11 +40,14 @@ class Deliverer:
     ) -> None:
         self._store, self._callbacks, self._transport, self._telling = store, callbacks, transport, telling
         self._retain = retain
-        self._serving: dict[str, asyncio.Task[None]] = {}
-        #: Clients that could not be served, and until when they are let be (the loop's clock).
+        self._places = Places()
+        self._serving: dict[str, tuple[Serving, asyncio.Task[None]]] = {}
+        #: Clients that could not be served, and until when they are left alone (the loop's clock).
         self._resting: dict[str, float] = {}
         #: Until when what is everyone's (the database) counts as failing.
-        self._failing = float("-inf")
+        self._down = float("-inf")
+        #: Clients whose callbacks failed when they were last served, which wait for a place among their like.
+        self._failing: set[str] = set()
 
     async def run(self) -> None:
         """Deliver for ever. Raises what ends it (see `failures.keep_on`); what was begun is ended with it."""
@@ -65,81 +61,49 @@ class Deliverer:
                     forgotten = now
                 await asyncio.sleep(POLL)
         finally:
-            for task in self._serving.values():
+            tasks = [task for _, task in self._serving.values()]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self._serving.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._serving.clear()
+            self._places.served.clear()
 
     async def _look(self) -> None:
-        """Serve the clients for whom something is due. One that cannot be served is left alone for a while, and keeps no
-        other waiting. Where that is its own fault (its secret does not open, say), nothing else is unready by it."""
-        now, health = asyncio.get_running_loop().time(), self._telling.health
-        for client in [client for client, task in self._serving.items() if task.done()]:
-            if not (error := self._serving.pop(client).exception()):
-                health.tenant_works(client, "callback")
-                continue
-            self._resting[client] = now + REST
-            log.error("deliveries cannot be made", client=client, error=f"{type(error).__name__}: {error}")
-            if is_transient(error) or isinstance(error, OSError):
-                health.fails("deliveries", error)
-                self._failing = now + REST
-            else:
-                health.tenant_fails(client, "callback", error)
+        """Serve the clients for whom something is due. One that cannot be served is left alone for a while, and keeps
+        nobody else waiting."""
+        now = asyncio.get_running_loop().time()
+        for client in [client for client, (_, task) in self._serving.items() if task.done()]:
+            self._ended(client, now)
         self._resting = {client: until for client, until in self._resting.items() if until > now}
-        if now >= self._failing:
-            health.works("deliveries")
-        for client in await self._store.due_clients():
-            if len(self._serving) >= CLIENTS:
-                break
-            if client not in self._serving and client not in self._resting:
-                self._serving[client] = asyncio.create_task(self.serve(client), name=f"deliver to {client}")
+        if now >= self._down:
+            self._telling.health.works("deliveries")
+        full = [client for client, (serving, _) in self._serving.items() if serving.full]
+        crowded = self._failing if self._places.count(failing=True) >= FAILING else ()
+        for client in await self._store.due_clients(LOOK, [*full, *self._resting, *crowded]):
+            if client in self._serving:
+                self._serving[client][0].stir()
+            elif client in self._failing or self._places.count(failing=False) < CLIENTS:
+                self._serve(client)
 
-    async def serve(self, client: str) -> None:
-        """Deliver what is due to one client, until nothing more is."""
-        while (callback := await self._callbacks.of(client)) is not None and callback["disabled_at"] is None:
-            secrets = await self._callbacks.secrets(client)
-            rows = await self._store.claim_deliveries(client, 1 if callback["failing_since"] else EACH, LEASE)
-            if not rows:
-                return
-            tries = await asyncio.gather(*(self._try(row, callback["url"], secrets) for row in rows))
-            outcomes, statuses = [outcome for outcome, _ in tries], [verdict for _, verdict in tries]
-            self._telling.outcomes.update(statuses)
-            disabled = await self._store.settle_deliveries(
-                client, callback["url"], outcomes, gone="gone" in statuses, patience=PATIENCE
-            )
-            if disabled:
-                log.warning("callback disabled", client=client, reason=disabled)
-        if callback is None:
-            await self._callbacks.removed(client)
+    def _serve(self, client: str) -> None:
+        serving = Serving(client, self._store, self._callbacks, self._transport, self._telling, self._places)
+        serving.failing = client in self._failing
+        self._places.served.add(serving)
+        self._serving[client] = serving, asyncio.create_task(serving.run(), name=f"deliver to {client}")
 
-    async def _try(self, row: Mapping[str, Any], url: str, secrets: list[tuple[int, bytes]]) -> tuple[Outcome, str]:
-        """Post one; returns what came of it, and the word it is counted under. Raises nothing but cancellation."""
-        answer, error, verdict = None, None, "unanswered"
-        try:
-            request = request_of(row, url, [secret for _, secret in secrets], datetime.now(UTC))
-            async with asyncio.timeout(TIMEOUT):
-                answer = await self._transport.carry(request, {}, trusted=False)
-        except Exception as failure:  # whatever it was, this try has failed, and there will be another
-            error = _worded(failure)
-            verdict = "refused" if isinstance(failure, AddressRefused) else verdict
+    def _ended(self, client: str, now: float) -> None:
+        serving, task = self._serving.pop(client)
+        self._places.served.discard(serving)
+        (self._failing.add if serving.failing else self._failing.discard)(client)
+        if (error := task.exception()) is None:
+            self._telling.health.tenant_works(client, "callback")
+            return
+        self._resting[client] = now + REST
+        log.error("deliveries cannot be made", client=client, error=type(error).__name__)
+        # Without any key at all it is the operator's: see `Callbacks.keyed`.
+        operators = isinstance(error, NoKey | Tampered) and not self._callbacks.keyed
+        if operators or is_transient(error) or isinstance(error, OSError):
+            self._telling.health.fails("deliveries", error)
+            self._down = now + REST
         else:
-            verdict = judge(answer.status)
-        delivered = verdict == "delivered"
-        if answer is not None and not delivered:
-            error = f"answered {answer.status}"
-        pause = None if delivered else pause_after(row["attempts"], random.random(), answer)  # noqa: S311  # jitter
-        status = None if answer is None else answer.status
-        outcome = Outcome(row["event_id"], row["due_at"], delivered, status, error, pause, secrets[0][0])
-        return outcome, verdict
-
-
-def _worded(failure: Exception) -> str:
-    """In words that the client may read, which is not told what a name resolved to inside the operator's network."""
-    if isinstance(failure, AddressRefused):
-        return "AddressRefused: the host of the URL has no public address"
-    if isinstance(failure, TimeoutError):
-        return f"no answer within {TIMEOUT:.0f} s"
-    if isinstance(failure, NoAnswer):
-        return str(failure).partition("\n")[0][:_ERROR]
-    log.error("a delivery cannot be made", error=type(failure).__name__, exc_info=failure)
-    return f"a fault of the service: {type(failure).__name__}"
+            self._telling.health.tenant_fails(client, "callback", error)

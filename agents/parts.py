@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from functools import partial
 
-from agents.deliver import ANSWER, TIMEOUT, Deliverer
+from agents.deliver import ANSWER, MOST, TIMEOUT, Deliverer
 from agents.due import Due
 from agents.failures import keep_on
 from agents.health import Health
@@ -75,7 +75,10 @@ async def tell(store: EventStore, clients: Clients, health: Health, settings: Se
     connect = partial(producer, settings)
     from_now = settings.relay.start == "now"
     relayer = Relayer(store, connect, callbacks, telling, most=max_record(settings), from_now=from_now)
-    transport = Transport(timeout=TIMEOUT, allowed=settings.callbacks.allowed_networks, max_answer=ANSWER)
+    # As many to one origin as there may be at all: several clients may have their callbacks there.
+    transport = Transport(
+        timeout=TIMEOUT, connections=2 * MOST, allowed=settings.callbacks.allowed_networks, max_answer=ANSWER
+    )
     deliverer = Deliverer(store, callbacks, transport, telling, timedelta(days=settings.callbacks.retain_days))
     try:
         await asyncio.gather(

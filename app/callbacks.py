@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from app.sending.clients import Clients, UnknownClient
-from app.sending.seal import Seal
+from app.sending.seal import NoKey, Seal
 from schemas.events import TYPE_OF_DOTTED
 from sql import EventStore
 from sql.deliveries import REMOVED, WORKER
@@ -17,6 +17,14 @@ class Callbacks:
     def __init__(self, store: EventStore, clients: Clients, seal: Seal) -> None:
         self._store, self._clients, self._seal = store, clients, seal
 
+    @property
+    def keyed(self) -> bool:
+        """Whether there is a key at all: where there is none, no client's secret can be made or opened."""
+        try:
+            return bool(self._seal.key_id)
+        except NoKey:
+            return False
+
     async def of(self, client_id: str) -> dict[str, Any] | None:
         """The client's callback as the store has it (`sql.deliveries`), once that is what the configuration says; None
         where the configuration names none."""
@@ -28,12 +36,9 @@ class Callbacks:
             return None
         types = [TYPE_OF_DOTTED.get(type, type) for type in configured.types]
         row = await self._store.callback(client_id)
-        if row is None or (row["url"], row["types"], row["disabled_reason"] == REMOVED) != (
-            configured.url,
-            types,
-            False,
-        ):
-            await self._store.set_callback(client_id, configured.url, types)
+        wanted = (configured.url, types, configured.concurrency)
+        if row is None or (row["url"], row["types"], row["concurrency"]) != wanted or row["disabled_reason"] == REMOVED:
+            await self._store.set_callback(client_id, *wanted)
             row = await self._store.callback(client_id)
         return row
 
@@ -48,7 +53,7 @@ class Callbacks:
         if not sealed:
             await self._add(client_id, WORKER, first=True)
             sealed = await self._store.callback_secrets(client_id)
-        return [(version, self._seal.unseal(one, _context(client_id))) for version, one in sealed]
+        return [(version, self._seal.unseal(one, context(client_id))) for version, one in sealed]
 
     async def rotate(self, client_id: str, actor: str) -> str | None:
         """Make a new secret and return it, this once, as the client is shown it; those before it go on signing for
@@ -59,10 +64,11 @@ class Callbacks:
 
     async def _add(self, client_id: str, actor: str, *, first: bool) -> str | None:
         secret = secrets.token_bytes(SECRET_BYTES)
-        sealed = self._seal.seal(secret, _context(client_id))
+        sealed = self._seal.seal(secret, context(client_id))
         version = await self._store.add_secret(client_id, sealed, GRACE, actor, first=first)
         return shown(secret) if version is not None else None
 
 
-def _context(client_id: str) -> str:
+def context(client_id: str) -> str:
+    """What the secrets of a client's callback are sealed for."""
     return f"callback\x1f{client_id}"

@@ -1,11 +1,14 @@
-"""A client's accounts as people are told of them, for the API and the command line alike."""
+"""A client's accounts as people are told of them, for the API and the command line alike, with where their providers post to."""
 
 from typing import Any
+from urllib.parse import quote, urlsplit
 
+from app.account_sources import webhook_path
 from app.sending.accounts import UnknownAccount, configured, opened, shown
 from app.sending.seal import Seal
 from app.settings import Settings
 from sql import EventStore
+from webhooks.recognise import DOOR
 
 #: An account as the API tells it, and what is wrong with one whose key or adapter is not there.
 Told = tuple[dict[str, Any], str | None]
@@ -17,7 +20,8 @@ async def told(store: EventStore, settings: Settings, client_id: str) -> list[To
     found: list[Told] = []
     for name, source in settings.sources.items():
         if source.client == client_id and (account := configured(name, source)):
-            found.append((shown(account) | {"origin": "settings", "changedAt": None}, None))
+            more = {"origin": "settings", "changedAt": None, "webhookPath": f"{DOOR}/{quote(name, safe='')}"}
+            found.append((shown(account) | more, None))
     seal = Seal.of(settings)
     for row in await store.accounts(client_id):
         wrong = None
@@ -27,5 +31,21 @@ async def told(store: EventStore, settings: Settings, client_id: str) -> list[To
             wrong = str(error)
             one = {name: row[name] for name in ("name", "adapter", "source", "url", "trusted")}
             one |= {"settings": None, "secrets": None}
-        found.append((one | {"origin": "store", "changedAt": row["changed_at"]}, wrong))
+        more = {"origin": "store", "changedAt": row["changed_at"], "webhookPath": webhook_path(client_id, row["name"])}
+        found.append((one | more, wrong))
     return found
+
+
+def webhooks_of(client_id: str, name: str, url: str | None) -> tuple[str, str | None]:
+    """Where the provider of an account in the store is to post, as a URL, and what is wrong with the URL that the account
+    has (None: nothing)."""
+    path = webhook_path(client_id, name)
+    if url is None:
+        return (
+            f"https://your.host{path}",
+            "it has no --url, so its provider is not told where to post, if that goes by message",
+        )
+    parts = urlsplit(url)
+    if parts.path.rstrip("/") != path and f"source={client_id}/{name}" not in parts.query:
+        return f"{parts.scheme}://{parts.netloc}{path}", f"its URL is {url}, where its webhooks are not recognised"
+    return url, None

@@ -10,12 +10,12 @@ from webhooks.admit import Authenticate
 from webhooks.aggregate import Door, Limits
 from webhooks.keep import Keep
 from webhooks.producer import FRAME
-from webhooks.recognise import Sources
+from webhooks.recognise import Accounts, Sources
 from webhooks.spool import Spool
 
 
-def make(settings: Settings, authenticate: Authenticate | None = None) -> Door:
-    """A door that is not yet started. Raises ValueError for a source whose adapter does not exist, or without Kafka."""
+def make(settings: Settings, authenticate: Authenticate | None = None, accounts: Accounts | None = None) -> Door:
+    """A door that is not yet started, for the settings' sources and the accounts of clients. Raises ValueError for a source whose adapter does not exist, or without Kafka."""
     door = settings.door
     spool = Spool(settings.data / "spool", door.spool_max)
     keep = Keep(partial(producer, settings), spool, timeout=door.keep_timeout)
@@ -26,4 +26,4 @@ def make(settings: Settings, authenticate: Authenticate | None = None) -> Door:
         share=share(settings.telemetry),
         trust_traceparent=settings.telemetry.trust_traceparent,
     )
-    return Door(Sources(settings.sources), keep, limits, authenticate)
+    return Door(Sources(settings.sources, accounts), keep, limits, authenticate)

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app import api, door, monitor, problems, telemetry
 from app.access import Forbidden, TooManyUnknown, Unauthenticated
+from app.account_sources import AccountSources
 from app.api.health import Health
 from app.embedded.running import resolve
 from app.holding import hold_back
@@ -46,7 +47,8 @@ class Http:
             )
         self.settings = settings
         self._dsn = settings.postgres.dsn.get_secret_value()
-        self.door = door.make(settings, self._authenticate)
+        self.accounts = AccountSources(settings)
+        self.door = door.make(settings, self._authenticate, self.accounts)
         self.api: api.Api | None = None
         self.counters = Counters()
         self.metrics = HttpMetrics(self.door, self.counters)
@@ -95,6 +97,7 @@ class Http:
         store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
         self.api = self._pages.state.api = api.Api.of(store, self.settings)
         self.health.store = store
+        await self.accounts.start(store)
         await self.door.start()
         beside = [
             asyncio.create_task(_note_used_keys(self.api)),
@@ -109,6 +112,7 @@ class Http:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await self.door.stop()
+            await self.accounts.stop()
             await store.close()
             telemetry.shut_down()
 

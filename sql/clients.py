@@ -56,6 +56,16 @@ class ClientsStore(Pooled):
         """A client's accounts by name; without one, those of all clients."""
         return await self._rows("accounts", {"client_id": client_id})
 
+    async def last_account_change(self) -> int:
+        """The place of the last change of any account; 0 where there was none."""
+        (row,) = await self._rows("last_account_change")
+        return int(row["change"])
+
+    async def account_changes(self, after: int, limit: int = 1000) -> list[AccountRow]:
+        """At most `limit` accounts that changed after a place, in the order of their changes (`change`): each once, as it is
+        now. One that is gone has no `sealed`."""
+        return await self._rows("account_changes", {"after": after, "limit": limit})
+
     async def set_account(
         self,
         client_id: str,

@@ -1,7 +1,8 @@
 """Callbacks, their secrets, and the deliveries to them: what waits, what is being tried, what came of it. What changes a
 callback is noted in the audit.
 
-A callback is a dict with `client_id`, `url`, `types`, `created_at`, `failing_since`, `disabled_at`, `disabled_reason`.
+A callback is a dict with `client_id`, `url`, `types`, `concurrency`, `created_at`, `failing_since`, `recovered_at`,
+`disabled_at`, `disabled_reason`.
 """
 
 from collections.abc import Sequence
@@ -10,8 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg.types.json import Jsonb
 
+from sql.parameters import json
 from sql.pool import Connection, Pooled
 from sql.statements import statement
 
@@ -21,6 +24,9 @@ REMOVED = "removed"
 WORKER = "worker"
 #: Most deliveries that one call makes wait again.
 REPLAYED = 10_000
+#: Tries in a row that are an outage when they fail, and not a fault of the one event; and how many deliveries that waited
+#: through one are woken by each success after it: what an endpoint bears doubles with each answer, and it is not flooded.
+OUTAGE, WOKEN = 3, 2
 #: Deliveries removed at once.
 _FORGOTTEN = 5_000
 
@@ -50,9 +56,15 @@ class Delivering(Pooled):
         """All of them, each with how many deliveries are `waiting`."""
         return await self._rows("callbacks")
 
-    async def set_callback(self, client_id: str, url: str, types: Sequence[str]) -> None:
+    async def set_callback(self, client_id: str, url: str, types: Sequence[str], concurrency: int) -> None:
         """Note what a client's configuration says; `types` are event types, none for all. Another URL begins anew."""
-        parameters = {"client_id": client_id, "url": url, "types": list(types), "removed": REMOVED}
+        parameters = {
+            "client_id": client_id,
+            "url": url,
+            "types": list(types),
+            "concurrency": concurrency,
+            "removed": REMOVED,
+        }
         await self._run("set_callback", parameters)
 
     async def disable_callback(self, client_id: str, reason: str) -> bool:
@@ -80,6 +92,10 @@ class Delivering(Pooled):
         rows = await self._rows("callback_secrets", {"client_id": client_id})
         return [(row["version"], row["sealed"]) for row in rows]
 
+    async def sealed_secrets(self) -> list[dict[str, Any]]:
+        """The secrets that sign now, of all callbacks that are not disabled: `client_id`, `version`, `sealed`."""
+        return await self._rows("sealed_secrets")
+
     async def add_secret(
         self, client_id: str, sealed: bytes, grace: timedelta, actor: str, *, first: bool = False
     ) -> int | None:
@@ -99,9 +115,14 @@ class Delivering(Pooled):
             await _note(connection, client_id, actor, "callback.secret", {"version": row["version"]})
             return int(row["version"])
 
-    async def due_clients(self) -> list[str]:
-        """The clients for whom deliveries are due."""
-        return [row["client_id"] for row in await self._rows("due_clients")]
+    async def due_clients(self, limit: int, but: Sequence[str] = ()) -> list[str]:
+        """At most `limit` clients for whom deliveries may be due, the longest waiting first, none of `but`; a claim
+        finds out whether they are."""
+        return [row["client_id"] for row in await self._rows("due_clients", {"limit": limit, "but": list(but)})]
+
+    async def quiet_callback(self, client_id: str) -> None:
+        """Look no more for what is due to a client, where its callback is disabled."""
+        await self._run_only("quiet_callback", {"client_id": client_id})
 
     async def claim_deliveries(self, client_id: str, limit: int, lease: timedelta) -> list[dict[str, Any]]:
         """Take deliveries that are due, of each message only the first that waits; nobody else gets them for `lease`.
@@ -113,17 +134,23 @@ class Delivering(Pooled):
     ) -> str | None:
         """Write down what came of the tries of one URL. Returns why that disables the callback (`gone`, or `failing`
         for longer than `patience`), None where it does not."""
+        delivered = sum(outcome.delivered for outcome in outcomes)
         callback = {
             "client_id": client_id,
             "url": url,
-            "delivered": any(outcome.delivered for outcome in outcomes),
+            "delivered": delivered > 0,
+            "failed": len(outcomes) - delivered,
+            "outage": OUTAGE,
             "gone": gone,
             "patience": patience,
         }
+        settled = {"client_id": client_id, "outcomes": json(orjson.dumps([_settled(outcome) for outcome in outcomes]))}
         async with self._pool.connection() as connection, connection.transaction():
-            row = await (await connection.execute(statement("callback_outcome"), callback)).fetchone()
-            for outcome in outcomes:
-                await connection.execute(statement("delivery_outcome"), _settled(client_id, outcome), prepare=True)
+            row = await (await connection.execute(statement("callback_outcome"), callback, prepare=True)).fetchone()
+            await connection.execute(statement("delivery_outcomes"), settled, prepare=True)
+            if delivered:
+                waking = {"client_id": client_id, "most": WOKEN * delivered}
+                await connection.execute(statement("wake_deliveries"), waking, prepare=True)
             reason: str | None = row["disabled_reason"] if row else None
             if reason is not None:
                 await _note(connection, client_id, WORKER, "callback.disabled", {"reason": reason, "url": url})
@@ -154,15 +181,15 @@ async def _note(connection: Connection, client_id: str, actor: str, action: str,
     await connection.execute(statement("audit_callback"), noted)
 
 
-def _settled(client_id: str, outcome: Outcome) -> dict[str, Any]:
+def _settled(outcome: Outcome) -> tuple[Any, ...]:
+    """As `delivery_outcomes` reads it."""
     waits = outcome.pause is not None
-    return {
-        "client_id": client_id,
-        "event_id": outcome.event_id,
-        "due_at": outcome.due_at,
-        "state": "delivered" if outcome.delivered else "waiting" if waits else "failed",
-        "pause": outcome.pause or timedelta(),
-        "status": outcome.status,
-        "error": outcome.error,
-        "secret_version": outcome.secret_version,
-    }
+    return (
+        outcome.event_id,
+        outcome.due_at,
+        "delivered" if outcome.delivered else "waiting" if waits else "failed",
+        outcome.pause.total_seconds() if outcome.pause is not None else 0,
+        outcome.status,
+        outcome.error,
+        outcome.secret_version,
+    )

@@ -15,6 +15,8 @@ from sql.statements import statement
 
 #: Calls of one account that fail in a row before it is left alone, and the longest that is, in seconds.
 TROUBLE, LONGEST_PAUSE = 10, 60.0
+#: Seconds after which a lane that rests is looked at again, at the latest; and lanes that one claim looks at, at the least.
+REST, LOOKS = 10.0, 128
 
 
 class Sending(Appending):
@@ -53,7 +55,14 @@ class Sending(Appending):
 
     async def claim(self, most: int, lease: float, busy: dict[str, int]) -> list[dict[str, Any]]:
         """At most `most` messages that are due, taken for `lease` seconds; `busy`: calls in flight here by lane."""
-        parameters = {"most": most, "lease": lease, "busy": json(orjson.dumps(busy)), "trouble": TROUBLE}
+        parameters = {
+            "most": most,
+            "lease": lease,
+            "busy": json(orjson.dumps(busy)),
+            "trouble": TROUBLE,
+            "rest": REST,
+            "looks": max(LOOKS, 2 * most),
+        }
         return await self._run("claim", parameters)
 
     async def begin(self, attempts: Sequence[tuple[str, int, str, str]]) -> set[str]:

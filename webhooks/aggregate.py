@@ -20,7 +20,7 @@ from webhooks.cutting import Cutters
 from webhooks.doubts import Doubts
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
-from webhooks.recognise import DOOR, Sources, UnknownSource, Verdict, named
+from webhooks.recognise import DOOR, Sources, UnknownSource, Unreadable, Verdict, named
 from webhooks.record import Webhook, encode
 from webhooks.refusals import Refusals
 from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, refusal, reply
@@ -31,6 +31,8 @@ from webhooks.spool import Unkeepable, Unkept
 #: Bytes of a record's head above which it is the head that made it too large.
 RECORD_HEAD = 64 << 10
 EMPTY = Answer()
+#: The source under which the webhooks of clients' accounts are counted.
+CLIENTS = "clients"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,8 @@ class Door:
                     return reply(verdict.handshake)
         except UnknownSource as unknown:
             raise await self._doubts.unrecognised(request, scope, str(unknown)) from None
+        except Unreadable as error:
+            raise Refused(503, str(error), retry_after=LATER) from None
         if not self.keeping.take(verdict.source, len(body)):
             in_flight = f"{self.keeping.requests} requests of {self.keeping.bytes} bytes in flight"
             raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
@@ -164,7 +168,7 @@ class Door:
         cutter = self._cutters.of(verdict.source, verdict.adapter, verdict.values)
         webhook = Webhook(
             uuid7(),
-            verdict.source,
+            verdict.events_source or verdict.source,
             verdict.adapter.NAME,
             verdict.client,
             request.method,
@@ -188,5 +192,6 @@ class Door:
             raise Refused(413, str(error), source=verdict.source) from None
         except Unkept as error:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
-        self.counters.kept[webhook.source] += 1
+        # Names that clients choose are no labels of a metric: there may be any number of them.
+        self.counters.kept[verdict.source if verdict.events_source is None else CLIENTS] += 1
         self.counters.size.observe(len(request.body))

@@ -2,6 +2,7 @@
 
 The name in the path (`/webhooks/aggregate/{source}`) or the query (`?source=`) decides; without one each adapter is
 asked whether it recognises the request, and of several sources of one adapter that one is it whose secret verifies.
+Accounts that clients set are named `client/account`, and are asked by that name alone: there may be any number of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,19 @@ class UnknownSource(Exception):
     """No configured source is named so, or none recognises the request: a 404. The message is for the operator."""
 
 
+class Accounts(Protocol):
+    """The accounts of clients, as `app.account_sources.AccountSources` has them."""
+
+    def find(self, name: str) -> tuple[str, Adapter, Source] | None:
+        """The account of a name as URLs have it, after the source that its events name; None where there is none. Raises
+        Unreadable."""
+        ...
+
+
+class Unreadable(Exception):
+    """An account that is there, or may be, cannot be read now: a 503. The message is for the operator."""
+
+
 @dataclass(slots=True)
 class Verdict:
     """What is known of a request before it is kept.
@@ -45,7 +59,8 @@ class Verdict:
     unsigned and its source accepts that); `reason` says, for the operator only, why `authentic` is not True.
     `handshake` is set where the request is one: answer it and keep nothing. `needs` is what must be fetched (into the
     request's `parsed["fetched"]`) before it can be judged at all.
-    `request` is the one given, with `source` and `url` (as that source's provider was told it) set.
+    `request` is the one given, with `source` and `url` (as that source's provider was told it) set. `events_source` is how
+    its events name the source, where that is not the name by which the door knows it.
     """
 
     source: str
@@ -59,6 +74,8 @@ class Verdict:
     needs: str | None = None
     #: The source's settings.
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    #: What the events' source is called, where that is not the source's own name.
+    events_source: str | None = None
 
 
 @dataclass(slots=True)
@@ -79,8 +96,9 @@ class Sources:
     A source named `envelope` is there even where none is configured, as the envelope needs no provider account.
     """
 
-    def __init__(self, configured: Mapping[str, Source]) -> None:
-        """Resolve each source's adapter, and group the sources by it."""
+    def __init__(self, configured: Mapping[str, Source], accounts: Accounts | None = None) -> None:
+        """Resolve each source's adapter, and group the sources by it. A configured source comes before an account."""
+        self._accounts = accounts
         self.by_name: dict[str, tuple[str, Adapter, Source]] = {}
         self._by_adapter: dict[str, list[tuple[str, Adapter, Source]]] = {}
         unset: dict[str, Source] = {ENVELOPE: _Unset()} if ENVELOPE in ADAPTERS else {}
@@ -95,7 +113,7 @@ class Sources:
     def recognise(self, request: Request, name: str | None = None, *, fresh: bool = True) -> Verdict:
         """Judge a request; `name` is the source's where the route has it, else it is read from the URL.
 
-        `fresh=False` leaves out the age of the signature. Raises UnknownSource.
+        `fresh=False` leaves out the age of the signature. Raises UnknownSource, Unreadable.
         """
         request.parsed[UNPROVEN] = True
         try:
@@ -107,7 +125,7 @@ class Sources:
         if name is not None:
             entry = self.by_name.get(name)
             if entry is None:
-                raise UnknownSource(f"no source is named {name!r}")
+                return self._of_account(request, name, fresh)
             return _judge(request, entry, request.url, fresh)
         received, first = request.url, None
         for entries in self._by_adapter.values():
@@ -130,6 +148,15 @@ class Sources:
             raise UnknownSource("no configured source recognises the request")
         entry, verdict = first
         _place(request, entry, urls_of(entry[2].url, received)[0])
+        return verdict
+
+    def _of_account(self, request: Request, name: str, fresh: bool) -> Verdict:
+        """Judge a request to the account of this name. Raises UnknownSource, Unreadable."""
+        entry = self._accounts.find(name) if self._accounts is not None else None
+        if entry is None:
+            raise UnknownSource(f"no source is named {name!r}")
+        verdict = _judge(request, entry, request.url, fresh)
+        verdict.source, verdict.events_source = name, entry[0]
         return verdict
 
 

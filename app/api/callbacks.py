@@ -105,6 +105,7 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
         "clientId": row["client_id"],
         "url": row["url"],
         "types": [EVENT_TYPES.get(type, type) for type in row["types"]],
+        "concurrency": row["concurrency"],
         "state": state,
         "failingSince": row["failing_since"],
         "disabledAt": row["disabled_at"],

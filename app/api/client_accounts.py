@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access import Key
+from app.account_sources import webhook_path
 from app.api.bodies import PRIVATE, answer, write
 from app.api.clients import MOST, READ, WRITE, changes_of, object_of, own, refusing
 from app.api.parameters import read
@@ -33,7 +34,8 @@ async def put_account(request: Request) -> Response:
     async with refusing():
         account, state = await changes_of(request, key).set_account(key.client, name, document)
     api_of(request).clients.forget(key.client, name)
-    return Response(write(shown(account)), 201 if state == "added" else 200, PRIVATE, "application/json")
+    body = shown(account) | {"webhookPath": webhook_path(key.client, name)}
+    return Response(write(body), 201 if state == "added" else 200, PRIVATE, "application/json")
 
 
 async def delete_account(request: Request) -> Response:

@@ -52,7 +52,7 @@ def show(client: str, *, state: str | None, limit: int) -> int:
         why = " ".join(part for part in (since and f"since {since}", one["disabledReason"]) if part)
         console = Console(soft_wrap=True)
         console.print(Text(f"{one['url']}\n{one['state']} {why}".strip()))
-        console.print(Text(f"told: {', '.join(one['types']) or 'every type'}"))
+        console.print(Text(f"told: {', '.join(one['types']) or 'every type'}; at most {one['concurrency']} at once"))
         headings = ("event", "message", "type", "recorded", "state", "tries", "status", "error")
         deliveries = table(*headings, whole="event")
         for each in map(told_delivery, await store.deliveries(client, state, limit)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters import ADAPTERS
+from app.client_accounts import webhooks_of
 from app.commands.clients import run
 from app.commands.documents import Unreadable
 from app.commands.terminal import FAILED, say
@@ -39,6 +40,9 @@ def put(
         told = shown(account)
         names = ", ".join([*told["settings"], *told["secrets"]]) or "no settings"
         say(f"Account {name} of client {client_id} {'is' if state == 'unchanged' else 'was'} {state}: {names}.", 0)
+        if account.adapter.EVENTS:
+            posts, wrong = webhooks_of(client_id, name, account.url)
+            say(f"Its provider posts webhooks to {posts}{f' ({wrong})' if wrong else ''}", 0)
         return 0
 
     return run(write)

@@ -104,11 +104,11 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
 
 
 def _print_accounts(found: Sequence[Told]) -> None:
-    listed = table("name", "adapter", "settings", "secrets", "from", "changed", title="Accounts")
+    listed = table("name", "adapter", "settings", "secrets", "from", "changed", "webhooks to", title="Accounts")
     for one, wrong in found:
         settings = wrong or "\n".join(f"{name}={', '.join(values)}" for name, values in one["settings"].items())
         secrets, changed = ", ".join(one["secrets"] or ()), minute(one["changedAt"])
-        add_row(listed, one["name"], one["adapter"], settings, secrets, one["origin"], changed)
+        add_row(listed, one["name"], one["adapter"], settings, secrets, one["origin"], changed, one["webhookPath"])
     Console().print(listed)
 
 

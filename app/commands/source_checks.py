@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from adapters import ADAPTERS
-from adapters.base import Adapter, InvalidSignature, Request, Unconfigured
+from adapters.base import Adapter, InvalidSignature, Request, Unconfigured, Values
 from app.commands.checks import Finding
 from app.settings import Settings, Source
 
@@ -32,7 +32,7 @@ def _verifying(what: str, name: str, adapter: Adapter, source: Source) -> Findin
     has = f"{adapter.NAME} for client {source.client}, has {given}"
     if not adapter.EVENTS:
         return Finding(what, "ok", f"{has}; it only sends")
-    if _verifies(name, adapter, source):
+    if verifies(name, adapter, source.values):
         return Finding(what, "ok", has)
     todo = f"set what it is verified with: threadline providers {adapter.NAME}"
     if source.accept_unsigned:
@@ -40,11 +40,11 @@ def _verifying(what: str, name: str, adapter: Adapter, source: Source) -> Findin
     return Finding(what, "wrong", "has nothing to verify webhooks with, so all are refused", todo)
 
 
-def _verifies(name: str, adapter: Adapter, source: Source) -> bool:
+def verifies(name: str, adapter: Adapter, values: Values) -> bool:
     """Whether it can tell a webhook that is not authentic: asked with one that is plainly none."""
     nothing = Request("POST", "https://localhost/", {}, b"{}", datetime.now(UTC), name)
     try:
-        return adapter.verify(nothing, source.values) is not None
+        return adapter.verify(nothing, values) is not None
     except Unconfigured:
         return False
     except InvalidSignature:

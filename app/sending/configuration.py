@@ -14,7 +14,8 @@ from schemas import SchemaError
 from schemas.documents import check
 from schemas.events import EVENT_TYPES
 
-CONCURRENCY = 64
+#: Calls by one account at once, and posts to one callback, where nothing else is configured.
+CONCURRENCY, CALLBACKS = 64, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,12 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """Where the client is told of its messages; `types` are dotted event types, () for all."""
+    """Where the client is told of its messages; `types` are dotted event types, () for all; `concurrency` is how many it
+    is posted at once, at the most."""
 
     url: str
     types: tuple[str, ...] = ()
+    concurrency: int = CALLBACKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ def _callback(said: Mapping[str, Any], http_hosts: Collection[str] | None) -> Ca
     for index, type in enumerate(types):
         if type not in EVENT_TYPES.values():
             raise SchemaError(f"$.callback.types[{index}]", f"is no event type{hint(type, EVENT_TYPES.values())}")
-    return Callback(url, tuple(types))
+    return Callback(url, tuple(types), int(said.get("concurrency", CALLBACKS)))
 
 
 def must_be_public(url: str, path: str, http_hosts: Collection[str] | None = None) -> None:

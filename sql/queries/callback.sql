@@ -1,3 +1,3 @@
 -- A client's callback.
-SELECT client_id, url, types, created_at, failing_since, disabled_at, disabled_reason
+SELECT client_id, url, types, concurrency, created_at, failing_since, recovered_at, disabled_at, disabled_reason
 FROM callbacks WHERE client_id = %(client_id)s

@@ -1,6 +1,6 @@
 -- All callbacks, with what waits for them.
 SELECT
-    c.client_id, c.url, c.types, c.created_at, c.failing_since, c.disabled_at, c.disabled_reason,
+    c.client_id, c.url, c.types, c.concurrency, c.created_at, c.failing_since, c.disabled_at, c.disabled_reason,
     (SELECT count(*) FROM deliveries AS d WHERE d.client_id = c.client_id AND d.state = 'waiting') AS waiting
 FROM callbacks AS c
 ORDER BY c.client_id

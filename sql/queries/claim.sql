@@ -1,31 +1,65 @@
 -- Takes messages that are due, for `lease` seconds: of each lane what its account may send now, by priority, and turn by turn
 -- from all lanes, so that a flood in one delays no other. A lane that another worker is taking from is left to it.
-WITH lane AS MATERIALIZED (
+-- Looks at lanes that have a hint (`lanes_due`) alone, those first whose turn is longest ago, and leaves the hints that follow.
+WITH seen AS MATERIALIZED (
+    (SELECT lane, state, due_at FROM lanes_due WHERE state = 'ready' ORDER BY due_at LIMIT %(looks)s)
+    UNION ALL
+    (
+        SELECT lane, state, due_at FROM lanes_due
+        WHERE state = 'resting' AND due_at <= now() ORDER BY due_at LIMIT %(looks)s
+    )
+    UNION ALL
+    (
+        -- None rests for so long: the clock was set back.
+        SELECT lane, state, due_at FROM lanes_due
+        WHERE state = 'resting' AND due_at > now() + make_interval(secs => %(rest)s + 1)
+        ORDER BY due_at DESC LIMIT %(looks)s
+    )
+    UNION ALL
+    (
+        SELECT lane, state, due_at FROM lanes_due
+        WHERE state = 'later' AND due_at <= now() ORDER BY due_at LIMIT %(looks)s
+    )
+),
+candidate AS MATERIALIZED (
     SELECT
-        l.id, l.rate, l.burst, l.concurrency, l.failures > 0 AS ailing, available.tokens,
-        CASE
-            WHEN l.failures >= %(trouble)s THEN least(1, room.left)
-            WHEN l.rate IS NULL THEN least(%(most)s, room.left)
-            ELSE least(%(most)s, room.left, floor(available.tokens)::integer)
-        END AS allowance
-    FROM lanes AS l
-    CROSS JOIN LATERAL (
-        SELECT l.concurrency - coalesce((%(busy)s ->> l.id::text)::integer, 0) AS left
-    ) AS room
-    CROSS JOIN LATERAL (
-        SELECT least(l.burst, l.tokens + l.rate * extract(epoch FROM now() - l.filled_at)::double precision) AS tokens
-    ) AS available
-    WHERE (l.open_until IS NULL OR l.open_until <= now())
-        AND room.left > 0
-        AND EXISTS (
+        s.lane, s.plain, s.turn,
+        EXISTS (
             SELECT FROM (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
             WHERE EXISTS (
                 SELECT FROM messages AS m
-                WHERE m.lane = l.id AND m.priority = p.priority AND m.waiting AND m.due_at <= now()
+                WHERE m.lane = s.lane AND m.priority = p.priority AND m.waiting AND m.due_at <= now()
             )
-        )
-    ORDER BY l.id
-    FOR UPDATE OF l SKIP LOCKED
+        ) AS due
+    FROM (
+        SELECT lane, count(*) = 1 AND min(state) = 'ready' AS plain, min(due_at) AS turn FROM seen GROUP BY lane
+    ) AS s
+    ORDER BY s.turn
+),
+lane AS MATERIALIZED (
+    SELECT l.*
+    FROM candidate AS c
+    CROSS JOIN LATERAL (
+        SELECT
+            l.id, l.rate, l.burst, l.concurrency, l.failures > 0 AS ailing, available.tokens,
+            CASE
+                WHEN l.failures >= %(trouble)s THEN least(1, room.left)
+                WHEN l.rate IS NULL THEN least(%(most)s, room.left)
+                ELSE least(%(most)s, room.left, floor(available.tokens)::integer)
+            END AS allowance
+        FROM lanes AS l
+        CROSS JOIN LATERAL (
+            SELECT l.concurrency - coalesce((%(busy)s ->> l.id::text)::integer, 0) AS left
+        ) AS room
+        CROSS JOIN LATERAL (
+            SELECT least(l.burst, l.tokens + l.rate * extract(epoch FROM now() - l.filled_at)::double precision) AS tokens
+        ) AS available
+        WHERE l.id = c.lane AND (l.open_until IS NULL OR l.open_until <= now())
+            AND room.left > 0
+        FOR UPDATE OF l SKIP LOCKED
+    ) AS l
+    WHERE c.due AND l.allowance > 0
+    LIMIT %(most)s
 ),
 picked AS MATERIALIZED (
     SELECT
@@ -38,12 +72,18 @@ picked AS MATERIALIZED (
         FROM messages AS d
         WHERE d.lane = lane.id AND d.priority = p.priority AND d.waiting AND d.due_at <= now()
         ORDER BY d.due_at
-        LIMIT greatest(lane.allowance, 0)
-        FOR UPDATE SKIP LOCKED
+        LIMIT lane.allowance
     ) AS m
 ),
-taken AS MATERIALIZED (
+chosen AS MATERIALIZED (
     SELECT id, lane, ailing FROM picked WHERE place <= allowance ORDER BY place, md5(lane::text || now()::text) LIMIT %(most)s
+),
+taken AS MATERIALIZED (
+    SELECT chosen.id, chosen.lane, chosen.ailing
+    FROM chosen
+    CROSS JOIN LATERAL (
+        SELECT FROM messages AS d WHERE d.id = chosen.id AND d.waiting AND d.due_at <= now() FOR UPDATE SKIP LOCKED
+    ) AS locked
 ),
 spent AS (
     UPDATE lanes AS l SET tokens = lane.tokens - n.taken, filled_at = now()
@@ -60,6 +100,77 @@ claimed AS (
     JOIN messages AS before ON before.id = taken.id
     WHERE m.id = taken.id
     RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.lane AS claimed_from
+),
+-- Of each lane that was looked at, the hint that follows: what is left to be done, and what comes next. (`claimed` notes when
+-- the leases end.)
+counted AS MATERIALIZED (
+    SELECT p.lane, count(*) AS picked, (SELECT count(*) FROM taken AS t WHERE t.lane = p.lane) AS taken
+    FROM picked AS p
+    GROUP BY p.lane
+),
+looked AS MATERIALIZED (
+    SELECT
+        c.lane, c.plain, c.turn, coalesce(n.taken, 0) AS taken, l.id IS NOT NULL AS known, l.open_until, l.rate,
+        CASE WHEN l.rate IS NOT NULL AND l.failures < %(trouble)s THEN available.tokens - coalesce(n.taken, 0) END AS tokens,
+        CASE
+            WHEN n.lane IS NOT NULL THEN n.picked > n.taken OR n.picked >= served.allowance
+            ELSE c.due
+        END AS due,
+        (
+            SELECT min(first.due_at)
+            FROM (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
+            CROSS JOIN LATERAL (
+                SELECT m.due_at FROM messages AS m
+                WHERE m.lane = c.lane AND m.priority = p.priority AND m.waiting AND m.due_at > now()
+                ORDER BY m.due_at LIMIT 1
+            ) AS first
+        ) AS next
+    FROM candidate AS c
+    LEFT JOIN counted AS n ON n.lane = c.lane
+    LEFT JOIN lane AS served ON served.id = c.lane
+    LEFT JOIN LATERAL (SELECT * FROM lanes WHERE id = c.lane OFFSET 0) AS l ON true
+    LEFT JOIN LATERAL (
+        SELECT coalesce(
+            served.tokens,
+            least(l.burst, l.tokens + l.rate * extract(epoch FROM now() - l.filled_at)::double precision)
+        ) AS tokens
+    ) AS available ON true
+),
+follows AS MATERIALIZED (
+    SELECT
+        lane, known, plain AND taken = 0 AS plain,
+        CASE
+            WHEN NOT due THEN 'later'
+            WHEN open_until > now() OR tokens < 1 THEN 'resting'
+            ELSE 'ready'
+        END AS state,
+        CASE
+            WHEN NOT due THEN next
+            WHEN open_until > now() OR tokens < 1 THEN least(
+                now() + make_interval(secs => %(rest)s),
+                greatest(open_until, CASE WHEN tokens < 1 THEN now() + make_interval(secs => least((1 - tokens) / rate, %(rest)s)) END)
+            )
+            -- Who was not served keeps its turn.
+            WHEN taken = 0 THEN least(turn, now())
+            ELSE now()
+        END AS due_at
+    FROM looked
+),
+-- One that stays as it is need not be written anew.
+renewed AS MATERIALIZED (
+    SELECT lane, known, state, due_at FROM follows WHERE NOT (plain AND state = 'ready' AND known)
+),
+removed AS (
+    DELETE FROM lanes_due AS h
+    USING (
+        SELECT lane, id FROM lanes_due WHERE lane = ANY (ARRAY(SELECT lane FROM renewed)) FOR UPDATE SKIP LOCKED
+    ) AS old
+    WHERE h.lane = old.lane AND h.id = old.id
+),
+noted AS (
+    -- A lane that is not there yet brings its own.
+    INSERT INTO lanes_due (lane, state, due_at)
+    SELECT lane, state, due_at FROM renewed WHERE known AND due_at IS NOT NULL
 )
 SELECT
     m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.doubted, m.checks, m.cancelled, m.released, m.ailing, m.was, m.channel,

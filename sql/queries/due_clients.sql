@@ -1,8 +1,10 @@
--- The clients for whom deliveries are due.
-SELECT c.client_id
-FROM callbacks AS c
-WHERE c.disabled_at IS NULL AND (
-    SELECT true FROM deliveries AS d
-    WHERE d.client_id = c.client_id AND d.state = 'waiting' AND d.due_at <= now()
-    LIMIT 1
-)
+-- Clients for whom deliveries may be due (see `clients_due`), the longest waiting first; not those named.
+SELECT h.client_id
+FROM (
+    SELECT client_id, due_at FROM clients_due
+    WHERE due_at <= now() AND client_id <> ALL (%(but)s::text[])
+    ORDER BY due_at LIMIT 16 * %(limit)s::bigint
+) AS h
+GROUP BY h.client_id
+ORDER BY min(h.due_at)
+LIMIT %(limit)s

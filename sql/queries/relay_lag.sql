@@ -13,13 +13,6 @@ SELECT
     coalesce(extract(epoch FROM now() - min(recorded_at)), 0)::float8 AS seconds,
     (SELECT count(*) FROM callbacks WHERE disabled_at IS NOT NULL) AS disabled,
     (
-        SELECT coalesce(extract(epoch FROM now() - min(d.due_at)), 0)::float8
-        FROM callbacks AS c
-        CROSS JOIN LATERAL (
-            SELECT due_at FROM deliveries
-            WHERE client_id = c.client_id AND state = 'waiting' AND due_at <= now()
-            ORDER BY due_at LIMIT 1
-        ) AS d
-        WHERE c.disabled_at IS NULL
+        SELECT coalesce(extract(epoch FROM now() - min(h.due_at)), 0)::float8 FROM clients_due AS h WHERE h.due_at <= now()
     ) AS overdue
 FROM behind

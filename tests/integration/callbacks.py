@@ -59,6 +59,8 @@ class Receiver:
     """An HTTP/1.1 server that answers every POST with `answer`, and keeps what it was posted."""
 
     answer: str = "204 No Content"
+    #: What is refused with 500, whatever the answer: bodies with this in them.
+    refuses: bytes | None = None
     posted: list[Posted] = field(default_factory=list)
     port: int = 0
     came: asyncio.Event = field(default_factory=asyncio.Event)
@@ -96,7 +98,9 @@ class Receiver:
                 self.came.set()
                 await self.hold.wait()
                 self._under_way -= 1
-                writer.write(f"HTTP/1.1 {self.answer}\r\ncontent-length: 0\r\n\r\n".encode())
+                refused = self.refuses is not None and self.refuses in body
+                answer = "500 Internal Server Error" if refused else self.answer
+                writer.write(f"HTTP/1.1 {answer}\r\ncontent-length: 0\r\n\r\n".encode())
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -129,11 +133,11 @@ class Office:
         callbacks = Callbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
         return cls(store, settings, callbacks, Telling(health), health)
 
-    async def configure(self, url: str | None, types: Sequence[str] = (), client: str = CLIENT) -> None:
+    async def configure(self, url: str | None, types: Sequence[str] = (), client: str = CLIENT, **more: Any) -> None:
         """Make this URL the client's callback, or let it have none."""
         document: dict[str, Any] = {"channels": [{"channel": "sms", "account": "twilio"}]}
         if url is not None:
-            document["callback"] = {"url": url, "types": list(types)}
+            document["callback"] = {"url": url, "types": list(types)} | more
         await self.store.set_client(client, document, "test")
 
     async def secret(self, client: str = CLIENT) -> str:

@@ -56,6 +56,7 @@ async def test_a_callback_is_told_with_its_deliveries(served: Served) -> None:
         "url": URL,
         "types": ["message.delivered", "message.sent"],
         "state": "enabled",
+        "concurrency": 8,
         "failingSince": None,
         "disabledAt": None,
         "disabledReason": None,

@@ -1,6 +1,7 @@
 """Deliveries on a real database to a real HTTP receiver: all told, signed, in order, and held back where they must be."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,10 +19,12 @@ from app.sending.clients import Clients
 from app.sending.seal import NoKey, Seal
 from schemas.events import Event
 from sql import EventStore
+from sql.deliveries import Outcome
 from sql.relay import Place
 from tests.conftest import Dsns
 from tests.integration.callbacks import CLIENT, Office, Receiver, receiving, verified
 from tests.integration.serving import NOON, event
+from tests.integration.test_claim import explained, owner
 from tests.waiting import eventually
 
 
@@ -451,3 +454,170 @@ async def test_metrics_tell_of_it(office: Office, receiver: Receiver) -> None:
 def test_a_lease_outlives_a_try() -> None:
     """Else another worker would take what is still being posted."""
     assert timedelta(seconds=2 * TIMEOUT) < LEASE
+
+
+async def test_an_endpoint_is_told_as_many_at_once_as_it_allows(office: Office, receiver: Receiver) -> None:
+    """The callback's setting; also while one try does not end."""
+    await office.configure(receiver.url, concurrency=20)
+    receiver.hold.clear()
+    async with office.delivering():
+        await relayed(office, *(one for n in range(15) for one in message(n, "UserMessageSent")))
+        await receiver.until(15)
+        await relayed(office, *(one for n in range(15, 40) for one in message(n, "UserMessageSent")))
+        await receiver.until(20)
+        await asyncio.sleep(0.6)
+        assert len(receiver.posted) == receiver.most == 20
+        receiver.hold.set()
+        await states(office, *["delivered"] * 40)
+    assert receiver.most == 20
+
+
+async def test_a_success_wakes_what_waits_since_an_outage(
+    office: Office, receiver: Receiver, postgres_dsn: Dsns
+) -> None:
+    """None waits for its own pause of many hours, they come back step by step, and each message keeps its order."""
+    receiver.answer = "503 Service Unavailable"
+    await office.configure(receiver.url)
+    count = 30
+    await relayed(office, *(one for n in range(count) for one in message(n, "UserMessageSent", "MessageDelivered")))
+    async with office.delivering():
+        await receiver.until(count)
+        await eventually(lambda: office.store.deliveries(CLIENT, None, 200), _all_paused)
+    await execute(
+        postgres_dsn.owner,
+        "UPDATE deliveries SET attempts = 7 * least(attempts, 1), due_at = now() + interval '14 hours'",
+    )
+    receiver.answer, receiver.posted, receiver.most = "204 No Content", [], 0
+    async with office.delivering():
+        await asyncio.sleep(0.5)
+        assert receiver.posted == []
+        await relayed(office, *message(count, "UserMessageSent"))
+        posted = await receiver.until(2 * count + 1)
+        await states(office, *["delivered"] * (2 * count + 1))
+    assert receiver.most <= 8
+    for n in range(count):
+        mine = [one.json["type"] for one in posted if one.json["data"]["messageId"] == f"m{n}"]
+        assert mine == ["message.sent", "message.delivered"]
+
+
+def _all_paused(rows: list[dict[str, Any]]) -> bool:
+    return all(row["due_at"] > datetime.now(UTC) and row["last_error"] for row in rows if row["attempts"])
+
+
+async def test_an_event_that_alone_is_refused_keeps_its_pauses(office: Office, receiver: Receiver) -> None:
+    """Others' successes do not use up its tries: it is not the endpoint that was away."""
+    receiver.refuses = b'"messageId":"m0"'
+    await office.configure(receiver.url)
+    await relayed(office, *message(0, "UserMessageSent"))
+    async with office.delivering():
+        await office.failed()
+        for n in range(1, 6):
+            await relayed(office, *message(n, "UserMessageSent"))
+            await receiver.until(n + 1)
+        rows = await states(office, "waiting", *["delivered"] * 5)
+    assert rows[0]["attempts"] == 1 and rows[0]["due_at"] - rows[0]["attempted_at"] > timedelta(seconds=3)
+
+
+async def test_those_that_hang_leave_places_for_others(office: Office, receiver: Receiver) -> None:
+    """A dozen clients with endpoints that never answer, and fewer places than these would take: others are told at once."""
+    receiver.hold.clear()
+    hanging = [f"hanging-{number}" for number in range(12)]
+    for client in hanging:
+        await office.configure(receiver.url, client=client, concurrency=64)
+        await relayed(office, *(one for n in range(3) for one in message(n, "UserMessageSent")), client=client)
+    async with receiving(Receiver()) as other, office.delivering() as deliverer:
+        deliverer._places._most = 4
+        await receiver.until(4)
+        await office.configure(other.url)
+        await relayed(office, *(one for n in range(20) for one in message(n, "UserMessageSent")))
+        await other.until(20)
+        await states(office, *["delivered"] * 20)
+        assert receiver.most <= 16
+
+
+#: Clients with a callback and a delivery that waits till tomorrow.
+MANY = """
+WITH made AS (
+    INSERT INTO callbacks (client_id, url) SELECT 'c' || n, 'https://example.com' FROM generate_series(1, 3000) AS n
+    RETURNING client_id
+)
+INSERT INTO deliveries (event_id, xid, position, client_id, message_id, recorded_at, due_at)
+SELECT md5(client_id)::uuid, 1, 1, client_id, 'm', now(), now() + interval '1 day' FROM made
+"""
+
+
+async def test_a_look_costs_the_same_however_many_clients_there_are(office: Office, postgres_dsn: Dsns) -> None:
+    """Nothing of a callback or delivery that is not due is read."""
+    async with owner(postgres_dsn) as connection:
+        few = await explained(connection, "due_clients", {"limit": 256, "but": []})
+        await connection.execute(MANY)
+        while found := await office.store.due_clients(256):  # what a new callback leaves to be looked at
+            for client in found:
+                assert await office.store.claim_deliveries(client, 8, LEASE) == []
+        await connection.execute("VACUUM ANALYZE clients_due")
+        assert await explained(connection, "due_clients", {"limit": 256, "but": []}) <= few + 10
+        (left,) = await (await connection.execute("SELECT count(*) AS n FROM clients_due")).fetchall()
+        assert left["n"] == 3000
+
+
+#: Deliveries that nobody would look for: of each message the first, of a callback that is told.
+PASSED_OVER = """
+SELECT d.client_id, d.message_id, d.due_at FROM deliveries AS d
+JOIN callbacks AS c ON c.client_id = d.client_id AND c.disabled_at IS NULL
+WHERE d.state = 'waiting'
+    AND NOT EXISTS (
+        SELECT FROM deliveries AS e
+        WHERE e.client_id = d.client_id AND e.message_id = d.message_id AND e.state = 'waiting'
+            AND (e.xid, e.position) < (d.xid, d.position)
+    )
+    AND NOT EXISTS (SELECT FROM clients_due AS h WHERE h.client_id = d.client_id AND h.due_at <= greatest(d.due_at, now()))
+"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_delivery_is_passed_over(office: Office, postgres_dsn: Dsns, seed: int) -> None:
+    """Whatever several workers and clients do at once, there is a hint for each message's first delivery that waits."""
+    chance, clients, taken, store = (
+        random.Random(seed),
+        ["a", "b", "c"],
+        list[tuple[str, dict[str, Any]]](),
+        office.store,
+    )
+    for client in clients:
+        await office.configure("https://shop.example.com/told", client=client)
+
+    async def claim() -> None:
+        client = chance.choice(clients)
+        lease = timedelta(seconds=chance.choice([0.01, 60]))
+        taken.extend((client, row) for row in await store.claim_deliveries(client, chance.randint(1, 6), lease))
+
+    async def settle() -> None:
+        client = chance.choice(clients)
+        mine = [each for each in taken if each[0] == client][:4]
+        taken[:] = [each for each in taken if each not in mine]
+        pause = chance.choice([None, timedelta(), timedelta(seconds=0.05), timedelta(hours=1)])
+        good = chance.random() < 0.5
+        outcomes = [
+            Outcome(row["event_id"], row["due_at"], good, 200, None, None if good else pause, 1) for _, row in mine
+        ]
+        url, gone = "https://shop.example.com/told", chance.random() < 0.1
+        await store.settle_deliveries(client, url, outcomes, gone=gone, patience=timedelta(days=1))
+
+    async def enable() -> None:
+        await store.enable_callback(chance.choice(clients), "test")
+
+    async def quiet() -> None:
+        await store.quiet_callback(chance.choice(clients))
+
+    async def replay() -> None:
+        if taken:
+            client, row = chance.choice(taken)
+            await store.replay_ids(client, [row["event_id"]])
+
+    for round in range(12):
+        for client in clients:
+            n = chance.randint(0, 30)
+            await relayed(office, *message(n, "UserMessageSent", "MessageDelivered", "MessageRead"), client=client)
+        acts = [claim, claim, claim, settle, settle, enable, quiet, replay]
+        await asyncio.gather(*(chance.choice(acts)() for _ in range(8)))
+        assert await execute(postgres_dsn.owner, PASSED_OVER) == [], round

@@ -1,0 +1,5 @@
+-- Looks no more for what is due to a client whose callback is disabled, until it is enabled.
+DELETE FROM clients_due AS h
+USING (SELECT client_id, id FROM clients_due WHERE client_id = %(client_id)s FOR UPDATE SKIP LOCKED) AS old
+WHERE h.client_id = old.client_id AND h.id = old.id
+    AND NOT EXISTS (SELECT FROM callbacks AS c WHERE c.client_id = %(client_id)s AND c.disabled_at IS NULL)

@@ -1,0 +1,6 @@
+-- What signs the deliveries of all callbacks that are told something.
+SELECT s.client_id, s.version, s.sealed
+FROM callback_secrets AS s
+JOIN callbacks AS c ON c.client_id = s.client_id
+WHERE c.disabled_at IS NULL AND (s.expires_at IS NULL OR s.expires_at > now())
+ORDER BY s.client_id, s.version

@@ -1,0 +1,150 @@
+"""A client set up as docs/clients.md says, with accounts in the database alone: what its providers tell arrives as its own."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from app.embedded import ports
+from app.sending.seal import new_key
+from app.simulator import SIMULATED
+from app.simulator.base import Sent
+from app.simulator.server import Plan, Server
+from bench.stack import Stack
+from tests.fixtures import accounts
+from tests.integration.callbacks import Receiver, receiving
+from tests.integration.command_line import Ran, command
+from tests.waiting import eventually, until
+
+PATHS = {name: f"/webhooks/aggregate/shop/{name}" for name in ("twilio", "resend")}
+CLIENT = """
+channels = [{{ channel = "sms", account = "twilio" }}, {{ channel = "email", account = "resend" }}]
+fallback = {{ onFailure = true }}
+callback = {{ url = "{url}", concurrency = 16 }}
+"""
+
+
+@asynccontextmanager
+async def provider(name: str, door: str, failing: float) -> AsyncIterator[str]:
+    """A simulated provider that was told where the client's account takes webhooks; gives where its API is."""
+    account, port = accounts(name), ports.free()
+    url = f"{door}{PATHS[name]}"
+    settings = account.settings | {"private_key": account.private_key}
+    server = Server(SIMULATED[name], settings, Plan(to=url, told=url, failing=failing, inbound=0, seed=1))
+    app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET"])])
+    serving = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
+    serving.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    tasks = [asyncio.create_task(serving.serve()), asyncio.create_task(server.posting.run())]
+    await until(lambda: serving.started)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        serving.should_exit = True
+        await tasks[0]
+        tasks[1].cancel()
+        await asyncio.gather(tasks[1], return_exceptions=True)
+
+
+async def rows(stack: Stack, query: str) -> list[Any]:
+    """What the database says."""
+    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
+        return await (await db.execute(query)).fetchall()
+
+
+async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(servers_folder: Path) -> None:
+    """From the commands of the page to the last of it; also while the database is away, after the door started anew."""
+    stack = Stack(servers_folder / "clients", {})
+    key = {
+        "THREADLINE_SECRETS__KEYS": json.dumps([new_key()]),
+        "THREADLINE_CALLBACKS__HTTP_HOSTS": '["127.0.0.1"]',
+        "THREADLINE_CALLBACKS__ALLOWED_NETWORKS": '["127.0.0.0/8"]',
+    }
+    async with (
+        provider("twilio", stack.url, 1.0) as twilio,
+        provider("resend", stack.url, 0.0) as resend,
+        receiving(Receiver()) as told,
+        stack,
+    ):
+        await asyncio.gather(stack.start("serve", **key), stack.start("work", **key))
+
+        async def threadline(*arguments: str, given: bytes = b"", **more: str) -> Ran:
+            ran = await command(*arguments, given=given, **stack.environment | key | more)
+            assert ran.code == 0, ran.err
+            return ran
+
+        for name, api, sender in (("twilio", twilio, "+15557654321"), ("resend", resend, "shop@example.com")):
+            arguments, secret = ["--set", f"sender={sender}", "--set", f"api_url={api}"], {}
+            for setting, value in accounts(name).settings.items():
+                secret[f"GIVEN_{setting.upper()}"] = str(value)
+                arguments += ["--secret", f"{setting}=env:GIVEN_{setting.upper()}"]
+            url = f"{stack.url}{PATHS[name]}"
+            ran = await threadline(
+                "clients", "account", "shop", name, "--adapter", name, "--url", url, "--trusted", *arguments, **secret
+            )
+            assert f"Its provider posts webhooks to {url}" in ran.err
+        file = stack.folder / "shop.toml"
+        file.write_text(CLIENT.format(url=told.url))
+        await threadline("clients", "set", "shop", "--file", str(file))
+        shown = await threadline("clients", "show", "shop")
+        assert all(path in shown.out for path in PATHS.values())
+        made = await threadline("keys", "create", "shop", "--client", "shop", "--scope", "messages:write")
+        document = {
+            "messageId": "m1",
+            "to": {"sms": "+15551234567", "email": "ana@example.com"},
+            "content": {"text": "Hello", "subject": "Hello"},
+        }
+        async with httpx.AsyncClient() as http:
+            answer = await http.post(
+                f"{stack.url}/v1/messages", json=document, headers={"authorization": f"Bearer {made.out.split()[-1]}"}
+            )
+            assert answer.status_code == 202, answer.text
+
+        async def types() -> set[str]:
+            return {one.json["type"] for one in told.posted}
+
+        # Twilio says that it failed; so it leaves by e-mail, and Resend says that it arrived: all of it at the callback.
+        await eventually(types, lambda found: {"message.sent", "message.failed", "message.delivered"} <= found, 60)
+        assert {one.json["data"]["messageId"] for one in told.posted} == {"m1"}
+        events = await rows(
+            stack, "SELECT DISTINCT client_id, source FROM threadline.events WHERE source <> 'threadline' ORDER BY 2"
+        )
+        assert events == [("shop", "resend"), ("shop", "twilio")]
+        interactions = await rows(
+            stack, "SELECT count(*) FROM threadline.interactions WHERE NOT superseded AND client_id = 'shop'"
+        )
+        assert interactions == [(1,)]
+
+        # The database goes, the door starts anew: it knows the account all the same, and others' signatures as little.
+        await asyncio.sleep(6)
+        await stack.postgres.stop()
+        await stack.children["serve"].stop()
+        await stack.start("serve", **key)
+        url = f"{stack.url}{PATHS['twilio']}"
+        late = SIMULATED["twilio"].status(
+            Sent("SMlate", "sms", "+15551234567", "+15557654321"), "MessageDelivered", datetime.now(UTC), url
+        )
+        signed = SIMULATED["twilio"].sign(late, accounts("twilio").settings, datetime.now(UTC))  # type: ignore[attr-defined]
+        async with httpx.AsyncClient() as http:
+            kept = await http.post(url, content=signed.body, headers=signed.headers)
+            forged = await http.post(url, content=signed.body + b"&x=1", headers=signed.headers)
+            nobody = await http.post(
+                f"{stack.url}/webhooks/aggregate/rival/twilio", content=b"", headers=signed.headers
+            )
+        assert (kept.is_success, forged.status_code, nobody.status_code) == (True, 401, 404)
+        await stack.postgres.start()
+
+        async def arrived() -> list[Any]:
+            return await rows(
+                stack, "SELECT client_id, type FROM threadline.events WHERE provider_message_id = 'SMlate'"
+            )
+
+        await eventually(arrived, lambda found: found == [("shop", "MessageDelivered")], 60)

@@ -1,0 +1,79 @@
+"""What `threadline doctor` says of clients' accounts and callbacks, on a real database."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from app.callbacks import Callbacks
+from app.commands.checks import Finding
+from app.commands.client_checks import clients
+from app.sending.changes import Changes
+from app.sending.clients import Clients
+from app.sending.seal import Seal, new_key
+from app.settings import Postgres, Secrets, Settings, Source
+from sql import EventStore
+from tests.conftest import Dsns
+from tests.fixtures import accounts
+
+HOST = "https://hooks.example.com"
+
+
+async def found(settings: Settings) -> dict[str, Finding]:
+    """What is said, by what of."""
+    return {finding.what: finding async for finding in clients(settings)}
+
+
+@pytest.fixture
+def settings(postgres_dsn: Dsns, tmp_path: Path) -> Settings:
+    """With a key, on a fresh database."""
+    return Settings(
+        data=tmp_path,
+        postgres=Postgres(dsn=SecretStr(postgres_dsn.service)),
+        secrets=Secrets(keys=[SecretStr(new_key())]),
+        sources={"texts": Source(adapter="twilio", client="old", auth_token="x")},  # type: ignore[call-arg]
+    )
+
+
+async def test_each_account_is_told_of_where_its_provider_posts(settings: Settings) -> None:
+    """The URL that is right, the one to set, what is missing to verify with, and that a configured source takes them."""
+    full = accounts("twilio").settings | {"account_sid": "AC1"}
+    bare = {name: value for name, value in full.items() if name != "auth_token"}
+    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:  # type: ignore[union-attr]
+        changes = Changes(store, settings, "test")
+        for client, given, more in (
+            ("good", full, {"url": f"{HOST}/webhooks/aggregate/good/twilio"}),
+            ("none", full, {}),
+            ("bare", bare, {"url": f"{HOST}/webhooks/aggregate"}),
+            ("else", full, {"url": f"{HOST}/webhooks/aggregate"}),
+            ("old", full, {"source": "texts"}),
+        ):
+            await changes.set_account(client, "twilio", {"adapter": "twilio", "settings": given} | more)
+    said = await found(settings)
+    good = said["Client good, account twilio"]
+    assert (good.state, good.found) == ("ok", f"webhooks to {HOST}/webhooks/aggregate/good/twilio")
+    assert "https://your.host/webhooks/aggregate/none/twilio" in (said["Client none, account twilio"].todo or "")
+    assert said["Client bare, account twilio"].state == "wrong"
+    assert f"{HOST}/webhooks/aggregate/else/twilio" in (said["Client else, account twilio"].todo or "")
+    assert "texts" in said["Client old, account twilio"].found and said["Client old, account twilio"].state == "ok"
+
+
+async def test_a_callbacks_secret_that_does_not_open_is_its_clients(settings: Settings, postgres_dsn: Dsns) -> None:
+    """It is named; the others' are not."""
+    async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:  # type: ignore[union-attr]
+        callbacks = Callbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
+        for client in ("shop", "other"):
+            document = {
+                "channels": [{"channel": "sms", "account": "twilio"}],
+                "callback": {"url": "https://shop.example.com"},
+            }
+            await store.set_client(client, document, "test")
+            await callbacks.of(client)
+            await callbacks.secrets(client)
+    async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
+        await connection.execute("SET search_path = threadline")
+        await connection.execute("UPDATE callback_secrets SET sealed = sealed || '\\x00' WHERE client_id = 'shop'")
+    said = await found(settings)
+    assert said["Client shop"].state == "wrong" and "does not open" in said["Client shop"].found
+    assert "Client other" not in said
