@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from adapters.sending import Unsendable
+from adapters.sending import Unsendable, WrongSetting
 from agents import claims
 from agents.calls import Call, build, recourse_of, unsendable
 from agents.lookups import Lookup
@@ -18,7 +18,7 @@ from agents.transport.oauth import Tokens
 from app.sending import outcomes, uncalled
 from app.sending.claimed import Claimed, Recourse, Result
 from app.sending.clients import Account, Clients, UnknownAccount, UnknownClient
-from app.sending.decide import End, Hold, decide, known
+from app.sending.decide import CANCELLED, End, Hold, decide, known
 from app.sending.incoming import lane_of
 from sql.messages import Lane
 
@@ -49,7 +49,8 @@ class Deciding:
             return await (self._doubt(row, claimed) if _in_doubt(row) else self._send(row, claimed))
         except Exception as error:  # of the client's configuration, or a fault of ours: neither is the message's
             expected = isinstance(error, UnknownClient | UnknownAccount)
-            if expected or isinstance(error, NoAnswer | TimeoutError):
+            named = expected or isinstance(error, NoAnswer | TimeoutError | WrongSetting)
+            if named:
                 log.warning("cannot send", client=row["client_id"], account=row["account"], error=str(error))
             else:
                 log.exception("cannot decide about a message", message=str(row["id"]))
@@ -58,7 +59,8 @@ class Deciding:
                 if expected and not row["doubted"]:
                     return _doubtful(row, nobodys)
                 nobodys = replace(nobodys, doubted=True)
-            return uncalled.misconfigured(nobodys, f"{type(error).__name__}: {error}")
+            why = f"{type(error).__name__}: {error}"
+            return uncalled.misconfigured(nobodys, why) if named else uncalled.undecided(nobodys, why)
 
     async def _doubt(self, row: Row, claimed: Claimed) -> Call | Lookup | Result:
         """What is to be done about a message that may have been taken."""
@@ -71,6 +73,8 @@ class Deciding:
             values = await self._values(account)
             try:
                 return Lookup.of(claimed, account, values, row["doubt_since"], row["expires_at"], recourse.ask_after)
+            except WrongSetting:  # until that is mended nobody can be asked
+                raise
             except Unsendable:  # this one it cannot be asked about
                 recourse = Recourse(repeat=client.unanswered == "resend")
         if not recourse.repeat:
@@ -78,7 +82,9 @@ class Deciding:
         made = await self._send(row, replace(claimed, doubted=recourse.keyed, checks=0))
         # The key is known to that account alone, and what ends without a send may have been sent.
         if not recourse.keyed or (
-            made.account.name == claimed.account if isinstance(made, Call) else made.settled.state == "held"
+            made.account.name == claimed.account
+            if isinstance(made, Call)
+            else made.settled.state in ("held", "retrying")
         ):
             return made
         return _doubtful(row, claimed)
@@ -106,6 +112,13 @@ class Deciding:
             return account.values
         async with asyncio.timeout(TOKEN):
             return await self._tokens.prepared(account.adapter, account.values, trusted=account.trusted)
+
+
+def cancelled(call: Call) -> Result:
+    """What follows for a call that is not made, as its message was cancelled meanwhile."""
+    if call.claimed.doubted:
+        return outcomes.doubtful(call.claimed, outcomes.HOLD, "no answer came to an earlier call")
+    return uncalled.ended(call.claimed, CANCELLED)
 
 
 def _in_doubt(row: Row) -> bool:

@@ -92,7 +92,8 @@ class Intake(Pipeline):
             entry.dead.append(letter_of(entry.record, words, detail={"path": "$.clientId"}))
             return False
         if error := incoming.add(request, client, at):
-            entry.dead.append(letter_of(entry.record, error.text or error.reason, detail={"path": "$.channel"}))
+            path = "$.sendBefore" if error.reason == "expired" else "$.channel"
+            entry.dead.append(letter_of(entry.record, error.text or error.reason, detail={"path": path}))
             incoming.reject(request, error, at)
         return True
 

@@ -26,11 +26,10 @@ _REASONS = {
     "throttl": ("rate", True),
     "no route": ("unreachable", False),
     "[to]": ("invalid_address", False),
-    "quota": ("blocked", False),
-    "balance": ("blocked", False),
-    "authentication": ("blocked", False),
     "content": ("content", False),
 }
+#: Those of the user that we are.
+_ACCOUNT = ("quota", "balance", "authentication")
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
@@ -73,6 +72,11 @@ def read_response(response: Response) -> Outcome:
     if known is None and response.status == 429:
         known = ("rate", True)
     reason, later = known or ("unknown", None)
+    # Above all a status of 403, which Jasmin says of whatever it does not let pass.
+    account = any(mark in lowered for mark in _ACCOUNT)
     return refused(
-        response, Error(str(response.status), said, reason), retryable=later if response.status < 500 else None
+        response,
+        Error(str(response.status), said, reason),
+        retryable=later if response.status < 500 else None,
+        account=account or (None if response.status != 403 else False),
     )

@@ -18,6 +18,7 @@ from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, StreamReset
 
 from adapters.sending import HttpCall, Response
+from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.http1 import Http1
 from agents.transport.pools import KEPT, Connection, Pool
@@ -31,7 +32,8 @@ PLAIN = 4096
 class _Sent:
     """How far one call came; httpcore tells it (the `trace` of a request)."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
+        self.host = host
         self.connection: Connection | None = None
         self.started = False
         self.status = 0
@@ -40,7 +42,10 @@ class _Sent:
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
+            fence.current().check(self.host, begun=False)
             self.started = True
+        elif event.endswith("send_request_body.started"):
+            fence.current().check(self.host, begun=True)
         elif event == "connection.start_tls.complete" and self.connection is not None:
             chosen = info["return_value"].get_extra_info("ssl_object").selected_alpn_protocol()
             self.connection.learn(multiplexed=chosen == "h2")
@@ -76,7 +81,7 @@ class Calling:
         headers = headers_of(call, url)
         if url.scheme == "http" or (url.raw_scheme, url.raw_host, url.port) in self._plain:
             return await self._http1.carry(call.method, text_of(url), headers, call.body, self._max)
-        sent = _Sent()
+        sent = _Sent(url.host)
         where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         extensions = {"timeout": self._phases, "trace": sent}
         written = [(name.encode(), value.encode("latin-1")) for name, value in headers]

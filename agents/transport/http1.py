@@ -11,12 +11,15 @@ import ssl
 from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
+from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from adapters.sending import Response
+from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.pools import KEPT
 from agents.transport.unanswered import AddressRefused, NoAnswer
@@ -31,6 +34,24 @@ _BEFORE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 @lru_cache(maxsize=4096)
 def _target(url: str) -> yarl.URL:
     return yarl.URL(url, encoded=True)
+
+
+def _fencing() -> aiohttp.TraceConfig:
+    """Looks at the fence before the first byte of a request is written, and before each further part of it: aiohttp writes
+    the headers together with the first part of the body, or by themselves where there is none."""
+
+    async def headers(session: Any, context: SimpleNamespace, about: aiohttp.TraceRequestHeadersSentParams) -> None:
+        fence.current().check(about.url.host or "", begun=False)
+        context.begun = False
+
+    async def part(session: Any, context: SimpleNamespace, about: aiohttp.TraceRequestChunkSentParams) -> None:
+        fence.current().check(about.url.host or "", begun=context.begun)
+        context.begun = True
+
+    made = aiohttp.TraceConfig()
+    made.on_request_headers_sent.append(headers)
+    made.on_request_chunk_sent.append(part)
+    return made
 
 
 class _Resolver(AbstractResolver):
@@ -103,6 +124,8 @@ class Http1:
             kind = "timeout" if isinstance(error, TimeoutError) else "connect"
             raise NoAnswer(f"{target.host}: {type(error).__name__}: {error}"[:300], kind=kind) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
+            if isinstance(error.__cause__, NoAnswer):  # the fence's
+                raise error.__cause__ from None
             if status < 400:
                 # Only its name: its words may hold what the server sent.
                 kind = "timeout" if isinstance(error, TimeoutError) else "lost"
@@ -129,6 +152,7 @@ class Http1:
                 timeout=self._timeout,
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_fencing()],
                 trust_env=False,
             )
         return self._session

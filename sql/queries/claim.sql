@@ -2,7 +2,8 @@
 -- from all lanes, so that a flood in one delays no other. A lane that another worker is taking from is left to it.
 WITH lane AS MATERIALIZED (
     SELECT
-        l.id, l.rate, l.burst, l.concurrency, l.failures > 0 AS ailing, available.tokens,
+        l.id, l.rate, l.burst, l.concurrency, l.failures > 0 OR l.trouble IS NOT NULL AS ailing, available.tokens,
+        l.failures >= %(trouble)s AS probe, l.filled_at > now() + interval '5 s' AS ahead,
         CASE
             WHEN l.failures >= %(trouble)s THEN least(1, room.left)
             WHEN l.rate IS NULL THEN least(%(most)s, room.left)
@@ -13,9 +14,18 @@ WITH lane AS MATERIALIZED (
         SELECT l.concurrency - coalesce((%(busy)s ->> l.id::text)::integer, 0) AS left
     ) AS room
     CROSS JOIN LATERAL (
-        SELECT least(l.burst, l.tokens + l.rate * extract(epoch FROM now() - l.filled_at)::double precision) AS tokens
+        SELECT
+            least(
+                l.burst, l.tokens + l.rate * greatest(0, extract(epoch FROM now() - l.filled_at))::double precision
+            ) AS tokens
     ) AS available
-    WHERE (l.open_until IS NULL OR l.open_until <= now())
+    -- What was noted in the future was noted before the database's clock was set back: it counts no more.
+    WHERE (l.open_until IS NULL OR l.open_until <= now() OR l.failed_at > now() + interval '5 s')
+        -- Of an account in trouble one call at a time tries whether it is well, of all workers' calls.
+        AND (
+            l.failures < %(trouble)s OR l.probing_until IS NULL OR l.probing_until <= now()
+            OR l.probing_until > now() + make_interval(secs => %(lease)s)
+        )
         AND room.left > 0
         AND EXISTS (
             SELECT FROM (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
@@ -29,7 +39,7 @@ WITH lane AS MATERIALIZED (
 ),
 picked AS MATERIALIZED (
     SELECT
-        m.id, lane.id AS lane, lane.ailing, lane.allowance,
+        m.id, lane.id AS lane, lane.ailing, lane.probe, lane.allowance,
         row_number() OVER (PARTITION BY lane.id ORDER BY m.priority, m.due_at) AS place
     FROM lane
     CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
@@ -43,13 +53,18 @@ picked AS MATERIALIZED (
     ) AS m
 ),
 taken AS MATERIALIZED (
-    SELECT id, lane, ailing FROM picked WHERE place <= allowance ORDER BY place, md5(lane::text || now()::text) LIMIT %(most)s
+    SELECT id, lane, ailing, probe FROM picked WHERE place <= allowance ORDER BY place, md5(lane::text || now()::text) LIMIT %(most)s
 ),
 spent AS (
-    UPDATE lanes AS l SET tokens = lane.tokens - n.taken, filled_at = now()
-    FROM (SELECT taken.lane, count(*) AS taken FROM taken GROUP BY taken.lane) AS n
-    JOIN lane ON lane.id = n.lane
-    WHERE l.id = n.lane AND l.rate IS NOT NULL
+    UPDATE lanes AS l SET
+        tokens = CASE WHEN l.rate IS NULL THEN l.tokens ELSE lane.tokens - coalesce(n.taken, 0) END,
+        filled_at = CASE WHEN l.filled_at > now() AND NOT lane.ahead THEN l.filled_at ELSE now() END,
+        probing_until = CASE
+            WHEN lane.probe AND n.taken > 0 THEN now() + make_interval(secs => %(lease)s) ELSE l.probing_until
+        END
+    FROM lane
+    LEFT JOIN (SELECT taken.lane, count(*) AS taken FROM taken GROUP BY taken.lane) AS n ON n.lane = lane.id
+    WHERE l.id = lane.id AND ((n.taken > 0 AND (l.rate IS NOT NULL OR lane.probe)) OR (lane.ahead AND l.rate IS NOT NULL))
 ),
 claimed AS (
     UPDATE messages AS m SET
@@ -59,10 +74,10 @@ claimed AS (
     FROM taken
     JOIN messages AS before ON before.id = taken.id
     WHERE m.id = taken.id
-    RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.lane AS claimed_from
+    RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.probe, taken.lane AS claimed_from
 )
 SELECT
-    m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.doubted, m.checks, m.cancelled, m.released, m.ailing, m.was, m.channel,
+    m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.doubted, m.checks, m.cancelled, m.released, m.ailing, m.probe, m.was, m.channel,
     m.account, m.tried, m.expires_at, m.request, m.handles, lane.rate, lane.burst, lane.concurrency, standing.opted_out,
     standing.zone, a.doubt_since, a.channel AS doubt_channel, a.account AS doubt_account, i.delivery,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
