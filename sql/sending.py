@@ -79,7 +79,11 @@ class Sending(Appending):
     async def note_lanes(self, lanes: Sequence[Health]) -> None:
         """Write down how accounts did. Apart from what came of their messages: a lane that is being written to is claimed
         from by nobody."""
-        parameters = {"lanes": json(orjson.dumps(lanes)), "trouble": TROUBLE, "longest": LONGEST_PAUSE}
+        parameters = {
+            "lanes": json(orjson.dumps([tuple(each) for each in lanes])),
+            "trouble": TROUBLE,
+            "longest": LONGEST_PAUSE,
+        }
         await self._run_only("lane_health", parameters)
 
     async def told(self, references: Sequence[Told]) -> None:
