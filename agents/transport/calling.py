@@ -8,6 +8,7 @@ died (RFC 9112 section 9.3.1), so it may have arrived. Over HTTP/2 the server sa
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -98,7 +99,7 @@ class Calling:
             late = isinstance(error, (TimeoutError, httpcore.TimeoutException))
             # Of a failure after the start only its name: its words may hold what the server sent.
             words = type(error).__name__ if sent.started else f"{type(error).__name__}: {error}"[:200]
-            kind = "timeout" if late else "lost" if sent.started else "connect"
+            kind = "timeout" if late else "lost" if sent.started else "tls" if _untrusted(error) else "connect"
             raise NoAnswer(f"{url.host}: {words}", sent.started, kind=kind) from error
 
     async def close(self) -> None:
@@ -158,6 +159,11 @@ class Calling:
         for key, pool in list(self._pools.items()):
             if await pool.sweep() and self._pools.get(key) is pool:
                 del self._pools[key]
+
+
+def _untrusted(error: Exception) -> bool:
+    """Whether it is the server's certificate that is not valid, or not trusted."""
+    return isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def _refused(error: httpcore.RemoteProtocolError) -> bool:

@@ -5,26 +5,26 @@ from uuid import UUID
 from rich.console import Console
 
 from app.access import SCOPES, mint, unknown_scopes
+from app.commands.acting import client_of
 from app.commands.opened import in_store
 from app.commands.terminal import FAILED, MISUSED, add_row, minute, say, table
 from sql import EventStore
 
 
-def create(name: str, *, scopes: list[str], client: str) -> int:
+def create(name: str, *, scopes: list[str], client: str | None) -> int:
     """Make a key and print it, this once, on standard output; what is said of it goes to standard error."""
     if unknown := unknown_scopes(scopes):
         return say(f"There is no scope {', '.join(unknown)}. The scopes: {', '.join(SCOPES)}.", MISUSED)
     id, token, hash = mint()
 
     async def make(store: EventStore) -> int:
-        await store.create_api_key(id, name, client, sorted(set(scopes)), hash)
+        whose = client or await client_of(store, None)
+        await store.create_api_key(id, name, whose, sorted(set(scopes)), hash)
+        say(f"Key {id} for client {whose}, {', '.join(sorted(set(scopes)))}. It is shown this once:", 0)
+        print(token)
         return 0
 
-    if code := in_store(make):
-        return code
-    say(f"Key {id} for client {client}, {', '.join(sorted(set(scopes)))}. It is shown this once:", 0)
-    print(token)
-    return 0
+    return in_store(make)
 
 
 def show() -> int:
