@@ -30,6 +30,10 @@ class Unsendable(Exception):
     state: State = "rejected"
 
 
+class TooLate(Unsendable):
+    """So little of its time is left that the provider would not take it."""
+
+
 class WrongSetting(Unsendable):
     """No message can be sent so: the account lacks a setting, or has one that cannot be meant."""
 

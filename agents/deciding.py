@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from adapters.sending import Unsendable, WrongSetting
+from adapters.sending import TooLate, Unsendable, WrongSetting
 from agents import claims
 from agents.calls import Call, build, recourse_of, unsendable
 from agents.lookups import Lookup
@@ -18,7 +18,7 @@ from agents.transport.oauth import Tokens
 from app.sending import outcomes, uncalled
 from app.sending.claimed import Claimed, Recourse, Result
 from app.sending.clients import Account, Clients, UnknownAccount, UnknownClient
-from app.sending.decide import CANCELLED, End, Hold, decide, known
+from app.sending.decide import CANCELLED, EXPIRED, End, Hold, decide, known
 from app.sending.incoming import lane_of
 from sql.messages import Lane
 
@@ -103,6 +103,8 @@ class Deciding:
         try:
             values = await self._values(account)
             return build(claimed, decision.route, decision.handle, account, values, row["expires_at"])
+        except TooLate:
+            return uncalled.ended(claimed, EXPIRED)
         except Unsendable as error:
             return unsendable(claimed, decision.route, error)
 

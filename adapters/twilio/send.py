@@ -20,6 +20,7 @@ from adapters.sending import (
     Message,
     Outcome,
     Response,
+    TooLate,
     Unsendable,
     accepted,
     api_of,
@@ -94,7 +95,7 @@ def _validity(message: Message, now: datetime) -> list[tuple[str, str]]:
         return []
     seconds = int((message.expires_at - now).total_seconds())
     if seconds < 1:
-        raise Unsendable("the message has expired")
+        raise TooLate("the message has expired")
     return [("ValidityPeriod", str(seconds))] if seconds < _LONGEST_VALIDITY else []
 
 

@@ -69,6 +69,7 @@ class End:
 
 
 Decision = Send | Hold | End
+EXPIRED = End("expired", Error(None, "was not sent before its time was over", "expired"))
 CANCELLED = End("cancelled", Error(None, "cancelled by its client", "unknown"))
 
 
@@ -77,7 +78,7 @@ def decide(request: Request, client: Client, known: Known, now: datetime) -> Dec
     if known.cancelled:
         return CANCELLED
     if known.expires_at is not None and known.expires_at <= now:
-        return End("expired", Error(None, "was not sent before its time was over", "expired"))
+        return EXPIRED
     found = _route(request, client, known)
     if isinstance(found, End):
         return found
