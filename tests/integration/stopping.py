@@ -10,7 +10,7 @@ import adapters.postmark
 from adapters.sending import Response
 from agents.due import Due
 from agents.health import Health
-from agents.transport import Transport, http1
+from agents.transport import Transport
 from agents.transport.oauth import Tokens
 from app.sending.clients import Clients
 from app.settings import Settings
@@ -20,8 +20,8 @@ from sql import EventStore
 LOOKUP_AFTER = 0.3
 
 
-async def send(where: str, seconds: float) -> None:
-    """Work for so many seconds. `where` it stops: `call`, before the call; `connected`, when it has its connection."""
+async def send(seconds: float) -> None:
+    """Work for so many seconds; stop before the first call."""
     settings = Settings()
     adapters.postmark.LOOKUP_AFTER = LOOKUP_AFTER
     assert settings.postgres.dsn is not None
@@ -35,19 +35,9 @@ async def send(where: str, seconds: float) -> None:
             os.kill(os.getpid(), signal.SIGSTOP)
 
     async def carry(*given: Any, **named: Any) -> Response:
-        if where == "call":
-            stop()
+        stop()
         return await transport.carry(*given, **named)
 
-    if where == "connected":
-        connect = http1._Connector.connect
-
-        async def connected(self: Any, *given: Any, **named: Any) -> Any:
-            connection = await connect(self, *given, **named)
-            stop()
-            return connection
-
-        http1._Connector.connect = connected  # type: ignore[method-assign]
     async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=4) as store:
         due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), Health(), settings.sending)
         running = asyncio.create_task(due.run())
@@ -58,4 +48,4 @@ async def send(where: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(send(sys.argv[1], float(sys.argv[2])))
+    asyncio.run(send(float(sys.argv[1])))

@@ -31,9 +31,8 @@ from tests.waiting import until
 LEASE, TIMEOUT = 6.0, 1.5
 
 
-@pytest.mark.parametrize("where", ["call", "connected"])
 async def test_a_worker_that_was_stopped_does_not_call_any_more(
-    where: str, postgres_dsn: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_dsn: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The provider says, when asked, that it took nothing; the second worker sends; the first one goes on, and calls nobody."""
     monkeypatch.setattr(adapters.postmark, "LOOKUP_AFTER", LOOKUP_AFTER)
@@ -47,7 +46,7 @@ async def test_a_worker_that_was_stopped_does_not_call_any_more(
             assert incoming.add(request, await clients.client("default"), datetime.now(UTC)) is None
             await store.accept(incoming.messages, incoming.lanes, incoming.rows)
             first = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.integration.stopping", where, "8",
+                sys.executable, "-m", "tests.integration.stopping", "8",
                 env=os.environ | {
                     "THREADLINE_DATA": str(tmp_path),
                     "THREADLINE_POSTGRES__DSN": postgres_dsn.service,
