@@ -32,6 +32,8 @@ from adapters.sending import (
     Outcome,
     Response,
     Unsendable,
+    WrongSender,
+    WrongSetting,
     accepted,
     optional,
     refused,
@@ -64,9 +66,14 @@ _REASONS = {
     "invalid_address": "BadDeviceToken DeviceTokenNotForTopic ExpiredToken MissingDeviceToken Unregistered",
     "content": "PayloadEmpty PayloadTooLarge",
     "rate": "TooManyProviderTokenUpdates TooManyRequests",
-    "blocked": "TopicDisallowed",
     "expired": "BadExpirationDate",
 }
+#: The key, the certificate, the team; and the topic, which is the bundle id that sends.
+_ACCOUNT = frozenset(
+    "BadCertificate BadCertificateEnvironment BadEnvironmentKeyIdInToken Forbidden InvalidProviderToken"
+    " MissingProviderToken UnrelatedKeyIdInToken".split()
+)
+_SENDER = frozenset({"BadTopic", "MissingTopic", "TopicDisallowed"})
 _REASON_OF = {word: reason for reason, words in _REASONS.items() for word in words.split()}
 _BY_STATUS = {410: "invalid_address", 413: "content", 429: "rate"}
 #: Of a topic: a bundle id, with or without a suffix such as .voip. Nothing of it can end the header that it goes into.
@@ -105,7 +112,8 @@ def read_response(response: Response) -> Outcome:
     since = from_unix(died / 1000) if type(died) is int and abs(died) < 1 << 53 else None
     words = f"not valid since {since:%Y-%m-%dT%H:%M:%SZ}" if since else None
     retryable = True if word in _RETRYABLE else None
-    return refused(response, Error(word or str(response.status), words, reason), retryable=retryable)
+    error = Error(word or str(response.status), words, reason)
+    return refused(response, error, retryable=retryable, account=word in _ACCOUNT or None, sender=word in _SENDER)
 
 
 def notification_id(message_id: str) -> str:
@@ -117,7 +125,7 @@ def notification_id(message_id: str) -> str:
 def _topic(bundle_id: str) -> str:
     """It goes into a header, and comes with the message. Raises Unsendable for what would be more than one."""
     if not _BUNDLE_ID.fullmatch(bundle_id):
-        raise Unsendable("the sender is no bundle id, as com.example.shop")
+        raise WrongSender("the sender is no bundle id, as com.example.shop")
     return bundle_id
 
 
@@ -128,7 +136,7 @@ def _token(values: Values, now: datetime) -> str:
     try:
         return token(key, header, (("iss", required(values, "team_id")), ("iat", issued)))
     except ValueError as error:
-        raise Unsendable(f"auth_key: {error}; it is the text of the .p8 file") from error
+        raise WrongSetting(f"auth_key: {error}; it is the text of the .p8 file") from error
 
 
 def _payload(message: Message) -> tuple[bytes, bool]:

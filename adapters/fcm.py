@@ -32,6 +32,7 @@ from adapters.sending import (
     Outcome,
     Response,
     Unsendable,
+    WrongSetting,
     accepted,
     optional,
     refused,
@@ -70,6 +71,7 @@ _ERRORS: dict[str, tuple[str, bool]] = {
     "QUOTA_EXCEEDED": ("rate", True),
     "UNAVAILABLE": ("unknown", True),
     "INTERNAL": ("unknown", True),
+    # The certificate or key with which FCM goes on to Apple or to the browsers is missing or not valid.
     "THIRD_PARTY_AUTH_ERROR": ("unknown", False),
     # The status of any Google API: https://cloud.google.com/apis/design/errors#error_codes
     "RESOURCE_EXHAUSTED": ("rate", True),
@@ -87,7 +89,7 @@ def token_request(values: Values, now: datetime) -> HttpCall:
     try:
         assertion = jwt.encode(claims, account["private_key"], "RS256", {"kid": account.get("private_key_id")})
     except (KeyError, ValueError, TypeError, jwt.PyJWTError) as error:
-        raise Unsendable("the service_account has no private_key that can be read") from error
+        raise WrongSetting("the service_account has no private_key that can be read") from error
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
     return HttpCall("POST", url, {"content-type": "application/x-www-form-urlencoded"}, urlencode(form).encode())
 
@@ -107,7 +109,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if not project and secrets_of(values, "service_account"):
         project = text(_account(required(values, "service_account")).get("project_id")) or ""
     if not project:
-        raise Unsendable("the source has neither a project_id nor a service_account with one")
+        raise WrongSetting("the source has neither a project_id nor a service_account with one")
     body = orjson.dumps({"message": _target(message) | _content(message) | _options(message, now)})
     return HttpCall(
         "POST",
@@ -132,7 +134,8 @@ def read_response(response: Response) -> Outcome:
     reason, retryable = _ERRORS.get(code or "", ("unknown", None))
     if code == "INVALID_ARGUMENT" and words and "registration token" in words:
         reason = "invalid_address"
-    return refused(response, Error(code or str(response.status), words, reason), retryable=retryable)
+    account = code == "THIRD_PARTY_AUTH_ERROR" or None
+    return refused(response, Error(code or str(response.status), words, reason), retryable=retryable, account=account)
 
 
 def _json(body: bytes) -> dict[str, Any]:
@@ -148,7 +151,7 @@ def _account(key_file: str) -> Mapping[str, Any]:
     """What the service account's key file says. Raises Unsendable."""
     if account := _json(key_file.encode("utf-8", "replace")):
         return account
-    raise Unsendable("the service_account is not the JSON text of a key file")
+    raise WrongSetting("the service_account is not the JSON text of a key file")
 
 
 def _target(message: Message) -> dict[str, Any]:

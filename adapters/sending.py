@@ -4,7 +4,7 @@ Pure as all of `adapters/`: `build_request` says what to do, the transport does 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
@@ -14,14 +14,36 @@ from adapters.parts.facts import MAX_ID
 from adapters.parts.signatures import secrets_of
 from schemas.events import Error, Handle
 
-State = Literal["accepted", "retryable", "rejected"]
+State = Literal["accepted", "retryable", "rejected", "account", "sender"]
+
+
+#: RFC 9110 sections 15.5.2 and 15.5.3: no valid credentials, and nothing paid.
+_OF_THE_ACCOUNT = (401, 402)
 
 
 class Unsendable(Exception):
-    """This message cannot be sent so, and never could: a part that the provider has no place for, a missing setting.
+    """This message cannot be sent so, and never could: a part that the provider has no place for.
 
-    The message says what to change.
+    The message says what to change. `state`: as of an Outcome.
     """
+
+    state: State = "rejected"
+
+
+class TooLate(Unsendable):
+    """So little of its time is left that the provider would not take it."""
+
+
+class WrongSetting(Unsendable):
+    """No message can be sent so: the account lacks a setting, or has one that cannot be meant."""
+
+    state = "account"
+
+
+class WrongSender(Unsendable):
+    """The sender cannot be one: the account's, or the one that the message names."""
+
+    state = "sender"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +140,9 @@ class Outcome:
     """What became of it.
 
     `accepted`, with the provider's id where it gives one; `retryable`: the same may pass later (`retry_after` seconds
-    where the provider says); `rejected`: it never will. `error` is set unless it was accepted.
+    where the provider says); `rejected`: it never will; `account`: it is the account's fault (credentials, permissions,
+    settings, credit), and the same passes once that is mended; `sender`: the one who is to send is none that the account
+    may send as, whose fault it is unless the message names that sender. `error` is set unless it was accepted.
     """
 
     state: State
@@ -197,9 +221,23 @@ def accepted(provider_message_id: str | None) -> Outcome:
     return Outcome("accepted", known)
 
 
-def refused(response: Response, error: Error, *, retryable: bool | None = None) -> Outcome:
+def refused(
+    response: Response,
+    error: Error,
+    *,
+    retryable: bool | None = None,
+    account: bool | None = None,
+    sender: bool = False,
+) -> Outcome:
     """Not taken. Where the provider's code does not tell whether it may pass later, its status does: 408, 425, 429
-    and 5xx may (RFC 9110, RFC 6585, RFC 8470)."""
+    and 5xx may (RFC 9110, RFC 6585, RFC 8470); and whether it is the account's fault: 401 and 402 say so, and 403 where no
+    table has the code."""
+    if sender:
+        return Outcome("sender", None, replace(error, reason="account"))
+    if account is None and not retryable:
+        account = response.status in _OF_THE_ACCOUNT or (response.status == 403 and error.reason == "unknown")
+    if account:
+        return Outcome("account", None, replace(error, reason="account"), retry_after(response))
     if retryable is None:
         retryable = response.status in (408, 425, 429) or response.status >= 500
     if not retryable:
@@ -220,10 +258,10 @@ def retry_after(response: Response, now: datetime | None = None) -> float | None
 
 
 def required(values: Values, *names: str) -> str:
-    """The first value of a setting that sending cannot do without, under any of its names. Raises Unsendable."""
+    """The first value of a setting that sending cannot do without, under any of its names. Raises WrongSetting."""
     if found := secrets_of(values, *names):
         return found[0]
-    raise Unsendable(f"the source has no {names[0]}, without which nothing can be sent")
+    raise WrongSetting(f"the source has no {names[0]}, without which nothing can be sent")
 
 
 def optional(values: Values, name: str, default: str) -> str:
@@ -238,5 +276,5 @@ def api_of(values: Values, default: str) -> str:
 
 
 def sender_of(message: Message, values: Values, name: str = "sender") -> str:
-    """Who sends: the message's sender, else that of the source. Raises Unsendable."""
+    """Who sends: the message's sender, else that of the source. Raises WrongSetting."""
     return message.sender or required(values, name)

@@ -31,6 +31,7 @@ from adapters.sending import (
     Outcome,
     Response,
     Unsendable,
+    WrongSender,
     accepted,
     optional,
     refused,
@@ -66,6 +67,9 @@ _BASIC: dict[str, str] = {
     "553": "invalid_address",
     "556": "invalid_address",
 }
+#: Authentication is needed, too weak, or failed (RFC 4954 section 6); a sender that the server does not take (RFC 3463
+#: section 3.2).
+_ACCOUNT, _SENDER = (530, 534, 535, 538), ("5.1.7", "5.1.8")
 #: Where servers name the queue's id in their last reply: Postfix and most others, Exim, Sendmail, Amazon SES.
 _QUEUED = (
     re.compile(r"\bqueued as:? ?([^\s,;]{4,255})", re.I),
@@ -90,9 +94,12 @@ def build_request(message: Message, values: Values, now: datetime) -> Mail:
         raise Unsendable("a mail needs text or HTML")
     sender = sender_of(message, values)
     if any(mark in sender for mark in "\r\n\0"):
-        raise Unsendable("the sender has a line end in it")
+        raise WrongSender("the sender has a line end in it")
     name, address = parseaddr(sender)
-    address = _ascii(address, "the sender")
+    try:
+        address = _ascii(address, "the sender")
+    except Unsendable as error:
+        raise WrongSender(str(error)) from error
     recipient = _ascii(message.to.value, "the recipient")
     mail = EmailMessage(_POLICY)
     try:
@@ -120,7 +127,13 @@ def read_response(response: Response) -> Outcome:
     reason = reason_of(code)
     if reason == "unknown":
         reason = _BASIC.get(str(response.status), "unknown")
-    return refused(response, Error(code, words or None, reason), retryable=response.status < 500)
+    return refused(
+        response,
+        Error(code, words or None, reason),
+        retryable=response.status < 500,
+        account=response.status in _ACCOUNT or code == "5.7.8" or None,
+        sender=code in _SENDER,
+    )
 
 
 def _headers(message: Message) -> dict[str, str]:

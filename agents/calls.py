@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 
 from adapters.base import Values
-from adapters.sending import Media, Message, Outcome, Outgoing, Response, Sender, Template, Unsendable
-from agents.transport import AddressRefused, NoAnswer
+from adapters.sending import Media, Message, Outcome, Outgoing, Response, Sender, State, Template, Unsendable
+from agents.transport import NoAnswer
+from agents.transport.fence import clock, fenced
 from app.sending import outcomes
 from app.sending.claimed import Claimed, Recourse, Result
 from app.sending.clients import Account, Client, Route
@@ -20,8 +21,9 @@ from schemas.events import Error, Handle
 
 log = structlog.get_logger(__name__)
 
-#: Kinds of calls that were not made and never can be: what they are told to do cannot be done.
-FOR_GOOD = ("request", "setting")
+#: Kinds of calls that were not made: what the message says cannot be done, ever; and what the account's settings say
+#: cannot be done until somebody mends them.
+FOR_GOOD, BY_SETTING = ("request",), ("setting", "url", "address", "tls")
 
 #: Seconds that a repetition may take until its provider has it.
 UNDER_WAY = 60.0
@@ -95,9 +97,21 @@ def recourse_of(client: Client, account: Account, age: float = 0.0) -> Recourse:
     return Recourse(repeat=client.unanswered == "resend")
 
 
-async def make(calls: Sequence[Call], carry: Carry) -> list[Result]:
-    """Make a call, or several as one (see `agents.gathering`). Never raises but CancelledError: what went wrong is in the
-    results."""
+async def make(calls: Sequence[Call], carry: Carry, within: float) -> list[Result]:
+    """Make a call, or several as one (see `agents.gathering`), within so many seconds: it goes out only where they are over
+    before the lease is. Never raises but CancelledError: what went wrong is in the results."""
+    began, until = clock(), min(call.claimed.until for call in calls)
+    with fenced(until - within, until):
+        results = await _make(calls, carry)
+    for result in results:
+        result.began = began
+        if getattr(calls[0].account.adapter, "CALLS_RECIPIENT", False):
+            # A server that the recipient named says nothing of the account, by which others' messages leave.
+            result.passed = result.pause = None
+    return results
+
+
+async def _make(calls: Sequence[Call], carry: Carry) -> list[Result]:
     first = calls[0]
     adapter: Any = first.account.adapter
     try:
@@ -115,7 +129,7 @@ async def make(calls: Sequence[Call], carry: Carry) -> list[Result]:
         log.exception("an answer cannot be read", account=first.account.name, status=response.status)
         return _once([_doubtful(call, f"its answer cannot be read: {type(error).__name__}") for call in calls])
     if not said:  # one of them is at fault, and none was taken
-        return [result for each in await asyncio.gather(*(make([call], carry) for call in calls)) for result in each]
+        return [result for each in await asyncio.gather(*(_make([call], carry) for call in calls)) for result in each]
     return _once([_result(call, outcome, response.status) for call, outcome in zip(calls, said, strict=True)])
 
 
@@ -137,8 +151,14 @@ def _not_answered(call: Call, error: NoAnswer) -> Result:
     words = f"{type(error).__name__}: {error}"[:300]
     if error.may_have_arrived:
         return _doubtful(call, words)
-    if isinstance(error, AddressRefused) or error.kind in FOR_GOOD:
-        outcome, status = Outcome("rejected", None, Error(None, words, "unknown")), 0
+    if error.kind == "lease":
+        return outcomes.stopped(call.claimed, call.route, words)
+    named_by_recipient = getattr(call.account.adapter, "CALLS_RECIPIENT", False)
+    if error.kind in BY_SETTING and not named_by_recipient:
+        outcome, status = Outcome("account", None, Error(None, words, "account")), 0
+    elif error.kind in (*FOR_GOOD, *BY_SETTING):
+        reason = "invalid_address" if named_by_recipient else "unknown"
+        outcome, status = Outcome("rejected", None, Error(None, words, reason)), 0
     else:
         outcome, status = Outcome("retryable", None, Error("no connection", words, "unreachable")), None
     return outcomes.refused(call.claimed, call.route, outcome, status, jitter())
@@ -155,5 +175,7 @@ def jitter() -> float:
 
 
 def unsendable(claimed: Claimed, route: Route, error: Unsendable) -> Result:
-    """The adapter has no way to say this."""
-    return outcomes.refused(claimed, route, Outcome("rejected", None, Error(None, str(error), "content")), 0, 0.0)
+    """The adapter has no way to say this, or not with the settings that the account has."""
+    state: State = error.state
+    reason = "content" if state == "rejected" else "account"
+    return outcomes.refused(claimed, route, Outcome(state, None, Error(None, str(error), reason)), 0, 0.0)

@@ -21,21 +21,34 @@ def told(result: Result) -> list[Event]:
     return [each for event in result.events for each in (event, *learned(event))]
 
 
-def lanes(results: list[Result]) -> list[Health]:
+def lanes(results: list[Result], now: float) -> list[Health]:
     """How the accounts did in these calls, of those where that is news: one that passed counts for those beside it that
-    failed, and tells nothing of an account that was well."""
+    failed, and tells nothing of an account that was well. `now`: of the worker's clock."""
     by_lane: dict[str, list[Result]] = {}
     for result in results:
-        if result.passed is False or result.pause is not None or (result.passed and result.claimed.ailing):
+        said = result.passed is False or result.pause is not None or (result.passed and result.claimed.ailing)
+        if said or result.claimed.probe:
             by_lane.setdefault(result.claimed.lane, []).append(result)
-    passed = {result.claimed.lane for result in results if result.passed}
-    found: list[Health] = []
-    for lane, each in by_lane.items():
-        failed = sum(result.passed is False for result in each)
-        pause = max((result.pause for result in each if result.pause is not None), default=None)
-        words = next((result.trouble for result in reversed(each) if result.trouble), None)
-        found.append((lane, lane in passed, failed, pause, words))
-    return found
+    passing: dict[str, list[Result]] = {}
+    for result in results:
+        if result.passed:
+            passing.setdefault(result.claimed.lane, []).append(result)
+    return [_health(lane, each, passing.get(lane, []), now) for lane, each in by_lane.items()]
+
+
+def _health(lane: str, results: list[Result], passing: list[Result], now: float) -> Health:
+    failing = [result for result in results if result.passed is False]
+    began = max((result.began for result in passing or failing if result.began is not None), default=now)
+    return Health(
+        lane=lane,
+        passed=bool(passing),
+        failed=bool(failing),
+        fault=any(result.fault for result in failing),
+        pause=max((result.pause for result in results if result.pause is not None), default=None),
+        trouble=next((result.trouble for result in reversed(results) if result.trouble), None),
+        age=max(0.0, now - began),
+        probe=any(result.claimed.probe for result in results),
+    )
 
 
 def moved(results: list[Result]) -> dict[tuple[str, str], Lane]:
@@ -50,7 +63,7 @@ def moved(results: list[Result]) -> dict[tuple[str, str], Lane]:
 
 
 def read(row: dict[str, Any], client: Client) -> Claimed:
-    """A row of `EventStore.claim`. Where an attempt of it is in doubt, by that attempt's channel and account."""
+    """A row of `EventStore.claim`, with `until`. Where an attempt of it is in doubt, by that attempt's channel and account."""
     return Claimed(
         id=str(row["id"]),
         claim=row["claims"],
@@ -65,4 +78,6 @@ def read(row: dict[str, Any], client: Client) -> Claimed:
         account=row["doubt_account"] or row["account"],
         request=kept_request(row["client_id"], row["message_id"], row["request"], row["handles"]),
         client=client,
+        probe=row["probe"],
+        until=row["until"],
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from adapters.sending import Unsendable
+from adapters.sending import TooLate, Unsendable, WrongSetting
 from agents import claims
 from agents.calls import Call, build, recourse_of, unsendable
 from agents.health import Health
@@ -19,7 +19,7 @@ from agents.transport.oauth import Tokens
 from app.sending import outcomes, uncalled
 from app.sending.claimed import Claimed, Recourse, Result
 from app.sending.clients import Account, Clients, UnknownAccount, UnknownClient
-from app.sending.decide import End, Hold, decide, known
+from app.sending.decide import CANCELLED, EXPIRED, End, Hold, decide, known
 from app.sending.incoming import lane_of
 from sql import is_transient
 from sql.messages import Lane
@@ -55,7 +55,8 @@ class Deciding:
             expected = isinstance(error, UnknownClient | UnknownAccount)
             if not is_transient(error):
                 self._health.tenant_fails(row["client_id"], _about(row), error)
-            if expected or isinstance(error, NoAnswer | TimeoutError):
+            named = expected or isinstance(error, NoAnswer | TimeoutError | WrongSetting)
+            if named:
                 log.warning("cannot send", client=row["client_id"], account=row["account"], error=str(error))
             else:
                 log.exception("cannot decide about a message", message=str(row["id"]))
@@ -64,7 +65,8 @@ class Deciding:
                 if expected and not row["doubted"]:
                     return _doubtful(row, nobodys)
                 nobodys = replace(nobodys, doubted=True)
-            return uncalled.misconfigured(nobodys, f"{type(error).__name__}: {error}")
+            why = f"{type(error).__name__}: {error}"
+            return uncalled.misconfigured(nobodys, why) if named else uncalled.undecided(nobodys, why)
 
     async def _doubt(self, row: Row, claimed: Claimed) -> Call | Lookup | Result:
         """What is to be done about a message that may have been taken."""
@@ -77,6 +79,8 @@ class Deciding:
             values = await self._values(account)
             try:
                 return Lookup.of(claimed, account, values, row["doubt_since"], row["expires_at"], recourse.ask_after)
+            except WrongSetting:  # until that is mended nobody can be asked
+                raise
             except Unsendable:  # this one it cannot be asked about
                 recourse = Recourse(repeat=client.unanswered == "resend")
         if not recourse.repeat:
@@ -84,7 +88,9 @@ class Deciding:
         made = await self._send(row, replace(claimed, doubted=recourse.keyed, checks=0))
         # The key is known to that account alone, and what ends without a send may have been sent.
         if not recourse.keyed or (
-            made.account.name == claimed.account if isinstance(made, Call) else made.settled.state == "held"
+            made.account.name == claimed.account
+            if isinstance(made, Call)
+            else made.settled.state in ("held", "retrying")
         ):
             return made
         return _doubtful(row, claimed)
@@ -103,6 +109,8 @@ class Deciding:
         try:
             values = await self._values(account)
             return build(claimed, decision.route, decision.handle, account, values, row["expires_at"])
+        except TooLate:
+            return uncalled.ended(claimed, EXPIRED)
         except Unsendable as error:
             return unsendable(claimed, decision.route, error)
 
@@ -117,6 +125,13 @@ class Deciding:
 def _about(row: Row) -> str:
     """What of the client's configuration a decision rests on."""
     return f"account {row['account']}" if row["account"] else "configuration"
+
+
+def cancelled(call: Call) -> Result:
+    """What follows for a call that is not made, as its message was cancelled meanwhile."""
+    if call.claimed.doubted:
+        return outcomes.doubtful(call.claimed, outcomes.HOLD, "no answer came to an earlier call")
+    return uncalled.ended(call.claimed, CANCELLED)
 
 
 def _in_doubt(row: Row) -> bool:

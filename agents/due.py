@@ -12,12 +12,13 @@ from itertools import chain
 from typing import Any
 
 from agents.calls import Call, Carry, make
-from agents.deciding import Deciding
+from agents.deciding import Deciding, cancelled
 from agents.failures import until_done
 from agents.gathering import gathered
 from agents.health import Health
 from agents.lookups import Lookup
 from agents.settling import Settling
+from agents.transport.fence import clock
 from agents.transport.oauth import Tokens
 from app.sending.claimed import Result
 from app.sending.clients import Clients
@@ -36,7 +37,7 @@ class Due:
         self, store: EventStore, clients: Clients, carry: Carry, tokens: Tokens, health: Health, settings: Sending
     ) -> None:
         self.store, self.health, self._carry = store, health, carry
-        self.most, self.lease = settings.concurrency, settings.lease
+        self.most, self.lease, self._timeout = settings.concurrency, settings.lease, settings.timeout
         self._busy: Counter[str] = Counter()
         self._calls: set[asyncio.Task[None]] = set()
         self._settling = Settling(store, health)
@@ -69,7 +70,7 @@ class Due:
             self._stirred.clear()
             free, busy = self.most - self._busy.total(), dict(self._busy)
             if free > 0:
-                rows = await until_done("database", lambda: self.store.claim(free, self.lease, busy), self.health)  # noqa: B023
+                rows = await until_done("database", lambda: self._claim(free, busy), self.health)  # noqa: B023
                 self.health.works("sending")
                 await self._work(rows)
                 if len(rows) == free:
@@ -78,6 +79,11 @@ class Due:
                 await asyncio.wait_for(self._stirred.wait(), IDLE)
             if self._calls and not self._ended:
                 await asyncio.sleep(LINGER)
+
+    async def _claim(self, most: int, busy: dict[str, int]) -> list[dict[str, Any]]:
+        """Rows, each with the time of our clock (`until`) by which its lease is surely not over yet."""
+        until = clock() + self.lease  # before it is asked for: the store counts from later
+        return [row | {"until": until} for row in await self.store.claim(most, self.lease, busy)]
 
     async def _work(self, rows: list[dict[str, Any]]) -> None:
         """Decide for each; what is to be sent is written down as an attempt, then called."""
@@ -98,8 +104,11 @@ class Due:
             return
         attempts = [call.attempt for call in calls]
         allowed = await until_done("database", lambda: self.store.begin(attempts), self.health)
-        for together in gathered([call for call in calls if call.claimed.id in allowed]):
-            self._begin(together, make(together, self._carry))
+        for call in calls:
+            if allowed.get(call.claimed.id) is False:  # nobody else would look at it before its lease is over
+                self._settling.add(cancelled(call))
+        for together in gathered([call for call in calls if allowed.get(call.claimed.id)]):
+            self._begin(together, make(together, self._carry, self._timeout))
 
     def _begin(self, made: Sequence[Call | Lookup], call: Coroutine[Any, Any, list[Result]]) -> None:
         lanes = Counter(each.claimed.lane for each in made)

@@ -79,6 +79,8 @@ class Health:
         self.fault: BaseException | None = None
         #: What waits to be sent: `state`, `messages`, `oldest` (seconds).
         self.waiting: list[dict[str, Any]] = []
+        #: Accounts whose calls fail: `client_id`, `account`.
+        self.resting: list[dict[str, Any]] = []
         #: What other parts of the worker have to tell, each a custom collector's `collect`.
         self.more: list[Callable[[], Iterable[Any]]] = []
 
@@ -168,6 +170,12 @@ class Health:
             oldest.add_metric([row["state"]], row["oldest"])
         yield waiting
         yield oldest
+        resting = GaugeMetricFamily(
+            "threadline_account_resting", "Accounts by which nothing is sent just now.", labels=["client", "account"]
+        )
+        for row in self.resting:
+            resting.add_metric([row["client_id"], row["account"]], 1)
+        yield resting
         lag = GaugeMetricFamily("threadline_consumer_lag", "Records not yet committed.", labels=["topic"])
         for topic, behind in self.lag.items():
             lag.add_metric([topic], behind)

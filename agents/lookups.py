@@ -13,6 +13,7 @@ from agents.transport import NoAnswer
 from app.sending import outcomes
 from app.sending.claimed import Claimed, Result
 from app.sending.clients import Account
+from schemas.events import Error
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,8 @@ class Lookup:
         adapter: Any = self.account.adapter
         try:
             response = await carry(self.outgoing, self.values, trusted=self.account.trusted)
+            if response.status in (401, 403):  # the account's fault, which leaves the question open
+                return [self._refused(response.status)]
             found = adapter.read_lookup(response, self.message)
         except NoAnswer as error:
             log.warning("a look-up went unanswered", account=self.account.name, error=str(error)[:300])
@@ -54,3 +57,9 @@ class Lookup:
             log.exception("a look-up failed", account=self.account.name)
             found = Found(None)
         return [outcomes.looked_up(self.claimed, self.account.source, found, self.ask_after, jitter())]
+
+    def _refused(self, status: int) -> Result:
+        error = Error(str(status), "the provider does not let the account ask what it took", "account")
+        result = outcomes.at_fault(self.claimed, None, error, f"{status}: {error.text}", status)
+        result.settled = result.settled._replace(outcome=None)  # no call was made to send it
+        return result

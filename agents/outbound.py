@@ -109,7 +109,8 @@ class Intake(Pipeline):
             words = f"no client {request.client_id!r} is configured, and no source is its"
             outcome.refuse(words, {"path": "$.clientId"})
         elif error := incoming.add(request, client, at):
-            outcome.refuse(error.text or error.reason, {"path": "$.channel"})
+            path = "$.sendBefore" if error.reason == "expired" else "$.channel"
+            outcome.refuse(error.text or error.reason, {"path": path})
             incoming.reject(request, error, at)
 
     async def _client(self, client_id: str) -> Client | None:

@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from functools import partial
 
+import structlog
+
 from agents.deliver import ANSWER, MOST, TIMEOUT, Deliverer
 from agents.due import Due
 from agents.failures import keep_on
@@ -19,6 +21,8 @@ from app.sending.seal import Seal
 from app.settings import Settings
 from app.topics import max_record
 from sql import EventStore
+
+log = structlog.get_logger(__name__)
 
 #: Seconds between looks at what was never answered, and between counts of what waits.
 SWEEP_EVERY, COUNT_EVERY = 5.0, 60.0
@@ -61,9 +65,12 @@ async def _sweep(store: EventStore, health: Health) -> None:
 
 
 async def _count(store: EventStore, health: Health) -> None:
-    """Count what waits. Seldom: it reads every row that does."""
+    """Count what waits, and the accounts that rest; and mend what a database's clock that was set back left far in the
+    future. Seldom: it reads every row that waits."""
     while True:
-        health.waiting = await store.sending_counts()
+        if mended := await store.after_setback():
+            log.warning("the database's clock was set back", messages=mended)
+        health.waiting, health.resting = await store.sending_counts(), await store.resting_accounts()
         health.works("counts")
         await asyncio.sleep(COUNT_EVERY)
 

@@ -8,6 +8,7 @@ import structlog
 from agents import claims
 from agents.failures import until_done
 from agents.health import Health
+from agents.transport.fence import clock
 from app.sending.claimed import Result
 from sql import EventStore, Row
 from sql.messages import Lane
@@ -61,8 +62,9 @@ class Settling:
         if moved := self.lanes | claims.moved(results):
             self.lanes.clear()
             await until_done("database", lambda: self.store.set_lanes([*moved.values()]), self.health)
-        if lanes := claims.lanes(results):
-            await until_done("database", lambda: self.store.note_lanes(lanes), self.health)
+        if claims.lanes(results, 0.0):
+            # Made anew at each try, as it says how long ago the calls began.
+            await until_done("database", lambda: self.store.note_lanes(claims.lanes(results, clock())), self.health)
 
     async def _settle(self, results: list[Result]) -> None:
         """Halved until the one that the database cannot hold stands alone: its events are given up, not its state."""

@@ -100,6 +100,12 @@ def unknown_scopes(scopes: Sequence[str]) -> list[str]:
     return [scope for scope in scopes if scope not in SCOPES]
 
 
+def parts_of(token: str) -> tuple[UUID, str] | None:
+    """A key's id and secret; None where it cannot be a key."""
+    match = _TOKEN.fullmatch(token)
+    return (UUID(match[1]), match[2]) if match else None
+
+
 def bearer(authorization: str | None) -> str:
     """The token of an `Authorization` header (RFC 6750 section 2.1). Raises Unauthenticated."""
     scheme, _, token = (authorization or "").strip().partition(" ")

@@ -1,10 +1,29 @@
 """A recipient as people are told of one, for the API and the command line alike."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+from app.sending.requests import REACHED_BY
 from schemas.events import Handle
+from schemas.handles import handle_of
 from sql import EventStore
+
+#: What looks like a telephone number, and is none in a form that says of which country.
+_LIKE_A_PHONE = re.compile(r"[0-9 ().\-/]{7,24}")
+
+
+def recipient_of(text: str, channel: str | None = None) -> Handle:
+    """Whom the text names; with a `channel`, as that channel reaches them. Raises ValueError, worded for people, where it
+    names nobody there: an address that is taken for another kind of name stops no message."""
+    handle = handle_of(text, channel)
+    how = "a phone number is written with + and its country's code, as +15551234567; a service's own id as user_id:…"
+    if channel is not None and handle.kind not in REACHED_BY[channel]:
+        raise ValueError(f"it is no address for {channel} ({how})")
+    bare = handle.kind in ("user_id", "other") and ":" not in text
+    if bare and _LIKE_A_PHONE.fullmatch(text.strip()) and not text.strip().isdecimal():
+        raise ValueError(f"it looks like a phone number without its country ({how})")
+    return handle
 
 
 async def told(store: EventStore, client: str, handle: Handle) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 Channel = Literal["sms", "email", "push", "voice", "whatsapp", "rcs", "chat", "iot"]
 Direction = Literal["inbound", "outbound"]
 Reason = Literal[
-    "invalid_address", "unreachable", "blocked", "spam", "opted_out", "content", "rate", "expired", "unknown"
+    "invalid_address", "unreachable", "blocked", "spam", "opted_out", "content", "rate", "expired", "account", "unknown"
 ]
 #: What a handle's value is. `user_id` is a service's own id of the customer; `whatsapp_user_id` a business-scoped one
 #: (BSUID); `chat_id` a chat platform's id behind its name (`telegram:12345`); `device_id` a device's, behind its

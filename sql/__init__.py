@@ -6,7 +6,7 @@ from sql.deliveries import Delivering
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import Gaps
 from sql.keep import Keeping
-from sql.messages import InFlight, NewMessage, Remembered, Settled, Verdict
+from sql.messages import InFlight, KeyTaken, NewMessage, Remembered, Settled, Verdict
 from sql.read import Reading
 from sql.relay import Relaying
 from sql.rows import Appended, Bad, DeadLetter, Row
@@ -19,6 +19,7 @@ __all__ = [
     "DeadLetter",
     "EventStore",
     "InFlight",
+    "KeyTaken",
     "NewMessage",
     "Remembered",
     "Row",

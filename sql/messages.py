@@ -5,16 +5,29 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 Told = tuple[str, str, str | None, str | None]
-#: How an account did: lane, whether a call passed, how many failed, seconds of rest that it asked for, words.
-Health = tuple[str, bool, int, float | None, str | None]
 #: An account of a client: client, account, sends a second, burst, calls at once.
 Lane = tuple[str, str, float | None, int, int]
+
+
+class Health(NamedTuple):
+    """How an account did in calls that were under way together: whether one `passed`, or they `failed`, by a `fault` of its
+    own (credentials, settings); the seconds of rest that were asked for (`pause`), words, how many seconds ago the latest
+    began (`age`), and whether one of them tried if it is well again (`probe`)."""
+
+    lane: str
+    passed: bool = False
+    failed: bool = False
+    fault: bool = False
+    pause: float | None = None
+    trouble: str | None = None
+    age: float = 0.0
+    probe: bool = False
 
 
 class NewMessage(NamedTuple):
     r"""A request to be accepted, with its first route. `fingerprint` in hexadecimal digits; `state` is `queued`, or
     `failed` (with its `error`) where it can never be sent; `handles` are pairs of a channel and the address on it (kind,
-    \x1f, value), and `user` and the service's own id."""
+    \x1f, value), and `user` and the service's own id; `key`: that of its request, under which a second one is the first."""
 
     client_id: str
     message_id: str
@@ -29,27 +42,35 @@ class NewMessage(NamedTuple):
     request: dict[str, Any]
     fingerprint: str
     handles: list[tuple[str, str]]
+    key: str | None = None
 
 
 class Verdict(NamedTuple):
-    """What became of a request: `fresh`, or one that was accepted before, `same` or under another body."""
+    """What became of a request: `fresh`, or one that was accepted before, `same` or under another body. `message_id`: of the
+    message that was first taken under its key, where that is another than the request names."""
 
     fresh: bool
     same: bool
+    message_id: str | None = None
 
 
 class Remembered(NamedTuple):
-    """The answer to a request under its Idempotency-Key."""
+    """The answer to a request under its Idempotency-Key. `several`: it asked for several messages."""
 
     client_id: str
     key: str
     fingerprint: bytes
     status: int
     answer: bytes
+    several: bool = False
 
 
 #: What to remember of the verdicts on messages.
 Answer = Callable[[list[Verdict]], Sequence[Remembered]]
+
+
+class KeyTaken(Exception):
+    """A request for another message, or for others, was taken under this key."""
 
 
 class InFlight(Exception):

@@ -1,20 +1,25 @@
 """Messages to be sent: accepted once, claimed by one worker at a time, and what came of each."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 import psycopg
 
 from sql.append import Appending
-from sql.messages import Answer, Health, InFlight, Lane, NewMessage, Remembered, Settled, Told, Verdict
+from sql.messages import Answer, Health, InFlight, KeyTaken, Lane, NewMessage, Remembered, Settled, Told, Verdict
 from sql.parameters import always_written, json
 from sql.pool import Connection
 from sql.rows import Row
 from sql.statements import statement
 
-#: Calls of one account that fail in a row before it is left alone, and the longest that is, in seconds.
-TROUBLE, LONGEST_PAUSE = 10, 60.0
+#: Failures of one account in a row before it is left alone, and the longest that is, in seconds. Calls that were under way
+#: together are one failure: of a provider that hangs, each costs a time-out, and each call that was made meanwhile a doubt.
+TROUBLE, LONGEST_PAUSE = 3, 60.0
+#: Accounts in trouble that are listed.
+MOST_RESTING = 100
 #: Seconds after which a lane that rests is looked at again, at the latest; and lanes that one claim looks at, at the least.
 REST, LOOKS = 10.0, 128
 
@@ -28,8 +33,8 @@ class Sending(Appending):
         """Take requests, each with the event (`rows`, in the same order) that says so; those taken before change
         nothing. Durable on return. The answers that `answer` makes of the verdicts are kept with them, or nothing is.
 
-        Raises InFlight where a request with the same key is being answered in another transaction, and psycopg's
-        UniqueViolation where one was."""
+        Raises InFlight where a request with the same key is being answered in another transaction, psycopg's
+        UniqueViolation where one was, and KeyTaken where the key of a request for several was that of another."""
         parameters = {
             "messages": json(orjson.dumps([tuple(each) for each in messages])),
             "lanes": json(orjson.dumps(list(lanes))),
@@ -40,15 +45,10 @@ class Sending(Appending):
             fresh = [row["fresh"] for row in found]
             if any(row["same"] is None for row in found):  # taken while this one waited: a second look sees it
                 found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
-            verdicts = [Verdict(new, row["same"]) for new, row in zip(fresh, found, strict=True)]
+            verdicts = [Verdict(new, row["same"], row["meant"]) for new, row in zip(fresh, found, strict=True)]
             await self.write(connection, [row for row, new in zip(rows, fresh, strict=True) if new])
             if answers := answer(verdicts) if answer is not None else ():
-                columns = {
-                    name: [*column] for name, column in zip(Remembered._fields, zip(*answers, strict=True), strict=True)
-                }
-                cursor = await connection.execute(statement("remember"), columns, prepare=True)
-                if len(await cursor.fetchall()) < len(answers):
-                    raise InFlight
+                await _remember(connection, answers)
             return verdicts
 
         return await self.transact(work)
@@ -65,10 +65,11 @@ class Sending(Appending):
         }
         return await self._run("claim", parameters)
 
-    async def begin(self, attempts: Sequence[tuple[str, int, str, str]]) -> set[str]:
-        """Write attempts down (message's id, claim, channel, account); the ids of those that may be made."""
+    async def begin(self, attempts: Sequence[tuple[str, int, str, str]]) -> dict[str, bool]:
+        """Write attempts down (message's id, claim, channel, account). The ids of those that are still this worker's, and
+        whether each may be made: one that was cancelled meanwhile may not."""
         rows = await self._run("begin", {"attempts": json(orjson.dumps(attempts))})
-        return {str(row["id"]) for row in rows}
+        return {str(row["id"]): not row["cancelled"] for row in rows}
 
     async def settle(self, settled: Sequence[Settled], rows: Sequence[Row]) -> None:
         """Write down what came of claims, with the events that tell it."""
@@ -87,7 +88,11 @@ class Sending(Appending):
     async def note_lanes(self, lanes: Sequence[Health]) -> None:
         """Write down how accounts did. Apart from what came of their messages: a lane that is being written to is claimed
         from by nobody."""
-        parameters = {"lanes": json(orjson.dumps(lanes)), "trouble": TROUBLE, "longest": LONGEST_PAUSE}
+        parameters = {
+            "lanes": json(orjson.dumps([tuple(each) for each in lanes])),
+            "trouble": TROUBLE,
+            "longest": LONGEST_PAUSE,
+        }
         await self._run_only("lane_health", parameters)
 
     async def told(self, references: Sequence[Told]) -> None:
@@ -109,6 +114,30 @@ class Sending(Appending):
         """Settle unanswered attempts of which the provider told since; how many."""
         return len(await self._run("sweep"))
 
+    async def after_setback(self) -> int:
+        """Have messages due as long after now as they were to be, where the database's clock was set back; how many. Reads
+        each that waits."""
+        (row,) = await self._run("after_setback")
+        return int(row["messages"])
+
+    async def resting_accounts(self) -> list[dict[str, Any]]:
+        """Accounts whose calls fail (at most 100): `client_id`, `account`, `trouble`, `failures`, `probed` (one message at a
+        time is tried), `rests_until` (None: it is tried just now)."""
+        return await self._rows("resting_accounts", {"trouble": TROUBLE, "limit": MOST_RESTING})
+
+    async def unanswered_counts(self) -> list[dict[str, Any]]:
+        """`client_id` and `messages` of those for which somebody has to decide about unanswered ones."""
+        return await self._rows("unanswered_counts")
+
+    async def messages_in_state(
+        self, client_id: str, state: str, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """A client's messages in a state (of `sql/queries/messages_in_state.sql`), the last changed first, after one's
+        `changed_at` and `id`."""
+        changed_at, id = after or (None, None)
+        parameters = {"client_id": client_id, "state": state, "changed_at": changed_at, "id": id, "limit": limit}
+        return await self._rows("messages_in_state", parameters)
+
     async def sending_counts(self) -> list[dict[str, Any]]:
         """What waits: `state`, `messages`, `oldest` (seconds)."""
         return await self._rows("sending_counts")
@@ -118,7 +147,8 @@ class Sending(Appending):
         return await self._row("recall", {"client_id": client_id, "key": key})
 
     async def message(self, client_id: str, message_id: str) -> dict[str, Any] | None:
-        """A message with its `attempts`, and its interaction's `delivery`; columns as in `messages`."""
+        """A message with its `attempts`, and its interaction's `delivery`; columns as in `messages`. `message_id` may be the
+        key that it was asked for under as well."""
         return await self._row("message", {"client_id": client_id, "message_id": message_id})
 
     async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:
@@ -144,3 +174,17 @@ class Sending(Appending):
         The audit says that `actor` did."""
         parameters = {"client_id": client_id, "message_id": message_id, "resend": resend, "actor": actor}
         return next((str(row["was"]) for row in await self._run("release", parameters)), None)
+
+
+async def _remember(connection: Connection, answers: Sequence[Remembered]) -> None:
+    """Keep the answers under their keys. Raises InFlight, KeyTaken."""
+    kept = [each[:-1] for each in answers]
+    columns = {name: [*column] for name, column in zip(Remembered._fields[:-1], zip(*kept, strict=True), strict=True)}
+    cursor = await connection.execute(statement("remember"), columns, prepare=True)
+    if len(await cursor.fetchall()) < len(answers):
+        raise InFlight
+    if several := [each for each in answers if each.several]:
+        keys = {"client_id": [each.client_id for each in several], "key": [each.key for each in several]}
+        cursor = await connection.execute(statement("name_keys"), keys, prepare=True)
+        if len(await cursor.fetchall()) < len(several):
+            raise KeyTaken

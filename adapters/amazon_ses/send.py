@@ -43,15 +43,19 @@ _TAG = re.compile("[A-Za-z0-9_-]{1,256}")
 _ERROR = re.compile("[A-Za-z]{1,100}")
 #: …/API_SendEmail.html#API_SendEmail_Errors and …/CommonErrors.html.
 _REASONS = {
-    "AccountSuspendedException": "blocked",
     "LimitExceededException": "rate",
-    "MailFromDomainNotVerifiedException": "blocked",
     "MessageRejected": "content",
-    "SendingPausedException": "blocked",
     "Throttling": "rate",
     "ThrottlingException": "rate",
     "TooManyRequestsException": "rate",
 }
+#: Of the account, and of how its requests are signed.
+_ACCOUNT = frozenset(
+    "AccountSuspendedException SendingPausedException AccessDeniedException AccessDenied NotAuthorized OptInRequired"
+    " UnrecognizedClientException InvalidClientTokenId InvalidSignatureException SignatureDoesNotMatch"
+    " IncompleteSignature IncompleteSignatureException MissingAuthenticationToken MissingAuthenticationTokenException"
+    " ExpiredToken ExpiredTokenException".split()
+)
 _RETRYABLE = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException"})
 _ADDRESS = ("Illegal address", "Missing final", "Local address contains", "Domain contains", "Invalid email address")
 
@@ -95,10 +99,13 @@ def read_response(response: Response) -> Outcome:
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if code == "BadRequestException" and words and any(mark in words for mark in _ADDRESS):
         reason = "invalid_address"
-    elif code == "MessageRejected" and words and "not verified" in words:
-        reason = "blocked"
+    # Of an account that is still in the sandbox the recipient's address must be verified as well.
+    sender = code == "MailFromDomainNotVerifiedException" or (
+        code == "MessageRejected" and words is not None and "not verified" in words
+    )
     retryable = True if code in _RETRYABLE else None
-    return refused(response, Error(code or str(response.status), words, reason), retryable=retryable)
+    error = Error(code or str(response.status), words, reason)
+    return refused(response, error, retryable=retryable, account=code in _ACCOUNT or None, sender=sender)
 
 
 def _content(message: Message) -> dict[str, Any]:

@@ -40,12 +40,10 @@ SETTINGS = (
 )
 #: `code` of an error. Only `duplicate_parameter` is confirmed by a page.
 _REASONS = {
-    "account_under_validation": "blocked",
     "missing_parameter": "content",
-    "not_enough_credits": "blocked",
-    "permission_denied": "blocked",
     "too_many_requests": "rate",
 }
+_ACCOUNT = frozenset({"account_under_validation", "not_enough_credits", "permission_denied", "unauthorized"})
 #: The idempotency key was used within the last 30 minutes: the message was taken before.
 _TAKEN = "duplicate_parameter"
 
@@ -97,7 +95,12 @@ def read_response(response: Response) -> Outcome:
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if code == "invalid_parameter" and words and "email is not valid in to" in words:
         reason = "invalid_address"
-    return refused(response, Error(code or str(response.status), words, reason))
+    return refused(
+        response,
+        Error(code or str(response.status), words, reason),
+        account=code in _ACCOUNT or None,
+        sender=bool(words and "sender you used" in words),
+    )
 
 
 def _mailbox(written: str) -> dict[str, str]:

@@ -38,7 +38,10 @@ class Declared(Sending):
         self.SIGNS_BODY = signature.scheme in ("hmac", "standard_webhooks")
         self.SIGNATURE = _WORDS[signature.scheme].format(**signature.model_dump())
         known = unsigned.SETTINGS if signature.scheme == "unsigned" else (_SECRET,)
-        self.SETTINGS = (*known, *(Setting(name, why) for name, why in definition.settings.items()))
+        own = [Setting(name, why) for name, why in definition.settings.items()]
+        if self.SENDS and "sender" not in definition.settings:  # which [send] has as {sender}
+            own.append(Setting("sender", "Who sends where a message does not say.", secret=False))
+        self.SETTINGS = (*known, *own)
         self._find = {name: finder(getattr(definition.event, name)) for name in Fields.model_fields}
         self._items = None if definition.items is None else finder(f"body:{definition.items}")
         super().__init__(definition.send)

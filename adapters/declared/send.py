@@ -11,7 +11,15 @@ from adapters.declared.places import filled, walk
 from adapters.parts.facts import text
 from adapters.parts.shapes import json_answer_of
 from adapters.parts.signatures import secrets_of
-from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    WrongSetting,
+    accepted,
+    refused,
+)
 from schemas.events import Error
 
 
@@ -26,7 +34,7 @@ class Sending:
         """The definition's templates, filled. Raises Unsendable."""
         send = self._send
         if send is None:
-            raise Unsendable("the definition has no [send]")
+            raise WrongSetting("the definition has no [send]")
         parts: dict[str, str | None] = {
             "to": message.to.value,
             "sender": message.sender or next(iter(secrets_of(values, "sender")), None),
@@ -44,7 +52,7 @@ class Sending:
         url = filled(send.url, quoted | {name: value for name, value in parts.items() if name.startswith("setting:")})
         headers = {name.lower(): filled(value, parts) or "" for name, value in send.headers.items()}
         if any(mark in value for value in (url, *headers.values()) for mark in ("{setting:", "\r", "\n")):
-            raise Unsendable("a setting is missing that the definition's [send] names, or has a line end in it")
+            raise WrongSetting("a setting is missing that the definition's [send] names, or has a line end in it")
         body = b""
         if send.format == "json":
             headers.setdefault("content-type", "application/json")

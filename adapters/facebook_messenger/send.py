@@ -41,6 +41,10 @@ _REASONS = {
     "2": "unknown",
     "1200": "unknown",
 }
+#: Permissions and the access token; with a subcode the first ones may be about the recipient.
+_ACCOUNT = frozenset(
+    {"10", "190", "200", "230", *(f"190/{subcode}" for subcode in (458, 459, 460, 463, 464, 467, 492))}
+)
 _AGAIN = frozenset({"2", "4", "613", "1200", "80006"})
 
 
@@ -65,7 +69,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """200 with `message_id`; else `error` with Meta's code and, mostly, its subcode."""
-    return outcome(response, lambda said: text(said.get("message_id")), _error)
+    return outcome(response, lambda said: text(said.get("message_id")), _error, _ACCOUNT)
 
 
 def _error(problem: dict[str, Any]) -> tuple[Error, bool | None]:

@@ -42,6 +42,9 @@ _STATUSES = {
     "content": "REJECTED_INVALID_UDH REJECTED_MESSAGE_TOO_LONG",
     "rate": "REJECTED_FLOODING_FILTER",
 }
+#: Of an answer: no credit; and a sender that is none of the account's.
+ACCOUNT = frozenset({"REJECTED_NOT_ENOUGH_CREDITS", "REJECTED_PREPAID_PACKAGE_EXPIRED"})
+SENDER = frozenset({"REJECTED_SENDER", "REJECTED_SOURCE"})
 _REASONS = {name: reason for table in (_STATUSES, _ERRORS) for reason, names in table.items() for name in names.split()}
 _NONE = frozenset({"NO_ERROR", ""})
 

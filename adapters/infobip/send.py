@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from adapters.base import Values
-from adapters.infobip.errors import error_of
+from adapters.infobip.errors import ACCOUNT, SENDER, error_of
 from adapters.parts.facts import text
 from adapters.parts.shapes import answer_of, list_of, object_of
 from adapters.sending import (
@@ -59,7 +59,10 @@ def read_response(response: Response) -> Outcome:
     one = object_of(next(iter(list_of(said.get("messages"))), None)) or said
     status = object_of(one.get("status"))
     if text(status.get("groupName")) == "REJECTED":
-        return refused(response, error_of(None, status), retryable=False)
+        error = error_of(None, status)
+        return refused(
+            response, error, retryable=False, account=error.code in ACCOUNT or None, sender=error.code in SENDER
+        )
     return accepted(text(one.get("messageId")))
 
 

@@ -11,7 +11,18 @@ from urllib.parse import quote, urlencode
 
 from adapters.base import Values
 from adapters.parts.facts import identifier
-from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused, required, sender_of
+from adapters.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    TooLate,
+    Unsendable,
+    accepted,
+    refused,
+    required,
+    sender_of,
+)
 from schemas.events import Error
 
 #: 3GPP TS 23.038 section 6.2.1, the default alphabet and its extension: what fits goes out 160 characters a segment.
@@ -26,11 +37,10 @@ _REASONS = {
     "throttl": ("rate", True),
     "no route": ("unreachable", False),
     "[to]": ("invalid_address", False),
-    "quota": ("blocked", False),
-    "balance": ("blocked", False),
-    "authentication": ("blocked", False),
     "content": ("content", False),
 }
+#: Those of the user that we are.
+_ACCOUNT = ("quota", "balance", "authentication")
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
@@ -56,7 +66,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if message.expires_at is not None:
         minutes = ceil((message.expires_at - now).total_seconds() / 60)
         if minutes <= 0:
-            raise Unsendable("it has expired")
+            raise TooLate("it has expired")
         fields["validity-period"] = str(minutes)
     url = f"{required(values, 'api_url').rstrip('/')}/send"
     return HttpCall("POST", url, {"content-type": "application/x-www-form-urlencoded"}, urlencode(fields).encode())
@@ -73,6 +83,11 @@ def read_response(response: Response) -> Outcome:
     if known is None and response.status == 429:
         known = ("rate", True)
     reason, later = known or ("unknown", None)
+    # Above all a status of 403, which Jasmin says of whatever it does not let pass.
+    account = any(mark in lowered for mark in _ACCOUNT)
     return refused(
-        response, Error(str(response.status), said, reason), retryable=later if response.status < 500 else None
+        response,
+        Error(str(response.status), said, reason),
+        retryable=later if response.status < 500 else None,
+        account=account or (None if response.status != 403 else False),
     )

@@ -86,6 +86,6 @@ def read_response(response: Response) -> Outcome:
     reason = next((reason for mark, reason in _REASONS.items() if mark in lowered), "unknown")
     if reason == "unknown" and response.status == 429:
         reason = "rate"
-    # The month's messages are used up: that does not pass while we wait.
-    retryable = False if "monthly limit" in lowered else None
-    return refused(response, Error(str(response.status), words, reason), retryable=retryable)
+    # The month's messages are used up, which only the account's plan changes, or the next month.
+    account = "monthly limit" in lowered or None
+    return refused(response, Error(str(response.status), words, reason), account=account)

@@ -78,7 +78,8 @@ def read_response(response: Response) -> Outcome:
         if (why := _suppressed(said)) is not None:
             return Outcome("rejected", message_id, Error("SOME_SUPPRESSED", why, "blocked"))
         return accepted(message_id)
-    return refused(response, refusal(said, response.status))
+    error = refusal(said, response.status)
+    return refused(response, error, sender=(error.code or "").startswith("from"))
 
 
 def _suppressed(said: dict[str, Any]) -> str | None:

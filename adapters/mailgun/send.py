@@ -73,4 +73,5 @@ def read_response(response: Response) -> Outcome:
     reason = "rate" if response.status == 429 else "unknown"
     if response.status == 400 and words and "not a valid address" in words:
         reason = "invalid_address"
-    return refused(response, Error(str(response.status), words, reason))
+    account = (response.status == 404 and words is not None and "domain not found" in words.lower()) or None
+    return refused(response, Error(str(response.status), words, reason), account=account)

@@ -45,6 +45,8 @@ SETTINGS = (
     Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
     Setting("api_url", f"{API} if not set; of an account in the US https://api.us.mailjet.com.", secret=False),
 )
+#: The sender is none that the account may use.
+_NO_SENDER = "send-0008"
 #: Around the messages of a call.
 _BEFORE, _AFTER = b'{"Messages":[', b"]}"
 
@@ -137,7 +139,7 @@ def _outcome(one: dict[str, Any], said: dict[str, Any], response: Response) -> O
     reason = "rate" if response.status == 429 else "unknown"
     if any(isinstance(place, str) and place.startswith("To") for place in list_of(error.get("ErrorRelatedTo"))):
         reason = "invalid_address"
-    return refused(response, Error(code or str(response.status), words, reason))
+    return refused(response, Error(code or str(response.status), words, reason), sender=code == _NO_SENDER)
 
 
 def _authorization(values: Values) -> str:

@@ -32,7 +32,8 @@ CONVERSATIONS = "https://conversations.messagebird.com"
 #: What a media type is sent as, by its first half; any other as a file.
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}
 #: https://developers.messagebird.com/api/#api-errors: of the account, of the parameters.
-_REASONS = {"2": "blocked", "25": "blocked", "9": "content", "10": "content", "21": "content"}
+_ACCOUNT = frozenset({"2", "25"})
+_REASONS = {"9": "content", "10": "content", "21": "content"}
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
@@ -55,7 +56,13 @@ def read_response(response: Response) -> Outcome:
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if reason == "content" and parameter in ("recipient", "recipients", "to"):
         reason = "invalid_address"
-    return refused(response, Error(code[:255] if code else None, text(first.get("description")), reason))
+    error = Error(code[:255] if code else None, text(first.get("description")), reason)
+    return refused(
+        response,
+        error,
+        account=code in _ACCOUNT or None,
+        sender=reason == "content" and parameter in ("originator", "from"),
+    )
 
 
 def _sms(message: Message, values: Values, now: datetime) -> dict[str, Any]:

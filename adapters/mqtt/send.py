@@ -20,7 +20,12 @@ MAX_TOPIC = 65_535
 _CODES: dict[int, tuple[str, str, bool]] = {
     0x80: ("Unspecified error", "unknown", True),
     0x83: ("Implementation specific error", "unknown", True),
-    0x87: ("Not authorized", "blocked", False),
+    0x84: ("Unsupported Protocol Version", "unknown", False),
+    0x85: ("Client Identifier not valid", "unknown", False),
+    0x86: ("Bad User Name or Password", "unknown", False),
+    0x87: ("Not authorized", "unknown", False),
+    0x8A: ("Banned", "unknown", False),
+    0x8C: ("Bad authentication method", "unknown", False),
     0x88: ("Server unavailable", "unknown", True),
     0x89: ("Server busy", "unknown", True),
     0x8B: ("Server shutting down", "unknown", True),
@@ -32,6 +37,8 @@ _CODES: dict[int, tuple[str, str, bool]] = {
     0x97: ("Quota exceeded", "rate", True),
     0x99: ("Payload format invalid", "content", False),
 }
+#: Those that are about who we are, whatever is published.
+_ACCOUNT = (0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C)
 #: Success, and success though nobody subscribes to it now.
 _TAKEN = (0x00, 0x10)
 
@@ -67,4 +74,4 @@ def read_response(response: Response) -> Outcome:
     if code in _TAKEN:
         return accepted(None)
     name, reason, retryable = _CODES.get(code, (None, "unknown", None))
-    return refused(response, Error(str(code), name, reason), retryable=retryable)
+    return refused(response, Error(str(code), name, reason), retryable=retryable, account=code in _ACCOUNT)

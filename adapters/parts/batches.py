@@ -26,7 +26,7 @@ def of_each(items: Any, count: int, read: Callable[[dict[str, Any]], Outcome]) -
 
 def of_all(outcome: Outcome, response: Response, count: int) -> list[Outcome]:
     """A call that was refused whole: the same for each where it is about the account, or may pass later; none where one
-    message's fault may be the reason."""
-    if outcome.state == "rejected" and response.status not in _OF_THE_ACCOUNT:
+    message's fault, or its own sender, may be the reason."""
+    if outcome.state == "sender" or (outcome.state == "rejected" and response.status not in _OF_THE_ACCOUNT):
         return []
     return [outcome] * count

@@ -5,7 +5,7 @@ https://developers.facebook.com/docs/graph-api/guides/error-handling.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from hmac import compare_digest
 from typing import Any
 
@@ -78,15 +78,18 @@ def outcome(
     response: Response,
     id_of: Callable[[dict[str, Any]], str | None],
     error_of: Callable[[dict[str, Any]], tuple[Error, bool | None]],
+    of_account: Collection[str],
 ) -> Outcome:
     """The Graph API's answer: the id that `id_of` finds in it, or its `error`, by `error_of` with whether the same may
-    pass later (None: its status tells)."""
+    pass later (None: its status tells). `of_account`: the codes that are about the account."""
     said = answer_of(response)
     problem = said.get("error")
     if 200 <= response.status < 300 and not isinstance(problem, dict):
         return accepted(id_of(said))
     error, again = error_of(problem if isinstance(problem, dict) else {})
-    return refused(response, error, retryable=again)
+    # 403 with a code that no table has may be about the recipient.
+    account = error.code in of_account or (response.status == 401 and error.reason == "unknown")
+    return refused(response, error, retryable=again, account=account)
 
 
 def body_of(variables: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -21,9 +21,8 @@ _REASONS: dict[str, str] = {
     "NoContent": "content",
     "AttachmentMissingName": "content",
     "AttachmentMissingData": "content",
-    "UnauthenticatedFromAddress": "blocked",
-    "ServerSuspended": "blocked",
 }
+_ACCOUNT = frozenset({"AccessDenied", "InvalidServerAPIKey", "ServerSuspended"})
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
@@ -73,4 +72,6 @@ def read_response(response: Response) -> Outcome:
         return accepted(text(first.get("id")) if isinstance(first, dict) else None)
     code = text(data.get("code")) or (status if status in ("error", "parameter-error") else None)
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
-    return refused(response, Error(code or str(response.status), text(data.get("message")), reason))
+    error = Error(code or str(response.status), text(data.get("message")), reason)
+    sender = code == "UnauthenticatedFromAddress"
+    return refused(response, error, account=code in _ACCOUNT or None, sender=sender)

@@ -52,16 +52,14 @@ _SEARCHED = "threadline"
 #: https://postmarkapp.com/developer/api/overview#error-codes; 406 names a recipient that bounced, complained or left.
 _REASONS = {
     "300": "content",
-    "401": "blocked",
     "402": "content",
     "403": "content",
-    "405": "blocked",
     "406": "opted_out",
-    "412": "blocked",
-    "413": "blocked",
     "429": "rate",
     "1101": "content",
 }
+#: The token; no credit left, not approved yet, not allowed to send; and a sender that is not, or not yet, confirmed.
+_ACCOUNT, _SENDER = frozenset({"10", "405", "412", "413"}), frozenset({"400", "401"})
 #: Codes of what may pass later, whatever the status of the answer: maintenance, and too many.
 _LATER = ("100", "429")
 #: Where a resource's batches go.
@@ -155,4 +153,10 @@ def _outcome(said: dict[str, Any], response: Response) -> Outcome:
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if code == "300" and words and "'To'" in words:
         reason = "invalid_address"
-    return refused(response, Error(code or str(response.status), words, reason), retryable=code in _LATER or None)
+    return refused(
+        response,
+        Error(code or str(response.status), words, reason),
+        retryable=code in _LATER or None,
+        account=code in _ACCOUNT or None,
+        sender=code in _SENDER,
+    )

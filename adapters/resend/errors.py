@@ -28,7 +28,7 @@ _REFUSALS: dict[str, str] = {
     "monthly_quota_exceeded": "rate",
     "invalid_attachment": "content",
     "missing_required_field": "content",
-    "suspended_api_key": "blocked",
+    "invalid_from_address": "content",
 }
 #: What the status would not tell: these may pass later.
 _LATER = frozenset({"concurrent_idempotent_requests", "resource_locked"})

@@ -84,5 +84,8 @@ def read_response(response: Response) -> Outcome:
     said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(text(said.get("id")))
-    error, retryable = refusal(text(said.get("name")), text(said.get("message")), response.status)
-    return refused(response, error, retryable=retryable)
+    name = text(said.get("name"))
+    error, retryable = refusal(name, text(said.get("message")), response.status)
+    # 403 is said of a key, and of a domain that is not verified: https://resend.com/docs/api-reference/errors.
+    sender = name == "invalid_from_address" or (name == "validation_error" and response.status == 403)
+    return refused(response, error, retryable=retryable, sender=sender)

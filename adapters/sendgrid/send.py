@@ -19,6 +19,7 @@ from adapters.sending import (
     Outcome,
     Response,
     Unsendable,
+    WrongSender,
     accepted,
     optional,
     refused,
@@ -29,7 +30,7 @@ from schemas.events import Error
 
 API = "https://api.sendgrid.com"
 #: …/how-to-use-the-sendgrid-v3-api/errors: SendGrid has no codes beside the statuses of HTTP.
-_REASONS = {401: "blocked", 403: "blocked", 413: "content", 429: "rate"}
+_REASONS = {413: "content", 429: "rate"}
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
@@ -62,14 +63,17 @@ def read_response(response: Response) -> Outcome:
     reason = _REASONS.get(response.status, "unknown")
     if response.status == 400:
         reason = "invalid_address" if ".to" in field else "content"
-    return refused(response, Error(str(response.status), text(first.get("message")), reason))
+    # 403: the sender is none that was verified (…/for-developers/sending-email/sender-identity).
+    return refused(
+        response, Error(str(response.status), text(first.get("message")), reason), sender=response.status == 403
+    )
 
 
 def _sender(written: str) -> dict[str, str]:
     """`Shop <shop@example.com>`, or the address alone."""
     name, address = parseaddr(written)
     if "@" not in address:
-        raise Unsendable("the sender is no e-mail address")
+        raise WrongSender("the sender is no e-mail address")
     return {"email": address, "name": name} if name else {"email": address}
 
 

@@ -29,7 +29,7 @@ _CODES = {
     "blocked": (
         "not_in_channel restricted_action restricted_action_read_only_channel restricted_action_thread_only_channel"
         " restricted_action_non_threadable_channel restricted_action_thread_locked cannot_dm_bot messages_tab_disabled"
-        " ekm_access_denied team_access_not_granted access_denied accesslimited external_channel_migrating"
+        " external_channel_migrating"
     ),
     "content": (
         "msg_too_long no_text too_many_attachments invalid_blocks invalid_blocks_format msg_blocks_too_long"
@@ -38,6 +38,12 @@ _CODES = {
     ),
     "rate": "ratelimited rate_limited message_limit_exceeded",
 }
+#: The token, what it may do, and the workspace that gave it.
+_ACCOUNT = frozenset(
+    "access_denied accesslimited account_inactive ekm_access_denied invalid_auth missing_scope no_permission"
+    " not_allowed_token_type not_authed org_login_required team_access_not_granted token_expired token_revoked"
+    " two_factor_setup_required".split()
+)
 _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
 #: What may pass later, though it is told with status 200.
 _RETRYABLE = frozenset(
@@ -89,7 +95,8 @@ def read_response(response: Response) -> Outcome:
         return accepted(f"{channel}:{stamp}" if known else None)
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     error = Error(code[:255] if code else None, _details(said), reason)
-    return refused(response, error, retryable=code in _RETRYABLE if success else None)
+    retryable = code in _RETRYABLE if success else None
+    return refused(response, error, retryable=retryable, account=code in _ACCOUNT or None)
 
 
 def _details(said: dict[str, Any]) -> str | None:

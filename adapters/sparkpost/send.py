@@ -35,7 +35,9 @@ SETTINGS = (
 #: Bytes of a transmission's metadata.
 _MOST_METADATA = 1000
 #: `code` of an error; a limit of the plan is told with the status 420.
-_REASONS = {"1400": "content", "1600": "content", "1902": "blocked", "2101": "rate", "7001": "blocked"}
+_REASONS = {"1400": "content", "1600": "content", "1902": "blocked", "2101": "rate"}
+#: The sender's domain is none that the account may send from.
+_SENDER = "7001"
 _LIMITED = 420
 #: What SparkPost would take for its own template language, and how it is written to be taken for itself:
 #: https://developers.sparkpost.com/api/template-language/
@@ -93,7 +95,8 @@ def read_response(response: Response) -> Outcome:
     reason = "rate" if limited else "invalid_address" if none else _REASONS.get(code or "", "unknown")
     if words and "address.email" in words:
         reason = "invalid_address"
-    return refused(response, Error(code or str(response.status), words, reason), retryable=True if limited else None)
+    told = Error(code or str(response.status), words, reason)
+    return refused(response, told, retryable=True if limited else None, sender=code == _SENDER)
 
 
 def _content(message: Message, values: Values) -> dict[str, Any]:

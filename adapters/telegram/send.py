@@ -114,7 +114,10 @@ def read_response(response: Response) -> Outcome:
     reason = next((reason for mark, reason in _REASONS.items() if mark in lowered), "unknown")
     if reason == "unknown" and response.status == 429:
         reason = "rate"
-    outcome = refused(response, Error(code, words, reason), retryable=False if response.status < 400 else None)
+    # A token that is none is "Not Found", as it stands in the path. 403 is said of recipients, in words that may change.
+    account = response.status == 401 or (response.status == 404 and lowered == "not found")
+    retryable = False if response.status < 400 else None
+    outcome = refused(response, Error(code, words, reason), retryable=retryable, account=account)
     parameters = said.get("parameters")
     wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if outcome.state == "retryable" and type(wait) is int and 0 <= wait < 10_000_000:

@@ -21,6 +21,10 @@ _CODES = {
     "expired": "40005 40014",
 }
 _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
+#: Of the API's answers: credentials, the account and its credit, a messaging profile that is disabled or has spent its limit;
+#: and a sender that is none of the account's.
+ACCOUNT = frozenset("10009 10010 20012 20013 20014 20100 40312 40333".split())
+SENDER = frozenset("40013 40305 40306 40307 40311 40313 40321".split())
 #: Faults that pass: too many, or Telnyx's own.
 RETRYABLE = frozenset({"10007", "10011", "40011", "40318"})
 

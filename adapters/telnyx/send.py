@@ -25,7 +25,7 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.telnyx.errors import RETRYABLE, error_of
+from adapters.telnyx.errors import ACCOUNT, RETRYABLE, SENDER, error_of
 
 API = "https://api.telnyx.com"
 #: Before what is ours among the tags.
@@ -69,4 +69,10 @@ def read_response(response: Response) -> Outcome:
         id_ = object_of(said.get("data")).get("id")
         return accepted(identifier(id_) if isinstance(id_, str) and len(id_) <= 512 else None)
     error = error_of(said.get("errors"), "rate" if response.status == 429 else "unknown")
-    return refused(response, error, retryable=True if error.code in RETRYABLE else None)
+    return refused(
+        response,
+        error,
+        retryable=True if error.code in RETRYABLE else None,
+        account=error.code in ACCOUNT or None,
+        sender=error.code in SENDER,
+    )

@@ -20,6 +20,9 @@ _CODES = {
     "expired": "30036",
     "unknown": "30008 30009 30500 63001 63009 63010 63012 63020 63023",
 }
+#: Of the API's answers: the account is not active, has no permission, or is none; and who sends is none that it may send as.
+ACCOUNT = frozenset("10001 20003 20005 20403 20404 30002 90010".split())
+SENDER = frozenset("21210 21212 21603 21606 21659 21660 21701 21703 21705 63007".split())
 REASONS: dict[str, str] = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
 
 #: Twilio's title of the codes most often met, as a status callback has the code alone.

@@ -20,6 +20,7 @@ from adapters.sending import (
     Message,
     Outcome,
     Response,
+    TooLate,
     Unsendable,
     accepted,
     api_of,
@@ -28,7 +29,7 @@ from adapters.sending import (
     required,
     sender_of,
 )
-from adapters.twilio.errors import error_of
+from adapters.twilio.errors import ACCOUNT, SENDER, error_of
 
 API = "https://api.twilio.com"
 #: …/voice/api/call-resource#statuscallbackevent
@@ -73,7 +74,13 @@ def read_response(response: Response) -> Outcome:
     if 200 <= response.status < 300:
         return accepted(text(said.get("sid")))
     code = text(said.get("code"))
-    return refused(response, error_of(code, text(said.get("message"))), retryable=True if code in _AGAIN else None)
+    return refused(
+        response,
+        error_of(code, text(said.get("message"))),
+        retryable=True if code in _AGAIN else None,
+        account=code in ACCOUNT or None,
+        sender=code in SENDER,
+    )
 
 
 def _callback(url: str, message_id: str) -> str:
@@ -88,7 +95,7 @@ def _validity(message: Message, now: datetime) -> list[tuple[str, str]]:
         return []
     seconds = int((message.expires_at - now).total_seconds())
     if seconds < 1:
-        raise Unsendable("the message has expired")
+        raise TooLate("the message has expired")
     return [("ValidityPeriod", str(seconds))] if seconds < _LONGEST_VALIDITY else []
 
 

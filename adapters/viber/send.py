@@ -18,6 +18,7 @@ from adapters.sending import (
     Outcome,
     Response,
     Unsendable,
+    WrongSender,
     accepted,
     optional,
     refused,
@@ -34,11 +35,13 @@ LONGEST, LONGEST_CAPTION, LONGEST_NAME = 7000, 512, 28
 _CODES = {
     "invalid_address": "5",
     "opted_out": "6",
-    "blocked": "7 8 9 15 21 22 24",
+    "blocked": "21 22",
     "unreachable": "11 13 14",
     "rate": "12 23",
     "content": "1 3 4 16",
 }
+#: The bot's token, the bot itself, its webhook, its credit.
+_ACCOUNT = frozenset("2 7 8 9 10 15 24".split())
 _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
 _TOO_MANY = "12"
 
@@ -52,7 +55,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         raise Unsendable("Viber needs the user's id as its callbacks tell it, as chat_id viber:…")
     name = sender_of(message, values)
     if len(name) > LONGEST_NAME:
-        raise Unsendable(f"Viber shows a sender of at most {LONGEST_NAME} characters: set a shorter one")
+        raise WrongSender(f"Viber shows a sender of at most {LONGEST_NAME} characters: set a shorter one")
     sender = {"name": name} | ({"avatar": avatar} if (avatar := optional(values, "avatar", "")) else {})
     fields: dict[str, Any] = {"receiver": whom, "min_api_version": 1, "sender": sender, "tracking_data": message.echo}
     if message.media:
@@ -84,4 +87,5 @@ def read_response(response: Response) -> Outcome:
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     # HTTP's own status tells where the body does not, as of a gateway.
     retryable = None if response.status >= 300 else code == _TOO_MANY
-    return refused(response, Error(code, text(said.get("status_message")), reason), retryable=retryable)
+    error = Error(code, text(said.get("status_message")), reason)
+    return refused(response, error, retryable=retryable, account=code in _ACCOUNT or None)

@@ -34,6 +34,8 @@ _MESSAGES = {
 }
 _SMS_REASONS = {code: reason for reason, codes in _SMS.items() for code in codes.split()}
 _MESSAGES_REASONS = {code: reason for reason, codes in _MESSAGES.items() for code in codes.split()}
+#: Of the Messages API's answers: the partner's account is barred, has no credit, may not use it; and the sender is none.
+ACCOUNT, SENDER = frozenset({"1060", "1070", "1080"}), frozenset({"1120", "1420"})
 _SMS_TEXTS = {
     "1": "Unknown",
     "2": "Absent Subscriber - Temporary",

@@ -23,13 +23,14 @@ from adapters.sending import (
     Outcome,
     Response,
     Unsendable,
+    WrongSetting,
     accepted,
     api_of,
     refused,
     required,
     sender_of,
 )
-from adapters.vonage.errors import messages_error
+from adapters.vonage.errors import ACCOUNT, SENDER, messages_error
 from schemas.events import Error
 
 API = "https://api.nexmo.com"
@@ -72,7 +73,7 @@ def read_response(response: Response) -> Outcome:
     error = messages_error(json_answer_of(response))
     if response.status == 429 and error.reason == "unknown":
         error = Error(error.code, error.text, "rate")
-    return refused(response, error)
+    return refused(response, error, account=error.code in ACCOUNT or None, sender=error.code in SENDER)
 
 
 def _channel(message: Message) -> str:
@@ -133,4 +134,4 @@ def _authorization(message: Message, values: Values, now: datetime) -> str:
     try:
         return "Bearer " + jwt.encode(claims, keys[0].replace("\\n", "\n"), algorithm="RS256")
     except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise Unsendable("the source's private_key is no RSA key in PEM") from error
+        raise WrongSetting("the source's private_key is no RSA key in PEM") from error

@@ -33,6 +33,7 @@ from adapters.sending import (
     Outcome,
     Response,
     Unsendable,
+    WrongSetting,
     accepted,
     optional,
     refused,
@@ -52,6 +53,8 @@ SETTINGS = (
     Setting("urgency", "very-low, low, normal or high (RFC 8030 section 5.3); normal by default.", secret=False),
     Setting("api_url", "A scheme and host in place of the endpoint's own; for tests.", secret=False),
 )
+#: Whose server is called is for the recipient to say, so that its faults are no one's but theirs.
+CALLS_RECIPIENT = True
 #: Seconds that a message without an expiry is kept for a browser that is away, four weeks: push services keep no longer.
 MAX_TTL = 2_419_200
 #: Seconds that a VAPID token is used, and that it is good for beyond (RFC 8292 section 2: 24 hours at most in all).
@@ -110,7 +113,8 @@ def read_response(response: Response) -> Outcome:
         text(said.get("message")) or text(said.get("reason")) or response.body[:_MAX_WORDS].decode("utf-8", "replace")
     )
     reason = _REASONS.get(response.status, "unknown")
-    return refused(response, Error(str(response.status), words[:_MAX_WORDS].strip() or None, reason))
+    # Whatever a push service says, it was the recipient who named it: nothing of it is about the account.
+    return refused(response, Error(str(response.status), words[:_MAX_WORDS].strip() or None, reason), account=False)
 
 
 def subscription(value: str) -> Subscription:
@@ -136,7 +140,7 @@ def _vapid(origin: str, values: Values, now: datetime) -> str:
         signed = token(text_of_key, (("typ", "JWT"),), claims)
         return f"vapid t={signed}, k={to_base64url(point(private_key(text_of_key)))}"
     except ValueError as error:
-        raise Unsendable(f"vapid_private_key: {error}") from error
+        raise WrongSetting(f"vapid_private_key: {error}") from error
 
 
 def _payload(message: Message) -> bytes:

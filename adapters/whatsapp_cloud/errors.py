@@ -29,6 +29,11 @@ _OF_THE_API = {
     **dict.fromkeys("0 3 10 190 200 131044".split(), "blocked"),
     **dict.fromkeys("33 132018 135000".split(), "content"),
 }
+#: Authorization (0 3 10 190, 200 to 299), and what Meta has against the account or its number: policies, payment, a name
+#: that is not approved, a number that is not registered.
+ACCOUNT = frozenset(
+    [*"0 3 10 33 190 368 131005 131031 131037 131042 131044 131045 133010".split(), *map(str, range(200, 300))]
+)
 #: Those of which Meta says that the same may pass later: too many calls or messages, and its own faults.
 AGAIN = frozenset("1 2 4 80007 130429 131000 131016 131048 131056 131057 133016".split())
 KNOWN = frozenset(REASONS) | frozenset(_OF_THE_API)

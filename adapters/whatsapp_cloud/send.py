@@ -22,11 +22,12 @@ from adapters.sending import (
     Response,
     Template,
     Unsendable,
+    WrongSender,
     api_of,
     optional,
     required,
 )
-from adapters.whatsapp_cloud.errors import AGAIN, KNOWN, error_of
+from adapters.whatsapp_cloud.errors import ACCOUNT, AGAIN, KNOWN, error_of
 from schemas.events import Error
 
 #: …/whatsapp/messages/: the limit of `biz_opaque_callback_data`.
@@ -39,7 +40,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     token = required(values, "access_token")
     number = message.sender or required(values, "phone_number_id", "sender")
     if not (number.isascii() and number.isdigit()):
-        raise Unsendable("Meta sends from a phone number's id, which is digits without a plus, not from the number")
+        raise WrongSender("Meta sends from a phone number's id, which is digits without a plus, not from the number")
     if len(message.echo) > _LONGEST_ECHO:
         raise Unsendable(f"WhatsApp echoes at most {_LONGEST_ECHO} characters: give a shorter reference")
     body = {"messaging_product": "whatsapp", "recipient_type": "individual", **_recipient(message)}
@@ -55,7 +56,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """200 with `messages[0].id`; else `error` with Meta's code."""
-    return outcome(response, _id, _error)
+    return outcome(response, _id, _error, ACCOUNT)
 
 
 def _id(said: dict[str, Any]) -> str | None:

@@ -8,6 +8,7 @@ died (RFC 9112 section 9.3.1), so it may have arrived. Over HTTP/2 the server sa
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -18,6 +19,7 @@ from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, StreamReset
 
 from adapters.sending import HttpCall, Response
+from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.http1 import Http1
 from agents.transport.pools import KEPT, Connection, Pool
@@ -31,7 +33,8 @@ PLAIN = 4096
 class _Sent:
     """How far one call came; httpcore tells it (the `trace` of a request)."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
+        self.host = host
         self.connection: Connection | None = None
         self.started = False
         self.status = 0
@@ -40,7 +43,10 @@ class _Sent:
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith("send_request_headers.started"):
+            fence.current().check(self.host, begun=False)
             self.started = True
+        elif event.endswith("send_request_body.started"):
+            fence.current().check(self.host, begun=True)
         elif event == "connection.start_tls.complete" and self.connection is not None:
             chosen = info["return_value"].get_extra_info("ssl_object").selected_alpn_protocol()
             self.connection.learn(multiplexed=chosen == "h2")
@@ -76,7 +82,7 @@ class Calling:
         headers = headers_of(call, url)
         if url.scheme == "http" or (url.raw_scheme, url.raw_host, url.port) in self._plain:
             return await self._http1.carry(call.method, text_of(url), headers, call.body, self._max)
-        sent = _Sent()
+        sent = _Sent(url.host)
         where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         extensions = {"timeout": self._phases, "trace": sent}
         written = [(name.encode(), value.encode("latin-1")) for name, value in headers]
@@ -93,7 +99,7 @@ class Calling:
             late = isinstance(error, (TimeoutError, httpcore.TimeoutException))
             # Of a failure after the start only its name: its words may hold what the server sent.
             words = type(error).__name__ if sent.started else f"{type(error).__name__}: {error}"[:200]
-            kind = "timeout" if late else "lost" if sent.started else "connect"
+            kind = "timeout" if late else "lost" if sent.started else "tls" if _untrusted(error) else "connect"
             raise NoAnswer(f"{url.host}: {words}", sent.started, kind=kind) from error
 
     async def close(self) -> None:
@@ -153,6 +159,11 @@ class Calling:
         for key, pool in list(self._pools.items()):
             if await pool.sweep() and self._pools.get(key) is pool:
                 del self._pools[key]
+
+
+def _untrusted(error: Exception) -> bool:
+    """Whether it is the server's certificate that is not valid, or not trusted."""
+    return isinstance(error.__cause__, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def _refused(error: httpcore.RemoteProtocolError) -> bool:

@@ -6,19 +6,26 @@ aiohttp sends no request of its own again but those of methods that are idempote
 connection that the server closed while it was idle is not used again.
 """
 
+import select
 import socket
 import ssl
 from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
+from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
 
 from adapters.sending import Response
+from agents.transport import fence
 from agents.transport.addresses import Dialer
-from agents.transport.pools import KEPT
+from agents.transport.pools import ENDED, KEPT
 from agents.transport.unanswered import AddressRefused, NoAnswer
 from agents.transport.written import read_headers
 
@@ -31,6 +38,24 @@ _BEFORE = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 @lru_cache(maxsize=4096)
 def _target(url: str) -> yarl.URL:
     return yarl.URL(url, encoded=True)
+
+
+def _fencing() -> aiohttp.TraceConfig:
+    """Looks at the fence before the first byte of a request is written, and before each further part of it: aiohttp writes
+    the headers together with the first part of the body, or by themselves where there is none."""
+
+    async def headers(session: Any, context: SimpleNamespace, about: aiohttp.TraceRequestHeadersSentParams) -> None:
+        fence.current().check(about.url.host or "", begun=False)
+        context.begun = False
+
+    async def part(session: Any, context: SimpleNamespace, about: aiohttp.TraceRequestChunkSentParams) -> None:
+        fence.current().check(about.url.host or "", begun=context.begun)
+        context.begun = True
+
+    made = aiohttp.TraceConfig()
+    made.on_request_headers_sent.append(headers)
+    made.on_request_chunk_sent.append(part)
+    return made
 
 
 class _Resolver(AbstractResolver):
@@ -59,6 +84,38 @@ class _Resolver(AbstractResolver):
         """The dialer is another's."""
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Uses no idle connection again that has ended, and none that was idle when another one of its origin was lost: a server
+    that starts again loses all of its connections, and each that is taken for good would cost a send its answer."""
+
+    async def _get(self, key: ConnectionKey, traces: list[Any]) -> Connection | None:
+        idle = self._conns.get(key)
+        while idle and _ended(idle[0][0]):
+            idle.popleft()[0].close()
+        return await super()._get(key, traces)  # drops what is empty
+
+    def forget(self, url: yarl.URL) -> None:
+        """Close the idle connections of a URL's origin."""
+        ours = [
+            key
+            for key in self._conns
+            if (key.host, key.port, key.is_ssl) == (url.host, url.port, url.scheme == "https")
+        ]
+        for key in ours:
+            for connection, _ in self._conns.pop(key):
+                connection.close()
+
+
+def _ended(connection: ResponseHandler) -> bool:
+    """Whether there is something to read of an idle connection: its end, or what nobody asked for."""
+    opened = connection.transport and connection.transport.get_extra_info("socket")
+    if not opened or opened.fileno() < 0:
+        return True
+    poll = select.poll()
+    poll.register(opened.fileno(), ENDED | select.POLLIN)
+    return bool(poll.poll(0))
+
+
 class Http1:
     """The HTTP/1.1 calls of one dialer. Redirects are not followed, bodies not decompressed, cookies not kept."""
 
@@ -68,6 +125,7 @@ class Http1:
         self._dialer, self._tls, self._connections = dialer, tls, connections
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=connect_timeout)
         self._session: aiohttp.ClientSession | None = None
+        self._connector: _Connector | None = None
 
     async def carry(self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, most: int) -> Response:
         """The answer, its body cut at `most` bytes. Raises NoAnswer."""
@@ -100,12 +158,17 @@ class Http1:
         except aiohttp.InvalidURL as error:  # an IPv4 address in another than its usual form
             raise AddressRefused(f"{(target.host or '')[:255]!r} is no address that may be called") from error
         except _BEFORE as error:
-            kind = "timeout" if isinstance(error, TimeoutError) else "connect"
+            tls = isinstance(error, aiohttp.ClientConnectorCertificateError)  # it is not valid, or not trusted
+            kind = "timeout" if isinstance(error, TimeoutError) else "tls" if tls else "connect"
             raise NoAnswer(f"{target.host}: {type(error).__name__}: {error}"[:300], kind=kind) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
+            if isinstance(error.__cause__, NoAnswer):  # the fence's
+                raise error.__cause__ from None
             if status < 400:
                 # Only its name: its words may hold what the server sent.
                 kind = "timeout" if isinstance(error, TimeoutError) else "lost"
+                if kind == "lost" and self._connector is not None:
+                    self._connector.forget(target)
                 raise NoAnswer(f"{target.host}: {type(error).__name__}", True, kind=kind) from error
         return Response(status, answered, bytes(read[:most]))
 
@@ -116,7 +179,7 @@ class Http1:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(
+            connector = self._connector = _Connector(
                 resolver=_Resolver(self._dialer),
                 use_dns_cache=False,
                 limit=0,
@@ -129,6 +192,7 @@ class Http1:
                 timeout=self._timeout,
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_fencing()],
                 trust_env=False,
             )
         return self._session

@@ -18,6 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from adapters.sending import Publish, Response
+from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.unanswered import NoAnswer
 from app.mqtt.account import Broker
@@ -145,6 +146,7 @@ class Link:
             properties.UserProperty = list(publish.properties.items())
         if self.lost:
             raise NoAnswer(f"{self._broker.host}: the connection ended")
+        fence.current().check(self._broker.host, begun=False)
         try:
             sent = self._client.publish(publish.topic, publish.payload, publish.qos, publish.retain, properties)
         except ValueError as error:

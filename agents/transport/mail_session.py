@@ -14,6 +14,7 @@ from functools import cache, partial
 from typing import IO
 
 from adapters.sending import Mail, Response
+from agents.transport.fence import Fence
 from agents.transport.unanswered import NoAnswer
 
 #: Seconds for the server's goodbye; bytes of one reply.
@@ -36,8 +37,16 @@ class Session:
     """One mail over one connection, in a thread."""
 
     def __init__(
-        self, account: Account, mail: Mail, opened: socket.socket, connect: float, timeout: float, tls: ssl.SSLContext
+        self,
+        account: Account,
+        mail: Mail,
+        opened: socket.socket,
+        connect: float,
+        timeout: float,
+        tls: ssl.SSLContext,
+        fence: Fence,
     ) -> None:
+        self._fence = fence
         self._account, self._mail, self._socket, self._tls = account, mail, opened, tls
         self._connect, self._timeout = connect, timeout
         #: The same connection, whoever wraps the socket: to end it from outside.
@@ -104,6 +113,7 @@ class Session:
             return code, words
         lines = _DOT.sub(b"..", _LINE_END.sub(b"\r\n", mail.data))
         client.send(lines if lines.endswith(b"\r\n") else lines + b"\r\n")
+        self._fence.check(account.host, begun=False)
         sent[0] = True
         client.send(b".\r\n")
         return client.getreply()

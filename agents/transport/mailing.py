@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from adapters.base import Values
 from adapters.parts.signatures import secrets_of
 from adapters.sending import Mail, Response
+from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.mail_session import Account, Session
 from agents.transport.unanswered import NoAnswer
@@ -54,7 +55,8 @@ class Mailing:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._timeout
         opened = await self._dialer.open(account.host, account.port)
-        session = Session(account, mail, opened, self._connect_timeout, self._timeout, self._tls)
+        by = fence.current()  # the thread has another context
+        session = Session(account, mail, opened, self._connect_timeout, self._timeout, self._tls, by)
         running = loop.run_in_executor(self._threads, session.run)
         try:
             await asyncio.wait([running], timeout=until - loop.time())

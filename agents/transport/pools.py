@@ -23,7 +23,7 @@ from agents.transport.unanswered import NoAnswer
 #: Seconds that an idle connection is kept: less than the five after which many servers close theirs.
 KEPT = 4.0
 #: What was closed at the other end: also where something unread came before it.
-_ENDED = getattr(select, "POLLRDHUP", select.POLLIN) | select.POLLHUP | select.POLLERR | select.POLLNVAL
+ENDED = getattr(select, "POLLRDHUP", select.POLLIN) | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class Backend(httpcore.AnyIOBackend):
@@ -57,7 +57,7 @@ class Backend(httpcore.AnyIOBackend):
         if self._socket is None or self._socket.fileno() < 0:
             return self._socket is not None
         poll = select.poll()
-        poll.register(self._socket.fileno(), _ENDED)
+        poll.register(self._socket.fileno(), ENDED)
         return bool(poll.poll(0))
 
 

@@ -17,7 +17,7 @@ class NoAnswer(Exception):
 
 
 class AddressRefused(NoAnswer):
-    """The name has no address that may be called. Nothing was connected to; another try is not worth it."""
+    """The name has no address that may be called. Nothing was connected to."""
 
     def __init__(self, words: str, may_have_arrived: bool = False) -> None:
         super().__init__(words, may_have_arrived, kind="address")

@@ -23,9 +23,9 @@ def url_of(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise NoAnswer("the URL cannot be read", kind="request") from error
+        raise NoAnswer("the URL cannot be read", kind="url") from error
     if url.scheme not in ("http", "https") or not url.raw_host or not 0 < (url.port or 80) < 65536:
-        raise NoAnswer("the URL is not one of http or https, of a host and a port", kind="request")
+        raise NoAnswer("the URL is not one of http or https, of a host and a port", kind="url")
     return url
 
 

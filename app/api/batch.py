@@ -36,7 +36,8 @@ class Refusal:
 @dataclass(slots=True)
 class Item:
     """One message: where it stands in the body, what was read of it or why it is refused, and what became of it (the
-    channel that is tried first, and whether it was taken before)."""
+    channel that is tried first, whether it was taken before, and the id that it has where that is another than was asked
+    for). `keyed`: the header Idempotency-Key is its alone."""
 
     path: str
     document: Any
@@ -44,6 +45,8 @@ class Item:
     refusal: Refusal | None = None
     channel: str | None = None
     duplicate: bool = False
+    keyed: bool = False
+    message_id: str | None = None
 
     def refuse(self, status: int, path: str, words: str) -> None:
         """Refuse it; `path` is seen from the message itself."""
@@ -51,13 +54,15 @@ class Item:
 
     def unroutable(self, error: Error) -> None:
         """Refuse it, as the client's configuration has no way for it."""
-        names = ("to",) if error.reason == "invalid_address" else ("channel", "channels")
+        names = {"invalid_address": ("to",), "expired": ("sendBefore",)}.get(error.reason, ("channel", "channels"))
         self.refuse(422, self._path(*names), error.text or error.reason)
 
     def judge(self, verdict: Verdict) -> None:
         """Note what the store says of it."""
-        self.duplicate, self.refusal = not verdict.fresh, None
-        if not verdict.same:
+        self.duplicate, self.refusal, self.message_id = not verdict.fresh, None, verdict.message_id
+        if not verdict.same and self.keyed and "messageId" not in self.document:
+            self.refuse(422, "$", "another request was taken under this Idempotency-Key; the first one counts")
+        elif not verdict.same:
             path = self._path("messageId", "idempotencyKey")
             self.refuse(409, path, "another message was taken under this id (or idempotency key); the first one counts")
 
@@ -66,7 +71,7 @@ class Item:
         if self.refusal is not None:
             return {"error": self.refusal.told()}
         assert self.request is not None
-        id = self.request.message_id
+        id = self.message_id or self.request.message_id
         told = {"messageId": id, "state": "accepted", "channel": self.channel, "links": {"self": link(id)}}
         return told | ({"duplicate": True} if self.duplicate else {})
 
@@ -95,14 +100,16 @@ def documents_of(body: Any) -> tuple[bool, list[tuple[str, Any]]]:
 
 
 def items_of(
-    documents: Sequence[tuple[str, Any]], client_id: str, channel: str | None, key: str | None
+    documents: Sequence[tuple[str, Any]], client_id: str, channel: str | None, key: str | None, *, many: bool
 ) -> Iterator[Item]:
-    """Each message, read. With a `key` each has an id that follows from it and from its place."""
+    """Each message, read. A `key` is that of the message where there is one; of `many` each has an id that follows from
+    the key and from its place."""
+    own = None if many else key
     for place, (path, document) in enumerate(documents):
-        item = Item(path, document)
+        item = Item(path, document, keyed=own is not None)
         try:
-            named = None if key is None else f"{key}:{place}"
-            item.request = read_request(document, client_id=client_id, channel=channel, key=named)
+            name = f"{key}:{place}" if many and key is not None else None
+            item.request = read_request(document, client_id=client_id, channel=channel, key=own, name=name)
         except SchemaError as error:
             item.refuse(422, error.path, error.message)
         yield item

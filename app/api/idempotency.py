@@ -53,9 +53,14 @@ async def replay(store: EventStore, client_id: str, key: str, mark: bytes) -> Re
     if kept is None:
         return None
     if bytes(kept["fingerprint"]) != mark:
-        detail = f"Another request was taken under this {HEADER}: give each its own, and repeat one as it was."
-        raise Problem(422, detail, parameter=HEADER)
+        raise taken()
     return Response(bytes(kept["answer"]), kept["status"], {REPLAYED: "true"}, "application/json")
+
+
+def taken() -> Problem:
+    """The problem of a request under a key that is another's."""
+    detail = f"Another request was taken under this {HEADER}: give each its own, and repeat one as it was."
+    return Problem(422, detail, parameter=HEADER)
 
 
 def in_flight() -> Problem:

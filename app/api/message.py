@@ -67,7 +67,7 @@ async def cancel(request: Request) -> Response:
     409 where it is too late."""
     key = await caller(request, WRITE)
     read(request, ())
-    id, now = _id(request), datetime.now(UTC)
+    id, now = await _named(request, key), datetime.now(UTC)
     was = await api_of(request).store.cancel(key.client, id, (cancelled(id), key.client, now, None))
     if was == "sending":
         words = "It is being sent just now, and may arrive; if this try fails, there is no other."
@@ -86,7 +86,7 @@ async def release(request: Request) -> Response:
     key = await caller(request, WRITE)
     read(request, ())
     resend = await _resend(request)
-    id, actor = _id(request), key.actor
+    id, actor = await _named(request, key), key.actor
     was = await api_of(request).store.release(key.client, id, resend, actor)
     if was is not None:
         log.info("message released", client=key.client, message=id, was=was, actor=actor)
@@ -116,6 +116,12 @@ async def _row(request: Request, key: Key) -> dict[str, Any]:
     if row is None:
         raise _unknown()
     return row
+
+
+async def _named(request: Request, key: Key) -> str:
+    """The message's id, which the path may name by the key of its request. Raises Problem."""
+    id: str = (await _row(request, key))["message_id"]
+    return id
 
 
 def _id(request: Request) -> str:

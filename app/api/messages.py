@@ -23,7 +23,7 @@ from app.problems import Problem
 from app.sending.clients import Client, UnknownClient
 from app.sending.incoming import Incoming
 from schemas.events import CHANNELS
-from sql import InFlight, Remembered, Verdict
+from sql import InFlight, KeyTaken, Remembered, Verdict
 
 READ, WRITE = "messages:read", "messages:write"
 #: Bytes of a body, and of one that is read beside the event loop; seconds that taking it may last.
@@ -57,7 +57,7 @@ async def _answer(request: Request, channel: str | None) -> Response:
                 if key and (known := await idempotency.replay(api.store, client_id, key, mark)):
                     return known
                 many, documents = documents_of(body)
-                items = items_of(documents, client_id, channel, key)
+                items = items_of(documents, client_id, channel, key, many=many)
                 large = _large(request)
                 found = await asyncio.to_thread(list, items) if large else await _each(items)
                 taken = Taken(found, many, client_id, key, mark)
@@ -65,6 +65,8 @@ async def _answer(request: Request, channel: str | None) -> Response:
                 return taken.answer()
         except InFlight as error:
             raise idempotency.in_flight() from error
+        except KeyTaken as error:
+            raise idempotency.taken() from error
         except UniqueViolation as error:
             # Its like was answered while this one waited for the same messages.
             if key and (known := await idempotency.replay(api.store, client_id, key, mark)):
@@ -136,7 +138,7 @@ class Taken:
             item.judge(verdict)
         if self._key is None or not self._some():
             return None
-        return Remembered(self._client_id, self._key, self._mark, 202, self._body())
+        return Remembered(self._client_id, self._key, self._mark, 202, self._body(), self._many)
 
     def answer(self) -> Response:
         """The answer. Raises Problem where nothing was taken."""

@@ -11,12 +11,11 @@ from app.api.parameters import read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.problems import Problem
-from app.recipients import told
+from app.recipients import recipient_of, told
 from app.sending.consent import ALL, STATES, said
 from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
-from schemas.handles import handle_of
 
 READ, WRITE = "recipients:read", "recipients:write"
 #: Bytes of a body.
@@ -50,9 +49,10 @@ async def put_consent(request: Request) -> Response:
     """Opt out or in, by an event of the log, which names the key. Raises Problem."""
     key = await caller(request, WRITE)
     read(request, ())
-    handle, channel = _handle(request), request.path_params["channel"]
+    channel = request.path_params["channel"]
     if channel != ALL and channel not in CHANNELS:
         raise refusal("channel", f"channel is one of: {', '.join(CHANNELS)}, or {ALL} for all of them.")
+    handle = _handle(request, None if channel == ALL else channel)
     state = await _member(request, "state")
     if state not in STATES:
         raise refusal("state", f"state is one of: {', '.join(STATES)}.")
@@ -63,9 +63,9 @@ async def put_consent(request: Request) -> Response:
     return answer(request, await told(store, key.client, handle))
 
 
-def _handle(request: Request) -> Handle:
+def _handle(request: Request, channel: str | None = None) -> Handle:
     try:
-        return handle_of(request.path_params["handle"])
+        return recipient_of(request.path_params["handle"], channel)
     except ValueError as error:
         raise refusal("handle", f"handle: {error}.") from error
 

@@ -122,7 +122,10 @@ def providers(
 def timeline(
     customer: Annotated[str, typer.Argument(help="A customer's id, or a handle: +15551234567, ana@example.com.")],
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many interactions, newest first.")] = 50,
-    client: Annotated[str, typer.Option(help="The client id whose customer it is.")] = "default",
+    client: Annotated[
+        str | None,
+        typer.Option(help="The client id whose customer it is; by default that of THREADLINE_API_KEY, else default."),
+    ] = None,
 ) -> None:
     """Print one customer's timeline."""
     from app.commands.timeline import run
@@ -161,7 +164,9 @@ def keys_create(
         list[str] | None,
         typer.Option(help="timeline:read (the default), clients:read, …; repeatable. A wrong one is told all."),
     ] = None,
-    client: Annotated[str, typer.Option(help="The client id it acts for.")] = "default",
+    client: Annotated[
+        str | None, typer.Option(help="The client id it acts for; by default that of THREADLINE_API_KEY, else default.")
+    ] = None,
     expires: Annotated[
         str | None, typer.Option(help="When it ends by itself: 90d, 2027-01-31, or a time. Without it: never.")
     ] = None,

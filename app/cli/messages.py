@@ -16,7 +16,10 @@ Url = Annotated[
     str | None,
     typer.Option(envvar="THREADLINE_API_URL", help="The API's base URL; by default that of the system that runs here."),
 ]
-MessageId = Annotated[str, typer.Argument(metavar="ID", help="The message's id, as `send` prints it.")]
+MessageId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The message's id, as `send` prints it, or the Idempotency-Key of its request."),
+]
 
 
 def send(
@@ -91,12 +94,29 @@ messages = typer.Typer(
     help="""Messages: how far one is, why it waits, and what may be changed of that.
 
 \b
+  threadline messages list --state unanswered
   threadline messages show order-1001
   threadline messages explain order-1001
   threadline messages cancel order-1001
   threadline messages release order-1001
 """,
 )
+
+
+@messages.command("list")
+def list_(
+    state: Annotated[
+        str, typer.Option(help="unanswered, held, retrying, failed, expired or cancelled.")
+    ] = "unanswered",
+    limit: Annotated[int, typer.Option(min=1, help="How many, those that changed last first.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    key: Key = None,
+    url: Url = None,
+) -> None:
+    """List the key's client's messages in a state: those that wait for somebody, or ended without being sent."""
+    from app.commands.messages import list_all
+
+    raise typer.Exit(list_all(state, limit, as_json=as_json, key=key, url=url))
 
 
 @messages.command("show")

@@ -9,12 +9,15 @@ recipients = typer.Typer(
 )
 
 _Handle = Annotated[str, typer.Argument(help="Whom: +15551234567, ana@example.com, or kind:value.")]
-_Client = Annotated[str, typer.Option(help="The client id whose recipient it is.")]
+_Client = Annotated[
+    str | None,
+    typer.Option(help="The client id whose recipient it is; by default that of THREADLINE_API_KEY, else default."),
+]
 _Channel = Annotated[str, typer.Option(help="sms, email, …; * is all of them.")]
 
 
 @recipients.command("show")
-def show(handle: _Handle, client: _Client = "default") -> None:
+def show(handle: _Handle, client: _Client = None) -> None:
     """Print a recipient's time zone, and what they want on each channel."""
     from app.commands.recipients import show
 
@@ -22,7 +25,7 @@ def show(handle: _Handle, client: _Client = "default") -> None:
 
 
 @recipients.command("opt-out")
-def opt_out(handle: _Handle, client: _Client = "default", channel: _Channel = "*") -> None:
+def opt_out(handle: _Handle, client: _Client = None, channel: _Channel = "*") -> None:
     """Send a recipient no more messages."""
     from app.commands.recipients import consent
 
@@ -30,7 +33,7 @@ def opt_out(handle: _Handle, client: _Client = "default", channel: _Channel = "*
 
 
 @recipients.command("opt-in")
-def opt_in(handle: _Handle, client: _Client = "default", channel: _Channel = "*") -> None:
+def opt_in(handle: _Handle, client: _Client = None, channel: _Channel = "*") -> None:
     """Send a recipient messages again. Where all channels and one were opted out of, each is to be opted in to."""
     from app.commands.recipients import consent
 
@@ -41,7 +44,7 @@ def opt_in(handle: _Handle, client: _Client = "default", channel: _Channel = "*"
 def zone(
     handle: _Handle,
     name: Annotated[str | None, typer.Argument(help="Like Europe/Lisbon; left out, it is forgotten.")] = None,
-    client: _Client = "default",
+    client: _Client = None,
 ) -> None:
     """Note a recipient's time zone."""
     from app.commands.recipients import zone

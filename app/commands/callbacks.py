@@ -10,6 +10,7 @@ from rich.text import Text
 
 from app.api.callbacks import STATES, told, told_delivery
 from app.callbacks import Callbacks
+from app.commands.acting import client_of
 from app.commands.opened import actor, opened
 from app.commands.terminal import FAILED, MISUSED, add_row, say, table
 from app.embedded.running import resolve
@@ -64,7 +65,7 @@ def show(client: str, *, state: str | None, limit: int) -> int:
         Console().print(deliveries if deliveries.row_count else "No deliveries.")
         return 0
 
-    return _run(read)
+    return _run(read, client)
 
 
 def rotate(client: str) -> int:
@@ -81,7 +82,7 @@ def rotate(client: str) -> int:
         print(secret)
         return 0
 
-    return _run(make)
+    return _run(make, client)
 
 
 def enable(client: str) -> int:
@@ -92,7 +93,7 @@ def enable(client: str) -> int:
             return _none(client)
         return say(f"The callback of {client} is enabled; {waiting} deliveries are due.", 0)
 
-    return _run(begin)
+    return _run(begin, client)
 
 
 def replay(client: str, *, ids: list[UUID], since: str | None, until: str | None) -> int:
@@ -111,14 +112,16 @@ def replay(client: str, *, ids: list[UUID], since: str | None, until: str | None
         rest = f" More are left: --since {following.isoformat()}" if following else ""
         return say(f"{count} deliveries wait again.{rest}", 0)
 
-    return _run(again)
+    return _run(again, client)
 
 
-def _run(work: Callable[[EventStore, Callbacks], Awaitable[int]]) -> int:
+def _run(work: Callable[[EventStore, Callbacks], Awaitable[int]], client: str | None = None) -> int:
     settings = resolve(Settings())
 
     async def run() -> int:
         async with opened(settings) as store:
+            if client is not None:
+                await client_of(store, client)
             return await work(store, Callbacks(store, Clients(store, settings), Seal.of(settings)))
 
     return asyncio.run(run())

@@ -9,6 +9,7 @@ from app.callbacks import context
 from app.client_accounts import webhooks_of
 from app.commands.checks import Finding
 from app.commands.source_checks import verifies
+from app.commands.terminal import printable
 from app.sending.accounts import Account, UnknownAccount, opened
 from app.sending.configuration import parse
 from app.sending.seal import NoKey, Seal, Tampered
@@ -32,6 +33,7 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
         async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:
             configured, accounts = await store.clients(), await store.accounts()
             callbacks = await store.sealed_secrets()
+            resting, unanswered = await store.resting_accounts(), await store.unanswered_counts()
     except psycopg.Error:  # the rows of PostgreSQL say what is wrong with it
         return
     for row in accounts:
@@ -52,6 +54,15 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
         except SchemaError as error:
             todo = f"threadline clients show {row['client_id']} --json, mend it, threadline clients set"
             yield Finding(f"Client {row['client_id']}", "wrong", f"version {row['version']}: {error}", todo)
+    for row in resting:
+        until = f"rests until {row['rests_until']:%H:%M:%S} UTC" if row["rests_until"] else "is tried just now"
+        found = f"sends nothing: {printable(row['trouble'])}; it {until}, then one message tries it"
+        todo = "mend its credentials or settings, or wait for its provider: its messages wait, and go by themselves"
+        yield Finding(f"Account {row['account']} of {row['client_id']}", "wrong", found, todo)
+    for row in unanswered:
+        todo = "threadline messages list --state unanswered, with a key of that client; then release or cancel each"
+        found = f"{row['messages']} messages may have been sent, and their provider cannot say"
+        yield Finding(f"Client {row['client_id']}", "look", found, todo)
     yield Finding("Clients", "ok", f"{len(configured)} configured, with {len(accounts)} accounts of their own")
 
 

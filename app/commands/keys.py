@@ -9,15 +9,16 @@ from uuid import UUID
 import orjson
 
 from app.access import SCOPES, mint, unknown_scopes
+from app.commands.acting import client_of
 from app.commands.opened import in_store
 from app.commands.terminal import FAILED, MISUSED, minute, printable, say
 from sql import EventStore
 
 
-def create(name: str, *, scopes: list[str], client: str, expires: str | None = None) -> int:
+def create(name: str, *, scopes: list[str], client: str | None, expires: str | None = None) -> int:
     """Make a key and print it, this once, on standard output; what is said of it goes to standard error.
 
-    `expires` is a date (`2027-01-31`), a time (RFC 3339), or so many days from now (`90d`).
+    `client` is by default that of THREADLINE_API_KEY. `expires` is a date (`2027-01-31`), a time (RFC 3339), or so many days from now (`90d`).
     """
     if unknown := unknown_scopes(scopes):
         return say(f"There is no scope {', '.join(unknown)}. The scopes: {', '.join(SCOPES)}.", MISUSED)
@@ -27,15 +28,14 @@ def create(name: str, *, scopes: list[str], client: str, expires: str | None = N
     id, token, hash = mint()
 
     async def make(store: EventStore) -> int:
-        await store.create_api_key(id, name, client, sorted(set(scopes)), hash, ends)
+        whose = client or await client_of(store, None)
+        await store.create_api_key(id, name, whose, sorted(set(scopes)), hash, ends)
+        until = f" It expires at {minute(ends)} UTC." if ends else ""
+        say(f"Key {id} for client {whose}, {', '.join(sorted(set(scopes)))}.{until} It is shown this once:", 0)
+        print(token)
         return 0
 
-    if code := in_store(make):
-        return code
-    until = f" It expires at {minute(ends)} UTC." if ends else ""
-    say(f"Key {id} for client {client}, {', '.join(sorted(set(scopes)))}.{until} It is shown this once:", 0)
-    print(token)
-    return 0
+    return in_store(make)
 
 
 def _ends(text: str, now: datetime) -> datetime | None:

@@ -1,10 +1,12 @@
-"""`threadline messages show|explain|cancel|release`, by the API."""
+"""`threadline messages list|show|explain|cancel|release`, by the API."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
+import orjson
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +15,8 @@ from app.api.batch import link
 from app.commands.asking import Failed, asking, refusal
 from app.commands.terminal import FAILED, add_row, printable, say, table
 
+#: Messages of one page, at most.
+PAGE = 200
 #: What is shown of a message, and how it is called there.
 _SHOWN = {
     "state": "state",
@@ -48,6 +52,31 @@ def show(id: str, *, key: str | None, url: str | None) -> int:
     if told["attempts"]:
         console.print(_attempts(told["attempts"]))
     return 0
+
+
+def list_all(state: str, limit: int, *, as_json: bool, key: str | None, url: str | None) -> int:
+    """Print at most `limit` messages in a state; 1 where they cannot be asked for."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    while len(found) < limit:
+        asked = {"state": state, "limit": str(min(PAGE, limit - len(found)))} | ({"cursor": cursor} if cursor else {})
+        told = _asked("GET", f"/v1/messages?{urlencode(asked)}", None, key, url)
+        if told is None:
+            return FAILED
+        found += told["messages"]
+        if (cursor := told["next"]) is None:
+            break
+    if as_json:
+        for one in found:
+            print(orjson.dumps(one).decode())
+        return 0
+    listed = table("message", "channel", "account", "changed", "due", "why", whole="message")
+    for one in found:
+        changed, due = (_words(name, one[name]) if one[name] else "" for name in ("changedAt", "dueAt"))
+        why = one["cause"] or (_words("error", one["error"]) if one["error"] else "")
+        add_row(listed, one["messageId"], one["channel"], one["account"], changed, due, why)
+    Console().print(listed if found else f"No message is {state}.")
+    return say(f"The {limit} that changed last; --limit shows more.", 0) if cursor else 0
 
 
 def explain(id: str, *, key: str | None, url: str | None) -> int:

@@ -1,11 +1,12 @@
 """`threadline send`: one message."""
 
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 from app.commands.asking import Failed, asking, post, refusal
 from app.commands.terminal import FAILED, MISUSED, say
-from app.sending.requests import read_request
+from app.sending.requests import read_request, too_late
 from schemas import SchemaError
 
 #: For whom a message is read that is only checked here: who asks is known by the key.
@@ -33,7 +34,9 @@ def run_one(single: Single, *, dry_run: bool, key: str | None, url: str | None) 
     """Have it sent, and print its id on standard output."""
     try:
         document = document_of(single)
-        read_request(document, client_id=SOMEBODY)
+        request = read_request(document, client_id=SOMEBODY)
+        if late := too_late(request, datetime.now(UTC)):
+            raise SchemaError("--send-before", f"{late.text}".removeprefix("sendBefore "))
     except SchemaError as error:
         return say(f"{error}. How to write it: threadline send --help", MISUSED)
     if dry_run:

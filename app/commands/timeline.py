@@ -8,6 +8,7 @@ import orjson
 from rich.console import Console
 
 from app.api.bodies import interaction, write
+from app.commands.acting import client_of
 from app.commands.opened import opened
 from app.commands.table import timeline_table
 from app.commands.terminal import FAILED, MISUSED, say
@@ -15,13 +16,14 @@ from schemas.handles import handle_of
 from sql import EventStore
 
 
-def run(customer: str, *, limit: int, client: str) -> int:
+def run(customer: str, *, limit: int, client: str | None) -> int:
     """Print it, newest first; 1 where the customer is not known, 2 where the text names none."""
     return asyncio.run(_run(customer, limit, client))
 
 
-async def _run(customer: str, limit: int, client: str) -> int:
+async def _run(customer: str, limit: int, given: str | None) -> int:
     async with opened() as store:
+        client = await client_of(store, given)
         try:
             handles = await _handles(store, client, customer)
         except ValueError as error:

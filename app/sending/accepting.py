@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from app.sending.incoming import Incoming
-from sql import EventStore, InFlight, Remembered, Verdict
+from sql import EventStore, InFlight, KeyTaken, Remembered, Verdict
 from sql.errors import DATA_ERRORS
 
 #: Messages of one transaction; transactions at a time, so that the next is made ready while one is written.
@@ -78,7 +78,7 @@ class Accepting:
         try:
             await self._store.accept(whole.messages, whole.lanes, whole.rows, judged)
         except Exception as error:
-            if len(offers) > 1 and isinstance(error, (*DATA_ERRORS, InFlight)):
+            if len(offers) > 1 and isinstance(error, (*DATA_ERRORS, InFlight, KeyTaken)):
                 for offer in offers:
                     await self._write([offer])
                 return

@@ -1,6 +1,7 @@
 """A message that a worker took, what is to be written of it, and which way it may go on. Pure."""
 
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any
 
 from app.sending.clients import Client, Retry, Route
@@ -12,7 +13,8 @@ from sql import Settled
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that this worker took: the store's row, read. `ailing`: its account's last call failed."""
+    """A message that this worker took: the store's row, read. `ailing`: its account's last call failed; `probe`: it alone
+    tries whether the account is well again; `until`: when the worker counts as dead, by its own clock."""
 
     id: str
     claim: int
@@ -27,6 +29,8 @@ class Claimed:
     account: str
     request: Request
     client: Client
+    probe: bool = False
+    until: float = inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,9 @@ class Recourse:
 
 @dataclass(slots=True)
 class Result:
-    """What to write down. `passed` is None where the account was not called, or is not judged by the answer; `pause` are
-    the seconds that it asks for."""
+    """What to write down. `passed` is None where the account was not called, or is not judged by the answer; `fault`: it is
+    the account's own that it did not pass; `pause` are the seconds of rest that are asked for; `began`: when the call did,
+    by the worker's clock."""
 
     claimed: Claimed
     settled: Settled
@@ -51,6 +56,8 @@ class Result:
     passed: bool | None = None
     pause: float | None = None
     trouble: str | None = None
+    fault: bool = False
+    began: float | None = None
 
 
 #: No doubt.

@@ -69,14 +69,16 @@ class End:
 
 
 Decision = Send | Hold | End
+EXPIRED = End("expired", Error(None, "was not sent before its time was over", "expired"))
+CANCELLED = End("cancelled", Error(None, "cancelled by its client", "unknown"))
 
 
 def decide(request: Request, client: Client, known: Known, now: datetime) -> Decision:
     """What to do with it now (aware, UTC)."""
     if known.cancelled:
-        return End("cancelled", Error(None, "cancelled by its client", "unknown"))
+        return CANCELLED
     if known.expires_at is not None and known.expires_at <= now:
-        return End("expired", Error(None, "was not sent before its time was over", "expired"))
+        return EXPIRED
     found = _route(request, client, known)
     if isinstance(found, End):
         return found

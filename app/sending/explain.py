@@ -11,7 +11,7 @@ from app.sending.requests import kept_request
 
 #: What is said of a message; those but the last five are of one that waits.
 KINDS = (
-    "window", "zone", "notBefore", "ending", "ready", "retry", "asking", "unanswered", "sending", "watched", "resting", "trouble",
+    "window", "zone", "notBefore", "ending", "ready", "retry", "account", "asking", "unanswered", "sending", "watched", "resting", "trouble",
     "rate", "queue", "due", "configuration", "cancelling", "sent", "failed", "expired", "cancelled",
 )  # fmt: skip
 FINAL = ("sent", "failed", "expired", "cancelled")
@@ -67,6 +67,10 @@ def _retrying(row: Row, now: datetime) -> Iterator[Reason]:
         error = row["error"] or {}
         last = error.get("text") or error.get("code") or row["cause"] or error.get("reason") or "not told"
         tries = f"after {row['tries']} tries by {row['channel']}" if row["tries"] > 1 else f"by {row['channel']}"
+        if error.get("reason") == "account":
+            words = f"held by a fault of the account {row['account']}, until it is mended: {last}"
+            yield Reason("account", f"{words}; tried again at {_time(row['due_at'])}", row["due_at"])
+            return
         yield Reason("retry", f"tried again at {_time(row['due_at'])} {tries}; the last error: {last}", row["due_at"])
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from app.sending.clients import Client, Route
 from app.sending.decide import refusal, routes
 from app.sending.events import ended, requested
-from app.sending.requests import Request, handles
+from app.sending.requests import Request, handles, too_late
 from schemas.events import Error
 from sql import NewMessage, Row
 from sql.messages import Lane
@@ -30,6 +30,8 @@ class Incoming:
         found = routes(request, client)
         if not found:
             return refusal(request, client)
+        if late := too_late(request, at):
+            return late
         expires = request.expires_at
         if expires is None and client.expires_after is not None:
             expires = at + timedelta(seconds=client.expires_after)
@@ -68,6 +70,7 @@ class Incoming:
                 request=request.document,
                 fingerprint=request.fingerprint.hex(),
                 handles=handles(request),
+                key=request.key,
             )
         )
 

@@ -10,8 +10,9 @@ from app.sending.clients import Route
 from schemas.events import Error, Handle
 from sql import Settled
 
-#: Seconds that an account rests which refuses our credentials: who mends them needs a while, and no message is lost by it.
-UNAUTHORIZED_PAUSE = 30.0
+#: Seconds that an account rests whose own fault it is that nothing passes: who mends it needs a while, and no message is
+#: lost by it. One message then tries it again.
+FAULT_PAUSE = 30.0
 #: What a gateway says that passed a request on and got no answer, or none that it could read (RFC 9110 sections 15.6.3
 #: and 15.6.5): who stands behind it may have taken the message.
 GATEWAY = (502, 504)
@@ -52,10 +53,12 @@ def refused(
     0 and 1; `recourse` as in `unanswered`."""
     error = outcome.error or Error(None, None, "unknown")
     words = f"{status or 'no connection'}: {error.text or error.code or error.reason}"[:300]
-    if status == 401:
-        # The credentials' fault, not the message's: whatever the adapter makes of it.
-        settled = _again(claimed, route, claimed.tries, UNAUTHORIZED_PAUSE, error, status)
-        return Result(claimed, settled, [], passed=False, pause=UNAUTHORIZED_PAUSE, trouble=words)
+    if outcome.state == "sender" and "sender" in claimed.request.document:
+        outcome = Outcome("rejected", None, replace(error, reason="content"))  # of whoever named another's sender
+        error = replace(error, reason="content")
+    if outcome.state in ("account", "sender"):
+        words = f"{status}: {error.text or error.code}"[:300] if status else words_of(error)
+        return at_fault(claimed, route, replace(error, reason="account"), words, status or None)
     if outcome.state == "retryable" and (status == 429 or error.reason == "rate"):
         pause = outcome.retry_after if outcome.retry_after is not None else RATE_PAUSE
         settled = _again(claimed, route, claimed.tries, pause + jitter, error, status)
@@ -76,6 +79,26 @@ def refused(
     result.passed = None if status == 0 else not ill
     result.trouble = words if ill else None
     return result
+
+
+def at_fault(claimed: Claimed, route: Route | None, error: Error, words: str, status: int | None = None) -> Result:
+    """Nothing passes by its account until somebody mends that: it waits, with its doubts, and costs no try."""
+    settled = settled_as(
+        claimed, route, "retrying", FAULT_PAUSE, outcome="account", status=status, error=error,
+        cause=f"nothing can be sent by the account until it is mended: {words}"[:1024],
+    )  # fmt: skip
+    return Result(claimed, settled, [], passed=False, pause=FAULT_PAUSE, trouble=words[:300], fault=True)
+
+
+def stopped(claimed: Claimed, route: Route, why: str) -> Result:
+    """Its worker was stopped for so long that the call was not made: whoever has the message now goes on with it."""
+    settled = settled_as(claimed, route, "retrying", 0.0, outcome="retryable", cause=why)
+    return Result(claimed, settled)
+
+
+def words_of(error: Error) -> str:
+    """An error in words."""
+    return (error.text or error.code or error.reason)[:300]
 
 
 def unanswered(claimed: Claimed, route: Route, recourse: Recourse, why: str, jitter: float) -> Result:

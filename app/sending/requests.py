@@ -1,7 +1,7 @@
 """A service's request for one message, read: the same document over HTTP and on Kafka (`schemas/request.json`)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -12,7 +12,7 @@ import orjson
 from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.documents import check
-from schemas.events import Handle
+from schemas.events import Error, Handle
 from schemas.handles import handle_of
 from schemas.times import instant
 
@@ -48,6 +48,8 @@ class Request:
     priority: int
     not_before: datetime | None
     expires_at: datetime | None
+    #: What names the request beside its message's id: a second one under it is the first.
+    key: str | None = None
 
     def handle(self, channel: str) -> Handle | None:
         """Whom it is for on a channel; None where its address is of no kind that the channel reaches."""
@@ -55,15 +57,25 @@ class Request:
 
 
 def read_request(
-    document: Any, *, client_id: str | None = None, channel: str | None = None, key: str | None = None
+    document: Any,
+    *,
+    client_id: str | None = None,
+    channel: str | None = None,
+    key: str | None = None,
+    name: str | None = None,
 ) -> Request:
     """The request in a JSON document. `client_id` is who asks, where that is known; `channel` the only one there is to
-    choose; `key` names the message where the document does not. Raises SchemaError, with the path of the fault."""
+    choose; `key` its Idempotency-Key, which is the same as its member `idempotencyKey`; `name` what names the message where
+    neither the document nor a key does. Raises SchemaError, with the path of the fault."""
     check("request", document)
     client = _same(document, "clientId", client_id)
     if client is None:
         raise SchemaError("$.clientId", "is required")
     channels = _channels(document, channel)
+    said = document.get("idempotencyKey")
+    if said is not None and key is not None and said != key:
+        raise SchemaError("$.idempotencyKey", "is another than the header Idempotency-Key: give one of the two")
+    key = said if key is None else key
     kept = {name: value for name, value in document.items() if name not in ("clientId", "messageId", "idempotencyKey")}
     if "body" in kept:
         if "content" in kept:
@@ -79,7 +91,16 @@ def read_request(
     if channels:
         kept["channels"] = list(channels)
     fingerprint = sha256(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)).digest()
-    return _request(client, _message_id(document, client, key), kept, fingerprint, _addresses(document["to"], channels))
+    id = _message_id(document, client, name if key is None else key)
+    return replace(_request(client, id, kept, fingerprint, _addresses(document["to"], channels)), key=key)
+
+
+def too_late(request: Request, at: datetime) -> Error | None:
+    """Why a request that was made at that time can never be sent in time; None where it can."""
+    if request.expires_at is None or request.expires_at > at:
+        return None
+    until = request.document["sendBefore"]
+    return Error(None, f"sendBefore is in the past ({until}): give a later time, or leave it out", "expired")
 
 
 def kept_request(
@@ -140,7 +161,7 @@ def _message_id(document: Mapping[str, Any], client: str, key: str | None) -> st
     """The id asked for; of a key always the same; else a new one."""
     if given := document.get("messageId"):
         return str(given)
-    if key := document.get("idempotencyKey") or key:
+    if key is not None:
         return str(UUID(bytes=sha256(f"{client}\x1f{key}".encode()).digest()[:16], version=5))
     return str(uuid4())
 

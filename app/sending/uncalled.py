@@ -6,11 +6,11 @@ from app.sending import events
 from app.sending.claimed import CERTAIN, Claimed, Result, following, settled_as
 from app.sending.clients import Route
 from app.sending.decide import End, Hold
-from app.sending.outcomes import by_next
+from app.sending.outcomes import at_fault, by_next
 from schemas.events import Error
 
-#: Seconds between looks at a message whose client or account is not configured any more.
-MISCONFIGURED_PAUSE = 60.0
+#: Seconds between looks at a message that cannot be decided about, by a fault of ours.
+UNDECIDED_PAUSE = 60.0
 
 
 def told_meanwhile(claimed: Claimed) -> Result:
@@ -57,7 +57,13 @@ def ended(claimed: Claimed, end: End) -> Result:
     return Result(claimed, settled, [events.ended(claimed.request, how, claimed.channel, end.error)])
 
 
+def undecided(claimed: Claimed, why: str) -> Result:
+    """A fault of ours is in the way: it is looked at again, with its doubts. Of its account that says nothing."""
+    return Result(claimed, settled_as(claimed, None, "retrying", UNDECIDED_PAUSE, cause=why[:1024]), trouble=why)
+
+
 def misconfigured(claimed: Claimed, why: str) -> Result:
     """Its client or account is not there, or sells no access: it waits until somebody mends that, with its doubts."""
-    settled = settled_as(claimed, None, "retrying", MISCONFIGURED_PAUSE, cause=why[:1024])
-    return Result(claimed, settled, [], trouble=why)
+    result = at_fault(claimed, None, Error(None, why[:1024], "account"), why)
+    result.settled = result.settled._replace(outcome=None)
+    return result

@@ -49,6 +49,7 @@ CREATE TRIGGER lanes_added AFTER INSERT ON lanes FOR EACH ROW EXECUTE FUNCTION n
 CREATE TRIGGER lanes_eased AFTER UPDATE ON lanes FOR EACH ROW
 WHEN (
     new.failures < old.failures
+    OR (old.probing_until IS NOT NULL AND new.probing_until IS NULL)
     OR (old.open_until IS NOT NULL AND (new.open_until IS NULL OR new.open_until < old.open_until))
     OR (new.rate, new.burst, new.concurrency) IS DISTINCT FROM (old.rate, old.burst, old.concurrency)
 )

@@ -1,16 +1,47 @@
--- Takes requests that were not taken before, with the lanes that they will leave by. Gives each one's place in the batch and
--- the fingerprint under which its id is kept, and whether it was new; NULL where another transaction is taking it just now.
+-- Takes requests that were not taken before, with the lanes that they will leave by. A key names one message: the one that
+-- was first taken under it, whatever id the others ask for. Gives each one's place in the batch, the id of the message that
+-- it is, whether that is new, and whether it asks for the same; NULL where another transaction is taking it just now.
 WITH incoming AS MATERIALIZED (
     SELECT
         place, message_reference(r ->> 0, r ->> 1) AS id, r ->> 0 AS client_id, r ->> 1 AS message_id,
         (r ->> 2)::smallint AS priority, (r ->> 3)::timestamptz AS due_at, (r ->> 4)::timestamptz AS not_before,
         (r ->> 5)::timestamptz AS expires_at, r ->> 6 AS channel, r ->> 7 AS account, r ->> 8 AS state,
         nullif(r -> 9, 'null') AS error, r -> 10 AS request, decode(r ->> 11, 'hex') AS fingerprint,
-        r -> 12 AS handles
+        r -> 12 AS handles, r ->> 13 AS key
     FROM jsonb_array_elements(%(messages)s) WITH ORDINALITY AS given (r, place)
 ),
 \ir laned.sql
 ,
+named AS (
+    INSERT INTO message_keys (client_id, key, id)
+    SELECT DISTINCT ON (i.client_id, i.key) i.client_id, i.key, i.id
+    FROM incoming AS i
+    -- None to a message that is another: such a request is refused, and its key stays free.
+    WHERE i.key IS NOT NULL
+        AND coalesce((SELECT m.fingerprint FROM messages AS m WHERE m.id = i.id) = i.fingerprint, true)
+    ORDER BY i.client_id, i.key, i.place
+    ON CONFLICT (client_id, key) DO NOTHING
+    RETURNING client_id, key, id
+),
+meant AS MATERIALIZED (
+    -- NULL where another transaction is taking the key just now.
+    SELECT
+        i.*,
+        CASE
+            WHEN i.key IS NULL THEN i.id
+            ELSE coalesce(
+                (SELECT n.id FROM named AS n WHERE n.client_id = i.client_id AND n.key = i.key),
+                (SELECT k.id FROM message_keys AS k WHERE k.client_id = i.client_id AND k.key = i.key),
+                -- Of several messages, or of one that is another under its own id.
+                CASE
+                    WHEN EXISTS (SELECT FROM message_keys AS k WHERE k.client_id = i.client_id AND k.key = i.key) THEN
+                        '00000000-0000-0000-0000-000000000000'
+                    WHEN EXISTS (SELECT FROM messages AS m WHERE m.id = i.id) THEN i.id
+                END
+            )
+        END AS meant
+    FROM incoming AS i
+),
 fresh AS (
     INSERT INTO messages (
         id, client_id, message_id, lane, priority, due_at, not_before, expires_at, channel, account, state, error,
@@ -19,7 +50,8 @@ fresh AS (
     SELECT DISTINCT ON (id)
         id, client_id, message_id, lane_id(client_id, account), priority, coalesce(due_at, now()), not_before,
         expires_at, channel, account, state, error, request, fingerprint, handles
-    FROM incoming
+    FROM meant
+    WHERE meant = id
     ORDER BY id, place
     ON CONFLICT (id) DO NOTHING
     RETURNING id, fingerprint
@@ -28,9 +60,19 @@ woken AS (
     SELECT pg_notify('threadline_messages', '') FROM (SELECT FROM fresh LIMIT 1) AS any_of_them
 )
 SELECT
-    i.place::integer - 1 AS place, f.id IS NOT NULL AND i.place = min(i.place) OVER (PARTITION BY i.id) AS fresh,
-    -- A scalar subquery, which is a look-up by index whatever the planner believes of the table's size.
-    coalesce(f.fingerprint, (SELECT m.fingerprint FROM messages AS m WHERE m.id = i.id)) = i.fingerprint AS same, (SELECT count(*) FROM woken) AS woken
-FROM incoming AS i
-LEFT JOIN fresh AS f ON f.id = i.id
+    i.place::integer - 1 AS place, f.id IS NOT NULL AND i.place = min(i.place) FILTER (WHERE i.id = i.meant) OVER (PARTITION BY i.meant) AS fresh,
+    -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
+    CASE
+        WHEN i.meant = '00000000-0000-0000-0000-000000000000' THEN false
+        ELSE coalesce(f.fingerprint, (SELECT m.fingerprint FROM messages AS m WHERE m.id = i.meant)) = i.fingerprint
+    END AS same,
+    CASE
+        WHEN i.meant <> i.id THEN coalesce(
+            (SELECT g.message_id FROM incoming AS g WHERE g.id = i.meant LIMIT 1),
+            (SELECT m.message_id FROM messages AS m WHERE m.id = i.meant)
+        )
+    END AS meant,
+    (SELECT count(*) FROM woken) AS woken
+FROM meant AS i
+LEFT JOIN fresh AS f ON f.id = i.meant
 ORDER BY i.place

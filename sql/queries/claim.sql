@@ -41,7 +41,8 @@ lane AS MATERIALIZED (
     FROM candidate AS c
     CROSS JOIN LATERAL (
         SELECT
-            l.id, l.rate, l.burst, l.concurrency, l.failures > 0 AS ailing, available.tokens,
+            l.id, l.rate, l.burst, l.concurrency, l.failures > 0 OR l.trouble IS NOT NULL AS ailing, available.tokens,
+            l.failures >= %(trouble)s AS probe, l.filled_at > now() + interval '5 s' AS ahead,
             CASE
                 WHEN l.failures >= %(trouble)s THEN least(1, room.left)
                 WHEN l.rate IS NULL THEN least(%(most)s, room.left)
@@ -52,18 +53,26 @@ lane AS MATERIALIZED (
             SELECT l.concurrency - coalesce((%(busy)s ->> l.id::text)::integer, 0) AS left
         ) AS room
         CROSS JOIN LATERAL (
-            SELECT least(l.burst, l.tokens + l.rate * extract(epoch FROM now() - l.filled_at)::double precision) AS tokens
+            SELECT least(
+                l.burst, l.tokens + l.rate * greatest(0, extract(epoch FROM now() - l.filled_at))::double precision
+            ) AS tokens
         ) AS available
-        WHERE l.id = c.lane AND (l.open_until IS NULL OR l.open_until <= now())
+        -- What was noted in the future was noted before the database's clock was set back: it counts no more.
+        WHERE l.id = c.lane AND (l.open_until IS NULL OR l.open_until <= now() OR l.failed_at > now() + interval '5 s')
+            -- Of an account in trouble one call at a time tries whether it is well, of all workers' calls.
+            AND (
+                l.failures < %(trouble)s OR l.probing_until IS NULL OR l.probing_until <= now()
+                OR l.probing_until > now() + make_interval(secs => %(lease)s)
+            )
             AND room.left > 0
         FOR UPDATE OF l SKIP LOCKED
     ) AS l
-    WHERE c.due AND l.allowance > 0
+    WHERE c.due AND (l.allowance > 0 OR l.ahead)
     LIMIT %(most)s
 ),
 picked AS MATERIALIZED (
     SELECT
-        m.id, lane.id AS lane, lane.ailing, lane.allowance,
+        m.id, lane.id AS lane, lane.ailing, lane.probe, lane.allowance,
         row_number() OVER (PARTITION BY lane.id ORDER BY m.priority, m.due_at) AS place
     FROM lane
     CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint)) AS p (priority)
@@ -72,24 +81,29 @@ picked AS MATERIALIZED (
         FROM messages AS d
         WHERE d.lane = lane.id AND d.priority = p.priority AND d.waiting AND d.due_at <= now()
         ORDER BY d.due_at
-        LIMIT lane.allowance
+        LIMIT greatest(lane.allowance, 0)
     ) AS m
 ),
 chosen AS MATERIALIZED (
-    SELECT id, lane, ailing FROM picked WHERE place <= allowance ORDER BY place, md5(lane::text || now()::text) LIMIT %(most)s
+    SELECT id, lane, ailing, probe FROM picked WHERE place <= allowance ORDER BY place, md5(lane::text || now()::text) LIMIT %(most)s
 ),
 taken AS MATERIALIZED (
-    SELECT chosen.id, chosen.lane, chosen.ailing
+    SELECT chosen.id, chosen.lane, chosen.ailing, chosen.probe
     FROM chosen
     CROSS JOIN LATERAL (
         SELECT FROM messages AS d WHERE d.id = chosen.id AND d.waiting AND d.due_at <= now() FOR UPDATE SKIP LOCKED
     ) AS locked
 ),
 spent AS (
-    UPDATE lanes AS l SET tokens = lane.tokens - n.taken, filled_at = now()
-    FROM (SELECT taken.lane, count(*) AS taken FROM taken GROUP BY taken.lane) AS n
-    JOIN lane ON lane.id = n.lane
-    WHERE l.id = n.lane AND l.rate IS NOT NULL
+    UPDATE lanes AS l SET
+        tokens = CASE WHEN l.rate IS NULL THEN l.tokens ELSE lane.tokens - coalesce(n.taken, 0) END,
+        filled_at = CASE WHEN l.filled_at > now() AND NOT lane.ahead THEN l.filled_at ELSE now() END,
+        probing_until = CASE
+            WHEN lane.probe AND n.taken > 0 THEN now() + make_interval(secs => %(lease)s) ELSE l.probing_until
+        END
+    FROM lane
+    LEFT JOIN (SELECT taken.lane, count(*) AS taken FROM taken GROUP BY taken.lane) AS n ON n.lane = lane.id
+    WHERE l.id = lane.id AND ((n.taken > 0 AND (l.rate IS NOT NULL OR lane.probe)) OR (lane.ahead AND l.rate IS NOT NULL))
 ),
 claimed AS (
     UPDATE messages AS m SET
@@ -99,7 +113,7 @@ claimed AS (
     FROM taken
     JOIN messages AS before ON before.id = taken.id
     WHERE m.id = taken.id
-    RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.lane AS claimed_from
+    RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.probe, taken.lane AS claimed_from
 ),
 -- Of each lane that was looked at, the hint that follows: what is left to be done, and what comes next. (`claimed` notes when
 -- the leases end.)
@@ -110,7 +124,16 @@ counted AS MATERIALIZED (
 ),
 looked AS MATERIALIZED (
     SELECT
-        c.lane, c.plain, c.turn, coalesce(n.taken, 0) AS taken, l.id IS NOT NULL AS known, l.open_until, l.rate,
+        c.lane, c.plain, c.turn, coalesce(n.taken, 0) AS taken, l.id IS NOT NULL AS known, l.rate,
+        greatest(
+            CASE WHEN l.failed_at > now() + interval '5 s' THEN NULL ELSE l.open_until END,
+            CASE
+                WHEN l.failures < %(trouble)s THEN NULL
+                WHEN served.probe AND n.taken > 0 THEN now() + make_interval(secs => %(lease)s)
+                WHEN l.probing_until > now() + make_interval(secs => %(lease)s) THEN NULL
+                ELSE l.probing_until
+            END
+        ) AS shut_until,
         CASE WHEN l.rate IS NOT NULL AND l.failures < %(trouble)s THEN available.tokens - coalesce(n.taken, 0) END AS tokens,
         CASE
             WHEN n.lane IS NOT NULL THEN n.picked > n.taken OR n.picked >= served.allowance
@@ -132,7 +155,7 @@ looked AS MATERIALIZED (
     LEFT JOIN LATERAL (
         SELECT coalesce(
             served.tokens,
-            least(l.burst, l.tokens + l.rate * extract(epoch FROM now() - l.filled_at)::double precision)
+            least(l.burst, l.tokens + l.rate * greatest(0, extract(epoch FROM now() - l.filled_at))::double precision)
         ) AS tokens
     ) AS available ON true
 ),
@@ -141,14 +164,14 @@ follows AS MATERIALIZED (
         lane, known, plain AND taken = 0 AS plain,
         CASE
             WHEN NOT due THEN 'later'
-            WHEN open_until > now() OR tokens < 1 THEN 'resting'
+            WHEN shut_until > now() OR tokens < 1 THEN 'resting'
             ELSE 'ready'
         END AS state,
         CASE
             WHEN NOT due THEN next
-            WHEN open_until > now() OR tokens < 1 THEN least(
+            WHEN shut_until > now() OR tokens < 1 THEN least(
                 now() + make_interval(secs => %(rest)s),
-                greatest(open_until, CASE WHEN tokens < 1 THEN now() + make_interval(secs => least((1 - tokens) / rate, %(rest)s)) END)
+                greatest(shut_until, CASE WHEN tokens < 1 THEN now() + make_interval(secs => least((1 - tokens) / rate, %(rest)s)) END)
             )
             -- Who was not served keeps its turn.
             WHEN taken = 0 THEN least(turn, now())
@@ -173,7 +196,7 @@ noted AS (
     SELECT lane, state, due_at FROM renewed WHERE known AND due_at IS NOT NULL
 )
 SELECT
-    m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.doubted, m.checks, m.cancelled, m.released, m.ailing, m.was, m.channel,
+    m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.doubted, m.checks, m.cancelled, m.released, m.ailing, m.probe, m.was, m.channel,
     m.account, m.tried, m.expires_at, m.request, m.handles, lane.rate, lane.burst, lane.concurrency, standing.opted_out,
     standing.zone, a.doubt_since, a.channel AS doubt_channel, a.account AS doubt_account, i.delivery,
     coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told

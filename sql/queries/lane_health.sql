@@ -1,23 +1,50 @@
 -- Notes how calls by accounts went: one that passes closes the circuit, failures in a row open it, and a provider that asks
--- for a pause gets it.
+-- for a pause gets it. What came of a call that began before the last failure was known is no news: all that fails at the
+-- same time is one failure, and what passed then does not end the rest. An account's own fault opens the circuit at once.
+WITH given AS MATERIALIZED (
+    SELECT
+        (r ->> 0)::uuid AS id, (r ->> 1)::boolean AS passed, (r ->> 2)::boolean AS failed, (r ->> 3)::boolean AS fault,
+        (r ->> 4)::double precision AS pause, r ->> 5 AS trouble, (r ->> 6)::double precision AS age,
+        (r ->> 7)::boolean AS probe
+    FROM jsonb_array_elements(%(lanes)s) AS each (r)
+),
+was AS MATERIALIZED (
+    -- Locked, so that of two workers which note at once the second sees what the first one noted.
+    SELECT id, failed_at FROM lanes WHERE id = ANY (ARRAY(SELECT id FROM given)) ORDER BY id FOR UPDATE
+),
+news AS MATERIALIZED (
+    SELECT
+        was.id, clock.ahead,
+        clock.ahead OR was.failed_at IS NULL OR now() - make_interval(secs => given.age) > was.failed_at AS fresh
+    FROM was
+    JOIN given ON given.id = was.id
+    -- A failure in the future was noted before the database's clock was set back.
+    CROSS JOIN LATERAL (SELECT coalesce(was.failed_at > now() + interval '5 s', false) AS ahead) AS clock
+)
 UPDATE lanes AS l SET
-    failures = CASE WHEN given.passed THEN 0 ELSE l.failures + given.failed END,
+    failures = CASE
+        WHEN NOT news.fresh THEN l.failures
+        WHEN given.passed THEN 0
+        WHEN given.fault THEN greatest(l.failures + 1, %(trouble)s)
+        WHEN given.failed THEN l.failures + 1
+        ELSE l.failures
+    END,
     open_until = CASE
         WHEN given.pause IS NOT NULL
-            THEN greatest(l.open_until, now() + make_interval(secs => given.pause))
+            THEN greatest(CASE WHEN news.ahead THEN NULL ELSE l.open_until END, now() + make_interval(secs => given.pause))
+        WHEN NOT news.fresh THEN l.open_until
         WHEN given.passed THEN NULL
-        WHEN l.failures + given.failed >= %(trouble)s
-            THEN now() + make_interval(
-                secs => least(%(longest)s, 2.0 ^ least(l.failures + given.failed - %(trouble)s, 20))
-            )
+        WHEN given.failed AND l.failures + 1 >= %(trouble)s
+            THEN now() + make_interval(secs => least(%(longest)s, 2.0 ^ least(l.failures + 1 - %(trouble)s, 20)))
         ELSE l.open_until
     END,
-    trouble = CASE WHEN given.passed THEN NULL ELSE coalesce(given.trouble, l.trouble) END
-FROM (
-    SELECT
-        (r ->> 0)::uuid AS id, (r ->> 1)::boolean AS passed, (r ->> 2)::integer AS failed,
-        (r ->> 3)::double precision AS pause, r ->> 4 AS trouble
-    FROM jsonb_array_elements(%(lanes)s) AS each (r)
-    ORDER BY 1
-) AS given
+    failed_at = CASE
+        WHEN given.pause IS NOT NULL OR (news.fresh AND given.failed) THEN now()
+        WHEN news.ahead THEN NULL
+        ELSE l.failed_at
+    END,
+    probing_until = CASE WHEN given.probe THEN NULL ELSE l.probing_until END,
+    trouble = CASE WHEN news.fresh AND given.passed THEN NULL ELSE coalesce(given.trouble, l.trouble) END
+FROM given
+JOIN news ON news.id = given.id
 WHERE l.id = given.id

@@ -1,4 +1,4 @@
--- A message as asked for, with its attempts and what its interaction says of its delivery.
+-- A message, by its id or by the key that it was asked for under, as asked for, with its attempts and what its interaction says of its delivery.
 SELECT
     m.id, m.client_id, m.message_id, m.state, m.channel, m.account, m.priority, m.accepted_at, m.changed_at, m.due_at,
     m.not_before, m.expires_at, m.tries, m.doubted, m.checks, m.tried, m.cancelled, m.released, m.cause, m.error, m.provider_message_id,
@@ -21,4 +21,7 @@ SELECT
 FROM messages AS m
 LEFT JOIN interaction_links AS l ON l.reference = m.id
 LEFT JOIN interactions AS i ON i.id = coalesce(l.interaction_id, m.id) AND i.client_id = m.client_id
-WHERE m.id = message_reference(%(client_id)s, %(message_id)s)
+WHERE m.id = coalesce(
+    (SELECT o.id FROM messages AS o WHERE o.id = message_reference(%(client_id)s, %(message_id)s)),
+    (SELECT k.id FROM message_keys AS k WHERE k.client_id = %(client_id)s AND k.key = %(message_id)s)
+)

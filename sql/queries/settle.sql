@@ -32,10 +32,12 @@ UPDATE messages AS m SET
     due_at = CASE WHEN m.cancelled THEN now() ELSE coalesce(given.due_at, m.due_at) END, tries = given.tries, channel = given.channel, account = given.account,
     lane = lane_id(m.client_id, given.account), tried = given.tried,
     doubted = given.doubted, checks = given.checks, cause = given.cause, error = given.error,
-    provider_message_id = coalesce(given.provider_message_id, m.provider_message_id), changed_at = now()
+    provider_message_id = coalesce(given.provider_message_id, m.provider_message_id), changed_at = now(),
+    -- Of one that another worker has by now the claim is void: it is not sent again.
+    claims = CASE WHEN m.claims = given.claim THEN m.claims ELSE m.claims + 1 END
 FROM given
 WHERE m.id = given.id AND m.id = ANY (ARRAY(SELECT id FROM given))
     AND (
         (m.claims = given.claim AND m.state IN ('sending', 'watched'))
-        OR (given.state IN ('sent', 'watched') AND m.state IN ('retrying', 'queued', 'held', 'unanswered'))
+        OR (given.state IN ('sent', 'watched') AND m.state IN ('retrying', 'queued', 'held', 'unanswered', 'sending'))
     )

@@ -15,6 +15,8 @@ from app.sending.events import ended, sent
 from app.sending.requests import Request, read_request
 from schemas.events import Error, Event, Handle
 from sql import EventStore, InFlight, NewMessage, Remembered, Settled, Verdict
+from sql.messages import Health
+from sql.sending import TROUBLE
 from tests.conftest import Dsns
 
 TO = "+15551234567"
@@ -154,12 +156,12 @@ async def test_a_claim_that_is_not_settled_comes_back_with_its_doubt(store: Even
     rows = await store.claim(10, 0, {})
     ids = {row["message_id"]: row for row in rows}
     assert (
-        await store.begin([(str(ids["m-1"]["id"]), ids["m-1"]["claims"], "sms", "twilio")]) == set()
+        await store.begin([(str(ids["m-1"]["id"]), ids["m-1"]["claims"], "sms", "twilio")]) == {}
     )  # its lease is over
     rows = await store.claim(10, 0.3, {})
     ids = {row["message_id"]: row for row in rows}
     attempt = (str(ids["m-1"]["id"]), ids["m-1"]["claims"], "sms", "twilio")
-    assert await store.begin([attempt]) == await store.begin([attempt]) == {attempt[0]}
+    assert await store.begin([attempt]) == await store.begin([attempt]) == {attempt[0]: True}
     assert await store.claim(10, 60, {}) == []
     await asyncio.sleep(0.35)
     again = {row["message_id"]: row for row in await store.claim(10, 60, {})}
@@ -187,21 +189,23 @@ async def test_what_came_of_a_claim_counts_for_its_owner_alone(store: EventStore
 
 
 async def test_an_account_in_trouble_is_left_alone_then_probed(store: EventStore) -> None:
-    """Ten failures in a row open the circuit; then one call at a time; one that passes closes it."""
+    """Failures in a row open the circuit; then one call at a time; one that passes closes it."""
     await accept(store, *(asked(number) for number in range(20)))
     rows = await store.claim(10, 60, {})
     name = str(rows[0]["lane"])
     await store.settle([settled(row, "retrying", due_in=0, outcome="retryable") for row in rows], [])
-    await store.note_lanes([(name, False, 10, None, "503")])
+    for _ in range(TROUBLE):
+        await store.note_lanes([Health(name, failed=True, trouble="503", age=-1.0)])
     assert await store.claim(50, 60, {}) == []
     kept = await store.waits("shop", "m-1")
     assert kept is not None and kept["open_until"] > datetime.now(UTC) and kept["trouble"] == "503"
     assert await store.claim(50, 60, {}) == []
     await asyncio.sleep(1.1)
     (probe,) = await store.claim(50, 60, {})
-    assert probe["ailing"]
+    assert probe["ailing"] and probe["probe"]
+    assert await store.claim(50, 60, {}) == []
     await store.settle([settled(probe, "sent")], [])
-    await store.note_lanes([(name, True, 0, None, None)])
+    await store.note_lanes([Health(name, passed=True, probe=True)])
     assert len(await store.claim(50, 60, {})) == 19
 
 
@@ -210,7 +214,7 @@ async def test_a_pause_asked_for_is_given(store: EventStore) -> None:
     await accept(store, asked(1), asked(2))
     (row,) = await store.claim(1, 60, {})
     await store.settle([settled(row, "retrying", due_in=0, outcome="retryable")], [])
-    await store.note_lanes([(str(row["lane"]), False, 0, 0.3, "429")])
+    await store.note_lanes([Health(str(row["lane"]), pause=0.3, trouble="429")])
     assert await store.claim(9, 60, {}) == []
     await asyncio.sleep(0.35)
     assert len(await store.claim(9, 60, {})) == 2

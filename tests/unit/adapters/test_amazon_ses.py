@@ -214,11 +214,11 @@ def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> N
     ("status", "name", "words", "state", "reason"),
     [
         (400, "ThrottlingException", "Rate exceeded", "retryable", "rate"),
-        (400, "MessageRejected", "Email address is not verified.", "rejected", "blocked"),
+        (400, "MessageRejected", "Email address is not verified.", "sender", "account"),
         (400, "MessageRejected", "Bad content", "rejected", "content"),
         (400, "BadRequestException", "Illegal address", "rejected", "invalid_address"),
-        (400, "SendingPausedException", "paused", "rejected", "blocked"),
-        (403, "ExpiredTokenException", "expired", "rejected", "unknown"),
+        (400, "SendingPausedException", "paused", "account", "account"),
+        (403, "ExpiredTokenException", "expired", "account", "account"),
     ],
 )
 def test_its_errors_are_read(status: int, name: str, words: str, state: str, reason: str) -> None:

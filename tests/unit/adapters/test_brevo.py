@@ -93,7 +93,7 @@ def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> N
     [
         (400, "invalid_parameter", "email is not valid in to", "invalid_address"),
         (400, "invalid_parameter", "sender email is invalid", "unknown"),
-        (402, "not_enough_credits", "no credits", "blocked"),
+        (402, "not_enough_credits", "no credits", "account"),
     ],
 )
 def test_its_errors_are_read(status: int, code: str, words: str, reason: str) -> None:

@@ -83,7 +83,7 @@ def test_what_messenger_has_no_place_for_is_unsendable(message: Message) -> None
         (400, 10, 2018278, "rejected", "blocked"),
         (400, 613, None, "retryable", "rate"),
         (400, 1200, None, "retryable", "unknown"),
-        (500, 190, None, "rejected", "blocked"),
+        (500, 190, None, "account", "account"),
         (500, 99999, None, "retryable", "unknown"),
     ],
 )

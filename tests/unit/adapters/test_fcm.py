@@ -115,7 +115,7 @@ def test_the_project_must_be_known() -> None:
         (429, "QUOTA_EXCEEDED", "retryable", "rate"),
         (503, "UNAVAILABLE", "retryable", "unknown"),
         (500, "INTERNAL", "retryable", "unknown"),
-        (401, "THIRD_PARTY_AUTH_ERROR", "rejected", "unknown"),
+        (401, "THIRD_PARTY_AUTH_ERROR", "account", "account"),
     ],
 )
 def test_each_error_code_has_its_meaning(status: int, code: str, state: str, reason: str) -> None:

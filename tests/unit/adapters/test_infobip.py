@@ -79,14 +79,14 @@ def test_what_infobip_has_no_place_for_is_said(message: Message) -> None:
         infobip.build_request(message, VALUES, AT)
 
 
-def test_a_message_rejected_within_a_200_is_rejected() -> None:
+def test_a_message_rejected_within_a_200_is_not_taken() -> None:
     """Infobip takes the request, and says of the message that it will not go."""
     status = {"groupName": "REJECTED", "name": "REJECTED_NOT_ENOUGH_CREDITS", "description": "Not enough credits"}
     outcome = infobip.read_response(
         Response(200, {}, orjson.dumps({"messages": [{"messageId": "1", "status": status}]}))
     )
-    assert outcome.state == "rejected" and outcome.error is not None
-    assert (outcome.error.code, outcome.error.reason) == ("REJECTED_NOT_ENOUGH_CREDITS", "blocked")
+    assert outcome.state == "account" and outcome.error is not None
+    assert (outcome.error.code, outcome.error.reason) == ("REJECTED_NOT_ENOUGH_CREDITS", "account")
     newer = infobip.read_response(
         Response(400, {}, b'{"errorCode":"E400","description":"Request cannot be processed."}')
     )

@@ -64,13 +64,13 @@ def test_a_message_that_was_taken_before_is_taken() -> None:
 
 
 def test_the_months_limit_does_not_pass_by_waiting() -> None:
-    """Too fast may pass later; the month's messages used up do not, though both are 429."""
+    """Too fast may pass later; the month's messages used up are the account's, though both are 429."""
     fast = line.read_response(
         Response(429, {}, b'{"message":"The API rate limit has been exceeded. Try again later."}')
     )
     used = line.read_response(Response(429, {}, b'{"message":"You have reached your monthly limit."}'))
-    assert (fast.state, used.state) == ("retryable", "rejected")
-    assert fast.error and used.error and fast.error.reason == used.error.reason == "rate"
+    assert (fast.state, used.state) == ("retryable", "account")
+    assert fast.error and fast.error.reason == "rate"
 
 
 def test_what_was_wrong_is_told() -> None:

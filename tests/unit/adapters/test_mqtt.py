@@ -144,7 +144,7 @@ def test_what_cannot_be_published_is_told(more: dict[str, Any]) -> None:
         (0x10, "accepted", None),
         (0x80, "retryable", "unknown"),
         (0x83, "retryable", "unknown"),
-        (0x87, "rejected", "blocked"),
+        (0x87, "account", "account"),
         (0x90, "rejected", "invalid_address"),
         (0x91, "retryable", "unknown"),
         (0x97, "retryable", "rate"),

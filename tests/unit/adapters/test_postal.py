@@ -100,8 +100,8 @@ def test_an_error_in_an_answer_of_200_is_a_rejection() -> None:
     """The status in the body counts."""
     said = {"status": "error", "data": {"code": "UnauthenticatedFromAddress", "message": "Not authorised"}}
     outcome = postal.read_response(Response(200, {}, orjson.dumps(said)))
-    assert outcome.state == "rejected" and outcome.error is not None
-    assert (outcome.error.code, outcome.error.reason) == ("UnauthenticatedFromAddress", "blocked")
+    assert outcome.state == "sender" and outcome.error is not None
+    assert (outcome.error.code, outcome.error.reason) == ("UnauthenticatedFromAddress", "account")
     said = {"status": "parameter-error", "data": {"message": "`to` parameter is required but is missing"}}
     outcome = postal.read_response(Response(200, {}, orjson.dumps(said)))
     assert outcome.error is not None and outcome.error.code == "parameter-error"

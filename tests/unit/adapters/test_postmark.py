@@ -85,11 +85,11 @@ def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> N
         (422, 406, "You tried to send to recipient(s) that have been marked as inactive.", "rejected", "opted_out"),
         (422, 300, "Invalid 'To' address: 'ana'.", "rejected", "invalid_address"),
         (422, 300, "Zero recipients specified", "rejected", "content"),
-        (422, 412, "Your account is pending approval.", "rejected", "blocked"),
+        (422, 412, "Your account is pending approval.", "account", "account"),
         (200, 406, "Inactive", "rejected", "opted_out"),
         (422, 100, "Maintenance", "retryable", "unknown"),
         (429, 429, "Rate limit exceeded", "retryable", "rate"),
-        (401, 10, "No account", "rejected", "unknown"),
+        (401, 10, "No account", "account", "account"),
     ],
 )
 def test_its_error_codes_are_read(status: int, code: int, words: str, state: str, reason: str) -> None:

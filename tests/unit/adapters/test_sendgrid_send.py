@@ -68,7 +68,7 @@ def test_what_sendgrid_has_no_place_for_is_unsendable(message: Message) -> None:
     [
         (400, "personalizations.0.to.0.email", "rejected", "invalid_address"),
         (400, "content.0.value", "rejected", "content"),
-        (403, "from", "rejected", "blocked"),
+        (403, "from", "sender", "account"),
         (413, None, "rejected", "content"),
         (429, None, "retryable", "rate"),
         (500, None, "retryable", "unknown"),

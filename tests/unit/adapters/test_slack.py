@@ -122,7 +122,7 @@ def test_what_slack_has_no_place_for_is_unsendable(changes: dict[str, Any]) -> N
 def test_an_error_with_status_200_is_an_error() -> None:
     """Its word decides whether it may pass later; of a missing scope it is said which."""
     outcome = slack.read_response(Response(200, {}, b'{"ok":false,"error":"missing_scope","needed":"chat:write"}'))
-    assert outcome.state == "rejected" and outcome.error is not None and outcome.error.text == "needed: chat:write"
+    assert outcome.state == "account" and outcome.error is not None and outcome.error.text == "needed: chat:write"
     later = slack.read_response(Response(429, {"retry-after": "30"}, b'{"ok":false,"error":"ratelimited"}'))
     assert (later.state, later.retry_after) == ("retryable", 30.0)
     assert slack.read_response(Response(200, {}, b'{"ok":false,"error":"internal_error"}')).state == "retryable"

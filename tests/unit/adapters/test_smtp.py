@@ -140,7 +140,7 @@ def test_the_queue_is_known_where_the_server_names_it(reply: str, queued_as: str
         (550, "5.1.1 no such user", "rejected", "5.1.1", "invalid_address"),
         (550, "550 5.7.1 not allowed", "rejected", "5.7.1", "blocked"),
         (553, "mailbox name not allowed", "rejected", "553", "invalid_address"),
-        (535, "5.7.8 bad credentials", "rejected", "5.7.8", "blocked"),
+        (535, "5.7.8 bad credentials", "account", "5.7.8", "account"),
         (554, "\xff", "rejected", "554", "unknown"),
     ],
 )

@@ -93,7 +93,7 @@ def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> N
     ("status", "body", "state", "reason"),
     [
         (420, {"errors": [{"message": "Exceed Sending Limit (daily)", "code": "2102"}]}, "retryable", "rate"),
-        (400, {"errors": [{"message": "Invalid domain", "code": "7001"}]}, "rejected", "blocked"),
+        (400, {"errors": [{"message": "Invalid domain", "code": "7001"}]}, "sender", "account"),
         (404, {"errors": [{"message": "resource not found", "code": "1600"}]}, "rejected", "content"),
         (200, {"results": {"total_accepted_recipients": 0, "id": "1"}}, "rejected", "invalid_address"),
         (422, {"errors": ["x"], "results": []}, "rejected", "unknown"),

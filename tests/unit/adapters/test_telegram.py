@@ -73,7 +73,7 @@ def test_an_album_is_its_first_message() -> None:
         (403, "Forbidden: bot can't initiate conversation with a user", "rejected", "blocked"),
         (400, "Bad Request: chat not found", "rejected", "invalid_address"),
         (400, "Bad Request: message is too long", "rejected", "content"),
-        (401, "Unauthorized", "rejected", "unknown"),
+        (401, "Unauthorized", "account", "account"),
         (500, "Internal Server Error", "retryable", "unknown"),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_signature_of_another_time_is_refused_unless_it_is_read_again(apart: t
         (422, "10016", "rejected", "invalid_address"),
         (400, "40310", "rejected", "invalid_address"),
         (400, "40300", "rejected", "opted_out"),
-        (400, "40333", "rejected", "blocked"),
+        (400, "40333", "account", "account"),
         (400, "40318", "retryable", "rate"),
         (429, "10011", "retryable", "rate"),
         (500, "10007", "retryable", "unknown"),

@@ -56,7 +56,7 @@ def test_what_viber_has_no_place_for_is_not_sent(more: dict[str, Any]) -> None:
     ("status", "words", "state", "reason"),
     [
         (0, "ok", "accepted", None),
-        (2, "invalidAuthToken", "rejected", "unknown"),
+        (2, "invalidAuthToken", "account", "account"),
         (5, "receiverNotRegistered", "rejected", "invalid_address"),
         (6, "receiverNotSubscribed", "rejected", "opted_out"),
         (11, "receiverNoSuitableDevice", "rejected", "unreachable"),

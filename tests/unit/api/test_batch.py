@@ -48,7 +48,7 @@ def test_ids_follow_from_the_key_and_the_place() -> None:
 
     def ids(key: str | None, *documents: Any) -> list[str]:
         _, found = documents_of(list(documents))
-        return [item.request.message_id for item in items_of(found, "shop", None, key) if item.request]
+        return [item.request.message_id for item in items_of(found, "shop", None, key, many=True) if item.request]
 
     assert ids("k", SMS, SMS) == ids("k", SMS, SMS)
     assert len(set(ids("k", SMS, SMS) + ids("l", SMS) + ids(None, SMS, SMS))) == 5
@@ -58,7 +58,7 @@ def test_ids_follow_from_the_key_and_the_place() -> None:
 def test_a_refusal_tells_the_place_in_the_body() -> None:
     """The path within the whole, and the words; the document's own text is not repeated."""
     _, found = documents_of({"messages": [SMS, SMS | {"to": "secret"}]})
-    good, bad = items_of(found, "shop", "sms", None)
+    good, bad = items_of(found, "shop", "sms", None, many=True)
     assert good.refusal is None and bad.refusal is not None
     told = bad.told()["error"]
     assert (told["status"], told["path"]) == (422, "$.messages[1].to")
@@ -67,7 +67,7 @@ def test_a_refusal_tells_the_place_in_the_body() -> None:
 
 def test_verdicts() -> None:
     """Fresh, taken before, and another under the same id, which is judged anew where the transaction was."""
-    (item,) = items_of([("$", SMS | {"messageId": "m-1"})], "shop", None, None)
+    (item,) = items_of([("$", SMS | {"messageId": "m-1"})], "shop", None, None, many=False)
     item.channel = "sms"
     item.judge(Verdict(False, False))
     assert item.told()["error"]["status"] == 409 and item.told()["error"]["path"] == "$.messageId"

@@ -82,10 +82,23 @@ def test_too_many_costs_no_try_and_rests_the_account(status: int) -> None:
 
 
 def test_refused_credentials_fail_no_message() -> None:
-    """Whatever the adapter makes of 401: the account rests."""
-    result = outcomes.refused(claimed(tries=2), WHATSAPP, NEVER, 401, 0.0)
+    """The account rests, and the message waits, with a reason that is not its content."""
+    error = Error("20003", "Authenticate", "account")
+    result = outcomes.refused(claimed(tries=2), WHATSAPP, Outcome("account", None, error), 401, 0.0)
     assert (result.settled.state, result.settled.tries) == ("retrying", 2)
-    assert result.pause and result.trouble and result.passed is False
+    assert result.settled.error and result.settled.error["reason"] == "account"
+    assert result.pause and result.trouble and result.passed is False and result.fault and result.events == []
+
+
+def test_a_wrong_sender_is_whose_who_named_it() -> None:
+    """The account's, where it is that of its settings; the message's, where the request names it: no other waits for it."""
+    wrong = Outcome("sender", None, Error("21606", "not yours", "account"))
+    assert outcomes.refused(claimed(), WHATSAPP, wrong, 400, 0.0).fault
+    own = claimed()
+    own.request.document["sender"] = "+15550000000"
+    result = outcomes.refused(own, WHATSAPP, wrong, 400, 0.0)
+    assert (result.settled.state, result.fault) == ("failed", False)
+    assert result.settled.error and result.settled.error["reason"] == "content"
 
 
 def test_what_never_passes_fails_or_goes_to_the_next_channel() -> None:
