@@ -164,3 +164,10 @@ def test_what_was_not_delivered_goes_to_the_next_channel(failing: bool) -> None:
     result = uncalled.undelivered(claimed(client=falling(after=60.0)), failing)
     assert (result.settled.state, result.settled.channel, result.settled.tried) == ("queued", "sms", ["whatsapp"])
     assert uncalled.undelivered(claimed(), failing).settled.state == "sent"
+
+
+def test_a_failure_that_no_channel_follows_any_more_is_said() -> None:
+    """While it was watched its client was not told of the failure: where no channel follows after all, we say so."""
+    result = uncalled.undelivered(claimed(), True)
+    assert [event.type for event in result.events] == ["MessageFailed"]
+    assert uncalled.undelivered(claimed(), False).events == []
