@@ -17,6 +17,8 @@ import structlog
 
 #: Seconds between the clock's looks, at the most.
 TICK = 0.5
+#: Connections that the clock looks at in one go.
+LOOKS = 50
 #: Seconds for which further closings for one reason are only counted.
 QUIET = 1.0
 #: The part that is freed at once where there are too many: choosing costs more than closing.
@@ -173,9 +175,10 @@ class Connections:
         while True:
             await asyncio.sleep(min(TICK, shortest / 4))
             self.now = now = self._loop.time()
-            for members in list(self._open.values()):
-                for member in list(members):
-                    member.look(now)
+            for number, member in enumerate([member for members in self._open.values() for member in members]):
+                member.look(now)
+                if number % LOOKS == LOOKS - 1:
+                    await asyncio.sleep(0)  # many may end at once, and requests are not to wait for all of them
 
 
 def _greediest(parties: Mapping[str, set[Member]], weigh: Callable[[Member], int], surplus: int) -> Sequence[Member]:
