@@ -66,12 +66,18 @@ class Answer:
 
 @dataclass(slots=True)
 class Setting:
-    """One setting of a source: its name in configuration, what it is for, whether it is a secret, and its other names."""
+    """One setting of a source: its name in configuration, what it is for, whether it is a secret, and its other names.
+
+    `reads` is how the adapter reads one value where that can fail (a key, a number): it is called when the settings are
+    read, so that what cannot be used is refused then. It raises InvalidSignature, Unsendable or ValueError with words
+    that hold nothing of the value.
+    """
 
     name: str
     help: str
     secret: bool = True
     aliases: tuple[str, ...] = ()
+    reads: Callable[[str], object] | None = None
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from adapters.mailgun.send import build_request, read_response
 from adapters.parts.bodies import form_of, json_of
 from adapters.parts.charsets import decode
 from adapters.parts.multipart import parts_of
-from adapters.parts.signatures import check_age, max_age, secrets_of, signs
+from adapters.parts.signatures import check_age, max_age, seconds, secrets_of, signs
 
 __all__ = ["build_request", "read_response"]
 
@@ -32,7 +32,7 @@ SETTINGS = (
         "The HTTP webhook signing key (Send, Sending settings, or Account, API security).",
         aliases=("webhook_signing_key",),
     ),
-    Setting("max_age", f"Seconds that a signature may be old; {MAX_AGE} if not set.", secret=False),
+    Setting("max_age", f"Seconds that a signature may be old; {MAX_AGE} if not set.", secret=False, reads=seconds),
     Setting("api_key", "The API key or a domain's sending key, to send with."),
     Setting("domain", "The domain that is sent from, as mg.example.com.", secret=False),
     Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),

@@ -4,12 +4,12 @@ https://www.plivo.com/docs/voice/concepts/signature-validation, https://www.pliv
 how they are made exactly is the official library's (https://github.com/plivo/plivo-python/blob/master/plivo/utils/signature_v3.py).
 """
 
-import hmac
 from base64 import b64encode
 from urllib.parse import urlsplit
 
 from adapters.base import InvalidSignature, Request, Unprocessable
 from adapters.parts.bodies import Pairs, form_of, query_of
+from adapters.parts.signatures import keyed, same
 
 #: Signatures in one header, of which each is compared.
 _MOST = 8
@@ -30,9 +30,9 @@ def verify(request: Request, tokens: list[str]) -> None:
             message = signed(request, nonce).encode("utf-8", "replace")
         except Unprocessable as error:
             raise InvalidSignature(str(error)) from error
-        made = [b64encode(hmac.digest(token.encode(), message, "sha256")) for token in tokens]
+        made = [b64encode(keyed(token.encode(), "sha256", message)) for token in tokens]
         came = [one.encode("utf-8", "replace") for one in given]
-        if any([hmac.compare_digest(one, other) for one in made for other in came]):
+        if any([same(one, other) for one in made for other in came]):
             return
         raise InvalidSignature(f"no configured auth_token makes a signature of {version}: is the source's url Plivo's?")
     raise InvalidSignature("the headers x-plivo-signature-v3 and x-plivo-signature-v2 are missing")
