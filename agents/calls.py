@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from adapters.base import Values
+from adapters.parts.lines import lined
 from adapters.sending import Media, Message, Outcome, Outgoing, Response, Sender, Template, Unsendable
 from agents.transport import AddressRefused, NoAnswer
 from app.sending import outcomes
@@ -57,7 +58,7 @@ def build(
 ) -> Call:
     """The call that sends a message. Raises Unsendable."""
     message = message_of(claimed.request, route, handle, account.url, expires_at)
-    outgoing = sender_of(account).build_request(message, values, datetime.now(UTC))
+    outgoing = sender_of(account).build_request(lined(message), values, datetime.now(UTC))
     return Call(claimed, route, handle, account, outgoing, values)
 
 

@@ -22,6 +22,7 @@ __all__ = ["Declared", "InvalidDefinition", "definition_of"]
 
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageBounced", "MessageRejected", "CallFailed"})
 _SECRET = Setting("secret", "What the provider signs with, or the token that it sends.")
+_SENDER = Setting("sender", "Who sends, where a message does not say.", secret=False)
 _STANDARD = Setting("secret", "What the provider signs with: whsec_ and base64, or any text.", reads=standard_key)
 
 
@@ -39,7 +40,9 @@ class Declared(Sending):
         self.SIGNATURE = _WORDS[signature.scheme].format(**signature.model_dump())
         secret = _STANDARD if signature.scheme == "standard_webhooks" else _SECRET
         known = unsigned.SETTINGS if signature.scheme == "unsigned" else (secret,)
-        self.SETTINGS = (*known, *(Setting(name, why) for name, why in definition.settings.items()))
+        own = {one.name: one for one in (*known, *((_SENDER,) if definition.send is not None else ()))}
+        own |= {name: Setting(name, why) for name, why in definition.settings.items()}
+        self.SETTINGS = tuple(own.values())
         self._find = {name: finder(getattr(definition.event, name)) for name in Fields.model_fields}
         self._items = None if definition.items is None else finder(f"body:{definition.items}")
         super().__init__(definition.send)

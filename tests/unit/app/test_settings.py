@@ -75,7 +75,10 @@ def test_what_kubernetes_sets_is_passed_over(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ({"twilio": {"auth_tokn": "kept-from-words"}}, "sources.twilio.auth_tokn is no setting of twilio; did you mean"),
+        (
+            {"twilio": {"auth_tokn": "kept-from-words"}},
+            "sources.twilio.auth_tokn is no setting of twilio; did you mean",
+        ),
         ({"twilio": {"auth_token": ["good", " "]}}, "sources.twilio.auth_token is empty"),
         ({"voice": {"adapter": "sinch", "application_secret": "kept-from-words!"}}, "sources.voice.application_secret"),
         ({"sendgrid": {"public_key": "kept-from-words"}}, "sources.sendgrid.public_key"),
