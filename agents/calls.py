@@ -11,7 +11,7 @@ import structlog
 
 from adapters.base import Values
 from adapters.parts.lines import lined
-from adapters.sending import Media, Message, Outcome, Outgoing, Response, Sender, Template, Unsendable
+from adapters.sending import HttpCall, Media, Message, Outcome, Outgoing, Response, Sender, Template, Unsendable
 from agents.transport import AddressRefused, NoAnswer
 from app.sending import outcomes
 from app.sending.claimed import Claimed, Recourse, Result
@@ -105,7 +105,7 @@ async def make(calls: Sequence[Call], carry: Carry) -> list[Result]:
         outgoing = first.outgoing if len(calls) == 1 else adapter.build_batch([call.outgoing for call in calls])
         response = await carry(outgoing, first.values, trusted=first.account.trusted)
     except NoAnswer as error:
-        return _once([_not_answered(call, error) for call in calls])
+        return _once(_apart(calls, [_not_answered(call, error) for call in calls]))
     except Exception as error:  # a fault of ours, and nobody knows how far it came
         log.exception("a call failed", account=first.account.name)
         return _once([_doubtful(call, type(error).__name__) for call in calls])
@@ -117,7 +117,17 @@ async def make(calls: Sequence[Call], carry: Carry) -> list[Result]:
         return _once([_doubtful(call, f"its answer cannot be read: {type(error).__name__}") for call in calls])
     if not said:  # one of them is at fault, and none was taken
         return [result for each in await asyncio.gather(*(make([call], carry) for call in calls)) for result in each]
-    return _once([_result(call, outcome, response.status) for call, outcome in zip(calls, said, strict=True)])
+    results = [_result(call, outcome, response.status) for call, outcome in zip(calls, said, strict=True)]
+    return _once(_apart(calls, results))
+
+
+def _apart(calls: Sequence[Call], results: list[Result]) -> list[Result]:
+    """What came of calls to hosts that recipients chose says nothing of the account: one recipient's endpoint must not rest
+    it for all."""
+    for call, result in zip(calls, results, strict=True):
+        if isinstance(call.outgoing, HttpCall) and call.outgoing.foreign:
+            result.passed, result.pause, result.trouble = result.passed or None, None, None
+    return results
 
 
 def _once(results: list[Result]) -> list[Result]:
@@ -135,7 +145,8 @@ def _result(call: Call, outcome: Outcome, status: int) -> Result:
 
 
 def _not_answered(call: Call, error: NoAnswer) -> Result:
-    words = f"{type(error).__name__}: {error}"[:300]
+    # Of an address that a client chose not even the type: it would tell of what the operator's network knows.
+    words = (f"{type(error).__name__}: {error}" if call.account.trusted else str(error))[:300]
     if error.may_have_arrived:
         return _doubtful(call, words)
     if isinstance(error, AddressRefused) or error.kind in FOR_GOOD:

@@ -98,8 +98,8 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         "urgency": optional(values, "urgency", "normal"),
         "topic": fact_id(message.message_id),
     }
-    origin = optional(values, "api_url", to.origin).rstrip("/")
-    return HttpCall("POST", origin + to.endpoint.removeprefix(to.origin), headers, body)
+    own = optional(values, "api_url", "").rstrip("/")
+    return HttpCall("POST", (own or to.origin) + to.endpoint.removeprefix(to.origin), headers, body, foreign=not own)
 
 
 def read_response(response: Response) -> Outcome:

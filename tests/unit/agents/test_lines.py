@@ -165,3 +165,37 @@ def test_the_transport_writes_no_mail_that_says_more() -> None:
         replace(mail, recipients=("a@b.example BODY=8BITMIME",)),
     ):
         assert not may_be_written(wrong)
+
+
+@pytest.mark.parametrize(("provider", "channel"), SENDERS)
+def test_who_is_called_is_the_accounts_choice_or_the_call_is_not_trusted(provider: str, channel: str) -> None:
+    """Nothing of a message moves the host: where a recipient's address is a URL to be called, the call says so."""
+    plain = plain_of(provider, channel)
+    usual = built(provider, plain)
+    if not isinstance(usual, HttpCall):
+        return
+    moved = plain.to.value.replace("example.com", "evil.example").replace("googleapis.com", "evil.example")
+    for text in (
+        "evil.example",
+        "@evil.example/",
+        "//evil.example/",
+        "evil.example#",
+        "x:y@evil.example",
+        "\\evil",
+        moved,
+    ):
+        for field in ("sender", "message_id", "reference", "callback_url", "to"):
+            value: Any = Handle(plain.to.kind, text) if field == "to" else text
+            outgoing = built(provider, replace(plain, **{field: value}))
+            if isinstance(outgoing, HttpCall) and not outgoing.foreign:
+                assert url_of(outgoing.url).host == url_of(usual.url).host, (field, text)
+
+
+def test_a_subscriptions_endpoint_is_the_recipients() -> None:
+    """Unless the operator says where push services are."""
+    adapter: Any = ADAPTERS["webpush"]
+    values = {name: (value,) for name, value in accounts("webpush").settings.items() if name != "api_url"}
+    assert adapter.build_request(plain_of("webpush", "push"), values, AT).foreign
+    assert not adapter.build_request(
+        plain_of("webpush", "push"), values | {"api_url": ("http://localhost",)}, AT
+    ).foreign
