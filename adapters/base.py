@@ -91,6 +91,24 @@ class Normalized:
     unprocessable: list[tuple[Any, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Of a request whose signature does not cover its body: what is signed (`token`, 16 bytes), what it came with (`digest`,
+    16 bytes, the same for a redelivery), and until when the signature holds. A token comes with one digest only."""
+
+    token: bytes
+    digest: bytes
+    until: datetime
+
+
+class Limited(Protocol):
+    """What an adapter has beside, whose provider signs something apart from the body."""
+
+    def once(self, request: Request) -> Once | None:
+        """None where this request's signature covers all of it. Asked only of what verified; it never raises."""
+        ...
+
+
 class Adapter(Protocol):
     """The shape of a module in `adapters/`; a test holds each to it. One with `SENDS` is an `adapters.sending.Sender`."""
 

@@ -62,6 +62,8 @@ async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
         try:
             await store.ensure_partitions(days_ahead=3)
             await store.drop_partitions(older_than_days=retain_days)
+            while await store.forget_tokens():
+                pass
         except Exception as error:
             health.failing("partitions", error)
             await asyncio.sleep(10)

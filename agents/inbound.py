@@ -9,6 +9,7 @@ from adapters import interpret
 from adapters.base import Request, Unprocessable
 from agents.batches import timestamp_of
 from agents.health import Health
+from agents.once import once_in
 from agents.pipeline import Entry, letter_of
 from agents.tracing import process
 from app.sending.consent import learned
@@ -31,7 +32,9 @@ def _entry(record: Any, health: Health) -> Entry:
         return Entry(record, timestamp_of(record), record.value, [], [letter_of(record, str(error))])
     entry = Entry(record, webhook.received_at.timestamp(), record.value, span=process(record))
     try:
-        normalized = interpret(_request(webhook), webhook.adapter)
+        request = _request(webhook)
+        entry.once = once_in(webhook, request)
+        normalized = interpret(request, webhook.adapter)
     except Unprocessable as error:
         entry.dead.append(_letter(record, webhook, str(error)))
         return entry

@@ -13,10 +13,12 @@ from typing import Any, Protocol
 import structlog
 from opentelemetry.trace import Span
 
+from adapters.base import Once
 from agents import tracing
 from agents.batches import Batch, batches
 from agents.failures import is_permanent, until_done
 from agents.health import Health
+from agents.once import AGAIN, refuse_used
 from app.sending.requests import Request
 from schemas.events import Error
 from sql import DeadLetter, EventStore, Row
@@ -40,6 +42,8 @@ class Entry:
     span: Span | None = None
     request: Request | None = None
     refused: tuple[Request, Error] | None = None
+    #: Of a webhook whose signature covers a token alone: its source, and that.
+    once: tuple[str, Once] | None = None
 
 
 #: The types that say that a message, once sent, did not arrive.
@@ -74,6 +78,8 @@ class Pipeline:
 
     async def _finish(self, batch: Batch, entries: list[Entry]) -> None:
         began = time.time_ns()
+        for entry in await refuse_used(self.store, entries, self.health):
+            entry.dead = [letter_of(entry.record, AGAIN, source=entry.once[0] if entry.once else None)]
         await self._store(entries)
         tracing.end([entry.span for entry in entries if entry.span], began, sum(len(entry.rows) for entry in entries))
         for entry in entries:

@@ -24,10 +24,13 @@ from webhooks.refusals import Refusals
 from webhooks.replies import UNKNOWN, Refused, Reply, options, refusal, reply
 from webhooks.scope import headers_of, url_of
 from webhooks.spool import Unkept
+from webhooks.used import Used, once_of
 
 #: Seconds after which a caller may come again, of whom there were too many at once.
 SOON = 1
 EMPTY = Answer()
+#: Why a signature that holds is refused.
+AGAIN = "its signed token came before with another body, which the signature does not cover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Door:
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
         self._untraced = self._sampling.off
         self._refusals = Refusals(self.counters)
+        self._used = Used()
 
     async def start(self) -> None:
         """Begin to keep webhooks. Raises OSError where the spool's folder cannot be used."""
@@ -148,6 +152,9 @@ class Door:
                 return reply(verdict.handshake)
             if not verdict.accepted or method == "GET":
                 await admit(verdict, self._authenticate)
+            if verdict.authentic and (once := once_of(verdict.adapter, request)) is not None:
+                if not self._used.first(verdict.source, once, request.received_at):
+                    raise Refused(401, AGAIN, source=verdict.source)
             answer = reply(verdict.adapter.answer(request))
             await self._keep_it(verdict, span)
             return answer
