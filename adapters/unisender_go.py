@@ -126,6 +126,9 @@ def _event(item: Any, request: Request) -> Event:
     time, info = text(data.get("event_time")), data.get("delivery_info")
     if kind != "transactional_email_status" or word not in STATUSES:
         told = unknown(request, item, status=word or kind)
+        if job is not None and email is not None and len(job) + len(email) < MAX_ID:
+            told.channel, told.direction, told.handle = "email", "outbound", handle(email, "email")
+            told.provider_message_id = f"{job}:{told.handle.value if told.handle else email}"
         told.occurred_at = from_text(time or data.get("block_time"))
         return told
     if job is None or email is None or len(job) + len(email) >= MAX_ID:

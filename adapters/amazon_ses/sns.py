@@ -47,6 +47,11 @@ def message_of(request: Request) -> dict[str, Any] | None:
     return body if isinstance(body, dict) and isinstance(body.get("Type"), str) else None
 
 
+def signed_of(message: dict[str, Any]) -> dict[str, Any]:
+    """What of a message the signature covers: the rest could be anyone's."""
+    return {name: message[name] for name in _SIGNED.get(message["Type"], ()) if name in message}
+
+
 def verify(request: Request, values: Values, *, fresh: bool = True) -> dict[str, Any]:
     """The message, if it is SNS's and of our topic. Raises InvalidSignature, Unconfigured, Needed."""
     if not secrets_of(values, "topic_arn", "url_secret"):

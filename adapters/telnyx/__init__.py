@@ -85,6 +85,12 @@ def normalize(request: Request) -> Normalized:
         return Normalized([calls.event(kind, payload, event_id, at, request)])
     event = unknown(request, data, status=kind or None, event_id=event_id)
     event.occurred_at = from_text(at)
+    if kind.startswith("call.") and (leg := identifier(payload.get("call_leg_id"))) is not None:
+        event.channel, event.provider_message_id = "voice", leg
+        if payload.get("direction") in ("incoming", "outgoing"):
+            inbound = payload["direction"] == "incoming"
+            event.direction = "inbound" if inbound else "outbound"
+            event.handle = calls.caller(text(payload.get("from" if inbound else "to")))
     return Normalized([event])
 
 

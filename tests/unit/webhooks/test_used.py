@@ -15,7 +15,6 @@ from adapters.base import InvalidSignature, Once, Unprocessable
 from tests.fixtures import accounts, events_of
 from tests.unit.adapters.test_adapters import each_fixture, request_of
 from tests.unit.webhooks import doors
-from webhooks.aggregate import Limits
 from webhooks.used import Used, once_of
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -39,7 +38,6 @@ async def test_the_door_refuses_a_token_with_another_body(form: str, monkeypatch
     """A real webhook passes, and again, also with another boundary; what is forged under its token is a 401; under a token
     that does not verify nothing is remembered."""
     monkeypatch.setattr(doors, "SOURCES", {"mailgun": {"signing_key": "key"}})
-    door = doors.DoorUnderTest(Limits(), None)
     now = str(int(datetime.now(UTC).timestamp()))
 
     def post(
@@ -63,12 +61,16 @@ async def test_the_door_refuses_a_token_with_another_body(form: str, monkeypatch
         assert answered is not None
         return answered.status
 
-    assert await status("eve", key=b"wrong") == 401
-    assert [await status("ana"), await status("ana", boundary="other"), await status("eve"), await status("ana")] == [
-        *(200, 200, 401, 200)
-    ]
-    assert await status("eve", token="b" * 50) == 200
-    assert [webhook.authentic for webhook, _ in door.keep.kept] == [True] * 4
+    async with doors.a_door() as door:
+        assert await status("eve", key=b"wrong") == 401
+        assert [
+            await status("ana"),
+            await status("ana", boundary="other"),
+            await status("eve"),
+            await status("ana"),
+        ] == [*(200, 200, 401, 200)]
+        assert await status("eve", token="b" * 50) == 200
+        assert [webhook.authentic for webhook, _ in door.keep.kept] == [True] * 4
 
 
 @each_fixture
