@@ -5,6 +5,7 @@ within two seconds, then the failover URL. Each webhook has an id, which stays.
 """
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.parts.addresses import caller
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import identifier, text, unknown
 from adapters.parts.keys import ed25519_key, signs_ed25519
@@ -90,7 +91,7 @@ def normalize(request: Request) -> Normalized:
         if payload.get("direction") in ("incoming", "outgoing"):
             inbound = payload["direction"] == "incoming"
             event.direction = "inbound" if inbound else "outbound"
-            event.handle = calls.caller(text(payload.get("from" if inbound else "to")))
+            event.handle = caller(text(payload.get("from" if inbound else "to")))
     return Normalized([event])
 
 
