@@ -13,7 +13,7 @@ import orjson
 
 from adapters.base import Setting, Values
 from adapters.parts.facts import MAX_ID, text
-from adapters.parts.jwt_es256 import token
+from adapters.parts.jwt_es256 import private_key, token
 from adapters.parts.shapes import answer_of
 from adapters.parts.silent import (  # noqa: F401  # the receiving half
     EVENTS,
@@ -48,7 +48,7 @@ DOCS = "https://developer.apple.com/documentation/usernotifications/sending-noti
 CHANNELS = frozenset({"push"})
 SENDS = frozenset({"push"})
 SETTINGS = (
-    Setting("auth_key", "The text of the signing key that Apple gives, AuthKey_….p8 (PEM)."),
+    Setting("auth_key", "The text of the signing key that Apple gives, AuthKey_….p8 (PEM).", reads=private_key),
     Setting("key_id", "The key's id, ten characters.", secret=False),
     Setting("team_id", "The developer account's team id, ten characters.", secret=False),
     Setting("sender", "The topic: the app's bundle id, as com.example.shop.", secret=False),

@@ -66,12 +66,18 @@ class Answer:
 
 @dataclass(slots=True)
 class Setting:
-    """One setting of a source: its name in configuration, what it is for, whether it is a secret, and its other names."""
+    """One setting of a source: its name in configuration, what it is for, whether it is a secret, and its other names.
+
+    `reads` is how the adapter reads one value where that can fail (a key, a number): it is called when the settings are
+    read, so that what cannot be used is refused then. It raises InvalidSignature, Unsendable or ValueError with words
+    that hold nothing of the value.
+    """
 
     name: str
     help: str
     secret: bool = True
     aliases: tuple[str, ...] = ()
+    reads: Callable[[str], object] | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +89,24 @@ class Normalized:
 
     events: list[Event] = field(default_factory=list)
     unprocessable: list[tuple[Any, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Of a request whose signature does not cover its body: what is signed (`token`, 16 bytes), what it came with (`digest`,
+    16 bytes, the same for a redelivery), and until when the signature holds. A token comes with one digest only."""
+
+    token: bytes
+    digest: bytes
+    until: datetime
+
+
+class Limited(Protocol):
+    """What an adapter has beside, whose provider signs something apart from the body."""
+
+    def once(self, request: Request) -> Once | None:
+        """None where this request's signature covers all of it. Asked only of what verified; it never raises."""
+        ...
 
 
 class Adapter(Protocol):

@@ -14,7 +14,7 @@ import orjson
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import fact_id, identifier
-from adapters.parts.signatures import secrets_of, verify_standard
+from adapters.parts.signatures import secrets_of, standard_key, verify_standard
 from schemas import RESERVED, SchemaError
 from schemas import events as names
 from schemas.events import Event
@@ -30,7 +30,9 @@ SIGNATURE = "Standard Webhooks (HMAC-SHA256 over id, timestamp, body), or an API
 EVENTS = frozenset(names.EVENT_TYPES) - frozenset(RESERVED)
 SETTINGS = (
     Setting(
-        "secret", "What the relay signs with (Standard Webhooks): whsec_ and base64, or any text of 24 bytes or more."
+        "secret",
+        "What the relay signs with (Standard Webhooks): whsec_ and base64, or any text of 24 bytes or more.",
+        reads=standard_key,
     ),
 )
 SIGNS_BODY = True

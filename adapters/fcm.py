@@ -45,8 +45,18 @@ TITLE = "Firebase Cloud Messaging"
 DOCS = "https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages"
 CHANNELS = frozenset({"push"})
 SENDS = frozenset({"push"})
+
+
+def _readable(text: str) -> object:
+    return _account(text)
+
+
 SETTINGS = (
-    Setting("service_account", "The text of the service account's key file (JSON), from the project's settings."),
+    Setting(
+        "service_account",
+        "The text of the service account's key file (JSON), from the project's settings.",
+        reads=_readable,
+    ),
     Setting("access_token", "An OAuth 2 access token, in place of the service account; it lasts an hour."),
     Setting("project_id", "The Firebase project's id; that of the service account by default.", secret=False),
     Setting("api_url", "Where the API is; https://fcm.googleapis.com by default.", secret=False),

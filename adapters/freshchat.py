@@ -4,21 +4,16 @@ https://support.freshchat.com/en/support/solutions/articles/239404-freshchat-web
 Signed with RSA (SHA-256, PKCS #1 v1.5) by the key that the account shows. A person is `freshchat:<user id>`.
 """
 
-from functools import lru_cache
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature as WrongSignature
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.addresses import of_kind
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.signatures import from_base64, header, secrets_of
+from adapters.parts.keys import rsa_key, signs_rsa
+from adapters.parts.signatures import from_base64, header, readable, secrets_of
 from adapters.parts.times import from_text
 from schemas.events import Event, Handle
 
@@ -33,7 +28,12 @@ SENDS: frozenset[str] = frozenset()
 SIGNATURE = "RSA-SHA256 (PKCS #1 v1.5) of the body"
 EVENTS = frozenset({"MessageReceived", "UserMessageSent", "ProviderEventReceived"})
 SETTINGS = (
-    Setting("public_key", "The webhook's public key (Admin, Webhooks, Authentication), PEM or base64.", secret=False),
+    Setting(
+        "public_key",
+        "The webhook's public key (Admin, Webhooks, Authentication), PEM or base64.",
+        secret=False,
+        reads=rsa_key,
+    ),
 )
 SIGNS_BODY = True
 
@@ -63,7 +63,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     if not keys:
         return None
     given = from_base64(header(request, _SIGNATURE))
-    if any([_signed(key, request.body, given) for key in keys]):
+    if any([signs_rsa(key, request.body, given, SHA256()) for key in readable(keys, rsa_key)]):
         return True
     raise InvalidSignature("no configured public_key verifies this signature")
 
@@ -88,29 +88,6 @@ def answer(request: Request) -> Answer:
 def handshake(request: Request, values: Values) -> Answer | None:
     """Freshchat has none."""
     return None
-
-
-def _signed(key: str, body: bytes, given: bytes) -> bool:
-    try:
-        _key(key).verify(given, body, PKCS1v15(), SHA256())
-    except WrongSignature:
-        return False
-    return True
-
-
-@lru_cache(maxsize=64)
-def _key(told: str) -> RSAPublicKey:
-    """PEM (SubjectPublicKeyInfo or PKCS #1), or base64 of the DER. Raises InvalidSignature."""
-    try:
-        if "BEGIN" in told:
-            key = load_pem_public_key(told.replace("\\n", "\n").encode())
-        else:
-            key = load_der_public_key(from_base64("".join(told.split())))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise InvalidSignature(f"the configured public_key cannot be read: {error}") from error
-    if not isinstance(key, RSAPublicKey):
-        raise InvalidSignature("the configured public_key is not one of RSA")
-    return key
 
 
 def _message(item: Item, body: Item, request: Request) -> Event:

@@ -7,13 +7,14 @@ What is built is handed over by the transport, as the settings say (RFC 5321; ST
 import re
 from datetime import datetime
 from email.errors import MessageError
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import parseaddr
+from email.utils import format_datetime, parseaddr
 
 from adapters.base import Setting, Values
 from adapters.parts.facts import fact_id, text
+from adapters.parts.lines import header_value, one_line, url_in_brackets
+from adapters.parts.mail_headers import encoded, phrase, written
 from adapters.parts.silent import (  # noqa: F401  # the receiving half
     EVENTS,
     SIGNATURE,
@@ -56,6 +57,10 @@ SETTINGS = (
 )
 #: Without 8BITMIME and SMTPUTF8, which a server may lack: all of it is ASCII, in lines that are not too long.
 _POLICY = SMTP.clone(cte_type="7bit")
+#: A dot-atom and a host (RFC 5322 section 3.4.1), without the quoted and the bracketed forms that nobody has.
+_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+#: Of another mail, in angle brackets or without (RFC 5322 section 3.6.4), in ASCII and on one line.
+_THEIR_ID = re.compile(r"<?([!-;=?A-~]{1,450}@[!-;=?A-~]{1,450})>?")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 #: RFC 5321 section 4.2.3, for replies that have no enhanced code. 550 may be anything.
 _BASIC: dict[str, str] = {
@@ -92,25 +97,22 @@ def build_request(message: Message, values: Values, now: datetime) -> Mail:
         raise Unsendable("a mail by SMTP takes no URLs as attachments: link to them in the text")
     if not message.text and not message.html:
         raise Unsendable("a mail needs text or HTML")
-    sender = sender_of(message, values)
-    if any(mark in sender for mark in "\r\n\0"):
-        raise WrongSender("the sender has a line end in it")
-    name, address = parseaddr(sender)
     try:
-        address = _ascii(address, "the sender")
+        shown, address = _mailbox(sender_of(message, values), "the sender")
     except Unsendable as error:
         raise WrongSender(str(error)) from error
     recipient = _ascii(message.to.value, "the recipient")
+    headers = {
+        "From": shown,
+        "To": recipient,
+        "Date": format_datetime(now),
+        "Message-ID": f"<{_own_id(message.message_id)}@{address.rpartition('@')[2]}>",
+        **_headers(message),
+    }
     mail = EmailMessage(_POLICY)
     try:
-        mail["From"] = Address(name, addr_spec=address)
-        mail["To"] = Address(addr_spec=recipient)
-        mail["Date"] = now
-        mail["Message-ID"] = f"<{_own_id(message.message_id)}@{address.rpartition('@')[2]}>"
-        for header, value in _headers(message).items():
-            mail[header] = value
         _fill(mail, message)
-        data = mail.as_bytes()
+        data = b"".join(written(name, value) for name, value in headers.items()) + mail.as_bytes()
     except (ValueError, MessageError, IndexError) as error:
         raise Unsendable(f"the mail cannot be written: {error}") from error
     return Mail(_ascii(optional(values, "return_path", address), "return_path"), (recipient,), data)
@@ -137,22 +139,29 @@ def read_response(response: Response) -> Outcome:
 
 
 def _headers(message: Message) -> dict[str, str]:
-    """What the message says of itself. Raises Unsendable for what would begin another header."""
-    found: dict[str, str | None] = {
-        "Subject": message.subject,
-        "Reply-To": text(message.data.get("replyTo")),
-        "In-Reply-To": text(message.data.get("inReplyTo")),
-        "References": text(message.data.get("inReplyTo")),
-    }
+    """What the message says of itself, each to be `written`. Raises Unsendable for what cannot stand there."""
+    headers: dict[str, str] = {}
+    if message.subject:
+        headers["Subject"] = encoded("Subject", header_value("the subject", one_line(message.subject)))
+    if answers := text(message.data.get("replyTo")):
+        headers["Reply-To"] = _mailbox(answers, "data.replyTo")[0]
+    if answered := text(message.data.get("inReplyTo")):
+        found = _THEIR_ID.fullmatch(answered.strip())
+        if found is None:
+            raise Unsendable("data.inReplyTo is no Message-ID, as <id@host>")
+        headers["In-Reply-To"] = headers["References"] = f"<{found[1]}>"
     if unsubscribe := text(message.data.get("listUnsubscribe")):
-        found["List-Unsubscribe"] = f"<{unsubscribe}>"
+        headers["List-Unsubscribe"] = url_in_brackets("data.listUnsubscribe", unsubscribe)
         if unsubscribe.startswith("https://"):
-            found["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    headers = {name: value for name, value in found.items() if value}
-    for name, value in headers.items():
-        if any(mark in value for mark in "\r\n\0"):
-            raise Unsendable(f"{name} has a line end in it")
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers
+
+
+def _mailbox(said: str, whose: str) -> tuple[str, str]:
+    """`Name <address>` or an address, as a header has it (RFC 5322 section 3.4), and its address. Raises Unsendable."""
+    name, found = parseaddr(header_value(whose, said))
+    address = _ascii(found, whose)
+    return (f"{phrase(name)} <{address}>" if name else address), address
 
 
 def _fill(mail: EmailMessage, message: Message) -> None:
@@ -175,9 +184,9 @@ def _ascii(address: str, whose: str) -> str:
     """An address that any server takes: its domain in ASCII (RFC 5890). Raises Unsendable."""
     name, at, domain = address.strip().rpartition("@")
     try:
-        written = f"{name.encode('ascii').decode()}{at}{domain.encode('idna').decode()}"
+        made = f"{name.encode('ascii').decode()}{at}{domain.encode('idna').decode()}"
     except UnicodeError as error:
         raise Unsendable(f"{whose} is no address that each mail server takes: {error}") from error
-    if not name or not domain or any(mark.isspace() or mark in "<>\0" for mark in written):
+    if not _ADDRESS.fullmatch(made):
         raise Unsendable(f"{whose} is no e-mail address")
-    return written
+    return made

@@ -7,16 +7,23 @@ A `type` that is ours, dotted (`message.delivered`), has `data` after that type'
 
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature as WrongSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import fact_id, identifier, unknown
-from adapters.parts.signatures import check_age, from_base64, header, secrets_of, verify_standard
+from adapters.parts.keys import ed25519_key, signs_ed25519
+from adapters.parts.signatures import (
+    check_age,
+    from_base64,
+    header,
+    readable,
+    secrets_of,
+    standard_key,
+    verify_standard,
+)
 from adapters.parts.times import from_text, from_unix
 from schemas import RESERVED, SchemaError
 from schemas import events as names
@@ -32,8 +39,10 @@ SENDS: frozenset[str] = frozenset()
 SIGNATURE = "HMAC-SHA256 (v1) or Ed25519 (v1a) over id, timestamp, body"
 EVENTS = frozenset(names.EVENT_TYPES) - frozenset(RESERVED)
 SETTINGS = (
-    Setting("secret", "What the sender signs with: whsec_ and base64, or any text of 24 bytes or more."),
-    Setting("public_key", "The sender's Ed25519 public key: whpk_ and base64.", secret=False),
+    Setting(
+        "secret", "What the sender signs with: whsec_ and base64, or any text of 24 bytes or more.", reads=standard_key
+    ),
+    Setting("public_key", "The sender's Ed25519 public key: whpk_ and base64.", secret=False, reads=ed25519_key),
 )
 SIGNS_BODY = True
 
@@ -142,20 +151,11 @@ def _is_signed(request: Request, keys: list[str]) -> bool:
     message = start.encode("utf-8", "replace") + request.body
     given = header(request, "webhook-signature").split(" ")[:_MOST]
     made = [part.removeprefix("v1a,") for part in given if part.startswith("v1a,")]
-    return any([_signs(_key(key), message, signature) for key in keys for signature in made])
+    return any([_signs(key, message, signature) for key in readable(keys, ed25519_key) for signature in made])
 
 
 def _signs(key: Ed25519PublicKey, message: bytes, signature: str) -> bool:
     try:
-        key.verify(from_base64(signature), message)
-    except (WrongSignature, InvalidSignature):
+        return signs_ed25519(key, message, from_base64(signature))
+    except InvalidSignature:  # one of several that is no base64
         return False
-    return True
-
-
-@lru_cache(maxsize=256)
-def _key(text: str) -> Ed25519PublicKey:
-    try:
-        return Ed25519PublicKey.from_public_bytes(from_base64(text.removeprefix("whpk_")))
-    except (ValueError, InvalidSignature) as error:
-        raise InvalidSignature("the configured public_key is not whpk_ and the base64 of 32 bytes") from error

@@ -6,14 +6,13 @@ statuses mean). A job may have many recipients, so that a message is `<job id>:<
 
 import re
 from hashlib import md5
-from hmac import compare_digest
 from typing import Any
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.addresses import handle
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import MAX_ID, fact_id, identifier, text, unknown
-from adapters.parts.signatures import secrets_of
+from adapters.parts.signatures import same, secrets_of
 from adapters.parts.smtp_codes import code_of, reason_of
 from adapters.parts.times import from_text
 from schemas.events import Error, Event
@@ -83,7 +82,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     before, after = request.body[: found.start(1)], request.body[found.end(1) :]
     given = found[1].lower()
     made = [md5(before + key.encode() + after, usedforsecurity=False).hexdigest().encode() for key in keys]
-    if any([compare_digest(one, given) for one in made]):
+    if any([same(one, given) for one in made]):
         return True
     raise InvalidSignature("no configured api_key makes the body's auth")
 
@@ -127,6 +126,9 @@ def _event(item: Any, request: Request) -> Event:
     time, info = text(data.get("event_time")), data.get("delivery_info")
     if kind != "transactional_email_status" or word not in STATUSES:
         told = unknown(request, item, status=word or kind)
+        if job is not None and email is not None and len(job) + len(email) < MAX_ID:
+            told.channel, told.direction, told.handle = "email", "outbound", handle(email, "email")
+            told.provider_message_id = f"{job}:{told.handle.value if told.handle else email}"
         told.occurred_at = from_text(time or data.get("block_time"))
         return told
     if job is None or email is None or len(job) + len(email) >= MAX_ID:

@@ -185,8 +185,6 @@ class Serving:
 
 def _worded(failure: Exception) -> str:
     """In words that the client may read, which is not told what a name resolved to inside the operator's network."""
-    if isinstance(failure, AddressRefused):
-        return "AddressRefused: the host of the URL has no public address"
     if isinstance(failure, TimeoutError):
         return f"no answer within {TIMEOUT:.0f} s"
     if isinstance(failure, NoAnswer):

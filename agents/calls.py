@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 
 from adapters.base import Values
-from adapters.sending import Media, Message, Outcome, Outgoing, Response, Sender, State, Template, Unsendable
+from adapters.parts.lines import lined
+from adapters.sending import HttpCall, Media, Message, Outcome, Outgoing, Response, Sender, State, Template, Unsendable
 from agents.transport import NoAnswer
 from agents.transport.fence import clock, fenced
 from app.sending import outcomes
@@ -59,7 +60,7 @@ def build(
 ) -> Call:
     """The call that sends a message. Raises Unsendable."""
     message = message_of(claimed.request, route, handle, account.url, expires_at)
-    outgoing = sender_of(account).build_request(message, values, datetime.now(UTC))
+    outgoing = sender_of(account).build_request(lined(message), values, datetime.now(UTC))
     return Call(claimed, route, handle, account, outgoing, values)
 
 
@@ -118,7 +119,7 @@ async def _make(calls: Sequence[Call], carry: Carry) -> list[Result]:
         outgoing = first.outgoing if len(calls) == 1 else adapter.build_batch([call.outgoing for call in calls])
         response = await carry(outgoing, first.values, trusted=first.account.trusted)
     except NoAnswer as error:
-        return _once([_not_answered(call, error) for call in calls])
+        return _once(_apart(calls, [_not_answered(call, error) for call in calls]))
     except Exception as error:  # a fault of ours, and nobody knows how far it came
         log.exception("a call failed", account=first.account.name)
         return _once([_doubtful(call, type(error).__name__) for call in calls])
@@ -130,7 +131,17 @@ async def _make(calls: Sequence[Call], carry: Carry) -> list[Result]:
         return _once([_doubtful(call, f"its answer cannot be read: {type(error).__name__}") for call in calls])
     if not said:  # one of them is at fault, and none was taken
         return [result for each in await asyncio.gather(*(_make([call], carry) for call in calls)) for result in each]
-    return _once([_result(call, outcome, response.status) for call, outcome in zip(calls, said, strict=True)])
+    results = [_result(call, outcome, response.status) for call, outcome in zip(calls, said, strict=True)]
+    return _once(_apart(calls, results))
+
+
+def _apart(calls: Sequence[Call], results: list[Result]) -> list[Result]:
+    """What came of calls to hosts that recipients chose says nothing of the account: one recipient's endpoint must not rest
+    it for all."""
+    for call, result in zip(calls, results, strict=True):
+        if isinstance(call.outgoing, HttpCall) and call.outgoing.foreign:
+            result.passed, result.pause, result.trouble = result.passed or None, None, None
+    return results
 
 
 def _once(results: list[Result]) -> list[Result]:
@@ -148,7 +159,8 @@ def _result(call: Call, outcome: Outcome, status: int) -> Result:
 
 
 def _not_answered(call: Call, error: NoAnswer) -> Result:
-    words = f"{type(error).__name__}: {error}"[:300]
+    # Of an address that a client chose not even the type: it would tell of what the operator's network knows.
+    words = (f"{type(error).__name__}: {error}" if call.account.trusted else str(error))[:300]
     if error.may_have_arrived:
         return _doubtful(call, words)
     if error.kind == "lease":

@@ -8,6 +8,7 @@ from typing import Any
 from adapters import interpret
 from adapters.base import Request, Unprocessable
 from agents.health import Health
+from agents.once import once_in
 from agents.outcome import Outcome, outcome_of
 from agents.storable import Refused
 from app.sending.consent import learned
@@ -45,7 +46,9 @@ def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
     outcome.received = webhook.received_at.timestamp()
     outcome.source, outcome.webhook_id = webhook.source, webhook.id
     try:
-        normalized = interpret(_request(webhook), webhook.adapter)
+        request = _request(webhook)
+        outcome.once = once_in(webhook, request)
+        normalized = interpret(request, webhook.adapter)
     except Unprocessable as error:
         raise Refused(str(error)) from error
     outcome.bad = [Bad(ordinal, reason, item) for ordinal, (item, reason) in enumerate(normalized.unprocessable)]

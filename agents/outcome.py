@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from opentelemetry.trace import Span
 
+from adapters.base import Once
 from agents import tracing
 from agents.batches import timestamp_of
 from agents.deadline import DEADLINE, LIMIT, Deadline, TooCostly
@@ -55,6 +56,8 @@ class Outcome:
     webhook_id: str | None = None
     request: Request | None = None
     refused: tuple[Request, Error] | None = None
+    #: Of a webhook whose signature covers a token alone: its source, and that.
+    once: tuple[str, Once] | None = None
     size: int = 0
 
     def refuse(self, reason: str, detail: Any = None, *, bad: bool = False) -> None:

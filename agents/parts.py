@@ -98,9 +98,12 @@ async def tell(store: EventStore, clients: Clients, health: Health, settings: Se
 
 
 async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
-    """Keep the day partitions of raw webhooks ahead of time, and drop the expired, for ever."""
+    """Keep the day partitions of raw webhooks ahead of time, and drop the expired; forget the signed tokens that no provider
+    repeats any more. For ever."""
     while True:
         await store.ensure_partitions(days_ahead=3)
         await store.drop_partitions(older_than_days=retain_days)
+        while await store.forget_tokens():
+            pass
         health.works("partitions")
         await asyncio.sleep(MAINTAIN_EVERY)

@@ -18,6 +18,7 @@ from agents.batches import Batch, batches
 from agents.deadline import DEADLINE
 from agents.failures import is_permanent, until_done
 from agents.health import Health
+from agents.once import refuse_used
 from agents.outcome import Outcome
 from agents.parted import apart, parts, store_alone
 from sql import DeadLetter, EventStore, Row
@@ -93,6 +94,7 @@ class Pipeline:
 
     async def _finish(self, batch: Batch, outcomes: list[Outcome]) -> None:
         began = time.time_ns()
+        await refuse_used(self.store, outcomes, self.health)
         for some in parts(outcomes, lambda outcome: (outcome.size, len(outcome.rows)), EVENTS):
             await self._store(some)
         await self._tell([row for outcome in outcomes for row in outcome.rows])

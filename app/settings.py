@@ -12,8 +12,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from adapters import ADAPTERS
+from adapters.checked import faults
+from app import variables
 from app.declared import register
-from app.sending.settings import Callbacks, Relay, Secrets, Sending
+from app.sending.settings import Callbacks, Part, Relay, Secrets, Sending
 from schemas.facts import OURS
 
 #: Where `threadline up` keeps the keys that it made, within the data folder: one a line.
@@ -28,10 +31,10 @@ class Source(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    adapter: str | None = None
-    client: str = "default"
+    adapter: str | None = Field(default=None, description="its adapter; if not set, the one of its own name")
+    client: str = Field(default="default", description="whose it is")
     url: str | None = Field(default=None, description="public URL of the door as this provider is told it")
-    accept_unsigned: bool = False
+    accept_unsigned: bool = Field(default=False, description="take what nothing is configured to verify")
     account: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
@@ -49,40 +52,46 @@ class Source(BaseModel):
         return {k: tuple(map(str, v)) if isinstance(v, list) else (str(v),) for k, v in extra.items()}
 
 
-class Postgres(BaseModel):
+class Postgres(Part):
     """An outside PostgreSQL (`dsn`, with `sslmode` and the like in it), or the embedded one where it is empty.
 
     `dsn` connects as the service role; `owner_dsn` as the role that owns the schema (migrate, rebuild)."""
 
-    dsn: SecretStr | None = None
-    owner_dsn: SecretStr | None = None
-    pool: int = 8
+    dsn: SecretStr | None = Field(
+        default=None, description="where an outside PostgreSQL is, as the service role; if not set, the embedded one"
+    )
+    owner_dsn: SecretStr | None = Field(
+        default=None, description="the same as the role that owns the schema (migrate, rebuild)"
+    )
+    pool: int = Field(default=8, description="connections of one process")
 
 
-class Kafka(BaseModel):
+class Kafka(Part):
     """An outside Kafka (`bootstrap`, host:port, comma separated), or the embedded one where it is empty."""
 
-    bootstrap: str | None = None
+    bootstrap: str | None = Field(
+        default=None, description="an outside Kafka, host:port, several with commas; if not set, the embedded one"
+    )
     security_protocol: SecurityProtocol = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
-    username: str | None = None
-    password: SecretStr | None = None
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    partitions: int = Field(default=4, ge=1)
-    replication: int = Field(default=1, ge=1)
+    username: str | None = Field(default=None, description="who connects, by SASL")
+    password: SecretStr | None = Field(default=None, description="its password")
+    ca_file: Path | None = Field(default=None, description="the authority of the brokers' certificates, PEM")
+    cert_file: Path | None = Field(default=None, description="our certificate, PEM, where the brokers ask for one")
+    key_file: Path | None = Field(default=None, description="its key, PEM")
+    partitions: int = Field(default=4, ge=1, description="of each topic that is made")
+    replication: int = Field(default=1, ge=1, description="copies of each topic that is made")
     flush_every_message: bool = Field(default=True, description="fsync before acknowledging; right for one broker")
 
 
-class Door(BaseModel):
+class Door(Part):
     """The webhook door. Sizes in bytes, times in seconds."""
 
-    host: str = "127.0.0.1"
-    port: int = 8080
-    max_body: int = 1 << 20
-    max_header_bytes: int = Field(default=32 << 10, ge=4096, le=64 << 10)
-    max_headers: int = Field(default=100, ge=20)
+    host: str = Field(default="127.0.0.1", description="where the HTTP process listens; 0.0.0.0: everywhere")
+    port: int = Field(default=8080, description="its port: webhooks, API, pages, health, metrics")
+    max_body: int = Field(default=1 << 20, description="bytes of one webhook")
+    max_header_bytes: int = Field(default=32 << 10, ge=4096, le=64 << 10, description="bytes of a request's head")
+    max_headers: int = Field(default=100, ge=20, description="header lines of one request")
     max_connections: int = Field(
         default=10_000, ge=16, description="at once; fewer where the process may open fewer files"
     )
@@ -96,38 +105,42 @@ class Door(BaseModel):
     trusted_proxies: list[IPvAnyNetwork] = Field(
         default=[], description="networks whose X-Forwarded-For says who calls; limits are then counted by that"
     )
-    max_in_flight: int = 2000
+    max_in_flight: int = Field(default=2000, description="webhooks at work at once; more get 429")
     keep_timeout: float = Field(default=2.0, description="how long Kafka may take before a webhook is spooled")
-    spool_max: int = 1 << 30
+    spool_max: int = Field(default=1 << 30, description="bytes that are kept on disk while Kafka is away")
 
 
-class Api(BaseModel):
+class Api(Part):
     """The API, the metrics and the description of the HTTP process. `metrics` and `description` are `open` to anyone, or
     need a key (`metrics:read`; any key): by default they are open where the process listens on loopback alone."""
 
     rate: float = Field(default=3000.0, gt=0, description="requests a second that one key may make, in each process")
     burst: int = Field(default=6000, ge=1, description="requests that one key may make at a stretch")
-    metrics: Literal["open", "key"] | None = None
-    description: Literal["open", "key"] | None = None
+    metrics: Literal["open", "key"] | None = Field(
+        default=None, description="/metrics: open to anyone, or by a key with metrics:read"
+    )
+    description: Literal["open", "key"] | None = Field(
+        default=None, description="/openapi.json and /docs: open to anyone, or by any key"
+    )
     metrics_port: int | None = Field(
         default=None, ge=1, le=65535, description="a port of its own for /metrics, /healthz and /readyz, open to anyone"
     )
 
 
-class Worker(BaseModel):
+class Worker(Part):
     """The stream process."""
 
-    host: str = "127.0.0.1"
-    port: int = 8081
+    host: str = Field(default="127.0.0.1", description="where the worker listens")
+    port: int = Field(default=8081, description="its port: health and metrics")
     fast_batches: bool = Field(default=True, description="read record batches; off: stock Faust")
     batch: int = Field(default=1000, ge=1, le=10000, description="most records of one transaction")
     stall_after: float = Field(
         default=60.0, description="seconds with lag and no progress before the worker ends itself"
     )
-    retain_raw_days: int = Field(default=30, ge=1)
+    retain_raw_days: int = Field(default=30, ge=1, description="days that webhooks are kept as they came")
 
 
-class Telemetry(BaseModel):
+class Telemetry(Part):
     """Logs, traces, metrics."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -140,9 +153,14 @@ class Telemetry(BaseModel):
 class Settings(BaseSettings):
     """All of them. Raises pydantic.ValidationError where one does not fit; the command line words it."""
 
-    model_config = SettingsConfigDict(env_prefix="THREADLINE_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="THREADLINE_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+    )
 
-    data: Path = Path(".threadline")
+    data: Path = Field(
+        default=Path(".threadline"),
+        description="folder of the embedded servers, the spool, the keys, and threadline.toml",
+    )
     adapters: Path | None = Field(
         default=None, description="folder of providers' definitions; `adapters` in the data folder if not set"
     )
@@ -163,6 +181,19 @@ class Settings(BaseSettings):
         """Whoever reads the settings, in whichever process, knows the providers that files describe: a source may be
         one of them."""
         register(self.adapters or self.data / "adapters")
+        return self
+
+    @model_validator(mode="after")
+    def _known(self) -> "Settings":
+        """What is misspelt in the environment, or in a source, and secrets that cannot be used, are refused."""
+        wrong = [
+            f"sources.{name}.{key} {fault}"
+            for name, source in self.sources.items()
+            if (adapter := ADAPTERS.get(source.adapter or name)) is not None
+            for key, fault in faults(adapter, source.values)
+        ]
+        if wrong := [*variables.strangers(type(self)), *wrong]:
+            raise ValueError("\n  ".join(wrong))
         return self
 
     @model_validator(mode="after")
@@ -204,8 +235,13 @@ class Settings(BaseSettings):
 
 def worded(error: Exception) -> str:
     """A line for each fault: the setting, and what is wrong with it. Never what was given: it may be a secret."""
-    faults = error.errors(include_input=False, include_url=False) if isinstance(error, ValidationError) else []
-    return "\n".join(
-        f"  {'.'.join(map(str, one['loc'])) or ''}{': ' if one['loc'] else ''}{one['msg'].removeprefix('Value error, ')}"
-        for one in faults
-    )
+    if not isinstance(error, ValidationError):
+        return ""
+    return "\n".join(_line(one) for one in error.errors(include_input=False, include_url=False))
+
+
+def _line(fault: Any) -> str:
+    path = tuple(map(str, fault["loc"]))
+    unknown = fault["type"] == "extra_forbidden"
+    words = variables.no_setting(Settings, path) if unknown else fault["msg"].removeprefix("Value error, ")
+    return f"  {'.'.join(path)}{': ' if path else ''}{words}"

@@ -21,6 +21,18 @@ class Keeping(Pooled):
         """Drop the raw webhooks of days more than so many (at least one) ago; returns the names of the partitions."""
         return [row["name"] for row in await self._rows("drop_partitions", {"older_than_days": older_than_days})]
 
+    async def use_tokens(self, uses: Sequence[tuple[str, bytes, bytes, datetime]]) -> list[int]:
+        """Write down tokens of sources: (source, token, digest of what it came with, until when its signature holds).
+        Returns the indexes of those that came before with another digest: of one token the first counts, for ever as
+        long as it is remembered, whatever process wrote it."""
+        sources, tokens, digests, untils = (list(each) for each in zip(*uses, strict=True))
+        parameters = {"sources": sources, "tokens": tokens, "digests": digests, "untils": untils}
+        return [row["place"] - 1 for row in await self._run("use_tokens", parameters)]
+
+    async def forget_tokens(self, limit: int = 1000) -> int:
+        """Remove some tokens whose signatures have expired; returns how many."""
+        return len(await self._run("forget_tokens", {"limit": limit}))
+
     async def read_raw(self, block: int, webhook_id: UUID | str | None = None) -> list[bytes]:
         """The records of a block (an event's `webhook_block`), as they came; with `webhook_id`, those whose first line
         names it. Empty where they were dropped."""

@@ -27,12 +27,15 @@ from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, refusal, re
 from webhooks.scope import headers_of, url_of
 from webhooks.shares import Room
 from webhooks.spool import Unkeepable, Unkept
+from webhooks.used import Used, once_of
 
 #: Bytes of a record's head above which it is the head that made it too large.
 RECORD_HEAD = 64 << 10
 EMPTY = Answer()
 #: The source under which the webhooks of clients' accounts are counted.
 CLIENTS = "clients"
+#: Why a signature that holds is refused.
+AGAIN = "its signed token came before with another body, which the signature does not cover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Door:
         self._untraced = self._sampling.off
         self._cutters = Cutters()
         self._refusals = Refusals(self.counters)
+        self._used = Used()
 
     async def start(self) -> None:
         """Begin to keep webhooks. Raises OSError where the spool's folder cannot be used."""
@@ -152,6 +156,9 @@ class Door:
             raise await self._doubts.unrecognised(request, scope, str(unknown)) from None
         except Unreadable as error:
             raise Refused(503, str(error), retry_after=LATER) from None
+        if verdict.authentic and (once := once_of(verdict.adapter, request)) is not None:
+            if not self._used.first(verdict.source, once, request.received_at):
+                raise Refused(401, AGAIN, source=verdict.source)
         if not self.keeping.take(verdict.source, len(body)):
             in_flight = f"{self.keeping.requests} requests of {self.keeping.bytes} bytes in flight"
             raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)

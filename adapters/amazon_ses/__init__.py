@@ -56,7 +56,9 @@ def normalize(request: Request) -> Normalized:
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("mail"), dict):
         # An unsubscription, and what SES says once a topic is set up.
-        event = unknown(request, message, text(message.get("Type")), identifier(message.get("MessageId")))
+        event = unknown(
+            request, sns.signed_of(message), text(message.get("Type")), identifier(message.get("MessageId"))
+        )
         event.occurred_at = from_text(message.get("Timestamp"))
         return Normalized([event])
     if record.get("notificationType") == "Received":

@@ -5,19 +5,16 @@ Anyone's topic is signed by the same certificates, so that a topic must be known
 """
 
 import re
-from functools import lru_cache
-from hmac import compare_digest
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature as WrongSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
-from cryptography.x509 import Certificate, load_pem_x509_certificate
+from cryptography.x509 import Certificate
 
 from adapters.base import InvalidSignature, Needed, Request, Setting, Unconfigured, Unprocessable, Values
 from adapters.parts.bodies import json_of, query_of
-from adapters.parts.signatures import from_base64, max_age, secrets_of
+from adapters.parts.keys import certificate_of, signs_rsa
+from adapters.parts.signatures import check_seconds, from_base64, max_age, same, seconds, secrets_of
 from adapters.parts.times import from_text
 
 #: Seconds that a message may be old if nothing is set: SNS tries an HTTP endpoint for an hour at most.
@@ -27,8 +24,8 @@ SETTINGS = (
     Setting(
         "url_secret", "A value that the subscription's URL has in its query, as ?key=…; beside a topic or for one."
     ),
-    Setting("certificate", "SNS's certificate (PEM), pinned: with it none is fetched.", secret=False),
-    Setting("max_age", f"Seconds that a message may be old; {MAX_AGE} if not set.", secret=False),
+    Setting("certificate", "SNS's certificate (PEM), pinned: with it none is fetched.", False, reads=certificate_of),
+    Setting("max_age", f"Seconds that a message may be old; {MAX_AGE} if not set.", secret=False, reads=seconds),
 )
 CONFIRMATION = "SubscriptionConfirmation"
 _SIGNED = {
@@ -48,6 +45,11 @@ def message_of(request: Request) -> dict[str, Any] | None:
     """The message; None where the body is none. Raises Unprocessable."""
     body = json_of(request)
     return body if isinstance(body, dict) and isinstance(body.get("Type"), str) else None
+
+
+def signed_of(message: dict[str, Any]) -> dict[str, Any]:
+    """What of a message the signature covers: the rest could be anyone's."""
+    return {name: message[name] for name in _SIGNED.get(message["Type"], ()) if name in message}
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> dict[str,
     if hashed is None or not isinstance(signature, str):
         raise InvalidSignature("it has no signature of version 1 or 2")
     given, signed = from_base64(signature), _signed(message)
-    if not any([_signs(key, signed, given, hashed) for key in _keys(request, values, url)]):
+    if not any([signs_rsa(key, signed, given, hashed) for key in _keys(request, values, url)]):
         raise InvalidSignature("the certificate does not verify this signature")
     return message
 
@@ -93,7 +95,7 @@ def _check_topic(message: dict[str, Any], request: Request, values: Values) -> N
             told = [value.encode("utf-8", "replace") for _, value in query_of(request)]
         except Unprocessable as error:
             raise InvalidSignature(str(error)) from error
-        if not any([compare_digest(secret.encode(), value) for secret in secrets for value in told]):
+        if not any([same(secret.encode(), value) for secret in secrets for value in told]):
             raise InvalidSignature("its URL has not the configured url_secret")
 
 
@@ -101,9 +103,7 @@ def _check_age(message: dict[str, Any], request: Request, values: Values) -> Non
     window, sent = max_age(values, MAX_AGE), from_text(message.get("Timestamp"))
     if sent is None:
         raise InvalidSignature("its Timestamp is no time")
-    age = (request.received_at - sent).total_seconds()
-    if abs(age) > window:
-        raise InvalidSignature(f"the message is {age:.0f} seconds old, more than {window:.0f} apart is refused")
+    check_seconds((request.received_at - sent).total_seconds(), window)
 
 
 def _signed(message: dict[str, Any]) -> bytes:
@@ -121,7 +121,7 @@ def _signed(message: dict[str, Any]) -> bytes:
 def _keys(request: Request, values: Values, url: Any) -> list[RSAPublicKey]:
     """Of the pinned certificates; else of the one that the message names and the door fetched. Raises Needed."""
     if pinned := secrets_of(values, "certificate"):
-        return [_key(_certificate(pem.replace("\\n", "\n").encode())) for pem in pinned]
+        return [_key(certificate_of(pem)) for pem in pinned]
     if not isinstance(url, str) or not CERTIFICATE_URL.fullmatch(url):
         raise InvalidSignature("its SigningCertURL is not one of Amazon SNS")
     fetched = request.parsed.get("fetched") or {}
@@ -129,30 +129,13 @@ def _keys(request: Request, values: Values, url: Any) -> list[RSAPublicKey]:
         raise Needed(url)
     if fetched[url] is None:
         raise InvalidSignature("there is no certificate at its SigningCertURL")
-    certificate = _certificate(fetched[url])
+    certificate = certificate_of(fetched[url].decode("utf-8", "replace"))
     if not certificate.not_valid_before_utc <= request.received_at <= certificate.not_valid_after_utc:
         raise InvalidSignature("the certificate at its SigningCertURL is not valid now")
     return [_key(certificate)]
 
 
-@lru_cache(maxsize=64)
-def _certificate(pem: bytes) -> Certificate:
-    try:
-        return load_pem_x509_certificate(pem)
-    except ValueError as error:
-        raise InvalidSignature("the certificate cannot be read") from error
-
-
 def _key(certificate: Certificate) -> RSAPublicKey:
     key = certificate.public_key()
-    if not isinstance(key, RSAPublicKey):
-        raise InvalidSignature("the certificate's key is not RSA")
+    assert isinstance(key, RSAPublicKey)  # `certificate_of` reads no other
     return key
-
-
-def _signs(key: RSAPublicKey, message: bytes, given: bytes, hashed: SHA1 | SHA256) -> bool:
-    try:
-        key.verify(given, message, PKCS1v15(), hashed)
-    except WrongSignature:
-        return False
-    return True

@@ -3,7 +3,6 @@
 `docs/declared.md` has the whole of it, with an example. A definition is data: nothing in it is run.
 """
 
-import hmac
 from base64 import b64encode
 from typing import Any
 
@@ -15,7 +14,7 @@ from adapters.parts import unsigned
 from adapters.parts.addresses import handle, of_kind
 from adapters.parts.bodies import form_of, json_of
 from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.signatures import check_age, header, secrets_of, verify_standard
+from adapters.parts.signatures import check_age, header, keyed, same, secrets_of, standard_key, verify_standard
 from adapters.parts.times import from_text, from_unix_or_millis
 from schemas.events import Error, Event, Handle
 
@@ -23,6 +22,8 @@ __all__ = ["Declared", "InvalidDefinition", "definition_of"]
 
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageBounced", "MessageRejected", "CallFailed"})
 _SECRET = Setting("secret", "What the provider signs with, or the token that it sends.")
+_SENDER = Setting("sender", "Who sends, where a message does not say.", secret=False)
+_STANDARD = Setting("secret", "What the provider signs with: whsec_ and base64, or any text.", reads=standard_key)
 
 
 class Declared(Sending):
@@ -37,11 +38,11 @@ class Declared(Sending):
         signature = definition.signature
         self.SIGNS_BODY = signature.scheme in ("hmac", "standard_webhooks")
         self.SIGNATURE = _WORDS[signature.scheme].format(**signature.model_dump())
-        known = unsigned.SETTINGS if signature.scheme == "unsigned" else (_SECRET,)
-        own = [Setting(name, why) for name, why in definition.settings.items()]
-        if self.SENDS and "sender" not in definition.settings:  # which [send] has as {sender}
-            own.append(Setting("sender", "Who sends where a message does not say.", secret=False))
-        self.SETTINGS = (*known, *own)
+        secret = _STANDARD if signature.scheme == "standard_webhooks" else _SECRET
+        known = unsigned.SETTINGS if signature.scheme == "unsigned" else (secret,)
+        own = {one.name: one for one in (*known, *((_SENDER,) if definition.send is not None else ()))}
+        own |= {name: Setting(name, why) for name, why in definition.settings.items()}
+        self.SETTINGS = tuple(own.values())
         self._find = {name: finder(getattr(definition.event, name)) for name in Fields.model_fields}
         self._items = None if definition.items is None else finder(f"body:{definition.items}")
         super().__init__(definition.send)
@@ -74,11 +75,11 @@ class Declared(Sending):
             made = [secret.encode() for secret in secrets]
         else:
             message = self._message(request)
-            digests = [hmac.digest(secret.encode(), message, signature.algorithm) for secret in secrets]
+            digests = [keyed(secret.encode(), signature.algorithm, message) for secret in secrets]
             hexadecimal = signature.encoding == "hex"
             given = given.lower() if hexadecimal else given
             made = [digest.hex().encode() if hexadecimal else b64encode(digest) for digest in digests]
-        if not any([hmac.compare_digest(one, given.encode("utf-8", "replace")) for one in made]):
+        if not any([same(one, given.encode("utf-8", "replace")) for one in made]):
             raise InvalidSignature(f"no configured secret makes what {signature.header} says")
         if fresh and signature.timestamp_header:
             check_age(header(request, signature.timestamp_header.lower()), request.received_at, signature.tolerance)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from adapters.declared import templates
 from schemas.events import CHANNELS, EVENT_TYPES, HANDLE_KINDS, REASONS, TYPE_OF_DOTTED
 
 Name = r"^[a-z][a-z0-9_]{0,62}$"
@@ -142,6 +143,28 @@ class Definition(_Part):
                 raise ValueError(f"no {what} is called {', '.join(unknown)}; there are: {', '.join(known)}")
         return self
 
+    @property
+    def own_settings(self) -> tuple[str, ...]:
+        """The names of what a source of it may set."""
+        scheme = ("basic_auth", "url_secret") if self.signature.scheme == "unsigned" else ("secret",)
+        sender = ("sender",) if self.send is not None else ()
+        return tuple(dict.fromkeys([*scheme, *sender, *self.settings]))
+
+    @model_validator(mode="after")
+    def _known_marks(self) -> "Definition":
+        wrong = list(templates.unknown(self.signature.message, templates.SIGNED, "signature.message"))
+        if (send := self.send) is not None:
+            known = [*templates.PARTS, *(f"{templates.SETTING}{name}" for name in self.own_settings)]
+            for at, template in (("url", send.url), ("headers", send.headers), ("body", send.body)):
+                wrong += templates.unknown(template, known, f"send.{at}")
+            if parts := templates.said_by_the_message(send.url):
+                wrong.append(
+                    f"send.url: {{{parts[0]}}} is the message's, which must not choose the host that is called"
+                )
+        if wrong:
+            raise ValueError("\n".join(wrong))
+        return self
+
 
 def definition_of(said: Any, name: str) -> Definition:
     """The definition that a file says; `name` is its provider's where the file gives none. Raises InvalidDefinition."""
@@ -150,9 +173,11 @@ def definition_of(said: Any, name: str) -> Definition:
     try:
         return Definition.model_validate({"name": name} | said)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, one['loc'])) or 'the whole'}: {_worded(one['msg'])}" for one in error.errors()]
+        faults = [_fault(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
         raise InvalidDefinition("\n".join(faults)) from error
 
 
-def _worded(message: str) -> str:
-    return message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such key")
+def _fault(at: str, message: str) -> str:
+    """A line; what is said of the whole names its keys itself."""
+    words = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such key")
+    return f"{at}: {words}" if at else words

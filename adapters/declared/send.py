@@ -8,7 +8,9 @@ import orjson
 from adapters.base import Values
 from adapters.declared.definition import Send
 from adapters.declared.places import filled, walk
+from adapters.declared.templates import SETTING, settings_of
 from adapters.parts.facts import text
+from adapters.parts.lines import header_value
 from adapters.parts.shapes import json_answer_of
 from adapters.parts.signatures import secrets_of
 from adapters.sending import (
@@ -28,6 +30,7 @@ class Sending:
 
     def __init__(self, send: Send | None) -> None:
         self._send = send
+        self._named = settings_of([send.url, send.headers, send.body]) if send is not None else frozenset()
         self.IDEMPOTENT_FOR = send.idempotent_for if send is not None else 0.0
 
     def build_request(self, message: Message, values: Values, now: datetime) -> HttpCall:
@@ -35,6 +38,7 @@ class Sending:
         send = self._send
         if send is None:
             raise WrongSetting("the definition has no [send]")
+        # The names are those of `templates.PARTS`.
         parts: dict[str, str | None] = {
             "to": message.to.value,
             "sender": message.sender or next(iter(secrets_of(values, "sender")), None),
@@ -51,8 +55,12 @@ class Sending:
         # A setting is the operator's own, and may be the whole of an address; what a message says is quoted.
         url = filled(send.url, quoted | {name: value for name, value in parts.items() if name.startswith("setting:")})
         headers = {name.lower(): filled(value, parts) or "" for name, value in send.headers.items()}
-        if any(mark in value for value in (url, *headers.values()) for mark in ("{setting:", "\r", "\n")):
-            raise WrongSetting("a setting is missing that the definition's [send] names, or has a line end in it")
+        if missing := sorted(name for name in self._named if name not in parts):
+            raise WrongSetting(
+                f"the source has no {missing[0].removeprefix(SETTING)}, which the definition's [send] names"
+            )
+        for name, value in headers.items():
+            header_value(name, value)
         body = b""
         if send.format == "json":
             headers.setdefault("content-type", "application/json")

@@ -99,7 +99,7 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("no event of MailerSend: it is no object")
     word = text(body.get("type")) or text(body.get("object")) or ""
     data = object_of(body.get("data"))
-    if word in EVENT_TYPES:
+    if word in EVENT_TYPES or word.startswith("activity."):  # a new one is of the same form
         return Normalized([_activity(word, body, data, request)])
     if word == "inbound.message":
         return Normalized([received(body, data, request)])
@@ -145,7 +145,7 @@ def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Re
         if message_id is None and address is None:
             raise Unprocessable("an activity of no message and no address")
         event_id = fact_id("mailersend", word, message_id, address, text(body.get("created_at")))
-    type_ = EVENT_TYPES[word]
+    type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     payload: dict[str, Any] = {"providerStatus": word}
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, body).payload["native"]

@@ -40,7 +40,7 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
     if type_ == "ProviderEventReceived":
         native = {name: value for name, value in fields.items() if name not in ("token", "signature")}
         event = unknown(request, native, status=word or None, event_id=event_id)
-        event.provider_message_id, event.occurred_at = message_id, time
+        event.provider_message_id, event.occurred_at, event.handle = message_id, time, customer
         return event
     if message_id is None and not recipient:
         raise Unprocessable("an event of no message and no address")

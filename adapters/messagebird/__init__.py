@@ -11,7 +11,7 @@ from adapters.messagebird import bird, conversations, signing, sms
 from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
 from adapters.parts.bodies import form_of, json_of, query_of
 from adapters.parts.facts import unknown
-from adapters.parts.signatures import secrets_of
+from adapters.parts.signatures import seconds, secrets_of
 
 __all__ = ["build_request", "read_response"]
 
@@ -35,6 +35,7 @@ SETTINGS = (
         "max_age",
         f"Seconds that a Bird signature may be old, as Bird repeats it unchanged; {signing.LIFE} if not set.",
         secret=False,
+        reads=seconds,
     ),
     Setting("access_key", "An API access key, for sending."),
     Setting("sender", "The number or name to send SMS from.", secret=False),

@@ -6,13 +6,12 @@ https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/
 same headers had, before the token, a signature over the sorted query in place of the URL.
 """
 
-import hmac
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
 from adapters.base import InvalidSignature, Request, Values
-from adapters.parts.signatures import check_age, from_base64, header, hex_sha256, max_age
+from adapters.parts.signatures import check_age, from_base64, header, hex_sha256, keyed, max_age, same
 from adapters.parts.tokens import claims_of
 
 TOKEN = "messagebird-signature-jwt"  # noqa: S105  the header's name
@@ -56,9 +55,7 @@ def check_signature(request: Request, keys: Sequence[str], values: Values, fresh
         b"\n".join([timestamp.encode("utf-8", "replace"), place.encode("utf-8", "replace"), body])
         for place in (request.url, "&".join(sorted(query.split("&"))))
     ]
-    if not any(
-        [hmac.compare_digest(hmac.digest(key.encode(), one, "sha256"), given) for key in keys for one in signed]
-    ):
+    if not any([same(keyed(key.encode(), "sha256", one), given) for key in keys for one in signed]):
         raise InvalidSignature(
             "no configured signing_key makes this signature: is the source's url the one told to Bird?"
         )
@@ -67,4 +64,4 @@ def check_signature(request: Request, keys: Sequence[str], values: Values, fresh
 
 
 def _same(told: Any, made: str) -> bool:
-    return isinstance(told, str) and hmac.compare_digest(told.lower().encode("utf-8", "replace"), made.encode())
+    return isinstance(told, str) and same(made.encode(), told.lower().encode("utf-8", "replace"))

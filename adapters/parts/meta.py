@@ -6,13 +6,12 @@ https://developers.facebook.com/docs/graph-api/guides/error-handling.
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from hmac import compare_digest
 from typing import Any
 
 from adapters.base import Answer, InvalidSignature, Request, Setting, Unconfigured, Unprocessable, Values
 from adapters.parts.bodies import query_of
 from adapters.parts.shapes import answer_of
-from adapters.parts.signatures import header, secrets_of, signs
+from adapters.parts.signatures import header, same, secrets_of, signs
 from adapters.sending import Outcome, Response, Unsendable, accepted, refused
 from schemas.events import Error
 
@@ -69,7 +68,7 @@ def handshake(request: Request, values: Values) -> Answer | None:
     tokens = secrets_of(values, "verify_token")
     if not tokens:
         raise Unconfigured("no verify_token is configured to answer the handshake with")
-    if not any([compare_digest(token.encode(), given) for token in tokens]):
+    if not any([same(token.encode(), given) for token in tokens]):
         raise InvalidSignature("hub.verify_token is not the configured verify_token")
     return Answer(200, query.get("hub.challenge", "").encode("utf-8", "replace"))
 

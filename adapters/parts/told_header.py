@@ -3,15 +3,24 @@
 Beside it the ways of `adapters.parts.unsigned` count: basic authentication, a secret in the URL.
 """
 
-from hmac import compare_digest
-
 from adapters.base import InvalidSignature, Request, Setting, Values
-from adapters.parts.signatures import secrets_of
+from adapters.parts.signatures import same, secrets_of
 from adapters.parts.unsigned import SETTINGS as UNSIGNED
 from adapters.parts.unsigned import verify_unsigned
 
+
+def line_of(text: str) -> tuple[str, str]:
+    """A header's name and its value. Raises InvalidSignature where one is missing."""
+    name, value = (part.strip() for part in (text.partition(":")[0], text.partition(":")[2]))
+    if not name or not value:
+        raise InvalidSignature("the setting webhook_header is not of the form `Name: value`")
+    return name.lower(), value
+
+
 SETTINGS = (
-    Setting("webhook_header", "Name: value, a header that the provider is told to send with each webhook."),
+    Setting(
+        "webhook_header", "Name: value, a header that the provider is told to send with each webhook.", reads=line_of
+    ),
     *UNSIGNED,
 )
 
@@ -22,10 +31,8 @@ def verify_told(request: Request, values: Values) -> bool | None:
     Raises InvalidSignature where one is, and none did.
     """
     told = secrets_of(values, "webhook_header")
-    if any([_came(request, line) for line in told]):
+    if any([_came(request, *line_of(line)) for line in told]):
         return True
-    if any(not all(part.strip() for part in line.partition(":")) for line in told):
-        raise InvalidSignature("the setting webhook_header is not of the form `Name: value`")
     try:
         known = verify_unsigned(request, values)
     except InvalidSignature:
@@ -37,8 +44,5 @@ def verify_told(request: Request, values: Values) -> bool | None:
     return None
 
 
-def _came(request: Request, line: str) -> bool:
-    name, _, value = line.partition(":")
-    given = request.headers.get(name.strip().lower(), "").encode("utf-8", "replace")
-    wanted = value.strip().encode()
-    return bool(wanted) & compare_digest(wanted, given)
+def _came(request: Request, name: str, value: str) -> bool:
+    return same(value.encode(), request.headers.get(name, "").encode("utf-8", "replace"))

@@ -16,9 +16,10 @@ from adapters.parts.signatures import secrets_of
 from adapters.plivo import calls, signature
 from adapters.plivo.errors import error_of
 from adapters.plivo.send import API, build_request, read_response
+from adapters.plivo.signature import once
 from schemas.events import Event
 
-__all__ = ["build_request", "read_response"]
+__all__ = ["build_request", "once", "read_response"]
 
 NAME = "plivo"
 TITLE = "Plivo"

@@ -4,13 +4,17 @@ https://www.plivo.com/docs/voice/concepts/signature-validation, https://www.pliv
 how they are made exactly is the official library's (https://github.com/plivo/plivo-python/blob/master/plivo/utils/signature_v3.py).
 """
 
-import hmac
 from base64 import b64encode
+from datetime import timedelta
 from urllib.parse import urlsplit
 
-from adapters.base import InvalidSignature, Request, Unprocessable
+from adapters.base import InvalidSignature, Once, Request, Unprocessable
 from adapters.parts.bodies import Pairs, form_of, query_of
+from adapters.parts.facts import digest_of
+from adapters.parts.signatures import keyed, same
 
+#: How long a nonce of V2 is remembered.
+REMEMBERED = timedelta(days=30)
 #: Signatures in one header, of which each is compared.
 _MOST = 8
 
@@ -30,12 +34,27 @@ def verify(request: Request, tokens: list[str]) -> None:
             message = signed(request, nonce).encode("utf-8", "replace")
         except Unprocessable as error:
             raise InvalidSignature(str(error)) from error
-        made = [b64encode(hmac.digest(token.encode(), message, "sha256")) for token in tokens]
+        made = [b64encode(keyed(token.encode(), "sha256", message)) for token in tokens]
         came = [one.encode("utf-8", "replace") for one in given]
-        if any([hmac.compare_digest(one, other) for one in made for other in came]):
+        if any([same(one, other) for one in made for other in came]):
             return
         raise InvalidSignature(f"no configured auth_token makes a signature of {version}: is the source's url Plivo's?")
     raise InvalidSignature("the headers x-plivo-signature-v3 and x-plivo-signature-v2 are missing")
+
+
+def once(request: Request) -> Once | None:
+    """Of V2, which covers neither body nor query: the URL and nonce, and what came with them. It tells no time, so that it
+    is remembered for `REMEMBERED`. None where V3 counts, which covers all."""
+    headers = request.headers
+    if any(headers.get(f"x-plivo-signature-{kind}v3", "").strip() for kind in ("", "ma-")):
+        return None
+    try:
+        token = digest_of(_v2(request, headers.get("x-plivo-signature-v2-nonce", "")))
+        said = [*query_of(request), *(form_of(request) if request.body else [])]
+    except (InvalidSignature, Unprocessable):
+        return None
+    digest = digest_of(request.method, *(part for pair in sorted(said) for part in pair))
+    return Once(token, digest, request.received_at + REMEMBERED)
 
 
 def _v3(request: Request, nonce: str) -> str:

@@ -15,7 +15,7 @@ from adapters.parts.smtp_codes import code_of, reason_of
 from adapters.parts.times import from_unix
 from adapters.postal import inbound
 from adapters.postal.send import build_request, read_response
-from adapters.postal.signature import check
+from adapters.postal.signature import check, keys_of
 from schemas.events import Error, Event
 
 __all__ = ["build_request", "read_response"]
@@ -31,6 +31,7 @@ SETTINGS = (
         "public_key",
         "The server's signing key: of /.well-known/jwks.json, as PEM, or the DKIM record that it prints (p=…).",
         secret=False,
+        reads=keys_of,
     ),
     Setting("api_key", "An API credential of the mail server (Credentials, type API), to send with."),
     Setting("sender", "Who sends: an address of the mail server's domains, or Name <address>.", secret=False),

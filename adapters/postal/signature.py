@@ -10,23 +10,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature as WrongSignature
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
-from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from adapters.base import InvalidSignature, Request
-from adapters.parts.signatures import from_base64, header
+from adapters.parts.keys import rsa_key, signs_rsa
+from adapters.parts.signatures import from_base64, header, readable
 
 
 def check(request: Request, keys: Sequence[str]) -> None:
     """Raises InvalidSignature unless one of the keys signed the body."""
     name, algorithm = _scheme(request)
     given = from_base64("".join(header(request, name).split()))
-    readable = [key for text in keys for key in _keys(text)]
-    if not any([_signs(key, request.body, given, algorithm) for key in readable]):
+    if not any([signs_rsa(key, request.body, given, algorithm) for each in readable(keys, keys_of) for key in each]):
         raise InvalidSignature(f"no configured public_key verifies {name}")
 
 
@@ -37,31 +33,20 @@ def _scheme(request: Request) -> tuple[str, HashAlgorithm]:
     return "x-postal-signature", SHA1()  # noqa: S303
 
 
-def _signs(key: RSAPublicKey, body: bytes, given: bytes, algorithm: HashAlgorithm) -> bool:
-    try:
-        key.verify(given, body, PKCS1v15(), algorithm)
-    except WrongSignature:
-        return False
-    return True
-
-
 @lru_cache(maxsize=256)
-def _keys(text: str) -> tuple[RSAPublicKey, ...]:
+def keys_of(text: str) -> tuple[RSAPublicKey, ...]:
     """A key as PEM, as a JWK or a set of them, as base64 of its DER, or within a DKIM record."""
     try:
         if text.startswith("{"):
             said = json.loads(text)
-            return tuple(_of_jwk(one) for one in said.get("keys", [said]))
-        if "BEGIN" in text:
-            key = load_pem_public_key(text.replace("\\n", "\n").encode())
-        else:
-            bare = next((part[2:] for part in text.replace(" ", "").split(";") if part.startswith("p=")), text)
-            key = load_der_public_key(b64decode("".join(bare.split()), validate=True))
-    except (ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm) as error:
-        raise InvalidSignature(f"the configured public key cannot be read: {error}") from error
-    if not isinstance(key, RSAPublicKey):
-        raise InvalidSignature("the configured public key is not one of RSA")
-    return (key,)
+            if keys := tuple(_of_jwk(one) for one in said.get("keys", [said])):
+                return keys
+            raise ValueError("a set without a key")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InvalidSignature("the configured public key cannot be read: it is no JWK with a key") from error
+    if "BEGIN" in text:
+        return (rsa_key(text),)
+    return (rsa_key(next((part[2:] for part in text.replace(" ", "").split(";") if part.startswith("p=")), text)),)
 
 
 def _of_jwk(said: dict[str, Any]) -> RSAPublicKey:

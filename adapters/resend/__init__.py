@@ -13,7 +13,7 @@ from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, V
 from adapters.parts.addresses import handle
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import fact_id, id_of_one, identifier, text
-from adapters.parts.signatures import header, secrets_of, verify_standard
+from adapters.parts.signatures import header, secrets_of, standard_key, verify_standard
 from adapters.parts.times import from_text
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
 from adapters.resend.errors import error_of, is_suppressed
@@ -30,7 +30,10 @@ SENDS = frozenset({"email"})
 SIGNATURE = "HMAC-SHA256 over id, timestamp and body (Svix)"
 SETTINGS = (
     Setting(
-        "signing_secret", "The webhook's signing secret, whsec_… (Webhooks, the webhook's page).", aliases=("secret",)
+        "signing_secret",
+        "The webhook's signing secret, whsec_… (Webhooks, the webhook's page).",
+        aliases=("secret",),
+        reads=standard_key,
     ),
     Setting("api_key", "An API key, re_…, to send with."),
     Setting("sender", "Who sends: an address of a verified domain, or Name <address>.", secret=False),

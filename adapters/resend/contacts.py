@@ -56,4 +56,7 @@ def events(
     event.occurred_at, event.handle = time, customer
     if (email_id := identifier(data.get("email_id"))) is not None:
         event.channel, event.provider_message_id = "email", email_id
+        to = data.get("to")
+        if event.handle is None and isinstance(to, list) and len(to) == 1:
+            event.handle = handle(text(to[0]), "email")
     return [*found, event]

@@ -8,8 +8,9 @@ A post that is not answered with 2xx is tried again for 24 hours, for inbound pa
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.bodies import json_of
-from adapters.parts.signatures import WINDOW, check_age, from_base64, header, max_age, secrets_of, signs_ecdsa
-from adapters.parts.unsigned import verify_unsigned
+from adapters.parts.keys import ec_key, signs_ecdsa
+from adapters.parts.signatures import WINDOW, check_age, from_base64, header, max_age, readable, seconds, secrets_of
+from adapters.parts.unsigned import user_of, verify_unsigned
 from adapters.sendgrid import parse
 from adapters.sendgrid.events import EVENT_TYPES, event
 from adapters.sendgrid.send import API, build_request, read_response
@@ -28,14 +29,17 @@ SETTINGS = (
         "The verification key of the signed webhook (Settings, Mail Settings, Event Webhooks), base64 or PEM.",
         secret=False,
         aliases=("verification_key",),
+        reads=ec_key,
     ),
-    Setting("basic_auth", "user:password in the URL told to inbound parse, where it has no security policy."),
+    Setting(
+        "basic_auth", "user:password in the URL told to inbound parse, where it has no security policy.", reads=user_of
+    ),
     Setting("url_secret", "A value that the URL told to inbound parse has in its query, as ?key=…"),
     Setting("api_key", "An API key with the permission Mail Send, to send with."),
     Setting("sender", "Whom mail is from: an address, or Name <address>, of an authenticated domain.", secret=False),
     Setting("api_url", f"Where the API is; {API} if not set, https://api.eu.sendgrid.com in the EU.", secret=False),
     # SendGrid documents no age. As it gathers events anew for each try, each is signed anew.
-    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False),
+    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
 )
 SIGNS_BODY = True
 EVENTS = frozenset({*EVENT_TYPES.values(), "MessageReceived"})
@@ -94,7 +98,7 @@ def _check_signature(request: Request, keys: list[str], values: Values, fresh: b
     given = from_base64(header(request, _SIGNATURE))
     timestamp = header(request, _TIMESTAMP)
     message = timestamp.encode("utf-8", "replace") + request.body
-    if not any([signs_ecdsa(key, message, given) for key in keys]):
+    if not any([signs_ecdsa(key, message, given) for key in readable(keys, ec_key)]):
         raise InvalidSignature("no configured public_key verifies this signature")
     if fresh:
         check_age(timestamp, request.received_at, max_age(values))

@@ -9,7 +9,7 @@ from typing import Any
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import unknown
-from adapters.parts.signatures import WINDOW, secrets_of
+from adapters.parts.signatures import WINDOW, seconds, secrets_of
 from adapters.parts.unsigned import SETTINGS as _UNSIGNED
 from adapters.parts.unsigned import verify_unsigned
 from adapters.sinch import calls, conversation, signing, sms
@@ -43,8 +43,12 @@ EVENTS = frozenset(
 )
 SETTINGS = (
     Setting("webhook_secret", "The secret given to the webhook of the Conversation API, or to the SMS callback."),
-    Setting("application_secret", "The Voice application's secret, in base64 as the dashboard shows it."),
-    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False),
+    Setting(
+        "application_secret",
+        "The Voice application's secret, in base64 as the dashboard shows it.",
+        reads=signing.application_key,
+    ),
+    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
     *_UNSIGNED,
     Setting("service_plan_id", "The SMS service plan's id, for sending SMS.", secret=False),
     Setting("api_token", "The SMS service plan's API token."),

@@ -4,7 +4,6 @@ Conversation and SMS: https://developers.sinch.com/docs/conversation/callbacks#v
 https://developers.sinch.com/docs/voice/api-reference/authentication/callback-signed-request.
 """
 
-import hmac
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from hashlib import md5
 from urllib.parse import urlsplit
 
 from adapters.base import InvalidSignature, Request, Values
-from adapters.parts.signatures import check_age, header, max_age, signs
+from adapters.parts.signatures import check_age, check_seconds, header, keyed, max_age, readable, same, signs
 from adapters.parts.times import from_text
 
 SIGNATURE = "x-sinch-webhook-signature"
@@ -45,7 +44,8 @@ def check_call(request: Request, secrets: Sequence[str], values: Values, fresh: 
         raise InvalidSignature("the URL cannot be read") from error
     message = "\n".join([request.method, body, kind, f"x-timestamp:{timestamp}", path]).encode("utf-8", "replace")
     shown = given.strip().encode("utf-8", "replace")
-    if not any([hmac.compare_digest(_made(secret, message), shown) for secret in secrets]):
+    made = [b64encode(keyed(key, "sha256", message)) for key in readable(secrets, application_key)]
+    if not any([same(one, shown) for one in made]):
         raise InvalidSignature(
             "no configured application_secret makes this signature: is the source's url the one told?"
         )
@@ -53,14 +53,15 @@ def check_call(request: Request, secrets: Sequence[str], values: Values, fresh: 
         told = from_text(timestamp)
         if told is None:
             raise InvalidSignature("the header x-timestamp is no time")
-        if abs((request.received_at - told).total_seconds()) > max_age(values):
-            raise InvalidSignature("the signature is too old, or of the future")
+        check_seconds((request.received_at - told).total_seconds(), max_age(values))
 
 
-def _made(secret: str, message: bytes) -> bytes:
-    """Nothing that compares equal where the secret is no base64."""
+def application_key(secret: str) -> bytes:
+    """The bytes that the dashboard shows in base64. Raises InvalidSignature where it is none."""
     try:
         key = b64decode(secret, validate=True)
-    except (Base64Error, ValueError):
-        return b""
-    return b64encode(hmac.digest(key, message, "sha256"))
+    except (Base64Error, ValueError) as error:
+        raise InvalidSignature("a configured application_secret is not base64, as the dashboard shows it") from error
+    if not key:
+        raise InvalidSignature("a configured application_secret is empty")
+    return key

@@ -5,12 +5,10 @@ repeats the secret that it was told. An update not answered with 2xx is tried ag
 (https://github.com/tdlib/telegram-bot-api) with growing pauses until the update expires, at most 24 hours.
 """
 
-from hmac import compare_digest
-
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import identifier, unknown
-from adapters.parts.signatures import header, secrets_of
+from adapters.parts.signatures import header, same, secrets_of
 from adapters.telegram.send import API, build_request, read_response
 from adapters.telegram.updates import UPDATES
 
@@ -46,7 +44,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     if not secrets:
         return None
     given = header(request, _HEADER).encode("utf-8", "replace")
-    if any([compare_digest(secret.encode(), given) for secret in secrets]):
+    if any([same(secret.encode(), given) for secret in secrets]):
         return True
     raise InvalidSignature(f"the header {_HEADER} is no configured secret_token")
 

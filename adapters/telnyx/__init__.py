@@ -4,17 +4,12 @@ https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks: up to 
 within two seconds, then the failover URL. Each webhook has an id, which stays.
 """
 
-from base64 import b64decode
-from binascii import Error as Base64Error
-from functools import lru_cache
-
-from cryptography.exceptions import InvalidSignature as WrongSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.parts.addresses import caller
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import identifier, text, unknown
-from adapters.parts.signatures import check_age, from_base64, header, secrets_of
+from adapters.parts.keys import ed25519_key, signs_ed25519
+from adapters.parts.signatures import check_age, from_base64, header, readable, secrets_of
 from adapters.parts.times import from_text
 from adapters.telnyx import calls, messages
 from adapters.telnyx.send import API, build_request, read_response
@@ -28,7 +23,12 @@ CHANNELS = frozenset({"sms", "rcs", "whatsapp", "voice"})
 SENDS = frozenset({"sms"})
 SIGNATURE = "Ed25519 over timestamp and body, five minutes"
 SETTINGS = (
-    Setting("public_key", "The account's public key (Portal, Keys & Credentials, Public Key), base64.", secret=False),
+    Setting(
+        "public_key",
+        "The account's public key (Portal, Keys & Credentials, Public Key), base64.",
+        secret=False,
+        reads=ed25519_key,
+    ),
     Setting("api_key", "An API key, KEY…, for sending."),
     Setting("sender", "The number, short code or sender id to send from.", secret=False),
     Setting(
@@ -62,7 +62,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
         return None
     given, timestamp = from_base64(header(request, _SIGNATURE)), header(request, "telnyx-timestamp")
     message = timestamp.encode("utf-8", "replace") + b"|" + request.body
-    if not any([_signs(key, message, given) for key in keys]):
+    if not any([signs_ed25519(key, message, given) for key in readable(keys, ed25519_key)]):
         raise InvalidSignature("no configured public_key verifies this signature")
     if fresh:
         check_age(timestamp, request.received_at)
@@ -86,6 +86,12 @@ def normalize(request: Request) -> Normalized:
         return Normalized([calls.event(kind, payload, event_id, at, request)])
     event = unknown(request, data, status=kind or None, event_id=event_id)
     event.occurred_at = from_text(at)
+    if kind.startswith("call.") and (leg := identifier(payload.get("call_leg_id"))) is not None:
+        event.channel, event.provider_message_id = "voice", leg
+        if payload.get("direction") in ("incoming", "outgoing"):
+            inbound = payload["direction"] == "incoming"
+            event.direction = "inbound" if inbound else "outbound"
+            event.handle = caller(text(payload.get("from" if inbound else "to")))
     return Normalized([event])
 
 
@@ -97,19 +103,3 @@ def answer(request: Request) -> Answer:
 def handshake(request: Request, values: Values) -> Answer | None:
     """Telnyx has none."""
     return None
-
-
-def _signs(key: str, message: bytes, given: bytes) -> bool:
-    try:
-        _key(key).verify(given, message)
-    except WrongSignature:
-        return False
-    return True
-
-
-@lru_cache(maxsize=256)
-def _key(text: str) -> Ed25519PublicKey:
-    try:
-        return Ed25519PublicKey.from_public_bytes(b64decode("".join(text.split()), validate=True))
-    except (Base64Error, ValueError) as error:
-        raise InvalidSignature(f"the configured public_key cannot be read: {error}") from error

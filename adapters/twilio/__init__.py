@@ -6,13 +6,12 @@ https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and E
 no order, and gives a callback no id and mostly no time.
 """
 
-from hmac import compare_digest
 from urllib.parse import urlsplit
 
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.bodies import Pairs, form_of, query_of
 from adapters.parts.facts import identifier, unknown
-from adapters.parts.signatures import header, hex_sha256, secrets_of, signs
+from adapters.parts.signatures import header, hex_sha256, same, secrets_of, signs
 from adapters.twilio import calls, messages, streams
 from adapters.twilio.send import API, build_request, read_response
 
@@ -133,7 +132,7 @@ def _signed_fields(request: Request) -> str:
             told = dict(query_of(request)).get("bodySHA256", "")
         except Unprocessable as error:
             raise InvalidSignature(str(error)) from error
-        if not compare_digest(told.lower().encode("utf-8", "replace"), hex_sha256(request.body).encode()):
+        if not same(hex_sha256(request.body).encode(), told.lower().encode("utf-8", "replace")):
             raise InvalidSignature("the URL's bodySHA256 is not that of the body")
     return ""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.base import Request, Unprocessable
 from adapters.parts.addresses import handle, of_kind
-from adapters.parts.facts import count, fact_id, identifier, location, text
+from adapters.parts.facts import count, fact_id, identifier, location, text, unknown
 from adapters.parts.times import from_text
 from adapters.twilio.errors import error_of
 from schemas.events import Event, Handle
@@ -41,8 +41,8 @@ MOST_MEDIA = 100
 
 
 def is_message(fields: Fields) -> bool:
-    """Whether the parameters are those of a message, of a state that is known."""
-    return _sid(fields) is not None and _status(fields) in MESSAGE_STATUSES
+    """Whether the parameters are those of a message, whatever its state."""
+    return _sid(fields) is not None and _status(fields) != ""
 
 
 def events(
@@ -60,7 +60,7 @@ def events(
     """
     get = fields.get
     sid, status = identifier(_sid(fields)), _status(fields)
-    type_ = MESSAGE_STATUSES[status]
+    type_ = MESSAGE_STATUSES.get(status, "ProviderEventReceived")
     inbound = type_ == "MessageReceived"
     sender, recipient = get("From", ""), get("To", "")
     channel = _channel(sender, recipient)
@@ -80,6 +80,11 @@ def events(
         elif customer.kind != "whatsapp_user_id":
             payload["handles"] = [{"kind": other.kind, "value": other.value}]
     error = error_of(get("ErrorCode") or None, _error_text(fields)) if type_ == "MessageFailed" else None
+    if type_ == "ProviderEventReceived":  # a word that is not known says whose it is all the same
+        kept = unknown(request, dict(fields), status=status, event_id=event_id)
+        kept.channel, kept.provider_message_id, kept.message_id = channel, sid, own_id
+        kept.handle, kept.occurred_at, kept.payload = customer, occurred_at, payload | kept.payload
+        return [kept]
     event = Event(
         type_,
         request.source,

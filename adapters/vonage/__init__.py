@@ -10,7 +10,8 @@ from typing import Any
 from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.bodies import form_of, json_of, query_of
 from adapters.parts.facts import unknown
-from adapters.parts.signatures import WINDOW, secrets_of
+from adapters.parts.keys import rsa_private_key
+from adapters.parts.signatures import WINDOW, seconds, secrets_of
 from adapters.vonage import calls, messages, signing, sms
 from adapters.vonage.send import API, build_request, read_response
 
@@ -37,9 +38,9 @@ SETTINGS = (
         f"How the SMS API signs (API settings): {', '.join(signing.METHODS)}; {signing.METHOD} if not set.",
         secret=False,
     ),
-    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False),
+    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
     Setting("application_id", "The application's id, for sending.", secret=False),
-    Setting("private_key", "The application's private key (PEM), for sending."),
+    Setting("private_key", "The application's private key (PEM), for sending.", reads=rsa_private_key),
     Setting("api_key", "The account's API key, to send with in place of an application.", secret=False),
     Setting("api_secret", "The account's API secret, beside the API key."),
     Setting("sender", "The number, sender id, RCS agent or page to send from.", secret=False),

@@ -5,7 +5,6 @@ query: https://api.support.vonage.com/hc/en-us/articles/19033783342876. The para
 https://developer.vonage.com/en/getting-started/concepts/signing-messages.
 """
 
-import hmac
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +16,7 @@ import orjson
 from adapters.base import InvalidSignature, Request, Unprocessable, Values
 from adapters.parts.bodies import query_of
 from adapters.parts.facts import text
-from adapters.parts.signatures import check_age, header, hex_sha256, max_age, secrets_of
+from adapters.parts.signatures import check_age, header, hex_sha256, keyed, max_age, same, secrets_of
 from adapters.parts.tokens import claims_of
 
 #: The methods by the names of Vonage's libraries, and the digest of their HMAC; of `md5hash` it is none.
@@ -51,7 +50,7 @@ def check_token(request: Request, secrets: Sequence[str], values: Values, fresh:
         raise InvalidSignature("the token has no payload_hash")
     if request.method == "GET" and request.body:
         raise InvalidSignature("a GET with a body, which no signature covers")
-    if not hmac.compare_digest(told.lower().encode("utf-8", "replace"), _hash(request).encode()):
+    if not same(_hash(request).encode(), told.lower().encode("utf-8", "replace")):
         raise InvalidSignature("the token's payload_hash is not that of what came")
     if fresh:
         check_age(str(claims[0].get("iat")), request.received_at, max_age(values))
@@ -74,7 +73,7 @@ def check_parameters(
     # In a value the marks of the form count as an underscore.
     told = "".join([f"&{name}={value.replace('&', '_').replace('=', '_')}" for name, value in signed])
     message, shown = told.encode("utf-8", "replace"), given[0].lower().encode("utf-8", "replace")
-    if not any([hmac.compare_digest(_digest(message, secret, _DIGESTS[method]), shown) for secret in secrets]):
+    if not any([same(_digest(message, secret, _DIGESTS[method]), shown) for secret in secrets]):
         raise InvalidSignature("no configured signature_secret makes this sig by the signature_method")
     if received_at is not None:
         check_age(dict(signed).get("timestamp", ""), received_at, max_age(values))
@@ -103,4 +102,4 @@ def _digest(message: bytes, secret: str, digest: str) -> bytes:
     """In lower-case hex. `md5hash` is Vonage's choice, and its default."""
     if not digest:
         return md5(message + secret.encode(), usedforsecurity=False).hexdigest().encode()
-    return hmac.digest(secret.encode(), message, digest).hex().encode()
+    return keyed(secret.encode(), digest, message).hex().encode()

@@ -48,7 +48,9 @@ DOCS = "https://www.rfc-editor.org/rfc/rfc8030"
 CHANNELS = frozenset({"push"})
 SENDS = frozenset({"push"})
 SETTINGS = (
-    Setting("vapid_private_key", "The application server's key: 32 bytes as base64url, or PEM (P-256)."),
+    Setting(
+        "vapid_private_key", "The application server's key: 32 bytes as base64url, or PEM (P-256).", reads=private_key
+    ),
     Setting("vapid_subject", "Who sends, for the push service to write to: mailto:… or https://….", secret=False),
     Setting("urgency", "very-low, low, normal or high (RFC 8030 section 5.3); normal by default.", secret=False),
     Setting("api_url", "A scheme and host in place of the endpoint's own; for tests.", secret=False),
@@ -99,8 +101,8 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         "urgency": optional(values, "urgency", "normal"),
         "topic": fact_id(message.message_id),
     }
-    origin = optional(values, "api_url", to.origin).rstrip("/")
-    return HttpCall("POST", origin + to.endpoint.removeprefix(to.origin), headers, body)
+    own = optional(values, "api_url", "").rstrip("/")
+    return HttpCall("POST", (own or to.origin) + to.endpoint.removeprefix(to.origin), headers, body, foreign=not own)
 
 
 def read_response(response: Response) -> Outcome:

@@ -9,16 +9,21 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+import structlog
+
 from adapters.base import Values
 from adapters.sending import HttpCall, Mail, Outgoing, Response
 from agents.transport.addresses import Dialer, Network
 from agents.transport.calling import Calling
 from agents.transport.mailing import Mailing
 from agents.transport.publishing import Publishing
-from agents.transport.unanswered import AddressRefused, NoAnswer
+from agents.transport.unanswered import AddressRefused, NoAnswer, untold
 from webhooks.counters import SECONDS, Histogram
 
 __all__ = ["AddressRefused", "NoAnswer", "Transport"]
+
+
+log = structlog.get_logger(__name__)
 
 
 class _Way:
@@ -86,13 +91,20 @@ class Transport:
 
     async def carry(self, outgoing: Outgoing, values: Values, *, trusted: bool) -> Response:
         """The provider's answer. `values`: the account's settings, which name the server of a mail or a publication.
-        `trusted`: the operator configured the address, so that it may be a private one. Raises NoAnswer."""
+        `trusted`: the operator configured the address, so that it may be a private one; a recipient's never is. Raises
+        NoAnswer; of an address that the operator did not configure it tells nothing but that."""
         kind, began = type(outgoing).__name__, time.monotonic()
+        foreign = isinstance(outgoing, HttpCall) and outgoing.foreign
+        trusted = trusted and not foreign
         try:
             response = await self._ways[trusted].carry(outgoing, values)
         except NoAnswer as error:
             self.unanswered[kind, error.kind] += 1
-            raise
+            if trusted:
+                raise
+            # Without the address: it may be a person's.
+            log.debug("an address that was given failed", call=kind, kind=error.kind, foreign=foreign)
+            raise untold(error, foreign=foreign) from None
         finally:
             self.seconds.observe(time.monotonic() - began)
         self.answered[kind] += 1

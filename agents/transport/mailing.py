@@ -1,6 +1,7 @@
 """Mails to SMTP servers, each by a connection of its own, in a thread, over a socket connected by the address rule."""
 
 import asyncio
+import re
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,15 @@ from agents.transport.unanswered import NoAnswer
 
 #: Each word of the setting `tls` and its port.
 PORTS = {"starttls": 587, "implicit": 465, "none": 25}
+#: What a mail may say before its body.
+HEADERS = frozenset(
+    b"from to date message-id subject reply-to in-reply-to references list-unsubscribe list-unsubscribe-post "
+    b"mime-version content-type content-transfer-encoding".split()
+)
+_ADDRESS = re.compile(r"[!-~]+@[!-~]+")
+#: Lines of printable ASCII, none over RFC 5322's 998 characters, each a header or the going on of one.
+_HEAD = re.compile(rb"(?:[!-9;-~]+:[\t -~]{0,990}\r\n(?:[ \t][\t -~]{0,997}\r\n)*)+")
+_NAMES = re.compile(rb"(?m)^([!-9;-~]+):")
 #: Mails under way at a time.
 AT_ONCE = 32
 
@@ -29,6 +39,18 @@ def account_of(values: Values) -> Account:
     return Account(host, int(port or PORTS[tls]), tls, username, password)
 
 
+def may_be_written(mail: Mail) -> bool:
+    """Whether the mail has only headers that adapters write, each at most once, and in them and in its addresses nothing
+    that could end a line: whatever an adapter was made to build, it names no further recipient and holds no second body."""
+    if not all(_ADDRESS.fullmatch(each) for each in (mail.sender, *mail.recipients)):
+        return False
+    head = mail.data.partition(b"\r\n\r\n")[0]
+    if not _HEAD.fullmatch(head + b"\r\n"):
+        return False
+    names = [name.lower() for name in _NAMES.findall(head)]
+    return len(set(names)) == len(names) and HEADERS.issuperset(names)
+
+
 class Mailing:
     """Hands mails over, by one dialer."""
 
@@ -41,6 +63,8 @@ class Mailing:
     async def carry(self, mail: Mail, values: Values) -> Response:
         """The reply to the end of DATA, or to the command that was refused. Raises NoAnswer."""
         account = account_of(values)
+        if not may_be_written(mail):
+            raise NoAnswer("the mail's headers or addresses are none that may be written", kind="request")
         try:
             async with asyncio.timeout(self._connect_timeout):
                 await self._room.acquire()

@@ -16,6 +16,27 @@ class NoAnswer(Exception):
         self.kind = kind
 
 
+#: What is said of a call to an address that a client or a recipient chose. Not whether its name resolves, to what, or
+#: which step failed: whoever chooses it could look around the operator's network by the differences.
+UNTOLD = "the address gave no answer: it must be a public one, and over https have a certificate that holds"
+#: Kinds of failures that are of the address. The others (a setting, no free connection) are told in their own words.
+_OF_ADDRESS = frozenset({"connect", "name", "address", "timeout", "lost"})
+
+
+def untold(error: NoAnswer, *, foreign: bool) -> NoAnswer:
+    """The failure as whoever chose the address may know it. Of a recipient's (`foreign`) also the kind is one for all that
+    did not arrive; what may have arrived is known as such, since it must not be sent twice."""
+    if error.kind not in _OF_ADDRESS:
+        return error
+    if foreign:
+        return NoAnswer(UNTOLD, error.may_have_arrived, kind="recipient")
+    return (
+        type(error)(UNTOLD)
+        if isinstance(error, AddressRefused)
+        else NoAnswer(UNTOLD, error.may_have_arrived, kind=error.kind)
+    )
+
+
 class AddressRefused(NoAnswer):
     """The name has no address that may be called. Nothing was connected to."""
 

@@ -13,8 +13,8 @@ from adapters.sending import HttpCall
 from agents.transport.unanswered import NoAnswer
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: Latin-1, which is what is written.
-_VALUE = re.compile(r"[\x01-\x09\x0b\x0c\x0e-\xff]*")
+#: Latin-1 without control characters, which is what is written (RFC 9110 section 5.5); and no more than servers take.
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,16384}")
 
 
 @lru_cache(maxsize=4096)
@@ -31,6 +31,8 @@ def url_of(text: str) -> httpx.URL:
 
 def headers_of(call: HttpCall, url: httpx.URL) -> list[tuple[str, str]]:
     """Raises NoAnswer for what cannot stand in a header."""
+    if _NAME.fullmatch(call.method) is None:
+        raise NoAnswer("the method has characters that cannot stand there", kind="request")
     given = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "threadline"} | call.headers
     if call.body or call.method in ("POST", "PUT", "PATCH"):
         given["content-length"] = str(len(call.body))

@@ -119,6 +119,16 @@ def providers(
 
 
 @app.command()
+def settings(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As the page docs/settings.md.")] = False,
+) -> None:
+    """Every setting: its name in the file and in the environment, its default, and what it is for."""
+    from app.commands.settings import run
+
+    raise typer.Exit(run(markdown=markdown))
+
+
+@app.command()
 def timeline(
     customer: Annotated[str, typer.Argument(help="A customer's id, or a handle: +15551234567, ana@example.com.")],
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many interactions, newest first.")] = 50,

@@ -10,7 +10,7 @@ from app.settings import Settings, Source
 
 
 async def sources(settings: Settings) -> AsyncIterator[Finding]:
-    """Each source has an adapter, settings that it knows, and what it verifies with."""
+    """Each source has an adapter, and what it verifies with. Settings that cannot be used are refused as they are read."""
     if not settings.sources:
         yield Finding("Sources", "look", "none configured", "add [sources.NAME] to threadline.toml")
     for name, source in settings.sources.items():
@@ -19,11 +19,6 @@ async def sources(settings: Settings) -> AsyncIterator[Finding]:
             known = f"adapter is one of: {', '.join(sorted(ADAPTERS))}"
             yield Finding(what, "wrong", f"no adapter {source.adapter or name}", known)
             continue
-        names = {name for setting in adapter.SETTINGS for name in (setting.name, *setting.aliases)}
-        if unknown := sorted(source.values.keys() - names):
-            yield Finding(
-                what, "wrong", f"no setting is called {', '.join(unknown)}", f"there are: {', '.join(sorted(names))}"
-            )
         yield _verifying(what, name, adapter, source)
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from adapters import ADAPTERS
 from adapters.base import Adapter, Values
+from adapters.checked import faults
 from app.sending.configuration import hint, must_be_public
 from app.sending.seal import NoKey, Seal, Tampered
 from app.settings import Source
@@ -50,12 +51,11 @@ def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Acco
     if adapter is None or not adapter.SENDS:
         wrong = "is no adapter" if adapter is None else "does not send, it only receives"
         raise SchemaError("$.adapter", wrong + hint(document["adapter"], senders))
-    known = {name for setting in adapter.SETTINGS for name in (setting.name, *setting.aliases)}
-    values: dict[str, tuple[str, ...]] = {}
-    for key, said in document["settings"].items():
-        if key not in known:
-            raise SchemaError(f"$.settings['{key}']", f"is no setting of {adapter.NAME}{hint(key, sorted(known))}")
-        values[key] = (said,) if isinstance(said, str) else tuple(said)
+    values: dict[str, tuple[str, ...]] = {
+        key: (said,) if isinstance(said, str) else tuple(said) for key, said in document["settings"].items()
+    }
+    for key, fault in faults(adapter, values):
+        raise SchemaError(f"$.settings['{key}']", fault)
     if (url := document.get("url")) is not None:
         must_be_public(url, "$.url")
     return Account(name, adapter, values, document.get("source", name), url, trusted)

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
+from adapters.parts.lines import HEADERS, faults
 from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.documents import check
@@ -83,6 +84,8 @@ def read_request(
         kept["content"] = {"text": kept.pop("body")}
     if "variables" in kept and "template" not in kept:
         raise SchemaError("$.variables", "are a template's: give the template, or leave them out")
+    for path, why in faults(_short(document)):
+        raise SchemaError(path, why)
     if "zone" in document:
         zone_named(document["zone"], "$.zone")
     if isinstance(kept.get("template"), str):
@@ -143,6 +146,19 @@ def _same(document: Mapping[str, Any], name: str, known: str | None) -> str | No
     if said is not None and known is not None and said != known:
         raise SchemaError(f"$.{name}", "is another than that of the API key")
     return known or said
+
+
+def _short(document: Mapping[str, Any]) -> dict[str, object]:
+    """The texts of a request that come to stand in one line somewhere, by their paths. A subject's line ends become
+    blanks, so it may have them."""
+    content, template = document.get("content", {}), document.get("template")
+    named = template if isinstance(template, dict) else {"name": template}
+    found = {"$.sender": document.get("sender")}
+    found |= {f"$.template.{name}": named.get(name) for name in ("name", "language")}
+    found |= {f"$.content.data.{name}": content.get("data", {}).get(name) for name in HEADERS}
+    for index, each in enumerate(content.get("media", ())):
+        found |= {f"$.content.media[{index}].{name}": each.get(name) for name in ("url", "type", "name")}
+    return found
 
 
 def _channels(document: Mapping[str, Any], only: str | None) -> tuple[str, ...]:

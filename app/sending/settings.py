@@ -5,13 +5,19 @@ import binascii
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 #: Of a key that secrets are encrypted with at rest: AES-256.
 KEY_BYTES = 32
 
 
-class Sending(BaseModel):
+class Part(BaseModel):
+    """A table of the settings. A name that it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Sending(Part):
     """What leaves. Times in seconds."""
 
     concurrency: int = Field(default=128, ge=1, le=4096, description="calls of providers at once, in one worker")
@@ -35,11 +41,14 @@ class Sending(BaseModel):
         return self
 
 
-class Secrets(BaseModel):
+class Secrets(Part):
     """The keys that clients' secrets are encrypted with at rest: base64 of 32 bytes each. The first seals, all open: a new
     one is put in front, and an old one may go once `threadline clients reseal` has been run."""
 
-    keys: list[SecretStr] = []
+    keys: list[SecretStr] = Field(
+        default=[],
+        description="base64 of 32 bytes each, that clients' secrets are encrypted with: the first seals, all open",
+    )
 
     @field_validator("keys")
     @classmethod
@@ -54,7 +63,7 @@ class Secrets(BaseModel):
         return keys
 
 
-class Callbacks(BaseModel):
+class Callbacks(Part):
     """Clients' callback URLs."""
 
     http_hosts: list[str] = Field(default=[], description="hosts whose callbacks need no https, e.g. localhost")
@@ -64,7 +73,7 @@ class Callbacks(BaseModel):
     retain_days: int = Field(default=30, ge=4, description="how long deliveries are remembered, and can be replayed")
 
 
-class Relay(BaseModel):
+class Relay(Part):
     """The relay of the log to Kafka and to clients' callbacks."""
 
     start: Literal["beginning", "now"] = Field(

@@ -24,7 +24,7 @@ def settings(accepting: int = 200) -> Settings:
     """Two sources of the client `default`, which send SMS (and WhatsApp and voice) and email."""
     sources = {
         "twilio": Source(account_sid="AC1", auth_token="hidden", sender="+15550001111"),
-        "sendgrid": Source(api_key="hidden", sender="shop@example.com", public_key="x"),
+        "sendgrid": Source(api_key="hidden", sender="shop@example.com", basic_auth="u:p"),
     }
     return Settings(sources=sources, sending=Sending(accepting=accepting))
 

@@ -65,3 +65,18 @@ def test_a_recipient_that_is_refused_is_a_rejection(inbox: tuple[Inbox, int]) ->
     outcome = smtp.read_response(handed_over(message, inbox[1]))
     assert outcome.state == "rejected" and outcome.error is not None
     assert (outcome.error.code, outcome.error.reason) == ("5.1.1", "invalid_address")
+
+
+@pytest.mark.parametrize(
+    "text", ["=?utf-8?q?x=0D=0ABcc:_v@x.example=0D=0A=0D=0Aforged?=", "=?utf-8?b?eA0KQmNjOiB2QHg=?="]
+)
+def test_an_encoded_word_of_a_clients_is_text_on_the_wire(inbox: tuple[Inbox, int], text: str) -> None:
+    """What the server was given has the headers of any mail, no further one, and the body that was sent."""
+    handler, port = inbox
+    message = Message("m-2", "email", Handle("email", "ana@example.com"), subject=text, text="Hello")
+    assert handed_over(message, port).status == 250
+    (came,) = handler.came
+    head, _, body = came.envelope.content.partition(b"\r\n\r\n")
+    assert not any(line.lower().startswith((b"bcc", b"forged")) for line in head.split(b"\r\n"))
+    assert body.strip() == b"Hello" and came.envelope.rcpt_tos == ["ana@example.com"]
+    assert str(cast(EmailMessage, message_from_bytes(came.envelope.content, policy=default))["Subject"]) == text

@@ -15,6 +15,7 @@ from h2.errors import ErrorCodes
 from adapters.sending import HttpCall, Response
 from agents.transport import AddressRefused, NoAnswer, Transport
 from agents.transport.fence import clock, fenced
+from agents.transport.unanswered import UNTOLD
 from app.embedded.ports import free
 from tests.integration.scripted import OK, Server, Server2, answering, certificate
 
@@ -300,6 +301,46 @@ async def test_a_private_address_is_refused_to_who_is_not_trusted() -> None:
         answer = await allowing.carry(HttpCall("GET", f"http://127.0.0.1:{server.port}/"), {}, trusted=False)
         assert (answer.status, len(server.received)) == (201, 2)
         await allowing.close()
+
+
+async def test_an_address_of_a_recipients_is_never_trusted_and_tells_nothing() -> None:
+    """Under an operator's account too: nothing listens, something listens, no TLS, no such name, link-local, the clouds'
+    metadata and our own machine are one failure, and the server sees no connection."""
+    async with Server(answering).open() as server, transport(2, 1) as own:
+        places = (
+            *(
+                f"http://127.0.0.1:{server.port}",
+                f"https://127.0.0.1:{server.port}",
+                f"https://localhost:{server.port}",
+            ),
+            *(
+                f"https://127.0.0.1:{free()}",
+                "https://no-such-host.invalid",
+                "https://169.254.169.254",
+                "https://[::1]:1",
+            ),
+            *("https://10.0.0.1", "https://[fe80::1]", "https://0x7f000001", "https://127.1"),
+        )
+        said = set()
+        for place in places:
+            with pytest.raises(NoAnswer) as failure:
+                await own.carry(HttpCall("POST", f"{place}/push/token", {}, b"x", foreign=True), {}, trusted=True)
+            said.add((type(failure.value), str(failure.value), failure.value.kind, failure.value.may_have_arrived))
+            assert failure.value.__cause__ is None and failure.value.__suppress_context__
+        assert said == {(NoAnswer, UNTOLD, "recipient", False)}
+        assert (server.connections, server.received) == (0, [])
+
+
+async def test_an_address_of_a_clients_tells_no_more_than_that_it_failed() -> None:
+    """What resolves to nothing and what resolves to ours are told in the same words; the operator's counts tell them apart."""
+    async with Server(answering).open() as server, transport(2, 1) as own:
+        said = set()
+        for place in (f"http://localhost:{server.port}", f"https://127.0.0.1:{free()}", "https://no-such-host.invalid"):
+            with pytest.raises(NoAnswer) as failure:
+                await own.carry(HttpCall("POST", place, {}, b"x"), {}, trusted=False)
+            said.add(str(failure.value))
+        assert said == {UNTOLD} and server.connections == 0
+        assert own.unanswered == {("HttpCall", "address"): 2, ("HttpCall", "name"): 1}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from adapters import ADAPTERS, interpret
 from adapters.base import InvalidSignature, Request, Unprocessable
 from adapters.declared import Declared, InvalidDefinition, definition_of
-from adapters.sending import Message, Response, Unsendable
+from adapters.sending import HttpCall, Message, Response, Unsendable
 from app.declared import register
 from schemas.events import Handle
 
@@ -225,3 +225,57 @@ def test_ids_without_an_id_are_the_facts() -> None:
     other = {"message": {"id": "m9"}}
     assert len({id_of(), id_of(status="delivered"), id_of(occurred=AT.timestamp()), id_of(**other)}) == 4
     assert adapter.normalize(request_of(base)).events[0].occurred_at == AT - timedelta(seconds=29.877)
+
+
+@pytest.mark.parametrize(
+    ("send", "key", "hint"),
+    [
+        ({"body": {"text": "{txt}"}}, "send.body.text: {txt} stands for nothing", "{text}"),
+        ({"body": {"a": [{"b": "Hi {to_}"}]}}, "send.body.a.0.b: {to_} stands for nothing", "{to}"),
+        ({"headers": {"Authorization": "Bearer {setting:apikey}"}}, "send.headers.Authorization", "{setting:api_key}"),
+        ({"url": "https://api.acme.example/{setting:acount}"}, "send.url: {setting:acount} stands for nothing", ""),
+        ({"body": {"text": "{ text }"}}, "send.body.text: { text } stands for nothing", "{text}"),
+        ({"url": "https://{to}.acme.example/v1"}, "send.url: {to} is the message's", ""),
+        ({"url": "{callback_url}"}, "send.url: {callback_url} is the message's", ""),
+    ],
+)
+def test_a_mark_that_stands_for_nothing_is_refused_as_it_is_read(
+    tmp_path: Path, send: dict[str, Any], key: str, hint: str
+) -> None:
+    """With the file, the key and what there is: a provider is never sent `{txt}`."""
+    definition = said()
+    (tmp_path / "acme.json").write_bytes(orjson.dumps(definition | {"send": definition["send"] | send}))
+    with pytest.raises(InvalidDefinition) as refused:
+        register(tmp_path)
+    words = str(refused.value)
+    assert str(tmp_path / "acme.json") in words and key in words
+    assert f"did you mean {hint}?" in words if hint else True
+    if "stands for nothing" in words:
+        assert all(
+            f"{{{name}}}" in words for name in ("to", "text", "setting:secret", "setting:api_key", "setting:sender")
+        )
+
+
+def test_a_signed_message_has_no_other_marks() -> None:
+    """A signature over a mark that stands for nothing would never hold."""
+    signature = said()["signature"] | {"message": "{timestamp}.{boddy}.{body}"}
+    with pytest.raises(
+        InvalidDefinition, match=r"signature.message: \{boddy\} stands for nothing; did you mean \{body\}"
+    ):
+        declared(signature=signature)
+
+
+def test_what_is_in_two_braces_is_the_providers_own() -> None:
+    """Its own templates, as many have them, are sent as they stand."""
+    call = build(declared(send=said()["send"] | {"body": {"text": "Hi {{name}}: {text}"}}))
+    assert orjson.loads(call.body) == {"text": "Hi {{name}}: hello"}
+
+
+def test_a_setting_that_the_source_lacks_is_named() -> None:
+    """Nothing is sent with a mark in place of a secret."""
+    with pytest.raises(Unsendable, match="no api_key"):
+        build(declared(), {"secret": ("s",), "sender": ("+15550001111",)})
+
+
+def build(adapter: Declared, values: dict[str, tuple[str, ...]] = VALUES) -> HttpCall:
+    return adapter.build_request(Message("m-1", "sms", Handle("phone", "+15551234567"), text="hello"), values, AT)

@@ -83,8 +83,7 @@ def test_a_domain_is_written_in_ascii() -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        replace(MAIL, subject="Hi\r\nBcc: eve@example.com"),
-        replace(MAIL, subject="Hi\nBcc: eve@example.com"),
+        replace(MAIL, subject="Hi\0Bcc: eve@example.com"),
         replace(MAIL, sender="Shop\r\nBcc: eve@example.com <shop@example.com>"),
         replace(MAIL, sender="shop"),
         replace(MAIL, to=Handle("email", "ana@example.com>\r\nRCPT TO:<eve@example.com")),

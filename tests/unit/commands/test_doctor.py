@@ -20,7 +20,6 @@ from tests.fixtures import accounts
         (Source(account_sid="AC1", sender="+15550001111"), "wrong", "nothing to verify webhooks with"),
         (Source(accept_unsigned=True), "look", "unsigned"),
         (Source(adapter="carrier_pigeon"), "wrong", "no adapter carrier_pigeon"),
-        (Source(auth_tokn="secret-word"), "wrong", "no setting is called auth_tokn"),
     ],
 )
 async def test_a_source_is_judged_by_what_it_has(source: Source, state: str, says: str) -> None:

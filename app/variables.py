@@ -1,0 +1,68 @@
+"""The names of all settings, as a file and as the environment have them, and those that are none of them.
+
+A setting that nobody knows is a mistake that shows much later (a port that stays the default), so it is refused at start.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+PREFIX = "THREADLINE_"
+#: What the command line and the choice of the file read beside the settings.
+BESIDE = ("THREADLINE_CONFIG", "THREADLINE_API_URL", "THREADLINE_API_KEY")
+#: What Kubernetes sets by itself for a Service that is named `threadline` or `threadline-…`
+#: (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+_KUBERNETES = re.compile(
+    r"_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$|_SERVICE_HOST$"
+)
+
+
+def fields_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Each setting of a model that has no settings within it, by its names from the top."""
+    for name, field in model.model_fields.items():
+        inner, here = field.annotation, (*path, field.alias or name)
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from fields_of(inner, here)
+        else:
+            yield here, field
+
+
+def variable(path: tuple[str, ...]) -> str:
+    """The setting's name in the environment."""
+    return PREFIX + "__".join(path).upper()
+
+
+def strangers(model: type[BaseModel]) -> list[str]:
+    """A line for each variable of the environment that begins as ours do and is no setting."""
+    tops = {name for name, _ in model.model_fields.items()}
+    known = [*BESIDE, *(variable(path) for path, _ in fields_of(model))]
+    return [
+        f"{name} is no setting{_nearest(name, known)}"
+        for name in sorted(os.environ)
+        if name.upper().startswith(PREFIX)
+        and name.upper() not in BESIDE
+        and name.upper().removeprefix(PREFIX).partition("__")[0].lower() not in tops
+        and not _of_kubernetes(name)
+    ]
+
+
+def no_setting(model: type[BaseModel], path: tuple[str, ...]) -> str:
+    """What to say of a name that stands in no model."""
+    known = [".".join(each) for each, _ in fields_of(model)]
+    known += sorted({each[0] for each, _ in fields_of(model) if len(each) > 1})
+    return f"there is no such setting{_nearest('.'.join(path), known)}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    found = get_close_matches(name, known, 1, 0.6)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _of_kubernetes(name: str) -> bool:
+    upper, value = name.upper(), os.environ[name]
+    linked = upper.endswith("_PORT") and re.match(r"(tcp|udp|sctp)://", value) is not None
+    return "__" not in upper and (linked or _KUBERNETES.search(upper) is not None)

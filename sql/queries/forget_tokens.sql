@@ -1,0 +1,5 @@
+-- Removes some tokens whose signatures have expired.
+DELETE FROM used_tokens WHERE (source, token) IN (
+    SELECT source, token FROM used_tokens WHERE seen_until < now() ORDER BY seen_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+RETURNING source

@@ -1,0 +1,98 @@
+"""Settings that cannot be meant are refused as they are read, with a name and what to do, and never with a value."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.commands.settings import page
+from app.settings import Settings, worded
+from app.variables import fields_of, variable
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("THREADLINE_DATA", str(tmp_path))
+    monkeypatch.delenv("THREADLINE_CONFIG", raising=False)
+
+
+def refusal(**given: Any) -> str:
+    """The words for settings that are refused; also pydantic's own, as a traceback shows them."""
+    with pytest.raises(ValidationError) as refused:
+        Settings(**given)
+    assert "kept-from-words" not in str(refused.value)
+    return worded(refused.value)
+
+
+def test_every_misspelt_name_of_a_file_is_refused(tmp_path: Path) -> None:
+    """One letter too many in any table or key, with the name that was meant."""
+    for path, _ in fields_of(Settings):
+        wrong = (*path[:-1], f"{path[-1]}x")
+        table = "" if len(path) == 1 else f"[{'.'.join(path[:-1])}]\n"
+        (tmp_path / "threadline.toml").write_text(f'{table}{wrong[-1]} = "kept-from-words"\n', "utf-8")
+        said = refusal()
+        assert f"{'.'.join(wrong)}: there is no such setting" in said
+        assert f"did you mean {'.'.join(path)}?" in said
+    (tmp_path / "threadline.toml").write_text("[dor]\nport = 9\n", "utf-8")
+    assert "dor: there is no such setting; did you mean door?" in refusal()
+
+
+def test_every_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the name of the table, in that of the setting, and with one underscore for two."""
+    for path, _ in fields_of(Settings):
+        right = variable(path)
+        for wrong in {f"{right}X", right.replace("__", "_"), right.replace("THREADLINE_", "THREADLINE_X")} - {right}:
+            monkeypatch.setenv(wrong, "kept-from-words")
+            said = refusal()
+            assert wrong in said or ".".join((*path[:-1], f"{path[-1]}x")) in said
+            assert "did you mean" in said, (wrong, said)
+            monkeypatch.delenv(wrong)
+
+
+def test_what_kubernetes_sets_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables of a Service that is named as we are, in both forms of Kubernetes' documentation; not ours."""
+    service = {
+        "THREADLINE_SERVICE_HOST": "10.0.0.11",
+        "THREADLINE_SERVICE_PORT": "8080",
+        "THREADLINE_SERVICE_PORT_HTTP": "8080",
+        "THREADLINE_PORT": "tcp://10.0.0.11:8080",
+        "THREADLINE_PORT_8080_TCP": "tcp://10.0.0.11:8080",
+        "THREADLINE_PORT_8080_TCP_PROTO": "tcp",
+        "THREADLINE_PORT_8080_TCP_PORT": "8080",
+        "THREADLINE_PORT_8080_TCP_ADDR": "10.0.0.11",
+        "THREADLINE_DOOR_PORT": "tcp://10.0.0.11:8080",
+    }
+    for name, value in service.items():
+        monkeypatch.setenv(name, value)
+    Settings()
+    monkeypatch.setenv("THREADLINE_DOOR_PORT", "9000")
+    assert "THREADLINE_DOOR_PORT is no setting; did you mean THREADLINE_DOOR__PORT?" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        (
+            {"twilio": {"auth_tokn": "kept-from-words"}},
+            "sources.twilio.auth_tokn is no setting of twilio; did you mean",
+        ),
+        ({"twilio": {"auth_token": ["good", " "]}}, "sources.twilio.auth_token is empty"),
+        ({"voice": {"adapter": "sinch", "application_secret": "kept-from-words!"}}, "sources.voice.application_secret"),
+        ({"sendgrid": {"public_key": "kept-from-words"}}, "sources.sendgrid.public_key"),
+        ({"mailgun": {"signing_key": "k", "max_age": "kept-from-words"}}, "sources.mailgun.max_age"),
+        ({"mailjet": {"basic_auth": "kept-from-words:"}}, "sources.mailjet.basic_auth"),
+    ],
+)
+def test_a_source_that_cannot_be_meant_is_refused(source: dict[str, Any], says: str) -> None:
+    """Unknown keys, empty secrets, keys that cannot be read: source and key are named."""
+    assert says in refusal(sources=source)
+
+
+def test_the_page_is_what_the_models_say() -> None:
+    """`threadline settings --markdown > docs/settings.md` changes nothing, and each setting says what it is for."""
+    text = page()
+    assert (DOCS / "settings.md").read_text("utf-8") == text
+    assert not [line for line in text.splitlines() if line.endswith("|  |")]
