@@ -44,7 +44,9 @@ class Words:
     def __init__(self, documents: Mapping[str, Any]) -> None:
         """Ready to be asked: what takes long is done once, so that a flood of faults costs little."""
         # Without the mark that would have a part of them judged by jsonschema's own class for the draft.
-        plain = ((name, {k: part for k, part in schema.items() if k != "$schema"}) for name, schema in documents.items())
+        plain = (
+            (name, {k: part for k, part in schema.items() if k != "$schema"}) for name, schema in documents.items()
+        )
         resources = ((name, DRAFT202012.create_resource(schema)) for name, schema in plain)
         self._registry: Registry[Any] = Registry().with_resources(resources).crawl()
         self._validators: dict[str, Any] = {}

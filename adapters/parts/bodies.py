@@ -21,6 +21,8 @@ _ESCAPES = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 #: What PostgreSQL cannot hold in text.
 NUL = re.compile("\x00")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: What neither PostgreSQL nor UTF-8 can hold.
+UNKEPT = re.compile("[\x00\ud800-\udfff]")
 
 
 def json_of(request: Request) -> Any:
