@@ -132,7 +132,7 @@ def _events(
     elif word == "Complaint":
         feedback = text(part.get("complaintFeedbackType"))
         if feedback:
-            payload["feedbackType"] = feedback
+            payload["feedbackType"] = feedback[:255]
         if part.get("complaintSubType") == "OnAccountSuppressionList":
             type_ = "MessageRejected"
             error = Error("OnAccountSuppressionList", "the recipient complained before", "opted_out")

@@ -1,21 +1,11 @@
-"""Hostile forms of the requests that providers send: a fixture's body as a tree, changed in one or more places.
-
-A tree is what JSON reads, with `Text` where JSON stands inside of a text (a form's field, an SNS message) and `Raw` for
-what is to be written as it is. A form and a query are lists of `[name, value]`, a multipart body one of `[head, data]`.
-"""
+"""What makes a provider's request hostile: one place of its tree made odd, long, deep, wide, or hiding what cannot be kept."""
 
 import json
-import pickle
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus
 
-from app.commands.http_file import read_request
-from tests.fixtures import fixtures
+from tests.faults.trees import Place, Raw, Text, as_json, lists, places, words
 
 #: What stands in place of a value, by what it is to break: types, times, ids, addresses, numbers.
 ODD: tuple[Any, ...] = (
@@ -37,182 +27,6 @@ REPEATED: tuple[str, ...] = (
 _DIGITS = re.compile(r"(?<=\d)\d{6}(?![\d\"])")
 _WORD = re.compile(r'"([^"\\\s]{7,})"(?!\s*:)')
 _TIME = re.compile(r"\d{4}-\d\d")
-_BOUNDARY = re.compile(r'boundary="?([^";]+)')
-
-
-@dataclass(slots=True)
-class Text:
-    """JSON inside of a text."""
-
-    tree: Any
-
-
-@dataclass(slots=True)
-class Raw:
-    """What is written into JSON as it is."""
-
-    text: str
-
-
-@dataclass(slots=True)
-class Place:
-    """A value of a tree, and what it stands in."""
-
-    inside: Any
-    key: Any
-
-    @property
-    def value(self) -> Any:
-        """What stands there."""
-        return self.inside.tree if isinstance(self.inside, Text) else self.inside[self.key]
-
-    def put(self, value: Any) -> None:
-        """Have it stand there."""
-        if isinstance(self.inside, Text):
-            self.inside.tree = value
-        else:
-            self.inside[self.key] = value
-
-
-@dataclass(slots=True)
-class Sample:
-    """A provider's request, ready to be changed: `tree()` gives a copy, `written` the request of it."""
-
-    provider: str
-    name: str
-    method: str
-    url: str
-    headers: dict[str, str]
-    kind: str
-    size: int
-    _pickled: bytes = field(repr=False)
-
-    def tree(self) -> list[Any]:
-        """A copy of the tree, as the one item of a list, so that it can be replaced whole."""
-        return [pickle.loads(self._pickled)]
-
-    def written(self, root: list[Any]) -> tuple[str, bytes]:
-        """The URL and the body of a tree."""
-        (tree,) = root
-        if self.kind == "json" or not isinstance(tree, list):
-            return self.url, as_json(tree).encode("utf-8", "surrogatepass")
-        if self.kind == "multipart":
-            boundary = _boundary(self.headers).encode()
-            parts = [b"--%b\r\n%b\r\n\r\n%b\r\n" % (boundary, *map(_latin, _pair(part))) for part in tree]
-            return self.url, b"".join(parts) + b"--%b--\r\n" % boundary
-        fields = "&".join(["=".join([_quoted(each) for each in _pair(part)]) for part in tree])
-        if self.kind == "query":
-            return f"{self.url.partition('?')[0]}?{fields}", b""
-        return self.url, fields.encode()
-
-
-def samples(provider: str) -> list[Sample]:
-    """Each fixture of a provider."""
-    return [sample(provider, file) for file in fixtures(provider)]
-
-
-def sample(provider: str, file: Path) -> Sample:
-    """One fixture."""
-    came = read_request(file.read_bytes())
-    kind, tree = _tree(came.method, came.url(), came.headers, came.body)
-    size = len(came.body) or len(came.target)
-    return Sample(provider, file.stem, came.method, came.url(), came.headers, kind, size, pickle.dumps(tree))
-
-
-def _tree(method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[str, Any]:
-    said = headers.get("content-type", "")
-    if method == "GET":
-        return "query", [[name, _inner(value)] for name, value in parse_qsl(url.partition("?")[2], True)]
-    if "multipart/form-data" in said:
-        pieces = (b"\r\n" + body).split(b"\r\n--" + _boundary(headers).encode())[1:-1]
-        parts = [piece.removeprefix(b"\r\n").partition(b"\r\n\r\n") for piece in pieces]
-        return "multipart", [[head.decode("latin-1"), data.decode("latin-1")] for head, _, data in parts]
-    try:
-        return "json", _inner(json.loads(body))
-    except ValueError:
-        text = body.decode("utf-8", "replace")
-    if "urlencoded" in said:
-        return "form", [[name, _inner(value)] for name, value in parse_qsl(text, True)]
-    return "json", Raw(text)
-
-
-def _inner(value: Any) -> Any:
-    """The value with JSON that stands in texts read."""
-    if isinstance(value, dict):
-        return {key: _inner(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_inner(item) for item in value]
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return Text(_inner(json.loads(value)))
-        except ValueError:
-            return value
-    return value
-
-
-def as_json(tree: Any) -> str:
-    """The tree written."""
-    raws: list[str] = []
-
-    def other(value: Any) -> str:
-        if isinstance(value, Raw):
-            raws.append(value.text)
-            return f"\x00raw{len(raws) - 1}\x00"
-        return as_json(value.tree)
-
-    written = json.dumps(tree, default=other, separators=(",", ":"))
-    for number, raw in enumerate(raws):
-        written = written.replace(f'"\\u0000raw{number}\\u0000"', raw)
-    return written
-
-
-def _boundary(headers: dict[str, str]) -> str:
-    found = _BOUNDARY.search(headers.get("content-type", ""))
-    return found[1] if found else "x"
-
-
-def _pair(part: Any) -> tuple[Any, Any]:
-    return (part[0], part[1]) if isinstance(part, list) and len(part) == 2 else (part, "")
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else as_json(value.tree if isinstance(value, Text) else value)
-
-
-def _latin(value: Any) -> bytes:
-    text = _text(value)
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
-
-
-def _quoted(value: Any) -> str:
-    return quote_plus(_text(value).encode("utf-8", "surrogatepass"))
-
-
-def places(root: Any) -> Iterator[Place]:
-    """Every place of a tree, each before what is within it."""
-    left = [Place(root, 0)]
-    while left:
-        place = left.pop()
-        yield place
-        value = place.value
-        if isinstance(value, Text):
-            left.append(Place(value, None))
-        elif isinstance(value, dict | list):
-            keys = value if isinstance(value, dict) else range(len(value))
-            left += [Place(value, key) for key in keys]
-
-
-def lists(root: Any) -> list[Place]:
-    """The places of lists that have items."""
-    return [place for place in places(root) if isinstance(place.value, list) and place.value]
-
-
-def words(root: Any) -> list[Place]:
-    """The places of texts."""
-    return [place for place in places(root) if isinstance(place.value, str)]
 
 
 def widen(place: Place, size: int, *, numbered: bool = True) -> None:
@@ -257,6 +71,79 @@ def lengthen(place: Place, unit: str, size: int) -> None:
     place.put((unit * (size // len(unit) + 1))[:size])
 
 
-def one_of(rng: Random, found: list[Place]) -> Place | None:
-    """A place by chance."""
-    return rng.choice(found) if found else None
+def mutated(root: list[Any], rng: Random, size: int) -> str:
+    """Make a tree hostile in one of the ways, with `size` bytes for what has a size; gives the way's name."""
+    way = rng.choice(WAYS)
+    _WAYS[way](root, rng, size)
+    return way
+
+
+def _odd(root: list[Any], rng: Random, size: int) -> None:
+    for place in rng.choices(list(places(root)), k=rng.randint(1, 3)):
+        place.put(rng.choice(ODD))
+
+
+def _hidden(root: list[Any], rng: Random, size: int) -> None:
+    for place in rng.choices(words(root) or list(places(root)), k=rng.randint(1, 3)):
+        place.put(rng.choice(HIDDEN))
+    objects = [place.value for place in places(root) if isinstance(place.value, dict)]
+    if objects and rng.random() < 0.3:
+        rng.choice(objects)[rng.choice(HIDDEN)] = rng.choice(HIDDEN)
+
+
+def _long(root: list[Any], rng: Random, size: int) -> None:
+    lengthen(rng.choice(words(root) or list(places(root))), rng.choice(REPEATED), size)
+
+
+def _deep(root: list[Any], rng: Random, size: int) -> None:
+    levels = min(size // 6, rng.choice((50, 127, 129, 200, 253, 255, 900, 1100, 100_000)))
+    deepen(rng.choice(list(places(root))), levels, objects=rng.random() < 0.5)
+
+
+def _wide(root: list[Any], rng: Random, size: int) -> None:
+    if found := lists(root):
+        widen(rng.choice(found), size, numbered=rng.random() < 0.8)
+
+
+def _laughing(root: list[Any], rng: Random, size: int) -> None:
+    """Two lists of one body: what is made for each of the one from each of the other is a million."""
+    for place in rng.sample(found := lists(root), min(2, len(found))):
+        widen(place, size // 2)
+
+
+def _copied(root: list[Any], rng: Random, size: int) -> None:
+    """A long text beside a wide list, or a word that nobody knows within it: what keeps either with each item is many
+    times the webhook."""
+    found, texts = lists(root), words(root)
+    if not found or not texts:
+        return
+    place, word = rng.choice(found), rng.choice(texts)
+    if rng.random() < 0.5:
+        word.put("zz_unknown")
+    elif all(each.inside is not word.inside for each in places([place.value])):
+        lengthen(word, "ab1 ", size // 2)
+    widen(place, size // 2)
+
+
+def _many_keys(root: list[Any], rng: Random, size: int) -> None:
+    objects = [place for place in places(root) if isinstance(place.value, dict)]
+    if objects:
+        place = rng.choice(objects)
+        more = ",".join([f'"k{number}":{number % 7}' for number in range(size // 12)])
+        place.put(Raw(f"{as_json(place.value)[:-1]}{',' if place.value and more else ''}{more}}}"))
+
+
+def _less(root: list[Any], rng: Random, size: int) -> None:
+    """Without a key, or with nothing in a list."""
+    place = rng.choice(list(places(root)))
+    if isinstance(place.inside, dict):
+        del place.inside[place.key]
+    else:
+        place.put([])
+
+
+_WAYS = {
+    "odd": _odd, "hidden": _hidden, "long": _long, "deep": _deep, "wide": _wide, "laughing": _laughing, "copied": _copied,
+    "many keys": _many_keys, "less": _less,
+}  # fmt: skip
+WAYS = tuple(_WAYS)
