@@ -11,10 +11,14 @@ from faust.types.auth import SASLMechanism
 from agents import inbound, outbound, reported
 from agents.batches import BatchTransport
 from agents.health import Health
+from agents.letters import Letters
 from agents.pipeline import Pipeline, Prepare
+from app.producers import faust_limits
 from app.sending.clients import Clients
 from app.settings import Kafka, Settings
-from sql import DeadLetter, EventStore
+from app.topics import max_letter, max_record
+from schemas import load_words
+from sql import EventStore
 
 GROUP = "threadline"
 #: Agent name → the topics it reads.
@@ -50,7 +54,7 @@ def build(settings: Settings, store: EventStore, health: Health, clients: Client
         broker_max_poll_records=settings.worker.batch,
         stream_buffer_maxsize=BUFFER[fast],
         consumer_auto_offset_reset="earliest",
-        producer_acks=-1,
+        **faust_limits(settings),
         topic_allow_declare=False,
         topic_disable_leader=True,
         store="memory://",
@@ -61,18 +65,15 @@ def build(settings: Settings, store: EventStore, health: Health, clients: Client
     if fast:
         app.transport = BatchTransport(app.conf.broker_consumer, app)
 
-    async def publish(letter: DeadLetter) -> None:
-        headers = {"reason": letter.reason.encode(), "source": (letter.source or "").encode()}
-        sent = await app.topic(f"{letter.topic}.dlq", value_serializer="raw").send(value=letter.value, headers=headers)
-        await sent
-
-    parts = (store, publish, health, settings.worker.batch)
+    largest = max_record(settings)
+    parts = (store, Letters(app, max_letter(settings)), health, settings.worker.batch)
     events, requests = Pipeline(*parts), outbound.Intake(*parts, clients=clients)
     work: dict[str, tuple[Pipeline, Prepare]] = {
-        "inbound": (events, partial(inbound.prepare, health=health)),
-        "reported": (events, reported.prepare),
-        "outbound": (requests, outbound.prepare),
+        "inbound": (events, partial(inbound.prepare, health=health, most=largest)),
+        "reported": (events, partial(reported.prepare, most=largest)),
+        "outbound": (requests, partial(outbound.prepare, most=largest)),
     }
+    load_words()
     for name, topics in READS.items():
         _agent(app, name, topics, *work[name])
     return app

@@ -21,6 +21,7 @@ from agents import GROUP, TOPICS, build
 from agents.health import Health, watch
 from agents.parts import send, tell
 from app.embedded.running import resolve
+from app.fitting import refuses
 from app.kafka import client_args
 from app.memory import settle
 from app.sending.clients import Clients
@@ -127,6 +128,8 @@ def main() -> int:
     configure(settings.telemetry, service="worker")
     for name in ("faust", "mode"):  # they tell each step of each of their parts
         logging.getLogger(name).setLevel(logging.WARNING)
+    if refuses(settings):
+        return 2
     try:
         return uvloop.run(run(settings))
     finally:

@@ -6,8 +6,15 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import orjson
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    InvalidMessageError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    UnsupportedCodecError,
+)
 
 from agents.health import Health
 from sql import DATA_ERRORS, is_transient
@@ -19,14 +26,27 @@ T = TypeVar("T")
 #: Seconds between tries: doubling from the first to the last, each with full jitter.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 10.0
 
+#: What PostgreSQL, Kafka or JSON will never take: its size, its form.
+_PERMANENT = (
+    *DATA_ERRORS,
+    orjson.JSONEncodeError,
+    UnicodeError,
+    InvalidMessageError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    UnsupportedCodecError,
+)
+
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether the data itself is at fault, so that no later try can succeed.
+    """Whether the data itself is at fault, so that no later try can succeed. (Faust wraps what its producer raises.)
 
     Everything else is retried: an unreachable server, a lost connection, a deadlock, and also a missing table or a
     fault of ours, since a stopped worker with an alarm loses nothing and a million dead letters help nobody.
     """
-    return isinstance(error, DATA_ERRORS)
+    return isinstance(error, _PERMANENT) or (
+        isinstance(error.__cause__, KafkaError) and isinstance(error.__cause__, _PERMANENT)
+    )
 
 
 async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Health) -> T:

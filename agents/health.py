@@ -44,6 +44,21 @@ class Health:
         self.waiting: list[dict[str, Any]] = []
         #: What other parts of the worker have to tell, each a custom collector's `collect`.
         self.more: list[Callable[[], Iterable[Any]]] = []
+        #: What the process cannot go on with, and that there is such a thing.
+        self.died: BaseException | None = None
+        self.dying = asyncio.Event()
+
+    def fatal(self, error: BaseException) -> None:
+        """Note what the process cannot go on with: it is to end, with this as its reason. Not its words, which may be
+        personal."""
+        if self.died is None:
+            at = error.__traceback__
+            while at is not None and at.tb_next is not None:
+                at = at.tb_next
+            place = None if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
+            log.critical("cannot go on", error=type(error).__name__, at=place)
+            self.died = error
+            self.dying.set()
 
     def fails(self, what: str, error: BaseException) -> None:
         """Note that something does not work. It is no progress of the consumers, whose stalls are watched."""

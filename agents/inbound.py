@@ -1,52 +1,44 @@
 """Webhooks from `webhooks.received`, normalized by their adapters, into events."""
 
-from collections.abc import Sequence
 from typing import Any
-
-import structlog
 
 from adapters import interpret
 from adapters.base import Request, Unprocessable
-from agents.batches import timestamp_of
 from agents.health import Health
-from agents.pipeline import Entry, letter_of
-from agents.tracing import process
+from agents.outcome import Outcome, Refused, outcome_of
 from app.sending.consent import learned
-from schemas.events import Event
-from sql import Row
+from sql import Bad
 from webhooks.record import Webhook, decode
 
-log = structlog.get_logger(__name__)
+
+def prepare(record: Any, health: Health, most: int) -> Outcome:
+    """The outcome of a record, whatever is in it. Events of unknown kinds are counted in the health."""
+    outcome = outcome_of(record, read, most)
+    for event, _, _, _ in outcome.rows:
+        if event.type == "ProviderEventReceived":
+            health.drift.note(event.source, event.payload.get("providerStatus"))
+    return outcome
 
 
-def prepare(records: Sequence[Any], health: Health) -> list[Entry]:
-    """One entry a record, whatever is in it."""
-    return [_entry(record, health) for record in records]
-
-
-def _entry(record: Any, health: Health) -> Entry:
+def read(outcome: Outcome) -> None:
+    """Read one. Raises Refused, and whatever an adapter that is at fault raises."""
+    outcome.raw = value = outcome.record.value
     try:
-        webhook = decode(record.value or b"")
+        webhook = decode(value)
     except ValueError as error:
-        return Entry(record, timestamp_of(record), record.value, [], [letter_of(record, str(error))])
-    entry = Entry(record, webhook.received_at.timestamp(), record.value, span=process(record))
+        raise Refused(str(error)) from error
+    outcome.received = webhook.received_at.timestamp()
+    outcome.source, outcome.webhook_id = webhook.source, webhook.id
     try:
         normalized = interpret(_request(webhook), webhook.adapter)
     except Unprocessable as error:
-        entry.dead.append(_letter(record, webhook, str(error)))
-        return entry
-    except (
-        Exception
-    ) as error:  # a fault of the adapter must not stop the partition; the letter can be replayed once mended
-        log.exception("adapter failed", adapter=webhook.adapter, webhook_id=webhook.id)
-        entry.dead.append(_letter(record, webhook, f"the adapter failed: {type(error).__name__}: {error}"))
-        return entry
-    entry.rows = [_row(each, webhook, health) for event in normalized.events for each in (event, *learned(event))]
-    entry.dead = [
-        _letter(record, webhook, reason, ordinal=ordinal, detail=item)
-        for ordinal, (item, reason) in enumerate(normalized.unprocessable)
+        raise Refused(str(error)) from error
+    outcome.bad = [Bad(ordinal, reason, item) for ordinal, (item, reason) in enumerate(normalized.unprocessable)]
+    outcome.rows = [
+        (each, webhook.client, webhook.received_at, webhook.id)
+        for event in normalized.events
+        for each in (event, *learned(event))
     ]
-    return entry
 
 
 def _request(webhook: Webhook) -> Request:
@@ -58,13 +50,3 @@ def _request(webhook: Webhook) -> Request:
         received_at=webhook.received_at,
         source=webhook.source,
     )
-
-
-def _row(event: Event, webhook: Webhook, health: Health) -> Row:
-    if event.type == "ProviderEventReceived":
-        health.drift.note(webhook.source, event.payload.get("providerStatus"))
-    return (event, webhook.client, webhook.received_at, webhook.id)
-
-
-def _letter(record: Any, webhook: Webhook, reason: str, **more: Any) -> Any:
-    return letter_of(record, reason, source=webhook.source, webhook_id=webhook.id, **more)

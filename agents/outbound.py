@@ -6,10 +6,9 @@ from typing import Any
 
 import structlog
 
-from agents.batches import timestamp_of
 from agents.failures import until_done
-from agents.pipeline import Entry, Pipeline, letter_of
-from agents.tracing import process
+from agents.outcome import Outcome, outcome_of
+from agents.pipeline import Pipeline
 from app.sending.clients import Client, Clients, UnknownClient
 from app.sending.incoming import Incoming
 from app.sending.requests import Request, read_request
@@ -22,27 +21,28 @@ log = structlog.get_logger(__name__)
 TOPIC = "messages.requested"
 TOPICS = (TOPIC, *(f"{TOPIC}.{channel}" for channel in CHANNELS))
 
-
-def prepare(records: Sequence[Any]) -> list[Entry]:
-    """One entry a record, whatever is in it."""
-    return [_entry(record) for record in records]
+#: A request's outcome, with it as the store takes it.
+Taken = tuple[Outcome, Incoming]
 
 
-def _entry(record: Any) -> Entry:
-    received = timestamp_of(record)
-    entry = Entry(record, received, span=process(record))
+def prepare(record: Any, most: int) -> Outcome:
+    """The outcome of a record, whatever is in it."""
+    return outcome_of(record, read, most)
+
+
+def read(outcome: Outcome) -> None:
+    """Read one. Raises SchemaError."""
+    record = outcome.record
     channel = record.topic.removeprefix(TOPIC).removeprefix(".") or None
     document: Any = None
     try:
-        document = read_json(record.value or b"")
-        entry.request = read_request(document, channel=channel)
+        document = read_json(record.value)
+        outcome.request = read_request(document, channel=channel)
     except SchemaError as error:
-        entry.dead.append(letter_of(record, str(error), detail={"path": error.path}))
-        entry.refused = _named(document, error)
-    except Exception as error:  # a fault of ours must not stop the partition
-        log.exception("cannot read a request", offset=record.offset, partition=record.partition)
-        entry.dead.append(letter_of(record, f"reading failed: {type(error).__name__}: {error}"))
-    return entry
+        outcome.refused = _named(document, error)
+        raise
+    # It is kept with its message and with the event that says so.
+    outcome.size = 2 * len(record.value)
 
 
 def _named(document: Any, error: SchemaError) -> tuple[Request, Error] | None:
@@ -63,38 +63,53 @@ class Intake(Pipeline):
         super().__init__(*arguments)
         self.clients = clients
 
-    async def _store(self, entries: list[Entry]) -> None:
-        incoming, taken = Incoming(), []
-        for entry in entries:
-            at = datetime.fromtimestamp(entry.received, UTC)
-            if entry.request is not None:
-                taken += [entry] if await self._add(incoming, entry, entry.request, at) else []
-            elif entry.refused is not None:
-                incoming.reject(*entry.refused, at)
-                taken.append(entry)
-        if incoming.messages:
-            verdicts = await until_done(
-                "database", lambda: self.store.accept(incoming.messages, incoming.lanes, incoming.rows), self.health
-            )
-            for entry, verdict in zip(taken, verdicts, strict=True):
-                if not verdict.same and entry.request is not None:
-                    words = "another request was taken under this messageId (or idempotencyKey): the first one counts"
-                    entry.dead.append(letter_of(entry.record, words, detail={"path": "$.messageId"}))
-            self.health.counts["requests"] += sum(verdict.fresh for verdict in verdicts)
-            self.health.counts["duplicates"] += sum(not verdict.fresh for verdict in verdicts)
-        if any(entry.dead for entry in entries):
-            await super()._store([Entry(entry.record, entry.received, dead=entry.dead) for entry in entries])
+    async def _store(self, outcomes: list[Outcome]) -> None:
+        taken = [(outcome, incoming) for outcome in outcomes if (incoming := await self._incoming(outcome)).messages]
+        if taken:
+            await self._apart(taken, self._accept, self._refuse)
+        if letters := [outcome for outcome in outcomes if outcome.letter is not None]:
+            await super()._store(letters)
 
-    async def _add(self, incoming: Incoming, entry: Entry, request: Request, at: datetime) -> bool:
+    async def _accept(self, taken: Sequence[Taken]) -> None:
+        all_of_them = Incoming()
+        for _, incoming in taken:
+            all_of_them.join(incoming)
+        verdicts = await self.store.accept(all_of_them.messages, all_of_them.lanes, all_of_them.rows)
+        for (outcome, _), verdict in zip(taken, verdicts, strict=True):
+            if not verdict.same and outcome.request is not None:
+                words = "another request was taken under this messageId (or idempotencyKey): the first one counts"
+                outcome.refuse(words, {"path": "$.messageId"})
+        self.health.counts["requests"] += sum(verdict.fresh for verdict in verdicts)
+        self.health.counts["duplicates"] += sum(not verdict.fresh for verdict in verdicts)
+
+    async def _refuse(self, taken: Taken, error: Exception) -> None:
+        """A request that the database can never hold."""
+        outcome, _ = taken
+        log.error("a request cannot be stored", offset=outcome.record.offset, error=type(error).__name__)
+        outcome.refuse(f"cannot be stored: {type(error).__name__}: {error}")
+
+    async def _incoming(self, outcome: Outcome) -> Incoming:
+        """The request as the store takes it; without a message where there is none to take, and it is only a dead letter."""
+        incoming, at = Incoming(), datetime.fromtimestamp(outcome.received, UTC)
+        try:
+            if outcome.refused is not None:
+                incoming.reject(*outcome.refused, at)
+            elif outcome.request is not None:
+                await self._add(incoming, outcome, outcome.request, at)
+        except Exception as error:  # of this request or its client alone: its neighbours are to be taken
+            log.error("a request cannot be taken", offset=outcome.record.offset, error=type(error).__name__)
+            outcome.refuse(f"cannot be taken: {type(error).__name__}: {error}")
+            return Incoming()
+        return incoming
+
+    async def _add(self, incoming: Incoming, outcome: Outcome, request: Request, at: datetime) -> None:
         client = await until_done("database", lambda: self._client(request.client_id), self.health)
         if client is None:
             words = f"no client {request.client_id!r} is configured, and no source is its"
-            entry.dead.append(letter_of(entry.record, words, detail={"path": "$.clientId"}))
-            return False
-        if error := incoming.add(request, client, at):
-            entry.dead.append(letter_of(entry.record, error.text or error.reason, detail={"path": "$.channel"}))
+            outcome.refuse(words, {"path": "$.clientId"})
+        elif error := incoming.add(request, client, at):
+            outcome.refuse(error.text or error.reason, {"path": "$.channel"})
             incoming.reject(request, error, at)
-        return True
 
     async def _client(self, client_id: str) -> Client | None:
         try:

@@ -4,8 +4,6 @@ import asyncio
 from datetime import timedelta
 from functools import partial
 
-from aiokafka import AIOKafkaProducer
-
 from agents.deliver import ANSWER, TIMEOUT, Deliverer
 from agents.due import Due
 from agents.failures import keep_on
@@ -15,7 +13,7 @@ from agents.telling import Telling
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
 from app.callbacks import Callbacks
-from app.door import producer_args
+from app.producers import producer
 from app.sending.clients import Clients
 from app.sending.seal import Seal
 from app.settings import Settings
@@ -72,7 +70,7 @@ async def tell(store: EventStore, clients: Clients, health: Health, settings: Se
     """Relay the log to Kafka and to clients' callbacks, for ever: each part begins again where it fails."""
     telling = Telling(health)
     callbacks = Callbacks(store, clients, Seal.of(settings))
-    connect = partial(AIOKafkaProducer, **producer_args(settings))
+    connect = partial(producer, settings)
     from_now = settings.relay.start == "now"
     relayer = Relayer(store, connect, callbacks, telling, most=max_record(settings), from_now=from_now)
     transport = Transport(timeout=TIMEOUT, allowed=settings.callbacks.allowed_networks, max_answer=ANSWER)

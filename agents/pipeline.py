@@ -1,51 +1,43 @@
-"""What every agent does with a batch: prepare it, append and project it in one transaction, then acknowledge it.
+"""What every agent does with a batch: make outcomes of its records, append and project them in transactions of bounded size,
+then acknowledge it.
 
-While the database works on one batch the next is prepared, so both cores are busy. Nothing is raised out of here:
-a batch is retried until it is stored, and what can never be stored becomes a dead letter (see `failures`).
+While the database works on one batch the next is prepared, so both cores are busy. A batch is retried until it is stored, and
+what can never be stored becomes a dead letter (see `failures`). What fails all the same is a fault of ours: it leaves `run`,
+and the health is told that it is fatal, so that the process ends with its reason and another one reads the batch again.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 import structlog
-from opentelemetry.trace import Span
 
 from agents import tracing
 from agents.batches import Batch, batches
+from agents.deadline import DEADLINE
 from agents.failures import is_permanent, until_done
 from agents.health import Health
-from app.sending.requests import Request
-from schemas.events import Error
+from agents.outcome import MOST_ITEMS, REASON, Outcome, stub_of
 from sql import DeadLetter, EventStore, Row
 
 log = structlog.get_logger(__name__)
 
-#: Records that are prepared at a stretch, about a millisecond, before the database and Kafka have their turn.
-SLICE = 25
-
-
-@dataclass(slots=True)
-class Entry:
-    """What came of one Kafka record: the bytes to keep (or None), its events, and what could not be understood; of a
-    send request, that, or whose it is and why it cannot be sent."""
-
-    record: Any
-    received: float
-    raw: bytes | None = None
-    rows: list[Row] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
-    span: Span | None = None
-    request: Request | None = None
-    refused: tuple[Request, Error] | None = None
-
+#: Records that are prepared at a stretch, about a millisecond, and the seconds after which it ends in any case, before the
+#: database and Kafka have their turn.
+SLICE, STRETCH = 25, 0.005
+#: What one transaction takes at the most (or one record, should that make more): bytes, and events.
+BYTES, EVENTS = 8 << 20, 10_000
+#: Dead letters that are on their way to Kafka at once, besides `BYTES` of them.
+LETTERS = 100
+#: Seconds that a batch which is being stored has when its agent is cancelled. What takes longer is read again.
+GRACE = 5.0
 
 #: The types that say that a message, once sent, did not arrive.
 FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 
-Prepare = Callable[[Sequence[Any]], list[Entry]]
+T = TypeVar("T")
+Prepare = Callable[[Any], Outcome]
 
 
 class Publish(Protocol):
@@ -54,99 +46,193 @@ class Publish(Protocol):
     async def __call__(self, letter: DeadLetter) -> None: ...
 
 
+class TooMany(Exception):
+    """So many rows of one record cannot be stored that the rest of them is not tried."""
+
+
 class Pipeline:
     """Runs agents on one store."""
 
     def __init__(self, store: EventStore, publish: Publish, health: Health, most: int) -> None:
         self.store, self.publish, self.health, self.most = store, publish, health, most
+        self._storing: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
 
     async def run(self, stream: Any, prepare: Prepare) -> None:
-        """Work on the stream until it ends."""
+        """Work on the stream until it ends. Raises what cannot be dealt with."""
         storing: asyncio.Task[None] | None = None
-        async for batch in batches(stream, self.most):
-            entries: list[Entry] = []
-            for start in range(0, len(batch.records), SLICE):
-                entries += prepare(batch.records[start : start + SLICE])
-                await asyncio.sleep(0)  # the database's turn, else the last batch is not even sent before this is done
-            if storing is not None:
-                await asyncio.wait([storing])  # not `await storing`: a cancelled agent must not cancel a transaction
-            storing = asyncio.create_task(self._finish(batch, entries))
+        try:
+            async for batch in batches(stream, self.most):
+                outcomes = await self._prepare(batch.records, prepare)
+                if storing is not None:
+                    await asyncio.wait(
+                        [storing]
+                    )  # not `await storing`: a cancelled agent must not cancel a transaction
+                    storing.result()
+                storing = asyncio.create_task(self._finish(batch, outcomes))
+                self._storing.add(storing)
+                storing.add_done_callback(self._stored)
+        finally:
+            if storing is not None and not storing.done():
+                await asyncio.wait([storing], timeout=GRACE)
+        if storing is not None and storing.done():
+            storing.result()
 
-    async def _finish(self, batch: Batch, entries: list[Entry]) -> None:
+    def _stored(self, task: "asyncio.Task[None]") -> None:
+        """No task's failure is dropped, whether somebody waits for it or not."""
+        self._storing.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.health.fatal(error)
+
+    async def _prepare(self, records: Sequence[Any], prepare: Prepare) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(records):
+            start, until = len(outcomes), time.perf_counter() + STRETCH
+            with DEADLINE.ticking():
+                for record in records[start : start + SLICE]:
+                    outcomes.append(prepare(record))
+                    if time.perf_counter() > until:
+                        break
+            await asyncio.sleep(0)  # the database's turn, else the last batch is not even sent before this is done
+        return outcomes
+
+    async def _finish(self, batch: Batch, outcomes: list[Outcome]) -> None:
         began = time.time_ns()
-        await self._store(entries)
-        tracing.end([entry.span for entry in entries if entry.span], began, sum(len(entry.rows) for entry in entries))
-        for entry in entries:
-            for letter in entry.dead:
-                await until_done("dead letter topic", lambda letter=letter: self.publish(letter), self.health)  # type: ignore[misc]
+        for some in parts(outcomes, lambda outcome: (outcome.size, len(outcome.rows)), EVENTS):
+            await self._store(some)
+        await self._tell([row for outcome in outcomes for row in outcome.rows])
+        spans = [outcome.span for outcome in outcomes if outcome.span]
+        tracing.end(spans, began, sum(len(outcome.rows) for outcome in outcomes))
+        letters = [outcome.letter for outcome in outcomes if outcome.letter]
+        for some_letters in parts(letters, lambda letter: (letter.size, 1), LETTERS):
+            await self._publish(some_letters)
         batch.ack()
         self.health.counts["records"] += len(batch.records)
-        self.health.committed(entry.received for entry in entries)
+        self.health.committed(outcome.received for outcome in outcomes)
 
-    async def _store(self, entries: list[Entry]) -> None:
-        rows = [row for entry in entries for row in entry.rows]
-        raw = [entry.raw for entry in entries if entry.raw is not None]
-        dead = [letter for entry in entries for letter in entry.dead]
+    async def _store(self, outcomes: list[Outcome]) -> None:
+        await self._apart(outcomes, self._append, self._append_alone)
+
+    async def _apart(
+        self,
+        items: Sequence[T],
+        attempt: Callable[[Sequence[T]], Awaitable[None]],
+        alone: Callable[[T, Exception], Awaitable[None]],
+    ) -> None:
+        """Attempt it with all of them, until it is done; where the content of one makes that impossible for good, halve
+        until that stands `alone`, so that it holds up none of its neighbours."""
         try:
-            appended = await until_done("database", lambda: self.store.append(rows, raw, dead), self.health)
+            await until_done("database", lambda: attempt(items), self.health)
         except Exception as error:
             if not is_permanent(error):
                 raise
-            await self._store_apart(entries, error)
+            if len(items) == 1:
+                await alone(items[0], error)
+                return
         else:
+            return
+        half = len(items) // 2
+        await self._apart(items[:half], attempt, alone)
+        await self._apart(items[half:], attempt, alone)
+
+    async def _append(self, outcomes: Sequence[Outcome]) -> None:
+        rows = [row for outcome in outcomes for row in outcome.rows]
+        written = [data for outcome in outcomes for data in outcome.written]
+        raw = [outcome.raw for outcome in outcomes if outcome.raw is not None]
+        letters = [outcome.letter for outcome in outcomes if outcome.letter]
+        appended = await self.store.append(rows, raw, letters, written)
+        self.health.counts["events"] += appended.appended
+        self.health.counts["duplicates"] += appended.duplicates
+        self.health.counts["dead_letters"] += len(letters)
+
+    async def _append_alone(self, outcome: Outcome, error: Exception) -> None:
+        """A record that cannot be stored as it is: those of its events that can, and a dead letter for the others."""
+        events = list(zip(outcome.rows, outcome.written, strict=True))
+        kept: list[tuple[Row, bytes]] = []
+        failed: list[Exception] = []
+
+        async def append(some: Sequence[tuple[Row, bytes]]) -> None:
+            raw = [outcome.raw] if outcome.raw is not None else []
+            appended = await self.store.append([row for row, _ in some], raw, (), [data for _, data in some])
             self.health.counts["events"] += appended.appended
             self.health.counts["duplicates"] += appended.duplicates
-            self.health.counts["dead_letters"] += len(dead)
-            await self._tell(rows)
+            kept.extend(some)
 
-    async def _tell(self, rows: list[Row]) -> None:
+        async def refuse(_: tuple[Row, bytes], error: Exception) -> None:
+            failed.append(error)
+            if len(failed) == MOST_ITEMS:
+                raise TooMany
+
+        async def bury(letters: Sequence[DeadLetter]) -> None:
+            await self.store.append([], [], letters)
+            self.health.counts["dead_letters"] += len(letters)
+
+        async def bury_stub(letter: DeadLetter, _: Exception) -> None:
+            outcome.letter = stub = stub_of(letter)
+            await until_done("database", lambda: bury([stub]), self.health)
+
+        try:
+            if len(events) == 1:
+                await refuse(events[0], error)
+            elif events:
+                await self._apart(events, append, refuse)
+        except TooMany:
+            pass
+        outcome.rows, outcome.written = [row for row, _ in kept], [data for _, data in kept]
+        if failed:
+            lost = len(events) - len(kept)
+            outcome.refuse(f"{lost} of its {len(events)} events cannot be stored: {_worded(failed[0])}")
+        elif not events and outcome.letter is None:
+            outcome.refuse(f"cannot be stored: {_worded(error)}")
+        if outcome.letter is not None:
+            await self._apart([outcome.letter], bury, bury_stub)
+
+    async def _tell(self, rows: Sequence[Row]) -> None:
         """Say which messages failed: one that has another channel goes on to that."""
         failed = [
             (client, event.provider or event.source, event.message_id, event.provider_message_id)
             for event, client, _, _ in rows
             if event.type in FAILURES and (event.message_id or event.provider_message_id)
         ]
+
+        async def refuse(_: Any, error: Exception) -> None:
+            log.error("cannot say that a message failed", error=type(error).__name__)
+
         if failed:
-            await until_done("database", lambda: self.store.told(failed), self.health)
+            await self._apart(failed, self.store.told, refuse)
 
-    async def _store_apart(self, entries: list[Entry], error: Exception) -> None:
-        """Halve until the row at fault stands alone, so that it holds up none of its neighbours."""
-        if len(entries) > 1:
-            half = len(entries) // 2
-            await self._store(entries[:half])
-            await self._store(entries[half:])
-            return
-        (entry,) = entries
-        if len(entry.rows) > 1:
-            half = len(entry.rows) // 2
-            rest = Entry(entry.record, entry.received, entry.raw, entry.rows[half:])
-            entry.rows = entry.rows[:half]
-            await self._store([entry])
-            await self._store([rest])
-            entry.dead += rest.dead
-            return
-        if not entry.rows:
-            log.error("a dead letter cannot be stored", error=str(error))
-            entry.raw, entry.dead = None, [letter_of(entry.record, f"cannot be stored: {error}", ordinal=-1)]
-            return
-        entry.dead.append(letter_of(entry.record, f"cannot be stored: {error}", ordinal=len(entry.dead)))
-        entry.rows = []
-        await self._store([entry])
+    async def _publish(self, letters: Sequence[DeadLetter]) -> None:
+        """Put these on their topics; what Kafka takes in no form is in the database all the same."""
+        left = list(letters)
+
+        async def attempt() -> None:
+            results = await asyncio.gather(*map(self.publish, left), return_exceptions=True)
+            failed = [(letter, error) for letter, error in zip(left, results, strict=True) if error is not None]
+            for letter, error in failed:
+                if is_permanent(error):
+                    log.error("a dead letter cannot be published", topic=letter.topic, error=type(error).__name__)
+            again = [(letter, error) for letter, error in failed if not is_permanent(error)]
+            left[:] = [letter for letter, _ in again]
+            if again:  # what aiokafka cancels of its own must not pass for our own end
+                raise again[0][1] if isinstance(again[0][1], Exception) else TimeoutError("given up by Kafka's client")
+
+        await until_done("dead letter topic", attempt, self.health)
 
 
-def letter_of(
-    record: Any, reason: str, *, ordinal: int = 0, source: str | None = None, webhook_id: str | None = None,
-    detail: Any = None,
-) -> DeadLetter:  # fmt: skip
-    """The dead letter for a record, or for its item number `ordinal`; the same at every redelivery."""
-    return DeadLetter(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        ordinal=ordinal,
-        webhook_id=webhook_id,
-        source=source,
-        reason=reason,
-        detail=detail,
-        value=record.value,
-    )
+def parts(items: Sequence[T], cost: Callable[[T], tuple[int, int]], most: int) -> Iterator[list[T]]:
+    """These in their order, in parts of at most `BYTES` bytes and `most` of what else each costs; one that costs more by
+    itself is a part of its own."""
+    part: list[T] = []
+    size = number = 0
+    for item in items:
+        more, many = cost(item)
+        if part and (size + more > BYTES or number + many > most):
+            yield part
+            part, size, number = [], 0, 0
+        part.append(item)
+        size, number = size + more, number + many
+    if part:
+        yield part
+
+
+def _worded(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:REASON]

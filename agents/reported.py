@@ -1,38 +1,20 @@
 """Services' own events (CloudEvents 1.0) from `events.reported`, into events."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-
-from agents.batches import timestamp_of
-from agents.pipeline import Entry, letter_of
-from agents.tracing import process
+from agents.outcome import Outcome, outcome_of
 from app.sending.consent import learned
-from schemas import SchemaError
 from schemas.cloudevents import read_cloudevent
 
-log = structlog.get_logger(__name__)
+
+def prepare(record: Any, most: int) -> Outcome:
+    """The outcome of a record, whatever is in it."""
+    return outcome_of(record, read, most)
 
 
-def prepare(records: Sequence[Any]) -> list[Entry]:
-    """One entry a record, whatever is in it."""
-    return [_entry(record) for record in records]
-
-
-def _entry(record: Any) -> Entry:
-    received = timestamp_of(record)
-    entry = Entry(record, received, span=process(record))
-    at = datetime.fromtimestamp(received, UTC)
-    try:
-        reported = read_cloudevent(record.value or b"", at)
-    except SchemaError as error:
-        entry.dead.append(letter_of(record, str(error), detail={"path": error.path}))
-    except Exception as error:  # a fault of ours must not stop the partition
-        log.exception("cannot read a reported event", offset=record.offset, partition=record.partition)
-        entry.dead.append(letter_of(record, f"reading failed: {type(error).__name__}: {error}"))
-    else:
-        event = reported.event
-        entry.rows = [(each, reported.client_id, at, None) for each in (event, *learned(event))]
-    return entry
+def read(outcome: Outcome) -> None:
+    """Read one. Raises SchemaError."""
+    at = datetime.fromtimestamp(outcome.received, UTC)
+    reported = read_cloudevent(outcome.record.value, at)
+    outcome.rows = [(each, reported.client_id, at, None) for each in (reported.event, *learned(reported.event))]

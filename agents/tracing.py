@@ -9,12 +9,14 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 _propagator = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("threadline.agents")
+#: Bytes of a `traceparent` (https://www.w3.org/TR/trace-context/#traceparent-header: 55, and room for later versions).
+_LONGEST = 256
 
 
 def process(record: Any) -> Span | None:
-    """Continue the trace that came with the record (Kafka header `traceparent`); None where none did."""
+    """Continue the trace that came with the record (Kafka header `traceparent`); None where none did, or what came is none."""
     for name, value in record.headers or ():
-        if name == "traceparent":
+        if name == "traceparent" and isinstance(value, bytes) and len(value) <= _LONGEST:
             context = _propagator.extract({"traceparent": value.decode("ascii", "replace")})
             attributes = {
                 "kafka.topic": record.topic,

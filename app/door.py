@@ -1,18 +1,13 @@
 """The webhook door as the settings describe it."""
 
 from functools import partial
-from typing import Any
 
-from aiokafka import AIOKafkaProducer
-
-from app.kafka import client_args
+from app.producers import producer
 from app.settings import Settings
 from app.telemetry import share
-from app.topics import max_record
 from webhooks.admit import Authenticate
 from webhooks.aggregate import Door, Limits
 from webhooks.keep import Keep
-from webhooks.producer import BATCH
 from webhooks.recognise import Sources
 from webhooks.spool import Spool
 
@@ -21,7 +16,7 @@ def make(settings: Settings, authenticate: Authenticate | None = None) -> Door:
     """A door that is not yet started. Raises ValueError for a source whose adapter does not exist, or without Kafka."""
     door = settings.door
     spool = Spool(settings.data / "spool", door.spool_max)
-    keep = Keep(partial(AIOKafkaProducer, **producer_args(settings)), spool, timeout=door.keep_timeout)
+    keep = Keep(partial(producer, settings), spool, timeout=door.keep_timeout)
     limits = Limits(
         max_body=door.max_body,
         body_timeout=door.body_timeout,
@@ -30,17 +25,3 @@ def make(settings: Settings, authenticate: Authenticate | None = None) -> Door:
         trust_traceparent=settings.telemetry.trust_traceparent,
     )
     return Door(Sources(settings.sources), keep, limits, authenticate)
-
-
-def producer_args(settings: Settings) -> dict[str, Any]:
-    """Arguments for the door's AIOKafkaProducer: acknowledged by all replicas, and no doubles from its own retries."""
-    return {
-        **client_args(settings.kafka),
-        "acks": "all",
-        "enable_idempotence": True,
-        # One record may be larger than a batch, and goes alone then.
-        "max_batch_size": 2 * BATCH,
-        "max_request_size": max_record(settings),
-        # No shorter than a spooled batch may take: an earlier end would make the client send the same again.
-        "request_timeout_ms": 15_000,
-    }

@@ -16,6 +16,10 @@ from app.settings import Kafka, Settings
 from app.topics import TOPICS, Topic
 
 SETTLE_WITHIN = 15.0  # seconds
+#: The topic's setting that bounds its records, in bytes.
+LARGEST = "max.message.bytes"
+#: Where a topic's setting comes from, as brokers number it: set for this topic.
+_OWN = 1
 
 
 @dataclass(slots=True)
@@ -27,6 +31,12 @@ class TopicState:
     replication: int
     created: bool = False
     differs: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def too_small(self) -> tuple[int, int] | None:
+        """The bytes that a record may have there, and that it must be able to have; None where it takes all of ours."""
+        found, wanted = self.differs.get(LARGEST, ("", ""))
+        return (int(found), int(wanted)) if found.isdigit() and int(found) < int(wanted) else None
 
 
 class TopicsFailed(Exception):
@@ -51,7 +61,8 @@ def client_args(kafka: Kafka) -> dict[str, Any]:
 
 
 async def ensure_topics(settings: Settings) -> list[TopicState]:
-    """Make the topics that are missing, add partitions where there are too few, and tell how each is now.
+    """Make the topics that are missing, add partitions where there are too few, have each take records as large as ours
+    may be, and tell how each is now.
 
     Other differences are told, not changed: someone may have meant them. Raises TopicsFailed, or aiokafka's KafkaError
     where the cluster cannot be reached.
@@ -67,6 +78,7 @@ async def ensure_topics(settings: Settings) -> list[TopicState]:
         }
         if few:
             await client.create_partitions(few)
+        await _widen(client, [state for state in before.values() if state.too_small])
         after = await _settled(client, settings)
     for topic in missing:
         after[topic.name].created = True
@@ -103,6 +115,26 @@ async def _create(client: AIOKafkaAdminClient, settings: Settings, missing: list
             raise TopicsFailed(
                 f"cannot make {name}: {message[0] if message and message[0] else for_code(code).__name__}"
             )
+
+
+async def _widen(client: AIOKafkaAdminClient, states: list[TopicState]) -> None:
+    """Let these take larger records. The request replaces all that is set for a topic, so that has to be in it. Where the
+    broker refuses, the topic differs still, which is told."""
+    if not states:
+        return
+    wanted = {state.topic.name: state.differs[LARGEST][1] for state in states}
+    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
+    own = {
+        resource[3]: {entry[0]: entry[1] for entry in resource[4] if entry[3] == _OWN}
+        for answer in answers
+        for resource in answer.resources
+    }
+    await client.alter_configs(
+        [
+            ConfigResource(ConfigResourceType.TOPIC, name, {**own.get(name, {}), LARGEST: size})
+            for name, size in wanted.items()
+        ]
+    )
 
 
 async def _settled(client: AIOKafkaAdminClient, settings: Settings) -> dict[str, TopicState]:

@@ -117,6 +117,11 @@ def worded(references: Sequence[str], value: Any) -> SchemaError:
     return Unfit(references, value)
 
 
+def load_words() -> None:
+    """Have what words a fault at hand: loading it takes longer than a record may."""
+    _words()
+
+
 def schema_of(type: str) -> Schema:
     """A type's schema, as its file has it. Raises SchemaError where there is no such type."""
     if type not in EVENT_TYPES:

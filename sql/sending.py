@@ -8,7 +8,7 @@ import psycopg
 
 from sql.append import Appending
 from sql.messages import Answer, Health, InFlight, Lane, NewMessage, Remembered, Settled, Told, Verdict
-from sql.parameters import json
+from sql.parameters import always_written, json
 from sql.pool import Connection
 from sql.rows import Row
 from sql.statements import statement
@@ -83,7 +83,7 @@ class Sending(Appending):
 
     async def told(self, references: Sequence[Told]) -> None:
         """Providers told that these messages failed: (client, provider, our id, theirs)."""
-        await self._run_only("told", {"told": json(orjson.dumps(references))})
+        await self._run_only("told", {"told": json(always_written(references))})
 
     async def on_accepted(self, call: Callable[[], None]) -> None:
         """Call this at once and whenever requests were accepted, in any process; on a connection of its own, until that is

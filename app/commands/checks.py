@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from app.commands.terminal import printable
 from app.embedded import addresses, java
-from app.kafka import describe_topics
+from app.fitting import too_small, unfit
+from app.kafka import LARGEST, describe_topics
 from app.settings import Door, Settings, Worker
 from app.topics import TOPICS
 from sql.migrate import MigrationError, pending
@@ -73,8 +74,13 @@ async def kafka(settings: Settings) -> AsyncIterator[Finding]:
     missing = {topic.name for topic in TOPICS} - {state.topic.name for state in states}
     if missing:
         yield Finding("Topics", "wrong", f"missing: {', '.join(sorted(missing))}", "threadline topics")
+    for sentence in unfit(settings) + too_small(states):
+        found, _, todo = sentence.partition(": ")
+        yield Finding("Limits", "wrong", found, todo)
     for state in states:
         for name, (found, wanted) in state.differs.items():
+            if name == LARGEST and state.too_small:
+                continue
             short = name in ("partitions", "replication")
             todo = "threadline topics" if name == "partitions" else f"set it to {wanted}, with Kafka's own tools"
             yield Finding(

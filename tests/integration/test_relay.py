@@ -14,7 +14,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from agents.relay import Relayer
-from app.door import producer_args
+from app.producers import producer_args
 from app.settings import Kafka, Settings
 from app.topics import max_record
 from schemas.cloudevents import read_cloudevent

@@ -14,6 +14,8 @@ from bench import traffic
 from webhooks.record import Webhook, encode
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ID = "0193a5c2-1111-7aaa-8bbb-0123456789ab"
+MOST = 1 << 20
 
 
 def record(value: bytes | None, topic: str = "webhooks.received") -> Any:
@@ -23,7 +25,7 @@ def record(value: bytes | None, topic: str = "webhooks.received") -> Any:
 def webhook(body: bytes, source: str = "whatsapp_cloud", **headers: str) -> bytes:
     return encode(
         Webhook(
-            "0193",
+            ID,
             source,
             source,
             "acme",
@@ -38,7 +40,7 @@ def webhook(body: bytes, source: str = "whatsapp_cloud", **headers: str) -> byte
 
 
 def prepared(*values: bytes | None) -> Any:
-    return agents.inbound.prepare([record(value) for value in values], Health())
+    return [agents.inbound.prepare(record(value), Health(), MOST) for value in values]
 
 
 def test_a_webhook_becomes_rows_of_its_client() -> None:
@@ -55,9 +57,9 @@ def test_a_webhook_becomes_rows_of_its_client() -> None:
     (entry,) = prepared(value)
     ((event, client, received, webhook_id),) = entry.rows
 
-    assert (event.type, client, received, webhook_id) == ("MessageRead", "acme", NOW, "0193")
+    assert (event.type, client, received, webhook_id) == ("MessageRead", "acme", NOW, ID)
     assert entry.raw == value
-    assert entry.dead == []
+    assert entry.letter is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_poison_is_a_dead_letter_beside_living_neighbours(value: bytes | None) -
         ).body
     )
     before, bad, after = prepared(good, value, good)
-    (letter,) = bad.dead
+    letter = bad.letter
 
     assert (letter.topic, letter.partition, letter.offset, letter.value) == ("webhooks.received", 2, 7, value)
     assert letter.reason
@@ -102,7 +104,7 @@ def test_a_fault_of_an_adapter_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(agents.inbound, "interpret", broken)
     (entry,) = prepared(webhook(b"{}"))
 
-    assert entry.dead[0].reason == "the adapter failed: ZeroDivisionError: oh"
+    assert entry.letter.reason == "reading failed: ZeroDivisionError: oh"
     assert entry.rows == []
 
 
@@ -112,7 +114,7 @@ def test_a_report_becomes_an_event_of_its_client() -> None:
         "specversion": "1.0", "id": "e1", "source": "/crm", "type": "message.received", "clientid": "acme",
         "data": {"userId": "u1", "channel": "chat", "content": {"text": "hi"}},
     }  # fmt: skip
-    (entry,) = reported.prepare([record(orjson.dumps(told), "events.reported")])
+    entry = reported.prepare(record(orjson.dumps(told), "events.reported"), MOST)
     ((event, client, received, webhook_id),) = entry.rows
 
     assert (event.type, client, received.timestamp(), webhook_id) == ("MessageReceived", "acme", 1_795_000_000, None)
@@ -129,15 +131,15 @@ def test_a_word_such_as_stop_is_an_event_beside_its_message() -> None:
     }
     (entry,) = prepared(webhook(traffic.whatsapp({"messages": [message]}).body))
     assert [(row[0].type, *row[1:]) for row in entry.rows] == [
-        ("MessageReceived", "acme", NOW, "0193"),
-        ("RecipientUnsubscribed", "acme", NOW, "0193"),
+        ("MessageReceived", "acme", NOW, ID),
+        ("RecipientUnsubscribed", "acme", NOW, ID),
     ]
 
     told = {
         "specversion": "1.0", "id": "e1", "source": "/gateway", "type": "message.received", "clientid": "acme",
         "data": {"from": "+15550000001", "channel": "sms", "content": {"text": "START"}},
     }  # fmt: skip
-    (entry,) = reported.prepare([record(orjson.dumps(told), "events.reported")])
+    entry = reported.prepare(record(orjson.dumps(told), "events.reported"), MOST)
     assert [(row[0].type, row[1]) for row in entry.rows] == [
         ("MessageReceived", "acme"),
         ("RecipientSubscribed", "acme"),
@@ -154,8 +156,9 @@ def test_a_bad_report_names_the_path_at_fault() -> None:
         "type": "message.received",
         "data": {"content": {"text": 5}},
     }
-    (entry,) = reported.prepare([record(orjson.dumps(told), "events.reported")])
-    (letter,) = entry.dead
+    entry = reported.prepare(record(orjson.dumps(told), "events.reported"), MOST)
+    letter = entry.letter
+    assert letter is not None
 
     assert "$.data.content.text" in letter.reason
     assert letter.detail == {"path": "$.data.content.text"}

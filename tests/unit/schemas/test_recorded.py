@@ -6,6 +6,8 @@ from uuid import UUID
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.cloudevents import read_cloudevent
 from schemas.events import EVENT_TYPES, Error, Handle
@@ -80,6 +82,45 @@ def test_what_is_too_large_is_told_without_its_payload() -> None:
     assert document["payloadomitted"] is True
     assert (document["id"], document["data"]["messageId"]) == (str(UUID(int=1)), "m1")
     assert "note" not in document["data"]
+
+
+@pytest.mark.parametrize("name", ["source_event_id", "provider_message_id", "message_id", "handle_value", "source", "provider", "error", "client_id", "payload"])  # fmt: skip
+@pytest.mark.parametrize("text", ["\x01" * 900_000, "\U0001f600" * 500_000], ids=["escaped", "wide"])
+def test_whatever_is_large_what_is_told_fits(name: str, text: str) -> None:
+    """No text of an event, however long or however it is escaped, makes a record that does not fit; what is told names the
+    event, its client and its customer."""
+    value: Any = {"code": text, "text": text, "reason": "unknown"} if name == "error" else text
+    for most in (4096, 1 << 20):
+        written = write_recorded(ROW | {name: {"note": text} if name == "payload" else value}, most)
+        document = orjson.loads(written)
+        assert len(written) <= most
+        assert (document["id"], document["customerid"]) == (str(UUID(int=1)), str(UUID(int=3)))
+        assert document["clientid"].startswith("shop" if name != "client_id" else text[0])
+        read_cloudevent(orjson.dumps(document | {"data": {"messageId": "m"}, "clientid": "c"}), AT)
+
+
+@pytest.mark.parametrize("more", [{"payload": {"a": 2**80}}, {"payload": {"a": "\ud800"}}, {"payload": None}, {"error": {"text": "x"}}, {"error": ["x"]}, {"type": "FromAnotherRelease"}, {"message_id": "\ud800"}, {"payload": {1: {2, 3}}}])  # fmt: skip
+def test_whatever_the_log_holds_something_is_told(more: dict[str, Any]) -> None:
+    """A row that cannot be written as it is does not stop the relay: its event is told by what names it."""
+    document = orjson.loads(write_recorded(ROW | more, 1 << 20))
+    assert (document["id"], document["clientid"]) == (str(UUID(int=1)), "shop")
+    assert document["payloadomitted"] is True
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(set(ROW) - {"id", "xid", "position"})),
+        st.none()
+        | st.text()
+        | st.binary()
+        | st.integers()
+        | st.lists(st.text())
+        | st.dictionaries(st.text(), st.text()),
+    )
+)
+def test_no_row_raises(more: dict[str, Any]) -> None:
+    """Whatever is in its columns."""
+    assert orjson.loads(write_recorded(ROW | more, 1 << 20))["id"] == str(UUID(int=1))
 
 
 def test_the_key_is_the_customer_or_what_is_next_to_it() -> None:
