@@ -55,6 +55,13 @@ async def account(db: psycopg.AsyncConnection[Any], put: Sequence[Put], counted:
 
 async def _elsewhere(db: psycopg.AsyncConnection[Any], record: Record) -> str | None:
     """Where the events or the message of a record are that has no dead letter, by what it says."""
+    try:
+        return await _said(db, record)
+    except Exception:  # whatever reading it raises, it is to be a dead letter, and is none yet
+        return None
+
+
+async def _said(db: psycopg.AsyncConnection[Any], record: Record) -> str | None:
     if record.topic == WEBHOOKS:
         return await _webhook(db, record.value or b"")
     if record.topic == REPORTED:

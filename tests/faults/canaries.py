@@ -26,7 +26,7 @@ SELECT message_id FROM threadline.messages WHERE client_id = 'default' AND messa
 """
 _ON_TIMELINES: LiteralString = """
 SELECT count(DISTINCT message_id) FROM threadline.interactions
-WHERE message_id LIKE 'canary-%' AND address IS NOT NULL AND NOT superseded
+WHERE message_id LIKE 'canary-%' AND NOT superseded
 """
 
 

@@ -31,9 +31,9 @@ from tests.faults.poison import CODECS, Poison, Record
 
 #: Hostile records, and bytes of them, that are put before the canaries of the round before are waited for: so that what a
 #: canary waits for is what poison costs, not a queue.
-ROUND, BYTES = 250, 6 << 20
+ROUND, BYTES = 60, 2 << 20
 #: Canaries of a round.
-CANARIES = 12
+CANARIES = 5
 #: Seconds after which a canary, or the end, is not waited for any longer.
 PATIENCE = 120.0
 
