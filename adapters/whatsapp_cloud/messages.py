@@ -15,6 +15,9 @@ from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
+#: Characters of a name: each message beside it has it.
+_NAME = 1024
+
 
 def message(item: Item, value: Item, request: Request, outbound: bool = False) -> Event:
     """A message; `value` is what it stands in, with the contacts and our number. Raises Unprocessable."""
@@ -102,9 +105,9 @@ def _add_names(payload: dict[str, Any], item: Item, value: Item, request: Reques
     if contact is None:
         return
     if name := text(contact["profile"].get("name")):
-        payload["displayName"] = name
+        payload["displayName"] = name[:_NAME]
     if username := text(contact["profile"].get("username")):
-        payload["username"] = username
+        payload["username"] = username[:_NAME]
 
 
 def contact_of(value: Item, number: Any, user_id: Any, request: Request) -> Item | None:

@@ -1,6 +1,7 @@
 """`make faults`: kills every part of Threadline under load (kill -9), then counts what was lost, doubled, regressed.
 
-Three runs, one after the other: what comes in, what leaves, and a send killed between every two of its steps.
+Runs, one after the other: what comes in, what leaves, a send killed between every two of its steps; and with nothing killed,
+hostile records on every topic (`poison`), and hostile webhooks at the door (`knocking`).
 """
 
 import argparse
@@ -15,9 +16,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults import faults, outbound, steps
+from tests.faults import faults, knocking, outbound, poisoning, steps
 
-PARTS = ("inbound", "outbound", "steps")
+PARTS = ("inbound", "outbound", "steps", "poison", "knocking")
 
 
 def arguments() -> argparse.Namespace:
@@ -31,6 +32,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=20, help="inbound, outbound: kills, in turn (default %(default)s)")
     parser.add_argument("--messages", type=int, default=6000, help="outbound, steps: how many (default %(default)s)")
     parser.add_argument("--deaths", type=int, default=80, help="steps: kills of the sender (default %(default)s)")
+    parser.add_argument("--records", type=int, default=1_000_000, help="poison: hostile records (default %(default)s)")
+    parser.add_argument("--posts", type=int, default=20_000, help="knocking: hostile webhooks (default %(default)s)")
+    parser.add_argument("--within", type=float, default=5.0, help="poison: seconds for a canary (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of traffic, order and pauses (default %(default)s)")
     parser.add_argument("--folder", type=Path, help="keep logs and data there (default: a temporary folder)")
     given = parser.parse_args()
@@ -73,6 +77,20 @@ async def steps_part(given: argparse.Namespace, folder: Path, console: Console) 
     return good
 
 
+async def poison_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
+    """Hostile records between healthy ones."""
+    outcome = await poisoning.run(folder, records=given.records, seed=given.seed, console=console)
+    show("Hostile records", outcome, console)
+    return outcome.good(given.within)
+
+
+async def knocking_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
+    """Hostile webhooks."""
+    outcome = await knocking.run(folder, posts=given.posts, seed=given.seed, console=console)
+    show("Hostile webhooks", outcome, console)
+    return outcome.good
+
+
 def show(title: str, outcome: Any, console: Console) -> None:
     """The counts, as a person reads them."""
     table = Table("count", "figure", title=title, caption=f"{outcome.seconds:.0f} s")
@@ -89,7 +107,13 @@ def show(title: str, outcome: Any, console: Console) -> None:
 def main() -> int:
     """The entry point."""
     given, console = arguments(), Console()
-    run = {"inbound": inbound_part, "outbound": outbound_part, "steps": steps_part}
+    run = {
+        "inbound": inbound_part,
+        "outbound": outbound_part,
+        "steps": steps_part,
+        "poison": poison_part,
+        "knocking": knocking_part,
+    }
     good = True
     with tempfile.TemporaryDirectory(prefix="threadline-faults-") as temporary:
         os.chmod(temporary, 0o755)  # the embedded PostgreSQL may run under another account
