@@ -5,7 +5,8 @@ from typing import Any
 from adapters import interpret
 from adapters.base import Request, Unprocessable
 from agents.health import Health
-from agents.outcome import Outcome, Refused, outcome_of
+from agents.outcome import Outcome, outcome_of
+from agents.storable import Refused
 from app.sending.consent import learned
 from sql import Bad
 from webhooks.record import Webhook, decode

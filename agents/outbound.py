@@ -8,6 +8,7 @@ import structlog
 
 from agents.failures import until_done
 from agents.outcome import Outcome, outcome_of
+from agents.parted import apart
 from agents.pipeline import Pipeline
 from app.sending.clients import Client, Clients, UnknownClient
 from app.sending.incoming import Incoming
@@ -66,7 +67,7 @@ class Intake(Pipeline):
     async def _store(self, outcomes: list[Outcome]) -> None:
         taken = [(outcome, incoming) for outcome in outcomes if (incoming := await self._incoming(outcome)).messages]
         if taken:
-            await self._apart(taken, self._accept, self._refuse)
+            await apart(taken, self._accept, self._refuse, self.health)
         if letters := [outcome for outcome in outcomes if outcome.letter is not None]:
             await super()._store(letters)
 

@@ -6,26 +6,24 @@ processor time. A record past it is a dead letter that says so, and makes no eve
 """
 
 import asyncio
-import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
-import orjson
 import structlog
 from opentelemetry.trace import Span
 
 from agents import tracing
 from agents.batches import timestamp_of
 from agents.deadline import DEADLINE, LIMIT, Deadline, TooCostly
+from agents.letters import BESIDE_VALUE, REASON, letter_of, size_of
+from agents.storable import Refused, storable, weight
 from app.sending.requests import Request
 from schemas import SchemaError
-from schemas.events import Error, Event
+from schemas.events import Error
 from sql import Bad, DeadLetter, Row, Unstorable
-from sql.parameters import written
 
 log = structlog.get_logger(__name__)
 
@@ -33,48 +31,10 @@ log = structlog.get_logger(__name__)
 TIMES, BESIDE = 4, 64 << 10
 #: Events that a record may make.
 MOST_EVENTS = 5000
-#: Bad items that a dead letter names; characters of a reason, and bytes of an item's JSON, that it keeps.
-MOST_ITEMS, REASON, DETAIL = 20, 500, 1024
 
-#: What a dead letter takes at the most beside the record's value.
-_LETTER = (MOST_ITEMS + 1) * (REASON + DETAIL)
-
-#: Most characters of an event's own texts. The ids are those of `schemas/definitions.json`; the rest is what no provider
-#: comes near. An id that is longer is refused, as half of it is another id.
-_LONGEST: dict[str, int] = {
-    "type": 64,
-    "channel": 64,
-    "direction": 64,
-    "source": 512,
-    "source_event_id": 2048,
-    "provider": 512,
-    "provider_message_id": 512,
-    "message_id": 512,
-}
-_HANDLE, _CODE, _TEXT = 4096, 255, 4096
-#: No event whose JSON is shorter breaks one of these.
-_SHORT = 255
-#: Bytes of UTF-8 that a client's and a message's id may have together: both stand in one entry of an index
-#: (`deliveries_order`), and PostgreSQL takes 2,704 bytes there.
-_TOGETHER = 2500
-
-#: Times outside of these are those of a clock that was never set, or of one that is broken.
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+#: A record's own time outside of these is that of a clock that was never set, or is broken.
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _AHEAD = 24 * 3600.0
-
-#: A number that PostgreSQL writes out in hundreds of digits, and what it may be longer by.
-_HUGE, _DIGITS = re.compile(rb"[eE][+-]?[0-9]{2,3}"), 330
-#: Bytes of JSON from which such numbers are looked for.
-_MANY = 4096
-
-
-class Refused(Exception):
-    """A record that cannot be processed. `str()` of it is the reason, `detail` any JSON that says where."""
-
-    def __init__(self, reason: str, detail: Any = None) -> None:
-        super().__init__(reason)
-        self.detail = detail
 
 
 @dataclass(slots=True)
@@ -97,9 +57,11 @@ class Outcome:
     refused: tuple[Request, Error] | None = None
     size: int = 0
 
-    def refuse(self, reason: str, detail: Any = None) -> None:
-        """Have a dead letter that says this of the whole record, in place of the one it has, if any."""
-        self.letter = letter_of(self, reason, detail=detail)
+    def refuse(self, reason: str, detail: Any = None, *, bad: bool = False) -> None:
+        """Have a dead letter that says this of the whole record, or (`bad`) of its bad items, in place of any other."""
+        self.letter = letter_of(
+            self.record, reason, self.bad if bad else (), detail=detail, source=self.source, webhook_id=self.webhook_id
+        )
 
     def drop(self) -> None:
         """Make no event."""
@@ -124,7 +86,9 @@ def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE
         outcome.refuse(f"too costly: it takes more than {LIMIT * 1000:.0f} ms of processor time")
     except (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # a library in Rust that panics raises one that is no Exception
+    except (
+        BaseException
+    ) as error:  # a fault of ours (a panic in Rust is no Exception): to be replayed once it is mended
         outcome.drop()
         outcome.refuse(f"reading failed: {_named(error)}")
         _log(outcome, error)
@@ -151,14 +115,10 @@ def _make(outcome: Outcome, read: Read, most: int) -> None:
         outcome.refuse(str(error), error.detail)
     except SchemaError as error:
         outcome.refuse(str(error), {"path": error.path[:REASON]})
-    except Exception as error:  # a fault of ours; the letter can be replayed once it is mended
-        outcome.drop()
-        outcome.refuse(f"reading failed: {_named(error)}")
-        _log(outcome, error)
     if outcome.rows:
         _fit(outcome)
     if outcome.bad:
-        outcome.letter = letter_of(outcome, outcome.bad[0].reason, outcome.bad)
+        outcome.refuse(outcome.bad[0].reason, bad=True)
 
 
 def received_at(record: Any) -> float:
@@ -183,8 +143,7 @@ def _fit(outcome: Outcome) -> None:
         try:
             row, data = storable(row)
         except (Refused, Unstorable) as error:
-            detail = None if row[0].payload is None else row[0].payload
-            outcome.bad.append(Bad(len(outcome.bad), f"{row[0].type} {error}"[:REASON], detail))
+            outcome.bad.append(Bad(len(outcome.bad), f"{row[0].type} {error}"[:REASON], row[0].payload))
             continue
         outcome.size += weight(data)
         if outcome.size > allowed:
@@ -194,92 +153,10 @@ def _fit(outcome: Outcome) -> None:
             return
         outcome.rows.append(row)
         outcome.written.append(data)
-    if outcome.bad and outcome.size + len(outcome.record.value) + _LETTER > allowed:
+    if outcome.bad and outcome.size + len(outcome.record.value) + BESIDE_VALUE > allowed:
         outcome.drop()
         outcome.size = 0
         outcome.refuse(f"makes too much: more than {allowed} bytes of events beside what is wrong with others")
-
-
-def storable(row: Row) -> tuple[Row, bytes]:
-    """The row as PostgreSQL can hold it, and as JSON. Raises Refused or Unstorable where there is no such row."""
-    event = row[0]
-    at = event.occurred_at
-    if at is not None and (at.tzinfo is None or not _EARLIEST <= at <= _LATEST):
-        event = replace(event, occurred_at=None)
-        row = (event, *row[1:])
-    data = written(row)
-    if len(data) > _SHORT:
-        event = _bounded(event, row[1])
-        if event is not row[0]:
-            row = (event, *row[1:])
-            data = written(row)
-    return row, data
-
-
-def _bounded(event: Event, client: str) -> Event:
-    for name, most in _LONGEST.items():
-        if (text := getattr(event, name)) is not None and len(text) > most:
-            raise Refused(f"{name} has more than {most} characters")
-    if event.handle is not None and len(event.handle.value) > _HANDLE:
-        raise Refused(f"its handle has more than {_HANDLE} characters")
-    message = event.message_id
-    if message is not None and len(message) + len(client) > _TOGETHER // 4:
-        if len(f"{client}{message}".encode("utf-8", "replace")) > _TOGETHER:
-            raise Refused(f"message_id and client have more than {_TOGETHER} bytes together")
-    error = event.error
-    if error is not None and (len(error.code or "") > _CODE or len(error.text or "") > _TEXT):
-        event = replace(event, error=Error(_cut(error.code, _CODE), _cut(error.text, _TEXT), error.reason))
-    return event
-
-
-def _cut(text: str | None, most: int) -> str | None:
-    return text if text is None or len(text) <= most else text[: most - 1] + "…"
-
-
-def weight(data: bytes) -> int:
-    """The bytes that an event's JSON has, also once PostgreSQL has written its numbers out."""
-    return len(data) if len(data) < _MANY else len(data) + _DIGITS * len(_HUGE.findall(data))
-
-
-def letter_of(outcome: Outcome, reason: str, bad: Sequence[Bad] = (), *, detail: Any = None) -> DeadLetter:
-    """The dead letter of a record, the same at every redelivery. Each of its texts is bounded."""
-    record, value = outcome.record, outcome.record.value
-    more = f" (and {len(bad) - 1} more of its items)" if len(bad) > 1 else ""
-    return DeadLetter(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        webhook_id=outcome.webhook_id,
-        source=_cut(outcome.source, 255),
-        reason=f"{_cut(reason, REASON)}{more}",
-        detail=_shown(detail),
-        bad=max(1, len(bad)),
-        items=[Bad(one.ordinal, one.reason[:REASON], _shown(one.detail)) for one in bad[:MOST_ITEMS]],
-        value=value,
-        size=len(value or b""),
-        digest=None if value is None else sha256(value).digest(),
-    )
-
-
-def stub_of(letter: DeadLetter) -> DeadLetter:
-    """The same without what may be at fault: the value, and the items."""
-    return replace(letter, value=None, items=[], detail=None)
-
-
-def size_of(letter: DeadLetter) -> int:
-    """About the bytes that a letter takes."""
-    return len(letter.value or b"") + (DETAIL + REASON) * (1 + len(letter.items))
-
-
-def _shown(detail: Any) -> Any:
-    """An item as the dead letter keeps it, beside the value that holds it: whole where it is small, else its beginning."""
-    if detail is None:
-        return None
-    try:
-        data = orjson.dumps(detail)
-    except TypeError:
-        return None
-    return detail if len(data) <= DETAIL else data[:DETAIL].decode("utf-8", "replace")
 
 
 def _named(error: BaseException) -> str:

@@ -8,8 +8,8 @@ and the health is told that it is fatal, so that the process ends with its reaso
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import structlog
 
@@ -18,7 +18,8 @@ from agents.batches import Batch, batches
 from agents.deadline import DEADLINE
 from agents.failures import is_permanent, until_done
 from agents.health import Health
-from agents.outcome import MOST_ITEMS, REASON, Outcome, stub_of
+from agents.outcome import Outcome
+from agents.parted import apart, parts, store_alone
 from sql import DeadLetter, EventStore, Row
 
 log = structlog.get_logger(__name__)
@@ -26,8 +27,8 @@ log = structlog.get_logger(__name__)
 #: Records that are prepared at a stretch, about a millisecond, and the seconds after which it ends in any case, before the
 #: database and Kafka have their turn.
 SLICE, STRETCH = 25, 0.005
-#: What one transaction takes at the most (or one record, should that make more): bytes, and events.
-BYTES, EVENTS = 8 << 20, 10_000
+#: Events that one transaction takes at the most (or one record, should that make more).
+EVENTS = 10_000
 #: Dead letters that are on their way to Kafka at once, besides `BYTES` of them.
 LETTERS = 100
 #: Seconds that a batch which is being stored has when its agent is cancelled. What takes longer is read again.
@@ -36,7 +37,6 @@ GRACE = 5.0
 #: The types that say that a message, once sent, did not arrive.
 FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 
-T = TypeVar("T")
 Prepare = Callable[[Any], Outcome]
 
 
@@ -44,10 +44,6 @@ class Publish(Protocol):
     """Puts a dead letter on its topic, and returns once Kafka has it."""
 
     async def __call__(self, letter: DeadLetter) -> None: ...
-
-
-class TooMany(Exception):
-    """So many rows of one record cannot be stored that the rest of them is not tried."""
 
 
 class Pipeline:
@@ -110,29 +106,7 @@ class Pipeline:
         self.health.committed(outcome.received for outcome in outcomes)
 
     async def _store(self, outcomes: list[Outcome]) -> None:
-        await self._apart(outcomes, self._append, self._append_alone)
-
-    async def _apart(
-        self,
-        items: Sequence[T],
-        attempt: Callable[[Sequence[T]], Awaitable[None]],
-        alone: Callable[[T, Exception], Awaitable[None]],
-    ) -> None:
-        """Attempt it with all of them, until it is done; where the content of one makes that impossible for good, halve
-        until that stands `alone`, so that it holds up none of its neighbours."""
-        try:
-            await until_done("database", lambda: attempt(items), self.health)
-        except Exception as error:
-            if not is_permanent(error):
-                raise
-            if len(items) == 1:
-                await alone(items[0], error)
-                return
-        else:
-            return
-        half = len(items) // 2
-        await self._apart(items[:half], attempt, alone)
-        await self._apart(items[half:], attempt, alone)
+        await apart(outcomes, self._append, self._append_alone, self.health)
 
     async def _append(self, outcomes: Sequence[Outcome]) -> None:
         rows = [row for outcome in outcomes for row in outcome.rows]
@@ -145,46 +119,7 @@ class Pipeline:
         self.health.counts["dead_letters"] += len(letters)
 
     async def _append_alone(self, outcome: Outcome, error: Exception) -> None:
-        """A record that cannot be stored as it is: those of its events that can, and a dead letter for the others."""
-        events = list(zip(outcome.rows, outcome.written, strict=True))
-        kept: list[tuple[Row, bytes]] = []
-        failed: list[Exception] = []
-
-        async def append(some: Sequence[tuple[Row, bytes]]) -> None:
-            raw = [outcome.raw] if outcome.raw is not None else []
-            appended = await self.store.append([row for row, _ in some], raw, (), [data for _, data in some])
-            self.health.counts["events"] += appended.appended
-            self.health.counts["duplicates"] += appended.duplicates
-            kept.extend(some)
-
-        async def refuse(_: tuple[Row, bytes], error: Exception) -> None:
-            failed.append(error)
-            if len(failed) == MOST_ITEMS:
-                raise TooMany
-
-        async def bury(letters: Sequence[DeadLetter]) -> None:
-            await self.store.append([], [], letters)
-            self.health.counts["dead_letters"] += len(letters)
-
-        async def bury_stub(letter: DeadLetter, _: Exception) -> None:
-            outcome.letter = stub = stub_of(letter)
-            await until_done("database", lambda: bury([stub]), self.health)
-
-        try:
-            if len(events) == 1:
-                await refuse(events[0], error)
-            elif events:
-                await self._apart(events, append, refuse)
-        except TooMany:
-            pass
-        outcome.rows, outcome.written = [row for row, _ in kept], [data for _, data in kept]
-        if failed:
-            lost = len(events) - len(kept)
-            outcome.refuse(f"{lost} of its {len(events)} events cannot be stored: {_worded(failed[0])}")
-        elif not events and outcome.letter is None:
-            outcome.refuse(f"cannot be stored: {_worded(error)}")
-        if outcome.letter is not None:
-            await self._apart([outcome.letter], bury, bury_stub)
+        await store_alone(self.store, self.health, outcome, error)
 
     async def _tell(self, rows: Sequence[Row]) -> None:
         """Say which messages failed: one that has another channel goes on to that."""
@@ -198,7 +133,7 @@ class Pipeline:
             log.error("cannot say that a message failed", error=type(error).__name__)
 
         if failed:
-            await self._apart(failed, self.store.told, refuse)
+            await apart(failed, self.store.told, refuse, self.health)
 
     async def _publish(self, letters: Sequence[DeadLetter]) -> None:
         """Put these on their topics; what Kafka takes in no form is in the database all the same."""
@@ -216,23 +151,3 @@ class Pipeline:
                 raise again[0][1] if isinstance(again[0][1], Exception) else TimeoutError("given up by Kafka's client")
 
         await until_done("dead letter topic", attempt, self.health)
-
-
-def parts(items: Sequence[T], cost: Callable[[T], tuple[int, int]], most: int) -> Iterator[list[T]]:
-    """These in their order, in parts of at most `BYTES` bytes and `most` of what else each costs; one that costs more by
-    itself is a part of its own."""
-    part: list[T] = []
-    size = number = 0
-    for item in items:
-        more, many = cost(item)
-        if part and (size + more > BYTES or number + many > most):
-            yield part
-            part, size, number = [], 0, 0
-        part.append(item)
-        size, number = size + more, number + many
-    if part:
-        yield part
-
-
-def _worded(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:REASON]

@@ -18,9 +18,10 @@ from app.embedded import account, ports, postgres
 from app.embedded.java import Java
 from app.embedded.kafka import QUICK_JVM, Kafka
 from app.embedded.postgres import SMALL, Postgres
+from app.fitting import misfits
 from app.kafka import client_args, describe_topics, ensure_topics
+from app.settings import Door, Settings
 from app.settings import Kafka as KafkaSettings
-from app.settings import Settings
 from app.topics import TOPICS, max_record
 from tests.conftest import Dsns
 
@@ -187,7 +188,8 @@ async def test_topics_are_made_as_the_settings_want_them(topics: str) -> None:
 
 
 async def test_more_partitions_are_added_and_other_differences_told(folder: Path) -> None:
-    """A higher number is carried out, a setting that someone changed is only shown, and a repetition changes nothing."""
+    """A higher number is carried out, so is a larger record; another setting that someone changed is only shown, and a
+    repetition changes nothing. What is too small is a sentence at the start of each process."""
     broker = Kafka(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM)
     await broker.start()
     try:
@@ -195,11 +197,21 @@ async def test_more_partitions_are_added_and_other_differences_told(folder: Path
         assert all(state.created for state in await ensure_topics(few))
         assert not any(state.created or state.differs for state in await ensure_topics(few))
 
-        more = await ensure_topics(Settings(kafka=KafkaSettings(bootstrap=broker.bootstrap, partitions=3)))
+        more_settings = Settings(kafka=KafkaSettings(bootstrap=broker.bootstrap, partitions=3))
+        more = await ensure_topics(more_settings)
 
         received = more[0]
         assert (received.topic.name, received.partitions, received.created) == ("webhooks.received", 3, False)
         assert received.differs.keys() == {"flush.messages"}
+
+        larger = more_settings.model_copy(update={"door": Door(max_body=4 << 20)})
+        sentences = await misfits(larger)
+        assert len(sentences) == len(TOPICS)
+        assert all("max.message.bytes" in one and "threadline topics" in one for one in sentences)
+        widened = await ensure_topics(larger)
+        assert widened[0].differs.keys() == {"flush.messages"}  # what was set besides stays as it was
+        assert await misfits(larger) == []
+        assert await misfits(more_settings) == []  # a topic that takes more than ours may have is no fault
     finally:
         await broker.stop()
 

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import sys
+from hashlib import sha256
 
 import psycopg
 import pytest
 
 from app.embedded.postgres import Postgres
-from sql import EventStore
+from sql import DeadLetter, EventStore
 from sql.migrate import MigrationError, migrate, pending
 from sql.statements import migrations
 from tests.conftest import Dsns
@@ -55,6 +56,36 @@ async def test_a_migration_that_fails_leaves_nothing(postgres_dsn: Dsns, monkeyp
         row = await (await db.execute("SELECT to_regclass('threadline.half')")).fetchone()
 
     assert row == (None,)
+
+
+async def test_dead_letters_of_items_become_one_a_record(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier version kept once an item is kept once a record, with the first of its items, and a redelivery adds
+    nothing; a letter of a whole record stays as it was."""
+    everything = migrations()
+    before = {name: text for name, text in everything.items() if name < "0014"}
+    await postgres.execute("copy_database", name="letters", template="template1")
+    try:
+        owner = postgres.dsn("owner", "letters")
+        with monkeypatch.context() as patch:
+            patch.setattr("sql.migrate.migrations", lambda: before)
+            await migrate(owner)
+        async with await psycopg.AsyncConnection.connect(owner) as db:
+            await db.execute(
+                'INSERT INTO threadline.dead_letters (id, topic, partition, "offset", ordinal, reason, detail, value) '
+                "SELECT md5(o || '-' || n)::uuid, 't', 0, o, n, 'bad ' || n, '{\"x\": 1}', 'the value' "
+                "FROM (SELECT 7 AS o, generate_series(0, 49) AS n UNION ALL SELECT 8, 0) AS old"
+            )
+        assert await migrate(owner) == [name for name in everything if name not in before]
+        async with await EventStore.open(postgres.dsn("service", "letters"), pool=1) as store:
+            again = [DeadLetter("t", 0, offset, "again", value=b"the value") for offset in (7, 8)]
+            await store.append([], [], again)
+            whole, listed = sorted(await store.dead_letters(), key=lambda row: int(row["offset"]), reverse=True)
+    finally:
+        await postgres.execute("drop_database", name="letters")
+    assert (listed["bad"], listed["reason"], listed["value"], listed["size"]) == (50, "bad 0", b"the value", 9)
+    assert [item["reason"] for item in listed["items"]] == [f"bad {n}" for n in range(20)]
+    assert listed["digest"] == sha256(b"the value").digest()
+    assert (whole["bad"], whole["items"], whole["detail"], whole["reason"]) == (1, [], {"x": 1}, "bad 0")
 
 
 async def test_the_service_may_not_migrate(postgres: Postgres) -> None:
