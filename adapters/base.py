@@ -13,9 +13,9 @@ from schemas.events import Event
 #: A source's settings as an adapter sees them: each name to its values, several where a secret is being rotated.
 Values = Mapping[str, Sequence[str]]
 
-#: Events that one webhook may make, and items of it that may be unprocessable: ten times the largest batch that a
-#: provider documents (1,000 recipients or events), and at 25 µs each a quarter of a second.
-MAX_EVENTS = 10_000
+#: Events that one webhook may make, and items of it that may be unprocessable: five times the largest batch that a
+#: provider documents (1,000 recipients or events), and at 25 µs each half of the time that a record may take.
+MAX_EVENTS = 5000
 T = TypeVar("T")
 
 

@@ -104,14 +104,13 @@ class Poison:
         if rng.random() < 0.2:
             record.key = rng.choice((b"", b"\x00\xff", b"k" * 10_000, rng.randbytes(16)))
         if rng.random() < 0.2:
-            record.headers = rng.choice(
-                (
-                    [("traceparent", rng.choice(_TRACES))],
-                    [("traceparent", rng.choice(_TRACES))] * 2 + [("tracestate", b"a=b," * 100)],
-                    [("é\u202e", b"\xff"), ("", b""), ("null", None)],
-                    [(f"h{number}", b"x") for number in range(300)],
-                )
-            )
+            odd: list[list[tuple[str, bytes | None]]] = [
+                [("traceparent", rng.choice(_TRACES))],
+                [("traceparent", rng.choice(_TRACES))] * 2 + [("tracestate", b"a=b," * 100)],
+                [("é\u202e", b"\xff"), ("", b""), ("null", None)],
+                [(f"h{number}", b"x") for number in range(300)],
+            ]
+            record.headers = rng.choice(odd)
         if rng.random() < 0.15:
             record.timestamp = rng.choice(_TIMES)
         return record

@@ -288,7 +288,7 @@ def test_an_id_beyond_its_bound_is_refused_never_cut(monkeypatch: pytest.MonkeyP
 
 def test_a_webhook_that_makes_too_much_is_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """By count as by bytes: half of its events would look like all."""
-    with pytest.raises(Unprocessable, match="more than 10000 events"):
+    with pytest.raises(Unprocessable, match="more than 5000 events"):
         made_of(monkeypatch, *[Event("MessageDelivered", "talkative", str(n)) for n in range(MAX_EVENTS + 1)])
     large = {"native": "x" * 100_000}
     with pytest.raises(Unprocessable, match="times its size"):
