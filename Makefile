@@ -30,7 +30,7 @@ test: $(INSTALLED_DEV) ## Run the tests. They start what they need, on free port
 bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writes bench/results.json and a picture
 	@exec $(BIN)/python -m bench
 
-faults: $(INSTALLED_DEV) ## Kill every part in turn under load, then count what was acknowledged, lost, doubled
+faults: $(INSTALLED_DEV) ## Kill every part in turn, and poison every topic, under load; then count what was lost, doubled, late
 	@exec $(BIN)/python -m tests.faults
 
 check: $(INSTALLED_DEV) ## Format, lint and types, as CI does it; changes nothing

@@ -3,15 +3,20 @@
 An adapter is a pure module (no network, no clock, no environment) with the members of `Adapter`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, SupportsIndex, TypeVar
 
 from schemas.events import Event
 
 #: A source's settings as an adapter sees them: each name to its values, several where a secret is being rotated.
 Values = Mapping[str, Sequence[str]]
+
+#: Events that one webhook may make, and items of it that may be unprocessable: five times the largest batch that a
+#: provider documents (1,000 recipients or events), and at 25 µs each half of the time that a record may take.
+MAX_EVENTS = 5000
+T = TypeVar("T")
 
 
 class InvalidSignature(Exception):
@@ -33,6 +38,10 @@ class Needed(InvalidSignature):
 
 class Unprocessable(Exception):
     """The request, or one item of it, cannot be understood, and never will be. The message says why."""
+
+
+class TooMuch(Exception):
+    """A webhook makes more events than any provider's does. Not an Unprocessable, which spares an item's neighbours."""
 
 
 @dataclass(slots=True)
@@ -80,15 +89,50 @@ class Setting:
     reads: Callable[[str], object] | None = None
 
 
+class Bounded(list[T]):
+    """A list of at most `MAX_EVENTS` items: one more raises TooMuch, as it is added, before its neighbours are made."""
+
+    __slots__ = ()
+
+    def append(self, item: T, /) -> None:
+        """Add one."""
+        if len(self) >= MAX_EVENTS:
+            raise TooMuch(f"makes more than {MAX_EVENTS} events")
+        super().append(item)
+
+    def extend(self, items: Iterable[T], /) -> None:
+        """Add several, one by one, as they may be made while they are added."""
+        for item in items:
+            self.append(item)
+
+    def __iadd__(self, items: Iterable[T], /) -> Self:  # type: ignore[override, misc]
+        self.extend(items)
+        return self
+
+    def insert(self, at: SupportsIndex, item: T, /) -> None:
+        """Add one in a place."""
+        if len(self) >= MAX_EVENTS:
+            raise TooMuch(f"makes more than {MAX_EVENTS} events")
+        super().insert(at, item)
+
+
 @dataclass(slots=True)
 class Normalized:
     """The events of one webhook, and the items of it that could not be understood, each with its reason.
 
-    One bad item must not hold up its neighbours, so it is returned, not raised.
+    One bad item must not hold up its neighbours, so it is returned, not raised. Raises TooMuch for more than
+    `MAX_EVENTS` of either.
     """
 
-    events: list[Event] = field(default_factory=list)
-    unprocessable: list[tuple[Any, str]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=Bounded)
+    unprocessable: list[tuple[Any, str]] = field(default_factory=Bounded)
+
+    def __post_init__(self) -> None:
+        for name in ("events", "unprocessable"):
+            if not isinstance(items := getattr(self, name), Bounded):
+                bounded: Bounded[Any] = Bounded()
+                bounded.extend(items)
+                setattr(self, name, bounded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +204,8 @@ class Adapter(Protocol):
     @property
     def verify(self) -> Callable[..., bool | None]: ...
 
-    #: The events of the request; raises Unprocessable where the whole of it cannot be read.
+    #: The events of the request; raises Unprocessable where the whole of it cannot be read, TooMuch where it makes too
+    #: many.
     @property
     def normalize(self) -> Callable[[Request], Normalized]: ...
 

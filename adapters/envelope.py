@@ -15,7 +15,7 @@ from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, V
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import fact_id, identifier
 from adapters.parts.signatures import secrets_of, standard_key, verify_standard
-from schemas import RESERVED, SchemaError
+from schemas import NOT_WORDED, RESERVED, WORDED, SchemaError
 from schemas import events as names
 from schemas.events import Event
 from schemas.facts import check_source, event_of, time_of, type_named
@@ -84,7 +84,8 @@ def normalize(request: Request) -> Normalized:
         try:
             found.events.append(_event(item, request, deep))
         except SchemaError as error:
-            found.unprocessable.append((item, str(error.under(f"$[{index}]"))))
+            few = len(found.unprocessable) < WORDED
+            found.unprocessable.append((item, str(error.under(f"$[{index}]")) if few else f"$[{index}] {NOT_WORDED}"))
         except Unprocessable as error:
             found.unprocessable.append((item, f"$[{index}]: {error}"))
     return found

@@ -5,7 +5,7 @@ of the properties that hold personal data (`x-personal`).
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 #: Who says it: a service on `events.reported`, or a relay of a provider's webhook in an envelope.
 Form = Literal["reported", "relayed"]
 Schema = dict[str, Any]
+#: Faults of one webhook's items that are put into words, and what is said of the rest: a word takes a millisecond, and a
+#: webhook may have thousands of bad items.
+WORDED = 20
+NOT_WORDED = "does not fit its schema, as others of the same webhook before it"
 
 
 class SchemaError(ValueError):
@@ -28,12 +32,45 @@ class SchemaError(ValueError):
 
     def __init__(self, path: str, message: str) -> None:
         """`str()` of it is both."""
-        super().__init__(f"{path}: {message}")
-        self.path, self.message = path, message
+        super().__init__(path, message)
+        self._said = (path, message)
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return self._said[0]
+
+    @property
+    def message(self) -> str:
+        """What is wrong there."""
+        return self._said[1]
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
 
     def under(self, path: str) -> "SchemaError":
         """The same fault, seen from a document that holds this one at `path` (`$.data`)."""
         return SchemaError(path + self.path[1:], self.message)
+
+
+class Unfit(SchemaError):
+    """A fault that is not worded before somebody asks, as that takes far longer than finding that there is one."""
+
+    def __init__(self, references: Sequence[str], value: Any, at: str = "$") -> None:
+        """`value` does not fit the schemas that the `$ref`s name; it stands at `at` in what is read."""
+        ValueError.__init__(self)
+        self._asked = (references, value, at)
+
+    @cached_property
+    def _said(self) -> tuple[str, str]:  # type: ignore[override]
+        references, value, at = self._asked
+        path, message = _words().fault(references, value)
+        return at + path[1:], message
+
+    def under(self, path: str) -> "SchemaError":
+        """The same fault, still without words."""
+        references, value, at = self._asked
+        return Unfit(references, value, path + at[1:])
 
 
 SCHEMAS: dict[str, Schema] = {
@@ -77,7 +114,7 @@ def validate(type: str, payload: Mapping[str, Any], form: Form | None = None) ->
 
 def worded(references: Sequence[str], value: Any) -> SchemaError:
     """The fault of a value that does not fit the schemas that the `$ref`s name."""
-    return SchemaError(*_words().fault(references, value))
+    return Unfit(references, value)
 
 
 def load_words() -> None:

@@ -80,13 +80,27 @@ class Handle:
     value: str
 
 
+#: Characters of an error's code and text: whoever reads an event gets both whole, however large what was said is.
+MAX_ERROR_CODE = 128
+MAX_ERROR_TEXT = 1024
+
+
 @dataclass(slots=True)
 class Error:
-    """Why a message failed: the provider's code and text as given, and our normalized reason (one of `REASONS`)."""
+    """Why a message failed: the provider's code and text as given, and our normalized reason (one of `REASONS`).
+
+    Of a code and a text beyond `MAX_ERROR_CODE` and `MAX_ERROR_TEXT` characters the beginning is kept.
+    """
 
     code: str | None
     text: str | None
     reason: str
+
+    def __post_init__(self) -> None:
+        if self.code and len(self.code) > MAX_ERROR_CODE:
+            self.code = self.code[:MAX_ERROR_CODE]
+        if self.text and len(self.text) > MAX_ERROR_TEXT:
+            self.text = self.text[:MAX_ERROR_TEXT]
 
 
 @dataclass(slots=True)

@@ -132,13 +132,15 @@ def _events(
     elif word == "Complaint":
         feedback = text(part.get("complaintFeedbackType"))
         if feedback:
-            payload["feedbackType"] = feedback
+            payload["feedbackType"] = feedback[:255]
         if part.get("complaintSubType") == "OnAccountSuppressionList":
             type_ = "MessageRejected"
             error = Error("OnAccountSuppressionList", "the recipient complained before", "opted_out")
         elif feedback == "not-spam":
-            event = unknown(request, record, status=word)
-            yield event
+            # Of several each keeps what is told of it alone: the whole once a recipient would be many times the webhook.
+            alone = len(list_of(part.get("complainedRecipients"))) < 2
+            item = record if alone else {"eventType": word, "complaintFeedbackType": feedback} | recipient
+            yield unknown(request, item, status=word)
             return
     elif word in ("Reject", "Rendering Failure"):
         error = Error(None, text(part.get("reason")) or text(part.get("errorMessage")), "content")

@@ -29,6 +29,8 @@ MAX_NO_ESCAPES = 1000
 #: What PostgreSQL cannot hold in text.
 NUL = re.compile("\x00")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+#: What neither PostgreSQL nor UTF-8 can hold.
+UNKEPT = re.compile("[\x00\ud800-\udfff]")
 _SURROGATES = re.compile("[\ud800-\udfff]+")
 
 #: Set in `Request.parsed` while it is not known whether a request is authentic: reading it must cost its reader little,

@@ -58,6 +58,11 @@ def text(value: Any) -> str | None:
     return str(value) if type(value) in (int, float) else None
 
 
+def brief(value: Any) -> Any:
+    """A number, or a text no longer than an id: what may be kept again with each item beside it; else None."""
+    return value if isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MAX_ID) else None
+
+
 def count(value: Any) -> int | None:
     """A number of something, as a number or its digits."""
     if isinstance(value, str):

@@ -7,14 +7,13 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from email import message_from_bytes
 from email.message import Message
-from email.utils import parseaddr
 from typing import Any
 
 from adapters.base import Request, Unprocessable
 from adapters.parts.addresses import handle
 from adapters.parts.bodies import form_of
 from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.mime import MOST_MEDIA, bare_id, content_of, media_of, word
+from adapters.parts.mime import MOST_MEDIA, bare_id, content_of, mailbox_of, media_of, word
 from adapters.parts.shapes import list_of
 from adapters.parts.times import from_unix
 from schemas.events import Event
@@ -42,7 +41,7 @@ def event(mail: dict[str, Any], request: Request) -> Event:
     if message_id is None or to is None:
         raise Unprocessable("a mail without an id or a recipient")
     whole = _whole(mail.get("message"))
-    name, address = parseaddr(text(mail.get("from")) or (word(whole, "From") if whole is not None else ""))
+    name, address = mailbox_of(text(mail.get("from")) or (word(whole, "From") if whole is not None else ""))
     sender = handle(address, "email") or handle(mail.get("mail_from"), "email")
     if mail.get("bounce") is True:
         # A report on a mail of ours, not what a customer says.

@@ -6,13 +6,13 @@ times within some 28 hours, under the same `svix-id` (https://resend.com/docs/we
 """
 
 import re
-from email.utils import parseaddr
 from typing import Any
 
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts.addresses import handle
 from adapters.parts.bodies import json_of
 from adapters.parts.facts import fact_id, id_of_one, identifier, text
+from adapters.parts.mime import mailbox_of
 from adapters.parts.signatures import header, secrets_of, standard_key, verify_standard
 from adapters.parts.times import from_text
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
@@ -110,8 +110,9 @@ def normalize(request: Request) -> Normalized:
     several = len(addresses) > 1
     error = error_of(data) if type_ in _FAILURES else None
     result = Normalized()
+    said, message_id, time = _payload(word, data), _tag(data, "messageId"), from_text(body.get("created_at"))
     for address in addresses or [None]:
-        payload = _payload(word, data)
+        payload = dict(said)
         customer = handle(address, "email")
         if to := customer.value if customer else address:
             payload["to"] = to[:2048]
@@ -123,9 +124,9 @@ def normalize(request: Request) -> Normalized:
                 "email",
                 "outbound",
                 id_of_one(email_id, address) if several and address else email_id,
-                _tag(data, "messageId"),
+                message_id,
                 customer,
-                _clicked_at(data) or from_text(body.get("created_at")),
+                _clicked_at(data) or time,
                 error,
                 payload,
             )
@@ -145,7 +146,7 @@ def handshake(request: Request, values: Values) -> Answer | None:
 
 def _payload(word: str, data: dict[str, Any]) -> dict[str, Any]:
     payload: dict[str, Any] = {"providerStatus": word}
-    if sender := parseaddr(text(data.get("from")) or "")[1]:
+    if sender := mailbox_of(text(data.get("from")) or "")[1]:
         payload["from"] = sender
     if reference := _tag(data, "reference"):
         payload["reference"] = reference
@@ -174,7 +175,7 @@ def _clicked_at(data: dict[str, Any]) -> Any:
 
 def _received(body: dict[str, Any], data: dict[str, Any], request: Request, event_id: str, email_id: str) -> Event:
     """https://resend.com/docs/webhooks/emails/received: what the mail says must be fetched by its id."""
-    name, address = parseaddr(text(data.get("from")) or "")
+    name, address = mailbox_of(text(data.get("from")) or "")
     sender = handle(address, "email")
     payload: dict[str, Any] = {"providerStatus": "email.received"}
     if address:

@@ -30,8 +30,6 @@ STATUSES: dict[str, str] = {
     "Unknown": "ProviderEventReceived",
 }
 _FAILED = frozenset({"MessageFailed", "MessageRejected"})
-#: Recipients of a batch.
-_MOST = 1000
 
 
 def is_sms(body: Item) -> bool:
@@ -49,7 +47,7 @@ def events(body: Item, request: Request) -> Normalized:
         raise Unprocessable("a report of no batch")
     if kind.startswith("recipient_"):
         told = (text(body.get("status")) or "", body.get("code"), body.get("at"))
-        return Normalized([_report(body, batch, body.get("recipient"), *told, request)])
+        return Normalized([_report(body, batch, body.get("recipient"), *told, request, body)])
     return _batch(body, batch, request)
 
 
@@ -61,12 +59,14 @@ def _batch(body: Item, batch: str, request: Request) -> Normalized:
         recipients = part.get("recipients") if isinstance(part, dict) else None
         if not isinstance(recipients, list):
             continue
-        status = text(part.get("status")) or ""
-        for recipient in recipients[:_MOST]:
+        status, code = (text(part.get("status")) or "")[:255], (text(part.get("code")) or "")[:255] or None
+        for recipient in recipients:
             if text(recipient) is None:
                 found.unprocessable.append((recipient, "a recipient that is none"))
-            else:
-                found.events.append(_report(body, batch, recipient, status, part.get("code"), None, request))
+                continue
+            # What is told of this one: the whole once a recipient would be a thousand times the webhook.
+            item = {"batch_id": batch, "recipient": recipient, "status": status, "code": code}
+            found.events.append(_report(body, batch, recipient, status, code, None, request, item))
     if not found.events and not found.unprocessable:
         event = unknown(request, body, status=text(body.get("type")))
         event.channel, event.direction, event.provider_message_id = "sms", "outbound", batch
@@ -74,7 +74,10 @@ def _batch(body: Item, batch: str, request: Request) -> Normalized:
     return found
 
 
-def _report(body: Item, batch: str, recipient: Any, status: str, code: Any, at: Any, request: Request) -> Event:
+def _report(
+    body: Item, batch: str, recipient: Any, status: str, code: Any, at: Any, request: Request, item: Item
+) -> Event:
+    """What became of one recipient's message; `item` is kept of what no word of ours fits."""
     type_ = STATUSES.get(status, "ProviderEventReceived")
     customer = dialled(recipient, "sms")
     payload: Item = {"providerStatus": status[:255]}
@@ -88,7 +91,7 @@ def _report(body: Item, batch: str, recipient: Any, status: str, code: Any, at: 
     if (segments := count(body.get("number_of_message_parts"))) is not None:
         payload["segments"] = segments
     if type_ == "ProviderEventReceived":
-        payload["native"] = unknown(request, body).payload["native"]
+        payload["native"] = unknown(request, item).payload["native"]
     return Event(
         type_,
         request.source,

@@ -42,9 +42,10 @@ def told(kind: str, payload: Item, event_id: str, at: str | None, request: Reque
     found = Normalized()
     recipients = payload.get("to")
     several = isinstance(recipients, list) and len(recipients) > 1
-    for one in recipients[:_MOST] if isinstance(recipients, list) else ():
-        if not isinstance(one, dict):
-            found.unprocessable.append((one, "a recipient that is no object"))
+    for place, one in enumerate(recipients if isinstance(recipients, list) else ()):
+        if not isinstance(one, dict) or place >= _MOST:
+            why = f"is beyond the first {_MOST}" if place >= _MOST else "is no object"
+            found.unprocessable.append((one, f"a recipient that {why}"))
             continue
         status, number = text(one.get("status")) or "", text(one.get("phone_number"))
         type = STATUSES.get(status)
@@ -52,7 +53,9 @@ def told(kind: str, payload: Item, event_id: str, at: str | None, request: Reque
             type = TOLD.get(kind, type)
         # The webhook's id is that of all its recipients, and so is the message's.
         own = fact_id(event_id, number) if several else event_id
-        event = unknown(request, payload, status, own) if type is None else Event(type, request.source, own)
+        # Of several each keeps what is told of it alone: the whole once a recipient would be many times the webhook.
+        item = {"id": payload.get("id"), "to": [one]} if several else payload
+        event = unknown(request, item, status, own) if type is None else Event(type, request.source, own)
         _describe(event, payload, "outbound", at)
         if several and number and event.provider_message_id and event.message_id is None:
             event.provider_message_id = id_of_one(event.provider_message_id, number)

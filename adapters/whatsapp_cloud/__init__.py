@@ -11,7 +11,7 @@ from typing import Any
 from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.parts import meta
 from adapters.parts.bodies import json_of
-from adapters.parts.facts import text, unknown
+from adapters.parts.facts import brief, text, unknown
 from adapters.parts.meta import SIGNATURE, handshake
 from adapters.parts.times import from_unix
 from adapters.whatsapp_cloud.messages import Item, echo, message
@@ -92,7 +92,7 @@ def _of_change(change: Any, entry: Item, request: Request) -> Iterator[tuple[Any
         return
     try:
         field = text(change.get("field")) if isinstance(change, dict) else None
-        native = {"id": entry.get("id"), "time": entry.get("time"), "change": change}
+        native = {"id": brief(entry.get("id")), "time": brief(entry.get("time")), "change": change}
         event = unknown(request, native, status=field)
         event.occurred_at = from_unix(entry.get("time"))
         yield change, event

@@ -1,7 +1,7 @@
 """`make faults`: kills every part of Threadline under load (kill -9), then counts what was lost, doubled, regressed.
 
-Four runs, one after the other: what comes in, what leaves, a send killed between every two of its steps, and a crowd at the
-door, which kills nothing and must hold up nobody.
+Runs, one after the other: what comes in, what leaves, a send killed between every two of its steps; and with nothing killed,
+a crowd at the door (`door`), hostile records on every topic (`poison`), and hostile webhooks at the door (`knocking`).
 """
 
 import argparse
@@ -16,9 +16,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults import door, faults, outbound, steps
+from tests.faults import door, faults, knocking, outbound, poisoning, steps
 
-PARTS = ("inbound", "outbound", "steps", "door")
+PARTS = ("inbound", "outbound", "steps", "door", "poison", "knocking")
 
 
 def arguments() -> argparse.Namespace:
@@ -35,6 +35,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--crowd", type=int, default=2000, help="door: idle and slow connections, of each (default %(default)s)"
     )
+    parser.add_argument("--records", type=int, default=1_000_000, help="poison: hostile records (default %(default)s)")
+    parser.add_argument("--posts", type=int, default=20_000, help="knocking: hostile webhooks (default %(default)s)")
+    parser.add_argument("--within", type=float, default=5.0, help="poison: seconds for a canary (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of traffic, order and pauses (default %(default)s)")
     parser.add_argument("--folder", type=Path, help="keep logs and data there (default: a temporary folder)")
     given = parser.parse_args()
@@ -86,6 +89,20 @@ async def door_part(given: argparse.Namespace, folder: Path, console: Console) -
     return outcome.good
 
 
+async def poison_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
+    """Hostile records between healthy ones."""
+    outcome = await poisoning.run(folder, records=given.records, seed=given.seed, console=console)
+    show("Hostile records", outcome, console)
+    return outcome.good(given.within)
+
+
+async def knocking_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
+    """Hostile webhooks."""
+    outcome = await knocking.run(folder, posts=given.posts, seed=given.seed, console=console)
+    show("Hostile webhooks", outcome, console)
+    return outcome.good
+
+
 def show(title: str, outcome: Any, console: Console) -> None:
     """The counts, as a person reads them."""
     table = Table("count", "figure", title=title, caption=f"{outcome.seconds:.0f} s")
@@ -102,7 +119,14 @@ def show(title: str, outcome: Any, console: Console) -> None:
 def main() -> int:
     """The entry point."""
     given, console = arguments(), Console()
-    run = {"inbound": inbound_part, "outbound": outbound_part, "steps": steps_part, "door": door_part}
+    run = {
+        "inbound": inbound_part,
+        "outbound": outbound_part,
+        "steps": steps_part,
+        "door": door_part,
+        "poison": poison_part,
+        "knocking": knocking_part,
+    }
     good = True
     with tempfile.TemporaryDirectory(prefix="threadline-faults-") as temporary:
         os.chmod(temporary, 0o755)  # the embedded PostgreSQL may run under another account

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.base import Normalized, Request, Unprocessable
 from adapters.parts.addresses import of_kind
 from adapters.parts.bodies import json_of
-from adapters.parts.facts import identifier, text, unknown
+from adapters.parts.facts import brief, identifier, text, unknown
 from adapters.parts.meta_chat.items import OPTINS, About, Item, events_of, kind_of
 from adapters.parts.times import from_unix_or_millis
 from schemas.events import Event
@@ -81,7 +81,7 @@ def _change(item: Item, entry: Item, request: Request, platform: str) -> Event:
     """A change of a field that is no message, as a comment: kept, under whose it is. The entry's time is that of the
     posting, and so is no part of what is told."""
     field, value = text(item.get("field")), item.get("value")
-    event = unknown(request, {"id": entry.get("id"), "field": field, "value": value}, status=field)
+    event = unknown(request, {"id": brief(entry.get("id")), "field": field, "value": value}, status=field)
     event.occurred_at = _time(entry.get("time"))
     # Of a Page's feed it is not said that a person's id is the one that Messenger knows.
     if platform == "instagram" and isinstance(value, dict) and (sender := _id(value.get("from"))):

@@ -377,3 +377,18 @@ def test_the_items_of_a_letter_are_bounded() -> None:
 def test_the_deadline_of_the_process_is_there() -> None:
     """The one that the agents use, with nothing under way."""
     assert DEADLINE._reading is False
+
+
+@pytest.mark.parametrize("status", ["Delivered", "Failed", "Sideways"])
+def test_a_full_report_of_a_thousand_recipients_is_a_thousand_events(status: str) -> None:
+    """Of the largest batch that a provider documents each recipient has an event, though the report is 20 kB alone."""
+    recipients = [f"1555{number:07d}" for number in range(1000)]
+    report = {
+        "type": "delivery_report_sms", "batch_id": "01FC66621XXXXX119Z8PMV1QPQ", "total_message_count": 1000,
+        "client_reference": "campaign-2026-11-28-a-long-name", "applied_originator": "15557654321",
+        "statuses": [{"code": 0, "count": 1000, "recipients": recipients, "status": status}],
+    }  # fmt: skip
+    value = webhook(orjson.dumps(report), "sinch", **{"content-type": "application/json"})
+    outcome = agents.inbound.prepare(record(value, "webhooks.received"), Health(), MOST)
+    assert (len(outcome.rows), outcome.letter) == (1000, None)
+    assert {row[0].handle.value for row in outcome.rows if row[0].handle} == {f"+{one}" for one in recipients}
