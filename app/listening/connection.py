@@ -37,6 +37,8 @@ class Connection(HttpToolsProtocol):
         self.got = 0
         #: Nothing more is understood; what still comes is thrown away.
         self.deaf = False
+        #: Whether it was refused in words; and since when it is ending.
+        self._said = False
         self._ending = 0.0
         self._stuck = 0.0
         self._looked = connections.now
@@ -66,7 +68,7 @@ class Connection(HttpToolsProtocol):
             self.table.note("unread")
             self.drop()
         elif self.deaf:
-            if self._served and now - self._ending > LINGER:
+            if (self._said or self._served) and now - self._ending > LINGER:
                 self.drop()
         elif self.flow.read_paused:
             self.since += pause  # it is we who do not read
@@ -118,6 +120,7 @@ class Connection(HttpToolsProtocol):
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n"
             f"content-length: {len(body)}\r\n{later}connection: close\r\n\r\n"
         )
+        self._said = True
         self.transport.write(head.encode() + body)
         if self.transport.can_write_eof():
             self.transport.write_eof()  # and the rest is read for a moment: closed now, it could not be read

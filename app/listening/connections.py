@@ -1,8 +1,8 @@
 """All connections of the process: one clock that ends those which take too long, and who goes where there are too many.
 
-A connection costs a descriptor, and what it has sent of a body costs memory. Both belong to everyone until they are used
-up; then whoever has most gives back first, its longest-waiting connection before the others. So one address, or what
-comes through one, cannot shut out another; and who has sent its whole request is never sent away for who has not.
+A connection costs a descriptor, and what it has sent of a body memory. Both belong to everyone until they are used up;
+then who has most gives back first, its longest-waiting connection before the others. So one address cannot shut out
+another; and who has sent its whole request is never sent away for who has not.
 """
 
 import asyncio
@@ -82,7 +82,6 @@ class Connections:
         self.count = 0
         #: Bytes of bodies that are not whole.
         self.held = 0
-        #: Connections that we ended, by reason.
         self.ended: Counter[str] = Counter()
         #: The time as the clock last saw it: finer is not needed, and costs a call each time.
         self.now = 0.0

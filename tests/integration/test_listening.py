@@ -209,6 +209,33 @@ async def test_slow_bodies() -> None:
         await until(lambda: app.table.held == 0)
 
 
+async def test_who_sends_on_after_a_refusal() -> None:
+    """Is listened to for a moment, and then no more: each kind of refusal ends its connection."""
+    async with listening(head_timeout=0.3, body_grace=0.3, body_timeout=0.3) as app:
+        starts = [
+            b"GET / HT",
+            head("content-length: 1000") + b"\r\n\r\n",
+            b"nonsense\r\n\r\n",
+            head("content-length: 1000", path="/early") + b"\r\n\r\n",
+        ]
+        opened = [await app.open(start) for start in starts]
+        writers = [writer for _, writer in opened]
+
+        async def drip() -> None:
+            while True:
+                for writer in writers:
+                    if not writer.is_closing():
+                        writer.write(b"x")
+                await asyncio.sleep(0.05)
+
+        dripping = asyncio.create_task(drip())
+        await until(lambda: app.table.count == 0, within=10)
+        dripping.cancel()
+        await asyncio.gather(dripping, return_exceptions=True)
+        for writer in writers:
+            writer.close()
+
+
 async def test_idle_connections_end() -> None:
     """After an answer a connection may rest for so long, not longer; one that is being served is left alone."""
     async with listening(idle_timeout=0.4, head_timeout=0.4) as app:
