@@ -153,7 +153,7 @@ def _payload(word: str, data: dict[str, Any]) -> dict[str, Any]:
     if isinstance(click := data.get("click"), dict):
         payload |= {key: value for key, name in _CLICK if (value := text(click.get(name)))}
     if isinstance(bounce := data.get("bounce"), dict) and (kind := text(bounce.get("type"))):
-        payload["bounceType"] = kind
+        payload["bounceType"] = kind[:255]
     return payload
 
 

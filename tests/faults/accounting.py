@@ -1,9 +1,9 @@
-"""Where each hostile record has ended: in events, in the messages, in a dead letter, or nowhere."""
+"""Where each hostile record has ended: in events, in the messages, in a dead letter, or nowhere; and what a run counts."""
 
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -25,6 +25,32 @@ SELECT e.id FROM unnest(%s::text[], %s::text[], %s::text[]) AS x (client, source
 JOIN threadline.events AS e ON e.id = threadline.event_id(x.client, x.source, x.name)
 """
 _REQUESTS: LiteralString = "SELECT message_id FROM threadline.messages WHERE message_id = ANY(%s)"
+
+
+@dataclass
+class Outcome:
+    """What a run counted. Latencies in seconds."""
+
+    seed: int
+    records: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+    canaries: int = 0
+    on_timelines: int = 0
+    slowest: float = 0.0
+    median: float = 0.0
+    lag: int = 0
+    relay_lag: int = 0
+    same_worker: bool = False
+    ready: bool = False
+    unready: str = ""
+    seconds: float = 0.0
+
+    def good(self, within: float) -> bool:
+        """Whether nothing was stopped, passed over or late."""
+        whole = not (self.lost or self.lag or self.relay_lag) and self.canaries == self.on_timelines
+        return whole and self.same_worker and self.ready and self.slowest <= within
 
 
 @dataclass(slots=True)

@@ -7,9 +7,7 @@ at the end all offsets are committed, the relay has told everything, and the wor
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ from agents.health import measure_lag
 from app.kafka import client_args
 from bench.stack import Stack
 from sql import EventStore
-from tests.faults.accounting import Put, account
+from tests.faults.accounting import Outcome, Put, account
 from tests.faults.canaries import Canaries
 from tests.faults.poison import CODECS, Poison, Record
 
@@ -36,32 +34,6 @@ ROUND, BYTES = 60, 2 << 20
 CANARIES = 5
 #: Seconds after which a canary, or the end, is not waited for any longer.
 PATIENCE = 120.0
-
-
-@dataclass
-class Outcome:
-    """What a run counted. Latencies in seconds."""
-
-    seed: int
-    records: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    ended: Counter[str] = field(default_factory=Counter)
-    lost: list[str] = field(default_factory=list)
-    canaries: int = 0
-    on_timelines: int = 0
-    slowest: float = 0.0
-    median: float = 0.0
-    lag: int = 0
-    relay_lag: int = 0
-    same_worker: bool = False
-    ready: bool = False
-    unready: str = ""
-    seconds: float = 0.0
-
-    def good(self, within: float) -> bool:
-        """Whether nothing was stopped, passed over or late."""
-        whole = not (self.lost or self.lag or self.relay_lag) and self.canaries == self.on_timelines
-        return whole and self.same_worker and self.ready and self.slowest <= within
 
 
 class Run:
