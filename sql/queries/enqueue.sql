@@ -57,11 +57,11 @@ told AS (
 INSERT INTO deliveries (event_id, xid, position, client_id, message_id, recorded_at, owed_at, due_at)
 SELECT DISTINCT ON (t.client_id, t.id)
     t.id, t.xid, t.position, t.client_id, t.message_id, t.recorded_at, CASE WHEN t.early THEN now() END,
-    -- What waits behind an earlier one is not due before that.
+    -- What waits behind an earlier one is not due before that, unless that is being tried: its outcome may not see this one.
     coalesce(
         (
             SELECT d.due_at FROM deliveries AS d
-            WHERE d.client_id = t.client_id AND d.message_id = t.message_id AND d.state = 'waiting'
+            WHERE d.client_id = t.client_id AND d.message_id = t.message_id AND d.state = 'waiting' AND NOT d.taken
             ORDER BY d.xid DESC, d.position DESC LIMIT 1
         ),
         now()

@@ -81,7 +81,7 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
             assert ran.code == 0, ran.err
             return ran
 
-        for name, api, sender in (("twilio", twilio, "+15557654321"), ("resend", resend, "shop@example.com")):
+        async def account(name: str, api: str, sender: str) -> None:
             arguments, secret = ["--set", f"sender={sender}", "--set", f"api_url={api}"], {}
             for setting, value in accounts(name).settings.items():
                 secret[f"GIVEN_{setting.upper()}"] = str(value)
@@ -91,12 +91,16 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
                 "clients", "account", "shop", name, "--adapter", name, "--url", url, "--trusted", *arguments, **secret
             )
             assert f"Its provider posts webhooks to {url}" in ran.err
+
+        await asyncio.gather(account("twilio", twilio, "+15557654321"), account("resend", resend, "shop@example.com"))
         file = stack.folder / "shop.toml"
         file.write_text(CLIENT.format(url=told.url))
         await threadline("clients", "set", "shop", "--file", str(file))
-        shown = await threadline("clients", "show", "shop")
+        shown, made = await asyncio.gather(
+            threadline("clients", "show", "shop"),
+            threadline("keys", "create", "shop", "--client", "shop", "--scope", "messages:write"),
+        )
         assert all(path in shown.out for path in PATHS.values())
-        made = await threadline("keys", "create", "shop", "--client", "shop", "--scope", "messages:write")
         document = {
             "messageId": "m1",
             "to": {"sms": "+15551234567", "email": "ana@example.com"},

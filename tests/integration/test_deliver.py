@@ -189,6 +189,17 @@ async def test_a_failure_waits_for_its_turn(office: Office, receiver: Receiver) 
     assert first["due_at"] == second["due_at"] == third["due_at"]
 
 
+async def test_what_comes_while_an_earlier_event_is_told_is_due_when_that_is_over(office: Office) -> None:
+    """Not when the lease of that try ends: its outcome may be written without a look at what came in the same moment."""
+    await office.configure("https://shop.example.com/told")
+    await relayed(office, *message(1, "UserMessageSent"))
+    assert len(await office.store.claim_deliveries(CLIENT, 8, LEASE)) == 1
+    await relayed(office, *message(1, "MessageDelivered"))
+    later, _ = await office.store.deliveries(CLIENT, None, 10)
+    assert later["due_at"] <= datetime.now(UTC)
+    assert await office.store.claim_deliveries(CLIENT, 8, LEASE) == []
+
+
 async def test_redirects_are_not_followed(office: Office, receiver: Receiver) -> None:
     """A 3xx is a failure, whatever it points to."""
     receiver.answer = f"307 Temporary Redirect\r\nlocation: {receiver.url}/elsewhere"
