@@ -22,7 +22,6 @@ from tests.integration.command_line import command, on_store
 from tests.integration.serving import Served, refused, serving
 from tests.integration.test_messages_api import SMS, URL, count, settings
 
-
 OFFSETS = itertools.count()
 
 
