@@ -69,7 +69,7 @@ def test_a_refusal_of_the_whole_call_is_each_messages_or_none(provider: str) -> 
     """Of the account or the provider: the same for each. Of what one message may be the reason for: none was taken, and
     each can be tried by itself."""
     adapter, simulated = batching(provider), SIMULATED[provider]
-    states: dict[Refusal, str] = {"unauthorized": "rejected", "rate": "retryable", "unavailable": "retryable"}
+    states: dict[Refusal, str] = {"unauthorized": "account", "rate": "retryable", "unavailable": "retryable"}
     for why, state in states.items():
         outcomes = adapter.read_batch(response(simulated.refuse(why)), 3)
         assert [outcome.state for outcome in outcomes] == [state] * 3

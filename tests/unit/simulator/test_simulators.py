@@ -125,9 +125,14 @@ def test_what_is_sent_is_taken(provider: str) -> None:
 @pytest.mark.parametrize("provider", SENDING)
 @pytest.mark.parametrize("why", get_args(Refusal))
 def test_why_it_is_not_taken_is_read(provider: str, why: Refusal) -> None:
-    """Too many and the provider's own faults may pass later; a bad recipient and bad credentials never do."""
-    outcome = cast(Sender, ADAPTERS[provider]).read_response(response(SIMULATED[provider].refuse(why)))
-    assert outcome.state == ("retryable" if why in ("rate", "unavailable") else "rejected")
+    """Too many and the provider's own faults may pass later; bad credentials are the account's fault; a bad recipient is
+    never taken. A push service is the recipient's, so that whatever it says is about the recipient."""
+    adapter = cast(Sender, ADAPTERS[provider])
+    outcome = adapter.read_response(response(SIMULATED[provider].refuse(why)))
+    expected = {"rate": "retryable", "unavailable": "retryable"}
+    if not getattr(adapter, "CALLS_RECIPIENT", False):
+        expected["unauthorized"] = "account"
+    assert outcome.state == expected.get(why, "rejected")
     assert outcome.error is not None and outcome.provider_message_id is None
     if why == "rate":
         assert outcome.error.reason == "rate"
