@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from agents.letters import cut
-from schemas.events import Error, Event
+from schemas.events import Event
 from sql import Row
 from sql.parameters import written
 
@@ -22,7 +21,7 @@ _LONGEST: dict[str, int] = {
     "provider_message_id": 512,
     "message_id": 512,
 }
-_HANDLE, _CODE, _TEXT = 4096, 255, 4096
+_HANDLE = 4096
 #: No event whose JSON is shorter breaks one of these.
 _SHORT = 255
 #: Bytes of UTF-8 that a client's and a message's id may have together: both stand in one entry of an index
@@ -72,9 +71,6 @@ def _bounded(event: Event, client: str) -> Event:
     if message is not None and len(message) + len(client) > _TOGETHER // 4:
         if len(f"{client}{message}".encode("utf-8", "replace")) > _TOGETHER:
             raise Refused(f"message_id and client have more than {_TOGETHER} bytes together")
-    error = event.error
-    if error is not None and (len(error.code or "") > _CODE or len(error.text or "") > _TEXT):
-        event = replace(event, error=Error(cut(error.code, _CODE), cut(error.text, _TEXT), error.reason))
     return event
 
 
