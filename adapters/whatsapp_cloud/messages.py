@@ -119,8 +119,9 @@ def contact_of(value: Item, number: Any, user_id: Any, request: Request) -> Item
         return contacts[0] if _has_profile(contacts[0]) else None
     # By their ids once for all messages beside them: looked through for each, a megabyte of both takes half a minute.
     known = request.parsed.setdefault("contacts", {})
-    if (places := known.get(id(contacts))) is None:
-        places = known[id(contacts)] = _places(contacts)
+    if id(contacts) not in known:
+        known[id(contacts)] = (contacts, _places(contacts))  # with the list, so that no other gets its id
+    places = known[id(contacts)][1]
     found = [
         places[key, said]
         for key, said in (("wa_id", number), ("user_id", user_id))
