@@ -19,7 +19,7 @@ from rich.console import Console
 
 from adapters import PROVIDERS
 from agents import GROUP, TOPICS
-from agents.health import measure_lag
+from agents.watch import measure_lag
 from app.kafka import client_args
 from app.simulator import SIMULATED
 from app.simulator.base import Post
