@@ -17,8 +17,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import CommitFailedError
 
-from app.door import producer_args
 from app.holding import hold_back
+from app.producers import producer_args
 from app.unread import GROUP, Log
 from tests.integration.command_line import command
 from tests.integration.worker import Servers, Worker, at_work, serving
