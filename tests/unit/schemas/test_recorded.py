@@ -96,7 +96,9 @@ def test_whatever_is_large_what_is_told_fits(name: str, text: str) -> None:
         assert len(written) <= most
         assert (document["id"], document["customerid"]) == (str(UUID(int=1)), str(UUID(int=3)))
         assert document["clientid"].startswith("shop" if name != "client_id" else text[0])
-        read_cloudevent(orjson.dumps(document | {"data": {"messageId": "m"}, "clientid": "c"}), AT)
+        # A reported source may hold no control character: what the log holds of before is told all the same.
+        readable = {"data": {"messageId": "m"}, "clientid": "c"} | ({"source": "s"} if name == "source" else {})
+        read_cloudevent(orjson.dumps(document | readable), AT)
 
 
 @pytest.mark.parametrize("more", [{"payload": {"a": 2**80}}, {"payload": {"a": "\ud800"}}, {"payload": None}, {"error": {"text": "x"}}, {"error": ["x"]}, {"type": "FromAnotherRelease"}, {"message_id": "\ud800"}, {"payload": {1: {2, 3}}}])  # fmt: skip

@@ -31,7 +31,18 @@ def kept(request: Request, provider: str, settings: dict[str, str]) -> Webhook:
     cutter = Cutter(ADAPTERS[provider], {name: (value,) for name, value in settings.items()})
     headers = cutter.headers(request.headers)
     url = cutter.url(request.url)
-    return Webhook("1", provider, provider, "c", request.method, url, headers, request.received_at, True, request.body)
+    return Webhook(
+        "0191e5a0-0000-7000-8000-000000000001",
+        provider,
+        provider,
+        "c",
+        request.method,
+        url,
+        headers,
+        request.received_at,
+        True,
+        request.body,
+    )
 
 
 def secrets_of(provider: str, settings: dict[str, str]) -> set[str]:
