@@ -1,5 +1,6 @@
 """The worker's pages: `/healthz` (alive), `/readyz` (each part, what it fails at and where) and `/metrics`."""
 
+import time
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -40,7 +41,9 @@ def pages(health: Health, stall_after: float) -> Starlette:
     async def healthz(_: Request) -> Response:
         stalled = max(health.idle.values(), default=0.0)
         ok = stalled <= stall_after and health.fault is None
-        return JSONResponse({"status": "ok" if ok else "stalled", "stalledFor": stalled}, 200 if ok else 503)
+        uptime = round(time.time() - health.started, 1)
+        body = {"status": "ok" if ok else "stalled", "stalledFor": stalled, "uptime": uptime}
+        return JSONResponse(body, 200 if ok else 503)
 
     async def readyz(_: Request) -> Response:
         body = readiness(health)

@@ -228,9 +228,13 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Variables over the file over defaults."""
-        data = Path(os.environ.get("THREADLINE_DATA", ".threadline"))
-        file = Path(os.environ.get("THREADLINE_CONFIG", data / "threadline.toml"))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+
+def settings_file() -> Path:
+    """Where the file of settings is, whether or not there is one."""
+    data = Path(os.environ.get("THREADLINE_DATA", ".threadline"))
+    return Path(os.environ.get("THREADLINE_CONFIG", data / "threadline.toml"))
 
 
 def worded(error: Exception) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.commands import checks, client_checks, dead_letter_checks, log_checks, source_checks
+from app.commands import checks, client_checks, dead_letter_checks, log_checks, settings_checks, source_checks
 from app.commands.checks import Finding
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
@@ -18,6 +18,7 @@ RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
     checks.postgres,
     checks.kafka,
     checks.programs,
+    settings_checks.in_use,
     dead_letter_checks.dead_letters,
     log_checks.horizon,
     client_checks.clients,
