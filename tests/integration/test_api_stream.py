@@ -19,6 +19,7 @@ from app.api import stream
 from app.api.cursors import Place
 from app.api.tailer import Tailer
 from schemas.events import Handle
+from sql.statements import statement
 from tests.conftest import Dsns
 from tests.integration.serving import Served, event, listening, serving
 
@@ -187,13 +188,13 @@ async def test_stream_resumed_after_each_event_sees_every_change(served: Served,
 
 
 async def test_what_commits_late_is_not_skipped(served: Served, http: httpx.AsyncClient, postgres_dsn: Dsns) -> None:
-    """While an older transaction runs, nothing newer is told, live or resumed, as it could still add something before
-    it; afterwards all of it is told."""
+    """While an older transaction that appends runs, nothing newer is told, live or resumed, as it could still add
+    something before it; afterwards all of it is told."""
     path = await served.path()
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as older:
         async with follow(http, path) as reader:
             start = await begun(reader)
-            await older.execute("SELECT pg_current_xact_id()")
+            await older.execute(statement("writing"))
             await served.append(event("MessageReceived", "newer"))
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.4):

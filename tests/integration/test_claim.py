@@ -12,6 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from sql import EventStore
+from sql.messages import Health
 from sql.parameters import json
 from sql.statements import statement
 from tests.conftest import Dsns
@@ -154,8 +155,13 @@ class Crowd:
     async def trouble(self) -> None:
         """An account fails, or works again, or asks for a rest."""
         lanes = sorted({str(row["lane"]) for row in self.claimed[:3]})
-        told = [(False, 10, None), (True, 0, None), (False, 0, 0.2), (False, 0, 3600.0)]
-        await self.store.note_lanes([(lane, *self.random.choice(told), "503") for lane in lanes])
+        ways: list[dict[str, Any]] = [
+            {"fault": True, "failed": True},
+            {"passed": True},
+            {"pause": 0.2},
+            {"pause": 3600.0},
+        ]
+        await self.store.note_lanes([Health(lane, trouble="503", **self.random.choice(ways)) for lane in lanes])
 
     async def configure(self) -> None:
         """An account's rate."""
@@ -175,7 +181,7 @@ async def test_nothing_that_is_due_is_passed_over(postgres_dsn: Dsns, seed: int)
             await asyncio.gather(*(crowd.act() for _ in range(6)))
             assert await (await connection.execute(PASSED_OVER)).fetchall() == []
         # Accounts are well again, and their rates gone: all that is due may leave.
-        await connection.execute("UPDATE lanes SET open_until = NULL, failures = 0, rate = NULL")
+        await connection.execute("UPDATE lanes SET open_until = NULL, probing_until = NULL, failures = 0, rate = NULL")
         await asyncio.sleep(0.3)
         due = {str(row["id"]) for row in await (await connection.execute(DUE)).fetchall()}
         found = set()
@@ -196,9 +202,9 @@ async def test_a_lane_that_rests_goes_on_as_soon_as_it_may(postgres_dsn: Dsns) -
         (row,) = await store.claim(1, 60, {})
         lane = str(row["lane"])
         await store.settle([settled(row, "retrying", due_in=0)], [])
-        await store.note_lanes([(lane, False, 0, 3600.0, "429")])
+        await store.note_lanes([Health(lane, pause=3600.0, trouble="429")])
         assert await store.claim(1, 60, {}) == await store.claim(1, 60, {}) == []
-        await store.note_lanes([(lane, True, 0, None, None)])
+        await store.note_lanes([Health(lane, passed=True)])
         assert len(await store.claim(1, 60, {})) == 1
 
 

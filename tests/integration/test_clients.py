@@ -250,12 +250,16 @@ async def test_doctor_tells_what_does_not_open_or_fit(changes: Changes, store: E
 
     await changes.set_account("shop", "twilio", TWILIO)
     await changes.set_client("shop", SMS)
-    well = [("Clients' secrets", "ok"), ("Clients", "ok")]
-    assert await told(OLD) == await told(NEW, OLD) == well
-    assert await told(NEW) == [well[0], ("Client shop", "wrong"), well[1]]
-    assert await told() == [("Clients' secrets", "look"), ("Client shop", "wrong"), well[1]]
+    secrets, account, all_of_them = (
+        ("Clients' secrets", "ok"),
+        ("Client shop, account twilio", "look"),
+        ("Clients", "ok"),
+    )
+    assert await told(OLD) == await told(NEW, OLD) == [secrets, account, all_of_them]
+    assert await told(NEW) == [secrets, ("Client shop", "wrong"), all_of_them]
+    assert await told() == [("Clients' secrets", "look"), ("Client shop", "wrong"), all_of_them]
     await store.set_client("bank", SMS | {"carrier": "pigeon"}, "cli:ana")
-    assert await told(OLD) == [well[0], ("Client bank", "wrong"), well[1]]
+    assert await told(OLD) == [secrets, account, ("Client bank", "wrong"), all_of_them]
 
 
 @pytest.mark.parametrize("client_id", ["", " shop", "a/b", "a\x00b", "a\x1fb", "x" * 129])

@@ -269,16 +269,23 @@ async def test_a_zone_is_noted_and_forgotten(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    "handle",
-    ["ana%40example.com", "user_id:42", "device_token:a%2Fb%2Fc", "https:%2F%2Fpush.example%2Fx", "%2B1%20555%20123-4567"],
+    ("handle", "channel"),
+    [
+        ("ana%40example.com", "email"), ("device_token:a%2Fb%2Fc", "push"), ("device_token:https:%2F%2Fpush.example%2Fx", "push"),
+        ("%2B1%20555%20123-4567", "sms"),
+    ],
 )  # fmt: skip
-async def test_every_handle_can_be_named(served: Served, handle: str) -> None:
-    """Slashes and all; what is put is what is got."""
-    put = await served.http.put(f"/v1/recipients/{handle}/consents/email", json={"state": "out"})
+async def test_every_handle_can_be_named(served: Served, handle: str, channel: str) -> None:
+    """Slashes and all; what is put is what is got. On a channel that does not reach it, it is refused: it would stop
+    nothing."""
+    put = await served.http.put(f"/v1/recipients/{handle}/consents/{channel}", json={"state": "out"})
     assert put.status_code == 200, put.text
     got = await served.http.get(f"/v1/recipients/{handle}")
     assert got.json() == put.json()
-    assert [one["channel"] for one in got.json()["consents"]] == ["email"]
+    assert [one["channel"] for one in got.json()["consents"]] == [channel]
+    other = "sms" if channel != "sms" else "email"
+    refused = await served.http.put(f"/v1/recipients/{handle}/consents/{other}", json={"state": "out"})
+    assert 400 <= refused.status_code < 500 and other in refused.json()["detail"]
 
 
 async def test_a_handle_comes_whole_through_a_real_server(served: Served) -> None:
