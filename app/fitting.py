@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from app.kafka import LARGEST, TopicState, describe_topics
 from app.settings import Settings
-from app.topics import MOST_BODY, max_record
+from app.topics import MOST_BODY
 
 log = structlog.get_logger(__name__)
 
@@ -22,16 +22,11 @@ PATIENCE = 5.0
 
 def unfit(settings: Settings) -> list[str]:
     """What does not fit in the settings themselves."""
-    door, found = settings.door, []
-    if not 0 < door.max_body <= MOST_BODY:
+    size, found = settings.door.max_body, []
+    if not 0 < size <= MOST_BODY:
         found.append(
-            f"door.max_body is {door.max_body}: set THREADLINE_DOOR__MAX_BODY to 1 to {MOST_BODY} bytes, as the database "
+            f"door.max_body is {size}: set THREADLINE_DOOR__MAX_BODY to 1 to {MOST_BODY} bytes, as the database "
             "takes what is made of a larger body in no one transaction"
-        )
-    if door.spool_max < max_record(settings):
-        found.append(
-            f"door.spool_max is {door.spool_max}, and one record may have {max_record(settings)} bytes: set "
-            "THREADLINE_DOOR__SPOOL_MAX to more than that, or THREADLINE_DOOR__MAX_BODY to less"
         )
     return found
 

@@ -22,11 +22,10 @@ def settings(**door: Any) -> Settings:
     ("door", "says"),
     [
         ({}, []),
-        ({"max_body": MOST_BODY, "spool_max": 1 << 30}, []),
+        ({"max_body": MOST_BODY}, []),
         ({"max_body": 100}, []),
         ({"max_body": MOST_BODY + 1}, ["THREADLINE_DOOR__MAX_BODY"]),
         ({"max_body": 0}, ["THREADLINE_DOOR__MAX_BODY"]),
-        ({"spool_max": 1 << 20}, ["THREADLINE_DOOR__SPOOL_MAX"]),
     ],
 )
 def test_settings_that_do_not_fit_say_which_to_change(door: dict[str, Any], says: list[str]) -> None:
