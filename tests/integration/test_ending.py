@@ -13,6 +13,7 @@ import pytest_asyncio
 from agents.ending import CUT_SHORT
 from agents.watch import STALLED
 from tests.integration.worker import Servers, at_work, serving
+from tests.waiting import eventually
 
 WITHIN = 10.5  # seconds: what is promised, and what it takes to start counting
 
@@ -120,6 +121,8 @@ async def test_wedged_in_python(servers: Servers, first: str) -> None:
     async with at_work(servers) as worker:
         await worker.start(first)
         await servers.post()
+        if first == LOOP:
+            await eventually(worker.readyz, lambda said: said is None)
         status, took = await worker.end()
     assert took < WITHIN, worker.log
     assert status in (0, CUT_SHORT)
