@@ -14,7 +14,6 @@ from agents.callback import ANSWER, LEASE, MOST, TIMEOUT, Places, Serving
 from agents.telling import Telling
 from agents.transport import Transport
 from app.callbacks import Callbacks
-from app.sending.seal import NoKey, Tampered
 from sql import EventStore, is_transient
 
 __all__ = ["ANSWER", "LEASE", "MOST", "TIMEOUT", "Deliverer"]
@@ -100,9 +99,7 @@ class Deliverer:
             return
         self._resting[client] = now + REST
         log.error("deliveries cannot be made", client=client, error=type(error).__name__)
-        # Without any key at all it is the operator's: see `Callbacks.keyed`.
-        operators = isinstance(error, NoKey | Tampered) and not self._callbacks.keyed
-        if operators or is_transient(error) or isinstance(error, OSError):
+        if is_transient(error) or isinstance(error, OSError):
             self._telling.health.fails("deliveries", error)
             self._down = now + REST
         else:

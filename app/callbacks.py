@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from app.sending.clients import Clients, UnknownClient
-from app.sending.seal import NoKey, Seal
+from app.sending.seal import Seal
 from schemas.events import TYPE_OF_DOTTED
 from sql import EventStore
 from sql.deliveries import REMOVED, WORKER
@@ -16,14 +16,6 @@ class Callbacks:
 
     def __init__(self, store: EventStore, clients: Clients, seal: Seal) -> None:
         self._store, self._clients, self._seal = store, clients, seal
-
-    @property
-    def keyed(self) -> bool:
-        """Whether there is a key at all: where there is none, no client's secret can be made or opened."""
-        try:
-            return bool(self._seal.key_id)
-        except NoKey:
-            return False
 
     async def of(self, client_id: str) -> dict[str, Any] | None:
         """The client's callback as the store has it (`sql.deliveries`), once that is what the configuration says; None
