@@ -57,7 +57,7 @@ class Stack:
         """The same as `THREADLINE_…` variables."""
         return {
             f"THREADLINE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-            for name, value in _plain(self.settings.model_dump()).items()
+            for name, value in _plain(self.settings.model_dump(by_alias=True)).items()
         }
 
     async def __aenter__(self) -> Self:
