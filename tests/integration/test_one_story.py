@@ -24,7 +24,7 @@ async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
     async with await EventStore.open(postgres_dsn.service, pool=6) as store:
         made = Sender(store)
         await made.configure()
-        await store.set_callback("default", "https://shop.example/told", [])
+        await store.set_callback("default", "https://shop.example/told", [], 8)
         yield made
 
 

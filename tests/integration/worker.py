@@ -118,7 +118,7 @@ class Servers:
     def __init__(self, folder: Path, broker: dict[str, str]) -> None:
         self.folder = folder
         self.postgres = Postgres(folder / "postgres", folder / "postgres.log", tuning=SMALL)
-        self.kafka = Broker(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM)
+        self.kafka = Broker(folder / "kafka", folder / "kafka.log", jvm=QUICK_JVM, secured=False)
         self.kafka.more = broker
         #: Of the worker: one that comes back under the same port takes its partitions at once.
         self.port = ports.free()
