@@ -24,7 +24,7 @@ def faults(adapter: Adapter, values: Mapping[str, Sequence[str]]) -> Iterator[tu
     known = names_of(adapter)
     for name, each in values.items():
         if (setting := known.get(name)) is None:
-            words = f"is no setting of {adapter.NAME}{nearest(name, sorted(known))}"
+            words = f"is no setting of {adapter.NAME}{nearest(name, sorted(known)) or '.'}"
             yield name, f"{words} There are: {', '.join(sorted(known))}" if known else words
         elif fault := next((fault for value in each if (fault := _fault(setting, value))), None):
             yield name, fault

@@ -6,9 +6,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import orjson
+
 from agents.inbound import of_account
 from agents.outcome import Outcome, outcome_of
 from app.sending.consent import learned
+from schemas import SchemaError
 from schemas.cloudevents import read_cloudevent
 
 
@@ -20,6 +23,20 @@ def prepare(record: Any, most: int, accounts: Mapping[str, str] = MappingProxyTy
 def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
     """Read one. Raises SchemaError."""
     at = datetime.fromtimestamp(outcome.received, UTC)
-    reported = read_cloudevent(outcome.record.value, at)
+    try:
+        reported = read_cloudevent(outcome.record.value, at)
+    except SchemaError:
+        outcome.source = _source_in(outcome.record.value)
+        raise
     event = of_account(reported.event, accounts)
     outcome.rows = [(each, reported.client_id, at, None) for each in (event, *learned(event))]
+
+
+def _source_in(value: bytes) -> str | None:
+    """Whose a record is that cannot be read as an event: the source that it names, where it is JSON and names one."""
+    try:
+        document = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    source = document.get("source") if isinstance(document, dict) else None
+    return source[:255] if isinstance(source, str) else None

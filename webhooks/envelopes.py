@@ -38,4 +38,4 @@ def _refused(status: int, source: str, detail: str) -> Refused:
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."
+    return text if text.endswith((".", "?")) else f"{text}."

@@ -12,7 +12,7 @@ from app.api.callbacks import STATES, told, told_delivery
 from app.callbacks import Callbacks
 from app.commands.acting import client_of
 from app.commands.opened import actor, opened
-from app.commands.terminal import FAILED, MISUSED, add_row, say, table
+from app.commands.terminal import FAILED, MISUSED, add_row, entry, said, say, table
 from app.embedded.running import resolve
 from app.sending.clients import Clients
 from app.sending.seal import NoKey, Seal
@@ -54,15 +54,17 @@ def show(client: str, *, state: str | None, limit: int) -> int:
         console = Console(soft_wrap=True)
         console.print(Text(f"{one['url']}\n{one['state']} {why}".strip()))
         console.print(Text(f"told: {', '.join(one['types']) or 'every type'}; at most {one['concurrency']} at once"))
-        headings = ("event", "message", "type", "recorded", "state", "tries", "status", "error")
-        deliveries = table(*headings, whole="event")
-        for each in map(told_delivery, await store.deliveries(client, state, limit)):
-            recorded, tries = _time(each["recordedAt"]), each["attempts"]
-            add_row(
-                deliveries, each["eventId"], each["messageId"], each["type"], recorded, each["state"], tries, each["status"],
-                each["error"],
-            )  # fmt: skip
-        Console().print(deliveries if deliveries.row_count else "No deliveries.")
+        rows = await store.deliveries(client, state, limit)
+        for each in map(told_delivery, rows):
+            print(
+                entry(
+                    f"{_time(each['recordedAt'])}  {each['type']}",
+                    said(message=each["messageId"], event=each["eventId"]),
+                    said(state=each["state"], tries=each["attempts"], status=each["status"], error=each["error"]),
+                )
+            )
+        if not rows:
+            print("No deliveries.")
         return 0
 
     return _run(read, client)

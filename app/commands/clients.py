@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import orjson
@@ -114,7 +115,7 @@ def _print_accounts(found: Sequence[Told]) -> None:
 
 async def _history(changes: Changes, client_id: str, console: Console) -> None:
     versions = await changes.store.client_versions(client_id, limit=200)
-    for newer, older in zip(versions, [*versions[1:], None], strict=True):
+    for newer, older in zip_longest(versions, versions[1:]):
         console.print(Text(f"Version {newer['version']}, {minute(newer['created_at'])}, {newer['actor']}"))
         if older or newer["version"] == 1:
             for line in differences(older["document"] if older else {}, newer["document"]):

@@ -11,7 +11,7 @@ import orjson
 from aiokafka.errors import KafkaError
 
 from app.commands.opened import in_store, opened
-from app.commands.terminal import FAILED, MISUSED, minute, printable, say
+from app.commands.terminal import FAILED, MISUSED, entry, minute, printable, say
 from app.embedded.running import resolve
 from app.producers import producer
 from app.settings import Settings
@@ -29,7 +29,7 @@ def show_all(*, topic: str | None, source: str | None, open: bool, limit: int, a
             print(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
             return 0
         for row in rows:
-            print("\n".join(_lines(row)))
+            print(_entry(row))
         if not rows:
             print("There are no dead letters of this kind.")
         return 0
@@ -53,7 +53,7 @@ def show(id: str, *, raw: bool) -> int:
                 return say("Its record is not kept: it had none, or was too large. See its size and digest.", FAILED)
             sys.stdout.buffer.write(value)
             return 0
-        print("\n".join(_lines(row | {"whole": value is not None})))
+        print(_entry(row | {"whole": value is not None}))
         if row["detail"] is not None:
             print(textwrap.indent(_json(row["detail"]), "  "))
         for item in row["items"]:
@@ -111,17 +111,17 @@ async def _open_ones(store: EventStore, topic: str | None, source: str | None) -
     return [row["id"] for row in reversed(rows) if row["whole"]]
 
 
-def _lines(row: Mapping[str, Any]) -> list[str]:
-    """One dead letter on lines of at most 80 characters."""
+def _entry(row: Mapping[str, Any]) -> str:
+    """One dead letter, without its record."""
     bad = f", {row['bad']} items" if row["bad"] > 1 else ""
     kept = "" if row["whole"] else ", record not kept"
     replayed = f", replayed {minute(row['replayed_at'])}" if row["replayed_at"] else ""
     where = f"{row['topic']}[{row['partition']}]@{row['offset']}"
-    return [
+    return entry(
         f"{minute(row['recorded_at'])}  {row['id']}",
-        printable(f"  {row['source'] or 'unknown source'}, {where}, {row['size']} bytes{bad}{kept}{replayed}"),
-        *textwrap.wrap(printable(row["reason"]), 78, initial_indent="  ", subsequent_indent="  "),
-    ]
+        f"{row['source'] or 'unknown source'}, {where}, {row['size']} bytes{bad}{kept}{replayed}",
+        row["reason"],
+    )
 
 
 def _json(value: Any) -> str:

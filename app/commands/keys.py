@@ -1,6 +1,5 @@
 """`threadline keys create|list|revoke`: API keys, straight in the store."""
 
-import textwrap
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ import orjson
 from app.access import SCOPES, mint, unknown_scopes
 from app.commands.acting import client_of
 from app.commands.opened import in_store
-from app.commands.terminal import FAILED, MISUSED, minute, printable, say
+from app.commands.terminal import FAILED, MISUSED, entry, minute, say
 from sql import EventStore
 
 
@@ -60,7 +59,7 @@ def show(*, as_json: bool = False) -> int:
             print(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
             return 0
         for row in rows:
-            print("\n".join(_lines(row)))
+            print(_entry(row))
         if not rows:
             print("There are no keys. Make one: threadline keys create NAME")
         return 0
@@ -68,8 +67,8 @@ def show(*, as_json: bool = False) -> int:
     return in_store(read)
 
 
-def _lines(row: Mapping[str, Any]) -> list[str]:
-    """One key on lines of at most 80 characters, where its name and client are short."""
+def _entry(row: Mapping[str, Any]) -> str:
+    """One key, with its scopes and times."""
     now = datetime.now(UTC)
     state = (
         " (revoked)" if row["revoked_at"] else " (expired)" if row["expires_at"] and row["expires_at"] <= now else ""
@@ -78,12 +77,8 @@ def _lines(row: Mapping[str, Any]) -> list[str]:
     times = [f"{name.replace('_', ' ')} {minute(row[f'{name}_at'])}" for name in names if row[f"{name}_at"]]
     if not row["last_used_at"]:
         times.insert(1, "never used")
-    return [
-        printable(f"{row['name']}{state}, for client {row['client_id']}"),
-        f"  {row['id']}",
-        *textwrap.wrap(", ".join(row["scopes"]), 78, initial_indent="  ", subsequent_indent="  "),
-        *textwrap.wrap(", ".join(times), 78, initial_indent="  ", subsequent_indent="  "),
-    ]
+    name = f"{row['name']}{state}, for client {row['client_id']}"
+    return entry(name, str(row["id"]), ", ".join(row["scopes"]), ", ".join(times))
 
 
 def revoke(key: str) -> int:

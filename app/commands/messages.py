@@ -13,7 +13,7 @@ from rich.text import Text
 
 from app.api.batch import link
 from app.commands.asking import Failed, asking, refusal
-from app.commands.terminal import FAILED, add_row, printable, say, table
+from app.commands.terminal import FAILED, add_row, entry, printable, said, say, table
 
 #: Messages of one page, at most.
 PAGE = 200
@@ -70,12 +70,14 @@ def list_all(state: str, limit: int, *, as_json: bool, key: str | None, url: str
         for one in found:
             print(orjson.dumps(one).decode())
         return 0
-    listed = table("message", "channel", "account", "changed", "due", "why", whole="message")
     for one in found:
         changed, due = (_words(name, one[name]) if one[name] else "" for name in ("changedAt", "dueAt"))
         why = one["cause"] or (_words("error", one["error"]) if one["error"] else "")
-        add_row(listed, one["messageId"], one["channel"], one["account"], changed, due, why)
-    Console().print(listed if found else f"No message is {state}.")
+        print(
+            entry(one["messageId"], said(channel=one["channel"], account=one["account"], changed=changed, due=due), why)
+        )
+    if not found:
+        print(f"No message is {state}.")
     return say(f"The {limit} that changed last; --limit shows more.", 0) if cursor else 0
 
 

@@ -1,5 +1,6 @@
 """What commands print: text that cannot steer the terminal, tables, times, and words on standard error."""
 
+import textwrap
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +37,20 @@ def table(*headings: str, title: str | Text | None = None, whole: str | None = N
 def add_row(to: Table, *cells: Any, style: str = "") -> None:
     """A row of what may be a stranger's; None is an empty cell."""
     to.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in cells), style=style)
+
+
+def entry(first: str, *more: str) -> str:
+    """One thing of many, which reads well at any width and through a pipe: its name on the first line, and what is said of
+    it indented below, wrapped at 78 characters. Empty parts are left out."""
+    lines = [printable(first)]
+    for part in more:
+        lines += textwrap.wrap(printable(part), 78, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def said(**parts: Any) -> str:
+    """Parts of an entry in one line: `name value, name value`, without those that have no value."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in parts.items() if value not in (None, ""))
 
 
 def minute(time: datetime | None) -> str:

@@ -25,8 +25,9 @@ from app.settings import Kafka as Settings
 TEMPLATE = Path(__file__).with_name("server.properties")
 #: What `server.properties` has beside the template where clients must prove who they are, and where anyone may come.
 SECURED, OPEN = TEMPLATE.with_name("secured.properties"), TEMPLATE.with_name("open.properties")
-#: What Kafka's own tools are given (`--command-config`) to reach the broker.
-CLIENT = """security.protocol=SASL_PLAINTEXT
+#: What Kafka's own tools are given (`--command-config`) to reach the broker, whose address they ask for besides.
+CLIENT = """bootstrap.servers={bootstrap}
+security.protocol=SASL_PLAINTEXT
 sasl.mechanism={mechanism}
 sasl.jaas.config=org.apache.kafka.common.security.{login} required username="{USER}" password="{password}";
 """
@@ -162,7 +163,7 @@ class Kafka:
         write_secret(self.folder / "kafka.json", json.dumps(self._kept))
         values = {**self._kept, "login": LOGINS[str(self._kept["mechanism"])], "USER": USER}
         if self._secured:
-            write_secret(self.folder / "client.properties", CLIENT.format(**values))
+            write_secret(self.folder / "client.properties", CLIENT.format(bootstrap=self.bootstrap, **values))
         properties = self.folder / "server.properties"
         text = TEMPLATE.read_text() + (SECURED if self._secured else OPEN).read_text()
         write_secret(properties, text.format(log_dir=self.folder / "log", **values))
