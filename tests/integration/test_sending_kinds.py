@@ -255,6 +255,7 @@ async def test_a_clock_that_is_set_back_stalls_no_lane(sender: Owned) -> None:
         "UPDATE lanes SET tokens = 1, failures = 5, trouble = '503', open_until = now() + interval '61 min',"
         " failed_at = now() + interval '1 h', probing_until = now() + interval '61 min'"
     )
+    await asyncio.sleep(0.2)  # until its bucket's next token, as was noted before
     (probe,) = await sender.store.claim(1, 60, {})
     await sender.store.note_lanes([Health(str(probe["lane"]), passed=True, probe=True)])
     await asyncio.sleep(0.2)
@@ -277,16 +278,16 @@ async def test_a_clock_that_is_set_back_leaves_no_message_waiting_for_it(sender:
 
 async def test_what_cannot_be_sent_in_time_any_more_is_refused(sender: Owned) -> None:
     """A dead letter names the path; the client is told."""
-    letters: list[Any] = []
 
     async def publish(letter: Any) -> None:
-        letters.append(letter)
+        raise AssertionError("letters are published once they are stored")
 
     record = SimpleNamespace(
         topic="messages.requested", partition=0, offset=1, key=None, headers=(), timestamp=datetime.now(UTC).timestamp() * 1000,
         value=b'{"clientId":"default","messageId":"m","to":"+15551234567","channel":"sms","body":"x","sendBefore":"2020-01-01T00:00:00Z"}',
     )  # fmt: skip
-    entries = prepare([record])
-    await Intake(sender.store, publish, Counts(), 100, clients=sender.clients)._store(entries)
+    outcome = prepare(record, 1 << 20)
+    await Intake(sender.store, publish, Counts(), 100, clients=sender.clients)._store([outcome])
     row = await sender.store.message("default", "m")
     assert row is not None and row["state"] == "failed" and "in the past" in row["error"]["text"]
+    assert outcome.letter is not None and outcome.letter.detail == {"path": "$.sendBefore"}

@@ -119,7 +119,9 @@ async def test_a_forgery_under_a_token_that_was_used_is_a_dead_letter(store: Eve
     async def worked(*records: Any) -> None:
         health = Health()  # of a process that has just started
         pipeline = Pipeline(store, publish, health, 100)
-        await pipeline._finish(Batch(list(records), []), inbound.prepare(records, health))
+        await pipeline._finish(
+            Batch(list(records), []), [inbound.prepare(record, health, 1 << 20) for record in records]
+        )
 
     real = signed(complaint("ana@example.com"))
     await worked(topic.record(real), topic.record(signed(complaint("eve@example.com"))), topic.record(real))
