@@ -81,7 +81,7 @@ def inbound(said: Said, at: datetime, url: str) -> Post:
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
     """HMAC-SHA256 over the time and a token; all three stand in the body."""
-    token = hashlib.sha256(post.url.encode() + str(len(post.body)).encode()).hexdigest()[:50]
+    token = hashlib.sha256(post.url.encode() + post.body).hexdigest()[:50]
     timestamp = str(int(at.timestamp()))
     digest = hmac.new(settings["signing_key"].encode(), (timestamp + token).encode(), hashlib.sha256).hexdigest()
     made = {"timestamp": timestamp, "token": token, "signature": digest}
