@@ -103,7 +103,7 @@ class Crowd:
         await self._drip(reader, writer, POST, b"x")
 
     async def _body(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._drip(reader, writer, BEGUN + b"x" * 60_000, b"x" * 10)
+        await self._drip(reader, writer, BEGUN + b"x" * 16_000, b"x" * 10)
 
     async def _drip(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, start: bytes, drop: bytes
