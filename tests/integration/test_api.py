@@ -1,6 +1,7 @@
 """The API on a real database: what it answers, to whom, and how it refuses."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -364,3 +365,15 @@ async def test_content_of_strangers_stays_data(served: Served) -> None:
     (one,) = (await served.http.get(await served.path())).json()["interactions"]
     assert one["content"] == {"text": text}
     assert one["address"] == {"kind": ANA.kind, "value": ANA.value}
+
+
+async def test_a_redelivery_that_was_received_before_is_no_second_event(served: Served) -> None:
+    """Two doors, or two partitions: what was received first may be appended last. Its receipt counts where the provider
+    tells no time, and whoever reads the interaction sees the event once."""
+    first = event("MessageDelivered", "SM1", occurred_at=None)
+    for minute in (5, 1, 3):
+        await served.append(first, at=NOON + timedelta(minutes=minute))
+    (one,) = (await served.http.get(await served.path())).json()["interactions"]
+    assert datetime.fromisoformat(one["facts"]["MessageDelivered"]) == NOON + timedelta(minutes=1)
+    detail = (await served.http.get(f"/api/interactions/{one['interactionId']}")).json()
+    assert [each["type"] for each in detail["events"]] == ["MessageDelivered"]
