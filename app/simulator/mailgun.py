@@ -35,6 +35,8 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
     "unauthorized": (401, "Forbidden"),
     "unavailable": (503, '{"message": "Service unavailable"}'),
 }
+#: What a signature consists of.
+_SIGNED = ("timestamp", "token", "signature")
 _SIGNATURE = re.compile(rb'("signature":\s*)\{[^{}]*\}')
 
 
@@ -80,22 +82,13 @@ def inbound(said: Said, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 over the time and a token; all three stand in the body."""
-    token = hashlib.sha256(post.url.encode() + post.body).hexdigest()[:50]
+    """HMAC-SHA256 over the time and a token; all three stand in the body. Each webhook has a token of its own, which its
+    repetitions share: it is made of what the webhook says, so that fixtures are signed the same each time."""
+    said = _stamped(post, dict.fromkeys(_SIGNED, ""))
+    token = hashlib.sha256(post.url.encode() + said).hexdigest()[:50]
     timestamp = str(int(at.timestamp()))
     digest = hmac.new(settings["signing_key"].encode(), (timestamp + token).encode(), hashlib.sha256).hexdigest()
-    made = {"timestamp": timestamp, "token": token, "signature": digest}
-    kind = post.headers.get("content-type", "")
-    if kind.startswith("multipart/"):
-        body = post.body
-        for name, value in made.items():
-            body = re.sub(rb'(name="%s"\r\n\r\n)[^\r]*' % name.encode(), rb"\g<1>" + value.encode(), body)
-    elif kind.startswith("application/x-www-form"):
-        fields = [pair for pair in parse_qsl(post.body.decode(), keep_blank_values=True) if pair[0] not in made]
-        body = urlencode([*fields, *made.items()]).encode()
-    else:
-        body = _SIGNATURE.sub(lambda found: found[1] + orjson.dumps(made), post.body, count=1)
-    return replace(post, body=body)
+    return replace(post, body=_stamped(post, dict(zip(_SIGNED, (timestamp, token, digest), strict=True))))
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
@@ -124,3 +117,17 @@ def refuse(why: Refusal) -> Reply:
 
 def _id(sent: Sent) -> str:
     return f"{sent.id}@{DOMAIN}"
+
+
+def _stamped(post: Post, made: dict[str, str]) -> bytes:
+    """The body with these as its signature, in place of the one that it has."""
+    kind = post.headers.get("content-type", "")
+    if kind.startswith("multipart/"):
+        body = post.body
+        for name, value in made.items():
+            body = re.sub(rb'(name="%s"\r\n\r\n)[^\r]*' % name.encode(), rb"\g<1>" + value.encode(), body)
+        return body
+    if kind.startswith("application/x-www-form"):
+        fields = [pair for pair in parse_qsl(post.body.decode(), keep_blank_values=True) if pair[0] not in made]
+        return urlencode([*fields, *made.items()]).encode()
+    return _SIGNATURE.sub(lambda found: found[1] + orjson.dumps(made), post.body, count=1)

@@ -264,7 +264,7 @@ async def test_what_follows_on_one_connection() -> None:
     async with listening() as app:
         numbered = b"".join(head(f"content-length: {n}") + b"\r\n\r\n" + b"x" * n for n in range(5))
         reader, writer = await app.open(numbered)
-        answers = b"".join([await reader.readuntil(b"%d" % n) for n in range(5)])
+        answers = b"".join([await reader.readuntil(b"\r\n\r\n%d" % n) for n in range(5)])
         assert answers.count(b"HTTP/1.1 200") == 5
         writer.close()
         broken = await app.talk(GET * 3 + b"\x16\x03\x01 nonsense\r\n\r\n")
@@ -301,7 +301,8 @@ async def test_answered_before_it_was_whole() -> None:
 async def test_idle_ones_make_room() -> None:
     """Where there are too many connections those of the address that has most go, the longest idle first; what another
     has, or what is being served, stays."""
-    async with listening(connections=60) as app, AsyncExitStack() as stack:
+    # No time of theirs ends here: what goes, goes to make room.
+    async with listening(connections=60, head_timeout=600, idle_timeout=600) as app, AsyncExitStack() as stack:
         mine = [await app.open(GET) for _ in range(3)]
         for reader, _ in mine:
             await reader.readuntil(b"\r\n\r\n0")

@@ -1,6 +1,7 @@
 """Each simulated provider and its adapter understand each other, and share no code: what one writes, the other reads."""
 
 import inspect
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast, get_args
 
@@ -14,6 +15,7 @@ from app.simulator.base import Post, Refusal, Refused, Said, Sent
 from schemas.handles import handle_of
 from tests.fixtures import accounts, events_of
 from tests.unit.simulator.played import AT, ID, URL, called, message, ours, response, settings_of, theirs
+from webhooks.used import Used, once_of
 
 TELLING = [name for name in PROVIDERS if SIMULATED.get(name) and SIMULATED[name].STATES]
 WRITTEN_TO = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "inbound")]
@@ -101,6 +103,27 @@ def test_what_a_customer_writes_is_read(provider: str) -> None:
         assert event.handle == handle_of(said.sender, channel)
         assert event.payload["content"]["text"].strip() == said.text
         assert event.provider_message_id is not None and ID in event.provider_message_id
+
+
+@pytest.mark.parametrize("provider", [name for name in TELLING if hasattr(ADAPTERS[name], "once")])
+def test_a_token_is_one_webhooks_alone(provider: str) -> None:
+    """Where a token is signed apart from the body, no two webhooks share it, though they are as long and of one second;
+    each repeated within the second is the same with it, so that the door takes all of them."""
+    simulated, used = SIMULATED[provider], Used()
+    for channel in simulated.CHANNELS:
+        about = [sent(provider, channel, number) for number in range(1, 10)]
+        posts = [simulated.status(one, state, AT, URL) for one in about for state in simulated.STATES]
+        posts += [
+            simulated.inbound(Said(one.id, channel, one.to, one.sender, "Hello!"), AT, URL)
+            for one in about
+            if hasattr(simulated, "inbound")
+        ]
+        for post in [*posts, *posts]:
+            request = came(provider, post)
+            # Plivo signs in two ways, of which V3 covers the body.
+            headers = {name: value for name, value in request.headers.items() if "-v3" not in name}
+            once = once_of(ADAPTERS[provider], replace(request, headers=headers))
+            assert once is not None and used.first(provider, once, request.received_at)
 
 
 @pytest.mark.parametrize("provider", SENDING)
