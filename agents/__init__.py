@@ -8,7 +8,7 @@ from typing import Any
 import faust
 from faust.types.auth import SASLMechanism
 
-from agents import inbound, outbound, reported
+from agents import inbound, outbound, reported, unpacking
 from agents.batches import BatchTransport
 from agents.health import Health
 from agents.letters import Letters
@@ -42,6 +42,7 @@ def build(settings: Settings, store: EventStore, health: Health, clients: Client
     bootstrap = settings.kafka.bootstrap
     if not bootstrap:
         raise ValueError("no Kafka is configured: set THREADLINE_KAFKA__BOOTSTRAP")
+    unpacking.install()
     fast = settings.worker.fast_batches
     app = faust.App(
         GROUP,

@@ -26,14 +26,14 @@ log = structlog.get_logger(__name__)
 
 
 def once_in(webhook: Webhook, request: Request) -> tuple[str, Once] | None:
-    """The webhook's source and token, where its signature held and covers no more than that."""
+    """The webhook's client and source, and its token, where its signature held and covers no more than that."""
     adapter: Any = ADAPTERS.get(webhook.adapter)
     source: Any = webhook.source
     if webhook.authentic is not True or adapter is None or not isinstance(source, str):
         return None
     once = once_of(adapter, request)
-    # Whatever the record says, it is text that the database takes.
-    return None if once is None else (scrub(source, NUL), once)
+    # Another client's source may have the same name. Whatever the record says, it is text that the database takes.
+    return None if once is None else (scrub(f"{webhook.client}/{source}", NUL), once)
 
 
 async def refuse_used(store: EventStore, outcomes: Sequence["Outcome"], health: Health) -> None:

@@ -105,6 +105,9 @@ def _make(outcome: Outcome, read: Read, most: int) -> None:
     record = outcome.record
     outcome.received = received_at(record)
     outcome.span = tracing.process(record)
+    if why := getattr(record, "unread", None):
+        outcome.refuse(str(why))
+        return
     value = record.value
     if value is None:
         outcome.refuse("the record has no value")

@@ -112,8 +112,11 @@ def resolve(settings: Settings) -> Settings:
         broker = kafka_of(settings.data)
         broker.remembered()
         kafka = kafka.model_copy(update=broker.settings)
+    # A port that was asked for is that of another process beside the ones that run here.
     addresses = {
-        name: getattr(settings, name).model_copy(update={"port": found[f"{name}Port"]}) for name in ("door", "worker")
+        name: getattr(settings, name).model_copy(update={"port": found[f"{name}Port"]})
+        for name in ("door", "worker")
+        if "port" not in getattr(settings, name).model_fields_set
     }
     return settings.model_copy(update={"postgres": postgres, "kafka": kafka, **addresses})
 

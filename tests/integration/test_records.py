@@ -4,6 +4,8 @@ Each canary must get through, each hostile record be accounted for, and the work
 """
 
 import asyncio
+import gzip
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
 
 from agents import TOPICS
 from app.kafka import client_args
@@ -43,6 +47,15 @@ class Worker:
             if value is None:
                 more.setdefault("key", b"k")
             return int((await producer.send_and_wait(topic, value, partition=0, **more)).offset)
+
+    async def put_raw(self, topic: str, batch: bytes) -> int:
+        """Put a record batch as it is on the topic's first partition; the offset of its first record."""
+        async with AIOKafkaProducer(**client_args(self.stack.settings.kafka)) as producer:
+            made = producer.create_batch()
+            made.append(timestamp=None, key=None, value=b"")
+            made.close()
+            made._buffer = bytearray(batch)
+            return int((await (await producer.send_batch(made, topic, partition=0))).offset)
 
     async def canary(self, topic: str) -> None:
         """A healthy record is dealt with."""
@@ -261,6 +274,35 @@ async def test_many_large_records_at_once(worker: Worker) -> None:
     query = 'SELECT count(*) AS n FROM threadline.dead_letters WHERE topic = %s AND "offset" = ANY (%s)'
     (row,) = await worker.rows(query, topic, offsets)
     assert row["n"] == 32
+
+
+@pytest.mark.parametrize("damage", ["gzip with more after its end", "a header's name"])
+async def test_a_batch_that_cannot_be_unpacked_is_a_dead_letter(worker: Worker, damage: str) -> None:
+    """Brokers take batches that aiokafka cannot read. One stops nobody, and is accounted for."""
+    topic = "events.reported"
+    await worker.canary(topic)
+    offset = await worker.put_raw(topic, damaged(damage))
+    await worker.canary(topic)
+    (row,) = await eventually(lambda: worker.letters(topic, offset + 2), bool, WITHIN)
+    assert f"to {offset + 2} cannot be unpacked" in row["reason"] and row["value"] is None
+
+
+def damaged(how: str) -> bytes:
+    """A record batch of three records (https://kafka.apache.org/documentation/#recordbatch), damaged, with its sum right."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 1 << 16)
+    for number in range(3):
+        assert builder.append(
+            number, 1_700_000_000_000, b"k", healthy("events.reported", uuid4().hex), [("name", b"v")]
+        )
+    batch = bytearray(builder.build())
+    if how == "a header's name":
+        batch = batch.replace(b"name", b"\xff\xfe\xfd\xfc", 1)
+    else:
+        batch[61:] = gzip.compress(bytes(batch[61:])) + b"JUNK"
+        struct.pack_into(">i", batch, 8, len(batch) - 12)
+        struct.pack_into(">h", batch, 21, 1)
+    struct.pack_into(">I", batch, 17, calc_crc32c(bytes(batch[21:])))
+    return bytes(batch)
 
 
 async def test_all_is_accounted_for(worker: Worker) -> None:
