@@ -20,14 +20,16 @@ WITHIN = 10.5  # seconds: what is promised, and what it takes to start counting
 #: Each makes the worker that runs after it misbehave in one way.
 LOOP = """
 import agents.reported
-def loop(records):
+def loop(*_, **__):
     while True: pass
 agents.reported.prepare = loop
 """
 HOLD = """
 import agents.reported, ctypes
-def hold(records):
-    ctypes.PyDLL(None).sleep(600)  # a library's call that never gives the interpreter back
+def hold(*_, **__):
+    library, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(64)
+    library.pthread_mutex_lock(mutex)
+    library.pthread_mutex_lock(mutex)  # a call that never gives the interpreter back, whatever signal comes
 agents.reported.prepare = hold
 """
 RAISE = """
@@ -133,6 +135,7 @@ async def test_wedged_in_a_library(servers: Servers) -> None:
     async with at_work(servers) as worker:
         await worker.start(HOLD)
         await servers.post()
+        await eventually(worker.readyz, lambda said: said is None)
         status, took = await worker.end()
     assert took < WITHIN, worker.log
     assert status == 1
@@ -140,9 +143,9 @@ async def test_wedged_in_a_library(servers: Servers) -> None:
 
 
 async def test_a_part_that_ends_ends_the_process(servers: Servers) -> None:
-    """With its reason in the log, and a status that says so."""
+    """With what failed and where in the log (not its words, which may be a customer's), and a status that says so."""
     async with at_work(servers) as worker:
-        with pytest.raises(AssertionError, match="telling is broken for good"):
+        with pytest.raises(AssertionError, match='"error": "RuntimeError", "at": "<string>:'):
             await worker.start(RAISE.replace("agents.parts.tell", "import agents.__main__\nagents.__main__.tell"))
         assert worker.child is not None
         assert await worker.child.wait(20)
