@@ -54,14 +54,12 @@ def storable(row: Row) -> tuple[Row, bytes]:
         row = (event, *row[1:])
     data = written(row)
     if len(data) > _SHORT:
-        event = _bounded(event, row[1])
-        if event is not row[0]:
-            row = (event, *row[1:])
-            data = written(row)
+        _check_lengths(event, row[1])
     return row, data
 
 
-def _bounded(event: Event, client: str) -> Event:
+def _check_lengths(event: Event, client: str) -> None:
+    """Raise Refused for a text of an event of this client that is too long."""
     for name, most in _LONGEST.items():
         if (text := getattr(event, name)) is not None and len(text) > most:
             raise Refused(f"{name} has more than {most} characters")
@@ -71,7 +69,6 @@ def _bounded(event: Event, client: str) -> Event:
     if message is not None and len(message) + len(client) > _TOGETHER // 4:
         if len(f"{client}{message}".encode("utf-8", "replace")) > _TOGETHER:
             raise Refused(f"message_id and client have more than {_TOGETHER} bytes together")
-    return event
 
 
 def weight(data: bytes) -> int:
