@@ -8,11 +8,12 @@ from typing import Any
 import faust
 from faust.types.auth import SASLMechanism
 
-from agents import inbound, outbound, reported, unpacking
+from agents import inbound, outbound, reported
 from agents.batches import BatchTransport
 from agents.health import Health
 from agents.letters import Letters
 from agents.pipeline import Pipeline, Prepare
+from app import unpacking
 from app.producers import faust_limits
 from app.sending.clients import Clients
 from app.settings import Kafka, Settings

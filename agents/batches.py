@@ -36,6 +36,7 @@ class PassedOver(Protocol):
 
     def found(self, topic: str, partition: int, first: int, end: int) -> None: ...
     def truncated(self, topic: str, partition: int, committed: int, end: int) -> None: ...
+    async def written(self) -> None: ...
 
 
 class RecordBatch(ConsumerMessage):  # type: ignore[misc]  # Faust ships no types that mypy can follow
@@ -73,9 +74,31 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     break
                 await self._deliver(tp, run, generation)
+            if not records:
+                await self._pass_markers(generation)
             most = self.app.conf.broker_max_poll_records  # None where it is left to the client
             full = most is not None and sum(map(len, (records or {}).values())) >= most
             await asyncio.sleep(0 if full else LINGER)
+
+    async def _pass_markers(self, generation: int) -> None:
+        """Acknowledge the offsets at a log's end that hold no record (markers of transactions), once everything before them
+        was handed on. Left uncommitted they would count as unread, and as deleted unread when the topic drops them."""
+        for tp in self._get_active_partitions():
+            read, end = self._read_offset[tp], self.highwater(tp)
+            if read is None or end is None or end <= read:
+                continue
+            try:
+                position = await asyncio.wait_for(self.position(tp), 5.0)
+            except (KafkaError, OSError, TimeoutError) as error:  # taken from us meanwhile, or the brokers are away
+                self.log.warning("cannot ask how far %r was read: %r", tp, error)
+                return
+            if position <= read or not await self._jumped(tp, read, position):
+                continue
+            if self.app.consumer_generation_id != generation:
+                return
+            with ack_lock:
+                self._acked[tp].append((read, position - 1))
+            self._read_offset[tp] = position
 
     def _raise_what_ended_coordination(self) -> None:
         """aiokafka's coordinator waits until its error was asked for, which Faust never does: a worker that fell out of its
@@ -88,15 +111,15 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         read = self._read_offset[tp]
         if read is not None and run[0].offset < read:
             if (end := self.highwater(tp)) is not None and end < read:
-                self._begin_anew(tp, read, end)
+                if not await self._begin_anew(tp, read, end):
+                    return
                 read = None
             else:
                 run = [record for record in run if record.offset >= read]
                 if not run:
                     return
         elif read is not None and run[0].offset > read:
-            await self._jumped(tp, read, run[0].offset)
-            if self.app.consumer_generation_id != generation:
+            if not await self._jumped(tp, read, run[0].offset) or self.app.consumer_generation_id != generation:
                 return
         # Offsets that hold no record (compacted, expired, transaction markers) belong to the run after them,
         # else the run would wait for them for ever.
@@ -108,26 +131,40 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
         self._read_offset[tp] = message.offset + 1
 
-    def _begin_anew(self, tp: TP, committed: int, end: int) -> None:
+    async def _begin_anew(self, tp: TP, committed: int, end: int) -> bool:
         """The log ends before what was read of it, so aiokafka reads it from its beginning: and so do we. Else everything
-        up to the old offset would be taken for what was read already."""
+        up to the old offset would be taken for what was read already. Returns False where the flow was suspended first."""
+        if (gaps := self.transport.passed_over) is not None:
+            gaps.truncated(tp.topic, tp.partition, committed, end)
+            if not await self._written(gaps):
+                return False
         self._acked[tp].clear()
         self._committed_offset[tp] = None
-        if self.transport.passed_over is not None:
-            self.transport.passed_over.truncated(tp.topic, tp.partition, committed, end)
+        return True
 
-    async def _jumped(self, tp: TP, read: int, offset: int) -> None:
+    async def _jumped(self, tp: TP, read: int, offset: int) -> bool:
         """Offsets were left out: they hold no record (compacted, markers of transactions), or were deleted before they were
-        read, in which case the log begins after them, and aiokafka goes on there without a word."""
-        if self.transport.passed_over is None:
-            return
-        try:
-            first = (await self.earliest_offsets(tp))[tp]
-        except (KafkaError, OSError) as error:  # the watch looks as well
-            self.log.warning("cannot ask where the log of %r begins: %r", tp, error)
-            return
-        if read < first:
-            self.transport.passed_over.found(tp.topic, tp.partition, read, min(first, offset))
+        read, in which case the log begins after them, and aiokafka goes on there without a word. Returns, once that is
+        known and written down, True, or False where the flow was suspended first."""
+        if (gaps := self.transport.passed_over) is None:
+            return True
+        while self.flow_active and not self.should_stop:
+            try:
+                first = (await self.earliest_offsets(tp))[tp]
+            except (KafkaError, OSError) as error:
+                self.log.warning("cannot ask where the log of %r begins: %r", tp, error)
+                await asyncio.sleep(1.0)
+                continue
+            if read >= first:
+                return True
+            gaps.found(tp.topic, tp.partition, read, min(first, offset))
+            return await self._written(gaps)
+        return False
+
+    async def _written(self, gaps: PassedOver) -> bool:
+        """Wait until the gaps have their rows. Returns False where the flow was suspended or the consumer stopped first."""
+        await self.wait_first(gaps.written(), self.suspend_flow.wait())
+        return self.flow_active and not self.should_stop
 
     async def _return_to_committed(self) -> None:
         try:

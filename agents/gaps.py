@@ -6,6 +6,7 @@ A gap is said once in the log, counted, kept in `gaps`, and named by `/readyz` u
 import asyncio
 import queue
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import structlog
@@ -31,12 +32,14 @@ class Gap(NamedTuple):
 
 
 class Gaps:
-    """Of this process. `found` and `truncated` may be called from any thread."""
+    """Of this process. `found` and `truncated` may be called from any thread, the others from the event loop."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
         self._known: dict[tuple[str, int, int], int] = {}
         self._new: queue.SimpleQueue[Gap] = queue.SimpleQueue()
+        self._waiters: list[asyncio.Future[None]] = []
+        self._wake = asyncio.Event()
         self._open = 0
         self.records = 0
         health.more.append(self.collect)
@@ -65,20 +68,27 @@ class Gaps:
         self._health.alarms[f"gap {topic}-{partition} {committed}"] = worded(topic, partition, committed, end)
         self._new.put(Gap(topic, partition, committed, end))
 
+    async def written(self) -> None:
+        """Wait until every gap that was found so far has its row in the database.
+
+        The consumer waits for it before it hands on the records behind a gap: once those are committed, no worker could
+        find the gap again.
+        """
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._wake.set()
+        await waiter
+
     async def run(self, store: EventStore) -> None:
         """Write down what is new, and see what was acknowledged, for ever. Raises what the store raises."""
-        waiting: list[Gap] = []
         while True:
-            while not self._new.empty():
-                waiting.append(self._new.get_nowait())
-            while waiting:
-                try:
-                    await store.add_gap(*waiting[0])
-                except BaseException:
-                    for gap in waiting:
-                        self._new.put(gap)
-                    raise
-                waiting.pop(0)
+            self._wake.clear()
+            waiters = list(self._waiters)
+            await self._write(store)
+            for waiter in waiters:
+                self._waiters.remove(waiter)
+                if not waiter.done():  # the consumer gives up waiting where its partitions are taken from it
+                    waiter.set_result(None)
             rows = await store.gaps(all=False)
             told = {
                 f"gap {row['topic']}-{row['partition']} {row['from_offset']}": worded(
@@ -92,7 +102,21 @@ class Gaps:
             self._health.alarms.update(told)
             self._open = len(rows)
             self._health.works("gaps")
-            await asyncio.sleep(EVERY)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), EVERY)
+
+    async def _write(self, store: EventStore) -> None:
+        waiting: list[Gap] = []
+        while not self._new.empty():
+            waiting.append(self._new.get_nowait())
+        while waiting:
+            try:
+                await store.add_gap(*waiting[0])
+            except BaseException:
+                for gap in waiting:
+                    self._new.put(gap)
+                raise
+            waiting.pop(0)
 
     def collect(self) -> Iterator[Any]:
         """For Prometheus."""

@@ -12,6 +12,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import for_code
 
+from app import unpacking
+
 T = TypeVar("T")
 
 #: The consumer group of the workers.
@@ -123,6 +125,7 @@ class Log:
 
     async def _connected(self) -> tuple[AIOKafkaConsumer, AIOKafkaAdminClient]:
         if self._consumer is None or self._admin is None:
+            unpacking.install()
             # A small fetch: of the unread records the first few are looked at.
             self._consumer = AIOKafkaConsumer(
                 **self._client, enable_auto_commit=False, max_partition_fetch_bytes=1 << 16

@@ -144,6 +144,12 @@ class Told:
     def __init__(self) -> None:
         self.gaps: set[tuple[int, int, int]] = set()
         self.cut: set[tuple[int, int, int]] = set()
+        self.kept = asyncio.Event()
+        self.kept.set()
+
+    async def written(self) -> None:
+        """Wait until they are kept."""
+        await self.kept.wait()
 
     def found(self, topic: str, partition: int, first: int, end: int) -> None:
         """Offsets are gone."""
@@ -183,6 +189,33 @@ async def test_what_was_deleted_unread_is_told(kafka_bootstrap: str, tmp_path: P
 
     assert (told.gaps, told.cut) == ({(1, 10, 20)}, set())
     assert seen.keys() == {n for n in range(40, 120) if n % PARTITIONS != 1 or n >= 80}
+
+
+async def test_nothing_behind_a_gap_is_read_before_the_gap_is_kept(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """A worker that dies between the two would leave a gap that no other could find."""
+    topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
+    await produce(kafka_bootstrap, topic, range(40))
+    await read_to(kafka_bootstrap, topic, group, tmp_path, 10)
+    await produce(kafka_bootstrap, topic, range(40, 120))
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    await admin.delete_records({TopicPartition(topic, 1): RecordsToDelete(20)})
+    await admin.close()
+
+    told, seen = Told(), Counter[int]()
+    told.kept.clear()
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
+    reader.app.transport.passed_over = told
+    async with running(reader):
+        await eventually(lambda: asyncio.sleep(0, told.gaps), lambda found: found == {(1, 10, 20)})
+        await asyncio.sleep(3)
+        assert not {n for n in seen if n % PARTITIONS == 1}
+        assert (await committed(kafka_bootstrap, group))[1] == 10
+        told.kept.set()
+        await eventually(
+            lambda: committed(kafka_bootstrap, group), lambda found: found == dict.fromkeys(range(PARTITIONS), 30)
+        )
+    assert {n for n in seen if n % PARTITIONS == 1} == {n for n in range(80, 120) if n % PARTITIONS == 1}
 
 
 async def test_markers_of_transactions_are_no_gap(kafka_bootstrap: str, tmp_path: Path) -> None:
