@@ -6,7 +6,7 @@ A provider is one word here: its module, its default source name and its fixture
 from importlib import import_module
 from typing import cast
 
-from adapters.base import Adapter, Normalized, Request, TooMuch, Unprocessable
+from adapters.contract.receiving import Adapter, Normalized, Request, TooMuch, Unprocessable
 from adapters.keeping import Shown, size_of
 from schemas import NOT_WORDED, WORDED, SchemaError, validate
 from schemas.events import Event

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from adapters.base import Adapter, InvalidSignature, Setting
-from adapters.sending import Unsendable
+from adapters.contract.receiving import Adapter, InvalidSignature, Setting
+from adapters.contract.sending import Unsendable
 
 
 def names_of(adapter: Adapter) -> dict[str, Setting]:

@@ -11,14 +11,14 @@ from faust.types.auth import SASLMechanism
 from agents import inbound, outbound, reported
 from agents.batches import BatchTransport
 from agents.health import Health
-from agents.letters import Letters
 from agents.pipeline import Pipeline, Prepare
-from app import unpacking
-from app.producers import faust_limits
-from app.sending.clients import Clients
+from agents.records.letters import Letters
+from app.clients.configured import Clients
+from app.kafka import unpacking
+from app.kafka.producers import faust_limits
+from app.kafka.topics import max_letter, max_record
+from app.kafka.unread import GROUP as GROUP
 from app.settings import Kafka, Settings
-from app.topics import max_letter, max_record
-from app.unread import GROUP as GROUP
 from schemas import load_words
 from sql import EventStore
 

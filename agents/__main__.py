@@ -17,21 +17,21 @@ import uvloop
 
 from agents import GROUP, TOPICS, build
 from agents.batches import BatchTransport, member_of
-from agents.ending import CUT_SHORT, GRACE, Ending, leave
 from agents.failures import keep_on
-from agents.gaps import Gaps
 from agents.health import Health
-from agents.pages import pages
-from agents.parts import maintain, send, tell
-from agents.watch import STALLED, Watch
+from agents.process.ending import CUT_SHORT, GRACE, Ending, leave
+from agents.process.gaps import Gaps
+from agents.process.pages import pages
+from agents.process.parts import maintain, send, tell
+from agents.process.watch import STALLED, Watch
+from app.clients.configured import Clients
 from app.embedded.running import resolve
-from app.fitting import refuses
 from app.kafka import client_args
+from app.kafka.fitting import refuses
+from app.kafka.unread import Log
 from app.memory import settle
-from app.sending.clients import Clients
 from app.settings import Settings, Worker
 from app.telemetry import configure, shut_down
-from app.unread import Log
 from sql import EventStore
 
 log = structlog.get_logger("agents")

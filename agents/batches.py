@@ -19,7 +19,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage, ack_lock
 from mode.utils.futures import notify
 
-from agents.within import WITHIN, Within
+from agents.process.within import WITHIN, Within
 
 #: How long records may gather, in seconds, after a fetch that took all there were: few large transactions cost less
 #: than many small ones.
@@ -32,7 +32,7 @@ _PARTS = {"webhooks": "inbound", "events": "reported", "messages": "requests"}
 
 
 class PassedOver(Protocol):
-    """Is told of what the log does not have any more (`agents.gaps`)."""
+    """Is told of what the log does not have any more (`agents.process.gaps`)."""
 
     def found(self, topic: str, partition: int, first: int, end: int) -> None: ...
     def truncated(self, topic: str, partition: int, committed: int, end: int) -> None: ...

@@ -17,7 +17,7 @@ from aiokafka.errors import (
 )
 
 from agents.health import Health, part_of, worded
-from agents.within import WITHIN, Within
+from agents.process.within import WITHIN, Within
 from sql import DATA_ERRORS, is_transient
 
 log = structlog.get_logger(__name__)

@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from agents.drift import Drift
-from agents.within import WITHIN, Within
+from agents.process.within import WITHIN, Within
+from agents.records.drift import Drift
 
 log = structlog.get_logger(__name__)
 

@@ -6,11 +6,11 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters import interpret
-from adapters.base import Request, Unprocessable
+from adapters.contract.receiving import Request, Unprocessable
 from agents.health import Health
-from agents.once import once_in
-from agents.outcome import Outcome, outcome_of
-from agents.storable import Refused
+from agents.records.once import once_in
+from agents.records.outcome import Outcome, outcome_of
+from agents.records.storable import Refused
 from app.sending.consent import learned
 from schemas.events import Event
 from sql import Bad

@@ -7,10 +7,10 @@ from typing import Any
 import structlog
 
 from agents.failures import until_done
-from agents.outcome import Outcome, outcome_of
-from agents.parted import apart
 from agents.pipeline import Pipeline
-from app.sending.clients import Client, Clients, UnknownClient
+from agents.records.outcome import Outcome, outcome_of
+from agents.records.parted import apart
+from app.clients.configured import Client, Clients, UnknownClient
 from app.sending.incoming import Incoming
 from app.sending.requests import Request, read_request
 from schemas import SchemaError

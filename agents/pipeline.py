@@ -13,14 +13,14 @@ from typing import Any, Protocol
 
 import structlog
 
-from agents import tracing
 from agents.batches import Batch, batches
-from agents.deadline import DEADLINE
 from agents.failures import is_permanent, until_done
 from agents.health import Health
-from agents.once import refuse_used
-from agents.outcome import Outcome
-from agents.parted import apart, parts, store_alone
+from agents.process import tracing
+from agents.records.deadline import DEADLINE
+from agents.records.once import refuse_used
+from agents.records.outcome import Outcome
+from agents.records.parted import apart, parts, store_alone
 from sql import DeadLetter, EventStore, Row
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from agents.inbound import of_account
-from agents.outcome import Outcome, outcome_of
+from agents.records.outcome import Outcome, outcome_of
 from app.sending.consent import learned
 from schemas import SchemaError
 from schemas.cloudevents import read_cloudevent

@@ -9,7 +9,7 @@ import httpx
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from agents.telling import EVERY as RELAY_LAG_EVERY
+from agents.telling.counts import EVERY as RELAY_LAG_EVERY
 from app.kafka import client_args
 from bench import provider
 from bench.stack import Stack

@@ -70,7 +70,7 @@ async def bare(request: Request) -> Response:
 
 
 def serve_bare(port: int) -> None:
-    """The bare route, under uvicorn with the arguments that the door has (`app.server`)."""
+    """The bare route, under uvicorn with the arguments that the door has (`app.http.server`)."""
     app = Starlette(routes=[Route(PATH, bare, methods=["POST"])])
     uvicorn.run(
         app, port=port, loop="uvloop", http="httptools", ws="none", log_config=None, access_log=False, lifespan="off",

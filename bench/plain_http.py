@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from app.simulator.base import Call, Reply
+from adapters.simulating import Call, Reply
 
 
 async def read_call(reader: asyncio.StreamReader) -> Call:

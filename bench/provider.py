@@ -15,8 +15,8 @@ import httpx
 import orjson
 import uvloop
 
+from adapters.simulating import Call, Refused, Reply
 from app.simulator import SIMULATED
-from app.simulator.base import Call, Refused, Reply
 from bench.plain_http import read_call, written
 from tests.fixtures import accounts
 

@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 import httpx
 
-from app.access import mint
-from app.sending.clients import Clients
+from app.clients.configured import Clients
+from app.http.access import mint
 from app.sending.incoming import Incoming
 from app.sending.requests import read_request
 from bench import provider

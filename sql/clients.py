@@ -17,7 +17,7 @@ AccountRow = dict[str, Any]
 
 
 class ClientsStore(Pooled):
-    """What `app.sending.clients` reads, and what changes it. Every change is a row of `audit`, in its transaction."""
+    """What `app.clients.configured` reads, and what changes it. Every change is a row of `audit`, in its transaction."""
 
     async def client(self, client_id: str) -> Version | None:
         """The version that counts; None where the client has no configuration."""

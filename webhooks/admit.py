@@ -5,7 +5,7 @@ A provider's request must be authentic, or its source accept unsigned ones. An e
 
 from collections.abc import Awaitable, Callable
 
-from adapters.base import Request
+from adapters.contract.receiving import Request
 from webhooks.envelopes import fault_of
 from webhooks.recognise import ENVELOPE, Verdict
 from webhooks.replies import Refused

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from opentelemetry.trace import Span
 
-from adapters.base import Answer, Request
+from adapters.contract.receiving import Answer, Request
 from webhooks import tracing
 from webhooks.admit import LATER, Authenticate
 from webhooks.amazon_sns import AmazonSns

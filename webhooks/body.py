@@ -1,4 +1,4 @@
-"""A request's body, read whole within a size. How long it may take is the server's to see to (`app.listening`)."""
+"""A request's body, read whole within a size. How long it may take is the server's to see to (`app.http.listening`)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping

@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, quote_plus, unquote_plus
 
-from adapters.base import Adapter
+from adapters.contract.receiving import Adapter
 
 #: What stands where a secret was.
 CUT = "***"

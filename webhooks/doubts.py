@@ -1,6 +1,6 @@
 """Webhooks of which only others can tell whether they are authentic: Amazon, for a certificate; the store, for an API key."""
 
-from adapters.base import Request
+from adapters.contract.receiving import Request
 from webhooks.admit import LATER, Authenticate, admit, unrecognised
 from webhooks.amazon_sns import AmazonSns, Unfetched
 from webhooks.body import Message

@@ -1,8 +1,8 @@
 """What is wrong with an envelope, for a caller who has shown an API key: it is the relay's author who reads it."""
 
 from adapters import ADAPTERS
-from adapters.base import Request, Unprocessable
-from adapters.parts.bodies import json_of
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.bodies import json_of
 from webhooks.recognise import ENVELOPE
 from webhooks.replies import Refused
 

@@ -11,8 +11,8 @@ from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
 from adapters import ADAPTERS
-from adapters.base import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
-from adapters.parts.bodies import UNPROVEN, proved
+from adapters.contract.receiving import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
+from adapters.reading.bodies import UNPROVEN, proved
 from webhooks.urls import urls_of
 
 DOOR = "/webhooks/aggregate"
@@ -39,7 +39,7 @@ class UnknownSource(Exception):
 
 
 class Accounts(Protocol):
-    """The accounts of clients, as `app.account_sources.AccountSources` has them."""
+    """The accounts of clients, as `app.clients.account_sources.AccountSources` has them."""
 
     def find(self, name: str) -> tuple[str, Adapter, Source] | None:
         """The account of a name as URLs have it, after the source that its events name; None where there is none. Raises

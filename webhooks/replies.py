@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from adapters.base import Answer
+from adapters.contract.receiving import Answer
 
 #: A response: the message that starts it and the one that is its body.
 Reply = tuple[dict[str, Any], dict[str, Any]]

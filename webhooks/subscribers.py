@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import orjson
 
-from adapters.sending import HttpCall, Response, retry_after
+from adapters.contract.sending import HttpCall, Response, retry_after
 from schemas.events import EVENT_TYPES
 
 #: Bytes of a secret: the specification has 24 to 64.

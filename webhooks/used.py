@@ -9,7 +9,7 @@ from collections import OrderedDict
 from datetime import datetime
 from typing import Any
 
-from adapters.base import Once, Request
+from adapters.contract.receiving import Once, Request
 
 #: Tokens that are remembered, the youngest; of about 200 bytes each.
 MOST = 65_536

@@ -7,12 +7,12 @@ Nothing is signed, and no report tells a time that has a zone. A number that cal
 from typing import Any
 
 from adapters.africastalking import calls
-from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.parts import unsigned
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import form_of
-from adapters.parts.facts import fact_id, identifier, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import form_of
+from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.reading.times import from_text
+from adapters.signing import unsigned
 from schemas.events import Error, Event
 
 NAME = "africastalking"

@@ -3,9 +3,9 @@
 The time at which a call began is told without a zone, and so is not taken.
 """
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import caller
-from adapters.parts.facts import count, fact_id, identifier, unknown
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import caller
+from adapters.reading.facts import count, fact_id, identifier, unknown
 from schemas.events import Error, Event
 
 #: …/voice/notifications, hangupCause; the words of FreeSWITCH, after ITU-T Q.850.

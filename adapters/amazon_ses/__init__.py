@@ -8,10 +8,10 @@ SNS (`sns`), which tries again for an hour at most: https://docs.aws.amazon.com/
 from adapters.amazon_ses import events, inbound, sns
 from adapters.amazon_ses.send import SETTINGS as _SENDING
 from adapters.amazon_ses.send import build_request, read_response
-from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.parts.bodies import parse_json
-from adapters.parts.facts import identifier, text, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.reading.bodies import parse_json
+from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.times import from_text
 
 __all__ = ["build_request", "read_response"]
 

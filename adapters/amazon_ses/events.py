@@ -7,12 +7,12 @@ a fact is known by the mail, the recipient, its word and its time, so that both 
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.base import Normalized, Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, id_of_one, identifier, text, unknown
-from adapters.parts.shapes import list_of, object_of
-from adapters.parts.smtp_codes import code_of, reason_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, id_of_one, identifier, text, unknown
+from adapters.reading.shapes import list_of, object_of
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_text
 from schemas.events import Error, Event
 
 EVENT_TYPES: dict[str, str] = {

@@ -8,12 +8,12 @@ from binascii import Error as Base64Error
 from typing import Any
 from urllib.parse import quote
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, identifier, text
-from adapters.parts.mime import bare_id, content_of, mail_of, mailbox_of, word
-from adapters.parts.shapes import list_of, object_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, identifier, text
+from adapters.reading.mime import bare_id, content_of, mail_of, mailbox_of, word
+from adapters.reading.shapes import list_of, object_of
+from adapters.reading.times import from_text
 from schemas.events import Event
 
 

@@ -10,11 +10,8 @@ from typing import Any
 import orjson
 
 from adapters.amazon_ses.sigv4 import Credentials, signed
-from adapters.base import Setting, Values
-from adapters.parts.facts import text
-from adapters.parts.mime import bare_id
-from adapters.parts.shapes import answer_of
-from adapters.sending import (
+from adapters.contract.receiving import Setting, Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -26,6 +23,9 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import text
+from adapters.reading.mime import bare_id
+from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 SETTINGS = (

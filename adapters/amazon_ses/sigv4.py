@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
-from adapters.parts.signatures import hex_sha256
+from adapters.signing.signatures import hex_sha256
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509 import Certificate
 
-from adapters.base import InvalidSignature, Needed, Request, Setting, Unconfigured, Unprocessable, Values
-from adapters.parts.bodies import json_of, query_of
-from adapters.parts.keys import certificate_of, signs_rsa
-from adapters.parts.signatures import check_seconds, from_base64, max_age, same, seconds, secrets_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import InvalidSignature, Needed, Request, Setting, Unconfigured, Unprocessable, Values
+from adapters.reading.bodies import json_of, query_of
+from adapters.reading.times import from_text
+from adapters.signing.keys import certificate_of, signs_rsa
+from adapters.signing.signatures import check_seconds, from_base64, max_age, same, seconds, secrets_of
 
 #: Seconds that a message may be old if nothing is set: SNS tries an HTTP endpoint for an hour at most.
 MAX_AGE = 2 * 3600

@@ -9,12 +9,12 @@ from typing import Any
 
 from adapters.bandwidth import calls
 from adapters.bandwidth.errors import error_of
-from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.parts import unsigned
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import count, fact_id, id_of_one, identifier, location, text, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import count, fact_id, id_of_one, identifier, location, text, unknown
+from adapters.reading.times import from_text
+from adapters.signing import unsigned
 from schemas.events import Event
 
 NAME = "bandwidth"

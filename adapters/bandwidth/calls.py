@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import caller
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import caller
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_text
 from schemas.events import Error, Event
 
 #: …/voice/webhooks: `eventType`; the others are of what an application does within a call.

@@ -6,19 +6,19 @@ A post that times out comes again four times in eleven hours, one that is answer
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Unprocessable, Values
 from adapters.brevo import inbound, sms
 from adapters.brevo.send import IDEMPOTENT_FOR, build_request, read_response
 from adapters.brevo.send import SETTINGS as _SENDING
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import json_of, parse_json
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.mime import bare_id
-from adapters.parts.shapes import object_of
-from adapters.parts.smtp_codes import code_of, reason_of
-from adapters.parts.times import from_unix, from_unix_or_millis
-from adapters.parts.told_header import SETTINGS as _TOLD
-from adapters.parts.told_header import verify_told
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of, parse_json
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.mime import bare_id
+from adapters.reading.shapes import object_of
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_unix, from_unix_or_millis
+from adapters.signing.shared_header import SETTINGS as _TOLD
+from adapters.signing.shared_header import verify_told
 from schemas.events import Error, Event
 
 __all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]

@@ -6,11 +6,11 @@
 from typing import Any
 from urllib.parse import quote
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, text
-from adapters.parts.mime import MOST_MEDIA, bare_id, media_of
-from adapters.parts.shapes import list_of, object_of
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, text
+from adapters.reading.mime import MOST_MEDIA, bare_id, media_of
+from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
 #: Where an attachment is, with the API key.

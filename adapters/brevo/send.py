@@ -10,12 +10,9 @@ from typing import Any
 
 import orjson
 
-from adapters.base import Setting, Values
-from adapters.parts.facts import text
-from adapters.parts.mime import bare_id
-from adapters.parts.shapes import answer_of
-from adapters.parts.uuids import uuid_of
-from adapters.sending import (
+from adapters.calling.uuids import uuid_of
+from adapters.contract.receiving import Setting, Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -27,6 +24,9 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import text
+from adapters.reading.mime import bare_id
+from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 #: The shorter of the two times that Brevo names.

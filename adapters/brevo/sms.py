@@ -5,10 +5,10 @@ Its `date` is in a zone that is not told, so that it is no time.
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import phone
-from adapters.parts.facts import count, fact_id, identifier, text, unknown
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import phone
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix
 from schemas.events import Error, Event
 
 #: `msg_status`.

@@ -7,13 +7,13 @@ https://www.clickatell.com/developers/api-documentation/http-api-reply-callback.
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Unprocessable, Values
 from adapters.clickatell.statuses import CODES, STATUSES, error_of
-from adapters.parts.addresses import handle, written
-from adapters.parts.bodies import form_of, json_of, query_of
-from adapters.parts.facts import fact_id, identifier, location, text, unknown
-from adapters.parts.times import from_text, from_unix_or_millis
-from adapters.parts.unsigned import SETTINGS, verify_unsigned
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.reading.addresses import handle, written
+from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.times import from_text, from_unix_or_millis
+from adapters.signing.unsigned import SETTINGS, verify_unsigned
 from schemas.events import Event
 
 __all__ = ["SETTINGS"]

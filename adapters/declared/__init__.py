@@ -6,16 +6,16 @@
 from base64 import b64encode
 from typing import Any
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.declared.definition import Definition, Fields, InvalidDefinition, definition_of
 from adapters.declared.places import filled, finder
 from adapters.declared.send import Sending
-from adapters.parts import unsigned
-from adapters.parts.addresses import handle, of_kind
-from adapters.parts.bodies import form_of, json_of
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.signatures import check_age, header, keyed, same, secrets_of, standard_key, verify_standard
-from adapters.parts.times import from_text, from_unix_or_millis
+from adapters.reading.addresses import handle, of_kind
+from adapters.reading.bodies import form_of, json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_text, from_unix_or_millis
+from adapters.signing import unsigned
+from adapters.signing.signatures import check_age, header, keyed, same, secrets_of, standard_key, verify_standard
 from schemas.events import Error, Event, Handle
 
 __all__ = ["Declared", "InvalidDefinition", "definition_of"]

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from adapters.base import Request
-from adapters.parts.bodies import query_of
+from adapters.contract.receiving import Request
+from adapters.reading.bodies import query_of
 
 #: Of an item, the whole body and the request.
 Find = Callable[[Any, Any, Request], Any]

@@ -5,15 +5,8 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from adapters.base import Values
-from adapters.declared.definition import Send
-from adapters.declared.places import filled, walk
-from adapters.declared.templates import SETTING, settings_of
-from adapters.parts.facts import text
-from adapters.parts.lines import header_value
-from adapters.parts.shapes import json_answer_of
-from adapters.parts.signatures import secrets_of
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -22,6 +15,13 @@ from adapters.sending import (
     accepted,
     refused,
 )
+from adapters.declared.definition import Send
+from adapters.declared.places import filled, walk
+from adapters.declared.templates import SETTING, settings_of
+from adapters.reading.facts import text
+from adapters.reading.lines import header_value
+from adapters.reading.shapes import json_answer_of
+from adapters.signing.signatures import secrets_of
 from schemas.events import Error
 
 

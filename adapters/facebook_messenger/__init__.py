@@ -4,10 +4,11 @@ https://developers.facebook.com/documentation/business-messaging/messenger-platf
 Meta's (`meta`), told as Instagram is (`meta_chat`).
 """
 
-from adapters.base import Answer, Normalized, Request, Setting, Values
+from adapters import meta
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Values
 from adapters.facebook_messenger.send import build_request, read_response
-from adapters.parts import meta, meta_chat
-from adapters.parts.meta import SIGNATURE, handshake
+from adapters.meta import SIGNATURE, handshake
+from adapters.meta import chat as meta_chat
 
 __all__ = ["SIGNATURE", "build_request", "handshake", "read_response"]
 

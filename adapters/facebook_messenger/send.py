@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import text
-from adapters.parts.meta import GRAPH, VERSION, body_of, outcome
-from adapters.parts.signatures import secrets_of
-from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, optional, required
+from adapters.contract.receiving import Values
+from adapters.contract.sending import HttpCall, Message, Outcome, Response, Unsendable, optional, required
+from adapters.meta import GRAPH, VERSION, body_of, outcome
+from adapters.reading.facts import text
+from adapters.signing.signatures import secrets_of
 from schemas.events import Error
 
 #: …/send-api: `metadata` has less than a thousand characters.

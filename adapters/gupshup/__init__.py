@@ -8,15 +8,15 @@ Version 3: `passthrough`. SMS: `sms`. Gupshup signs nothing, and gives an event 
 from datetime import datetime
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
 from adapters.gupshup import passthrough, sms
 from adapters.gupshup.errors import error_of
-from adapters.parts.addresses import of_kind, phone
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import fact_id, identifier, location, text, unknown
-from adapters.parts.times import from_unix, from_unix_or_millis
-from adapters.parts.told_header import SETTINGS as TOLD
-from adapters.parts.told_header import verify_told
+from adapters.reading.addresses import of_kind, phone
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.times import from_unix, from_unix_or_millis
+from adapters.signing.shared_header import SETTINGS as TOLD
+from adapters.signing.shared_header import verify_told
 from schemas.events import Event
 
 NAME = "gupshup"

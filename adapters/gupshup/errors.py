@@ -3,7 +3,7 @@ failed; other codes are Meta's own."""
 
 from typing import Any
 
-from adapters.parts.facts import text
+from adapters.reading.facts import text
 from adapters.whatsapp_cloud.errors import REASONS as _META
 from schemas.events import Error
 

@@ -6,11 +6,11 @@ message says is as Meta has it: `adapters.whatsapp_cloud.content`.
 
 from typing import Any
 
-from adapters.base import Normalized, Request, Unprocessable
+from adapters.contract.receiving import Normalized, Request, Unprocessable
 from adapters.gupshup.errors import error_of
-from adapters.parts.addresses import of_kind, phone
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.times import from_unix_or_millis
+from adapters.reading.addresses import of_kind, phone
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix_or_millis
 from adapters.whatsapp_cloud.content import content_of
 from schemas.events import Event, Handle
 

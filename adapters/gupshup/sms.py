@@ -5,11 +5,11 @@ https://docs.gupshup.io/docs/real-time-delivery-reports
 
 from typing import Any
 
-from adapters.base import Normalized, Request, Unprocessable
-from adapters.parts.addresses import handle, written
-from adapters.parts.bodies import form_of, json_of, parse_json, query_of
-from adapters.parts.facts import count, fact_id, identifier, text, unknown
-from adapters.parts.times import from_unix_or_millis
+from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.reading.addresses import handle, written
+from adapters.reading.bodies import form_of, json_of, parse_json, query_of
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix_or_millis
 from schemas.events import Error, Event
 
 #: `status` of a GET, `eventType` of a POST. What is UNKNOWN may have arrived or not.

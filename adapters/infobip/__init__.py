@@ -7,13 +7,13 @@ URL that it tells. Infobip gives an event no id of its own, and promises no orde
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.infobip import inbound, reports
 from adapters.infobip.send import API, build_request, read_response
-from adapters.parts.bodies import json_of, query_of
-from adapters.parts.facts import identifier, unknown
-from adapters.parts.unsigned import SETTINGS as _UNSIGNED
-from adapters.parts.unsigned import verify_unsigned
+from adapters.reading.bodies import json_of, query_of
+from adapters.reading.facts import identifier, unknown
+from adapters.signing.unsigned import SETTINGS as _UNSIGNED
+from adapters.signing.unsigned import verify_unsigned
 from schemas.events import CHANNELS as _CHANNELS
 from schemas.events import Event
 

@@ -5,7 +5,7 @@ https://www.infobip.com/docs/developer-resources/api-fundamentals/error-code-ref
 
 from typing import Any
 
-from adapters.parts.facts import text
+from adapters.reading.facts import text
 from schemas.events import Error
 
 _ERRORS = {

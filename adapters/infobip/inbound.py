@@ -8,11 +8,11 @@ https://github.com/infobip/infobip-api-java-client (WhatsAppWebhookInboundMessag
 from collections.abc import Callable
 from typing import Any
 
-from adapters.base import Request, Unprocessable
+from adapters.contract.receiving import Request, Unprocessable
 from adapters.infobip.reports import cost
-from adapters.parts.addresses import dialled, of_kind
-from adapters.parts.facts import count, fact_id, identifier, location, text, unknown
-from adapters.parts.times import from_text
+from adapters.reading.addresses import dialled, of_kind
+from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
+from adapters.reading.times import from_text
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

@@ -7,12 +7,12 @@ https://www.infobip.com/docs/api/channels/sms/outbound-sms/receive-outbound-sms-
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
+from adapters.contract.receiving import Request, Unprocessable
 from adapters.infobip.errors import error_of
-from adapters.parts.addresses import dialled
-from adapters.parts.facts import count, fact_id, identifier, text, unknown
-from adapters.parts.prices import price_of
-from adapters.parts.times import from_text, from_unix
+from adapters.reading.addresses import dialled
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.prices import price_of
+from adapters.reading.times import from_text, from_unix
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

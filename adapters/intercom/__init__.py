@@ -9,12 +9,12 @@ mail and tells one, else `intercom:<contact id>`.
 
 from typing import Any
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.intercom.content import contact_of, content_of, customer_of
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.signatures import header, secrets_of, signs
-from adapters.parts.times import from_unix
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix
+from adapters.signing.signatures import header, secrets_of, signs
 from schemas.events import Event
 
 NAME = "intercom"

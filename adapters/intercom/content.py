@@ -4,8 +4,8 @@ from html import unescape
 from re import compile as pattern
 from typing import Any
 
-from adapters.parts.addresses import handle, of_kind
-from adapters.parts.facts import text
+from adapters.reading.addresses import handle, of_kind
+from adapters.reading.facts import text
 from schemas.events import Handle
 
 Item = dict[str, Any]

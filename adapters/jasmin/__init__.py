@@ -7,12 +7,12 @@ apart, unless configured otherwise). Nothing is signed, and a report says neithe
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.jasmin.send import build_request, read_response
-from adapters.parts import unsigned
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import Pairs, form_of, query_of
-from adapters.parts.facts import fact_id, identifier, unknown
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import Pairs, form_of, query_of
+from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.signing import unsigned
 from schemas.events import Error, Event
 
 __all__ = ["build_request", "read_response"]

@@ -9,9 +9,8 @@ from datetime import datetime
 from math import ceil
 from urllib.parse import quote, urlencode
 
-from adapters.base import Values
-from adapters.parts.facts import identifier
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -23,6 +22,7 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import identifier
 from schemas.events import Error
 
 #: 3GPP TS 23.038 section 6.2.1, the default alphabet and its extension: what fits goes out 160 characters a segment.

@@ -8,13 +8,13 @@ Kaleyra signs nothing. Its times of SMS have no zone, and so are no `occurred_at
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
 from adapters.kaleyra import whatsapp
 from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
-from adapters.parts.addresses import handle, written
-from adapters.parts.bodies import form_of, json_of, query_of
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.told_header import SETTINGS, verify_told
+from adapters.reading.addresses import handle, written
+from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
 
 __all__ = ["SETTINGS"]

@@ -6,11 +6,11 @@ https://developers.kaleyra.io/docs/create-callback-profile-for-incoming-whatsapp
 
 from typing import Any
 
-from adapters.base import Normalized, Request, Unprocessable
+from adapters.contract.receiving import Normalized, Request, Unprocessable
 from adapters.kaleyra.statuses import FAILURES, STATUSES
-from adapters.parts.addresses import phone, written
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.times import from_unix
+from adapters.reading.addresses import phone, written
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.errors import REASONS as _META
 from adapters.whatsapp_cloud.messages import customer_of

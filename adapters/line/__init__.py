@@ -7,14 +7,14 @@ redelivery, has the same webhookEventId and `deliveryContext.isRedelivery`; the 
 
 from typing import Any
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.line.content import content_of, postback_of
 from adapters.line.send import API, IDEMPOTENT_FOR, build_request, read_response
-from adapters.parts.addresses import of_kind
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.signatures import header, secrets_of, signs
-from adapters.parts.times import from_unix
+from adapters.reading.addresses import of_kind
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix
+from adapters.signing.signatures import header, secrets_of, signs
 from schemas.events import Event, Handle
 
 __all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]

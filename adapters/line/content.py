@@ -6,7 +6,7 @@ https://developers.line.biz/en/reference/messaging-api/#message-event
 from collections.abc import Callable
 from typing import Any
 
-from adapters.parts.facts import count, location, text
+from adapters.reading.facts import count, location, text
 
 Item = dict[str, Any]
 Content = dict[str, Any]

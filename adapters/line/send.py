@@ -10,11 +10,21 @@ from typing import Any
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import text
-from adapters.parts.shapes import answer_of
-from adapters.parts.uuids import uuid_of
-from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
+from adapters.calling.uuids import uuid_of
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+)
+from adapters.reading.facts import text
+from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 #: …/docs/messaging-api/retrying-api-request/

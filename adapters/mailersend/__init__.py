@@ -8,16 +8,16 @@ with 2xx comes again, for some three days; by the page's earlier edition twice, 
 import re
 from typing import Any
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.mailersend.content import received, sms
 from adapters.mailersend.errors import error_of
 from adapters.mailersend.send import REFERENCE, build_request, read_response
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.shapes import object_of
-from adapters.parts.signatures import header, secrets_of, signs
-from adapters.parts.times import from_text
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.shapes import object_of
+from adapters.reading.times import from_text
+from adapters.signing.signatures import header, secrets_of, signs
 from schemas.events import Event
 
 __all__ = ["build_request", "read_response"]

@@ -7,12 +7,12 @@ https://developers.mailersend.com/api/v1/sms-webhooks.html#payload-example.
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import count, fact_id, identifier, text
-from adapters.parts.mime import bare_id
-from adapters.parts.shapes import object_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import count, fact_id, identifier, text
+from adapters.reading.mime import bare_id
+from adapters.reading.shapes import object_of
+from adapters.reading.times import from_text
 from schemas.events import Error, Event
 
 _MOST_MEDIA = 100

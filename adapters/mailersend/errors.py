@@ -7,8 +7,8 @@ https://developers.mailersend.com/api/v1/email.html, https://developers.mailerse
 
 from typing import Any
 
-from adapters.parts.facts import text
-from adapters.parts.smtp_codes import code_of, reason_of
+from adapters.reading.facts import text
+from adapters.reading.smtp_codes import code_of, reason_of
 from schemas.events import Error
 
 #: A bounce's words, where the code does not tell.

@@ -9,11 +9,8 @@ from typing import Any
 
 import orjson
 
-from adapters.base import Values
-from adapters.mailersend.errors import refusal
-from adapters.parts.facts import text
-from adapters.parts.shapes import answer_of
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -25,6 +22,9 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.mailersend.errors import refusal
+from adapters.reading.facts import text
+from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 API = "https://api.mailersend.com"

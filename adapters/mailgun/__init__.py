@@ -11,14 +11,23 @@ from typing import Any
 
 import orjson
 
-from adapters.base import Answer, InvalidSignature, Normalized, Once, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import (
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Once,
+    Request,
+    Setting,
+    Unprocessable,
+    Values,
+)
 from adapters.mailgun import events, form, routes
 from adapters.mailgun.send import build_request, read_response
-from adapters.parts.bodies import form_of, json_of
-from adapters.parts.charsets import decode
-from adapters.parts.facts import digest_of
-from adapters.parts.multipart import parts_of
-from adapters.parts.signatures import check_age, max_age, seconds, secrets_of, signs
+from adapters.reading.bodies import form_of, json_of
+from adapters.reading.charsets import decode
+from adapters.reading.facts import digest_of
+from adapters.reading.multipart import parts_of
+from adapters.signing.signatures import check_age, max_age, seconds, secrets_of, signs
 
 __all__ = ["build_request", "read_response"]
 

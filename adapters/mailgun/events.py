@@ -5,13 +5,13 @@
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.mime import bare_id
-from adapters.parts.shapes import object_of
-from adapters.parts.smtp_codes import code_of, reason_of
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.mime import bare_id
+from adapters.reading.shapes import object_of
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_unix
 from schemas.events import Error, Event
 
 #: The word `event`. `failed` is temporary or permanent by its `severity`; `stored` is a mail that came in.

@@ -5,13 +5,13 @@ The section "Tracking Messages" of https://github.com/mailgun/documentation/blob
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
+from adapters.contract.receiving import Request, Unprocessable
 from adapters.mailgun.events import ENGAGED, engaged_of, failure_of, payload_of
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import parse_json
-from adapters.parts.facts import fact_id, identifier, unknown
-from adapters.parts.mime import bare_id
-from adapters.parts.times import from_unix
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import parse_json
+from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.reading.mime import bare_id
+from adapters.reading.times import from_unix
 from schemas.events import Event
 
 #: The word `event` of the form.

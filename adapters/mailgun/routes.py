@@ -6,13 +6,13 @@ Message-ID and whom it came to.
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import parse_json
-from adapters.parts.facts import fact_id
-from adapters.parts.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
-from adapters.parts.multipart import parts_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import parse_json
+from adapters.reading.facts import fact_id
+from adapters.reading.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
+from adapters.reading.multipart import parts_of
+from adapters.reading.times import from_text
 from schemas.events import Event
 
 _TEXTS = (("text", "body-plain"), ("html", "body-html"), ("strippedText", "stripped-text"), ("subject", "subject"))

@@ -9,11 +9,8 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import text
-from adapters.parts.mime import bare_id
-from adapters.parts.shapes import answer_of
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -25,6 +22,9 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import text
+from adapters.reading.mime import bare_id
+from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 API = "https://api.mailgun.net"

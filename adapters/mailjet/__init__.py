@@ -6,7 +6,7 @@ Nothing is signed. What is not answered with 200 comes again.
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
 from adapters.mailjet import inbound
 from adapters.mailjet.send import (
     BATCH,
@@ -19,12 +19,12 @@ from adapters.mailjet.send import (
     read_response,
 )
 from adapters.mailjet.send import SETTINGS as _SENDING
-from adapters.parts import unsigned
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import json_of, parse_json
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.shapes import object_of
-from adapters.parts.times import from_unix
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of, parse_json
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.shapes import object_of
+from adapters.reading.times import from_unix
+from adapters.signing import unsigned
 from schemas.events import Error, Event
 
 __all__ = [

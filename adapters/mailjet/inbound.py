@@ -5,11 +5,11 @@ https://github.com/mailjet/api-documentation/blob/master/guides/_parse-api.md. M
 from email.message import Message
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, text
-from adapters.parts.mime import MOST_MEDIA, bare_id, mailbox_of, media_of
-from adapters.parts.shapes import list_of, object_of
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, text
+from adapters.reading.mime import MOST_MEDIA, bare_id, mailbox_of, media_of
+from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
 _TEXTS = (("text", "Text-part"), ("html", "Html-part"), ("subject", "Subject"))

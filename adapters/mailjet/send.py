@@ -12,12 +12,10 @@ from urllib.parse import urlencode
 
 import orjson
 
-from adapters.base import Setting, Unprocessable, Values
-from adapters.parts.batches import joined, of_all, of_each
-from adapters.parts.facts import identifier, text
-from adapters.parts.lookups import echoed_alone, found
-from adapters.parts.shapes import answer_of, list_of, object_of
-from adapters.sending import (
+from adapters.calling.batches import joined, of_all, of_each
+from adapters.calling.lookups import echoed_alone, found
+from adapters.contract.receiving import Setting, Unprocessable, Values
+from adapters.contract.sending import (
     Found,
     HttpCall,
     Message,
@@ -31,6 +29,8 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import identifier, text
+from adapters.reading.shapes import answer_of, list_of, object_of
 from schemas.events import Error
 
 #: …/reference/send-emails/

@@ -7,15 +7,15 @@ Before a webhook is saved its URL gets a HEAD, and a post of no events, which is
 
 from typing import Any
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
 from adapters.mandrill.inbound import received
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import form_of, parse_json
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.shapes import object_of
-from adapters.parts.signatures import header, secrets_of, signs
-from adapters.parts.smtp_codes import code_of, reason_of
-from adapters.parts.times import from_unix
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import form_of, parse_json
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.shapes import object_of
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_unix
+from adapters.signing.signatures import header, secrets_of, signs
 from schemas.events import Error, Event
 
 NAME = "mandrill"

@@ -6,12 +6,12 @@ https://mailchimp.com/developer/transactional/docs/webhooks/#inbound-messages
 from hashlib import blake2b
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, text
-from adapters.parts.mime import bare_id
-from adapters.parts.shapes import object_of
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, text
+from adapters.reading.mime import bare_id
+from adapters.reading.shapes import object_of
+from adapters.reading.times import from_unix
 from schemas.events import Event
 
 _MOST_MEDIA = 100

@@ -6,12 +6,12 @@ promises an order.
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.messagebird import bird, conversations, signing, sms
 from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
-from adapters.parts.bodies import form_of, json_of, query_of
-from adapters.parts.facts import unknown
-from adapters.parts.signatures import seconds, secrets_of
+from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.facts import unknown
+from adapters.signing.signatures import seconds, secrets_of
 
 __all__ = ["build_request", "read_response"]
 

@@ -6,11 +6,11 @@ https://docs.bird.com/api/channels-api/supported-channels/programmable-email/mes
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
+from adapters.contract.receiving import Request, Unprocessable
 from adapters.messagebird.errors import error_of
-from adapters.parts.addresses import handle, of_kind, phone
-from adapters.parts.facts import fact_id, identifier, location, text, unknown
-from adapters.parts.times import from_text
+from adapters.reading.addresses import handle, of_kind, phone
+from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.times import from_text
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

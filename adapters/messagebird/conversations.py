@@ -7,12 +7,12 @@ https://github.com/messagebird/go-rest-api/tree/master/conversation.
 from collections.abc import Callable
 from typing import Any
 
-from adapters.base import Request, Unprocessable
+from adapters.contract.receiving import Request, Unprocessable
 from adapters.messagebird.errors import error_of
-from adapters.parts.addresses import dialled, handle, of_kind
-from adapters.parts.facts import fact_id, identifier, location, text, unknown
-from adapters.parts.shapes import object_of
-from adapters.parts.times import from_text
+from adapters.reading.addresses import dialled, handle, of_kind
+from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.shapes import object_of
+from adapters.reading.times import from_text
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

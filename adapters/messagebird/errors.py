@@ -4,7 +4,7 @@ https://developers.messagebird.com/api/sms-messaging/#sms-statuses,
 https://docs.bird.com/api/channels-api/message-status-and-interactions/message-failure-sources/sms-platform-extended-error-codes
 """
 
-from adapters.parts.facts import text
+from adapters.reading.facts import text
 from schemas.events import Error
 
 _WORDS = {

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from adapters.base import InvalidSignature, Request, Values
-from adapters.parts.signatures import check_age, from_base64, header, hex_sha256, keyed, max_age, same
-from adapters.parts.tokens import claims_of
+from adapters.contract.receiving import InvalidSignature, Request, Values
+from adapters.signing.signatures import check_age, from_base64, header, hex_sha256, keyed, max_age, same
+from adapters.signing.tokens import claims_of
 
 TOKEN = "messagebird-signature-jwt"  # noqa: S105  the header's name
 SIGNATURE = "messagebird-signature"

@@ -6,12 +6,12 @@ recipients has one id, and a report of each.
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
+from adapters.contract.receiving import Request, Unprocessable
 from adapters.messagebird.errors import error_of
-from adapters.parts.addresses import dialled
-from adapters.parts.facts import count, fact_id, identifier, text, unknown
-from adapters.parts.prices import price_of
-from adapters.parts.times import from_text
+from adapters.reading.addresses import dialled
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.prices import price_of
+from adapters.reading.times import from_text
 from schemas.events import Event
 
 Fields = dict[str, Any]

@@ -12,14 +12,14 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.mqtt.send import DOWN, build_request, read_response
-from adapters.parts.addresses import of_kind
-from adapters.parts.bodies import NUL, parse_form, parse_json, query_of, scrub
-from adapters.parts.facts import MAX_ID, count, fact_id, identifier, location, text, unknown
-from adapters.parts.times import from_text, from_unix_or_millis
-from adapters.parts.unsigned import SETTINGS as UNSIGNED
-from adapters.parts.unsigned import verify_unsigned
+from adapters.reading.addresses import of_kind
+from adapters.reading.bodies import NUL, parse_form, parse_json, query_of, scrub
+from adapters.reading.facts import MAX_ID, count, fact_id, identifier, location, text, unknown
+from adapters.reading.times import from_text, from_unix_or_millis
+from adapters.signing.unsigned import SETTINGS as UNSIGNED
+from adapters.signing.unsigned import verify_unsigned
 from schemas.events import Event
 
 __all__ = ["build_request", "read_response"]

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import orjson
 
-from adapters.base import Values
-from adapters.sending import Message, Outcome, Publish, Response, Unsendable, accepted, optional, refused
+from adapters.contract.receiving import Values
+from adapters.contract.sending import Message, Outcome, Publish, Response, Unsendable, accepted, optional, refused
 from schemas.events import Error
 
 #: The topic by default, away from where devices publish, so that what is sent does not come back as received.

@@ -8,15 +8,15 @@ few times with growing pauses.
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.onesignal import web
 from adapters.onesignal.send import API, IDEMPOTENT_FOR, MARK, build_request, read_response
-from adapters.parts.addresses import handle, of_kind
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import identifier, text, unknown
-from adapters.parts.times import from_text, from_unix
-from adapters.parts.told_header import SETTINGS as TOLD
-from adapters.parts.told_header import verify_told
+from adapters.reading.addresses import handle, of_kind
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.times import from_text, from_unix
+from adapters.signing.shared_header import SETTINGS as TOLD
+from adapters.signing.shared_header import verify_told
 from schemas.events import Error, Event, Handle
 
 __all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]

@@ -6,9 +6,9 @@ read too. Anyone can post the same, as the URL is known to each visitor of the s
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import of_kind
-from adapters.parts.facts import fact_id, identifier, text, unknown
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import of_kind
+from adapters.reading.facts import fact_id, identifier, text, unknown
 from schemas.events import Event
 
 Item = dict[str, Any]

@@ -8,15 +8,15 @@ the console is set to (…/voice/api/call/the-call-object), so that none is take
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import Pairs, form_of, query_of
-from adapters.parts.facts import count, fact_id, identifier, location, unknown
-from adapters.parts.signatures import secrets_of
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.plivo import calls, signature
 from adapters.plivo.errors import error_of
 from adapters.plivo.send import API, build_request, read_response
 from adapters.plivo.signature import once
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import Pairs, form_of, query_of
+from adapters.reading.facts import count, fact_id, identifier, location, unknown
+from adapters.signing.signatures import secrets_of
 from schemas.events import Event
 
 __all__ = ["build_request", "once", "read_response"]

@@ -5,10 +5,10 @@ https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes. A call's times 
 to, without naming it, and so are not taken.
 """
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import caller
-from adapters.parts.facts import count, fact_id, identifier, unknown
-from adapters.parts.times import from_unix_or_millis
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import caller
+from adapters.reading.facts import count, fact_id, identifier, unknown
+from adapters.reading.times import from_unix_or_millis
 from schemas.events import Error, Event
 
 Fields = dict[str, str]

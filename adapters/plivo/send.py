@@ -10,11 +10,8 @@ from urllib.parse import quote
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import identifier, text
-from adapters.parts.shapes import answer_of
-from adapters.plivo.errors import error_of
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -26,6 +23,9 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.plivo.errors import error_of
+from adapters.reading.facts import identifier, text
+from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 API = "https://api.plivo.com"

@@ -8,10 +8,10 @@ from base64 import b64encode
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from adapters.base import InvalidSignature, Once, Request, Unprocessable
-from adapters.parts.bodies import Pairs, form_of, query_of
-from adapters.parts.facts import digest_of
-from adapters.parts.signatures import keyed, same
+from adapters.contract.receiving import InvalidSignature, Once, Request, Unprocessable
+from adapters.reading.bodies import Pairs, form_of, query_of
+from adapters.reading.facts import digest_of
+from adapters.signing.signatures import keyed, same
 
 #: How long a nonce of V2 is remembered.
 REMEMBERED = timedelta(days=30)

@@ -6,16 +6,16 @@ not answered with 2xx in 5 seconds is tried five times again, within 36 minutes;
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.signatures import secrets_of
-from adapters.parts.smtp_codes import code_of, reason_of
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
 from adapters.postal import inbound
 from adapters.postal.send import build_request, read_response
 from adapters.postal.signature import check, keys_of
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_unix
+from adapters.signing.signatures import secrets_of
 from schemas.events import Error, Event
 
 __all__ = ["build_request", "read_response"]

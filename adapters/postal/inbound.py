@@ -9,13 +9,13 @@ from email import message_from_bytes
 from email.message import Message
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import form_of
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.mime import MOST_MEDIA, bare_id, content_of, mailbox_of, media_of, word
-from adapters.parts.shapes import list_of
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import form_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.mime import MOST_MEDIA, bare_id, content_of, mailbox_of, media_of, word
+from adapters.reading.shapes import list_of
+from adapters.reading.times import from_unix
 from schemas.events import Event
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
-from adapters.base import InvalidSignature, Request
-from adapters.parts.keys import rsa_key, signs_rsa
-from adapters.parts.signatures import from_base64, header, readable
+from adapters.contract.receiving import InvalidSignature, Request
+from adapters.signing.keys import rsa_key, signs_rsa
+from adapters.signing.signatures import from_base64, header, readable
 
 
 def check(request: Request, keys: Sequence[str]) -> None:

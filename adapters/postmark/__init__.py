@@ -6,15 +6,7 @@ answered with 200 comes again: a mail for 10.5 hours, https://postmarkapp.com/su
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Unprocessable, Values
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.shapes import object_of
-from adapters.parts.smtp_codes import code_of, reason_of
-from adapters.parts.times import from_text
-from adapters.parts.told_header import SETTINGS as _TOLD
-from adapters.parts.told_header import verify_told
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
 from adapters.postmark import inbound
 from adapters.postmark.bounces import TYPES
 from adapters.postmark.send import (
@@ -28,6 +20,14 @@ from adapters.postmark.send import (
     read_response,
 )
 from adapters.postmark.send import SETTINGS as _SENDING
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.shapes import object_of
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_text
+from adapters.signing.shared_header import SETTINGS as _TOLD
+from adapters.signing.shared_header import verify_told
 from schemas.events import Error, Event
 
 __all__ = [

@@ -5,11 +5,11 @@ Its `Date` is the sender's clock; Postmark gives no time of its own.
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, identifier, text
-from adapters.parts.mime import MOST_MEDIA, bare_id, media_of
-from adapters.parts.shapes import list_of, object_of
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, identifier, text
+from adapters.reading.mime import MOST_MEDIA, bare_id, media_of
+from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
 _TEXTS = (("text", "TextBody"), ("html", "HtmlBody"), ("strippedText", "StrippedTextReply"), ("subject", "Subject"))

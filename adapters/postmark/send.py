@@ -10,13 +10,10 @@ from urllib.parse import urlencode
 
 import orjson
 
-from adapters.base import Setting, Values
-from adapters.parts.batches import joined, of_all, of_each
-from adapters.parts.facts import text
-from adapters.parts.lookups import found
-from adapters.parts.mime import bare_id
-from adapters.parts.shapes import answer_of, json_answer_of, object_of
-from adapters.sending import (
+from adapters.calling.batches import joined, of_all, of_each
+from adapters.calling.lookups import found
+from adapters.contract.receiving import Setting, Values
+from adapters.contract.sending import (
     Found,
     HttpCall,
     Message,
@@ -30,6 +27,9 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import text
+from adapters.reading.mime import bare_id
+from adapters.reading.shapes import answer_of, json_answer_of, object_of
 from schemas.events import Error
 
 #: https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails; 50 MB at most.

@@ -8,16 +8,16 @@ times within some 28 hours, under the same `svix-id` (https://resend.com/docs/we
 import re
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import fact_id, id_of_one, identifier, text
-from adapters.parts.mime import mailbox_of
-from adapters.parts.signatures import header, secrets_of, standard_key, verify_standard
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, id_of_one, identifier, text
+from adapters.reading.mime import mailbox_of
+from adapters.reading.times import from_text
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
 from adapters.resend.errors import error_of, is_suppressed
 from adapters.resend.send import IDEMPOTENT_FOR, build_request, read_response
+from adapters.signing.signatures import header, secrets_of, standard_key, verify_standard
 from schemas.events import Event
 
 __all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]

@@ -5,10 +5,10 @@ https://resend.com/docs/webhooks/contacts/updated and its neighbours.
 
 from typing import Any
 
-from adapters.base import Request
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_text
 from schemas.events import Event
 
 #: https://resend.com/docs/webhooks/contacts/topics-updated

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from adapters.parts.facts import text
-from adapters.parts.smtp_codes import code_of, reason_of
+from adapters.reading.facts import text
+from adapters.reading.smtp_codes import code_of, reason_of
 from schemas.events import Error
 
 #: https://resend.com/docs/dashboard/emails/email-bounces; `Suppressed`, `MessageRejected`:

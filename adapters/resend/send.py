@@ -10,11 +10,8 @@ from typing import Any
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import fact_id, text
-from adapters.parts.shapes import answer_of
-from adapters.resend.errors import refusal
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -26,6 +23,9 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import fact_id, text
+from adapters.reading.shapes import answer_of
+from adapters.resend.errors import refusal
 
 #: https://resend.com/docs/dashboard/emails/idempotency-keys
 IDEMPOTENT_FOR = 24 * 3600.0

@@ -6,14 +6,14 @@ for inbound parse https://www.twilio.com/docs/sendgrid/for-developers/parsing-em
 A post that is not answered with 2xx is tried again for 24 hours, for inbound parse for 72.
 """
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.bodies import json_of
-from adapters.parts.keys import ec_key, signs_ecdsa
-from adapters.parts.signatures import WINDOW, check_age, from_base64, header, max_age, readable, seconds, secrets_of
-from adapters.parts.unsigned import user_of, verify_unsigned
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.bodies import json_of
 from adapters.sendgrid import parse
 from adapters.sendgrid.events import EVENT_TYPES, event
 from adapters.sendgrid.send import API, build_request, read_response
+from adapters.signing.keys import ec_key, signs_ecdsa
+from adapters.signing.signatures import WINDOW, check_age, from_base64, header, max_age, readable, seconds, secrets_of
+from adapters.signing.unsigned import user_of, verify_unsigned
 
 __all__ = ["build_request", "read_response"]
 

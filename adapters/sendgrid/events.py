@@ -5,11 +5,11 @@ https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.smtp_codes import code_of, reason_of
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_unix
 from schemas.events import Error, Event
 
 #: …/tracking-events/event, delivery, engagement and account events.

@@ -9,14 +9,14 @@ from email.message import Message
 from hashlib import blake2b
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import parse_json
-from adapters.parts.charsets import decode
-from adapters.parts.facts import fact_id
-from adapters.parts.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
-from adapters.parts.multipart import Part, parts_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import parse_json
+from adapters.reading.charsets import decode
+from adapters.reading.facts import fact_id
+from adapters.reading.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
+from adapters.reading.multipart import Part, parts_of
+from adapters.reading.times import from_text
 from schemas.events import Event
 
 #: SendGrid's own line, uppermost; the sender's Date is not SendGrid's clock.

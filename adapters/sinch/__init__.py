@@ -6,12 +6,12 @@ tried again for 22 hours, twice as long apart each time (https://developers.sinc
 
 from typing import Any
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import unknown
-from adapters.parts.signatures import WINDOW, seconds, secrets_of
-from adapters.parts.unsigned import SETTINGS as _UNSIGNED
-from adapters.parts.unsigned import verify_unsigned
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import unknown
+from adapters.signing.signatures import WINDOW, seconds, secrets_of
+from adapters.signing.unsigned import SETTINGS as _UNSIGNED
+from adapters.signing.unsigned import verify_unsigned
 from adapters.sinch import calls, conversation, signing, sms
 from adapters.sinch.send import (
     LOOKUP_AFTER,

@@ -6,11 +6,11 @@ told; the others are joined to it, or to the call that was made, by `callid`.
 
 from typing import Any
 
-from adapters.base import Request
-from adapters.parts.addresses import dialled
-from adapters.parts.facts import count, fact_id, identifier, text, unknown
-from adapters.parts.prices import price_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request
+from adapters.reading.addresses import dialled
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.prices import price_of
+from adapters.reading.times import from_text
 from schemas.events import Error, Event, Handle
 
 Item = dict[str, Any]

@@ -7,10 +7,10 @@ whose name says what it is.
 from collections.abc import Callable
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import dialled, of_kind
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import dialled, of_kind
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_text
 from adapters.sinch.content import CONTENTS
 from adapters.sinch.errors import conversation_error
 from schemas.events import Event, Handle

@@ -6,7 +6,7 @@ https://developers.sinch.com/docs/conversation/callbacks#reason.
 
 from typing import Any
 
-from adapters.parts.facts import text
+from adapters.reading.facts import text
 from schemas.events import Error
 
 _SMS = {

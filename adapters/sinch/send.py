@@ -12,11 +12,9 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import text
-from adapters.parts.lookups import echoed_alone, found
-from adapters.parts.shapes import answer_of, object_of
-from adapters.sending import (
+from adapters.calling.lookups import echoed_alone, found
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     Found,
     HttpCall,
     Message,
@@ -30,6 +28,8 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import text
+from adapters.reading.shapes import answer_of, object_of
 from schemas.events import Error
 
 #: No page says how soon the list shows a batch: the number is ours.

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from hashlib import md5
 from urllib.parse import urlsplit
 
-from adapters.base import InvalidSignature, Request, Values
-from adapters.parts.signatures import check_age, check_seconds, header, keyed, max_age, readable, same, signs
-from adapters.parts.times import from_text
+from adapters.contract.receiving import InvalidSignature, Request, Values
+from adapters.reading.times import from_text
+from adapters.signing.signatures import check_age, check_seconds, header, keyed, max_age, readable, same, signs
 
 SIGNATURE = "x-sinch-webhook-signature"
 _ALGORITHMS = {"hmacsha256": "sha256", "hmacsha384": "sha384", "hmacsha512": "sha512"}

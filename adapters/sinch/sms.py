@@ -7,10 +7,10 @@ https://github.com/sinch/sinch-sdk-node/tree/main/packages/sms. The batch's id i
 from datetime import datetime
 from typing import Any
 
-from adapters.base import Normalized, Request, Unprocessable
-from adapters.parts.addresses import dialled
-from adapters.parts.facts import count, fact_id, identifier, text, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.reading.addresses import dialled
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.times import from_text
 from adapters.sinch.errors import sms_error
 from schemas.events import Event
 

@@ -5,11 +5,20 @@ Signature: https://docs.slack.dev/authentication/verifying-requests-from-slack. 
 A person is `slack:<workspace>/<user>`: a user's id alone is one of its workspace. A message is `<conversation>:<ts>`.
 """
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unconfigured, Unprocessable, Values
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import identifier, text, unknown
-from adapters.parts.signatures import check_age, header, secrets_of, signs
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import (
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Setting,
+    Unconfigured,
+    Unprocessable,
+    Values,
+)
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.times import from_unix
+from adapters.signing.signatures import check_age, header, secrets_of, signs
 from adapters.slack import interactions, messages
 from adapters.slack.send import API, build_request, read_response
 

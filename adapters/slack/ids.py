@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from adapters.parts.addresses import of_kind
-from adapters.parts.facts import MAX_ID, text
-from adapters.parts.times import from_unix
+from adapters.reading.addresses import of_kind
+from adapters.reading.facts import MAX_ID, text
+from adapters.reading.times import from_unix
 from schemas.events import Handle
 
 

@@ -6,10 +6,10 @@ https://docs.slack.dev/reference/events/message, its subtypes, …/app_mention, 
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import of_kind
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import of_kind
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix
 from adapters.slack.ids import address, message_id, plain, time_of
 from adapters.slack.send import METADATA
 from schemas.events import Event

@@ -10,10 +10,20 @@ from typing import Any
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import MAX_ID, text
-from adapters.parts.shapes import answer_of
-from adapters.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, optional, refused, required
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    accepted,
+    optional,
+    refused,
+    required,
+)
+from adapters.reading.facts import MAX_ID, text
+from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 API = "https://slack.com/api"

@@ -7,16 +7,16 @@ for 8 hours.
 
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.addresses import handle
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.shapes import object_of
-from adapters.parts.signatures import secrets_of
-from adapters.parts.smtp_codes import code_of, reason_of
-from adapters.parts.times import from_text, from_unix
-from adapters.parts.told_header import SETTINGS as _TOLD
-from adapters.parts.told_header import verify_told
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.shapes import object_of
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_text, from_unix
+from adapters.signing.shared_header import SETTINGS as _TOLD
+from adapters.signing.shared_header import verify_told
+from adapters.signing.signatures import secrets_of
 from adapters.sparkpost import relay
 from adapters.sparkpost.bounces import CLASSES, OTHERWISE
 from adapters.sparkpost.send import SETTINGS as _SENDING

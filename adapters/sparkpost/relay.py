@@ -7,11 +7,11 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import fact_id, text
-from adapters.parts.mime import bare_id, content_of, decode_text, mail_of, mailbox_of
-from adapters.parts.shapes import list_of, object_of
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import fact_id, text
+from adapters.reading.mime import bare_id, content_of, decode_text, mail_of, mailbox_of
+from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
 _TEXTS = (("text", "text"), ("html", "html"), ("subject", "subject"))

@@ -7,10 +7,8 @@ from typing import Any
 
 import orjson
 
-from adapters.base import Setting, Unprocessable, Values
-from adapters.parts.facts import count, identifier, text
-from adapters.parts.shapes import answer_of, list_of, object_of
-from adapters.sending import (
+from adapters.contract.receiving import Setting, Unprocessable, Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -22,6 +20,8 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import count, identifier, text
+from adapters.reading.shapes import answer_of, list_of, object_of
 from schemas.events import Error
 
 API = "https://api.sparkpost.com"

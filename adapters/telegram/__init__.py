@@ -5,10 +5,10 @@ repeats the secret that it was told. An update not answered with 2xx is tried ag
 (https://github.com/tdlib/telegram-bot-api) with growing pauses until the update expires, at most 24 hours.
 """
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import identifier, unknown
-from adapters.parts.signatures import header, same, secrets_of
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import identifier, unknown
+from adapters.signing.signatures import header, same, secrets_of
 from adapters.telegram.send import API, build_request, read_response
 from adapters.telegram.updates import UPDATES
 

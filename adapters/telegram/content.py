@@ -6,7 +6,7 @@ https://core.telegram.org/bots/api#message. Files have an id, by which `getFile`
 from collections.abc import Callable
 from typing import Any
 
-from adapters.parts.facts import location, text
+from adapters.reading.facts import location, text
 
 Item = dict[str, Any]
 Content = dict[str, Any]

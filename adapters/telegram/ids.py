@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.parts.facts import text
+from adapters.reading.facts import text
 
 
 def message_id_of(item: dict[str, Any]) -> str | None:

@@ -6,10 +6,10 @@ https://core.telegram.org/bots/api#update
 from collections.abc import Callable
 from typing import Any
 
-from adapters.base import Request
-from adapters.parts.addresses import of_kind
-from adapters.parts.facts import identifier, text, unknown
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Request
+from adapters.reading.addresses import of_kind
+from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.times import from_unix
 from adapters.telegram.content import button_of, content_of
 from adapters.telegram.ids import message_id_of
 from schemas.events import Event, Handle

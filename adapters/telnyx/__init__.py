@@ -4,13 +4,13 @@ https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks: up to 
 within two seconds, then the failover URL. Each webhook has an id, which stays.
 """
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.addresses import caller
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import identifier, text, unknown
-from adapters.parts.keys import ed25519_key, signs_ed25519
-from adapters.parts.signatures import check_age, from_base64, header, readable, secrets_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import caller
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.times import from_text
+from adapters.signing.keys import ed25519_key, signs_ed25519
+from adapters.signing.signatures import check_age, from_base64, header, readable, secrets_of
 from adapters.telnyx import calls, messages
 from adapters.telnyx.send import API, build_request, read_response
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import caller
-from adapters.parts.facts import identifier, text
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import caller
+from adapters.reading.facts import identifier, text
+from adapters.reading.times import from_text
 from schemas.events import Error, Event
 
 #: The events of a call's life; the others are of what an application does within one.

@@ -3,7 +3,7 @@ all its APIs: https://developers.telnyx.com/development/api-fundamentals/api-err
 
 from typing import Any
 
-from adapters.parts.facts import text
+from adapters.reading.facts import text
 from schemas.events import Error
 
 _CODES = {

@@ -6,11 +6,11 @@ WhatsApp no page of its webhooks was at hand: what is read is what Telnyx's offi
 
 from typing import Any
 
-from adapters.base import Normalized, Request, Unprocessable
-from adapters.parts.addresses import handle
-from adapters.parts.facts import count, fact_id, id_of_one, identifier, location, text, unknown
-from adapters.parts.prices import price_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.reading.addresses import handle
+from adapters.reading.facts import count, fact_id, id_of_one, identifier, location, text, unknown
+from adapters.reading.prices import price_of
+from adapters.reading.times import from_text
 from adapters.telnyx.errors import error_of
 from adapters.telnyx.send import OWN_ID, REFERENCE
 from schemas.events import Event

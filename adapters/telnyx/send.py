@@ -9,11 +9,8 @@ from typing import Any
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import identifier
-from adapters.parts.shapes import answer_of, object_of
-from adapters.parts.signatures import secrets_of
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -25,6 +22,9 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import identifier
+from adapters.reading.shapes import answer_of, object_of
+from adapters.signing.signatures import secrets_of
 from adapters.telnyx.errors import ACCOUNT, RETRYABLE, SENDER, error_of
 
 API = "https://api.telnyx.com"

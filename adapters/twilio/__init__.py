@@ -8,10 +8,10 @@ no order, and gives a callback no id and mostly no time.
 
 from urllib.parse import urlsplit
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.bodies import Pairs, form_of, query_of
-from adapters.parts.facts import identifier, unknown
-from adapters.parts.signatures import header, hex_sha256, same, secrets_of, signs
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.bodies import Pairs, form_of, query_of
+from adapters.reading.facts import identifier, unknown
+from adapters.signing.signatures import header, hex_sha256, same, secrets_of, signs
 from adapters.twilio import calls, messages, streams
 from adapters.twilio.send import API, build_request, read_response
 

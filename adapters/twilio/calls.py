@@ -7,10 +7,10 @@ https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback.
 
 from typing import Any
 
-from adapters.base import Request
-from adapters.parts.addresses import handle
-from adapters.parts.facts import count, fact_id, identifier, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request
+from adapters.reading.addresses import handle
+from adapters.reading.facts import count, fact_id, identifier, unknown
+from adapters.reading.times import from_text
 from schemas.events import Error, Event, Handle
 
 Fields = dict[str, str]

@@ -9,10 +9,10 @@ https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A us
 from datetime import datetime
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import handle, of_kind
-from adapters.parts.facts import count, fact_id, identifier, location, text, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import handle, of_kind
+from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
+from adapters.reading.times import from_text
 from adapters.twilio.errors import error_of
 from schemas.events import Event, Handle
 

@@ -12,10 +12,8 @@ from xml.sax.saxutils import escape
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import text
-from adapters.parts.shapes import answer_of
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -29,6 +27,8 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import text
+from adapters.reading.shapes import answer_of
 from adapters.twilio.errors import ACCOUNT, SENDER, error_of
 
 API = "https://api.twilio.com"

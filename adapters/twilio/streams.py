@@ -5,10 +5,10 @@ https://www.twilio.com/docs/events/event-types
 
 from typing import Any
 
-from adapters.base import Normalized, Request, Unprocessable
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import identifier, unknown
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import identifier, unknown
+from adapters.reading.times import from_text
 from adapters.twilio import messages
 from schemas.events import Event
 

@@ -7,12 +7,12 @@ times within an hour (https://developers.viber.com/docs/faq/). `delivered` comes
 from collections.abc import Callable
 from typing import Any
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.addresses import of_kind
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import fact_id, identifier, location, text, unknown
-from adapters.parts.signatures import header, secrets_of, signs
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import of_kind
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.times import from_unix
+from adapters.signing.signatures import header, secrets_of, signs
 from adapters.viber.send import API, build_request, read_response
 from schemas.events import Error, Event
 

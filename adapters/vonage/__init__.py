@@ -7,11 +7,11 @@ id of its own, and promises no order.
 
 from typing import Any
 
-from adapters.base import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts.bodies import form_of, json_of, query_of
-from adapters.parts.facts import unknown
-from adapters.parts.keys import rsa_private_key
-from adapters.parts.signatures import WINDOW, seconds, secrets_of
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.facts import unknown
+from adapters.signing.keys import rsa_private_key
+from adapters.signing.signatures import WINDOW, seconds, secrets_of
 from adapters.vonage import calls, messages, signing, sms
 from adapters.vonage.send import API, build_request, read_response
 

@@ -5,11 +5,11 @@ https://developer.vonage.com/en/voice/voice-api/webhook-reference. A recording n
 
 from typing import Any
 
-from adapters.base import Request
-from adapters.parts.addresses import handle, phone
-from adapters.parts.facts import count, fact_id, identifier, text, unknown
-from adapters.parts.prices import price_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request
+from adapters.reading.addresses import handle, phone
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.prices import price_of
+from adapters.reading.times import from_text
 from schemas.events import Error, Event, Handle
 
 Fields = dict[str, Any]

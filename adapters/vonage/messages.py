@@ -6,11 +6,11 @@ Version v0.1, which an account may still be set to, has objects for addresses an
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import dialled, of_kind
-from adapters.parts.facts import count, fact_id, identifier, text, unknown
-from adapters.parts.prices import price_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import dialled, of_kind
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.prices import price_of
+from adapters.reading.times import from_text
 from adapters.vonage.content import CONTENTS, part_of
 from adapters.vonage.errors import messages_error
 from schemas.events import Event, Handle

@@ -12,11 +12,8 @@ from typing import Any
 import jwt
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import fact_id, text
-from adapters.parts.shapes import answer_of, json_answer_of
-from adapters.parts.signatures import secrets_of
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Media,
     Message,
@@ -30,6 +27,9 @@ from adapters.sending import (
     required,
     sender_of,
 )
+from adapters.reading.facts import fact_id, text
+from adapters.reading.shapes import answer_of, json_answer_of
+from adapters.signing.signatures import secrets_of
 from adapters.vonage.errors import ACCOUNT, SENDER, messages_error
 from schemas.events import Error
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import orjson
 
-from adapters.base import InvalidSignature, Request, Unprocessable, Values
-from adapters.parts.bodies import query_of
-from adapters.parts.facts import text
-from adapters.parts.signatures import check_age, header, hex_sha256, keyed, max_age, same, secrets_of
-from adapters.parts.tokens import claims_of
+from adapters.contract.receiving import InvalidSignature, Request, Unprocessable, Values
+from adapters.reading.bodies import query_of
+from adapters.reading.facts import text
+from adapters.signing.signatures import check_age, header, hex_sha256, keyed, max_age, same, secrets_of
+from adapters.signing.tokens import claims_of
 
 #: The methods by the names of Vonage's libraries, and the digest of their HMAC; of `md5hash` it is none.
 _DIGESTS = {"md5hash": "", "md5": "md5", "sha1": "sha1", "sha256": "sha256", "sha512": "sha512"}

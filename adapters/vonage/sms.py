@@ -7,11 +7,11 @@ the recipient and `to` the sender; in a message that came in `msisdn` is the sen
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import dialled
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.prices import price_of
-from adapters.parts.times import from_text
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import dialled
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.prices import price_of
+from adapters.reading.times import from_text
 from adapters.vonage.errors import sms_error
 from schemas.events import Event
 

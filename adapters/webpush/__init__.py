@@ -13,21 +13,8 @@ from urllib.parse import urlsplit
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
-from adapters.base import Setting, Values
-from adapters.parts.facts import MAX_ID, fact_id, text
-from adapters.parts.jwt_es256 import from_base64url, private_key, to_base64url, token
-from adapters.parts.shapes import answer_of
-from adapters.parts.silent import (  # noqa: F401  # the receiving half
-    EVENTS,
-    SIGNATURE,
-    SIGNS_BODY,
-    answer,
-    handshake,
-    normalize,
-    recognise,
-    verify,
-)
-from adapters.sending import (
+from adapters.contract.receiving import Setting, Values
+from adapters.contract.sending import (
     HttpCall,
     Message,
     Outcome,
@@ -38,6 +25,19 @@ from adapters.sending import (
     optional,
     refused,
     required,
+)
+from adapters.reading.facts import MAX_ID, fact_id, text
+from adapters.reading.shapes import answer_of
+from adapters.signing.jwt_es256 import from_base64url, private_key, to_base64url, token
+from adapters.signing.silent import (  # noqa: F401  # the receiving half
+    EVENTS,
+    SIGNATURE,
+    SIGNS_BODY,
+    answer,
+    handshake,
+    normalize,
+    recognise,
+    verify,
 )
 from adapters.webpush.encryption import MAX_PLAINTEXT, encrypt, point
 from schemas.events import Error

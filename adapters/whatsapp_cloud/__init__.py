@@ -8,12 +8,12 @@ the message's, and promises no order.
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.base import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.parts import meta
-from adapters.parts.bodies import json_of
-from adapters.parts.facts import brief, text, unknown
-from adapters.parts.meta import SIGNATURE, handshake
-from adapters.parts.times import from_unix
+from adapters import meta
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.meta import SIGNATURE, handshake
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import brief, text, unknown
+from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.messages import Item, echo, message
 from adapters.whatsapp_cloud.preferences import PREFERENCES, preference
 from adapters.whatsapp_cloud.send import build_request, read_response

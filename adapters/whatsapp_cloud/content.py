@@ -6,7 +6,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/webhoo
 from collections.abc import Callable
 from typing import Any
 
-from adapters.parts.facts import location, text
+from adapters.reading.facts import location, text
 
 Item = dict[str, Any]
 Content = dict[str, Any]

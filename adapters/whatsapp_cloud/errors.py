@@ -5,7 +5,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/suppor
 
 from typing import Any
 
-from adapters.parts.facts import text
+from adapters.reading.facts import text
 from schemas.events import Error
 
 _CODES = {

@@ -6,10 +6,10 @@ phone number: https://developers.facebook.com/documentation/business-messaging/w
 
 from typing import Any
 
-from adapters.base import Request, Unprocessable
-from adapters.parts.addresses import of_kind, phone
-from adapters.parts.facts import fact_id, identifier, text, unknown
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.addresses import of_kind, phone
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from schemas.events import Event, Handle
 

@@ -11,10 +11,8 @@ from urllib.parse import quote
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.facts import text
-from adapters.parts.meta import GRAPH, VERSION, body_of, outcome
-from adapters.sending import (
+from adapters.contract.receiving import Values
+from adapters.contract.sending import (
     HttpCall,
     Media,
     Message,
@@ -27,6 +25,8 @@ from adapters.sending import (
     optional,
     required,
 )
+from adapters.meta import GRAPH, VERSION, body_of, outcome
+from adapters.reading.facts import text
 from adapters.whatsapp_cloud.errors import ACCOUNT, AGAIN, KNOWN, error_of
 from schemas.events import Error
 

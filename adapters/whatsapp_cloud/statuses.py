@@ -3,9 +3,9 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/status
 """
 
-from adapters.base import Request
-from adapters.parts.facts import fact_id, text, unknown
-from adapters.parts.times import from_unix
+from adapters.contract.receiving import Request
+from adapters.reading.facts import fact_id, text, unknown
+from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.errors import error_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
 from schemas.events import Event

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from adapters.base import Values
-from adapters.sending import HttpCall, Mail, Outgoing, Response
+from adapters.contract.receiving import Values
+from adapters.contract.sending import HttpCall, Mail, Outgoing, Response
 from agents.transport.addresses import Dialer, Network
 from agents.transport.calling import Calling
 from agents.transport.mailing import Mailing

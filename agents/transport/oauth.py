@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import orjson
 
-from adapters.base import Values
-from adapters.parts.signatures import secrets_of
-from adapters.sending import Outgoing, Response
+from adapters.contract.receiving import Values
+from adapters.contract.sending import Outgoing, Response
+from adapters.signing.signatures import secrets_of
 from agents.transport.unanswered import NoAnswer
 
 #: Of the time that a token is good for, the last tenth is left unused, a minute at most.

@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from adapters.base import Values
-from adapters.sending import Publish, Response
+from adapters.contract.receiving import Values
+from adapters.contract.sending import Publish, Response
 from agents.transport.addresses import Dialer
 from agents.transport.links import Link
 from agents.transport.unanswered import NoAnswer

@@ -22,7 +22,7 @@ from app.api import (
     stream,
 )
 from app.api.service import Api, answer_fields
-from app.problems import problem
+from app.http.problems import problem
 
 __all__ = ["HANDLERS", "Api", "answer_fields", "routes"]
 
@@ -72,5 +72,5 @@ async def _away(_: Request, error: Exception) -> Response:
     return problem(503, detail="The store cannot be read now.", headers={"retry-after": "1"})
 
 
-#: For `Starlette(exception_handlers=…)`, beside those of `app.problems`: PostgreSQL away, or all of its connections busy.
+#: For `Starlette(exception_handlers=…)`, beside those of `app.http.problems`: PostgreSQL away, or all of its connections busy.
 HANDLERS: dict[type[Exception], ExceptionHandler] = {psycopg.OperationalError: _away, psycopg.InterfaceError: _away}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from app.problems import Problem, phrase
+from app.http.problems import Problem, phrase
 from app.sending.requests import Request, read_request
 from schemas import SchemaError
 from schemas.events import Error

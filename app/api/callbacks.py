@@ -8,15 +8,15 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.access import Key
 from app.api.bodies import PRIVATE, answer, write
 from app.api.clients import object_of
 from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
-from app.callbacks import Callbacks
-from app.problems import Problem
-from app.sending.seal import NoKey, Seal
+from app.clients.callbacks import Callbacks
+from app.clients.seal import NoKey, Seal
+from app.http.access import Key
+from app.http.problems import Problem
 from schemas import SchemaError
 from schemas.events import EVENT_TYPES
 from schemas.times import instant

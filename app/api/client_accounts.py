@@ -3,17 +3,17 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.access import Key
-from app.account_sources import webhook_path
 from app.api.bodies import PRIVATE, answer, write
 from app.api.clients import MOST, READ, WRITE, changes_of, object_of, own, refusing
 from app.api.parameters import read
 from app.api.payload import json_of
 from app.api.service import api_of
-from app.client_accounts import told
-from app.problems import Problem
+from app.clients.account_sources import webhook_path
+from app.clients.changes import InUse
+from app.clients.shown_accounts import told
+from app.http.access import Key
+from app.http.problems import Problem
 from app.sending.accounts import shown
-from app.sending.changes import InUse
 
 
 async def accounts(request: Request) -> Response:

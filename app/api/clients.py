@@ -8,15 +8,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.access import Key
 from app.api.bodies import PRIVATE, answer, write
 from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
-from app.problems import Problem
-from app.sending.changes import Changes
-from app.sending.clients import implied_document
-from app.sending.seal import NoKey
+from app.clients.changes import Changes
+from app.clients.configured import implied_document
+from app.clients.seal import NoKey
+from app.http.access import Key
+from app.http.problems import Problem
 from schemas import SchemaError
 
 READ, WRITE = "clients:read", "clients:write"

@@ -5,11 +5,11 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.access import Key
 from app.api.bodies import answer, interaction
 from app.api.parameters import page, read, refusal
 from app.api.service import Api, api_of, caller
-from app.problems import Problem
+from app.http.access import Key
+from app.http.problems import Problem
 from schemas.handles import handle_of
 
 

@@ -10,7 +10,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.problems import Problem
+from app.http.problems import Problem
 from sql import EventStore
 
 HEADER, REPLAYED = "Idempotency-Key", "idempotency-replayed"

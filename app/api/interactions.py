@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.api.bodies import answer, event, interaction
 from app.api.parameters import read
 from app.api.service import api_of, caller
-from app.problems import Problem
+from app.http.problems import Problem
 
 
 async def history(request: Request) -> Response:

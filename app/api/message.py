@@ -8,15 +8,15 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.access import Key
 from app.api.batch import link
 from app.api.bodies import answer, write
 from app.api.messages import READ, WRITE
 from app.api.parameters import read
 from app.api.payload import json_of
 from app.api.service import Api, api_of, caller
-from app.problems import Problem
-from app.sending.clients import UnknownAccount, UnknownClient
+from app.clients.configured import UnknownAccount, UnknownClient
+from app.http.access import Key
+from app.http.problems import Problem
 from app.sending.decide import Decision, Send
 from app.sending.events import cancelled
 from app.sending.explain import decision_of, explain

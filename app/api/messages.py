@@ -19,8 +19,8 @@ from app.api.bodies import write
 from app.api.parameters import read
 from app.api.payload import json_of
 from app.api.service import Api, api_of, caller
-from app.problems import Problem
-from app.sending.clients import Client, UnknownClient
+from app.clients.configured import Client, UnknownClient
+from app.http.problems import Problem
 from app.sending.incoming import Incoming
 from schemas.events import CHANNELS
 from sql import InFlight, KeyTaken, Remembered, Verdict

@@ -9,7 +9,7 @@ from uuid import UUID
 from starlette.requests import Request
 
 from app.api.cursors import decode_page, encode_page
-from app.problems import Problem
+from app.http.problems import Problem
 from schemas.events import CHANNELS, DIRECTIONS
 
 LIMIT, LIMIT_MAX = 50, 200

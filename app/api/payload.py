@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from app.problems import Problem
+from app.http.problems import Problem
 from schemas import SchemaError
 from schemas.json_text import read_json
 

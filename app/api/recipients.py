@@ -10,8 +10,8 @@ from app.api.bodies import answer
 from app.api.parameters import read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
-from app.problems import Problem
-from app.recipients import recipient_of, told
+from app.clients.shown_recipients import recipient_of, told
+from app.http.problems import Problem
 from app.sending.consent import ALL, STATES, said
 from app.sending.zones import zone_named
 from schemas import SchemaError

@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.access import Forbidden, Unauthenticated
 from app.api.bodies import interaction, write
 from app.api.cursors import Place, decode_place, encode_place
 from app.api.customers import customer_id, must_exist
 from app.api.parameters import read
 from app.api.service import Api, api_of, caller
 from app.api.tailer import Change, Ended, Listener, place_of
-from app.problems import Problem
+from app.http.access import Forbidden, Unauthenticated
+from app.http.problems import Problem
 
 #: Streams of this process at once, and of one client among them.
 STREAMS = 1000

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters import ADAPTERS
-from adapters.base import Adapter, Request
+from adapters.contract.receiving import Adapter, Request
 from app.settings import Settings, worded
 
 Given = list[tuple[str, str]]

@@ -4,7 +4,7 @@ import hmac
 import os
 from pathlib import Path
 
-from app.access import fingerprint, parts_of
+from app.http.access import fingerprint, parts_of
 from sql import EventStore
 
 #: The variable that names the key, and the client where neither it nor the command names one.

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 from app.api.callbacks import STATES, told, told_delivery
-from app.callbacks import Callbacks
+from app.clients.callbacks import Callbacks
+from app.clients.configured import Clients
+from app.clients.seal import NoKey, Seal
 from app.commands.acting import client_of
 from app.commands.opened import actor, opened
 from app.commands.terminal import FAILED, MISUSED, add_row, entry, said, say, table
 from app.embedded.running import resolve
-from app.sending.clients import Clients
-from app.sending.seal import NoKey, Seal
 from app.settings import Settings
 from schemas.times import instant
 from sql import EventStore

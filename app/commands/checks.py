@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from app.commands.terminal import printable
 from app.embedded import addresses, java
-from app.fitting import too_small, unfit
 from app.kafka import LARGEST, describe_topics
+from app.kafka.fitting import too_small, unfit
+from app.kafka.topics import TOPICS
 from app.settings import Door, Settings, Worker
-from app.topics import TOPICS
 from sql.migrate import MigrationError, pending
 
 GIB = 1 << 30

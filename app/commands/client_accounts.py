@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from adapters import ADAPTERS
-from app.client_accounts import webhooks_of
+from app.clients.changes import Changes
+from app.clients.shown_accounts import webhooks_of
 from app.commands.clients import run
 from app.commands.documents import Unreadable
 from app.commands.terminal import FAILED, say
 from app.sending.accounts import shown
-from app.sending.changes import Changes
 
 
 def put(

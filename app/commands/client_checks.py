@@ -5,14 +5,14 @@ from typing import Any
 
 import psycopg
 
-from app.callbacks import context
-from app.client_accounts import webhooks_of
+from app.clients.callbacks import context
+from app.clients.seal import NoKey, Seal, Tampered
+from app.clients.shown_accounts import webhooks_of
 from app.commands.checks import Finding
 from app.commands.source_checks import verifies
 from app.commands.terminal import printable
 from app.sending.accounts import Account, UnknownAccount, opened
 from app.sending.configuration import parse
-from app.sending.seal import NoKey, Seal, Tampered
 from app.settings import Settings
 from schemas import SchemaError
 from sql import EventStore

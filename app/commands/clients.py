@@ -9,15 +9,15 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from app.client_accounts import Told, told
+from app.clients.changes import Changes, InUse
+from app.clients.configured import implied_document
+from app.clients.seal import NoKey
+from app.clients.shown_accounts import Told, told
 from app.commands.documents import Unreadable, differences, document_of
 from app.commands.opened import actor, opened
 from app.commands.terminal import FAILED, MISUSED, add_row, minute, say, table
 from app.embedded.running import resolve
 from app.sending.accounts import LockedAccount
-from app.sending.changes import Changes, InUse
-from app.sending.clients import implied_document
-from app.sending.seal import NoKey
 from app.settings import Settings
 from schemas import SchemaError
 

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from app.commands.opened import in_store, opened
 from app.commands.terminal import FAILED, MISUSED, entry, minute, printable, say
 from app.embedded.running import resolve
-from app.producers import producer
+from app.kafka.producers import producer
 from app.settings import Settings
 from sql import EventStore
 

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from app.access import mint
 from app.commands.opened import opened
 from app.commands.provider_posts import DOOR, Post, Relay, client, providers
 from app.commands.story import Story, tell
@@ -23,6 +22,7 @@ from app.commands.up import FAILURES
 from app.embedded import addresses, firstrun, running
 from app.embedded.display import Display
 from app.embedded.supervisor import Supervisor
+from app.http.access import mint
 from app.settings import Settings
 
 #: Requests under way at once, the share that is posted twice, and seconds for all of it to be seen.

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from adapters import interpret
-from adapters.base import Answer, Normalized, Request, Unprocessable
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable
 from app.commands.accounts import Given, WrongUse, accounts_for, apply, candidates, given_of
 from app.commands.http_file import NoRequest, read_request
 from schemas.events import Event

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import orjson
 
-from app.access import SCOPES, mint, unknown_scopes
 from app.commands.acting import client_of
 from app.commands.opened import in_store
 from app.commands.terminal import FAILED, MISUSED, entry, minute, say
+from app.http.access import SCOPES, mint, unknown_scopes
 from sql import EventStore
 
 

@@ -42,7 +42,7 @@ def _accounts(settings: Settings, source: str | None, base: str) -> list[Account
     }
     if not found:
         named = f"{source!r} is no configured source of the adapter mqtt" if source else "no source has a broker"
-        raise WrongSetting(f"{named}; see docs/providers/mqtt.md")
+        raise WrongSetting(f"{named}; see adapters/mqtt/README.md")
     return [account_of(name, one.values, base) for name, one in found.items()]
 
 

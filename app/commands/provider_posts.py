@@ -8,10 +8,10 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 
+from adapters import simulating as simulated
 from app.embedded import firstrun
 from app.settings import Settings, Source
 from app.simulator import SIMULATED
-from app.simulator import base as simulated
 
 DOOR = "/webhooks/aggregate"
 

@@ -73,7 +73,7 @@ def page() -> str:
     lines = ["| provider | source | channels | signature | receives | sends | simulated |", "| --- " * 7 + "|"]
     for one in map(row, ordered(PROVIDERS)):
         cells = (
-            f"[{one['title']}](providers/{one['name']}.md)",
+            f"[{one['title']}](../adapters/{one['name']}/README.md)",
             f"`{one['name']}`",
             ", ".join(one["channels"]),
             one["signature"],

@@ -7,10 +7,10 @@ from uuid import uuid4
 from rich.console import Console
 from rich.text import Text
 
+from app.clients.shown_recipients import recipient_of, told
 from app.commands.acting import client_of
 from app.commands.opened import in_store, user
 from app.commands.terminal import MISUSED, add_row, minute, printable, say, table
-from app.recipients import recipient_of, told
 from app.sending.consent import ALL, said
 from app.sending.zones import zone_named
 from schemas import SchemaError

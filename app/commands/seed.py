@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.clients.changes import Changes, check_routes
+from app.clients.seal import Seal
 from app.commands.client_accounts import settings_of
 from app.commands.clients import run as run_with_store
 from app.commands.documents import Unreadable, differences, document_of
 from app.commands.terminal import say
 from app.sending.accounts import Account, account_of
-from app.sending.changes import Changes, check_routes
 from app.sending.configuration import parse
-from app.sending.seal import Seal
 from schemas import SchemaError
 
 

@@ -1,8 +1,8 @@
 """`threadline serve`: the HTTP process."""
 
 from app.embedded.running import resolve
-from app.fitting import refuses
-from app.server import serve
+from app.http.server import serve
+from app.kafka.fitting import refuses
 from app.settings import Settings
 from app.telemetry import configure
 

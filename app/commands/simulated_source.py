@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters import ADAPTERS
+from adapters.simulating import Post, Said, Sent, Simulated
 from app.commands.accounts import WrongUse, given_of
 from app.embedded import addresses, firstrun, running
 from app.settings import Settings
 from app.simulator import SIMULATED, samples
-from app.simulator.base import Post, Said, Sent, Simulated
 from webhooks.recognise import DOOR
 
 

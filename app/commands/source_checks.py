@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from adapters import ADAPTERS
-from adapters.base import Adapter, InvalidSignature, Request, Unconfigured, Values
+from adapters.contract.receiving import Adapter, InvalidSignature, Request, Unconfigured, Values
 from app.commands.checks import Finding
 from app.settings import Settings, Source
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from app.sending.seal import new_key
+from app.clients.seal import new_key
 from app.settings import KEYS_FILE
 
 TEMPLATE = Path(__file__).with_name("threadline.toml")

@@ -4,8 +4,8 @@ from hashlib import md5
 from pathlib import Path
 from uuid import UUID
 
-from app.access import SCOPES, fingerprint, mint
 from app.embedded.firstrun import secrets_folder, write_secret
+from app.http.access import SCOPES, fingerprint, mint
 from sql import EventStore
 
 CLIENT = "default"

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from adapters import ADAPTERS
-from adapters.base import Adapter, Values
 from adapters.checked import faults
+from adapters.contract.receiving import Adapter, Values
+from app.clients.seal import NoKey, Seal, Tampered
 from app.sending.configuration import hint, must_be_public
-from app.sending.seal import NoKey, Seal, Tampered
 from app.settings import Source
 from schemas import SchemaError
 from schemas.documents import check
@@ -102,5 +102,5 @@ def shown(account: Account) -> dict[str, Any]:
 
 
 def _context(client_id: str, name: str) -> str:
-    # Neither has a control character in it (see `app.sending.changes`), so no two pairs are one text.
+    # Neither has a control character in it (see `app.clients.changes`), so no two pairs are one text.
     return f"account\x1f{client_id}\x1f{name}"

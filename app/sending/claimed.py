@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any
 
-from app.sending.clients import Client, Retry, Route
+from app.clients.configured import Client, Retry, Route
 from app.sending.decide import routes
 from app.sending.requests import Request
 from schemas.events import Error, Event

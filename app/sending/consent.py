@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from unicodedata import normalize
 
-from adapters.parts.facts import fact_id
+from adapters.reading.facts import fact_id
 from schemas.events import Event, Handle
 from schemas.facts import OURS
 

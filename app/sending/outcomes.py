@@ -3,10 +3,10 @@ account did. Pure, but for the jitter that it is given."""
 
 from dataclasses import replace
 
-from adapters.sending import Found, Outcome
+from adapters.contract.sending import Found, Outcome
+from app.clients.configured import Route
 from app.sending import events
 from app.sending.claimed import CERTAIN, Claimed, Recourse, Result, backoff, following, settled_as
-from app.sending.clients import Route
 from schemas.events import Error, Handle
 from sql import Settled
 

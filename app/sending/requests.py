@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from adapters.parts.lines import HEADERS, faults
+from adapters.reading.lines import HEADERS, faults
 from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.documents import check

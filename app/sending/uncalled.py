@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from app.clients.configured import Route
 from app.sending import events
 from app.sending.claimed import CERTAIN, Claimed, Result, following, settled_as
-from app.sending.clients import Route
 from app.sending.decide import End, Hold
 from app.sending.outcomes import at_fault, by_next
 from schemas.events import Error

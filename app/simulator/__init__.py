@@ -5,11 +5,11 @@ from importlib.util import find_spec
 from typing import cast
 
 from adapters import PROVIDERS
-from app.simulator.base import Simulated
+from adapters.simulating import Simulated
 
-#: The providers that can be played: each has a module of its name here.
+#: The providers that can be played: each has a `simulator` in its package.
 SIMULATED: dict[str, Simulated] = {
-    name: cast(Simulated, import_module(f"app.simulator.{name}"))
+    name: cast(Simulated, import_module(f"adapters.{name}.simulator"))
     for name in PROVIDERS
-    if find_spec(f"app.simulator.{name}") is not None
+    if find_spec(f"adapters.{name}.simulator") is not None
 }

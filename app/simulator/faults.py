@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from app.simulator.base import Post
+from adapters.simulating import Post
 
 #: Names that providers give the word that says what happened, of which a new one is the usual drift.
 _WORDS = (

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.simulator.base import Post
+from adapters.simulating import Post
 
 #: Posts under way at once, and seconds before the first repetition of one that was not taken; each next is twice as late.
 AT_ONCE, AGAIN = 64, 0.5

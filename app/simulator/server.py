@@ -12,8 +12,8 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings, Simulated
 from app.simulator import samples
-from app.simulator.base import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings, Simulated
 from app.simulator.faults import Faults, drifted
 from app.simulator.life import life, nth
 from app.simulator.posting import Posting, Tally

@@ -14,10 +14,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from adapters.simulating import Sent
+from app.clients.seal import new_key
 from app.embedded import ports
-from app.sending.seal import new_key
 from app.simulator import SIMULATED
-from app.simulator.base import Sent
 from app.simulator.server import Plan, Server
 from bench.stack import Stack
 from tests.fixtures import accounts

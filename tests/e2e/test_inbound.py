@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from app.access import mint
+from app.http.access import mint
 from app.kafka import client_args
 from bench import traffic
 from bench.stack import Stack

@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 
 from adapters import PROVIDERS, interpret
-from adapters.base import Request
+from adapters.contract.receiving import Request
+from adapters.simulating import Post
 from app.sending.consent import learned
 from app.simulator import SIMULATED
-from app.simulator.base import Post
 from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
 from bench.stack import Stack

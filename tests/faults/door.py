@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from app.listening.descriptors import claim
+from app.http.listening.descriptors import claim
 from bench import load
 from bench.door import requests
 from bench.stack import Stack

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import adapters.postmark
-from adapters.sending import Response
-from agents.due import Due
+from adapters.contract.sending import Response
 from agents.health import Health
+from agents.sender.due import Due
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
+from app.clients.configured import Clients
 from app.sending import outcomes
-from app.sending.clients import Clients
 from app.settings import Settings
 from sql import EventStore
 

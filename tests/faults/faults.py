@@ -25,7 +25,7 @@ from rich.table import Table
 
 from adapters import interpret
 from agents import GROUP, TOPICS
-from agents.watch import measure_lag
+from agents.process.watch import measure_lag
 from app.kafka import client_args
 from app.sending.consent import learned
 from bench import traffic

@@ -18,11 +18,11 @@ from aiokafka.structs import TopicPartition
 from rich.console import Console
 
 from adapters import PROVIDERS
+from adapters.simulating import Post
 from agents import GROUP, TOPICS
-from agents.watch import measure_lag
+from agents.process.watch import measure_lag
 from app.kafka import client_args
 from app.simulator import SIMULATED
-from app.simulator.base import Post
 from bench.stack import Stack
 from tests.faults.mutations import mutated
 from tests.faults.poison import SIZES, WEBHOOKS

@@ -9,8 +9,8 @@ from contextlib import suppress
 from random import Random
 from typing import Self
 
+from adapters.simulating import Call, Refused, Reply, Sent
 from app.simulator import SIMULATED
-from app.simulator.base import Call, Refused, Reply, Sent
 from bench.plain_http import read_call, written
 
 #: What may happen to a call, and its share of the moody ones. The last three leave the caller without an answer though the

@@ -17,8 +17,8 @@ from pathlib import Path
 import psycopg
 from rich.console import Console
 
-from app.access import mint
 from app.embedded import ports
+from app.http.access import mint
 from bench.stack import Stack
 from sql import EventStore
 from tests.faults.faults import VICTIMS, kill, settle

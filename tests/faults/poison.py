@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from adapters import PROVIDERS
+from app.kafka.topics import max_record
 from app.settings import Settings
-from app.topics import max_record
 from schemas.events import CHANNELS
 from tests.faults.mutations import HIDDEN, ODD, mutated
 from tests.faults.trees import Raw, Sample, as_json, samples

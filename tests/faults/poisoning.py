@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from agents import GROUP, TOPICS
-from agents.watch import measure_lag
+from agents.process.watch import measure_lag
 from app.kafka import client_args
 from bench.stack import Stack
 from sql import EventStore

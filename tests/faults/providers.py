@@ -7,9 +7,9 @@ from random import Random
 from typing import Any, Protocol
 
 from adapters import PROVIDERS
-from adapters.base import Request
+from adapters.contract.receiving import Request
+from adapters.simulating import Post, Said, Sent
 from app.simulator import SIMULATED, samples
-from app.simulator.base import Post, Said, Sent
 from app.simulator.life import life, nth
 from bench import traffic
 from tests.fixtures import accounts

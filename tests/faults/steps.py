@@ -17,9 +17,9 @@ from pathlib import Path
 import orjson
 import psycopg
 
+from app.clients.configured import Clients
 from app.embedded.postgres import Postgres
 from app.embedded.process import Child
-from app.sending.clients import Clients
 from app.sending.incoming import Incoming
 from app.sending.requests import read_request
 from app.settings import Settings

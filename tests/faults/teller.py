@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import httpx
 
+from adapters.simulating import Sent
 from app.simulator import SIMULATED
-from app.simulator.base import Sent
 from bench.stack import Stack
 from tests.faults.moody import Moody
 

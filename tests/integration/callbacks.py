@@ -15,13 +15,13 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from agents.deliver import Deliverer
 from agents.health import Health
-from agents.telling import Telling
+from agents.telling.counts import Telling
+from agents.telling.deliver import Deliverer
 from agents.transport import Transport
-from app.callbacks import Callbacks
-from app.sending.clients import Clients
-from app.sending.seal import Seal, new_key
+from app.clients.callbacks import Callbacks
+from app.clients.configured import Clients
+from app.clients.seal import Seal, new_key
 from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.integration.scripted import tcp_server

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.sending import HttpCall, Outgoing, Response
-from agents.due import Due
+from adapters.contract.sending import HttpCall, Outgoing, Response
 from agents.health import Health
+from agents.sender.due import Due
 from agents.transport.oauth import Tokens
-from app.sending.clients import Clients
+from app.clients.configured import Clients
 from app.sending.incoming import Incoming
 from app.sending.requests import read_request
 from app.sending.settings import Sending

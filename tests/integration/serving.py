@@ -13,9 +13,10 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from app import api, problems
-from app.access import mint
+from app import api
 from app.embedded.ports import free
+from app.http import problems
+from app.http.access import mint
 from app.settings import Settings
 from schemas.events import Error, Event, Handle
 from sql import EventStore

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from app.clients.configured import Client
 from app.sending import accepting
 from app.sending.accepting import Accepting
-from app.sending.clients import Client
 from app.sending.incoming import Incoming
 from app.sending.requests import read_request
 from app.settings import Settings, Source

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from app.account_sources import FILE, AccountSources
-from app.sending.changes import Changes
-from app.sending.seal import new_key
+from app.clients.account_sources import FILE, AccountSources
+from app.clients.changes import Changes
+from app.clients.seal import new_key
 from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns

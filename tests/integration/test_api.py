@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from app.access import mint
+from app.http.access import mint
 from schemas.events import Handle
 from sql import EventStore
 from tests.conftest import Dsns

@@ -14,9 +14,9 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from app.access import mint
 from app.embedded import ports
-from app.main import Http
+from app.http.access import mint
+from app.http.app import Http
 from app.settings import Api, Door, Kafka, Postgres, Settings
 from tests.conftest import Dsns
 from tests.integration.serving import NOON, event

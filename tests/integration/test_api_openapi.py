@@ -11,10 +11,10 @@ import psycopg
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 
-from app.access import SCOPES, mint
 from app.api import openapi
-from app.main import Http
-from app.sending.seal import new_key
+from app.clients.seal import new_key
+from app.http.access import SCOPES, mint
+from app.http.app import Http
 from app.settings import Kafka, Postgres, Secrets, Settings, Source
 from schemas.events import Event, Handle
 from tests.conftest import Dsns

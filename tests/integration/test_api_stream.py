@@ -14,10 +14,10 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from app.access import Access
 from app.api import stream
 from app.api.cursors import Place
 from app.api.tailer import Tailer
+from app.http.access import Access
 from schemas.events import Handle
 from sql.statements import statement
 from tests.conftest import Dsns

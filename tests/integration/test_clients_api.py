@@ -7,7 +7,7 @@ from typing import Any
 import pytest_asyncio
 from pydantic import SecretStr
 
-from app.sending.seal import new_key
+from app.clients.seal import new_key
 from app.settings import Callbacks, Secrets, Settings, Source
 from tests.conftest import Dsns
 from tests.integration.serving import Served, refused, serving

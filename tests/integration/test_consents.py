@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters import interpret
-from adapters.base import Request
-from app.access import SCOPES
+from adapters.contract.receiving import Request
 from app.commands.http_file import read_request
+from app.http.access import SCOPES
 from app.sending.consent import learned, said
 from schemas.events import Error, Event, Handle
 from sql import EventStore

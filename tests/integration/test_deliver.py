@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry, generate_latest
 
-from agents.deliver import LEASE, TIMEOUT
+from agents.telling.deliver import LEASE, TIMEOUT
 from agents.transport.unanswered import UNTOLD
-from app.callbacks import Callbacks
-from app.sending.clients import Clients
-from app.sending.seal import NoKey, Seal
+from app.clients.callbacks import Callbacks
+from app.clients.configured import Clients
+from app.clients.seal import NoKey, Seal
 from schemas.events import Event
 from sql import EventStore
 from sql.deliveries import Outcome

@@ -15,10 +15,10 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from app.access import mint
 from app.embedded import ports
 from app.embedded.process import Child
-from app.listening.descriptors import claim
+from app.http.access import mint
+from app.http.listening.descriptors import claim
 from bench.traffic import TWILIO_TOKEN, twilio
 from sql import EventStore
 from tests.conftest import Dsns

@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from app.embedded import ports
 from app.embedded.kafka import QUICK_JVM, Kafka
-from app.producers import producer_args
+from app.kafka.producers import producer_args
 from app.settings import Kafka as KafkaSettings
 from app.settings import Settings
 from tests.conftest import NewTopicFunction

@@ -10,12 +10,12 @@ import pytest_asyncio
 
 import adapters.postmark
 import adapters.resend
-from adapters.sending import HttpCall, Outgoing, Response
+from adapters.contract.sending import HttpCall, Outgoing, Response
+from adapters.simulating import Call, Sent
 from agents.transport import NoAnswer
 from app.sending import outcomes
 from app.settings import Settings
 from app.simulator import SIMULATED
-from app.simulator.base import Call, Sent
 from schemas.events import Event, Handle
 from sql import EventStore
 from tests.conftest import Dsns

@@ -21,11 +21,11 @@ from app.embedded import account, ports, postgres
 from app.embedded.java import Java
 from app.embedded.kafka import QUICK_JVM, Kafka
 from app.embedded.postgres import SMALL, Postgres
-from app.fitting import misfits
 from app.kafka import admin, client_args, describe_topics, ensure_topics
+from app.kafka.fitting import misfits
+from app.kafka.topics import TOPICS, max_record
 from app.settings import Door, Settings
 from app.settings import Kafka as KafkaSettings
-from app.topics import TOPICS, max_record
 from tests.conftest import Dsns
 
 #: What an earlier version kept of its broker.

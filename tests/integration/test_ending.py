@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from agents.ending import CUT_SHORT
-from agents.watch import STALLED
+from agents.process.ending import CUT_SHORT
+from agents.process.watch import STALLED
 from tests.integration.worker import Servers, at_work, serving
 from tests.waiting import eventually
 
@@ -37,9 +37,9 @@ def hold(record, **more):
 agents.reported.prepare = hold
 """
 RAISE = """
-import agents.parts
+import agents.process.parts
 async def broken(*_): raise RuntimeError("telling is broken for good")
-agents.parts.tell = broken
+agents.process.parts.tell = broken
 """
 SILENT = """
 import asyncio, agents.pipeline
@@ -150,7 +150,9 @@ async def test_a_part_that_ends_ends_the_process(servers: Servers) -> None:
     """With what failed and where in the log (not its words, which may be a customer's), and a status that says so."""
     async with at_work(servers) as worker:
         with pytest.raises(AssertionError, match='"error": "RuntimeError", "at": "<string>:'):
-            await worker.start(RAISE.replace("agents.parts.tell", "import agents.__main__\nagents.__main__.tell"))
+            await worker.start(
+                RAISE.replace("agents.process.parts.tell", "import agents.__main__\nagents.__main__.tell")
+            )
         assert worker.child is not None
         assert await worker.child.wait(20)
         assert worker.child.exit_code == STALLED

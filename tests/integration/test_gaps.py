@@ -18,9 +18,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import CommitFailedError
 
-from app.holding import hold_back
-from app.producers import producer_args
-from app.unread import GROUP, Log
+from app.kafka.holding import hold_back
+from app.kafka.producers import producer_args
+from app.kafka.unread import GROUP, Log
 from tests.integration.command_line import command
 from tests.integration.worker import Servers, Worker, at_work, serving
 from tests.waiting import eventually, until
@@ -155,7 +155,7 @@ async def test_what_expired_unread_is_told_until_it_is_acknowledged(servers: Ser
 async def test_records_that_grow_old_unread_are_an_alarm(servers: Servers) -> None:
     """The database is halted, so nothing is read; before the records expire the page says what to do."""
     async with at_work(servers, THREADLINE_WORKER__STALL_AFTER="600") as worker:
-        await worker.start("import agents.watch\nagents.watch.AGES_EVERY = agents.watch.BELIEVED = 1.0")
+        await worker.start("import agents.process.watch\nagents.watch.AGES_EVERY = agents.process.watch.BELIEVED = 1.0")
         servers.halt(servers.postgres.child)
         await keep_for(servers, REPORTED.topic, 40_000)
         await servers.post(2, REPORTED.topic)

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from agents.health import Health
-from agents.telling import Telling
+from agents.telling.counts import Telling
 from app.commands import log_checks
 from app.embedded.postgres import Postgres
 from app.sending.settings import Relay

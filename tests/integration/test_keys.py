@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from app.access import Access, Forbidden, Unauthenticated, fingerprint, mint
 from app.embedded import sample
+from app.http.access import Access, Forbidden, Unauthenticated, fingerprint, mint
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import threadline

@@ -12,8 +12,8 @@ import orjson
 import uvicorn
 
 from app.embedded import ports
-from app.listening.connections import Bounds, Connections
-from app.listening.protocol import PIPELINED, protocol_of
+from app.http.listening.connections import Bounds, Connections
+from app.http.listening.protocol import PIPELINED, protocol_of
 from tests.integration.serving import Server
 from tests.waiting import until
 from webhooks.callers import Proxies

@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters import base, interpret, mqtt
+from adapters import interpret, mqtt
+from adapters.contract import receiving as base
 from app.embedded.ports import free
 from app.mqtt.account import VERSIONS, account_of
 from app.mqtt.subscriber import Subscriber

@@ -14,8 +14,8 @@ import pytest_asyncio
 
 from agents.health import Health
 from agents.outbound import Intake, prepare
-from app.access import mint
-from app.sending.clients import Clients
+from app.clients.configured import Clients
+from app.http.access import mint
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import command, on_store

@@ -15,9 +15,9 @@ from agents.batches import Batch
 from agents.health import Health
 from agents.outbound import Intake
 from agents.outbound import prepare as asked
-from agents.outcome import Outcome, outcome_of
 from agents.pipeline import Pipeline
-from app.sending.clients import Clients
+from agents.records.outcome import Outcome, outcome_of
+from app.clients.configured import Clients
 from app.settings import Settings
 from schemas.events import Error, Event
 from sql import DeadLetter, EventStore

@@ -22,7 +22,7 @@ from aiokafka.record.util import calc_crc32c
 
 from agents import TOPICS
 from app.kafka import client_args
-from app.topics import max_letter, max_record
+from app.kafka.topics import max_letter, max_record
 from bench import traffic
 from bench.stack import Stack
 from tests.waiting import eventually

@@ -13,10 +13,10 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from agents.relay import Relayer
-from app.producers import producer_args
+from agents.telling.relay import Relayer
+from app.kafka.producers import producer_args
+from app.kafka.topics import max_record
 from app.settings import Kafka, Settings
-from app.topics import max_record
 from schemas.cloudevents import read_cloudevent
 from sql import EventStore
 from sql.relay import Elsewhere, Place, Relay

@@ -11,12 +11,12 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from adapters.sending import Outgoing, Response
+from adapters.contract.sending import Outgoing, Response
 from agents.health import Health as Counts
 from agents.outbound import Intake, prepare
 from agents.transport import AddressRefused, NoAnswer, Transport
+from app.clients.configured import Clients
 from app.sending import outcomes
-from app.sending.clients import Clients
 from app.sending.events import cancelled
 from app.settings import Settings
 from sql import EventStore

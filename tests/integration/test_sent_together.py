@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 import pytest_asyncio
 
-from adapters.sending import HttpCall, Outgoing, Response
+from adapters.contract.sending import HttpCall, Outgoing, Response
+from adapters.simulating import Call
 from agents.transport import NoAnswer
 from app.settings import Settings
 from app.simulator import SIMULATED
-from app.simulator.base import Call
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.fixtures import accounts

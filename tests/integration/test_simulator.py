@@ -16,9 +16,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters import ADAPTERS, interpret, postmark, twilio
-from adapters.base import Request as Webhook
-from adapters.sending import Found, Message
-from adapters.sending import Response as Answer
+from adapters.contract.receiving import Request as Webhook
+from adapters.contract.sending import Found, Message
+from adapters.contract.sending import Response as Answer
 from app.simulator import SIMULATED
 from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server

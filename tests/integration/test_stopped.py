@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 import adapters.postmark
-from agents.due import Due
 from agents.health import Health
+from agents.sender.due import Due
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
-from app.sending.clients import Clients
+from app.clients.configured import Clients
 from app.sending.incoming import Incoming
 from app.sending.requests import read_request
 from app.settings import Settings

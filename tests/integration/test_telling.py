@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from agents.failures import keep_on
 from agents.health import Health
-from agents.parts import tell
-from app.sending.clients import Clients
-from app.sending.seal import new_key
+from agents.process.parts import tell
+from app.clients.configured import Clients
+from app.clients.seal import new_key
 from app.settings import Callbacks, Kafka, Relay, Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns

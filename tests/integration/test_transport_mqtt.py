@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Values
-from adapters.sending import Publish, Response
+from adapters.contract.receiving import Values
+from adapters.contract.sending import Publish, Response
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.embedded.ports import free
 from app.mqtt.account import VERSIONS

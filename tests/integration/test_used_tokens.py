@@ -15,8 +15,8 @@ import pytest
 from agents import inbound
 from agents.batches import Batch
 from agents.health import Health
-from agents.once import AGAIN
 from agents.pipeline import Pipeline
+from agents.records.once import AGAIN
 from sql import DeadLetter, EventStore
 from tests.conftest import Dsns
 from webhooks.record import Webhook, encode

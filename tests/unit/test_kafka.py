@@ -13,8 +13,8 @@ from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from app.kafka import client_args
+from app.kafka.topics import TOPICS, max_record
 from app.settings import Door, Kafka, Settings
-from app.topics import TOPICS, max_record
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ def test_a_module_imports_of_its_floor_and_those_below(file: Path) -> None:
 )
 def test_a_pure_module_reaches_for_nothing_outside(file: Path) -> None:
     """What providers say is read without network, clock or environment, so that a stored webhook reads the same."""
-    assert not imported(file) & PURE[file.relative_to(ROOT).parts[0]]
+    # Simulated providers write ids as UUIDs, made of what they are given.
+    allowed = {"uuid"} if file.name == "simulator.py" else set()
+    assert not imported(file) & (PURE[file.relative_to(ROOT).parts[0]] - allowed)
 
 
 def test_every_floor_is_there() -> None:

@@ -18,7 +18,7 @@ import pytest
 import schemas
 import schemas.events
 from adapters import ADAPTERS, PROVIDERS, interpret
-from adapters.base import Adapter, Answer, InvalidSignature, Request, Setting
+from adapters.contract.receiving import Adapter, Answer, InvalidSignature, Request, Setting
 from app.commands.http_file import read_request
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
 from tests.fixtures import accounts, events_of, fixtures
@@ -180,7 +180,7 @@ def test_different_requests_are_different_facts(provider: str) -> None:
 OURS = [table for module in (schemas, schemas.events) for table in vars(module).values() if isinstance(table, dict)]
 #: Modules whose tables rest on a standard, not on one provider: tests of their own hold them.
 SHARED = {
-    importlib.import_module(name) for name in ("adapters", "adapters.parts.smtp_codes", "adapters.parts.unsigned")
+    importlib.import_module(name) for name in ("adapters", "adapters.reading.smtp_codes", "adapters.signing.unsigned")
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.parts.addresses import caller
+from adapters.reading.addresses import caller
 from schemas.events import Handle
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from adapters import amazon_ses
 from adapters.amazon_ses import sigv4
+from adapters.amazon_ses import simulator as simulated
 from adapters.amazon_ses.sns import CERTIFICATE_URL, CONFIRM_URL
-from adapters.base import InvalidSignature, Needed, Request, Unconfigured
-from adapters.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract.receiving import InvalidSignature, Needed, Request, Unconfigured
+from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.simulating import Post
 from app.commands.http_file import read_request
-from app.simulator import amazon_ses as simulated
-from app.simulator.base import Post
 from schemas.events import Handle
 from tests.fixtures import FOLDER, accounts
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.base import Unprocessable
-from adapters.parts.bodies import MAX_NO_ESCAPES, parse_form, parse_json
+from adapters.contract.receiving import Unprocessable
+from adapters.reading.bodies import MAX_NO_ESCAPES, parse_form, parse_json
 
 #: What forms are made of, and what quoted-printable, by which they are read, has rules for.
 PIECES = st.sampled_from(

@@ -17,7 +17,7 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, BESIDES, ITEMS, PROVIDERS, TIMES, interpret
-from adapters.base import MAX_EVENTS, Normalized, Request, TooMuch, Unprocessable
+from adapters.contract.receiving import MAX_EVENTS, Normalized, Request, TooMuch, Unprocessable
 from schemas import SchemaError
 from schemas.events import MAX_ERROR_CODE, MAX_ERROR_TEXT, Error, Event, Handle
 from tests.faults.mutations import HIDDEN, REPEATED, lengthen, mutated, widen

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from adapters import brevo
-from adapters.base import Request
-from adapters.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract.receiving import Request
+from adapters.contract.sending import Media, Message, Response, Template, Unsendable
 from schemas.events import Event, Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

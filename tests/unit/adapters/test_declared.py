@@ -14,9 +14,9 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, interpret
-from adapters.base import InvalidSignature, Request, Unprocessable
+from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.contract.sending import HttpCall, Message, Response, Unsendable
 from adapters.declared import Declared, InvalidDefinition, definition_of
-from adapters.sending import HttpCall, Message, Response, Unsendable
 from app.declared import register
 from schemas.events import Handle
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import envelope
-from adapters.base import InvalidSignature, Request, Unprocessable
+from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
 from schemas import REPORTABLE, RESERVED
 from schemas.events import EVENT_TYPES, Error, Event, Handle
 

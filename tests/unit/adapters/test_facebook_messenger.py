@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters import facebook_messenger, interpret
-from adapters.base import Request
-from adapters.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract.receiving import Request
+from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from adapters.parts.facts import fact_id
+from adapters.reading.facts import fact_id
 
 PARTS = (("a\x1fb", "c"), ("a", "b\x1fc"), ("a", "b", "c"), ("a\x1e\x1fb", "c"), ("a\x1e", "b\x1fc"), ("a\x1f", "c"),
          ("a\x1e\x1d", "c"), ("a\ud800",), ("a?",))  # fmt: skip

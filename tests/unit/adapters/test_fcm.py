@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from adapters import fcm
-from adapters.sending import HttpCall, Media, Message, Response, Template, Unsendable
-from app.simulator import fcm as simulated
-from app.simulator.base import Call
+from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.fcm import simulator as simulated
+from adapters.simulating import Call
 from schemas.events import Handle
 from tests.fixtures import accounts
 

@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from adapters import freshchat
-from adapters.base import InvalidSignature, Request
-from app.simulator import freshchat as simulated
-from app.simulator.base import Post
+from adapters.contract.receiving import InvalidSignature, Request
+from adapters.freshchat import simulator as simulated
+from adapters.simulating import Post
 from tests.fixtures import accounts
 
 ACCOUNT = accounts("freshchat")

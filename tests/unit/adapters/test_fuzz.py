@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adapters import ADAPTERS, PROVIDERS, interpret
-from adapters.base import InvalidSignature, Request, Unprocessable
-from adapters.parts.bodies import MAX_FIELDS, parse_form
-from adapters.parts.times import from_text, from_unix
+from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.reading.bodies import MAX_FIELDS, parse_form
+from adapters.reading.times import from_text, from_unix
 from app.commands.http_file import read_request
 from tests.fixtures import accounts, fixtures
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from adapters import PROVIDERS
-from adapters.base import Request, Unprocessable
-from adapters.parts.bodies import UNPROVEN, json_of, proved
+from adapters.contract.receiving import Request, Unprocessable
+from adapters.reading.bodies import UNPROVEN, json_of, proved
 from app.commands.http_file import read_request
 from app.settings import Source
 from tests.fixtures import FOLDER, accounts, fixtures

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from adapters import line
-from adapters.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from adapters import mailersend
-from adapters.base import Answer, InvalidSignature, Request
-from adapters.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract.receiving import Answer, InvalidSignature, Request
+from adapters.contract.sending import Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

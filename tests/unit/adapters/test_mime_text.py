@@ -4,7 +4,7 @@ from email import message_from_bytes
 
 import orjson
 
-from adapters.parts.mime import content_of, word
+from adapters.reading.mime import content_of, word
 
 MAIL = b"""Subject: =?utf-8?q?a=00b?=
 In-Reply-To: =?utf-8?b?PGEAYkBleGFtcGxlLmNvbT4=?=

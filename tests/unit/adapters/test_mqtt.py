@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from adapters import mqtt
-from adapters.base import InvalidSignature, Request, Unprocessable
-from adapters.sending import Media, Message, Publish, Response, Unsendable
+from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.contract.sending import Media, Message, Publish, Response, Unsendable
 from schemas.events import Event, Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

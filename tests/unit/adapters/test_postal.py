@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from adapters import postal
-from adapters.base import InvalidSignature, Request
-from adapters.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract.sending import Media, Message, Response, Template, Unsendable
 from app.commands.http_file import read_request
 from schemas.events import Handle
 from tests.fixtures import FOLDER, accounts

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from adapters import postmark
-from adapters.base import InvalidSignature, Request
-from adapters.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract.sending import Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from adapters.parts.addresses import dialled, written
-from adapters.parts.prices import price_of
+from adapters.reading.addresses import dialled, written
+from adapters.reading.prices import price_of
 from schemas.events import Handle
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters import sendgrid
+from adapters.contract.sending import Media, Message, Response, Template, Unsendable
 from adapters.sendgrid.events import _message_id
-from adapters.sending import Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 
 MESSAGE = Message(

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from adapters import sinch
-from adapters.base import InvalidSignature, Request
-from adapters.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract.sending import Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 
 URL = "https://callbacks.yourdomain.com/sinch/callback/ace"

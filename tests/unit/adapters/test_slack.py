@@ -7,10 +7,10 @@ import orjson
 import pytest
 
 from adapters import interpret, slack
-from adapters.base import InvalidSignature, Request, Unconfigured, Unprocessable
-from adapters.sending import HttpCall, Media, Message, Response, Template, Unsendable
-from app.simulator import slack as simulated
-from app.simulator.base import Post
+from adapters.contract.receiving import InvalidSignature, Request, Unconfigured, Unprocessable
+from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.simulating import Post
+from adapters.slack import simulator as simulated
 from schemas.events import Handle
 from tests.fixtures import accounts
 

@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters import ADAPTERS, envelope, standard_webhooks
-from adapters.base import InvalidSignature, Request, Unprocessable
-from app.simulator import standard_webhooks as simulated
-from app.simulator.base import Post
+from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.simulating import Post
+from adapters.standard_webhooks import simulator as simulated
 from tests.fixtures import accounts
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

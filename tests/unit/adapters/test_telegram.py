@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from adapters import telegram
-from adapters.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract.sending import Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from adapters import telnyx
-from adapters.base import InvalidSignature, Request
-from adapters.sending import Response
+from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract.sending import Response
 from app.commands.http_file import read_request
 from tests.fixtures import FOLDER, accounts
 

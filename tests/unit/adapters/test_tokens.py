@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.parts.tokens import claims_of
+from adapters.signing.tokens import claims_of
 
 SECRET = "a secret of more than sixty-four bytes, as the longest of the digests wants it to be"
 CLAIMS: dict[str, Any] = {"iss": "Provider", "iat": 1772443800, "größe": "ü"}

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.base import InvalidSignature, Request
-from adapters.parts.told_header import verify_told
+from adapters.contract.receiving import InvalidSignature, Request
+from adapters.signing.shared_header import verify_told
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 
 from adapters import interpret, twilio
-from adapters.base import InvalidSignature, Request
-from adapters.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract.sending import Media, Message, Response, Template, Unsendable
 from adapters.twilio.errors import REASONS
 from schemas.events import Event, Handle
 

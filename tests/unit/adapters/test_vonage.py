@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from adapters import vonage
-from adapters.base import InvalidSignature, Request
-from adapters.sending import Media, Message, Template, Unsendable
-from app.simulator import vonage as simulated
-from app.simulator.base import Call, Refused
+from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract.sending import Media, Message, Template, Unsendable
+from adapters.simulating import Call, Refused
+from adapters.vonage import simulator as simulated
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from adapters import whatsapp_cloud
-from adapters.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

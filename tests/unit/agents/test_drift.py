@@ -1,7 +1,7 @@
 """What nobody knows is counted and said, within bounds."""
 
-from agents.drift import MOST, OTHER, Drift
 from agents.health import Health
+from agents.records.drift import MOST, OTHER, Drift
 
 
 def test_a_word_is_counted_by_source() -> None:

@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from agents.failures import keep_on, until_done
 from agents.health import Health
-from agents.pages import readiness
-from agents.within import WITHIN, Within
+from agents.process.pages import readiness
+from agents.process.within import WITHIN, Within
 
 
 def page(health: Health) -> str:

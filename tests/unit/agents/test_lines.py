@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS
-from adapters.parts.lines import lined
-from adapters.sending import HttpCall, Mail, Media, Message, Outgoing, Publish, Template, Unsendable
+from adapters.contract.sending import HttpCall, Mail, Media, Message, Outgoing, Publish, Template, Unsendable
+from adapters.reading.lines import lined
 from agents.transport.mailing import HEADERS, may_be_written
 from agents.transport.unanswered import NoAnswer
 from agents.transport.written import headers_of, text_of, url_of

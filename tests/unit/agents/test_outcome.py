@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 import agents.inbound
 from agents import outbound, reported
-from agents.deadline import DEADLINE, Deadline
 from agents.health import Health
-from agents.letters import DETAIL, FRAME, MOST_ITEMS, REASON, Letters, headers_of, size_of
-from agents.outcome import BESIDE, MOST_EVENTS, TIMES, Outcome, outcome_of, received_at
-from agents.parted import BYTES, parts
 from agents.pipeline import Pipeline
-from agents.storable import storable
-from app.topics import LETTER_OVERHEAD
+from agents.records.deadline import DEADLINE, Deadline
+from agents.records.letters import DETAIL, FRAME, MOST_ITEMS, REASON, Letters, headers_of, size_of
+from agents.records.outcome import BESIDE, MOST_EVENTS, TIMES, Outcome, outcome_of, received_at
+from agents.records.parted import BYTES, parts
+from agents.records.storable import storable
+from app.kafka.topics import LETTER_OVERHEAD
 from bench import traffic
 from schemas.events import Error, Event, Handle
 from sql import Bad

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from aiokafka.partitioner import DefaultPartitioner
 
-from agents.relay import partition_of
+from agents.telling.relay import partition_of
 
 
 def test_a_key_has_the_partition_that_any_producer_would_give_it() -> None:

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from adapters import fcm, smtp
-from adapters.base import Values
-from adapters.sending import HttpCall, Outgoing, Response
+from adapters.contract.receiving import Values
+from adapters.contract.sending import HttpCall, Outgoing, Response
 from agents.transport.oauth import Tokens
 from agents.transport.unanswered import NoAnswer
 

@@ -2,8 +2,8 @@
 
 from aiokafka import TopicPartition
 
-from agents.watch import Progress
-from app.unread import Reach, Retention, Unread
+from agents.process.watch import Progress
+from app.kafka.unread import Reach, Retention, Unread
 
 ONE, TWO = TopicPartition("webhooks.received", 0), TopicPartition("webhooks.received", 1)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from app.access import (
+from app.http.access import (
     LOOK_UPS_BURST,
     TTL,
     UNKNOWN_TTL,

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from app.api.batch import MOST, Item, documents_of, items_of, link
 from app.api.idempotency import fingerprint, key_of
-from app.problems import Problem
+from app.http.problems import Problem
 from schemas.events import Error
 from sql import Verdict
 

@@ -9,9 +9,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 from starlette.routing import Route
 
-from app.access import SCOPES
 from app.api.openapi import document
-from app.main import Http
+from app.http.access import SCOPES
+from app.http.app import Http
 from app.settings import Kafka, Postgres, Settings
 from webhooks.recognise import DOOR
 

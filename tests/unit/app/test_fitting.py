@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from app.embedded import ports
-from app.fitting import misfits, refuses, too_small, unfit
 from app.kafka import TopicState
-from app.producers import faust_limits, producer_args
+from app.kafka.fitting import misfits, refuses, too_small, unfit
+from app.kafka.producers import faust_limits, producer_args
+from app.kafka.topics import LETTER_OVERHEAD, MOST_BODY, TOPICS, max_letter, max_record
 from app.settings import Door, Kafka, Settings
-from app.topics import LETTER_OVERHEAD, MOST_BODY, TOPICS, max_letter, max_record
 from webhooks.producer import BATCH
 
 

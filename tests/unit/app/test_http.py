@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.api.health import Health
-from app.metrics import HttpMetrics
-from app.problems import HANDLERS, Problem, problem
+from app.http.health import Health
+from app.http.metrics import HttpMetrics
+from app.http.problems import HANDLERS, Problem, problem
 from app.settings import Settings
 from webhooks.counters import Counters
 
@@ -89,7 +89,7 @@ async def test_ready(state: dict[str, Any], store: Store | None, code: int, stat
 
 async def test_ready_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """A PostgreSQL that does not answer in time counts as away; and it is asked once for many who ask."""
-    monkeypatch.setattr("app.api.health.PATIENCE", 0.05)
+    monkeypatch.setattr("app.http.health.PATIENCE", 0.05)
     store = Store(seconds=5)
     routes = health(door(), store)
     for _ in range(3):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.rates import Rates
+from app.http.rates import Rates
 
 
 class Clock:

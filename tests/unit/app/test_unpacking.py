@@ -14,8 +14,8 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-from app import unpacking
-from app.unpacking import PastTheUnreadable, Unread
+from app.kafka import unpacking
+from app.kafka.unpacking import PastTheUnreadable, Unread
 
 TP = TopicPartition("events.reported", 0)
 

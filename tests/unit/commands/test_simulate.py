@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters import ADAPTERS
-from adapters.base import Request
+from adapters.contract.receiving import Request
 from app.commands.accounts import WrongUse
 from app.commands.simulated_source import sample, target
 from app.simulator import SIMULATED, samples

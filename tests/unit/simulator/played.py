@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from adapters.sending import HttpCall, Media, Message, Outgoing, Publish, Response
+from adapters.contract.sending import HttpCall, Media, Message, Outgoing, Publish, Response
+from adapters.simulating import Call, Reply, Settings
 from app.simulator import SIMULATED, samples
-from app.simulator.base import Call, Reply, Settings
 from schemas.handles import handle_of
 from tests.fixtures import accounts
 

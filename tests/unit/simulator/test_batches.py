@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS
-from adapters.sending import Batching, HttpCall, Response, Sender
+from adapters.contract.sending import Batching, HttpCall, Response, Sender
+from adapters.simulating import Refusal, Refused, Sent
 from app.simulator import SIMULATED
-from app.simulator.base import Refusal, Refused, Sent
 from schemas.handles import handle_of
 from tests.fixtures import accounts
 from tests.unit.simulator.played import AT, ID, called, message, response, settings_of

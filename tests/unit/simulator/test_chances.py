@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import orjson
 import pytest
 
-from app.simulator.base import Post
+from adapters.simulating import Post
 from app.simulator.faults import Faults, drifted
 from app.simulator.life import life, nth
 

@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS
-from adapters.sending import Found, HttpCall, LookingUp, Message, Response, Sender, Unsendable
+from adapters.contract.sending import Found, HttpCall, LookingUp, Message, Response, Sender, Unsendable
+from adapters.simulating import Refused, Sent
 from app.simulator import SIMULATED
-from app.simulator.base import Refused, Sent
 from tests.fixtures import accounts
 from tests.unit.simulator.played import AT, called, message, response, settings_of
 

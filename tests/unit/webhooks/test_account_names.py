@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from adapters import ADAPTERS
-from app.account_sources import AccountSource, webhook_path
+from app.clients.account_sources import AccountSource, webhook_path
 from app.settings import Source
 from tests.unit.webhooks.test_recognise import DOOR, twilio
 from webhooks.recognise import Sources, UnknownSource, Unreadable, named

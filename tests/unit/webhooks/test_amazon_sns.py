@@ -10,9 +10,9 @@ import httpx
 import orjson
 import pytest
 
+from adapters.amazon_ses import simulator as simulated
+from adapters.simulating import Post
 from app.settings import Source
-from app.simulator import amazon_ses as simulated
-from app.simulator.base import Post
 from tests.fixtures import accounts
 from tests.unit.webhooks.doors import Noting
 from webhooks.aggregate import Door, Limits

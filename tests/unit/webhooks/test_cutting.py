@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS, interpret
-from adapters.base import Request
+from adapters.contract.receiving import Request
 from app.settings import Source
 from tests.fixtures import accounts, events_of, fixtures
 from tests.unit.adapters.test_adapters import request_of

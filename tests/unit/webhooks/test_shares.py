@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.listening.descriptors import divide
+from app.http.listening.descriptors import divide
 from webhooks.callers import Proxies, party_of
 from webhooks.shares import Room
 

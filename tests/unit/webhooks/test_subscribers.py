@@ -8,9 +8,9 @@ from uuid import UUID
 import orjson
 import pytest
 
-from adapters.base import Request
-from adapters.parts.signatures import verify_standard
-from adapters.sending import Response
+from adapters.contract.receiving import Request
+from adapters.contract.sending import Response
+from adapters.signing.signatures import verify_standard
 from webhooks.subscribers import GRACE, PAUSES, body_of, judge, pause_after, request_of, shown, signature
 
 NOW = datetime(2026, 2, 3, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, interpret
-from adapters.base import InvalidSignature, Once, Unprocessable
+from adapters.contract.receiving import InvalidSignature, Once, Unprocessable
 from tests.fixtures import accounts, events_of
 from tests.unit.adapters.test_adapters import each_fixture, request_of
 from tests.unit.webhooks import doors

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from app.clients.configured import implied, implied_document
+from app.clients.seal import Seal
 from app.sending.accounts import LockedAccount, UnknownAccount, account_of, configured, opened, sealed, shown
-from app.sending.clients import implied, implied_document
-from app.sending.seal import Seal
 from app.settings import Settings, Source
 from schemas import SchemaError
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.sending.clients import Client, Route
+from app.clients.configured import Client, Route
 from app.sending.decide import End, Hold, Known, Send, decide
 from app.sending.requests import Request, read_request
 from app.sending.windows import parse

@@ -2,10 +2,10 @@
 
 import pytest
 
-from adapters.sending import Outcome
+from adapters.contract.sending import Outcome
+from app.clients.configured import Client, Fallback, Retry, Route
 from app.sending import outcomes, uncalled
 from app.sending.claimed import Claimed, Recourse
-from app.sending.clients import Client, Fallback, Retry, Route
 from app.sending.requests import read_request
 from schemas.events import Error, Handle
 

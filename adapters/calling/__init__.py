@@ -1,0 +1,1 @@
+"""What several providers' APIs have in common: batches, idempotency keys, look-ups."""

@@ -1,0 +1,196 @@
+"""Customer.io: reporting webhooks, one event a request, of messages on any of its channels and of people's subscriptions.
+
+https://docs.customer.io/api/webhooks (events, retries), https://docs.customer.io/journeys/webhooks (setting up), signature:
+https://docs.customer.io/journeys/webhooks-action/#securely-verify-requests. A message is its `delivery_id`.
+"""
+
+from typing import Any
+
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import handle, of_kind
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_unix
+from adapters.signing.signatures import check_age, header, secrets_of, signs
+from schemas.events import Error, Event, Handle
+
+NAME = "customerio"
+TITLE = "Customer.io"
+DOCS = "https://docs.customer.io/api/webhooks"
+CHANNELS = frozenset({"email", "sms", "whatsapp", "push", "chat"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "HMAC-SHA256 over version, timestamp and body, five minutes"
+SETTINGS = (Setting("signing_key", "The webhook signing key (Integrations, Reporting Webhooks)."),)
+SIGNS_BODY = True
+
+#: …/api/webhooks: `object_type` of messages, and the channel; `webhook` is a request to some server, no message.
+OBJECTS: dict[str, str] = {
+    "email": "email",
+    "sms": "sms",
+    "whatsapp": "whatsapp",
+    "push": "push",
+    "in_app": "push",
+    "slack": "chat",
+}
+#: …/api/webhooks: `metric` of a message. `attempted` could not be handed to the provider and is tried again, `dropped` and
+#: `undeliverable` were never sent, `failed` could not be.
+METRICS: dict[str, str] = {
+    "drafted": "ProviderEventReceived",
+    "attempted": "MessageDelayed",
+    "sent": "UserMessageSent",
+    "delivered": "MessageDelivered",
+    "opened": "MessageOpened",
+    "clicked": "MessageClicked",
+    "converted": "ProviderEventReceived",
+    "deferred": "MessageDelayed",
+    "bounced": "MessageBounced",
+    "dropped": "MessageRejected",
+    "undeliverable": "MessageRejected",
+    "failed": "MessageFailed",
+    "spammed": "MessageComplained",
+    "unsubscribed": "RecipientUnsubscribed",
+}
+#: `metric` of a person (`object_type` customer): of all channels.
+PEOPLE: dict[str, str] = {"subscribed": "RecipientSubscribed", "unsubscribed": "RecipientUnsubscribed"}
+EVENTS = frozenset({*METRICS.values(), *PEOPLE.values()})
+_FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
+_MOST_DEVICES = 100
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header."""
+    return "x-cio-signature" in request.headers
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 over `v0:timestamp:body`, in hex. Raises InvalidSignature."""
+    keys = secrets_of(values, "signing_key")
+    if not keys:
+        return None
+    given, timestamp = header(request, "x-cio-signature"), header(request, "x-cio-timestamp")
+    message = f"v0:{timestamp}:".encode("utf-8", "replace") + request.body
+    if not any([signs(key, "sha256", message, given) for key in keys]):
+        raise InvalidSignature("no configured signing_key makes this signature")
+    if fresh:
+        check_age(timestamp, request.received_at)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """The one event; of a push one for each device."""
+    body = json_of(request)
+    if not isinstance(body, dict) or not isinstance(data := body.get("data"), dict):
+        raise Unprocessable("no reporting webhook of Customer.io: it has no data")
+    kind, metric = text(body.get("object_type")) or "", text(body.get("metric")) or ""
+    event_id, at = identifier(body.get("event_id")), from_unix(body.get("timestamp"))
+    if event_id is None:
+        raise Unprocessable("an event without its event_id")
+    if kind == "customer" and metric in PEOPLE and (person := _person(data)) is not None:
+        payload: dict[str, Any] = {"providerStatus": f"customer.{metric}", "from": person.value}
+        if others := _others(data, person):
+            payload["handles"] = others
+        channel = "email" if person.kind == "email" else None
+        event = Event(
+            PEOPLE[metric], request.source, event_id, channel, "inbound", None, None, person, at, None, payload
+        )
+        return Normalized([event])
+    type = METRICS.get(metric, "ProviderEventReceived") if kind in OBJECTS else "ProviderEventReceived"
+    if type == "ProviderEventReceived":
+        event = unknown(request, body, status=f"{kind}.{metric}", event_id=event_id)
+        event.occurred_at = at
+        if kind in OBJECTS:
+            event.channel, event.direction = OBJECTS[kind], "outbound"
+            event.provider_message_id, event.handle = identifier(data.get("delivery_id")), _recipient(data, kind)
+        return Normalized([event])
+    delivery = identifier(data.get("delivery_id"))
+    if delivery is None:
+        raise Unprocessable("an event of no message: it has no delivery_id")
+    devices = data.get("recipients")
+    if kind == "push" and isinstance(devices, list) and devices:
+        return Normalized([_of_device(one, type, body, data, delivery, request) for one in _objects(devices)])
+    told = _message(type, body, data, delivery, _recipient(data, kind), data, request)
+    told.source_event_id = event_id
+    return Normalized([told])
+
+
+def answer(request: Request) -> Answer:
+    """200, within four seconds."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Customer.io has none."""
+    return None
+
+
+def _of_device(
+    device: dict[str, Any], type: str, body: dict[str, Any], data: dict[str, Any], delivery: str, request: Request
+) -> Event:
+    token = text(device.get("device_id"))
+    event = _message(type, body, data, delivery, of_kind("device_token", token), device, request)
+    event.source_event_id = fact_id(identifier(body.get("event_id")), token)
+    return event
+
+
+def _message(
+    type: str,
+    body: dict[str, Any],
+    data: dict[str, Any],
+    delivery: str,
+    customer: Handle | None,
+    failed: dict[str, Any],
+    request: Request,
+) -> Event:
+    """`failed` is where the failure's message stands: of a push that of a device."""
+    metric, kind = text(body.get("metric")) or "", text(body.get("object_type")) or ""
+    payload: dict[str, Any] = {"providerStatus": f"{kind}.{metric}"}
+    if to := (customer.value if customer else text(data.get("recipient"))):
+        payload["to"] = to[:2048]
+    if others := _others(data, customer):
+        payload["handles"] = others
+    if metric == "clicked" and (url := text(data.get("href"))) and len(url) <= 8192:
+        payload["url"] = url
+    if data.get("machine_open") is True or data.get("prefetched") is True:
+        payload["machineOpen"] = True
+    content = {key: said for key, name in (("subject", "subject"), ("text", "body")) if (said := text(data.get(name)))}
+    if metric == "sent" and content:
+        if kind == "email" and "text" in content:
+            content["html"] = content.pop("text")
+        payload["content"] = content
+    error = None
+    if type in _FAILURES:
+        words = text(failed.get("failure_message")) or text(data.get("failure_message"))
+        code = code_of(None, words) if kind == "email" else None
+        error = Error(code, words, reason_of(code))
+    at = from_unix(body.get("timestamp"))
+    return Event(type, request.source, "", OBJECTS[kind], "outbound", delivery, None, customer, at, error, payload)
+
+
+def _recipient(data: dict[str, Any], kind: str) -> Handle | None:
+    """Whose it is: the address that it went to, else whom Customer.io knows."""
+    if kind in ("email", "sms", "whatsapp") and (found := handle(data.get("recipient"), OBJECTS[kind])):
+        return found
+    return _person(data)
+
+
+def _person(data: dict[str, Any]) -> Handle | None:
+    """The id that the service gave the person, else the e-mail address."""
+    return next(iter(_known(data)), None)
+
+
+def _known(data: dict[str, Any]) -> list[Handle]:
+    identifiers = data.get("identifiers")
+    told = identifiers if isinstance(identifiers, dict) else {}
+    own = of_kind("user_id", text(told.get("id")) or text(data.get("customer_id")))
+    email = handle(text(told.get("email")) or text(data.get("email_address")), "email")
+    return [found for found in (own, email) if found is not None]
+
+
+def _others(data: dict[str, Any], customer: Handle | None) -> list[dict[str, str]]:
+    """The same person's other handles."""
+    return [{"kind": one.kind, "value": one.value} for one in _known(data) if one != customer]
+
+
+def _objects(items: list[Any]) -> list[dict[str, Any]]:
+    return [item for item in items[:_MOST_DEVICES] if isinstance(item, dict)]

@@ -1,0 +1,136 @@
+"""EMQX: what devices publish, and what becomes of messages to them, as the rule engine tells it by an HTTP server sink.
+
+Fields and events: https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html; the sink:
+…/data-integration/data-bridge-webhook.html. A rule must select all fields (`SELECT *`) and the sink's body be all of
+them (`${.}`). Nothing is signed; the sink may be given headers. What is not 2xx is tried again as the sink's settings say.
+"""
+
+from typing import Any
+
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.reading.addresses import of_kind
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix
+from adapters.signing.shared_header import SETTINGS, verify_told
+from schemas.events import Error, Event
+
+__all__ = ["SETTINGS"]
+
+NAME = "emqx"
+TITLE = "EMQX"
+DOCS = "https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html"
+CHANNELS = frozenset({"iot"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
+SIGNS_BODY = False
+
+Item = dict[str, Any]
+
+#: …/rule-sql-events-and-fields, by the field `event`. `delivered` is that the message was put into the device's socket,
+#: `acked` that the device confirmed it, which it does with QoS 1 and 2 alone. `message.dropped` names who published, and
+#: nobody whom it was for.
+EVENT_TYPES: dict[str, str] = {
+    "message.publish": "MessageReceived",
+    "message.delivered": "UserMessageSent",
+    "message.acked": "MessageDelivered",
+    "delivery.dropped": "MessageFailed",
+    **dict.fromkeys(
+        "message.dropped client.connected client.disconnected client.connack client.check_authz_complete"
+        " session.subscribed session.unsubscribed".split(),
+        "ProviderEventReceived",
+    ),
+}
+EVENTS = frozenset(EVENT_TYPES.values())
+#: …#events-delivery-dropped: why.
+DROPS: dict[str, str] = {
+    "queue_full": "unreachable",
+    "qos0_msg": "unreachable",
+    "expired": "expired",
+    "no_local": "blocked",
+}
+_OUTBOUND = frozenset({"message.delivered", "message.acked", "delivery.dropped"})
+#: When it happened, in milliseconds; `timestamp` is that of the rule, and of most events the same.
+_TIMES = {
+    "message.publish": "publish_received_at",
+    "client.connected": "connected_at",
+    "client.disconnected": "disconnected_at",
+}
+_MARKS = (b'"event":"message.', b'"event":"delivery.', b'"event":"client.', b'"event":"session.')
+
+
+def recognise(request: Request) -> bool:
+    """By an event of the rule engine beside a client's id and the node that it was on."""
+    start = request.body[:16384]  # its keys are in alphabetical order: the payload comes last
+    return b'"clientid"' in start and b'"node"' in start and any(mark in start for mark in _MARKS)
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """The `webhook_header`, `basic_auth` or `url_secret` came along. Raises InvalidSignature."""
+    return verify_told(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """The one event of a rule's output."""
+    item = json_of(request)
+    word = text(item.get("event")) if isinstance(item, dict) else None
+    if word is None:
+        raise Unprocessable("no output of a rule of EMQX with all of its fields: it has no event")
+    return Normalized([_event(item, word, request)])
+
+
+def answer(request: Request) -> Answer:
+    """200; what is not 2xx is tried again, as the sink is set."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """There is none."""
+    return None
+
+
+def _event(item: Item, word: str, request: Request) -> Event:
+    get = item.get
+    type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
+    own_id, client = identifier(get("id")), text(get("clientid"))
+    customer = of_kind("device_id", f"emqx:{client}") if client else None
+    outbound = word in _OUTBOUND
+    if type_ != "ProviderEventReceived" and (own_id is None or customer is None):
+        raise Unprocessable("a message without an id, or of no client")
+    payload: Item = {"providerStatus": word[:255]}
+    if customer is not None:
+        payload["to" if outbound else "from"] = customer.value
+    for key, name in (("topic", "topic"), ("username", "username"), ("ip", "peerhost")):
+        if (value := text(get(name))) and value != "undefined":
+            payload[key] = value
+    error: Error | None = None
+    if type_ == "MessageFailed":
+        reason = text(get("reason"))
+        error = Error(reason, None, DROPS.get(reason or "", "unknown"))
+    elif type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, item).payload["native"]
+    if type_ == "MessageReceived" or outbound:
+        payload["content"] = _content(get("payload"))
+    happened = get(_TIMES.get(word, "timestamp")) or get("timestamp")
+    stamp = text(happened)
+    return Event(
+        type_,
+        request.source,
+        fact_id("emqx", word, own_id, client, text(get("topic")), stamp, text(get("node"))),
+        "iot",
+        "outbound" if outbound else "inbound",
+        # One message goes to each of its subscribers.
+        f"{own_id}:{client}" if outbound else own_id if type_ == "MessageReceived" else None,
+        None,
+        customer,
+        from_unix(happened / 1000) if type(happened) is int else None,
+        error,
+        payload,
+    )
+
+
+def _content(payload: Any) -> Item:
+    """What was published: text as it is; what a rule decoded from JSON (`json_decode(payload) as payload`) as data."""
+    if isinstance(payload, str):
+        return {"text": payload} if payload else {}
+    return {"data": payload} if payload is not None else {}

@@ -1,0 +1,61 @@
+"""EMQX played: the output of rules with all fields, of what devices publish and of what becomes of messages to them.
+
+https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html
+"""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.simulating import Post, Said, Sent
+from adapters.simulating.shared_secrets import sign
+
+__all__ = ["sign"]
+
+CHANNELS = ("iot",)
+CUSTOMERS = {"iot": "device_id:emqx:truck-7"}
+_EVENTS = {
+    "UserMessageSent": "message.delivered",
+    "MessageDelivered": "message.acked",
+    "MessageFailed": "delivery.dropped",
+}
+STATES = tuple(_EVENTS)
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """…#events-message-delivered, -acked, -delivery-dropped"""
+    fields = {"from_clientid": sent.sender, "from_username": "undefined"}
+    if state == "MessageFailed":
+        fields["reason"] = "queue_full"
+    client = sent.to.removeprefix("device_id:").removeprefix("emqx:")
+    return _post(url, _EVENTS[state], at, client, f"devices/{client}/in", sent.id, sent.text or "", fields)
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """…#mqtt-message"""
+    client = said.sender.removeprefix("device_id:").removeprefix("emqx:")
+    return _post(url, "message.publish", at, client, f"devices/{client}/out", said.id, said.text, {})
+
+
+def _post(
+    url: str, event: str, at: datetime, client: str, topic: str, id: str, payload: str, fields: dict[str, str]
+) -> Post:
+    stamp = int(at.timestamp() * 1000)
+    document: dict[str, Any] = {
+        "clientid": client,
+        "event": event,
+        "flags": {"dup": False, "retain": False},
+        "id": id,
+        "metadata": {"rule_id": "threadline"},
+        "node": "emqx@127.0.0.1",
+        "payload": payload,
+        "peerhost": "192.0.2.7",
+        "pub_props": {"User-Property": {}},
+        "publish_received_at": stamp,
+        "qos": 1,
+        "timestamp": stamp,
+        "topic": topic,
+        "username": "undefined",
+    }
+    return Post(url, orjson.dumps(document | fields), {"content-type": "application/json"})

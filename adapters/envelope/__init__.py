@@ -1,0 +1,153 @@
+"""The envelope: what a trusted relay says of a provider's webhook, in our own words.
+
+`{"source": "twilio", "eventType": "message.delivered", "data": {…}}`, or a list of such. `eventType` is our event type,
+dotted; `data` follows that type's schema (`schemas/<Type>.json`), and keys it does not know are kept. Optional: `id`
+(the same at every redelivery), and `occurredAt` or `timestamp` where `data.timestamp` does not say when it happened.
+A `clientId` says nothing: the client is that of whoever authenticated.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier
+from adapters.signing.signatures import secrets_of, standard_key, verify_standard
+from schemas import NOT_WORDED, RESERVED, WORDED, SchemaError
+from schemas import events as names
+from schemas.events import Event
+from schemas.facts import check_source, event_of, time_of, type_named
+from schemas.json_text import MAX_DEPTH, check, kind_of
+
+NAME = "envelope"
+TITLE = "Threadline's own envelope"
+DOCS = "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"
+CHANNELS = frozenset(names.CHANNELS)
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "Standard Webhooks (HMAC-SHA256 over id, timestamp, body), or an API key"
+EVENTS = frozenset(names.EVENT_TYPES) - frozenset(RESERVED)
+SETTINGS = (
+    Setting(
+        "secret",
+        "What the relay signs with (Standard Webhooks): whsec_ and base64, or any text of 24 bytes or more.",
+        reads=standard_key,
+    ),
+)
+SIGNS_BODY = True
+
+#: Characters of a source's name.
+MAX_SOURCE = 512
+_MARKS = (b'"eventType"', b'"data"')
+
+
+def recognise(request: Request) -> bool:
+    """JSON with a text `eventType`, `data`, and either a text `source` or a type that is ours."""
+    if "json" not in request.headers.get("content-type", "json") or not all(mark in request.body for mark in _MARKS):
+        return False
+    try:
+        document = json_of(request)
+    except Unprocessable:
+        return False
+    first = document[0] if isinstance(document, list) and document else document
+    if not isinstance(first, dict) or "data" not in first or not isinstance(first.get("eventType"), str):
+        return False
+    named = first["eventType"]
+    return isinstance(first.get("source"), str) or named in names.TYPE_OF_DOTTED or named in names.EVENT_TYPES
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """Standard Webhooks
+    (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md): HMAC-SHA256 in
+    `webhook-signature`, five minutes of tolerance unless `fresh` is False. Raises InvalidSignature."""
+    secrets = secrets_of(values, "secret")
+    if not secrets:
+        return None
+    verify_standard(request, secrets, fresh=fresh)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """One event an envelope. In a list a bad one holds up no other; alone, or where all are, it raises Unprocessable."""
+    document = json_of(request)
+    deep = request.body.count(b"{") + request.body.count(b"[") > MAX_DEPTH
+    if not isinstance(document, list):
+        try:
+            return Normalized([_event(document, request, deep)])
+        except SchemaError as error:
+            raise Unprocessable(str(error)) from error
+    if not document:
+        raise Unprocessable("an empty list of envelopes")
+    found = Normalized()
+    for index, item in enumerate(document):
+        try:
+            found.events.append(_event(item, request, deep))
+        except SchemaError as error:
+            few = len(found.unprocessable) < WORDED
+            found.unprocessable.append((item, str(error.under(f"$[{index}]")) if few else f"$[{index}] {NOT_WORDED}"))
+        except Unprocessable as error:
+            found.unprocessable.append((item, f"$[{index}]: {error}"))
+    return found
+
+
+def answer(request: Request) -> Answer:
+    """Accepted: it is kept, and not read yet."""
+    return Answer(202)
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """There is none."""
+    return None
+
+
+def _event(item: Any, request: Request, deep: bool) -> Event:
+    """Raises SchemaError with the path in the envelope, or Unprocessable."""
+    if not isinstance(item, dict):
+        raise SchemaError("$", f"must be an envelope, an object, not {kind_of(item)}")
+    if deep:
+        check(item, nul=False)
+    source, named = check_source(_text(item, "source")), _text(item, "eventType")
+    type = type_named(named, "$.eventType")
+    data = item.get("data")
+    if not isinstance(data, dict):
+        raise SchemaError("$.data", "is required" if data is None else f"must be an object, not {kind_of(data)}")
+    at = _at(item, request) if data.get("timestamp") is None else None
+    try:
+        event = event_of(
+            type,
+            data,
+            source=source,
+            source_event_id=identifier(item.get("id")) or _digest([source, type, data]),
+            at=at,
+            received_at=request.received_at,
+            form="relayed",
+        )
+    except SchemaError as error:
+        raise error.under("$.data") from error
+    # The one id that is given is the provider's too, so that the provider's own webhooks, which know it as theirs, meet it.
+    event.provider_message_id = event.provider_message_id or event.message_id
+    return event
+
+
+def _at(item: dict[str, Any], request: Request) -> datetime | None:
+    for key in ("occurredAt", "timestamp"):
+        if item.get(key) is not None:
+            return time_of(item[key], f"$.{key}", request.received_at)
+    return None
+
+
+def _digest(said: list[Any]) -> str:
+    """An id for an envelope that has none: equal envelopes are the same fact."""
+    return fact_id(orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode())
+
+
+def _text(item: dict[str, Any], key: str) -> str:
+    value = item.get(key)
+    if value is None:
+        raise SchemaError(f"$.{key}", "is required")
+    if not isinstance(value, str):
+        raise SchemaError(f"$.{key}", f"must be a string, not {kind_of(value)}")
+    if not value.strip() or len(value) > MAX_SOURCE:
+        raise SchemaError(f"$.{key}", f"must have 1 to {MAX_SOURCE} characters")
+    return value

@@ -1,0 +1,209 @@
+"""Firebase Cloud Messaging, HTTP v1: sends pushes to Android, Apple and web apps. It posts no webhooks.
+
+https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages. Its access tokens last an hour and are had
+from Google's token endpoint (`token_request`, `read_token`); who sends puts the token into the values as `access_token`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import jwt
+import orjson
+
+from adapters.contract.receiving import Setting, Values
+from adapters.contract.sending import (
+    HttpCall,
+    Message,
+    Outcome,
+    Response,
+    Unsendable,
+    WrongSetting,
+    accepted,
+    optional,
+    refused,
+    required,
+)
+from adapters.reading.facts import MAX_ID, count, fact_id, text
+from adapters.signing.signatures import secrets_of
+from adapters.signing.silent import (  # noqa: F401  # the receiving half
+    EVENTS,
+    SIGNATURE,
+    SIGNS_BODY,
+    answer,
+    handshake,
+    normalize,
+    recognise,
+    verify,
+)
+from schemas.events import Error
+
+NAME = "fcm"
+TITLE = "Firebase Cloud Messaging"
+DOCS = "https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages"
+CHANNELS = frozenset({"push"})
+SENDS = frozenset({"push"})
+
+
+def _readable(text: str) -> object:
+    return _account(text)
+
+
+SETTINGS = (
+    Setting(
+        "service_account",
+        "The text of the service account's key file (JSON), from the project's settings.",
+        reads=_readable,
+    ),
+    Setting("access_token", "An OAuth 2 access token, in place of the service account; it lasts an hour."),
+    Setting("project_id", "The Firebase project's id; that of the service account by default.", secret=False),
+    Setting("api_url", "Where the API is; https://fcm.googleapis.com by default.", secret=False),
+)
+API = "https://fcm.googleapis.com"
+TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
+SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
+#: Seconds that a message is kept at most, four weeks, and bytes that its payload may have:
+#: https://firebase.google.com/docs/cloud-messaging/customize-messages/setting-message-lifespan and .../ErrorCode.
+MAX_TTL = 2_419_200
+MAX_PAYLOAD = 4096
+#: Bytes of an apns-collapse-id.
+MAX_TAG = 64
+_TOPIC = "/topics/"
+_RESERVED = ("from", "message_type")
+_RESERVED_PREFIXES = ("google.", "gcm.notification.")
+#: https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode: our reason, and whether it may pass later.
+_ERRORS: dict[str, tuple[str, bool]] = {
+    "UNREGISTERED": ("invalid_address", False),
+    "SENDER_ID_MISMATCH": ("invalid_address", False),
+    "INVALID_ARGUMENT": ("content", False),
+    "QUOTA_EXCEEDED": ("rate", True),
+    "UNAVAILABLE": ("unknown", True),
+    "INTERNAL": ("unknown", True),
+    # The certificate or key with which FCM goes on to Apple or to the browsers is missing or not valid.
+    "THIRD_PARTY_AUTH_ERROR": ("unknown", False),
+    # The status of any Google API: https://cloud.google.com/apis/design/errors#error_codes
+    "RESOURCE_EXHAUSTED": ("rate", True),
+}
+
+
+def token_request(values: Values, now: datetime) -> HttpCall:
+    """The call that buys an access token with a signed assertion (RFC 7523), good for an hour. Raises Unsendable.
+
+    https://developers.google.com/identity/protocols/oauth2/service-account#httprest
+    """
+    account = _account(required(values, "service_account"))
+    url, issued = account.get("token_uri") or TOKEN_URL, int(now.timestamp())
+    claims = {"iss": account.get("client_email"), "scope": SCOPE, "aud": url, "iat": issued, "exp": issued + 3600}
+    try:
+        assertion = jwt.encode(claims, account["private_key"], "RS256", {"kid": account.get("private_key_id")})
+    except (KeyError, ValueError, TypeError, jwt.PyJWTError) as error:
+        raise WrongSetting("the service_account has no private_key that can be read") from error
+    form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+    return HttpCall("POST", url, {"content-type": "application/x-www-form-urlencoded"}, urlencode(form).encode())
+
+
+def read_token(response: Response) -> tuple[str, float] | None:
+    """The access token and the seconds that it is good for; None where it was not given."""
+    said = _json(response.body)
+    token, seconds = text(said.get("access_token")), count(said.get("expires_in"))
+    if response.status != 200 or token is None:
+        return None
+    return token, float(seconds or 0)
+
+
+def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
+    """A message to a token, or to a topic (`/topics/news`). Raises Unsendable."""
+    project = optional(values, "project_id", "")
+    if not project and secrets_of(values, "service_account"):
+        project = text(_account(required(values, "service_account")).get("project_id")) or ""
+    if not project:
+        raise WrongSetting("the source has neither a project_id nor a service_account with one")
+    body = orjson.dumps({"message": _target(message) | _content(message) | _options(message, now)})
+    return HttpCall(
+        "POST",
+        f"{optional(values, 'api_url', API)}/v1/projects/{quote(project, safe='')}/messages:send",
+        {"authorization": f"Bearer {required(values, 'access_token')}", "content-type": "application/json"},
+        body,
+    )
+
+
+def read_response(response: Response) -> Outcome:
+    """200 with the message's `name`; else an `error`, whose detail of FCM's own has an `errorCode`."""
+    said = _json(response.body)
+    if 200 <= response.status < 300:
+        name = text(said.get("name"))
+        return accepted(name if name and len(name) <= MAX_ID else None)
+    given = said.get("error")
+    error = given if isinstance(given, dict) else {}
+    listed = error.get("details")
+    details = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    own = next((code for item in details if (code := text(item.get("errorCode")))), None)
+    code, words = own or text(error.get("status")), text(error.get("message"))
+    reason, retryable = _ERRORS.get(code or "", ("unknown", None))
+    if code == "INVALID_ARGUMENT" and words and "registration token" in words:
+        reason = "invalid_address"
+    account = code == "THIRD_PARTY_AUTH_ERROR" or None
+    return refused(response, Error(code or str(response.status), words, reason), retryable=retryable, account=account)
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        said = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+@lru_cache(maxsize=64)
+def _account(key_file: str) -> Mapping[str, Any]:
+    """What the service account's key file says. Raises Unsendable."""
+    if account := _json(key_file.encode("utf-8", "replace")):
+        return account
+    raise WrongSetting("the service_account is not the JSON text of a key file")
+
+
+def _target(message: Message) -> dict[str, Any]:
+    to = message.to.value
+    return {"topic": to.removeprefix(_TOPIC)} if to.startswith(_TOPIC) else {"token": to}
+
+
+def _content(message: Message) -> dict[str, Any]:
+    """Raises Unsendable for what a push has no place for."""
+    if message.template is not None:
+        raise Unsendable("FCM keeps no templates: send subject and text")
+    if len(message.media) > 1:
+        raise Unsendable("a push by FCM has one image, not several")
+    image = message.media[0].url if message.media else None
+    given = {"title": message.subject, "body": message.text, "image": image}
+    notification = {key: value for key, value in given.items() if value}
+    data = {
+        key: value if isinstance(value, str) else orjson.dumps(value).decode() for key, value in message.data.items()
+    }
+    for key in data:
+        if key in _RESERVED or key.startswith(_RESERVED_PREFIXES):
+            raise Unsendable(f"data has the key {key!r}, which FCM keeps for itself: name it otherwise")
+    if not notification and not data:
+        raise Unsendable("a push needs a subject, text or data")
+    parts = [*notification.items(), *data.items()]
+    if sum(len(key.encode()) + len(value.encode("utf-8", "replace")) for key, value in parts) > MAX_PAYLOAD:
+        raise Unsendable(f"a push by FCM has at most {MAX_PAYLOAD} bytes of text and data: send less, or a link")
+    return {name: part for name, part in (("notification", notification), ("data", data)) if part}
+
+
+def _options(message: Message, now: datetime) -> dict[str, Any]:
+    """How long it is kept; and a name under which a repeat takes the place of what is shown already."""
+    own = message.message_id
+    tag = own if len(own) <= MAX_TAG and own.isascii() and own.isprintable() else fact_id(own)
+    shown = message.subject or message.text or message.media
+    android: dict[str, Any] = {"notification": {"tag": tag}} if shown else {}
+    apns = {"apns-collapse-id": tag}
+    if message.expires_at is None:
+        return {"apns": {"headers": apns}} | ({"android": android} if android else {})
+    seconds = min(max(0, int((message.expires_at - now).total_seconds())), MAX_TTL)
+    return {
+        "android": android | {"ttl": f"{seconds}s"},
+        "apns": {"headers": apns | {"apns-expiration": str(int(message.expires_at.timestamp()))}},
+        "webpush": {"headers": {"TTL": str(seconds)}},
+    }

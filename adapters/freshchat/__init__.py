@@ -1,0 +1,172 @@
+"""Freshchat (Freshworks): messages of a conversation, and who took, closed or reopened it.
+
+https://support.freshchat.com/en/support/solutions/articles/239404-freshchat-webhooks-payload-structure-and-authentication.
+Signed with RSA (SHA-256, PKCS #1 v1.5) by the key that the account shows. A person is `freshchat:<user id>`.
+"""
+
+from typing import Any
+
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import of_kind
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_text
+from adapters.signing.keys import rsa_key, signs_rsa
+from adapters.signing.signatures import from_base64, header, readable, secrets_of
+from schemas.events import Event, Handle
+
+NAME = "freshchat"
+TITLE = "Freshchat"
+DOCS = (
+    "https://support.freshchat.com/en/support/solutions/articles/"
+    "239404-freshchat-webhooks-payload-structure-and-authentication"
+)
+CHANNELS = frozenset({"chat"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "RSA-SHA256 (PKCS #1 v1.5) of the body"
+EVENTS = frozenset({"MessageReceived", "UserMessageSent", "ProviderEventReceived"})
+SETTINGS = (
+    Setting(
+        "public_key",
+        "The webhook's public key (Admin, Webhooks, Authentication), PEM or base64.",
+        secret=False,
+        reads=rsa_key,
+    ),
+)
+SIGNS_BODY = True
+
+#: What tells of a conversation, and where in `data` it stands.
+ACTIONS: dict[str, str] = {
+    "conversation_assignment": "assignment",
+    "conversation_resolution": "resolve",
+    "conversation_reopen": "reopen",
+}
+_SIGNATURE = "x-freshchat-signature"
+_MOST_PARTS = 100
+
+Item = dict[str, Any]
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header; where that is missing, by what only its body has."""
+    if _SIGNATURE in request.headers or "x-freshchat-payload-version" in request.headers:
+        return True
+    head = request.body[:4096]
+    return b'"actor_type"' in head and b'"action_time"' in head and b'"action"' in head
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """RSA over the body. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    keys = secrets_of(values, "public_key")
+    if not keys:
+        return None
+    given = from_base64(header(request, _SIGNATURE))
+    if any([signs_rsa(key, request.body, given, SHA256()) for key in readable(keys, rsa_key)]):
+        return True
+    raise InvalidSignature("no configured public_key verifies this signature")
+
+
+def normalize(request: Request) -> Normalized:
+    """One event."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Freshchat: it is no object")
+    action, data = text(body.get("action")), body.get("data")
+    part = data.get("message") if isinstance(data, dict) else None
+    if action == "message_create" and isinstance(part, dict) and part.get("message_type") != "private":
+        return Normalized([_message(part, body, request)])
+    return Normalized([_other(action, data if isinstance(data, dict) else {}, body, request)])
+
+
+def answer(request: Request) -> Answer:
+    """200."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Freshchat has none."""
+    return None
+
+
+def _message(item: Item, body: Item, request: Request) -> Event:
+    """A person's words come in; those of an agent, a bot or the system go out."""
+    message_id = identifier(item.get("id"))
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    actor = body.get("actor")
+    who = text(item.get("actor_type")) or (text(actor.get("actor_type")) if isinstance(actor, dict) else None)
+    inbound = who == "user"
+    author = text(item.get("actor_id")) or (text(actor.get("actor_id")) if isinstance(actor, dict) else None)
+    customer = _user(item.get("user_id") or (author if inbound else None))
+    payload: dict[str, Any] = {"providerStatus": "message_create"}
+    if author:
+        payload["from"] = author[:2048]
+    if customer is not None and not inbound:
+        payload["to"] = customer.value
+    if not inbound and author:
+        payload["agent"] = author[:512]
+    for key, name in (("conversationId", "conversation_id"), ("channelId", "channel_id")):
+        if value := text(item.get(name)):
+            payload[key] = value[:1024]
+    if content := _content(item.get("message_parts") or item.get("msg_parts")):
+        payload["content"] = content
+    return Event(
+        "MessageReceived" if inbound else "UserMessageSent",
+        request.source,
+        fact_id("message", message_id, who),
+        "chat",
+        "inbound" if inbound else "outbound",
+        message_id,
+        None,
+        customer,
+        from_text(item.get("created_time")) or from_text(body.get("action_time")),
+        None,
+        payload,
+    )
+
+
+def _content(parts: Any) -> dict[str, Any]:
+    """Its parts together: texts below each other, files as media; what has no place of ours stays a part."""
+    content: dict[str, Any] = {}
+    texts: list[str] = []
+    media: list[dict[str, str]] = []
+    rest: list[Any] = []
+    for part in [one for one in (parts if isinstance(parts, list) else ())[:_MOST_PARTS] if isinstance(one, dict)]:
+        said, old = part.get("text"), part.get("properties")
+        file = next((one for kind in ("image", "video", "file") if isinstance(one := part.get(kind), dict)), None)
+        if isinstance(said, dict) and (words := text(said.get("content"))):
+            texts.append(words)
+        elif isinstance(old, dict) and part.get("part_type") == "text" and (words := text(old.get("text"))):
+            texts.append(words)
+        elif file is not None:
+            names = (("url", "url", 8192), ("type", "content_type", 255), ("name", "name", 1024))
+            if one := {key: value[:most] for key, name, most in names if (value := text(file.get(name)))}:
+                media.append(one)
+        else:
+            rest.append(part)
+    if texts:
+        content["text"] = "\n".join(texts)
+    return content | {key: value for key, value in (("media", media), ("parts", rest)) if value}
+
+
+def _other(action: str | None, data: Item, body: Item, request: Request) -> Event:
+    """What happened to a conversation, a note among agents, or what is not known: kept whole."""
+    event = unknown(request, body, status=action)
+    event.occurred_at = from_text(body.get("action_time"))
+    part, actor = data.get(ACTIONS.get(action or "", "message")), body.get("actor")
+    if isinstance(part, dict):
+        event.channel = "chat"
+        conversation = part.get("conversation")
+        told = conversation.get("conversation_id") if isinstance(conversation, dict) else part.get("conversation_id")
+        if known := text(told):
+            event.payload["conversationId"] = known[:1024]
+    if isinstance(actor, dict) and actor.get("actor_type") == "user":
+        event.handle = _user(actor.get("actor_id"))
+    return event
+
+
+def _user(id_: Any) -> Handle | None:
+    user = text(id_)
+    return of_kind("chat_id", f"freshchat:{user}") if user else None

@@ -1,0 +1,56 @@
+"""Gupshup played: WhatsApp messages and their events in its own form, version 2.
+
+https://docs.gupshup.io/docs/message-events, https://docs.gupshup.io/docs/text
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+
+from adapters.simulating import Post, Said, Sent, Settings
+
+CHANNELS = ("whatsapp",)
+_STATUSES = {
+    "MessageQueued": "enqueued",
+    "UserMessageSent": "sent",
+    "MessageDelivered": "delivered",
+    "MessageRead": "read",
+    "MessageFailed": "failed",
+}
+STATES = tuple(_STATUSES)
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """…/docs/message-events: until WhatsApp has it the id is Gupshup's, then it is WhatsApp's and Gupshup's is beside."""
+    word = _STATUSES[state]
+    item: dict[str, Any] = {"id": sent.id, "type": word, "destination": sent.to.removeprefix("+")}
+    if state == "MessageQueued":
+        item["payload"] = {"whatsappMessageId": f"gBEG{sent.id}", "type": "session"}
+    elif state == "MessageFailed":
+        item["payload"] = {"code": 1002, "reason": "Number Does Not Exists On WhatsApp"}
+    else:
+        item |= {"id": f"gBEG{sent.id}", "gsId": sent.id, "payload": {"ts": int(at.timestamp())}}
+    return _post(url, at, "message-event", item)
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """…/docs/text"""
+    number = said.sender.removeprefix("+")
+    sender = {"phone": number, "name": "Simulated", "country_code": number[:1], "dial_code": number[1:]}
+    item = {"id": said.id, "source": number, "type": "text", "payload": {"text": said.text}, "sender": sender}
+    return _post(url, at, "message", item)
+
+
+def sign(post: Post, settings: Settings, at: datetime) -> Post:
+    """The URL as it was told, with the secret in it."""
+    address, _, query = post.url.partition("?")
+    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "key"]
+    return replace(post, url=f"{address}?{urlencode([*pairs, ('key', settings['url_secret'])])}")
+
+
+def _post(url: str, at: datetime, kind: str, item: dict[str, Any]) -> Post:
+    document = {"app": "Shop", "timestamp": int(at.timestamp() * 1000), "version": 2, "type": kind, "payload": item}
+    return Post(url, orjson.dumps(document), {"content-type": "application/json"})

@@ -1,0 +1,48 @@
+"""Instagram Messaging: messages to a professional account, what became of its own, comments; several items in one request.
+
+https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks,
+https://developers.facebook.com/docs/instagram-platform/webhooks. Signed and greeted as all of Meta's (`meta`), told as
+Messenger is (`meta_chat`).
+"""
+
+from adapters import meta
+from adapters.contract.receiving import Answer, Normalized, Request, Values
+from adapters.meta import SIGNATURE, handshake
+from adapters.meta import chat as meta_chat
+
+__all__ = ["SIGNATURE", "handshake"]
+
+NAME = "instagram"
+TITLE = "Instagram Messaging"
+DOCS = "https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks"
+CHANNELS = frozenset({"chat"})
+SENDS: frozenset[str] = frozenset()
+SETTINGS = meta.SECRETS
+SIGNS_BODY = True
+EVENTS = frozenset(
+    {
+        *meta_chat.OPTINS.values(),
+        *("MessageReceived", "UserMessageSent", "MessageRead", "ProviderEventReceived"),
+    }
+)
+_NAMED = meta.names("instagram")
+
+
+def recognise(request: Request) -> bool:
+    """By what Meta calls the object: WhatsApp and Messenger are signed in the same header. A handshake does not say."""
+    return meta.is_of(request, _NAMED)
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 of the body with the app secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    return meta.verify(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event per item. Raises Unprocessable."""
+    return meta_chat.normalize(request, "instagram")
+
+
+def answer(request: Request) -> Answer:
+    """200; anything else is tried again."""
+    return Answer()

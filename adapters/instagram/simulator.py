@@ -1,0 +1,50 @@
+"""Instagram Messaging played: echoes, what was seen, and messages that come in, signed.
+
+https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks
+"""
+
+import hashlib
+import hmac
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.simulating import Post, Said, Sent, Settings
+
+CHANNELS = ("chat",)
+CUSTOMERS = {"chat": "instagram:3603717463085785"}
+SENDERS = {"chat": "17841453247170088"}
+STATES = ("UserMessageSent", "MessageRead")
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """A message with `is_echo`; `read` of `messaging_seen`."""
+    person, account = {"id": sent.to.removeprefix("instagram:")}, {"id": sent.sender}
+    now = int(at.timestamp() * 1000)
+    if state == "UserMessageSent":
+        message = {"mid": sent.id, "is_echo": True, "text": sent.text}
+        return _post(url, {"sender": account, "recipient": person, "timestamp": now, "message": message})
+    return _post(url, {"sender": person, "recipient": account, "timestamp": now, "read": {"mid": sent.id}})
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """A message with text."""
+    person, account = {"id": said.sender.removeprefix("instagram:")}, {"id": said.to}
+    message = {"mid": f"aWdfZAG{said.id}", "text": said.text}
+    return _post(
+        url, {"sender": person, "recipient": account, "timestamp": int(at.timestamp() * 1000), "message": message}
+    )
+
+
+def sign(post: Post, settings: Settings, at: datetime) -> Post:
+    """HMAC-SHA256 of the body with the app secret."""
+    digest = hmac.new(settings["app_secret"].encode(), post.body, hashlib.sha256).hexdigest()
+    return replace(post, headers=post.headers | {"X-Hub-Signature-256": f"sha256={digest}"})
+
+
+def _post(url: str, item: dict[str, Any]) -> Post:
+    entry = {"time": item["timestamp"] + 120, "id": SENDERS["chat"], "messaging": [item]}
+    headers = {"content-type": "application/json", "user-agent": "facebookexternalua"}
+    return Post(url, orjson.dumps({"object": "instagram", "entry": [entry]}), headers)

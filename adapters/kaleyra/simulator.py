@@ -1,0 +1,58 @@
+"""Kaleyra played: WhatsApp messages and their statuses.
+
+https://developers.kaleyra.io/docs/wa-status-update-webhooks-payload-v2-sent
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.simulating import Post, Said, Sent, Settings
+
+CHANNELS = ("whatsapp",)
+_STATUSES = {
+    "UserMessageSent": "sent",
+    "MessageDelivered": "delivered",
+    "MessageRead": "read",
+    "MessageFailed": "failed",
+}
+STATES = tuple(_STATUSES)
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """…/wa-status-update-webhooks-payload-v2-sent and its neighbours"""
+    word = _STATUSES[state]
+    item: dict[str, Any] = {
+        "id": f"k{sent.id}",
+        "status": word,
+        "timestamp": str(int(at.timestamp())),
+        "recipient_id": sent.to.removeprefix("+"),
+    }
+    if state == "MessageFailed":
+        item["errors"] = [{"code": 131026, "title": "Message undeliverable"}]
+    return _post(url, sent.sender, {"statuses": [item]}, {"status": word, "message_id": sent.id}, sent.reference)
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """The same form with a message in it."""
+    sender = said.sender.removeprefix("+")
+    text = {"body": said.text}
+    item = {"from": sender, "id": said.id, "timestamp": str(int(at.timestamp())), "type": "text", "text": text}
+    contacts = [{"profile": {"name": "Simulated"}, "wa_id": sender}]
+    return _post(url, said.to, {"contacts": contacts, "messages": [item]}, {}, None)
+
+
+def sign(post: Post, settings: Settings, at: datetime) -> Post:
+    """The header of the callback profile."""
+    name, _, value = settings["webhook_header"].partition(":")
+    return replace(post, headers=post.headers | {name.strip().lower(): value.strip()})
+
+
+def _post(url: str, ours: str, value: dict[str, Any], beside: dict[str, Any], ref: str | None) -> Post:
+    metadata = {"display_phone_number": ours.removeprefix("+"), "phone_number_id": "104000000000060"}
+    meta = {"value": {"messaging_product": "whatsapp", "metadata": metadata, **value}, "field": "messages"}
+    extra = {"trace_id": "8f14e45f-0000-4c1a-9e77-1a5000000000", "waba_id": "120000034512345", "ref": ref}
+    document = {"meta_object": meta, "extra_info": extra, **beside}
+    return Post(url, orjson.dumps(document), {"content-type": "application/json"})

@@ -1,0 +1,89 @@
+"""LINE played: the Messaging API's push messages, and webhooks with a user's messages.
+
+https://developers.line.biz/en/reference/messaging-api/. Of a push message LINE tells nothing more.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+
+CHANNELS = ("chat",)
+CUSTOMERS = {"chat": "line:U0123456789abcdef0123456789abcdef"}
+STATES: tuple[str, ...] = ()
+BOT = "Ufedcba9876543210fedcba9876543210"
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_REFUSALS: dict[Refusal, tuple[int, str]] = {
+    "rate": (429, "The API rate limit has been exceeded. Try again later."),
+    "invalid": (400, "The property, 'to', in the request body is invalid (line: -, column: -)"),
+    "unauthorized": (401, "Authentication failed due to the following reason: invalid token."),
+    "unavailable": (500, "Internal Server Error"),
+}
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """None is ever asked for: STATES is empty."""
+    raise ValueError(f"LINE does not tell {state}")
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """…#message-event"""
+    event = {
+        "type": "message",
+        "message": {"type": "text", "id": said.id, "quoteToken": f"q{said.id}", "text": said.text},
+        "webhookEventId": f"01{said.id[:24].upper()}",
+        "deliveryContext": {"isRedelivery": False},
+        "timestamp": int(at.timestamp() * 1000),
+        "source": {"type": "user", "userId": said.sender.removeprefix("line:")},
+        "replyToken": said.id,
+        "mode": "active",
+    }
+    headers = {"content-type": "application/json; charset=utf-8", "user-agent": "LineBotWebhook/2.0"}
+    return Post(url, orjson.dumps({"destination": BOT, "events": [event]}), headers)
+
+
+def sign(post: Post, settings: Settings, at: datetime) -> Post:
+    """…#signature-validation"""
+    digest = hmac.new(settings["channel_secret"].encode(), post.body, hashlib.sha256).digest()
+    return replace(post, headers=post.headers | {"x-line-signature": base64.b64encode(digest).decode()})
+
+
+def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
+    """…#send-push-message"""
+    if call.headers.get("authorization") != f"Bearer {settings['channel_access_token']}":
+        raise Refused("unauthorized")
+    fields: dict[str, Any] = orjson.loads(call.body)
+    if call.path != "/v2/bot/message/push" or not re.fullmatch("[UCR][0-9a-f]{32}", fields.get("to", "")):
+        raise Refused("invalid", "The property, 'to', in the request body is invalid")
+    if not _UUID.fullmatch(call.headers.get("x-line-retry-key", "")) or not 1 <= len(fields["messages"]) <= 5:
+        raise Refused("invalid", "The request body has 1 error(s)")
+    return [Sent(id, "chat", f"line:{fields['to']}", BOT, fields["messages"][0].get("text"))]
+
+
+def key(call: Call) -> str | None:
+    """https://developers.line.biz/en/docs/messaging-api/retrying-api-request/"""
+    return call.headers.get("x-line-retry-key")
+
+
+def repeated(first: Reply) -> Reply:
+    """409, with the id of the request that was accepted, and what was sent by it."""
+    fields = {"message": "The retry key is already accepted"} | orjson.loads(first.body)
+    return Reply(409, orjson.dumps(fields), {"x-line-accepted-request-id": "123e4567-e89b-12d3-a456-426655440001"})
+
+
+def reply(sent: list[Sent]) -> Reply:
+    """…#send-push-message-response"""
+    return Reply(200, orjson.dumps({"sentMessages": [{"id": one.id, "quoteToken": f"q{one.id}"} for one in sent]}))
+
+
+def refuse(why: Refusal) -> Reply:
+    """…#error-responses"""
+    status, words = _REFUSALS[why]
+    return Reply(status, orjson.dumps({"message": words}))

@@ -1,0 +1,166 @@
+"""Mailtrap: sending events, several in one post, as one JSON object or as JSON lines.
+
+https://docs.mailtrap.io/email-api-smtp/advanced/webhooks. The fields of an event are those that
+https://github.com/anymail/django-anymail/blob/main/anymail/webhooks/mailtrap.py lists after it.
+"""
+
+from typing import Any
+
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of, parse_json
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_unix_or_millis
+from adapters.signing.signatures import header, secrets_of, signs
+from adapters.signing.unsigned import SETTINGS as UNSIGNED
+from adapters.signing.unsigned import verify_unsigned
+from schemas.events import Error, Event
+
+NAME = "mailtrap"
+TITLE = "Mailtrap"
+DOCS = "https://docs.mailtrap.io/email-api-smtp/advanced/webhooks"
+CHANNELS = frozenset({"email"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "HMAC-SHA256 of the body; without it basic auth or a secret in the URL"
+SETTINGS = (
+    Setting("signing_secret", "The webhook's signing secret (Settings, Webhooks).", aliases=("secret",)),
+    *UNSIGNED,
+)
+SIGNS_BODY = True
+
+#: …/advanced/webhooks#event-types. A soft bounce will be tried again; what is suspended waits for Mailtrap.
+EVENT_TYPES: dict[str, str] = {
+    "delivery": "MessageDelivered",
+    "soft bounce": "MessageDelayed",
+    "suspension": "MessageDelayed",
+    "bounce": "MessageBounced",
+    "reject": "MessageRejected",
+    "open": "MessageOpened",
+    "click": "MessageClicked",
+    "unsubscribe": "RecipientUnsubscribed",
+    "spam": "MessageComplained",
+}
+EVENTS = frozenset({*EVENT_TYPES.values(), "ProviderEventReceived"})
+_FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
+_COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
+#: Lines of one post that are read; Mailtrap puts at most some hundreds of events in one.
+_MOST = 5000
+
+
+def recognise(request: Request) -> bool:
+    """By its signature's header, else by what only its events have."""
+    if "mailtrap-signature" in request.headers:
+        return True
+    head = request.body[:2048]
+    return b'"sending_stream"' in head and b'"event_id"' in head and b'"event"' in head
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 of the body, in hex; where no secret is configured, what the URL told to Mailtrap has in it. No time
+    is signed: `fresh` has no say. Raises InvalidSignature."""
+    secrets = secrets_of(values, "signing_secret", "secret")
+    if not secrets:
+        return verify_unsigned(request, values)
+    given = header(request, "mailtrap-signature").lower()
+    if any([signs(secret, "sha256", request.body, given) for secret in secrets]):
+        return True
+    raise InvalidSignature("no configured signing_secret makes this signature")
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each item."""
+    result = Normalized()
+    for item in _items(request, result):
+        try:
+            result.events.append(_event(item, request))
+        except Unprocessable as error:
+            result.unprocessable.append((item, str(error)))
+    return result
+
+
+def answer(request: Request) -> Answer:
+    """200; anything else is tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Mailtrap has none."""
+    return None
+
+
+def _items(request: Request, result: Normalized) -> list[Any]:
+    """The events of a JSON object, or of JSON lines, of which a bad one is put among the unprocessable."""
+    try:
+        body = json_of(request)
+    except Unprocessable:
+        lines = request.body.splitlines()
+        if not 1 < len(lines) <= _MOST or not lines[0].startswith(b"{"):
+            raise
+        items = []
+        for line in lines:
+            try:
+                items += [parse_json(line)] if line.strip() else []
+            except Unprocessable as error:
+                result.unprocessable.append((line[:1000].decode("utf-8", "replace"), str(error)))
+        return items
+    if isinstance(body, dict) and "events" not in body and "event" in body:
+        return [body]
+    events = body.get("events") if isinstance(body, dict) else body
+    if not isinstance(events, list):
+        raise Unprocessable("no events of Mailtrap")
+    return events
+
+
+def _event(item: Any, request: Request) -> Event:
+    if not isinstance(item, dict):
+        raise Unprocessable("an item that is no object")
+    word = text(item.get("event")) or ""
+    event_id, message_id = identifier(item.get("event_id")), identifier(item.get("message_id"))
+    email, time = text(item.get("email")), _time(item.get("timestamp"))
+    customer = handle(email, "email")
+    type_ = EVENT_TYPES.get(word)
+    if type_ is None:
+        event = unknown(request, item, status=word or None, event_id=event_id)
+        event.occurred_at = time
+        if message_id is not None:
+            event.channel, event.provider_message_id, event.handle = "email", message_id, customer
+        return event
+    if message_id is None:
+        raise Unprocessable("an event of no message")
+    variables = item.get("custom_variables")
+    custom: dict[str, Any] = variables if isinstance(variables, dict) else {}
+    payload: dict[str, Any] = {"providerStatus": word}
+    if to := customer.value if customer else email:
+        payload["to"] = to[:2048]
+    if reference := text(custom.get("reference")):
+        payload["reference"] = reference[:1024]
+    if type_ not in _FAILURES:
+        payload |= {key: value for key, name in _COPIED if (value := text(item.get(name)))}
+    elif kind := text(item.get("bounce_category")):
+        payload["bounceType"] = kind[:255]
+    return Event(
+        type_,
+        request.source,
+        event_id or fact_id("mailtrap", message_id, word, email, text(item.get("timestamp")), text(item.get("url"))),
+        "email",
+        "outbound",
+        message_id,
+        identifier(custom.get("messageId") or custom.get("message_id")),
+        customer,
+        time,
+        _error(word, item) if type_ in _FAILURES else None,
+        payload,
+    )
+
+
+def _time(value: Any) -> Any:
+    """Seconds; of mail that comes in, milliseconds."""
+    return from_unix_or_millis(value)
+
+
+def _error(word: str, item: dict[str, Any]) -> Error:
+    words = text(item.get("response")) or text(item.get("reason"))
+    code = code_of(text(item.get("response_code")), words)
+    # A refusal of Mailtrap's own has no server's answer.
+    return Error(code, words, "blocked" if word in ("reject", "suspension") else reason_of(code))

@@ -1,0 +1,99 @@
+"""What Messenger and Instagram tell alike: each item of `entry[].messaging` as its events, and changes of other fields.
+
+https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks/webhook-events,
+https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks. Meta gives an item no id
+beside the message's.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.meta.chat.items import OPTINS, About, Item, events_of, kind_of
+from adapters.reading.addresses import of_kind
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import brief, identifier, text, unknown
+from adapters.reading.times import from_unix_or_millis
+from schemas.events import Event
+
+__all__ = ["OPTINS", "normalize"]
+
+_FRAME = frozenset({"sender", "recipient", "timestamp"})
+
+
+def normalize(request: Request, platform: str) -> Normalized:
+    """The events; `platform` is what a customer's id stands behind. Raises Unprocessable where there is no entry."""
+    body = json_of(request)
+    result = Normalized()
+    for document in body if isinstance(body, list) else [body]:
+        entries = document.get("entry") if isinstance(document, dict) else None
+        if not isinstance(entries, list):
+            raise Unprocessable("no webhook of Meta's: it has no entry")
+        for entry in entries:
+            for item, change in _items(entry):
+                try:
+                    if not isinstance(item, dict):
+                        raise Unprocessable("an item that is no object")
+                    if change:
+                        result.events.append(_change(item, entry, request, platform))
+                    else:
+                        result.events += _message_events(item, request, platform)
+                except Unprocessable as error:
+                    result.unprocessable.append((item, str(error)))
+    return result
+
+
+def _items(entry: Any) -> Iterator[tuple[Any, bool]]:
+    """Each item of an entry, and whether it is a change of a field. A message may be told as a change as well, and
+    Instagram puts a change's `field` and `value` into the entry itself."""
+    if not isinstance(entry, dict):
+        yield entry, False
+        return
+    for name in ("messaging", "standby"):
+        if isinstance(items := entry.get(name), list):
+            yield from ((item, False) for item in items)
+    changes = entry.get("changes", [entry] if "field" in entry else [])
+    for change in changes if isinstance(changes, list) else [changes]:
+        value = change.get("value") if isinstance(change, dict) else None
+        if isinstance(value, dict) and "sender" in value and kind_of(value):
+            yield value, False
+        else:
+            yield change, True
+
+
+def _message_events(item: Item, request: Request, platform: str) -> list[Event]:
+    kind = kind_of(item)
+    part: Item = item[kind] if kind else {}
+    sender, recipient = _id(item.get("sender")), _id(item.get("recipient"))
+    if part.get("is_echo") in (True, "true"):
+        sender, recipient = recipient, sender
+    customer = of_kind("chat_id", f"{platform}:{sender}") if sender else None
+    about = About(request, item, customer, recipient, _time(item.get("timestamp")))
+    if kind is None:
+        if not item.keys() - _FRAME:
+            raise Unprocessable("an item that says nothing")
+        return [about.kept(min(item.keys() - _FRAME))]
+    return events_of(kind, about)
+
+
+def _change(item: Item, entry: Item, request: Request, platform: str) -> Event:
+    """A change of a field that is no message, as a comment: kept, under whose it is. The entry's time is that of the
+    posting, and so is no part of what is told."""
+    field, value = text(item.get("field")), item.get("value")
+    event = unknown(request, {"id": brief(entry.get("id")), "field": field, "value": value}, status=field)
+    event.occurred_at = _time(entry.get("time"))
+    # Of a Page's feed it is not said that a person's id is the one that Messenger knows.
+    if platform == "instagram" and isinstance(value, dict) and (sender := _id(value.get("from"))):
+        event.channel, event.direction = "chat", "inbound"
+        event.handle = of_kind("chat_id", f"{platform}:{sender}")
+    return event
+
+
+def _id(party: Any) -> str | None:
+    return identifier(party.get("id")) if isinstance(party, dict) else None
+
+
+def _time(value: Any) -> datetime | None:
+    """Milliseconds, or seconds, as a number or its digits."""
+    return from_unix_or_millis(value)

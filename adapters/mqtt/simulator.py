@@ -1,0 +1,59 @@
+"""A broker of MQTT played, with its devices: publications posted as `threadline mqtt` posts them, and those to a device.
+
+https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html. What is published comes as a `Call` of the method PUBLISH, its
+topic as the path, its user properties as headers; the status of a `Reply` is the reason code of the acknowledgement. Who
+publishes is told when it connects, not here.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import orjson
+
+from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+
+CHANNELS = ("iot",)
+STATES: tuple[str, ...] = ()
+CUSTOMERS = {"iot": "device_id:mqtt:truck-7"}
+_REFUSALS: dict[Refusal, int] = {"rate": 0x97, "invalid": 0x90, "unauthorized": 0x87, "unavailable": 0x88}
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """A device's publication on `devices/<device>/up`."""
+    device = said.sender.rpartition(":")[2]
+    body = orjson.dumps({"messageId": said.id, "timestamp": int(at.timestamp() * 1000), "text": said.text})
+    topic = quote(f"devices/{device}/up", safe="/")
+    headers = {"content-type": "application/json", "x-mqtt-topic": topic, "x-mqtt-qos": "1", "x-mqtt-retain": "0"}
+    return Post(url, body, headers)
+
+
+def sign(post: Post, settings: Settings, at: datetime) -> Post:
+    """Nothing is signed: the secret that the URL has, as `?key=`."""
+    scheme, host, path, query, _ = urlsplit(post.url)
+    pairs = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "key"]
+    return replace(post, url=urlunsplit((scheme, host, path, urlencode([*pairs, ("key", settings["url_secret"])]), "")))
+
+
+def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
+    """A publication to one device."""
+    levels = call.path.strip("/").split("/")
+    if (
+        call.method != "PUBLISH"
+        or len(levels) != 3
+        or levels[0] != "devices"
+        or any("+" in x or "#" in x for x in levels)
+    ):
+        raise Refused("invalid", "Topic Name invalid")
+    text = call.body.decode()
+    return [Sent(id, "iot", f"device_id:mqtt:{levels[1]}", "", text, call.headers.get("reference"))]
+
+
+def reply(sent: list[Sent]) -> Reply:
+    """Success."""
+    return Reply(0x00, b"", {})
+
+
+def refuse(why: Refusal) -> Reply:
+    """Section 3.4.2.1."""
+    return Reply(_REFUSALS[why], b"", {})

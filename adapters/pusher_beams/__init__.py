@@ -1,0 +1,133 @@
+"""Pusher Beams: what became of pushes to authenticated users, told by the gateway and by the users' devices.
+
+https://pusher.com/docs/beams/concepts/webhooks (headers, signature, retries), https://pusher.com/docs/beams/reference/webhooks
+(payloads). A publish goes to many users under one id, so that a message is `<publish id>:<user id>`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import of_kind
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import MAX_ID, fact_id, identifier, text, unknown
+from adapters.reading.times import from_text
+from adapters.signing.signatures import header, secrets_of, signs
+from schemas.events import Error, Event
+
+NAME = "pusher_beams"
+TITLE = "Pusher Beams"
+DOCS = "https://pusher.com/docs/beams/concepts/webhooks"
+CHANNELS = frozenset({"push"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "HMAC-SHA1 of the body"
+SETTINGS = (Setting("secret", "The secret given when the webhook was added (dashboard, Settings, Add a webhook)."),)
+SIGNS_BODY = True
+
+#: https://pusher.com/docs/beams/reference/webhooks: what a user's device tells.
+USER_EVENTS: dict[str, str] = {
+    "v1.UserNotificationAcknowledgement": "MessageDelivered",
+    "v1.UserNotificationOpen": "MessageOpened",
+}
+#: …#v1-publishtousersattempt: what the gateways said, as lists of users, with the reason of those that got none.
+ATTEMPTS: dict[str, tuple[str, str | None]] = {
+    "users_delivered_to_gateway": ("UserMessageSent", None),
+    "users_no_devices": ("MessageRejected", "unreachable"),
+    "users_gateway_failed": ("MessageFailed", "unreachable"),
+}
+_ATTEMPT = "v1.PublishToUsersAttempt"
+EVENTS = frozenset({*USER_EVENTS.values(), *(type for type, _ in ATTEMPTS.values()), "ProviderEventReceived"})
+
+
+def recognise(request: Request) -> bool:
+    """By its own headers; Standard Webhooks has a `webhook-signature` too."""
+    headers = request.headers
+    return "webhook-event-type" in headers and (
+        "webhook-request-id-uuid" in headers or headers.get("user-agent") == "pusher-webhooks"
+    )
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA1 of the body, in hex. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    secrets = secrets_of(values, "secret")
+    if not secrets:
+        return None
+    given = header(request, "webhook-signature")
+    if any([signs(secret, "sha1", request.body, given) for secret in secrets]):
+        return True
+    raise InvalidSignature("no configured secret makes the webhook-signature")
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of a device's report; one of each user of an attempt."""
+    body = json_of(request)
+    payload, metadata = (_part(body, name) for name in ("payload", "metadata"))
+    kind, event_id = text(metadata.get("event_type")) or "", identifier(metadata.get("event_id"))
+    if kind == _ATTEMPT:
+        found = Normalized()
+        for user, event in _attempt(payload, metadata, request):
+            if isinstance(event, Event):
+                found.events.append(event)
+            else:
+                found.unprocessable.append((user, event))
+        return found
+    if kind in USER_EVENTS:
+        event = _event(USER_EVENTS[kind], kind, payload.get("user_id"), payload, metadata, request)
+        event.source_event_id = event_id or event.source_event_id
+        return Normalized([event])
+    told = unknown(request, body, status=kind or None, event_id=event_id)
+    told.occurred_at = from_text(metadata.get("created_at"))
+    return Normalized([told])
+
+
+def answer(request: Request) -> Answer:
+    """200, within three seconds; anything else is tried again four times within eight minutes."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Pusher has none."""
+    return None
+
+
+def _attempt(payload: dict[str, Any], metadata: dict[str, Any], request: Request) -> Iterator[tuple[Any, Event | str]]:
+    """Each user with the event, or with why there is none."""
+    for name, (type, reason) in ATTEMPTS.items():
+        users = payload.get(name)
+        for user in users if isinstance(users, list) else ():
+            try:
+                event = _event(type, name, user, payload, metadata, request)
+            except Unprocessable as error:
+                yield user, str(error)
+                continue
+            if reason is not None:
+                event.error = Error(name, None, reason)
+            yield user, event
+
+
+def _event(
+    type: str, word: str, user: Any, payload: dict[str, Any], metadata: dict[str, Any], request: Request
+) -> Event:
+    who, publish = identifier(user), identifier(payload.get("publish_id"))
+    customer = of_kind("user_id", who)
+    if who is None or customer is None or publish is None or len(who) + len(publish) >= MAX_ID:
+        raise Unprocessable("it names no user, or no publish")
+    message_id = f"{publish}:{who}"
+    return Event(
+        type,
+        request.source,
+        fact_id(word, message_id, identifier(metadata.get("event_id"))),
+        "push",
+        "outbound",
+        message_id,
+        None,
+        customer,
+        from_text(metadata.get("created_at")),
+        None,
+        {"providerStatus": word, "to": who},
+    )
+
+
+def _part(body: Any, name: str) -> dict[str, Any]:
+    part = body.get(name) if isinstance(body, dict) else None
+    return part if isinstance(part, dict) else {}

@@ -1,0 +1,1 @@
+"""How webhooks are verified: the schemes that several providers share."""

@@ -1,0 +1,48 @@
+"""For providers that sign nothing and send a header that they are told: its value tells who posts, not what.
+
+Beside it the ways of `adapters.signing.unsigned` count: basic authentication, a secret in the URL.
+"""
+
+from adapters.contract.receiving import InvalidSignature, Request, Setting, Values
+from adapters.signing.signatures import same, secrets_of
+from adapters.signing.unsigned import SETTINGS as UNSIGNED
+from adapters.signing.unsigned import verify_unsigned
+
+
+def line_of(text: str) -> tuple[str, str]:
+    """A header's name and its value. Raises InvalidSignature where one is missing."""
+    name, value = (part.strip() for part in (text.partition(":")[0], text.partition(":")[2]))
+    if not name or not value:
+        raise InvalidSignature("the setting webhook_header is not of the form `Name: value`")
+    return name.lower(), value
+
+
+SETTINGS = (
+    Setting(
+        "webhook_header", "Name: value, a header that the provider is told to send with each webhook.", reads=line_of
+    ),
+    *UNSIGNED,
+)
+
+
+def verify_told(request: Request, values: Values) -> bool | None:
+    """Whether a configured `webhook_header`, `basic_auth` or `url_secret` came along; None where none is configured.
+
+    Raises InvalidSignature where one is, and none did.
+    """
+    told = secrets_of(values, "webhook_header")
+    if any([_came(request, *line_of(line)) for line in told]):
+        return True
+    try:
+        known = verify_unsigned(request, values)
+    except InvalidSignature:
+        known = False
+    if known:
+        return True
+    if told or known is False:
+        raise InvalidSignature("it has none of the configured webhook_header, basic_auth and url_secret")
+    return None
+
+
+def _came(request: Request, name: str, value: str) -> bool:
+    return same(value.encode(), request.headers.get(name, "").encode("utf-8", "replace"))

@@ -1,0 +1,42 @@
+"""JSON Web Tokens (RFC 7519) that a provider signs its webhooks with, by a secret both know (RFC 7515 section A.1).
+
+Read here, at a tenth of a general library's cost, which stands before every webhook; tests hold it to such a library.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+
+from adapters.signing.signatures import keyed, same
+
+_DIGESTS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+#: A provider's token is some hundred characters; more is none.
+_MOST = 8192
+
+
+def claims_of(token: str, secret: str, algorithms: Collection[str]) -> dict[str, Any] | None:
+    """The claims of a token that the secret signs by one of the algorithms (HS256, HS384, HS512), else None.
+
+    No claim is checked here, not even its times. Raises InvalidSignature for an empty secret.
+    """
+    head, _, rest = token.partition(".")
+    payload, dot, given = rest.partition(".")
+    if not dot or len(token) > _MOST or not token.isascii():
+        return None
+    try:
+        said = orjson.loads(urlsafe_b64decode(head + "=="))
+    except ValueError:
+        return None
+    algorithm = said.get("alg") if isinstance(said, dict) and "crit" not in said else None
+    if not isinstance(algorithm, str) or algorithm not in algorithms or algorithm not in _DIGESTS:
+        return None
+    made = urlsafe_b64encode(keyed(secret.encode(), _DIGESTS[algorithm], f"{head}.{payload}".encode()))
+    if not same(made.rstrip(b"="), given.encode()):
+        return None
+    try:
+        claims = orjson.loads(urlsafe_b64decode(payload + "=="))
+    except ValueError:
+        return None
+    return claims if isinstance(claims, dict) else None

@@ -1,0 +1,161 @@
+"""Any sender that keeps to Standard Webhooks, with our events or its own in the body.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: `{"type", "timestamp",
+"data"}`, signed under `webhook-id`, `webhook-timestamp` and `webhook-signature` (of Svix, whose form it was, `svix-…`).
+A `type` that is ours, dotted (`message.delivered`), has `data` after that type's schema; any other is kept as it came.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.reading.times import from_text, from_unix
+from adapters.signing.keys import ed25519_key, signs_ed25519
+from adapters.signing.signatures import (
+    check_age,
+    from_base64,
+    header,
+    readable,
+    secrets_of,
+    standard_key,
+    verify_standard,
+)
+from schemas import RESERVED, SchemaError
+from schemas import events as names
+from schemas.events import Event
+from schemas.facts import event_of, time_of
+from schemas.json_text import MAX_DEPTH, check, kind_of
+
+NAME = "standard_webhooks"
+TITLE = "Standard Webhooks"
+DOCS = "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"
+CHANNELS = frozenset(names.CHANNELS)
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "HMAC-SHA256 (v1) or Ed25519 (v1a) over id, timestamp, body"
+EVENTS = frozenset(names.EVENT_TYPES) - frozenset(RESERVED)
+SETTINGS = (
+    Setting(
+        "secret", "What the sender signs with: whsec_ and base64, or any text of 24 bytes or more.", reads=standard_key
+    ),
+    Setting("public_key", "The sender's Ed25519 public key: whpk_ and base64.", secret=False, reads=ed25519_key),
+)
+SIGNS_BODY = True
+
+_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+#: Signatures of one request that are looked at; a sender that rotates its keys sends two or three.
+_MOST = 16
+
+
+def recognise(request: Request) -> bool:
+    """By the three headers and a body of `type` and `data` that is no envelope. Those of Svix alone are not enough:
+    senders with an adapter of their own have them too."""
+    headers, body = request.headers, request.body
+    if not all(name in headers for name in _HEADERS) or b'"type"' not in body or b'"data"' not in body:
+        return False
+    try:
+        said = json_of(request)
+    except Unprocessable:
+        return False
+    return isinstance(said, dict) and isinstance(said.get("type"), str) and "data" in said and "eventType" not in said
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """A signature by any configured secret (v1) or public key (v1a), and five minutes of tolerance unless `fresh` is
+    False. Raises InvalidSignature."""
+    secrets, keys = secrets_of(values, "secret"), secrets_of(values, "public_key")
+    if not secrets and not keys:
+        return None
+    request = _renamed(request)
+    if keys and _is_signed(request, keys):
+        if fresh:
+            check_age(header(request, "webhook-timestamp"), request.received_at)
+        return True
+    if not secrets:
+        raise InvalidSignature("no configured public_key made a v1a signature in webhook-signature")
+    verify_standard(request, secrets, fresh=fresh)
+    return True
+
+
+def normalize(request: Request) -> Normalized:
+    """One event. Raises Unprocessable where `type` is ours and `data` does not follow its schema."""
+    said = json_of(request)
+    headers = request.headers
+    event_id = identifier(headers.get("webhook-id") or headers.get("svix-id"))
+    named = said.get("type") if isinstance(said, dict) else None
+    type = names.TYPE_OF_DOTTED.get(named) if isinstance(named, str) else None
+    if type is None or type in RESERVED:
+        event = unknown(request, said, named if isinstance(named, str) else None, event_id)
+        if isinstance(said, dict):
+            event.occurred_at = from_text(said.get("timestamp")) or from_unix(said.get("timestamp"))
+        return Normalized([event])
+    try:
+        return Normalized([_event(type, said, request, event_id)])
+    except SchemaError as error:
+        raise Unprocessable(str(error)) from error
+
+
+def answer(request: Request) -> Answer:
+    """Any 2xx will do: it is kept, and not read yet."""
+    return Answer(202)
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """There is none."""
+    return None
+
+
+def _event(type: str, said: dict[str, Any], request: Request, event_id: str | None) -> Event:
+    """Raises SchemaError with the path in the body."""
+    data = said.get("data")
+    if not isinstance(data, dict):
+        raise SchemaError("$.data", "is required" if data is None else f"must be an object, not {kind_of(data)}")
+    if request.body.count(b"{") + request.body.count(b"[") > MAX_DEPTH:
+        check(said, nul=False)
+    at: datetime | None = None
+    if data.get("timestamp") is None and said.get("timestamp") is not None:
+        at = time_of(said["timestamp"], "$.timestamp", request.received_at)
+    try:
+        event = event_of(
+            type,
+            data,
+            source=request.source,
+            source_event_id=event_id or fact_id(request.body.decode("utf-8", "replace")),
+            at=at,
+            received_at=request.received_at,
+            form="relayed",
+        )
+    except SchemaError as error:
+        raise error.under("$.data") from error
+    # The one id that is given is the provider's too, so that what else it says of the message meets it.
+    event.provider_message_id = event.provider_message_id or event.message_id
+    return event
+
+
+def _renamed(request: Request) -> Request:
+    """The request with Svix's headers under the standard's names, where it has those alone."""
+    headers = request.headers
+    if "webhook-id" in headers or "svix-id" not in headers:
+        return request
+    standard = {name: headers.get(name.replace("webhook-", "svix-"), "") for name in _HEADERS}
+    return replace(request, headers={**headers, **standard})
+
+
+def _is_signed(request: Request, keys: list[str]) -> bool:
+    """Whether one of the keys made one of the v1a signatures. Raises InvalidSignature for a key that cannot be read."""
+    start = f"{header(request, 'webhook-id')}.{header(request, 'webhook-timestamp')}."
+    message = start.encode("utf-8", "replace") + request.body
+    given = header(request, "webhook-signature").split(" ")[:_MOST]
+    made = [part.removeprefix("v1a,") for part in given if part.startswith("v1a,")]
+    return any([_signs(key, message, signature) for key in readable(keys, ed25519_key) for signature in made])
+
+
+def _signs(key: Ed25519PublicKey, message: bytes, signature: str) -> bool:
+    try:
+        return signs_ed25519(key, message, from_base64(signature))
+    except InvalidSignature:  # one of several that is no base64
+        return False

@@ -1,0 +1,58 @@
+"""A sender played that keeps to Standard Webhooks, and speaks of messages in our types.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from adapters.simulating import Post, Said, Sent, Settings
+
+CHANNELS = ("sms", "email", "push", "chat")
+_TYPES = {
+    "UserMessageSent": "message.sent",
+    "MessageDelivered": "message.delivered",
+    "MessageRead": "message.read",
+    "MessageFailed": "message.failed",
+    "MessageBounced": "message.bounced",
+}
+STATES = tuple(_TYPES)
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """One event."""
+    data = {"providerMessageId": sent.id, "to": sent.to, "from": sent.sender, "channel": sent.channel}
+    return _post(url, _TYPES[state], at, data)
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """One event."""
+    data = {"providerMessageId": said.id, "from": said.sender, "to": said.to, "channel": said.channel}
+    return _post(url, "message.received", at, {**data, "content": {"text": said.text}})
+
+
+def sign(post: Post, settings: Settings, at: datetime) -> Post:
+    """Over `id.timestamp.body`: HMAC-SHA256 with the secret (v1), or Ed25519 with the private key (v1a), where there is one."""
+    event_id, timestamp = "msg_" + hashlib.sha256(post.body).hexdigest()[:27], str(int(at.timestamp()))
+    content = f"{event_id}.{timestamp}.".encode() + post.body
+    if key := settings.get("private_key"):
+        seed = base64.b64decode(key.removeprefix("whsk_"))
+        made = "v1a," + base64.b64encode(Ed25519PrivateKey.from_private_bytes(seed).sign(content)).decode()
+    else:
+        text = settings["secret"]
+        secret = base64.b64decode(text.removeprefix("whsec_")) if text.startswith("whsec_") else text.encode()
+        made = "v1," + base64.b64encode(hmac.new(secret, content, hashlib.sha256).digest()).decode()
+    headers = {"webhook-id": event_id, "webhook-timestamp": timestamp, "webhook-signature": made}
+    return replace(post, headers=post.headers | headers)
+
+
+def _post(url: str, type: str, at: datetime, data: dict[str, Any]) -> Post:
+    body = orjson.dumps({"type": type, "timestamp": at.isoformat().replace("+00:00", "Z"), "data": data})
+    return Post(url, body, {"content-type": "application/json"})

@@ -1,0 +1,186 @@
+"""The Things Stack (LoRaWAN): what devices say, and what became of messages to them, one a webhook, as JSON.
+
+https://www.thethingsindustries.com/docs/integrations/webhooks/, formats …/integrations/data-formats/ and, of what is not
+there, `ApplicationUp` in https://github.com/TheThingsNetwork/lorawan-stack/blob/v3.36/api/ttn/lorawan/v3/messages.proto.
+Nothing is signed; a webhook may be given headers, basic auth among them. `X-Downlink-Apikey` is a key of theirs for
+whoever answers, not a proof of who posts. Tried once; with retries switched on, seven times in some 80 minutes.
+"""
+
+from base64 import b64decode
+from collections.abc import Callable
+from typing import Any
+
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.reading.addresses import of_kind
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import count, fact_id, location, text, unknown
+from adapters.reading.times import from_text
+from adapters.signing.shared_header import SETTINGS, verify_told
+from schemas.events import Error, Event
+
+__all__ = ["SETTINGS"]
+
+NAME = "the_things_stack"
+TITLE = "The Things Stack"
+DOCS = "https://www.thethingsindustries.com/docs/integrations/webhooks/"
+CHANNELS = frozenset({"iot"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
+SIGNS_BODY = False
+
+Item = dict[str, Any]
+
+#: The message's kind is the key beside the device's ids. A downlink that the device did not confirm (`nack`) is tried again.
+MESSAGES: dict[str, str] = {
+    "uplink_message": "MessageReceived",
+    "uplink_normalized": "MessageReceived",
+    "location_solved": "MessageReceived",
+    "downlink_queued": "MessageQueued",
+    "downlink_sent": "UserMessageSent",
+    "downlink_ack": "MessageDelivered",
+    "downlink_nack": "MessageDelayed",
+    "downlink_failed": "MessageFailed",
+    "downlink_queue_invalidated": "ProviderEventReceived",
+    "join_accept": "ProviderEventReceived",
+    "service_data": "ProviderEventReceived",
+}
+EVENTS = frozenset(MESSAGES.values())
+#: By the name of the error (…/pkg/networkserver): what of it tells why.
+_REASONS = {"too_long": "content", "expired": "expired"}
+#: What stands beside the message itself.
+_AROUND = frozenset({"end_device_ids", "correlation_ids", "received_at", "simulated"})
+#: Ids that The Things Stack itself adds to those that the sender gave.
+_OWN = ("as:", "ns:", "gs:", "js:", "rpc:", "pba:", "events:")
+
+
+def recognise(request: Request) -> bool:
+    """By the device's ids, with which each message begins."""
+    start = request.body[:2048]
+    return b'"end_device_ids"' in start and b'"application_ids"' in start
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """The `webhook_header`, `basic_auth` or `url_secret` came along. Raises InvalidSignature."""
+    return verify_told(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """The one event of a message."""
+    body = json_of(request)
+    ids = body.get("end_device_ids") if isinstance(body, dict) else None
+    if not isinstance(ids, dict):
+        raise Unprocessable("no message of The Things Stack: it has no end_device_ids")
+    kind = next((key for key in body if key in MESSAGES), None) or next(
+        (key for key in body if key not in _AROUND), None
+    )
+    application = ids.get("application_ids")
+    application_id = text(application.get("application_id")) if isinstance(application, dict) else None
+    device_id = text(ids.get("device_id"))
+    if application_id is None or device_id is None:
+        raise Unprocessable("a message of no application, or of no device")
+    return Normalized([_event(body, kind, f"the_things_stack:{application_id}/{device_id}", request)])
+
+
+def answer(request: Request) -> Answer:
+    """200; what is not 2xx is lost, or tried again where that is switched on."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """There is none."""
+    return None
+
+
+def _event(body: Item, kind: str | None, device: str, request: Request) -> Event:
+    type_ = MESSAGES.get(kind or "", "ProviderEventReceived")
+    part = body.get(kind) if kind is not None else None
+    part = part if isinstance(part, dict) else {}
+    outbound = (kind or "").startswith("downlink_")
+    downlink = part.get("downlink") if kind == "downlink_failed" else part
+    downlink = downlink if isinstance(downlink, dict) else {}
+    ids = _ids(downlink.get("correlation_ids")) + _ids(body.get("correlation_ids"))
+    mark = "as:downlink:" if outbound else "as:up:"
+    message_id = next((one for one in ids if one.startswith(mark)), None)
+    customer = of_kind("device_id", device)
+    payload: Item = {"providerStatus": kind[:255]} if kind else {}
+    payload["to" if outbound else "from"] = device
+    if body.get("simulated") is True:
+        payload["simulated"] = True
+    if outbound and (reference := next((one for one in ids if not one.startswith(_OWN)), None)):
+        payload["reference"] = reference
+    if type_ == "MessageReceived":
+        payload["content"] = CONTENTS[str(kind)](part)
+    elif type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, body).payload["native"]
+    received_at = text(part.get("received_at")) or text(body.get("received_at"))
+    counter = count(downlink.get("f_cnt"))
+    return Event(
+        type_,
+        request.source,
+        fact_id("the_things_stack", device, kind, *ids, text(counter), received_at),
+        "iot",
+        "outbound" if outbound else "inbound",
+        # A solved place, or a session, is no message, though an uplink led to it.
+        message_id if type_ != "ProviderEventReceived" and kind != "location_solved" else None,
+        None,
+        customer,
+        from_text(received_at),
+        _error(part.get("error")) if type_ == "MessageFailed" else None,
+        payload,
+    )
+
+
+def _ids(found: Any) -> list[str]:
+    return [one for one in found[:50] if isinstance(one, str) and len(one) <= 512] if isinstance(found, list) else []
+
+
+def _error(part: Any) -> Error:
+    said = part if isinstance(part, dict) else {}
+    name = text(said.get("name"))
+    reason = next((reason for mark, reason in _REASONS.items() if mark in (name or "")), "unknown")
+    return Error(name, text(said.get("message_format")), reason)
+
+
+def _uplink(part: Item) -> Item:
+    """What was decoded as `data`; the bytes as they came (base64) as `payload`, and as text where they are some."""
+    content: Item = {}
+    if isinstance(decoded := part.get("decoded_payload"), dict):
+        content["data"] = decoded
+    if (port := count(part.get("f_port"))) is not None:
+        content["port"] = port
+    if (raw := text(part.get("frm_payload"))) is not None:
+        content["payload"] = raw
+        if "data" not in content and (words := _words(raw)):
+            content["text"] = words
+    return content
+
+
+def _words(raw: str) -> str | None:
+    try:
+        words = b64decode(raw, validate=True).decode()
+    except ValueError:
+        return None
+    return words if words.isprintable() else None
+
+
+def _normalized(part: Item) -> Item:
+    """The same uplink in the units and names that are alike for all devices, beside its `data`."""
+    return {"normalized": found} if isinstance(found := part.get("normalized_payload"), dict) else {}
+
+
+def _solved(part: Item) -> Item:
+    """Where a service (`service`) finds the device to be."""
+    point = part.get("location")
+    found = (
+        location(point.get("latitude"), point.get("longitude"), part.get("service"))
+        if isinstance(point, dict)
+        else None
+    )
+    return {"location": found} if found else {}
+
+
+CONTENTS: dict[str, Callable[[Item], Item]] = {
+    "uplink_message": _uplink,
+    "uplink_normalized": _normalized,
+    "location_solved": _solved,
+}

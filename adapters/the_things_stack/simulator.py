@@ -1,0 +1,71 @@
+"""The Things Stack played: uplinks, and what becomes of downlinks.
+
+https://www.thethingsindustries.com/docs/integrations/data-formats/
+"""
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from adapters.simulating import Post, Said, Sent
+from adapters.simulating.shared_secrets import sign
+
+__all__ = ["sign"]
+
+CHANNELS = ("iot",)
+CUSTOMERS = {"iot": "device_id:the_things_stack:fleet/truck-7"}
+_EVENTS = {
+    "MessageQueued": "downlink_queued",
+    "UserMessageSent": "downlink_sent",
+    "MessageDelivered": "downlink_ack",
+    "MessageDelayed": "downlink_nack",
+    "MessageFailed": "downlink_failed",
+}
+STATES = tuple(_EVENTS)
+AGENT = "ttn-lw-application-server/3.36.0"
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """…#downlink-events-messages"""
+    own = [f"as:downlink:{sent.id}", *([sent.reference] if sent.reference else [])]
+    downlink = {"f_port": 15, "f_cnt": 1, "frm_payload": "vu8=", "confirmed": True, "priority": "NORMAL"}
+    part: dict[str, Any] = downlink | {"correlation_ids": own}
+    if state == "MessageFailed":
+        name, words = "application_downlink_too_long", "application downlink payload is too long"
+        part = {"downlink": part, "error": {"namespace": "pkg/networkserver", "name": name, "message_format": words}}
+    return _post(url, sent.to, at, own, _EVENTS[state], part)
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """…#uplink-messages, of a device without a payload formatter."""
+    part = {
+        "session_key_id": "AXA50tHUGUucuzS/bCGMNw==",
+        "f_port": 1,
+        "f_cnt": 1,
+        "frm_payload": base64.b64encode(said.text.encode()).decode(),
+        "received_at": _time(at),
+    }
+    return _post(url, said.sender, at, [f"as:up:{said.id}", f"gs:uplink:{said.id}"], "uplink_message", part)
+
+
+def _post(url: str, device: str, at: datetime, ids: list[str], kind: str, part: dict[str, Any]) -> Post:
+    application, _, name = device.removeprefix("device_id:").removeprefix("the_things_stack:").partition("/")
+    document = {
+        "end_device_ids": {
+            "device_id": name,
+            "application_ids": {"application_id": application},
+            "dev_eui": "0004A30B001C0530",
+            "dev_addr": "00BCB929",
+        },
+        "correlation_ids": ids,
+        "received_at": _time(at),
+        kind: part,
+    }
+    return Post(url, orjson.dumps(document), {"content-type": "application/json", "user-agent": AGENT})
+
+
+def _time(at: datetime) -> str:
+    """To the nanosecond, as it is written there."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z"

@@ -1,0 +1,118 @@
+"""Turn.io: WhatsApp's messages and statuses without Meta's frame around them, and what Turn itself sends out.
+
+https://whatsapp.turn.io/docs/api/webhooks. A header says the subscription: `whatsapp` (what WhatsApp tells, in its own form,
+with Turn's `_vnd` added), `turn` and `journey_outbound` (a message that was sent out by Turn's API or a journey).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import phone
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix
+from adapters.signing.signatures import header, secrets_of, signs
+from adapters.whatsapp_cloud.content import content_of
+from adapters.whatsapp_cloud.messages import Item, message
+from adapters.whatsapp_cloud.statuses import STATUSES, status
+from schemas.events import Event
+
+NAME = "turn_whatsapp"
+TITLE = "Turn.io"
+DOCS = "https://whatsapp.turn.io/docs/api/webhooks"
+CHANNELS = frozenset({"whatsapp"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "HMAC-SHA256 of the body"
+SETTINGS = (Setting("webhook_secret", "The HMAC secret of the webhook (Turn.io, Settings, API & Webhooks)."),)
+SIGNS_BODY = True
+EVENTS = frozenset({*STATUSES.values(), "MessageReceived", "MessageQueued"})
+_SIGNATURE, _SUBSCRIPTION = "x-turn-hook-signature", "x-turn-hook-subscription"
+
+
+def recognise(request: Request) -> bool:
+    """By Turn's headers."""
+    return _SIGNATURE in request.headers or _SUBSCRIPTION in request.headers
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """HMAC-SHA256 of the body, base64. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    secrets = secrets_of(values, "webhook_secret")
+    if not secrets:
+        return None
+    given = header(request, _SIGNATURE)
+    if any([signs(secret, "sha256", request.body, given, "base64") for secret in secrets]):
+        return True
+    raise InvalidSignature("no configured webhook_secret makes this signature")
+
+
+def normalize(request: Request) -> Normalized:
+    """One event per message and status, or that of a message sent out. Raises Unprocessable."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Turn.io: it is no object")
+    result = Normalized()
+    for item, event in _items(body, request):
+        if isinstance(event, Event):
+            result.events.append(event)
+        else:
+            result.unprocessable.append((item, event))
+    return result
+
+
+def answer(request: Request) -> Answer:
+    """200."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Turn.io has none."""
+    return None
+
+
+def _items(body: Item, request: Request) -> Iterator[tuple[Any, Event | str]]:
+    known = False
+    for name, read in (("messages", message), ("statuses", status), ("errors", _fault)):
+        if not isinstance(items := body.get(name), list):
+            continue
+        known = True
+        for item in items:
+            try:
+                if not isinstance(item, dict):
+                    raise Unprocessable(f"an item of {name} that is no object")
+                yield item, read(item, body, request)
+            except Unprocessable as error:
+                yield item, str(error)
+    if not known:
+        told = request.headers.get(_SUBSCRIPTION)
+        yield body, _sent_out(body, request) if "to" in body else unknown(request, body, status=told)
+
+
+def _fault(item: Item, body: Item, request: Request) -> Event:
+    """An error of the account, of no message."""
+    return unknown(request, item, status="error")
+
+
+def _sent_out(body: Item, request: Request) -> Event:
+    """What was submitted to Turn's API, and taken by WhatsApp under the id in a header: whether it was sent, a status
+    tells."""
+    # The body's id is signed; the header is not, and is all there is where the body is just what was submitted.
+    message_id = identifier(body.get("id")) or identifier(request.headers.get("x-whatsapp-id"))
+    customer, ours = phone(body.get("to")), phone(body.get("from"))
+    # Text is the type where none is said.
+    content = content_of(body if "type" in body else body | {"type": "text"})
+    payload: Item = {"providerStatus": request.headers.get(_SUBSCRIPTION, "turn")[:255]}
+    if content:
+        payload["content"] = content
+    if customer is not None:
+        payload["to"] = customer.value
+    if ours is not None:
+        payload["from"] = ours.value
+    if message_id is None or content is None:
+        payload["native"] = unknown(request, body).payload["native"]
+    time = text(body.get("timestamp"))
+    event_id = fact_id("sent out", message_id) if message_id else unknown(request, body).source_event_id
+    at = from_unix(time)
+    return Event(
+        "MessageQueued", request.source, event_id, "whatsapp", "outbound", message_id, None, customer, at, None, payload
+    )

@@ -1,0 +1,60 @@
+"""Turn.io played: statuses, and messages that come in, signed. https://whatsapp.turn.io/docs/api/webhooks"""
+
+import base64
+import hashlib
+import hmac
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.simulating import Post, Said, Sent, Settings
+
+CHANNELS = ("whatsapp",)
+_STATUSES = {
+    "UserMessageSent": "sent",
+    "MessageDelivered": "delivered",
+    "MessageRead": "read",
+    "MessageFailed": "failed",
+}
+STATES = tuple(_STATUSES)
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """Outbound status notifications."""
+    item: dict[str, Any] = {
+        "id": sent.id,
+        "recipient_id": sent.to.removeprefix("+"),
+        "status": _STATUSES[state],
+        "timestamp": str(int(at.timestamp())),
+    }
+    if state == "MessageFailed":
+        item["errors"] = [{"code": 131026, "title": "Message undeliverable", "message": "Message undeliverable"}]
+    return _post(url, {"statuses": [item]})
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """Inbound message webhooks."""
+    sender = said.sender.removeprefix("+")
+    message = {
+        "_vnd": {"v1": {"direction": "inbound", "author": {"id": sender, "name": "Simulated", "type": "OWNER"}}},
+        "from": sender,
+        "id": said.id,
+        "text": {"body": said.text},
+        "timestamp": str(int(at.timestamp())),
+        "type": "text",
+    }
+    contacts = [{"profile": {"name": "Simulated"}, "wa_id": sender}]
+    return _post(url, {"contacts": contacts, "messages": [message]})
+
+
+def sign(post: Post, settings: Settings, at: datetime) -> Post:
+    """HMAC-SHA256 of the body with the webhook's secret, base64."""
+    digest = hmac.new(settings["webhook_secret"].encode(), post.body, hashlib.sha256).digest()
+    return replace(post, headers=post.headers | {"X-Turn-Hook-Signature": base64.b64encode(digest).decode()})
+
+
+def _post(url: str, document: dict[str, Any]) -> Post:
+    headers = {"content-type": "application/json", "x-turn-hook-subscription": "whatsapp"}
+    return Post(url, orjson.dumps(document), headers)

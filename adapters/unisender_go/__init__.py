@@ -1,0 +1,171 @@
+"""Unisender Go (and UniOne, the same service elsewhere): statuses of transactional mails, several in one webhook.
+
+https://godocs.unisender.ru/web-api-ref#callback-format (form, `auth`), https://godocs.unisender.ru/email-statuses (what the
+statuses mean). A job may have many recipients, so that a message is `<job id>:<address>`.
+"""
+
+import re
+from hashlib import md5
+from typing import Any
+
+from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import MAX_ID, fact_id, identifier, text, unknown
+from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.times import from_text
+from adapters.signing.signatures import same, secrets_of
+from schemas.events import Error, Event
+
+NAME = "unisender_go"
+TITLE = "Unisender Go"
+DOCS = "https://godocs.unisender.ru/web-api-ref#callback-format"
+CHANNELS = frozenset({"email"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "MD5 of the body with the API key in it, in the body"
+SETTINGS = (Setting("api_key", "The API key of the account, or of the project, that the webhook belongs to."),)
+SIGNS_BODY = True
+
+#: …/email-statuses. `sent` only says that the mail passed the checks and waits to be sent.
+STATUSES: dict[str, str] = {
+    "sent": "MessageQueued",
+    "delivered": "MessageDelivered",
+    "opened": "MessageOpened",
+    "clicked": "MessageClicked",
+    "unsubscribed": "RecipientUnsubscribed",
+    "subscribed": "RecipientSubscribed",
+    "spam": "MessageComplained",
+    "soft_bounced": "MessageDelayed",
+    "hard_bounced": "MessageBounced",
+}
+#: …/email-statuses: `delivery_status`, the finer one.
+REASONS: dict[str, str] = {
+    "err_user_unknown": "invalid_address",
+    "err_user_inactive": "invalid_address",
+    "err_mailbox_discarded": "invalid_address",
+    "err_mailbox_full": "unreachable",
+    "err_domain_inactive": "unreachable",
+    "err_destination_misconfigured": "unreachable",
+    "err_unreachable": "unreachable",
+    "err_will_retry": "unreachable",
+    "err_spam_rejected": "spam",
+    "err_spam_skipped": "spam",
+    "err_blacklisted": "blocked",
+    "err_too_large": "content",
+    "err_unsubscribed": "opted_out",
+    "err_delivery_failed": "unknown",
+    "err_skip_letter": "unknown",
+    "err_lost": "unknown",
+}
+EVENTS = frozenset({*STATUSES.values(), "ProviderEventReceived"})
+_FAILURES = frozenset({"MessageDelayed", "MessageBounced"})
+_AUTH = re.compile(rb'"auth"\s*:\s*"([0-9A-Fa-f]{32})"')
+_COPIED = (("url", "url", 8192), ("userAgent", "user_agent", 4096), ("ip", "ip", 64))
+
+
+def recognise(request: Request) -> bool:
+    """By the list that only its body has."""
+    return b'"events_by_user"' in request.body
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """`auth` is the MD5 of the body in which the API key stands in its place. No time is signed: `fresh` has no say.
+
+    Raises InvalidSignature.
+    """
+    keys = secrets_of(values, "api_key")
+    if not keys:
+        return None
+    found = _AUTH.search(request.body)
+    if found is None:
+        raise InvalidSignature("the body has no auth")
+    before, after = request.body[: found.start(1)], request.body[found.end(1) :]
+    given = found[1].lower()
+    made = [md5(before + key.encode() + after, usedforsecurity=False).hexdigest().encode() for key in keys]
+    if any([same(one, given) for one in made]):
+        return True
+    raise InvalidSignature("no configured api_key makes the body's auth")
+
+
+def normalize(request: Request) -> Normalized:
+    """One event of each status; what is of no mail (a block of a server) is kept as it is."""
+    body = json_of(request)
+    users = body.get("events_by_user") if isinstance(body, dict) else None
+    if not isinstance(users, list):
+        raise Unprocessable("no webhook of Unisender Go: it has no events_by_user")
+    found = Normalized()
+    for user in users:
+        events = user.get("events") if isinstance(user, dict) else None
+        if not isinstance(events, list):
+            found.unprocessable.append((user, "a user without events"))
+            continue
+        for item in events:
+            try:
+                found.events.append(_event(item, request))
+            except Unprocessable as error:
+                found.unprocessable.append((item, str(error)))
+    return found
+
+
+def answer(request: Request) -> Answer:
+    """200; anything else is tried again."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """As the webhook is set, its URL is looked at by a GET, which has nothing in it, and wants a 200."""
+    return Answer() if request.method == "GET" and not request.body else None
+
+
+def _event(item: Any, request: Request) -> Event:
+    data = item.get("event_data") if isinstance(item, dict) else None
+    if not isinstance(data, dict):
+        raise Unprocessable("an event without its event_data")
+    word, kind = text(data.get("status")) or "", text(item.get("event_name"))
+    email, job = text(data.get("email")), identifier(data.get("job_id"))
+    time, info = text(data.get("event_time")), data.get("delivery_info")
+    if kind != "transactional_email_status" or word not in STATUSES:
+        told = unknown(request, item, status=word or kind)
+        if job is not None and email is not None and len(job) + len(email) < MAX_ID:
+            told.channel, told.direction, told.handle = "email", "outbound", handle(email, "email")
+            told.provider_message_id = f"{job}:{told.handle.value if told.handle else email}"
+        told.occurred_at = from_text(time or data.get("block_time"))
+        return told
+    if job is None or email is None or len(job) + len(email) >= MAX_ID:
+        raise Unprocessable("a status of no mail: it has no job_id, or no email")
+    info = info if isinstance(info, dict) else {}
+    customer = handle(email, "email")
+    type = STATUSES[word]
+    payload: dict[str, Any] = {"providerStatus": word, "to": customer.value if customer else email}
+    for key, name, most in _COPIED if type not in _FAILURES else ():
+        if (told_ := text(data.get(name) or info.get(name))) and len(told_) <= most:
+            payload[key] = told_
+    metadata = data.get("metadata")
+    own_id = None
+    if isinstance(metadata, dict):
+        own_id = identifier(metadata.get("messageId"))
+        if reference := text(metadata.get("reference")):
+            payload["reference"] = reference[:1024]
+    message_id = f"{job}:{customer.value if customer else email}"
+    url = text(data.get("url")) if word == "clicked" else None
+    return Event(
+        type,
+        request.source,
+        fact_id("unisender", message_id, word, time, url),
+        "email",
+        "outbound",
+        message_id,
+        own_id,
+        customer,
+        from_text(time),
+        _error(info) if type in _FAILURES else None,
+        payload,
+    )
+
+
+def _error(info: dict[str, Any]) -> Error:
+    status, words = text(info.get("delivery_status")), text(info.get("destination_response"))
+    reason = REASONS.get(status or "", "unknown")
+    if reason == "unknown":
+        reason = reason_of(code_of(None, words))
+    return Error(status, words, reason)

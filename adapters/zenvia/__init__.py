@@ -1,0 +1,200 @@
+"""Zenvia: messages and their statuses over SMS, WhatsApp, RCS, voice, e-mail and chats, one event in each post.
+
+https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks, written down in
+https://github.com/zenvia/zenvia-openapi-spec/blob/master/spec/tags/subscriptions.md. What is not answered with 2xx is
+tried up to 30 times, half a minute apart. A status does not say whose message it is of.
+"""
+
+from typing import Any
+
+from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.reading.addresses import handle, of_kind, written
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
+from adapters.reading.shapes import list_of, object_of
+from adapters.reading.times import from_text
+from adapters.signing.shared_header import SETTINGS as TOLD
+from adapters.signing.shared_header import verify_told
+from adapters.whatsapp_cloud.errors import REASONS as _META
+from schemas.events import Error, Event, Handle
+
+NAME = "zenvia"
+TITLE = "Zenvia"
+DOCS = "https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks"
+CHANNELS = frozenset({"sms", "whatsapp", "rcs", "voice", "email", "chat"})
+SENDS: frozenset[str] = frozenset()
+SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
+SETTINGS = TOLD
+SIGNS_BODY = False
+
+#: …/spec/tags/subscriptions.md#code-field. DELETED is of a message that came in, and undoes nothing.
+STATUSES: dict[str, str] = {
+    "SENT": "UserMessageSent",
+    "DELIVERED": "MessageDelivered",
+    "VERIFIED": "MessageDelivered",
+    "READ": "MessageRead",
+    "CLICKED": "MessageClicked",
+    "NOT_DELIVERED": "MessageFailed",
+    "REJECTED": "MessageRejected",
+    "DELETED": "ProviderEventReceived",
+}
+#: …/spec/components/schemas/message, one file a channel.
+MEDIA: dict[str, str] = {
+    "sms": "sms",
+    "whatsapp": "whatsapp",
+    "rcs": "rcs",
+    "voice": "voice",
+    "email": "email",
+    "facebook": "chat",
+    "instagram": "chat",
+    "telegram": "chat",
+    "gbm": "chat",
+}
+EVENTS = frozenset({*STATUSES.values(), "MessageQueued", "MessageReceived"})
+
+Item = dict[str, Any]
+
+
+def recognise(request: Request) -> bool:
+    """By the names of its subscription and its event's type: nothing in its headers tells."""
+    body = request.body
+    return b'"subscriptionId"' in body and (
+        b'"MESSAGE_STATUS"' in body if b'"messageStatus"' in body else b'"MESSAGE"' in body and b'"contents"' in body
+    )
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """What the subscription was told to send; Zenvia signs nothing. Raises InvalidSignature."""
+    return verify_told(request, values)
+
+
+def normalize(request: Request) -> Normalized:
+    """One event."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Zenvia: it is no object")
+    kind = text(body.get("type"))
+    if kind == "MESSAGE_STATUS" and isinstance(status := body.get("messageStatus"), dict):
+        return Normalized([_status(status, body, request)])
+    if kind == "MESSAGE" and isinstance(message := body.get("message"), dict):
+        return Normalized([_message(message, body, request)])
+    event = unknown(request, body, status=kind, event_id=identifier(body.get("id")))
+    event.occurred_at = from_text(body.get("timestamp"))
+    return Normalized([event])
+
+
+def answer(request: Request) -> Answer:
+    """200; anything else, and more than a second, counts against the webhook."""
+    return Answer()
+
+
+def handshake(request: Request, values: Values) -> Answer | None:
+    """Zenvia has none."""
+    return None
+
+
+def _status(status: Item, body: Item, request: Request) -> Event:
+    code = text(status.get("code")) or ""
+    type_ = STATUSES.get(code, "ProviderEventReceived")
+    message_id = identifier(body.get("messageId"))
+    if message_id is None:
+        raise Unprocessable("a status of no message")
+    medium = text(body.get("channel")) or text(status.get("channel"))
+    payload: dict[str, Any] = {"providerStatus": code[:255]}
+    if type_ == "ProviderEventReceived":
+        payload["native"] = unknown(request, body).payload["native"]
+    if (index := count(body.get("contentIndex"))) is not None:
+        payload["contentIndex"] = index
+    if carrier := text(object_of(object_of(status.get("channelData")).get("sms")).get("carrier")):
+        payload["carrier"] = carrier[:255]
+    cause = _cause(status, medium)
+    if type_ == "MessageClicked" and (clicked := cause.text):
+        payload["url" if clicked.startswith(("http://", "https://")) else "clicked"] = clicked
+    known_by = (message_id, code, text(status.get("timestamp")), text(body.get("contentIndex")))
+    event_id = identifier(body.get("id")) or fact_id("status", *known_by)
+    time = from_text(status.get("timestamp")) or from_text(body.get("timestamp"))
+    error = cause if type_ in ("MessageFailed", "MessageRejected") else None
+    way = "inbound" if code == "DELETED" else "outbound"  # a person deletes what he sent
+    channel = MEDIA.get(medium or "")
+    return Event(type_, request.source, event_id, channel, way, message_id, None, None, time, error, payload)
+
+
+def _cause(status: Item, medium: str | None) -> Error:
+    """The first of its causes; WhatsApp's codes are Meta's."""
+    first = object_of(next(iter(list_of(status.get("causes"))), None))
+    words = text(first.get("details")) or text(first.get("reason")) or text(status.get("description"))
+    code = text(first.get("channelErrorCode"))
+    reason = _META.get(code or "", "unknown") if medium == "whatsapp" else "unknown"
+    return Error(code[:255] if code else None, words[:8192] if words else None, reason)
+
+
+def _message(message: Item, body: Item, request: Request) -> Event:
+    """What came in; what went out is told when Zenvia has taken it."""
+    message_id = identifier(message.get("id"))
+    if message_id is None:
+        raise Unprocessable("a message without its id")
+    medium = text(body.get("channel")) or text(message.get("channel")) or ""
+    outbound = (text(body.get("direction")) or text(message.get("direction"))) == "OUT"
+    sender, recipient = text(message.get("from")), text(message.get("to"))
+    given = (("from", written(sender, MEDIA.get(medium))), ("to", written(recipient, MEDIA.get(medium))))
+    payload: dict[str, Any] = {"providerStatus": "MESSAGE"} | {key: one for key, one in given if one}
+    if content := _content(message.get("contents")):
+        payload["content"] = content
+    if isinstance(visitor := message.get("visitor"), dict):
+        full = [part for key in ("firstName", "lastName") if (part := text(visitor.get(key)))]
+        if name := text(visitor.get("name")) or " ".join(full):
+            payload["displayName"] = name[:1024]
+        if user_name := text(visitor.get("userName")):
+            payload["username"] = user_name[:1024]
+    return Event(
+        "MessageQueued" if outbound else "MessageReceived",
+        request.source,
+        identifier(body.get("id")) or fact_id("message", message_id),
+        MEDIA.get(medium),
+        "outbound" if outbound else "inbound",
+        message_id,
+        None,
+        _customer(recipient if outbound else sender, medium),
+        from_text(message.get("timestamp")) or from_text(body.get("timestamp")),
+        None,
+        payload,
+    )
+
+
+def _customer(address: str | None, medium: str) -> Handle | None:
+    if MEDIA.get(medium) == "chat":
+        return of_kind("chat_id", f"{'messenger' if medium == 'facebook' else medium}:{address}") if address else None
+    return handle(address, MEDIA.get(medium))
+
+
+def _content(contents: Any) -> dict[str, Any]:
+    """Its parts together: texts below each other, files as media; what has no place of ours stays a part."""
+    content: dict[str, Any] = {}
+    texts: list[str] = []
+    media: list[dict[str, str]] = []
+    parts: list[Any] = []
+    for part in [one for one in (contents if isinstance(contents, list) else ())[:100] if isinstance(one, dict)]:
+        kind, said = text(part.get("type")), text(part.get("text"))
+        if kind == "text":
+            if chosen := text(part.get("payload")):
+                content["buttonReply"] = {"id": chosen[:1024]} | ({"title": said[:1024]} if said else {})
+            texts += [said] if said else []
+        elif kind == "file":
+            names = (("url", "fileUrl", 8192), ("type", "fileMimeType", 255), ("name", "fileName", 1024))
+            if file := {key: value[:most] for key, name, most in names if (value := text(part.get(name)))}:
+                media.append(file)
+            texts += [caption] if (caption := text(part.get("fileCaption"))) else []
+        elif kind == "location" and (
+            place := location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
+        ):
+            content["location"] = place
+        elif kind == "email":
+            content |= {key: value for key in ("subject", "html") if (value := text(part.get(key)))}
+            texts += [said] if said else []
+        elif kind == "contacts" and isinstance(part.get("contacts"), list):
+            content["contacts"] = part["contacts"]
+        else:
+            parts.append(part)
+    if texts:
+        content["text"] = "\n".join(texts)
+    return content | {key: value for key, value in (("media", media), ("parts", parts)) if value}

@@ -1,0 +1,56 @@
+"""Zenvia played: messages that it took to send, and messages that came in.
+
+https://github.com/zenvia/zenvia-openapi-spec/blob/master/spec/tags/subscriptions.md. Of what becomes of a message later
+its webhooks do not say whose it is, and so they are none that a customer's story can be played with.
+"""
+
+import uuid
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapters.simulating import Post, Said, Sent, Settings
+
+CHANNELS = ("sms", "whatsapp")
+STATES = ("MessageQueued",)
+
+
+def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
+    """A MESSAGE event of the direction OUT."""
+    return _post(url, at, sent.id, sent.channel, "OUT", sent.sender, sent.to, sent.text or "")
+
+
+def inbound(said: Said, at: datetime, url: str) -> Post:
+    """A MESSAGE event of the direction IN."""
+    return _post(url, at, said.id, said.channel, "IN", said.sender, said.to, said.text)
+
+
+def sign(post: Post, settings: Settings, at: datetime) -> Post:
+    """The headers that the subscription was created with."""
+    name, _, value = settings["webhook_header"].partition(":")
+    return replace(post, headers=post.headers | {name.strip().lower(): value.strip()})
+
+
+def _post(url: str, at: datetime, id: str, channel: str, direction: str, sender: str, to: str, text: str) -> Post:
+    message: dict[str, Any] = {
+        "id": id,
+        "from": sender.removeprefix("+"),
+        "to": to.removeprefix("+"),
+        "direction": direction,
+        "channel": channel,
+        "contents": [{"type": "text", "text": text}],
+    }
+    if direction == "IN" and channel == "whatsapp":
+        message["visitor"] = {"name": "Simulated"}
+    document = {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{id} {direction}")),
+        "timestamp": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "type": "MESSAGE",
+        "subscriptionId": "3b1a1f9c-0000-4000-8000-0123456789ab",
+        "channel": channel,
+        "direction": direction,
+        "message": message,
+    }
+    return Post(url, orjson.dumps(document), {"content-type": "application/json"})

@@ -1,0 +1,109 @@
+"""What works in the worker beside its agents: sending what is due, telling others of the log, keeping house."""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from agents.failures import keep_on
+from agents.health import Health
+from agents.sender.due import Due
+from agents.telling.counts import Telling
+from agents.telling.deliver import ANSWER, MOST, TIMEOUT, Deliverer
+from agents.telling.relay import Relayer
+from agents.transport import Transport
+from agents.transport.oauth import Tokens
+from app.clients.callbacks import Callbacks
+from app.clients.configured import Clients
+from app.clients.seal import Seal
+from app.kafka.producers import producer
+from app.kafka.topics import max_record
+from app.settings import Settings
+from sql import EventStore
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between looks at what was never answered, and between counts of what waits.
+SWEEP_EVERY, COUNT_EVERY = 5.0, 60.0
+#: Seconds between looks at the day partitions of raw webhooks.
+MAINTAIN_EVERY = 3600.0
+
+
+async def send(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
+    """Send what is due, until cancelled: each part begins again where it fails."""
+    sending = settings.sending
+    transport = Transport(timeout=sending.timeout, connections=sending.concurrency, allowed=sending.allowed_networks)
+    due = Due(store, clients, transport.carry, Tokens(transport.carry), health, sending)
+    try:
+        await asyncio.gather(
+            keep_on("sending", due.run, health),
+            keep_on("notifications", partial(_listen, store, due, health), health),
+            keep_on("sweep", partial(_sweep, store, health), health),
+            keep_on("counts", partial(_count, store, health), health),
+        )
+    finally:
+        await transport.close()
+
+
+async def _listen(store: EventStore, due: Due, health: Health) -> None:
+    """Wake the sender when requests are accepted, in any process. Without it they leave a fifth of a second later."""
+
+    def woken() -> None:
+        health.works("notifications")
+        due.wake()
+
+    await store.on_accepted(woken)
+
+
+async def _sweep(store: EventStore, health: Health) -> None:
+    """Settle the unanswered attempts of which a provider told since."""
+    while True:
+        health.counts["messages_told"] += await store.sweep()
+        health.works("sweep")
+        await asyncio.sleep(SWEEP_EVERY)
+
+
+async def _count(store: EventStore, health: Health) -> None:
+    """Count what waits, and the accounts that rest; and mend what a database's clock that was set back left far in the
+    future. Seldom: it reads every row that waits."""
+    while True:
+        if mended := await store.after_setback():
+            log.warning("the database's clock was set back", messages=mended)
+        health.waiting, health.resting = await store.sending_counts(), await store.resting_accounts()
+        health.works("counts")
+        await asyncio.sleep(COUNT_EVERY)
+
+
+async def tell(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
+    """Relay the log to Kafka and to clients' callbacks, for ever: each part begins again where it fails."""
+    telling = Telling(health, settings.relay.held_after)
+    callbacks = Callbacks(store, clients, Seal.of(settings))
+    connect = partial(producer, settings)
+    from_now = settings.relay.start == "now"
+    relayer = Relayer(store, connect, callbacks, telling, most=max_record(settings), from_now=from_now)
+    # As many to one origin as there may be at all: several clients may have their callbacks there.
+    transport = Transport(
+        timeout=TIMEOUT, connections=2 * MOST, allowed=settings.callbacks.allowed_networks, max_answer=ANSWER
+    )
+    deliverer = Deliverer(store, callbacks, transport, telling, timedelta(days=settings.callbacks.retain_days))
+    try:
+        await asyncio.gather(
+            keep_on("relay", relayer.run, health),
+            keep_on("deliveries", deliverer.run, health),
+            keep_on("relay lag", partial(telling.measure, store), health),
+        )
+    finally:
+        await transport.close()
+
+
+async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
+    """Keep the day partitions of raw webhooks ahead of time, and drop the expired; forget the signed tokens that no provider
+    repeats any more. For ever."""
+    while True:
+        await store.ensure_partitions(days_ahead=3)
+        await store.drop_partitions(older_than_days=retain_days)
+        while await store.forget_tokens():
+            pass
+        health.works("partitions")
+        await asyncio.sleep(MAINTAIN_EVERY)

@@ -1,0 +1,1 @@
+"""From a Kafka record to its outcome: events, dead letters, or both."""

@@ -1,0 +1,28 @@
+"""Gathers calls that can be made as one, where the provider's API takes several messages in a call."""
+
+from collections.abc import Iterator, Sequence
+
+from adapters.contract.sending import HttpCall
+from agents.sender.calls import Call
+
+#: Bytes of the bodies in one call, at most: what grows beyond what an API takes is refused as a whole.
+BYTES = 1 << 20
+
+
+def gathered(calls: Sequence[Call]) -> Iterator[list[Call]]:
+    """The calls, each by itself or with others of its account that go to the same URL."""
+    open: dict[tuple[object, ...], tuple[list[Call], int]] = {}
+    for call in calls:
+        most, outgoing = getattr(call.account.adapter, "BATCH", 1), call.outgoing
+        if most == 1 or not isinstance(outgoing, HttpCall):
+            yield [call]
+            continue
+        key = (call.claimed.lane, outgoing.method, outgoing.url, *outgoing.headers.items())
+        batch, size = open.get(key, ([], 0))
+        if len(batch) == most or (batch and size + len(outgoing.body) > BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(call)
+        open[key] = batch, size + len(outgoing.body)
+    for batch, _ in open.values():
+        yield batch

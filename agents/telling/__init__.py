@@ -1,0 +1,1 @@
+"""Tells others of the log: the relay to Kafka, and clients' callbacks."""

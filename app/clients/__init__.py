@@ -1,0 +1,1 @@
+"""What clients have configured: configurations, accounts at providers, callbacks."""

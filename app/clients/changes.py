@@ -1,0 +1,136 @@
+"""Changes of clients' configurations, as the API and the command line make them: checked, then written with an audit."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from adapters import ADAPTERS
+from adapters.contract.receiving import Adapter
+from app.clients.seal import Seal
+from app.sending.accounts import Account, UnknownAccount, account_of, configured, opened, sealed
+from app.sending.configuration import Client, hint, parse
+from app.settings import Settings
+from schemas import SchemaError
+from sql import EventStore
+
+#: A client's id: no control characters, no white space at its ends, no slash (it stands in paths).
+_ID = re.compile(r"(?!\s)[^\x00-\x1f\x7f/\ud800-\udfff]{1,128}(?<!\s)")
+
+State = Literal["added", "changed", "unchanged"]
+
+
+class InUse(Exception):
+    """The account cannot go: the client has channels by it. The message names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Where changes are made: the store, the settings, and on whose behalf (`actor`, for the audit)."""
+
+    store: EventStore
+    settings: Settings
+    actor: str
+
+    async def set_client(self, client_id: str, document: Mapping[str, Any], expected: int | None = None) -> Any:
+        """Make the document the next version of a client's configuration; the row is that of `EventStore.set_client`.
+
+        Raises SchemaError: the document does not fit, or names an account that is not there or does not send so.
+        """
+        self.check_client(client_id)
+        client = parse(client_id, 0, document, self.settings.callbacks.http_hosts)
+        senders = {name: one for name, one in await self.senders(client_id)}
+        check_routes(client, senders)
+        return await self.store.set_client(client_id, document, self.actor, expected)
+
+    async def set_account(
+        self, client_id: str, name: str, document: Mapping[str, Any], *, trusted: bool = False
+    ) -> tuple[Account, State]:
+        """Add an account, or put this in the place of one: settings that the document has not are gone.
+
+        Raises SchemaError (also where a channel of the client needs what the new adapter does not send), NoKey.
+        """
+        self.check_client(client_id)
+        account = account_of(name, document, trusted=trusted)
+        if (current := await self.store.client(client_id)) is not None:
+            for route in current["document"]["channels"]:
+                if route["account"] == name and route["channel"] not in account.adapter.SENDS:
+                    raise SchemaError("$.adapter", _cannot(account.adapter, route["channel"]) + "; a channel is by it")
+        return account, await self.write_account(client_id, account)
+
+    async def write_account(self, client_id: str, account: Account) -> State:
+        """Add or replace an account that was looked at. Raises NoKey."""
+        seal = Seal.of(self.settings)
+        row = await self.store.account(client_id, account.name)
+        if row is not None and _same(row, account, seal):
+            return "unchanged"
+        await self.store.set_account(
+            client_id,
+            account.name,
+            adapter=account.adapter.NAME,
+            source=account.source,
+            url=account.url,
+            trusted=account.trusted,
+            sealed=sealed(account, client_id, seal),
+            key_id=seal.key_id,
+            settings=sorted(account.values),
+            actor=self.actor,
+        )
+        return "changed" if row else "added"
+
+    async def remove_account(self, client_id: str, name: str) -> bool:
+        """Remove an account; False where there is none. Raises InUse."""
+        source = self.settings.sources.get(name)
+        spare = source is not None and source.client == client_id
+        row = await self.store.remove_account(client_id, name, self.actor, spare=spare)
+        if row["existed"] and not row["removed"]:
+            raise InUse(
+                f"{', '.join(row['channels'])} of client {client_id} goes by the account {name}: change that first"
+            )
+        return bool(row["removed"])
+
+    async def reseal(self) -> int:
+        """Put the settings of all accounts under the first key; returns how many were not. Raises NoKey, LockedAccount."""
+        seal, done = Seal.of(self.settings), 0
+        for row in await self.store.accounts():
+            if row["key_id"] != seal.key_id:
+                again = sealed(opened(row, seal), row["client_id"], seal)
+                done += await self.store.reseal_account(row, again, seal.key_id, self.actor)
+        return done
+
+    async def senders(self, client_id: str) -> list[tuple[str, Adapter]]:
+        """The client's accounts with their adapters: those of the settings, then its own, which win."""
+        sources = self.settings.sources.items()
+        found = [(name, configured(name, source)) for name, source in sources if source.client == client_id]
+        rows = await self.store.accounts(client_id)
+        return [(name, one.adapter) for name, one in found if one] + [
+            (row["name"], ADAPTERS[row["adapter"]]) for row in rows if row["adapter"] in ADAPTERS
+        ]
+
+    @staticmethod
+    def check_client(client_id: str) -> None:
+        """Raises SchemaError for what cannot be a client's id."""
+        if not _ID.fullmatch(client_id):
+            raise SchemaError("$", "a client's id has 1 to 128 characters, no slash and no control characters in it")
+
+
+def check_routes(client: Client, senders: Mapping[str, Adapter]) -> None:
+    """Raises SchemaError for a route whose account is not there, or does not send by its channel."""
+    for index, route in enumerate(client.routes):
+        path = f"$.channels[{index}].account"
+        adapter = senders.get(route.account)
+        if adapter is None:
+            raise SchemaError(path, f"there is no such account of {client.id}{hint(route.account, senders)}")
+        if route.channel not in adapter.SENDS:
+            raise SchemaError(path, _cannot(adapter, route.channel))
+
+
+def _cannot(adapter: Adapter, channel: str) -> str:
+    return f"{adapter.NAME} does not send {channel}; it sends {', '.join(sorted(adapter.SENDS))}"
+
+
+def _same(row: Mapping[str, Any], account: Account, seal: Seal) -> bool:
+    try:
+        return opened(row, seal) == account and row["key_id"] == seal.key_id
+    except UnknownAccount:
+        return False

@@ -1,0 +1,113 @@
+"""Clients and their accounts, as they are configured now: in the store, else by the sources of the settings.
+
+A change takes effect within `ttl` seconds, in every process, without a restart.
+"""
+
+from typing import Any
+
+from app.clients.remembered import Remembered
+from app.clients.seal import Seal
+from app.sending.accounts import Account, LockedAccount, UnknownAccount, configured, opened
+from app.sending.configuration import Callback, Client, Fallback, Retry, Route, parse
+from app.settings import Settings
+from schemas import SchemaError
+from schemas.events import CHANNELS
+from sql import EventStore
+
+__all__ = [
+    "Account",
+    "Callback",
+    "Client",
+    "Clients",
+    "Fallback",
+    "LockedAccount",
+    "Retry",
+    "Route",
+    "UnknownAccount",
+    "UnknownClient",
+    "implied",
+    "implied_document",
+    "parse",
+]
+
+
+class UnknownClient(Exception):
+    """No client of this id is configured to send, or its configuration does not fit any more. The message says which."""
+
+
+class Clients:
+    """What is configured, believed for at most `ttl` seconds; however many ask at once, the store is asked once."""
+
+    def __init__(self, store: EventStore, settings: Settings, *, ttl: float = 2.0) -> None:
+        self._store, self._settings = store, settings
+        self._seal = Seal.of(settings)
+        self._clients = Remembered(self._read_client, ttl)
+        self._accounts = Remembered(self._read_account, ttl)
+
+    async def client(self, client_id: str) -> Client:
+        """A client. Raises UnknownClient, psycopg.OperationalError."""
+        found = await self._clients.get(client_id)
+        if isinstance(found, Client):
+            return found
+        raise UnknownClient(found)
+
+    async def account(self, client: Client, name: str) -> Account:
+        """An account of a client: its own, else the source of the settings that has this name and client.
+
+        Raises UnknownAccount (LockedAccount, where it is there and cannot be decrypted), psycopg.OperationalError.
+        """
+        found = await self._accounts.get((client.id, name))
+        if isinstance(found, Account):
+            return found
+        raise type(found)(str(found))
+
+    def forget(self, client_id: str, name: str | None = None) -> None:
+        """Ask the store anew for a client (or for its account of this name): this process has changed it."""
+        if name is None:
+            self._clients.forget(client_id)
+        else:
+            self._accounts.forget((client_id, name))
+
+    async def _read_client(self, client_id: str) -> Client | str:
+        """The client, or why there is none."""
+        row = await self._store.client(client_id)
+        if row is None:
+            return implied(client_id, self._settings) or f"no client {client_id} is configured to send"
+        last = self._clients.last(client_id)
+        if isinstance(last, Client) and last.version == row["version"]:
+            return last
+        try:
+            return parse(client_id, row["version"], row["document"], http_hosts=None)
+        except SchemaError as error:
+            return f"version {row['version']} of client {client_id} cannot be used: {error}"
+
+    async def _read_account(self, key: tuple[str, str]) -> Account | UnknownAccount:
+        client_id, name = key
+        row = await self._store.account(client_id, name)
+        if row is not None:
+            try:
+                return opened(row, self._seal)
+            except UnknownAccount as error:
+                return error
+        source = self._settings.sources.get(name)
+        found = configured(name, source) if source and source.client == client_id else None
+        return found or UnknownAccount(f"client {client_id} has no account {name} that sends")
+
+
+def implied(client_id: str, settings: Settings) -> Client | None:
+    """The client that the sources of the settings make without more: a route for each channel that one of them sends
+    by, in the order in which they are configured. None where none does."""
+    routes: dict[str, Route] = {}
+    for name, source in settings.sources.items():
+        account = configured(name, source) if source.client == client_id else None
+        for channel in CHANNELS if account else ():
+            if account and channel in account.adapter.SENDS:
+                routes.setdefault(channel, Route(channel, name))
+    return Client(client_id, 0, tuple(routes.values())) if routes else None
+
+
+def implied_document(client_id: str, settings: Settings) -> dict[str, Any] | None:
+    """The same as the JSON of a configuration, to begin one from."""
+    client = implied(client_id, settings)
+    routes = client.routes if client else ()
+    return {"channels": [{"channel": one.channel, "account": one.account} for one in routes]} if client else None

@@ -1,0 +1,29 @@
+"""The webhook door as the settings describe it."""
+
+from functools import partial
+
+from app.kafka.producers import producer
+from app.kafka.topics import max_record
+from app.settings import Settings
+from app.telemetry import share
+from webhooks.admit import Authenticate
+from webhooks.aggregate import Door, Limits
+from webhooks.keep import Keep
+from webhooks.producer import FRAME
+from webhooks.recognise import Accounts, Sources
+from webhooks.spool import Spool
+
+
+def make(settings: Settings, authenticate: Authenticate | None = None, accounts: Accounts | None = None) -> Door:
+    """A door that is not yet started, for the settings' sources and the accounts of clients. Raises ValueError for a source whose adapter does not exist, or without Kafka."""
+    door = settings.door
+    spool = Spool(settings.data / "spool", door.spool_max)
+    keep = Keep(partial(producer, settings), spool, timeout=door.keep_timeout)
+    limits = Limits(
+        max_body=door.max_body,
+        max_in_flight=door.max_in_flight,
+        max_record=max_record(settings) - FRAME,
+        share=share(settings.telemetry),
+        trust_traceparent=settings.telemetry.trust_traceparent,
+    )
+    return Door(Sources(settings.sources, accounts), keep, limits, authenticate)

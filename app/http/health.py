@@ -1,0 +1,104 @@
+"""`/healthz`, `/readyz` and `/metrics` of the HTTP process: whether it lives, whether it can keep webhooks, what it counts.
+
+Ready is who can keep a webhook: in Kafka, or in a spool with room. With PostgreSQL away the door works on (the API
+answers 503 itself), so that is told, but does not take the process out of its load balancer.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from app.api.service import admit
+from app.http.metrics import MEDIA_TYPE, HttpMetrics
+from app.settings import Settings
+from webhooks.aggregate import Door
+
+#: Seconds that PostgreSQL may take to answer, and for which its answer is believed.
+PATIENCE, BELIEVED = 1.0, 1.0
+
+
+class Store(Protocol):
+    """What is asked of the store, to know that it answers."""
+
+    async def horizon(self) -> int: ...
+
+
+class Health:
+    """Of one HTTP process. `store` is None until PostgreSQL was reached for the first time."""
+
+    def __init__(self, door: Door, metrics: HttpMetrics, settings: Settings) -> None:
+        self.store: Store | None = None
+        self._door = door
+        self._metrics = metrics
+        self._settings = settings
+        self._postgres = ("not reached yet", -BELIEVED)
+        self._began = time.monotonic()
+
+    def routes(self) -> list[Route]:
+        """The three."""
+        return [
+            Route("/healthz", self.healthz, methods=["GET"]),
+            Route("/readyz", self.readyz, methods=["GET"]),
+            Route("/metrics", self.metrics, methods=["GET"]),
+        ]
+
+    async def healthz(self, _: Request) -> Response:
+        """200 while the process answers at all."""
+        return JSONResponse({"status": "ok", "uptime": round(time.monotonic() - self._began, 1)})
+
+    async def readyz(self, _: Request) -> Response:
+        """200 where a webhook can be kept now, else 503; what is away is named."""
+        keep = self._door.keep
+        spool = keep.spool
+        postgres = await self._ask()
+        ready = (keep.reachable and keep.held is None) or spool.has_room
+        whole = keep.reachable and keep.held is None and postgres == "ok" and not spool.records
+        body = {
+            "status": "ok" if whole else "degraded" if ready else "not ready",
+            "kafka": "ok" if keep.reachable else "away",
+            "postgres": postgres,
+            "held": keep.held,
+            "spool": {
+                "records": spool.records,
+                "bytes": spool.bytes,
+                "limit": spool.limit,
+                "oldestSeconds": round(spool.age, 1),
+            },
+        }
+        return JSONResponse(body, 200 if ready else 503, {"cache-control": "no-store"})
+
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus, where the setting `api.metrics` or the request's key lets it. Raises Problem."""
+        await admit(request, self._settings, self._settings.api.metrics, "metrics:read")
+        return self._page()
+
+    def open_routes(self) -> list[Route]:
+        """The same for a port that only the operator's own machines reach: anyone may read the metrics there."""
+        healthz, readyz, _ = self.routes()
+        return [healthz, readyz, Route("/metrics", self._open_metrics, methods=["GET"])]
+
+    async def _open_metrics(self, _: Request) -> Response:
+        return self._page()
+
+    def _page(self) -> Response:
+        return Response(self._metrics.page(), media_type=MEDIA_TYPE)
+
+    async def _ask(self) -> str:
+        if self.store is None:
+            return "not reached yet"
+        answer, asked = self._postgres
+        if time.monotonic() - asked < BELIEVED:
+            return answer
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.store.horizon()
+            answer = "ok"
+        except (psycopg.Error, OSError, TimeoutError) as error:
+            answer = f"away ({type(error).__name__})"
+        self._postgres = (answer, time.monotonic())
+        return answer
