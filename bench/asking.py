@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from agents.telling.counts import EVERY as RELAY_LAG_EVERY
 from app.kafka import client_args
 from bench import provider
-from bench.stack import Stack
+from tests.support.stack import Stack
 
 #: Messages of a request, and requests at a time; the like where each message is asked for by itself.
 BATCHES, SINGLY = (50, 4), (1, 64)

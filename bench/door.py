@@ -22,9 +22,9 @@ from starlette.routing import Route
 
 from app.embedded import ports
 from app.embedded.process import Child
-from bench import load, traffic
 from bench.progress import say
-from bench.stack import ROOT, Stack
+from tests.support import load, traffic
+from tests.support.stack import ROOT, Stack
 
 CONNECTIONS = 128
 PATH = "/webhooks/aggregate"

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import load, traffic
 from bench.progress import say
 from bench.reader import Reader, at, customer_of, key
-from bench.stack import Stack
+from tests.support import load, traffic
+from tests.support.stack import Stack
 
 #: Seconds between two questions for the same sample, and on average between two samples.
 POLL, REST = 0.004, 0.03

@@ -17,8 +17,8 @@ import uvloop
 
 from adapters.simulating import Call, Refused, Reply
 from app.simulator import SIMULATED
-from bench.plain_http import read_call, written
 from tests.fixtures import accounts
+from tests.support.plain_http import read_call, written
 
 NAME = "resend"
 SETTINGS: Mapping[str, str] = accounts(NAME).settings

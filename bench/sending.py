@@ -21,8 +21,8 @@ from app.sending.requests import read_request
 from bench import provider
 from bench.asking import SINGLY, asked, by_http, by_kafka, done, sent, told
 from bench.progress import say
-from bench.stack import Stack
 from sql import EventStore
+from tests.support.stack import Stack
 
 #: Connections tried for the limit; httpx is at its best with few.
 TRIED = (1, 4, 16)

@@ -15,12 +15,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from app.embedded.postgres import Postgres
-from bench import traffic
 from bench.progress import say
 from sql import EventStore, Row
 from sql.migrate import migrate
 from tests.faults.faults import facts_of
 from tests.faults.providers import Signed
+from tests.support import traffic
 
 BATCH = 1000
 BARE = """INSERT INTO threadline.events

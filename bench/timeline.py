@@ -12,10 +12,10 @@ import psycopg
 from app.embedded.postgres import Postgres
 from bench.progress import say
 from bench.reader import Reader, at, customer_of, key
-from bench.stack import Stack
 from sql import EventStore
 from sql.migrate import migrate
 from sql.rebuild import rebuild
+from tests.support.stack import Stack
 
 PAGE = 50
 #: Pages read before times count.

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import psutil
 
-from bench import load, traffic
 from bench.progress import say
-from bench.stack import Stack
+from tests.support import load, traffic
+from tests.support.stack import Stack
 
 CONNECTIONS = 256
 #: Seconds' worth of webhooks that may be on their way at any time, for the lag to count as steady.

@@ -20,9 +20,9 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 
 from app.kafka import client_args
-from bench import traffic
 from bench.progress import say
-from bench.stack import ROOT, Stack
+from tests.support import traffic
+from tests.support.stack import ROOT, Stack
 from webhooks.record import Webhook, encode
 
 TOPIC = "webhooks.received"

@@ -19,11 +19,11 @@ from app.clients.seal import new_key
 from app.embedded import ports
 from app.simulator import SIMULATED
 from app.simulator.server import Plan, Server
-from bench.stack import Stack
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving
 from tests.integration.command_line import Ran, command
-from tests.waiting import eventually, until
+from tests.support.stack import Stack
+from tests.support.waiting import eventually, until
 
 PATHS = {name: f"/webhooks/aggregate/shop/{name}" for name in ("twilio", "resend")}
 CLIENT = """

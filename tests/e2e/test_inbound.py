@@ -17,10 +17,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from app.http.access import mint
 from app.kafka import client_args
-from bench import traffic
-from bench.stack import Stack
 from sql import EventStore
-from tests.waiting import eventually
+from tests.support import traffic
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 
 class Collector:

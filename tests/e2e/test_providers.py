@@ -18,9 +18,9 @@ from app.sending.consent import learned
 from app.simulator import SIMULATED
 from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
-from bench.stack import Stack
 from tests.fixtures import accounts
-from tests.waiting import until
+from tests.support.stack import Stack
+from tests.support.waiting import until
 
 TELLING = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "sign")]
 #: Messages of each provider, of which each is told of by several webhooks.

@@ -18,9 +18,9 @@ from app.kafka import client_args
 from app.simulator import SIMULATED
 from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
-from bench.stack import Stack
 from tests.fixtures import accounts
-from tests.waiting import eventually, until
+from tests.support.stack import Stack
+from tests.support.waiting import eventually, until
 
 CHANNELS = {
     "resend": ("email", "ana{}@example.com"),

@@ -16,9 +16,9 @@ import httpx
 from rich.console import Console
 
 from app.http.listening.descriptors import claim
-from bench import load
 from bench.door import requests
-from bench.stack import Stack
+from tests.support import load
+from tests.support.stack import Stack
 
 CONNECTIONS = 32
 #: Milliseconds within which 99 of 100 webhooks are to be acknowledged.

@@ -28,12 +28,12 @@ from agents import GROUP, TOPICS
 from agents.process.watch import measure_lag
 from app.kafka import client_args
 from app.sending.consent import learned
-from bench import traffic
-from bench.stack import Stack
 from sql import EventStore
 from sql.migrate import migrate
 from tests.faults.posting import Provider
 from tests.faults.providers import SOURCES, Signed, Told, played
+from tests.support import traffic
+from tests.support.stack import Stack
 
 VICTIMS = ("work", "serve", "kafka", "postgres")
 

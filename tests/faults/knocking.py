@@ -23,11 +23,11 @@ from agents import GROUP, TOPICS
 from agents.process.watch import measure_lag
 from app.kafka import client_args
 from app.simulator import SIMULATED
-from bench.stack import Stack
 from tests.faults.mutations import mutated
 from tests.faults.poison import SIZES, WEBHOOKS
 from tests.faults.trees import Sample, samples
 from tests.fixtures import accounts
+from tests.support.stack import Stack
 
 NAMES = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "sign") and samples(name)]
 LANES = 8

@@ -11,7 +11,7 @@ from typing import Self
 
 from adapters.simulating import Call, Refused, Reply, Sent
 from app.simulator import SIMULATED
-from bench.plain_http import read_call, written
+from tests.support.plain_http import read_call, written
 
 #: What may happen to a call, and its share of the moody ones. The last three leave the caller without an answer though the
 #: message was taken; "late" is one that comes after the caller's time-out.

@@ -19,13 +19,13 @@ from rich.console import Console
 
 from app.embedded import ports
 from app.http.access import mint
-from bench.stack import Stack
 from sql import EventStore
 from tests.faults.faults import VICTIMS, kill, settle
 from tests.faults.moody import Moody
 from tests.faults.senders import configuration, moody_providers, sources, taken, twice
 from tests.faults.service import Service
 from tests.faults.teller import Teller
+from tests.support.stack import Stack
 
 #: One that has idempotency keys, and one that has none.
 PROVIDERS = ("resend", "twilio")

@@ -21,11 +21,11 @@ from rich.console import Console
 from agents import GROUP, TOPICS
 from agents.process.watch import measure_lag
 from app.kafka import client_args
-from bench.stack import Stack
 from sql import EventStore
 from tests.faults.accounting import Outcome, Put, account
 from tests.faults.canaries import Canaries
 from tests.faults.poison import CODECS, Poison, Record
+from tests.support.stack import Stack
 
 #: Hostile records, and bytes of them, that are put before the canaries of the round before are waited for: so that what a
 #: canary waits for is what poison costs, not a queue.

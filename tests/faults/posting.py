@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import httpx
 
-from bench.stack import Stack
 from tests.faults.providers import Told
+from tests.support.stack import Stack
 
 LANES = 8
 

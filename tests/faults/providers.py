@@ -11,10 +11,10 @@ from adapters.contract.receiving import Request
 from adapters.simulating import Post, Said, Sent
 from app.simulator import SIMULATED, samples
 from app.simulator.life import life, nth
-from bench import traffic
 from tests.fixtures import accounts
+from tests.support import traffic
 
-#: Those that `bench.traffic` makes are left to it.
+#: Those that `tests.support.traffic` makes are left to it.
 NAMES = [
     name for name in PROVIDERS if hasattr(SIMULATED.get(name), "sign") and name not in (*traffic.SOURCES, "envelope")
 ]

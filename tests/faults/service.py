@@ -11,8 +11,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from app.kafka import client_args
-from bench.stack import Stack
 from tests.faults.senders import asked
+from tests.support.stack import Stack
 
 BATCH = 10
 

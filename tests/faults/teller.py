@@ -7,8 +7,8 @@ import httpx
 
 from adapters.simulating import Sent
 from app.simulator import SIMULATED
-from bench.stack import Stack
 from tests.faults.moody import Moody
+from tests.support.stack import Stack
 
 
 class Teller:

@@ -25,7 +25,7 @@ from app.clients.seal import Seal, new_key
 from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.integration.scripted import tcp_server
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 from webhooks.subscribers import shown
 
 CLIENT = "shop"

@@ -18,7 +18,7 @@ from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.fixtures import accounts
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 from webhooks.recognise import Unreadable
 
 AWAY = "postgresql://nobody@127.0.0.1:1/none"

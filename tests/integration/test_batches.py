@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from agents.batches import BatchConsumer, BatchTransport, RecordBatch, batches
-from tests.waiting import eventually, until
+from tests.support.waiting import eventually, until
 
 PARTITIONS = 4
 

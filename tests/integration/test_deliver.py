@@ -26,7 +26,7 @@ from tests.conftest import Dsns
 from tests.integration.callbacks import CLIENT, Office, Receiver, receiving, verified
 from tests.integration.serving import NOON, event
 from tests.integration.test_claim import explained, owner
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 @pytest_asyncio.fixture

@@ -19,10 +19,10 @@ from app.embedded import ports
 from app.embedded.process import Child
 from app.http.access import mint
 from app.http.listening.descriptors import claim
-from bench.traffic import TWILIO_TOKEN, twilio
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.test_door_keep import values
+from tests.support.traffic import TWILIO_TOKEN, twilio
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = "/webhooks/aggregate"

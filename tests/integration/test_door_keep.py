@@ -20,7 +20,7 @@ from app.kafka.producers import producer_args
 from app.settings import Kafka as KafkaSettings
 from app.settings import Settings
 from tests.conftest import NewTopicFunction
-from tests.waiting import until
+from tests.support.waiting import until
 from webhooks.keep import Keep
 from webhooks.spool import Spool, Unkeepable, Unkept
 

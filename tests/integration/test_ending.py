@@ -13,7 +13,7 @@ import pytest_asyncio
 from agents.process.ending import CUT_SHORT
 from agents.process.watch import STALLED
 from tests.integration.worker import Servers, at_work, serving
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 WITHIN = 10.5  # seconds: what is promised, and what it takes to start counting
 

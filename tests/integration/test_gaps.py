@@ -23,7 +23,7 @@ from app.kafka.producers import producer_args
 from app.kafka.unread import GROUP, Log
 from tests.integration.command_line import command
 from tests.integration.worker import Servers, Worker, at_work, serving
-from tests.waiting import eventually, until
+from tests.support.waiting import eventually, until
 from webhooks.keep import TOPIC, Keep
 from webhooks.spool import Spool, Unkept
 

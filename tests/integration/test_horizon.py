@@ -25,7 +25,7 @@ from sql.parameters import events_of, json
 from sql.relay import Place
 from sql.statements import statement
 from tests.conftest import Dsns
-from tests.waiting import until
+from tests.support.waiting import until
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from app.embedded import ports
 from app.http.listening.connections import Bounds, Connections
 from app.http.listening.protocol import PIPELINED, protocol_of
 from tests.integration.serving import Server
-from tests.waiting import until
+from tests.support.waiting import until
 from webhooks.callers import Proxies
 
 OTHER = "127.0.0.2"

@@ -13,7 +13,7 @@ from app.settings import Sending, Settings, Source
 from schemas.events import CHANNELS
 from tests.conftest import Dsns
 from tests.integration.serving import Served, refused, serving
-from tests.waiting import until
+from tests.support.waiting import until
 
 URL = "/v1/messages"
 SMS: dict[str, Any] = {"channel": "sms", "to": "+15551234567", "body": "Hello"}

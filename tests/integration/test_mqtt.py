@@ -25,7 +25,7 @@ from app.mqtt.subscriber import Subscriber
 from tests.integration import mqtt_broker
 from tests.integration.mqtt_broker import packet
 from tests.integration.scripted import tcp_server
-from tests.waiting import until
+from tests.support.waiting import until
 
 # amqtt's own, of what it uses.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

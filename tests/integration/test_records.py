@@ -23,9 +23,9 @@ from aiokafka.record.util import calc_crc32c
 from agents import TOPICS
 from app.kafka import client_args
 from app.kafka.topics import max_letter, max_record
-from bench import traffic
-from bench.stack import Stack
-from tests.waiting import eventually
+from tests.support import traffic
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 #: Seconds that a record may take, on a machine that does much else.

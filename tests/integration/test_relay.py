@@ -23,7 +23,7 @@ from sql.relay import Elsewhere, Place, Relay
 from tests.conftest import Dsns, NewTopicFunction
 from tests.integration.callbacks import CLIENT, Office
 from tests.integration.serving import ANA, NOON, event
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 @pytest_asyncio.fixture

@@ -25,7 +25,7 @@ from sql.sending import TROUBLE
 from tests.conftest import Dsns
 from tests.integration.sender import OK, SOURCES, Sender
 from tests.integration.test_sending_store import accept, asked, lane, settled
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class Owned(Sender):

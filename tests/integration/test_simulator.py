@@ -25,7 +25,7 @@ from app.simulator.server import Plan, Server
 from schemas.events import Event, Handle
 from schemas.handles import handle_of
 from tests.fixtures import accounts
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 class Door:

@@ -26,7 +26,7 @@ from tests.faults.moody import Moody
 from tests.faults.senders import asked, configuration, sources
 from tests.fixtures import accounts
 from tests.integration.stopping import LOOKUP_AFTER
-from tests.waiting import until
+from tests.support.waiting import until
 
 LEASE, TIMEOUT = 6.0, 1.5
 

@@ -21,7 +21,7 @@ from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.callbacks import LOOPBACK, Office, Receiver, receiving
 from tests.integration.serving import NOON, event
-from tests.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def settings_of(data: Path, bootstrap: str) -> Settings:

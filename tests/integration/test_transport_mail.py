@@ -14,7 +14,7 @@ from adapters.contract.sending import Mail, Response
 from agents.transport import AddressRefused, NoAnswer, Transport
 from tests.integration.mail_server import inbox
 from tests.integration.scripted import certificate, tcp_server
-from tests.waiting import until
+from tests.support.waiting import until
 
 # aiosmtpd's own, of a server that is TLS from the start.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")

@@ -21,9 +21,9 @@ from agents.records.outcome import BESIDE, MOST_EVENTS, TIMES, Outcome, outcome_
 from agents.records.parted import BYTES, parts
 from agents.records.storable import storable
 from app.kafka.topics import LETTER_OVERHEAD
-from bench import traffic
 from schemas.events import Error, Event, Handle
 from sql import Bad
+from tests.support import traffic
 from webhooks.record import Webhook, encode
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

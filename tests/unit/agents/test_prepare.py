@@ -10,7 +10,7 @@ import pytest
 import agents.inbound
 from agents import reported
 from agents.health import Health
-from bench import traffic
+from tests.support import traffic
 from webhooks.record import Webhook, encode
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from adapters import ADAPTERS, PROVIDERS
 from app.commands import providers
 
-DOCS = Path(__file__).parents[3] / "docs"
+ROOT = Path(__file__).parents[3]
 #: The sections of a provider's page, in their order.
 SECTIONS = (
     "Set it up",
@@ -25,13 +25,13 @@ SECTIONS = (
 
 def test_the_page_is_what_the_adapters_say() -> None:
     """`threadline providers --markdown > docs/providers.md` changes nothing."""
-    assert (DOCS / "providers.md").read_text("utf-8") == providers.page()
+    assert (ROOT / "docs" / "providers.md").read_text("utf-8") == providers.page()
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_provider_has_its_page(provider: str) -> None:
     """Under its title, with the same sections as each, and every setting of the adapter named in it."""
-    text = (DOCS / "providers" / f"{provider}.md").read_text("utf-8")
+    text = (ROOT / "adapters" / provider / "README.md").read_text("utf-8")
     assert text.startswith(f"# {ADAPTERS[provider].TITLE}\n")
     found = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert found == list(SECTIONS)
@@ -41,7 +41,7 @@ def test_a_provider_has_its_page(provider: str) -> None:
 
 def test_there_is_no_page_too_many() -> None:
     """Each page is a provider's."""
-    assert {file.stem for file in (DOCS / "providers").glob("*.md")} == set(PROVIDERS)
+    assert {file.parent.name for file in (ROOT / "adapters").glob("*/README.md")} == set(PROVIDERS)
 
 
 @pytest.mark.parametrize(

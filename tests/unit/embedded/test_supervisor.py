@@ -18,7 +18,7 @@ from app.embedded.display import Display
 from app.embedded.process import Child
 from app.embedded.supervisor import Supervisor, pause_after
 from app.settings import Settings
-from tests.waiting import until
+from tests.support.waiting import until
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.settings import Source
-from bench.traffic import TWILIO_TOKEN, Post, twilio, whatsapp
+from tests.support.traffic import TWILIO_TOKEN, Post, twilio, whatsapp
 from webhooks.admit import Authenticate
 from webhooks.aggregate import Door, Limits
 from webhooks.recognise import Sources

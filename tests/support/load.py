@@ -1,6 +1,6 @@
 """Load generator: replays pre-built HTTP/1.1 requests over keep-alive connections, and counts what was answered.
 
-`python -m bench.load --port 8080 --requests FILE --seconds 10 --connections 64` prints a `Result` as JSON. `FILE` holds
+`python -m tests.support.load --port 8080 --requests FILE --seconds 10 --connections 64` prints a `Result` as JSON. `FILE` holds
 requests as they go over the wire, each after its length (4 bytes, big-endian): see `write`. It runs beside what it
 measures on the same cores, so it does as little as it can: no HTTP library, one write and one read a request.
 """
@@ -188,7 +188,7 @@ async def start(
     arguments = [f"--port={port}", f"--requests={file}", f"--seconds={seconds}", f"--connections={connections}"]
     arguments += [f"--rate={rate}", *(["--once"] if once else [])]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bench.load", *arguments, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.support.load", *arguments, stdout=asyncio.subprocess.PIPE
     )
     out, _ = await process.communicate()
     if process.returncode:
@@ -198,7 +198,7 @@ async def start(
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="bench.load")
+    parser = argparse.ArgumentParser(prog="tests.support.load")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--requests", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=10)

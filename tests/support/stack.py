@@ -15,8 +15,8 @@ from app.embedded.postgres import Postgres
 from app.embedded.process import Child
 from app.kafka import ensure_topics
 from app.settings import Settings
-from bench import traffic
 from sql.migrate import migrate
+from tests.support import traffic
 
 ROOT = Path(__file__).resolve().parent.parent
 

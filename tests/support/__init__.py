@@ -1,0 +1,1 @@
+"""What tests, fault runs and the benchmark share: a whole system, traffic, a load generator."""
