@@ -190,7 +190,7 @@ def modules_of(provider: str) -> set[ModuleType]:
     waiting = [importlib.import_module(f"adapters.{provider}")]
     while waiting:
         module = waiting.pop()
-        if module in found or not module.__name__.startswith("adapters."):
+        if module in found or not module.__name__.startswith("adapters.") or module.__name__.endswith(".simulator"):
             continue
         found.add(module)
         for value in vars(module).values():
