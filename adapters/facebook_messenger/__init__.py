@@ -4,11 +4,11 @@ https://developers.facebook.com/documentation/business-messaging/messenger-platf
 Meta's (`meta`), told as Instagram is (`meta_chat`).
 """
 
-from adapters import meta
 from adapters.contract.receiving import Answer, Normalized, Request, Setting, Values
 from adapters.facebook_messenger.send import build_request, read_response
-from adapters.meta import SIGNATURE, handshake
 from adapters.meta import chat as meta_chat
+from adapters.meta import platform
+from adapters.meta.platform import SIGNATURE, handshake
 
 __all__ = ["SIGNATURE", "build_request", "handshake", "read_response"]
 
@@ -18,11 +18,11 @@ DOCS = "https://developers.facebook.com/documentation/business-messaging/messeng
 CHANNELS = frozenset({"chat"})
 SENDS = frozenset({"chat"})
 SETTINGS = (
-    *meta.SECRETS,
+    *platform.SECRETS,
     Setting("access_token", "The Page's access token with pages_messaging, to send with."),
     Setting("page_id", "The Page's id; the token's Page if not set.", secret=False, aliases=("sender",)),
     Setting("tag", "A message tag, e.g. HUMAN_AGENT, to send with beyond 24 hours.", secret=False),
-    *meta.API,
+    *platform.API,
 )
 SIGNS_BODY = True
 EVENTS = frozenset(
@@ -31,17 +31,17 @@ EVENTS = frozenset(
         *("MessageReceived", "UserMessageSent", "MessageDelivered", "ProviderEventReceived"),
     }
 )
-_NAMED = meta.names("page")
+_NAMED = platform.names("page")
 
 
 def recognise(request: Request) -> bool:
     """By what Meta calls the object: WhatsApp and Instagram are signed in the same header. A handshake does not say."""
-    return meta.is_of(request, _NAMED)
+    return platform.is_of(request, _NAMED)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """HMAC-SHA256 of the body with the app secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
-    return meta.verify(request, values)
+    return platform.verify(request, values)
 
 
 def normalize(request: Request) -> Normalized:

@@ -13,7 +13,7 @@ import orjson
 
 from adapters.contract.receiving import Values
 from adapters.contract.sending import HttpCall, Message, Outcome, Response, Unsendable, optional, required
-from adapters.meta import GRAPH, VERSION, body_of, outcome
+from adapters.meta.platform import GRAPH, VERSION, body_of, outcome
 from adapters.reading.facts import text
 from adapters.signing.signatures import secrets_of
 from schemas.events import Error

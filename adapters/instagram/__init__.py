@@ -5,10 +5,10 @@ https://developers.facebook.com/docs/instagram-platform/webhooks. Signed and gre
 Messenger is (`meta_chat`).
 """
 
-from adapters import meta
 from adapters.contract.receiving import Answer, Normalized, Request, Values
-from adapters.meta import SIGNATURE, handshake
 from adapters.meta import chat as meta_chat
+from adapters.meta import platform
+from adapters.meta.platform import SIGNATURE, handshake
 
 __all__ = ["SIGNATURE", "handshake"]
 
@@ -17,7 +17,7 @@ TITLE = "Instagram Messaging"
 DOCS = "https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks"
 CHANNELS = frozenset({"chat"})
 SENDS: frozenset[str] = frozenset()
-SETTINGS = meta.SECRETS
+SETTINGS = platform.SECRETS
 SIGNS_BODY = True
 EVENTS = frozenset(
     {
@@ -25,17 +25,17 @@ EVENTS = frozenset(
         *("MessageReceived", "UserMessageSent", "MessageRead", "ProviderEventReceived"),
     }
 )
-_NAMED = meta.names("instagram")
+_NAMED = platform.names("instagram")
 
 
 def recognise(request: Request) -> bool:
     """By what Meta calls the object: WhatsApp and Messenger are signed in the same header. A handshake does not say."""
-    return meta.is_of(request, _NAMED)
+    return platform.is_of(request, _NAMED)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """HMAC-SHA256 of the body with the app secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
-    return meta.verify(request, values)
+    return platform.verify(request, values)
 
 
 def normalize(request: Request) -> Normalized:

@@ -8,9 +8,9 @@ the message's, and promises no order.
 from collections.abc import Iterator
 from typing import Any
 
-from adapters import meta
 from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
-from adapters.meta import SIGNATURE, handshake
+from adapters.meta import platform
+from adapters.meta.platform import SIGNATURE, handshake
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import brief, text, unknown
 from adapters.reading.times import from_unix
@@ -28,24 +28,24 @@ DOCS = "https://developers.facebook.com/documentation/business-messaging/whatsap
 CHANNELS = frozenset({"whatsapp"})
 SENDS = frozenset({"whatsapp"})
 SETTINGS = (
-    *meta.SECRETS,
+    *platform.SECRETS,
     Setting("access_token", "A token of a system user with whatsapp_business_messaging, to send with."),
     Setting("phone_number_id", "The id (not the number) to send from.", secret=False, aliases=("sender",)),
-    *meta.API,
+    *platform.API,
 )
 SIGNS_BODY = True
 EVENTS = frozenset({*STATUSES.values(), *PREFERENCES.values(), "MessageReceived"})
-_NAMED = meta.names("whatsapp_business_account")
+_NAMED = platform.names("whatsapp_business_account")
 
 
 def recognise(request: Request) -> bool:
     """By what Meta calls the object: Messenger and Instagram are signed in the same header. A handshake does not say."""
-    return meta.is_of(request, _NAMED)
+    return platform.is_of(request, _NAMED)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """HMAC-SHA256 of the body with the app secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
-    return meta.verify(request, values)
+    return platform.verify(request, values)
 
 
 def normalize(request: Request) -> Normalized:

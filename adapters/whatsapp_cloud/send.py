@@ -25,7 +25,7 @@ from adapters.contract.sending import (
     optional,
     required,
 )
-from adapters.meta import GRAPH, VERSION, body_of, outcome
+from adapters.meta.platform import GRAPH, VERSION, body_of, outcome
 from adapters.reading.facts import text
 from adapters.whatsapp_cloud.errors import ACCOUNT, AGAIN, KNOWN, error_of
 from schemas.events import Error
