@@ -24,7 +24,7 @@ from app.http.metrics import HttpMetrics
 from app.kafka.holding import hold_back
 from app.settings import Settings
 from sql import EventStore
-from webhooks.admit import CannotTell, Unauthorized, Unscoped
+from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 from webhooks.counters import Counters
 
@@ -120,7 +120,7 @@ class Http:
     async def _authenticate(self, authorization: str) -> str:
         """The client whose key may post envelopes: the door's question, answered with the API's keys."""
         if self.api is None:
-            raise CannotTell("not started yet")
+            raise KeysUnavailable("not started yet")
         try:
             async with asyncio.timeout(PATIENCE):
                 return (await self.api.access.check(authorization, SCOPE)).client
@@ -129,9 +129,9 @@ class Http:
         except Forbidden as error:
             raise Unscoped(f"The API key has no scope {error}.") from None
         except TooManyUnknown as error:
-            raise CannotTell(str(error)) from None
+            raise KeysUnavailable(str(error)) from None
         except (psycopg.Error, OSError, TimeoutError) as error:
-            raise CannotTell(f"the API keys cannot be read: {type(error).__name__}") from None
+            raise KeysUnavailable(f"the API keys cannot be read: {type(error).__name__}") from None
 
 
 async def _note_used_keys(served: api.Api) -> None:
