@@ -21,7 +21,7 @@ from adapters.contract.sending import Publish, Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.unanswered import NoAnswer
-from app.mqtt.account import Broker
+from webhooks.mqtt.subscription import Broker
 
 #: Publications without their PUBACK at a time, as many as brokers take by default; seconds between beats; seconds for the
 #: goodbye.
