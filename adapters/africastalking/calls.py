@@ -3,7 +3,7 @@
 The time at which a call began is told without a zone, and so is not taken.
 """
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
 from adapters.reading.facts import count, fact_id, identifier, unknown
 from schemas.events import Error, Event

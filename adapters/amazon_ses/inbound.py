@@ -8,7 +8,7 @@ from binascii import Error as Base64Error
 from typing import Any
 from urllib.parse import quote
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text
 from adapters.reading.mime import bare_id, content_of, mail_of, mailbox_of, word

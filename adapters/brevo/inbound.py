@@ -6,7 +6,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, text
 from adapters.reading.mime import MOST_MEDIA, bare_id, media_of

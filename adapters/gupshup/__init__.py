@@ -8,7 +8,7 @@ Version 3: `passthrough`. SMS: `sms`. Gupshup signs nothing, and gives an event 
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.gupshup import passthrough, sms
 from adapters.gupshup.errors import error_of
 from adapters.reading.addresses import of_kind, phone
@@ -19,20 +19,10 @@ from adapters.signing.shared_header import SETTINGS as TOLD
 from adapters.signing.shared_header import verify_told
 from schemas.events import Event
 
-NAME = "gupshup"
-TITLE = "Gupshup"
-DOCS = "https://docs.gupshup.io/docs/subscriptions-and-notifications"
-CHANNELS = frozenset({"whatsapp", "sms", "voice"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SETTINGS = TOLD
-SIGNS_BODY = False
-
 #: …/message-events; `deleted` and `mismatch` undo no delivery.
 STATUSES: dict[str, str] = passthrough.STATUSES | {"mismatch": "ProviderEventReceived"}
 #: …/user-event
 CONSENTS: dict[str, str] = {"opted-in": "RecipientSubscribed", "opted-out": "RecipientUnsubscribed"}
-EVENTS = frozenset({*STATUSES.values(), *CONSENTS.values(), "MessageReceived"})
 #: …/inbound-messages: what has a file of its own.
 _MEDIA = frozenset({"image", "file", "audio", "video", "sticker", "voice"})
 _CHOICES = frozenset({"button_reply", "list_reply", "quick_reply"})
@@ -71,16 +61,6 @@ def normalize(request: Request) -> Normalized:
         if kind == "user-event" and (type_ := CONSENTS.get(text(payload.get("type")) or "")):
             return Normalized([_consent(type_, payload, body, request)])
     return Normalized([_other(kind, payload, body, request)])
-
-
-def answer(request: Request) -> Answer:
-    """200 with nothing in it, as Gupshup wants it."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Gupshup has none: a new URL is posted an event of the user `callbackSetPhone`."""
-    return None
 
 
 def _time(body: Item) -> datetime | None:
@@ -196,3 +176,20 @@ def _other(kind: str | None, item: Any, body: Item, request: Request) -> Event:
         destination = about.get("destination")
         event.handle = phone(destination) or of_kind("whatsapp_user_id", about.get("userId"))
     return event
+
+
+ADAPTER = Adapter(
+    name="gupshup",
+    title="Gupshup",
+    docs="https://docs.gupshup.io/docs/subscriptions-and-notifications",
+    channels=frozenset({"whatsapp", "sms", "voice"}),
+    events=frozenset({*STATUSES.values(), *CONSENTS.values(), "MessageReceived"}),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=TOLD,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Gupshup wants 200 with an empty body. It has no handshake, but posts an event of the user `callbackSetPhone`
+    # to a new URL.
+)

@@ -6,7 +6,7 @@ message says is as Meta has it: `adapters.whatsapp_cloud.content`.
 
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.gupshup.errors import error_of
 from adapters.reading.addresses import of_kind, phone
 from adapters.reading.facts import fact_id, identifier, text, unknown

@@ -5,7 +5,7 @@ https://docs.gupshup.io/docs/real-time-delivery-reports
 
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle, written
 from adapters.reading.bodies import form_of, json_of, parse_json, query_of
 from adapters.reading.facts import count, fact_id, identifier, text, unknown

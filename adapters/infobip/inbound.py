@@ -8,7 +8,7 @@ https://github.com/infobip/infobip-api-java-client (WhatsAppWebhookInboundMessag
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.infobip.reports import cost
 from adapters.reading.addresses import dialled, of_kind
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown

@@ -7,7 +7,7 @@ https://www.infobip.com/docs/api/channels/sms/outbound-sms/receive-outbound-sms-
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.infobip.errors import error_of
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown

@@ -8,7 +8,7 @@ Kaleyra signs nothing. Its times of SMS have no zone, and so are no `occurred_at
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.kaleyra import whatsapp
 from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
@@ -17,17 +17,6 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
 
-__all__ = ["SETTINGS"]
-
-NAME = "kaleyra"
-TITLE = "Kaleyra"
-DOCS = "https://developers.kaleyra.io/docs/account-settings-callback-profiles"
-CHANNELS = frozenset({"sms", "whatsapp"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SIGNS_BODY = False
-
-EVENTS = frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"})
 #: Names that only its callbacks have: a WhatsApp callback, an SMS, a WhatsApp message as it is taken apart.
 _JSON = ((b'"meta_object"', b'"extra_info"'), (b'"status_trace"', b'"kid"'), (b'"wanumber"', b'"custom_response"'))
 _FORM = ((b"status_trace=", b"kid="), (b"wanumber=", b"custom_response="))
@@ -66,16 +55,6 @@ def normalize(request: Request) -> Normalized:
     if "status" in body or "status_trace" in body:
         return Normalized([_sms(body, request)])
     return Normalized([unknown(request, body)])
-
-
-def answer(request: Request) -> Answer:
-    """200; what is not is tried again."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Kaleyra has none."""
-    return None
 
 
 def _sms(item: Item, request: Request) -> Event:
@@ -119,3 +98,19 @@ def _sms(item: Item, request: Request) -> Event:
         error if type_ in FAILURES else None,
         payload,
     )
+
+
+ADAPTER = Adapter(
+    name="kaleyra",
+    title="Kaleyra",
+    docs="https://developers.kaleyra.io/docs/account-settings-callback-profiles",
+    channels=frozenset({"sms", "whatsapp"}),
+    events=frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=SETTINGS,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Kaleyra retries what is not answered with 200.
+)

@@ -6,7 +6,7 @@ https://developers.kaleyra.io/docs/create-callback-profile-for-incoming-whatsapp
 
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.kaleyra.statuses import FAILURES, STATUSES
 from adapters.reading.addresses import phone, written
 from adapters.reading.facts import fact_id, identifier, text, unknown

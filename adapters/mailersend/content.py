@@ -7,7 +7,7 @@ https://developers.mailersend.com/api/v1/sms-webhooks.html#payload-example.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, identifier, text
 from adapters.reading.mime import bare_id

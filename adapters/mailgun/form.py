@@ -5,7 +5,7 @@ The section "Tracking Messages" of https://github.com/mailgun/documentation/blob
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.mailgun.events import ENGAGED, engaged_of, failure_of, payload_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import parse_json

@@ -6,7 +6,7 @@ Message-ID and whom it came to.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import parse_json
 from adapters.reading.facts import fact_id

@@ -5,7 +5,7 @@ https://github.com/mailjet/api-documentation/blob/master/guides/_parse-api.md. M
 from email.message import Message
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, text
 from adapters.reading.mime import MOST_MEDIA, bare_id, mailbox_of, media_of

@@ -6,7 +6,7 @@ https://mailchimp.com/developer/transactional/docs/webhooks/#inbound-messages
 from hashlib import blake2b
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, text
 from adapters.reading.mime import bare_id

@@ -6,7 +6,7 @@ https://docs.bird.com/api/channels-api/supported-channels/programmable-email/mes
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.messagebird.errors import error_of
 from adapters.reading.addresses import handle, of_kind, phone
 from adapters.reading.facts import fact_id, identifier, location, text, unknown

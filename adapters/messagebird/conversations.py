@@ -7,7 +7,7 @@ https://github.com/messagebird/go-rest-api/tree/master/conversation.
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.messagebird.errors import error_of
 from adapters.reading.addresses import dialled, handle, of_kind
 from adapters.reading.facts import fact_id, identifier, location, text, unknown

@@ -6,7 +6,7 @@ read too. Anyone can post the same, as the URL is known to each visitor of the s
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from schemas.events import Event

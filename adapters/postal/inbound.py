@@ -9,7 +9,7 @@ from email import message_from_bytes
 from email.message import Message
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import form_of
 from adapters.reading.facts import fact_id, identifier, text, unknown

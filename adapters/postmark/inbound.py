@@ -5,7 +5,7 @@ Its `Date` is the sender's clock; Postmark gives no time of its own.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text
 from adapters.reading.mime import MOST_MEDIA, bare_id, media_of

@@ -5,7 +5,7 @@ https://resend.com/docs/webhooks/contacts/updated and its neighbours.
 
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text

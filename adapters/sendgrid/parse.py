@@ -9,7 +9,7 @@ from email.message import Message
 from hashlib import blake2b
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import parse_json
 from adapters.reading.charsets import decode

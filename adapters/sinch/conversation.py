@@ -7,7 +7,7 @@ whose name says what it is.
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import dialled, of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text

@@ -7,7 +7,7 @@ https://github.com/sinch/sinch-sdk-node/tree/main/packages/sms. The batch's id i
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.times import from_text

@@ -6,7 +6,7 @@ Slack does not repeat these.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.bodies import form_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.slack.ids import address, message_id, plain, time_of

@@ -6,7 +6,7 @@ https://docs.slack.dev/reference/events/message, its subtypes, …/app_mention, 
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix

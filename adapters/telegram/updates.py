@@ -6,7 +6,7 @@ https://core.telegram.org/bots/api#update
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.addresses import of_kind
 from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.times import from_unix

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
 from adapters.reading.facts import identifier, text
 from adapters.reading.times import from_text

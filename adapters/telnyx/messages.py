@@ -6,7 +6,7 @@ WhatsApp no page of its webhooks was at hand: what is read is what Telnyx's offi
 
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, id_of_one, identifier, location, text, unknown
 from adapters.reading.prices import price_of

@@ -10,23 +10,13 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, location, text, unknown
 from adapters.reading.times import from_text
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
-
-__all__ = ["SETTINGS"]
-
-NAME = "the_things_stack"
-TITLE = "The Things Stack"
-DOCS = "https://www.thethingsindustries.com/docs/integrations/webhooks/"
-CHANNELS = frozenset({"iot"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SIGNS_BODY = False
 
 Item = dict[str, Any]
 
@@ -44,7 +34,6 @@ MESSAGES: dict[str, str] = {
     "join_accept": "ProviderEventReceived",
     "service_data": "ProviderEventReceived",
 }
-EVENTS = frozenset(MESSAGES.values())
 #: By the name of the error (…/pkg/networkserver): what of it tells why.
 _REASONS = {"too_long": "content", "expired": "expired"}
 #: What stands beside the message itself.
@@ -79,16 +68,6 @@ def normalize(request: Request) -> Normalized:
     if application_id is None or device_id is None:
         raise Unprocessable("a message of no application, or of no device")
     return Normalized([_event(body, kind, f"the_things_stack:{application_id}/{device_id}", request)])
-
-
-def answer(request: Request) -> Answer:
-    """200; what is not 2xx is lost, or tried again where that is switched on."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
 
 
 def _event(body: Item, kind: str | None, device: str, request: Request) -> Event:
@@ -184,3 +163,18 @@ CONTENTS: dict[str, Callable[[Item], Item]] = {
     "uplink_normalized": _normalized,
     "location_solved": _solved,
 }
+
+ADAPTER = Adapter(
+    name="the_things_stack",
+    title="The Things Stack",
+    docs="https://www.thethingsindustries.com/docs/integrations/webhooks/",
+    channels=frozenset({"iot"}),
+    events=frozenset(MESSAGES.values()),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=SETTINGS,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # What is not answered with 2xx is lost, or retried if retries are enabled.
+)

@@ -7,7 +7,7 @@ https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback.
 
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, identifier, unknown
 from adapters.reading.times import from_text

@@ -9,7 +9,7 @@ https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A us
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
 from adapters.reading.times import from_text

@@ -8,23 +8,25 @@ import re
 from hashlib import md5
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    MAX_ID,
+    Adapter,
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import MAX_ID, fact_id, identifier, text, unknown
+from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
-from adapters.signing.signatures import same, secrets_of
+from adapters.signing.signatures import same
 from schemas.events import Error, Event
-
-NAME = "unisender_go"
-TITLE = "Unisender Go"
-DOCS = "https://godocs.unisender.ru/web-api-ref#callback-format"
-CHANNELS = frozenset({"email"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "MD5 of the body with the API key in it, in the body"
-SETTINGS = (Setting("api_key", "The API key of the account, or of the project, that the webhook belongs to."),)
-SIGNS_BODY = True
 
 #: …/email-statuses. `sent` only says that the mail passed the checks and waits to be sent.
 STATUSES: dict[str, str] = {
@@ -57,7 +59,6 @@ REASONS: dict[str, str] = {
     "err_skip_letter": "unknown",
     "err_lost": "unknown",
 }
-EVENTS = frozenset({*STATUSES.values(), "ProviderEventReceived"})
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced"})
 _AUTH = re.compile(rb'"auth"\s*:\s*"([0-9A-Fa-f]{32})"')
 _COPIED = (("url", "url", 8192), ("userAgent", "user_agent", 4096), ("ip", "ip", 64))
@@ -105,11 +106,6 @@ def normalize(request: Request) -> Normalized:
             except Unprocessable as error:
                 found.unprocessable.append((item, str(error)))
     return found
-
-
-def answer(request: Request) -> Answer:
-    """200; anything else is tried again."""
-    return Answer()
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
@@ -169,3 +165,20 @@ def _error(info: dict[str, Any]) -> Error:
     if reason == "unknown":
         reason = reason_of(code_of(None, words))
     return Error(status, words, reason)
+
+
+ADAPTER = Adapter(
+    name="unisender_go",
+    title="Unisender Go",
+    docs="https://godocs.unisender.ru/web-api-ref#callback-format",
+    channels=frozenset({"email"}),
+    events=frozenset({*STATUSES.values(), "ProviderEventReceived"}),
+    signature="MD5 of the body with the API key in it, in the body",
+    signs_body=True,
+    settings=(Setting("api_key", "The API key of the account, or of the project, that the webhook belongs to."),),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Unisender Go retries what is not answered with 200.
+    handshake=handshake,
+)

@@ -5,7 +5,7 @@ https://developer.vonage.com/en/voice/voice-api/webhook-reference. A recording n
 
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.addresses import handle, phone
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of

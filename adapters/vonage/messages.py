@@ -6,7 +6,7 @@ Version v0.1, which an account may still be set to, has objects for addresses an
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import dialled, of_kind
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of

@@ -7,7 +7,7 @@ the recipient and `to` the sender; in a message that came in `msisdn` is the sen
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of

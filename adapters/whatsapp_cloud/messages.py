@@ -6,7 +6,7 @@ phone number: https://developers.facebook.com/documentation/business-messaging/w
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import of_kind, phone
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix

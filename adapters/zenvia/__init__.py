@@ -7,7 +7,7 @@ tried up to 30 times, half a minute apart. A status does not say whose message i
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle, of_kind, written
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
@@ -17,15 +17,6 @@ from adapters.signing.shared_header import SETTINGS as TOLD
 from adapters.signing.shared_header import verify_told
 from adapters.whatsapp_cloud.errors import REASONS as _META
 from schemas.events import Error, Event, Handle
-
-NAME = "zenvia"
-TITLE = "Zenvia"
-DOCS = "https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks"
-CHANNELS = frozenset({"sms", "whatsapp", "rcs", "voice", "email", "chat"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SETTINGS = TOLD
-SIGNS_BODY = False
 
 #: …/spec/tags/subscriptions.md#code-field. DELETED is of a message that came in, and undoes nothing.
 STATUSES: dict[str, str] = {
@@ -50,7 +41,6 @@ MEDIA: dict[str, str] = {
     "telegram": "chat",
     "gbm": "chat",
 }
-EVENTS = frozenset({*STATUSES.values(), "MessageQueued", "MessageReceived"})
 
 Item = dict[str, Any]
 
@@ -81,16 +71,6 @@ def normalize(request: Request) -> Normalized:
     event = unknown(request, body, status=kind, event_id=identifier(body.get("id")))
     event.occurred_at = from_text(body.get("timestamp"))
     return Normalized([event])
-
-
-def answer(request: Request) -> Answer:
-    """200; anything else, and more than a second, counts against the webhook."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Zenvia has none."""
-    return None
 
 
 def _status(status: Item, body: Item, request: Request) -> Event:
@@ -198,3 +178,19 @@ def _content(contents: Any) -> dict[str, Any]:
     if texts:
         content["text"] = "\n".join(texts)
     return content | {key: value for key, value in (("media", media), ("parts", parts)) if value}
+
+
+ADAPTER = Adapter(
+    name="zenvia",
+    title="Zenvia",
+    docs="https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks",
+    channels=frozenset({"sms", "whatsapp", "rcs", "voice", "email", "chat"}),
+    events=frozenset({*STATUSES.values(), "MessageQueued", "MessageReceived"}),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=TOLD,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Any answer but 200, and any that takes more than a second, counts against the webhook.
+)

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 import adapters.postmark
 import adapters.resend
-from adapters.contract.sending import HttpCall, Outgoing, Response
+from adapters.contract import HttpCall, Outgoing, Response
 from adapters.simulating import Call, Sent
 from agents.transport import NoAnswer
 from app.sending import outcomes

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest_asyncio
 
-from adapters.contract.sending import Outgoing, Response
+from adapters.contract import Outgoing, Response
 from agents.transport import NoAnswer
 from schemas.events import Event, Handle
 from sql import EventStore

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from adapters.contract.sending import Response
+from adapters.contract import Response
 from schemas.events import CHANNELS, Event, Handle
 from sql import EventStore
 from tests.conftest import Dsns

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.meta.chat.content import content_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from schemas.events import Event, Handle
