@@ -137,14 +137,12 @@ def _inbound(fields: Fields, request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("inbound", message_id),
-        "sms",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        time,
-        None,
-        payload,
+        channel="sms",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
     )
 
 
@@ -158,7 +156,7 @@ def _consent(fields: Fields, type: str | None, word: str, request: Request) -> E
     if fields.get("keyword"):
         payload["list"] = fields["keyword"][:255]
     event_id = fact_id("consent", customer.value, about, fields.get("keyword"), word)
-    return Event(type, request.source, event_id, "sms", "inbound", None, None, customer, None, None, payload)
+    return Event(type, request.source, event_id, channel="sms", direction="inbound", handle=customer, payload=payload)
 
 
 ADAPTER = Adapter(

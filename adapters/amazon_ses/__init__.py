@@ -44,7 +44,10 @@ def normalize(request: Request) -> Normalized:
     if not isinstance(record, dict) or not isinstance(record.get("mail"), dict):
         # An unsubscription, and what SES says once a topic is set up.
         event = unknown(
-            request, sns.signed_of(message), text(message.get("Type")), identifier(message.get("MessageId"))
+            request,
+            sns.signed_of(message),
+            status=text(message.get("Type")),
+            event_id=identifier(message.get("MessageId")),
         )
         event.occurred_at = from_text(message.get("Timestamp"))
         return Normalized([event])

@@ -49,14 +49,12 @@ def event(record: dict[str, Any], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("ses", "Received", message_id, written, text(mail.get("timestamp"))),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        from_text(mail.get("timestamp")),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        occurred_at=from_text(mail.get("timestamp")),
+        payload=payload,
     )
 
 

@@ -114,14 +114,14 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         type_,
         request.source,
         fact_id("brevo", _SAME.get(word, word), message_id, email, told, text(get("link"))),
-        "email",
-        "outbound",
-        message_id,
-        identifier(ours.get("messageId")),
-        customer,
-        time,
-        error,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(ours.get("messageId")),
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 

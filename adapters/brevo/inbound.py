@@ -52,14 +52,11 @@ def event(item: dict[str, Any], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("mail", *known_by),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        None,
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        payload=payload,
     )
 
 

@@ -110,14 +110,14 @@ def _status(item: Item, channel: str | None, type_: str, request: Request) -> Ev
         type_,
         request.source,
         fact_id("status", message_id, word, code, text(stamp)),
-        channel,
-        "outbound",
-        message_id,
-        own_id,
-        customer,
-        from_unix_or_millis(stamp) or from_text(stamp),
-        error if type_ in _FAILURES else None,
-        payload,
+        channel=channel,
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=own_id,
+        handle=customer,
+        occurred_at=from_unix_or_millis(stamp) or from_text(stamp),
+        error=error if type_ in _FAILURES else None,
+        payload=payload,
     )
 
 
@@ -148,14 +148,12 @@ def _received(kind: str, item: Item, channel: str | None, request: Request) -> E
         "MessageReceived",
         request.source,
         fact_id("message", message_id, kind),
-        channel,
-        "inbound",
-        message_id,
-        None,
-        handle(sender, channel),
-        from_unix_or_millis(stamp) or from_text(stamp),
-        None,
-        payload,
+        channel=channel,
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=handle(sender, channel),
+        occurred_at=from_unix_or_millis(stamp) or from_text(stamp),
+        payload=payload,
     )
 
 

@@ -82,7 +82,14 @@ def normalize(request: Request) -> Normalized:
             payload["handles"] = others
         channel = "email" if person.kind == "email" else None
         event = Event(
-            PEOPLE[metric], request.source, event_id, channel, "inbound", None, None, person, at, None, payload
+            PEOPLE[metric],
+            request.source,
+            event_id,
+            channel=channel,
+            direction="inbound",
+            handle=person,
+            occurred_at=at,
+            payload=payload,
         )
         return Normalized([event])
     type = METRICS.get(metric, "ProviderEventReceived") if kind in OBJECTS else "ProviderEventReceived"
@@ -144,7 +151,18 @@ def _message(
         code = code_of(None, words) if kind == "email" else None
         error = Error(code, words, reason_of(code))
     at = from_unix(body.get("timestamp"))
-    return Event(type, request.source, "", OBJECTS[kind], "outbound", delivery, None, customer, at, error, payload)
+    return Event(
+        type,
+        request.source,
+        "",
+        channel=OBJECTS[kind],
+        direction="outbound",
+        provider_message_id=delivery,
+        handle=customer,
+        occurred_at=at,
+        error=error,
+        payload=payload,
+    )
 
 
 def _recipient(data: dict[str, Any], kind: str) -> Handle | None:

@@ -96,15 +96,14 @@ def _event(item: Item, word: str, request: Request) -> Event:
         type_,
         request.source,
         fact_id("emqx", word, own_id, client, text(get("topic")), stamp, text(get("node"))),
-        "iot",
-        "outbound" if outbound else "inbound",
+        channel="iot",
+        direction="outbound" if outbound else "inbound",
         # One message goes to each of its subscribers.
-        f"{own_id}:{client}" if outbound else own_id if type_ == "MessageReceived" else None,
-        None,
-        customer,
-        from_unix(happened / 1000) if type(happened) is int else None,
-        error,
-        payload,
+        provider_message_id=f"{own_id}:{client}" if outbound else own_id if type_ == "MessageReceived" else None,
+        handle=customer,
+        occurred_at=from_unix(happened / 1000) if type(happened) is int else None,
+        error=error,
+        payload=payload,
     )
 
 

@@ -86,14 +86,12 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         "MessageReceived" if inbound else "UserMessageSent",
         request.source,
         fact_id("message", message_id, who),
-        "chat",
-        "inbound" if inbound else "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(item.get("created_time")) or from_text(body.get("action_time")),
-        None,
-        payload,
+        channel="chat",
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(item.get("created_time")) or from_text(body.get("action_time")),
+        payload=payload,
     )
 
 

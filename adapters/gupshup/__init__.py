@@ -92,7 +92,16 @@ def _status(item: Item, body: Item, request: Request) -> Event:
     event_id = fact_id("status", message_id, status, text(item.get("destination")), when)
     time = from_unix(detail.get("ts")) or _time(body)
     return Event(
-        type_, request.source, event_id, "whatsapp", "outbound", message_id, None, customer, time, error, payload
+        type_,
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 
@@ -119,14 +128,12 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         "MessageReceived",
         request.source,
         event_id,
-        "whatsapp",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        _time(body),
-        None,
-        payload,
+        channel="whatsapp",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=_time(body),
+        payload=payload,
     )
 
 
@@ -161,7 +168,14 @@ def _consent(type_: str, item: Item, body: Item, request: Request) -> Event:
         payload["from"] = customer.value
     event_id = fact_id("consent", text(item.get("phone")), type_, text(body.get("timestamp")))
     return Event(
-        type_, request.source, event_id, "whatsapp", "inbound", None, None, customer, _time(body), None, payload
+        type_,
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="inbound",
+        handle=customer,
+        occurred_at=_time(body),
+        payload=payload,
     )
 
 

@@ -79,14 +79,12 @@ def _made(
         type_,
         request.source,
         fact_id("message", message_id),
-        channel,
-        "inbound",
-        message_id,
-        None,
-        customer,
-        from_text(item.get("receivedAt")),
-        None,
-        payload,
+        channel=channel,
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(item.get("receivedAt")),
+        payload=payload,
     )
 
 

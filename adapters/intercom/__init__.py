@@ -104,14 +104,12 @@ def _message(type_: str, part: Item, conversation: Item, body: Item, request: Re
         type_,
         request.source,
         fact_id("part", where, which) if not first else fact_id("source", where, which),
-        channel,
-        "inbound" if inbound else "outbound",
-        f"{where}:{which}",
-        None,
-        customer,
-        from_unix(conversation.get("created_at") if first else part.get("created_at")) or _time(body),
-        None,
-        payload,
+        channel=channel,
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=f"{where}:{which}",
+        handle=customer,
+        occurred_at=from_unix(conversation.get("created_at") if first else part.get("created_at")) or _time(body),
+        payload=payload,
     )
 
 
@@ -125,7 +123,16 @@ def _consent(type_: str, contact: Item, body: Item, request: Request) -> Event:
     if others:
         payload["handles"] = others
     event_id = identifier(body.get("id")) or fact_id(type_, customer.value, text(body.get("created_at")))
-    return Event(type_, request.source, event_id, "email", "inbound", None, None, customer, _time(body), None, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel="email",
+        direction="inbound",
+        handle=customer,
+        occurred_at=_time(body),
+        payload=payload,
+    )
 
 
 def _time(body: Item) -> Any:

@@ -112,7 +112,14 @@ def _inbound(fields: Fields, request: Request) -> Event:
         payload["carrier"] = connector[:255]
     event_id = fact_id("inbound", message_id)
     return Event(
-        "MessageReceived", request.source, event_id, "sms", "inbound", message_id, None, customer, None, None, payload
+        "MessageReceived",
+        request.source,
+        event_id,
+        channel="sms",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        payload=payload,
     )
 
 

@@ -89,14 +89,12 @@ def _sms(item: Item, request: Request) -> Event:
         type_,
         request.source,
         fact_id("sms", message_id, word, stamp, "in" if inbound else "out"),
-        "sms",
-        "inbound" if inbound else "outbound",
-        message_id,
-        None,
-        customer,
-        None,
-        error if type_ in FAILURES else None,
-        payload,
+        channel="sms",
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        error=error if type_ in FAILURES else None,
+        payload=payload,
     )
 
 

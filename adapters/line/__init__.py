@@ -115,14 +115,12 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
         type_,
         request.source,
         event_id,
-        "chat",
-        "outbound" if outbound else "inbound",
-        message_id,
-        None,
-        customer,
-        from_unix(when / 1000) if type(when) is int else None,
-        None,
-        payload,
+        channel="chat",
+        direction="outbound" if outbound else "inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix(when / 1000) if type(when) is int else None,
+        payload=payload,
     )
 
 

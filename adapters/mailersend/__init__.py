@@ -148,7 +148,18 @@ def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Re
     if kind := _BOUNCE_TYPES.get(word):
         payload["bounceType"] = kind
     error = error_of(about) if type_ in _FAILURES else None
-    return Event(type_, request.source, event_id, "email", "outbound", message_id, None, customer, time, error, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
+    )
 
 
 ADAPTER = Adapter(

@@ -55,14 +55,14 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
         type_,
         request.source,
         event_id,
-        "email",
-        "outbound",
-        message_id,
-        identifier(get("messageId")),
-        customer,
-        time,
-        error,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(get("messageId")),
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 

@@ -49,14 +49,12 @@ def event(fields: dict[str, str], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("mail", known_by, fields["recipient"]),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        from_text(date),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        occurred_at=from_text(date),
+        payload=payload,
     )
 
 

@@ -131,14 +131,14 @@ def _event(item: Any, request: Request) -> Event:
         type_,
         request.source,
         fact_id("mailjet", word, message_id, email, text(get("time")), text(get("url"))),
-        "email",
-        "outbound",
-        message_id,
-        identifier(ours.get("messageId")),
-        customer,
-        time,
-        error,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(ours.get("messageId")),
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 

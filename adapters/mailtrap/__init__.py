@@ -120,14 +120,14 @@ def _event(item: Any, request: Request) -> Event:
         type_,
         request.source,
         event_id or fact_id("mailtrap", message_id, word, email, text(item.get("timestamp")), text(item.get("url"))),
-        "email",
-        "outbound",
-        message_id,
-        identifier(custom.get("messageId") or custom.get("message_id")),
-        customer,
-        time,
-        _error(word, item) if type_ in _FAILURES else None,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(custom.get("messageId") or custom.get("message_id")),
+        handle=customer,
+        occurred_at=time,
+        error=_error(word, item) if type_ in _FAILURES else None,
+        payload=payload,
     )
 
 

@@ -158,14 +158,14 @@ def _event(item: Any, request: Request) -> Event:
         type_,
         request.source,
         fact_id("mandrill", message_id, word, text(item.get("ts")), text(item.get("url")), text(item.get("ip"))),
-        "email",
-        "outbound",
-        message_id,
-        identifier(metadata.get("messageId") or metadata.get("message_id")),
-        customer,
-        time,
-        _error(msg, item) if type_ in _FAILURES else None,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(metadata.get("messageId") or metadata.get("message_id")),
+        handle=customer,
+        occurred_at=time,
+        error=_error(msg, item) if type_ in _FAILURES else None,
+        payload=payload,
     )
 
 

@@ -49,14 +49,12 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
         "MessageReceived",
         request.source,
         fact_id("mail", known_by, email),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        from_unix(item.get("ts")),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix(item.get("ts")),
+        payload=payload,
     )
 
 

@@ -89,14 +89,14 @@ def event(fields: Item, request: Request) -> Event:
         type_,
         request.source,
         fact_id("conversation", message_id, kind if inbound else None, status, when),
-        channel,
-        "inbound" if inbound else "outbound",
-        message_id,
-        own_id,
-        customer,
-        from_text(when),
-        error_of(error.get("code"), error.get("description"), status) if type_ in _FAILED else None,
-        payload,
+        channel=channel,
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=message_id,
+        message_id=own_id,
+        handle=customer,
+        occurred_at=from_text(when),
+        error=error_of(error.get("code"), error.get("description"), status) if type_ in _FAILED else None,
+        payload=payload,
     )
 
 

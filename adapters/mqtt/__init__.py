@@ -47,7 +47,7 @@ def normalize(request: Request) -> Normalized:
     given, time = identifier(fields.get("messageId")), fields.get("timestamp")
     if topic.startswith("$"):
         item = {"topic": topic, "payload": said if said is not None else _shown(request.body)}
-        return Normalized([unknown(request, item, topic, fact_id("broker", topic, *_receipt(request)))])
+        return Normalized([unknown(request, item, status=topic, event_id=fact_id("broker", topic, *_receipt(request)))])
     device = _device(topic, text(fields.get("deviceId")))
     handle = of_kind("device_id", f"mqtt:{device}")
     if handle is None:

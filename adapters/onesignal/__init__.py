@@ -132,7 +132,18 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
         payload["native"] = unknown(request, body).payload["native"]
     stamp = get("event.timestamp")
     time = from_text(get("event.datetime")) or from_unix(stamp)
-    return Event(type_, request.source, event_id, channel, "outbound", message_id, None, customer, time, error, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel=channel,
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
+    )
 
 
 def _whose(get: Any, channel: str) -> tuple[Handle | None, list[Handle]]:

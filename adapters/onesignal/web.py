@@ -55,4 +55,14 @@ def event(body: Item, request: Request) -> Event:
     # As in a stream: without our mark it may have gone to many.
     message_id = notification if ours or subscription is None else f"{notification}:{subscription}"
     event_id = fact_id("onesignal", word, notification, subscription, action)
-    return Event(type_, request.source, event_id, "push", "outbound", message_id, ours, customer, None, None, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel="push",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=ours,
+        handle=customer,
+        payload=payload,
+    )

@@ -111,7 +111,14 @@ def _received(fields: Fields, request: Request) -> list[Event]:
         content["media"] = media
     if place := location(get("Latitude"), get("Longitude"), get("Name") or get("Address")):
         content["location"] = place
-    event = Event("MessageReceived", request.source, fact_id("inbound", message_id), channel, "inbound", message_id)
+    event = Event(
+        "MessageReceived",
+        request.source,
+        fact_id("inbound", message_id),
+        channel=channel,
+        direction="inbound",
+        provider_message_id=message_id,
+    )
     event.handle = handle(get("From"), channel)
     event.payload = {key: value for key, name in (("from", "From"), ("to", "To")) if (value := get(name))}
     if name := get("ProfileName"):
@@ -122,7 +129,14 @@ def _received(fields: Fields, request: Request) -> list[Event]:
         event.payload["content"] = content
     if (asked := INTENTS.get(get("MessageIntent", "").lower())) is None:
         return [event]
-    consent = Event(asked, request.source, fact_id("intent", message_id), channel, "inbound", message_id)
+    consent = Event(
+        asked,
+        request.source,
+        fact_id("intent", message_id),
+        channel=channel,
+        direction="inbound",
+        provider_message_id=message_id,
+    )
     consent.handle = event.handle
     consent.payload = {key: event.payload[key] for key in ("from", "to") if key in event.payload}
     return [event, consent]

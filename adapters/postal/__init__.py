@@ -92,14 +92,13 @@ def _event(body: dict[str, Any], request: Request) -> Event:
         type_,
         request.source,
         event_id or fact_id("postal", message_id, word, text(body.get("timestamp"))),
-        "email",
-        "outbound",
-        message_id,
-        None,
-        customer,
-        time,
-        _error(word, data),
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        error=_error(word, data),
+        payload=payload,
     )
 
 

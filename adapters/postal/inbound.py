@@ -64,14 +64,12 @@ def event(mail: dict[str, Any], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("postal", "mail", message_id, to),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        _time(mail.get("timestamp")),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        occurred_at=_time(mail.get("timestamp")),
+        payload=payload,
     )
 
 

@@ -113,14 +113,14 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         type_,
         request.source,
         event_id,
-        "email",
-        "outbound",
-        message_id,
-        identifier(metadata.get("messageId")),
-        customer,
-        from_text(told),
-        error,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(metadata.get("messageId")),
+        handle=customer,
+        occurred_at=from_text(told),
+        error=error,
+        payload=payload,
     )
 
 

@@ -46,5 +46,12 @@ def event(item: dict[str, Any], request: Request) -> Event:
         payload["inReplyTo"] = replied_to
     known_by = message_id or fact_id("mail", bare_id(headers.get("message-id")), address, to, text(get("Date")))
     return Event(
-        "MessageReceived", request.source, known_by, "email", "inbound", message_id, None, customer, None, None, payload
+        "MessageReceived",
+        request.source,
+        known_by,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        payload=payload,
     )

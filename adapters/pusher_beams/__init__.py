@@ -107,14 +107,12 @@ def _event(
         type,
         request.source,
         fact_id(word, message_id, identifier(metadata.get("event_id"))),
-        "push",
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(metadata.get("created_at")),
-        None,
-        {"providerStatus": word, "to": who},
+        channel="push",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(metadata.get("created_at")),
+        payload={"providerStatus": word, "to": who},
     )
 
 

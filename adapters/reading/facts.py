@@ -88,7 +88,7 @@ def location(latitude: Any, longitude: Any, name: Any = None) -> dict[str, Any] 
     return place
 
 
-def unknown(request: Request, item: Any, status: str | None = None, event_id: str | None = None) -> Event:
+def unknown(request: Request, item: Any, *, status: str | None = None, event_id: str | None = None) -> Event:
     """What a provider says and we do not know: kept whole. Raises Unprocessable where it is nested too deeply to keep."""
     wrapped = item
     for _ in range(_MARGIN):

@@ -99,14 +99,14 @@ def normalize(request: Request) -> Normalized:
                 type_,
                 request.source,
                 fact_id("resend", event_id, address) if several else event_id,
-                "email",
-                "outbound",
-                id_of_one(email_id, address) if several and address else email_id,
-                message_id,
-                customer,
-                _clicked_at(data) or time,
-                error,
-                payload,
+                channel="email",
+                direction="outbound",
+                provider_message_id=id_of_one(email_id, address) if several and address else email_id,
+                message_id=message_id,
+                handle=customer,
+                occurred_at=_clicked_at(data) or time,
+                error=error,
+                payload=payload,
             )
         )
     return result
@@ -167,7 +167,15 @@ def _received(body: dict[str, Any], data: dict[str, Any], request: Request, even
         payload["content"] = content
     time = from_text(body.get("created_at"))
     return Event(
-        "MessageReceived", request.source, event_id, "email", "inbound", email_id, None, sender, time, None, payload
+        "MessageReceived",
+        request.source,
+        event_id,
+        channel="email",
+        direction="inbound",
+        provider_message_id=email_id,
+        handle=sender,
+        occurred_at=time,
+        payload=payload,
     )
 
 

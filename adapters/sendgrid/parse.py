@@ -58,14 +58,12 @@ def event(request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("mail", *known_by, *recipients),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        _received_at(mail),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        occurred_at=_received_at(mail),
+        payload=payload,
     )
 
 

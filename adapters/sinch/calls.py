@@ -59,14 +59,13 @@ def event(body: Item, request: Request) -> Event:
         type_,
         request.source,
         fact_id("call", call_id, word, when),
-        "voice",
-        "inbound" if inbound else None,
-        call_id,
-        None,
-        _address(caller) if inbound else None,
-        from_text(when),
-        error,
-        payload,
+        channel="voice",
+        direction="inbound" if inbound else None,
+        provider_message_id=call_id,
+        handle=_address(caller) if inbound else None,
+        occurred_at=from_text(when),
+        error=error,
+        payload=payload,
     )
 
 

@@ -139,7 +139,19 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         if class_:
             payload["bounceType"] = class_[:255]
         error = _error(item, word, class_) if type_ != "RecipientUnsubscribed" else None
-    return Event(type_, request.source, event_id, "email", "outbound", message_id, ours, customer, time, error, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=ours,
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
+    )
 
 
 def _error(item: dict[str, Any], word: str, class_: str) -> Error:

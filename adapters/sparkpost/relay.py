@@ -38,14 +38,11 @@ def event(item: dict[str, Any], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("mail", known_by, recipient),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        None,
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        payload=payload,
     )
 
 

@@ -76,7 +76,7 @@ def normalize(request: Request) -> Normalized:
     named = said.get("type") if isinstance(said, dict) else None
     type = names.TYPE_OF_DOTTED.get(named) if isinstance(named, str) else None
     if type is None or type in RESERVED:
-        event = unknown(request, said, named if isinstance(named, str) else None, event_id)
+        event = unknown(request, said, status=named if isinstance(named, str) else None, event_id=event_id)
         if isinstance(said, dict):
             event.occurred_at = from_text(said.get("timestamp")) or from_unix(said.get("timestamp"))
         return Normalized([event])

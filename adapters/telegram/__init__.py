@@ -49,7 +49,9 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("no update of Telegram: it has no update_id")
     kind = next((key for key in body if key in UPDATES), None)
     if kind is None:
-        return Normalized([unknown(request, body, next((key for key in body if key != "update_id"), None), event_id)])
+        return Normalized(
+            [unknown(request, body, status=next((key for key in body if key != "update_id"), None), event_id=event_id)]
+        )
     if not isinstance(item := body[kind], dict):
         raise Unprocessable(f"an update whose {kind} is no object")
     event = UPDATES[kind](item, kind, request)

@@ -97,15 +97,14 @@ def _event(body: Item, kind: str | None, device: str, request: Request) -> Event
         type_,
         request.source,
         fact_id("the_things_stack", device, kind, *ids, text(counter), received_at),
-        "iot",
-        "outbound" if outbound else "inbound",
+        channel="iot",
+        direction="outbound" if outbound else "inbound",
         # A solved place, or a session, is no message, though an uplink led to it.
-        message_id if type_ != "ProviderEventReceived" and kind != "location_solved" else None,
-        None,
-        customer,
-        from_text(received_at),
-        _error(part.get("error")) if type_ == "MessageFailed" else None,
-        payload,
+        provider_message_id=message_id if type_ != "ProviderEventReceived" and kind != "location_solved" else None,
+        handle=customer,
+        occurred_at=from_text(received_at),
+        error=_error(part.get("error")) if type_ == "MessageFailed" else None,
+        payload=payload,
     )
 
 

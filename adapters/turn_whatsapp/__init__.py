@@ -95,7 +95,15 @@ def _sent_out(body: Item, request: Request) -> Event:
     event_id = fact_id("sent out", message_id) if message_id else unknown(request, body).source_event_id
     at = from_unix(time)
     return Event(
-        "MessageQueued", request.source, event_id, "whatsapp", "outbound", message_id, None, customer, at, None, payload
+        "MessageQueued",
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=at,
+        payload=payload,
     )
 
 

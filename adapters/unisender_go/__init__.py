@@ -148,14 +148,14 @@ def _event(item: Any, request: Request) -> Event:
         type,
         request.source,
         fact_id("unisender", message_id, word, time, url),
-        "email",
-        "outbound",
-        message_id,
-        own_id,
-        customer,
-        from_text(time),
-        _error(info) if type in _FAILURES else None,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=own_id,
+        handle=customer,
+        occurred_at=from_text(time),
+        error=_error(info) if type in _FAILURES else None,
+        payload=payload,
     )
 
 

@@ -107,14 +107,13 @@ def _event(item: Item, word: str, request: Request) -> Event:
         type_,
         request.source,
         fact_id("viber", word, token, user, text(when)),
-        "chat",
-        "outbound" if outbound else "inbound",
-        message_id,
-        None,
-        customer,
-        from_unix(when / 1000) if type(when) is int else None,
-        error,
-        payload,
+        channel="chat",
+        direction="outbound" if outbound else "inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix(when / 1000) if type(when) is int else None,
+        error=error,
+        payload=payload,
     )
 
 

@@ -43,14 +43,12 @@ def message(item: Item, value: Item, request: Request, outbound: bool = False) -
         type_,
         request.source,
         fact_id("echo" if outbound else "message", message_id, kind),
-        "whatsapp",
-        "outbound" if outbound else "inbound",
-        _about(item, kind, message_id),
-        None,
-        customer,
-        from_unix(item.get("timestamp")),
-        None,
-        payload,
+        channel="whatsapp",
+        direction="outbound" if outbound else "inbound",
+        provider_message_id=_about(item, kind, message_id),
+        handle=customer,
+        occurred_at=from_unix(item.get("timestamp")),
+        payload=payload,
     )
 
 

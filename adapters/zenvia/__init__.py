@@ -96,7 +96,17 @@ def _status(status: Item, body: Item, request: Request) -> Event:
     error = cause if type_ in ("MessageFailed", "MessageRejected") else None
     way = "inbound" if code == "DELETED" else "outbound"  # a person deletes what he sent
     channel = MEDIA.get(medium or "")
-    return Event(type_, request.source, event_id, channel, way, message_id, None, None, time, error, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel=channel,
+        direction=way,
+        provider_message_id=message_id,
+        occurred_at=time,
+        error=error,
+        payload=payload,
+    )
 
 
 def _cause(status: Item, medium: str | None) -> Error:
@@ -130,14 +140,12 @@ def _message(message: Item, body: Item, request: Request) -> Event:
         "MessageQueued" if outbound else "MessageReceived",
         request.source,
         identifier(body.get("id")) or fact_id("message", message_id),
-        MEDIA.get(medium),
-        "outbound" if outbound else "inbound",
-        message_id,
-        None,
-        _customer(recipient if outbound else sender, medium),
-        from_text(message.get("timestamp")) or from_text(body.get("timestamp")),
-        None,
-        payload,
+        channel=MEDIA.get(medium),
+        direction="outbound" if outbound else "inbound",
+        provider_message_id=message_id,
+        handle=_customer(recipient if outbound else sender, medium),
+        occurred_at=from_text(message.get("timestamp")) or from_text(body.get("timestamp")),
+        payload=payload,
     )
 
 
