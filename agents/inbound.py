@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters import interpret
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from agents.health import Health
 from agents.records.once import once_in
 from agents.records.outcome import Outcome, outcome_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 
 from adapters import ADAPTERS, PROVIDERS
-from adapters.declared import Declared, InvalidDefinition, definition_of
+from adapters.declared import InvalidDefinition, adapter_of, definition_of
 
 #: Bytes of one file. A definition has some thousands.
 MOST = 1 << 18
@@ -21,15 +21,15 @@ def register(folder: Path) -> list[str]:
     for file in sorted(folder.iterdir()) if folder.is_dir() else []:
         if file.suffix in (".toml", ".json") and file.is_file():
             try:
-                adapter = Declared(definition_of(_read(file), file.stem))
-                if adapter.NAME in PROVIDERS:
-                    raise InvalidDefinition(f"name: {adapter.NAME} is built in; give yours another")
-                if adapter.NAME in names:
-                    raise InvalidDefinition(f"name: another file of this folder has {adapter.NAME} already")
+                adapter = adapter_of(definition_of(_read(file), file.stem))
+                if adapter.name in PROVIDERS:
+                    raise InvalidDefinition(f"name: {adapter.name} is built in; give yours another")
+                if adapter.name in names:
+                    raise InvalidDefinition(f"name: another file of this folder has {adapter.name} already")
             except InvalidDefinition as error:
                 raise InvalidDefinition(f"{file} cannot be used:\n{error}") from error
-            ADAPTERS[adapter.NAME] = adapter
-            names.append(adapter.NAME)
+            ADAPTERS[adapter.name] = adapter
+            names.append(adapter.name)
     return names
 
 

@@ -5,7 +5,7 @@ A provider's request must be authentic, or its source must accept unsigned reque
 
 from collections.abc import Awaitable, Callable
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from webhooks.envelopes import fault_of
 from webhooks.recognise import ENVELOPE, Verdict
 from webhooks.replies import Refused
@@ -34,7 +34,7 @@ async def admit(verdict: Verdict, authenticate: Authenticate | None) -> None:
     """Return if the webhook may be kept, else raise Refused. For an envelope with an API key, set the verdict's client to the
     key's."""
     request, source = verdict.request, verdict.source
-    authorization = request.headers.get("authorization") if verdict.adapter.NAME == ENVELOPE else None
+    authorization = request.headers.get("authorization") if verdict.adapter.name == ENVELOPE else None
     if verdict.authentic is not True and authorization and authenticate is not None:
         try:
             verdict.client = await authenticate(authorization)

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from opentelemetry.trace import Span
 
-from adapters.contract.receiving import Answer, Request
+from adapters.contract import Answer, Request
 from webhooks import tracing
 from webhooks.admit import LATER, Authenticate
 from webhooks.amazon_sns import AmazonSns
@@ -176,7 +176,7 @@ class Door:
         webhook = Webhook(
             uuid7(),
             verdict.events_source or verdict.source,
-            verdict.adapter.NAME,
+            verdict.adapter.name,
             verdict.client,
             request.method,
             cutter.url(request.url),

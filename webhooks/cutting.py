@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, quote_plus, unquote_plus
 
-from adapters.contract.receiving import Adapter
+from adapters.contract import Adapter
 
 #: Replaces a secret.
 CUT = "***"
@@ -33,7 +33,7 @@ class Cutter:
     """Removes the secrets of one source, given its adapter and its settings (`Source.values`)."""
 
     def __init__(self, adapter: Adapter, values: Mapping[str, Sequence[str]]) -> None:
-        public = {name for one in adapter.SETTINGS if not one.secret for name in (one.name, *one.aliases)}
+        public = {name for one in adapter.settings if not one.secret for name in (one.name, *one.aliases)}
         secrets = {value.strip() for name, given in values.items() if name not in public for value in given}
         # In `Name: value` of a header and `user:password` of basic authentication, the part after the colon may occur alone.
         secrets |= {value.partition(":")[2].strip() for value in secrets}

@@ -1,6 +1,6 @@
 """Verifies webhooks for which that takes I/O: a certificate from Amazon SNS, or an API key from the store."""
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from webhooks.admit import LATER, Authenticate, admit, unrecognised
 from webhooks.amazon_sns import AmazonSns, Unfetched
 from webhooks.body import Message

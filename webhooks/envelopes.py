@@ -1,7 +1,7 @@
 """Explains what is wrong with an envelope to a caller with a valid API key."""
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.bodies import json_of
 from webhooks.recognise import ENVELOPE
 from webhooks.replies import Refused

@@ -11,7 +11,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
+from adapters.contract import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
 from adapters.reading.bodies import UNPROVEN, proved
 from webhooks.urls import urls_of
 
@@ -109,7 +109,7 @@ class Sources:
                 known = ", ".join(sorted(ADAPTERS))
                 raise ValueError(f"source {name!r} has no adapter {source.adapter or name!r}; there are: {known}")
             self.by_name[name] = entry = (name, adapter, source)
-            self._by_adapter.setdefault(adapter.NAME, []).append(entry)
+            self._by_adapter.setdefault(adapter.name, []).append(entry)
 
     def recognise(self, request: Request, name: str | None = None, *, fresh: bool = True) -> Verdict:
         """Return the verdict on a request. `name` is the source's name; without it the URL is read.

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Answer
+from adapters.contract import Answer
 
 #: A response: its start message and its body message.
 Reply = tuple[dict[str, Any], dict[str, Any]]

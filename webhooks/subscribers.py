@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import orjson
 
-from adapters.contract.sending import HttpCall, Response, retry_after
+from adapters.contract import HttpCall, Response, retry_after
 from schemas.events import EVENT_TYPES
 
 #: Bytes of a secret; the specification allows 24 to 64.

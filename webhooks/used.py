@@ -6,19 +6,16 @@ process, or after a restart, are detected by the worker in the table `used_token
 
 from collections import OrderedDict
 from datetime import datetime
-from typing import Any
 
-from adapters.contract.receiving import Once, Request
+from adapters.contract import Adapter, Once, Request
 
 #: How many tokens are remembered, newest first, at about 200 bytes each.
 MOST = 65_536
 
 
-def once_of(adapter: Any, request: Request) -> Once | None:
+def once_of(adapter: Adapter, request: Request) -> Once | None:
     """Return the token that may be used once, or None if the signature covers the whole request."""
-    once = getattr(adapter, "once", None)
-    found: Once | None = None if once is None else once(request)
-    return found
+    return None if adapter.once is None else adapter.once(request)
 
 
 class Used:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Once, Request
+from adapters.contract import Once, Request
 from adapters.reading.bodies import NUL, scrub
 from agents.failures import until_done
 from agents.health import Health
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 def once_in(webhook: Webhook, request: Request) -> tuple[str, Once] | None:
     """Return `client/source` and the token of a verified webhook whose signature covers only the token, else None."""
-    adapter: Any = ADAPTERS.get(webhook.adapter)
+    adapter = ADAPTERS.get(webhook.adapter)
     source: Any = webhook.source
     if webhook.authentic is not True or adapter is None or not isinstance(source, str):
         return None

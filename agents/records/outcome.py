@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from opentelemetry.trace import Span
 
-from adapters.contract.receiving import Once
+from adapters.contract import Once
 from agents.batches import timestamp_of
 from agents.process import tracing
 from agents.records.deadline import DEADLINE, LIMIT, Deadline, TooCostly

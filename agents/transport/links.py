@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from adapters.contract.sending import Publish, Response
+from adapters.contract import Publish, Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.unanswered import NoAnswer

@@ -3,8 +3,7 @@
 import asyncio
 import time
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import Publish, Response
+from adapters.contract import Publish, Response, Values
 from agents.transport.addresses import Dialer
 from agents.transport.links import Link
 from agents.transport.unanswered import NoAnswer

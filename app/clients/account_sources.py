@@ -20,7 +20,7 @@ import psycopg
 import structlog
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Adapter, Values
+from adapters.contract import Adapter, Values
 from app.clients.seal import NoKey, Seal, Tampered
 from app.sending.accounts import Account, UnknownAccount, opened
 from app.settings import Settings
@@ -190,5 +190,5 @@ def _source_of(row: Mapping[str, Any], seal: Seal) -> tuple[str, Adapter, Accoun
         account: Account = opened(row, seal)
     except UnknownAccount as error:
         raise AccountUnavailable(f"client {row['client_id']}: {error}") from error
-    source = AccountSource(account.adapter.NAME, row["client_id"], account.url, account.values)
-    return account.source, ADAPTERS[account.adapter.NAME], source
+    source = AccountSource(account.adapter.name, row["client_id"], account.url, account.values)
+    return account.source, ADAPTERS[account.adapter.name], source

@@ -50,12 +50,12 @@ def target(provider: str, source: str | None, given: list[str], to: str | None) 
     if missing := _missing(simulated, adapter, settings):
         raise WrongUse(_told(name, adapter, missing, configured.data))
     told = (account.url if account is not None else None) or to
-    return Target(ADAPTERS[adapter].TITLE, simulated, settings, to, told)
+    return Target(ADAPTERS[adapter].title, simulated, settings, to, told)
 
 
 def _missing(simulated: Simulated, adapter: str, settings: dict[str, str]) -> dict[str, str]:
     """New values of the settings that the signature needs and the source lacks: those that it asks for as it signs."""
-    known = {"private_key", *(setting.name for setting in ADAPTERS[adapter].SETTINGS)}
+    known = {"private_key", *(setting.name for setting in ADAPTERS[adapter].settings)}
     made: dict[str, str] = {}
     while hasattr(simulated, "sign"):
         try:
@@ -103,7 +103,7 @@ def _told(name: str, adapter: str, made: dict[str, str], data: Path) -> str:
     lines = [f"[sources.{name}]", *([f'adapter = "{adapter}"'] if name != adapter else [])]
     lines += [f"{key} = {_quoted(value)}" for key, value in made.items() if key != "private_key"]
     return (
-        f"the source {name!r} is not configured with what {ADAPTERS[adapter].TITLE} signs by. Put this into "
+        f"the source {name!r} is not configured with what {ADAPTERS[adapter].title} signs by. Put this into "
         f"{data / 'threadline.toml'} (its secrets are new), start again what runs, and call this again:\n\n"
         + "\n".join(lines)
     )

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Protocol
 
 from adapters import PROVIDERS
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.simulating import Post, Said, Sent
 from app.simulator import SIMULATED, samples
 from app.simulator.life import life, nth

@@ -17,8 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters import interpret, mqtt
-from adapters.contract import receiving as base
+from adapters import contract, interpret, mqtt
 from app.embedded.ports import free
 from tests.integration import mqtt_broker
 from tests.integration.mqtt_broker import packet
@@ -61,7 +60,7 @@ class Door:
 
     async def _take(self, request: Request) -> Response:
         now = datetime.now(UTC)
-        told = base.Request("POST", str(request.url), dict(request.headers), await request.body(), now, "mqtt")
+        told = contract.Request("POST", str(request.url), dict(request.headers), await request.body(), now, "mqtt")
         assert mqtt.recognise(told) and mqtt.verify(told, {"url_secret": (SECRET,)}) is True
         (event,) = interpret(told, "mqtt").events
         assert event.handle is not None and event.handle.value == "mqtt:truck-7"

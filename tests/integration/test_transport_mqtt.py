@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import Publish, Response
+from adapters.contract import Publish, Response, Values
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.embedded.ports import free
 from tests.integration.mqtt_broker import device, packet, running

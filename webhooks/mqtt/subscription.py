@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
-from adapters.signing.signatures import secrets_of
+from adapters.contract import secrets_of
 from webhooks.recognise import DOOR
 
 #: The schemes of a broker's URL, and their ports: https://www.iana.org/assignments/uri-schemes/prov/mqtt.

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from adapters.contract.sending import HttpCall, Media, Message, Outgoing, Publish, Response
+from adapters import ADAPTERS
+from adapters.contract import HttpCall, Media, Message, Outgoing, Publish, Response, Send
 from adapters.simulating import Call, Reply, Settings
 from app.simulator import SIMULATED, samples
 from schemas.handles import handle_of
@@ -54,3 +55,10 @@ def called(call: Outgoing) -> Call:
 
 def response(reply: Reply) -> Response:
     return Response(reply.status, reply.headers, reply.body)
+
+
+def sending_of(provider: str) -> Send:
+    """How the provider's adapter sends."""
+    send = ADAPTERS[provider].send
+    assert send is not None
+    return send

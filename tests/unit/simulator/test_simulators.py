@@ -9,13 +9,12 @@ from typing import Any, cast, get_args
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS, interpret
-from adapters.contract.receiving import Request
-from adapters.contract.sending import HttpCall, Response, Sender
+from adapters.contract import HttpCall, Request, Response
 from adapters.simulating import Post, Refusal, Refused, Said, Sent
 from app.simulator import SIMULATED
 from schemas.handles import handle_of
 from tests.fixtures import accounts, events_of
-from tests.unit.simulator.played import AT, ID, URL, called, message, ours, response, settings_of, theirs
+from tests.unit.simulator.played import AT, ID, URL, called, message, ours, response, sending_of, settings_of, theirs
 from webhooks.used import Used, once_of
 
 TELLING = [name for name in PROVIDERS if SIMULATED.get(name) and SIMULATED[name].STATES]
@@ -47,9 +46,9 @@ def sent(provider: str, channel: str, number: int = 1) -> Sent:
 def test_a_simulated_provider_does_what_the_adapter_reads(provider: str) -> None:
     """It takes sends where the adapter sends, and posts where the adapter reads; its states are in the adapter's events."""
     adapter, simulated = ADAPTERS[provider], SIMULATED[provider]
-    assert bool(adapter.SENDS) == hasattr(simulated, "accept")
-    assert bool(adapter.EVENTS) == hasattr(simulated, "sign")
-    assert set(simulated.STATES) <= adapter.EVENTS and set(simulated.CHANNELS) <= adapter.CHANNELS
+    assert bool(adapter.sends) == hasattr(simulated, "accept")
+    assert bool(adapter.events) == hasattr(simulated, "sign")
+    assert set(simulated.STATES) <= adapter.events and set(simulated.CHANNELS) <= adapter.channels
 
 
 @pytest.mark.parametrize("provider", SIMULATED)
@@ -114,7 +113,7 @@ def test_what_a_customer_writes_is_read(provider: str) -> None:
         assert event.provider_message_id is not None and ID in event.provider_message_id
 
 
-@pytest.mark.parametrize("provider", [name for name in TELLING if hasattr(ADAPTERS[name], "once")])
+@pytest.mark.parametrize("provider", [name for name in TELLING if ADAPTERS[name].once is not None])
 def test_a_token_is_one_webhooks_alone(provider: str) -> None:
     """Where a token is signed apart from the body, no two webhooks share it, though they are as long and of one second;
     each repeated within the second is the same with it, so that the door takes all of them."""
@@ -139,14 +138,14 @@ def test_a_token_is_one_webhooks_alone(provider: str) -> None:
 def test_what_is_sent_is_taken(provider: str) -> None:
     """The request that the adapter builds is one that the provider takes, for that recipient, with that text; and the
     adapter reads the id in its answer, by which the webhooks that follow are this message's."""
-    adapter, simulated = cast(Sender, ADAPTERS[provider]), SIMULATED[provider]
-    for channel in sorted(ADAPTERS[provider].SENDS):
-        call = adapter.build_request(message(provider, channel), accounts(provider).values, AT)
+    send, simulated = sending_of(provider), SIMULATED[provider]
+    for channel in sorted(ADAPTERS[provider].sends):
+        call = send.build_request(message(provider, channel), accounts(provider).values, AT)
         (one,) = simulated.accept(called(call), settings_of(provider), ID)
         assert handle_of(one.to, channel) == handle_of(theirs(provider, channel), channel)
         assert one.channel == channel or channel == "voice"
         assert one.text is None or "Hello <&> €!" in one.text
-        outcome = adapter.read_response(response(simulated.reply([one])))
+        outcome = send.read_response(response(simulated.reply([one])))
         assert (outcome.state, outcome.error) == ("accepted", None)
         if simulated.STATES and channel in simulated.CHANNELS:
             assert outcome.provider_message_id
@@ -159,10 +158,10 @@ def test_what_is_sent_is_taken(provider: str) -> None:
 def test_why_it_is_not_taken_is_read(provider: str, why: Refusal) -> None:
     """Too many and the provider's own faults may pass later; bad credentials are the account's fault; a bad recipient is
     never taken. A push service is the recipient's, so that whatever it says is about the recipient."""
-    adapter = cast(Sender, ADAPTERS[provider])
-    outcome = adapter.read_response(response(SIMULATED[provider].refuse(why)))
+    send = sending_of(provider)
+    outcome = send.read_response(response(SIMULATED[provider].refuse(why)))
     expected = {"rate": "retryable", "unavailable": "retryable"}
-    if not getattr(adapter, "CALLS_RECIPIENT", False):
+    if not send.calls_recipient:
         expected["unauthorized"] = "account"
     assert outcome.state == expected.get(why, "rejected")
     assert outcome.error is not None and outcome.provider_message_id is None
@@ -173,10 +172,10 @@ def test_why_it_is_not_taken_is_read(provider: str, why: Refusal) -> None:
 @pytest.mark.parametrize("provider", SENDING)
 def test_whatever_is_answered_is_borne(provider: str) -> None:
     """A gateway's page, nothing, or another's JSON in place of the answer: an outcome, never an exception."""
-    adapter = cast(Sender, ADAPTERS[provider])
+    send = sending_of(provider)
     for status in (200, 202, 204, 302, 400, 404, 429, 500, 502):
         for body in (b"", b"<html>Bad gateway</html>", b"[]", b"{}", b"null", b'"x"', b'{"messages":[null]}', b"\xff"):
-            outcome = adapter.read_response(Response(status, {}, body))
+            outcome = send.read_response(Response(status, {}, body))
             assert outcome.state in ("accepted", "retryable", "rejected")
             assert (outcome.error is None) == (outcome.state == "accepted")
             assert status < 300 or outcome.state != "accepted"
@@ -186,12 +185,12 @@ def test_whatever_is_answered_is_borne(provider: str) -> None:
 @pytest.mark.parametrize("provider", SENDING)
 def test_wrong_credentials_are_refused(provider: str) -> None:
     """The simulated provider looks at them as the real one does, so that a mistake shows before production."""
-    adapter, simulated = cast(Sender, ADAPTERS[provider]), SIMULATED[provider]
-    channel = min(ADAPTERS[provider].SENDS)
-    call = adapter.build_request(message(provider, channel), accounts(provider).values, AT)
+    send, simulated = sending_of(provider), SIMULATED[provider]
+    channel = min(ADAPTERS[provider].sends)
+    call = send.build_request(message(provider, channel), accounts(provider).values, AT)
     if not isinstance(call, HttpCall):  # who sends is told when it connects, not with each message
         return
-    secrets = [setting.name for setting in ADAPTERS[provider].SETTINGS if setting.secret]
+    secrets = [setting.name for setting in ADAPTERS[provider].settings if setting.secret]
     changed = {name: f"{value}x" if name in secrets else value for name, value in settings_of(provider).items()}
     with pytest.raises(Refused):
         simulated.accept(called(call), changed | {"private_key": settings_of(provider)["private_key"]}, ID)
