@@ -11,15 +11,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sql.facts import FACTS
 from sql.pool import Pooled
-
-#: The facts of an interaction, in the order in which they are told.
-FACTS = (
-    "requested", "held", "queued", "sent", "delayed", "delivered", "failed", "bounced", "rejected", "cancelled",
-    "expired", "read", "opened", "clicked", "complained", "unsubscribed", "subscribed", "received", "started", "ended",
-    "recorded", "processing", "completed",
-)  # fmt: skip
-_COLUMNS = tuple((fact, f"{fact}_at") for fact in FACTS)
 
 Shown = dict[str, Any]
 
@@ -121,5 +114,5 @@ class Reading(Pooled):
 
 
 def _shown(row: dict[str, Any]) -> Shown:
-    row["facts"] = {fact: at for fact, column in _COLUMNS if (at := row.pop(column)) is not None}
+    row["facts"] = {fact.name: at for fact in FACTS if (at := row.pop(fact.column)) is not None}
     return row

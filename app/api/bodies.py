@@ -8,6 +8,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sql.facts import FACTS
+
 Row = Mapping[str, Any]
 
 #: Headers of what is told by key: what a shared cache keeps, it could hand to another client's.
@@ -15,33 +17,9 @@ PRIVATE = {"cache-control": "no-store", "vary": "authorization"}
 
 _WRITE = orjson.OPT_UTC_Z
 
-#: The event types behind the store's facts; of a call, those in `_CALL_FACTS`.
-_FACTS = {
-    "requested": "MessageRequested",
-    "held": "MessageHeld",
-    "queued": "MessageQueued",
-    "sent": "UserMessageSent",
-    "delayed": "MessageDelayed",
-    "delivered": "MessageDelivered",
-    "failed": "MessageFailed",
-    "bounced": "MessageBounced",
-    "rejected": "MessageRejected",
-    "cancelled": "MessageCancelled",
-    "expired": "MessageExpired",
-    "read": "MessageRead",
-    "opened": "MessageOpened",
-    "clicked": "MessageClicked",
-    "complained": "MessageComplained",
-    "unsubscribed": "RecipientUnsubscribed",
-    "subscribed": "RecipientSubscribed",
-    "received": "MessageReceived",
-    "started": "CallStarted",
-    "ended": "CallCompleted",
-    "recorded": "CallRecorded",
-    "processing": "InteractionProcessing",
-    "completed": "InteractionCompleted",
-}
-_CALL_FACTS = _FACTS | {"failed": "CallFailed"}
+#: The keys of an interaction's `facts`: the types of the events that state them; those of a call apart.
+_FACTS = {fact.name: fact.event for fact in FACTS}
+_CALL_FACTS = {fact.name: fact.call_event or fact.event for fact in FACTS}
 
 
 def interaction(row: Row) -> dict[str, Any]:
