@@ -77,7 +77,7 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # SNS retries after 5xx and 429.
+    # Answered with 200: SNS retries after 5xx and 429.
     handshake=handshake,
     send=Send(
         channels=frozenset({"email"}),

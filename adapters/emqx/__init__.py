@@ -126,5 +126,4 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # EMQX retries what is not answered with 2xx, as its sink is configured.
 )

@@ -110,5 +110,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Kaleyra retries what is not answered with 200.
+    # Answered with 200: Kaleyra retries after anything else.
 )

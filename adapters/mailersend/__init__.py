@@ -183,7 +183,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # MailerSend retries what is not answered with 2xx.
     handshake=handshake,
     send=Send(
         channels=frozenset({"email"}),

@@ -168,7 +168,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Mailgun retries after any status but 200 and 406.
     once=once,
     send=Send(
         channels=frozenset({"email"}),

@@ -164,7 +164,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Mailjet retries what is not answered with 200.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

@@ -158,5 +158,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Mailtrap retries what is not answered with 200.
+    # Answered with 200: Mailtrap retries after anything else.
 )

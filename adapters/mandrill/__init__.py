@@ -201,6 +201,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Mandrill retries what is not answered with 200.
+    # Answered with 200: Mandrill retries after anything else.
     handshake=handshake,
 )

@@ -175,7 +175,7 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # OneSignal retries after 429 and 5xx.
+    # Answered with 200: OneSignal retries after 429 and 5xx.
     send=Send(
         channels=frozenset({"push"}),
         build_request=build_request,

@@ -136,7 +136,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Postal retries what is not answered with 2xx.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

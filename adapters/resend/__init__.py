@@ -201,7 +201,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Resend retries what is not answered with 2xx.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

@@ -109,7 +109,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # SendGrid retries what is not answered with 2xx.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

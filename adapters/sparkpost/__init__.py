@@ -185,7 +185,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # SparkPost retries what is not answered with 200.
     handshake=handshake,
     send=Send(
         channels=frozenset({"email"}),

@@ -105,7 +105,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Telnyx waits two seconds for the answer.
     send=Send(
         channels=frozenset({"sms"}),
         build_request=build_request,

@@ -179,6 +179,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Unisender Go retries what is not answered with 200.
+    # Answered with 200: Unisender Go retries after anything else.
     handshake=handshake,
 )

@@ -168,7 +168,7 @@ ADAPTER = Adapter(
         channels=frozenset({"push"}),
         build_request=build_request,
         read_response=read_response,
-        # Whose server is called is for the recipient to say, so that its faults are no one's but theirs.
+        # The recipient's browser names the push service, so that its failures are not the account's.
         calls_recipient=True,
     ),
 )

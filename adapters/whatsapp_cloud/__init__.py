@@ -110,7 +110,7 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Meta retries what is not answered with 200.
+    # Answered with 200: Meta retries after anything else.
     handshake=handshake,
     send=Send(
         channels=frozenset({"whatsapp"}),
