@@ -25,6 +25,7 @@ from agents.process.pages import pages
 from agents.process.parts import maintain, send, tell
 from agents.process.watch import STALLED, Watch
 from app.clients.configured import Clients
+from app.declared import register
 from app.embedded.running import resolve
 from app.kafka import client_args
 from app.kafka.fitting import refuses
@@ -121,7 +122,7 @@ async def run(settings: Settings, ending: Ending) -> int:
 
 def main() -> int:
     """Run the process. Returns only if the settings are invalid."""
-    settings = resolve(Settings())
+    settings = resolve(register(Settings()))
     ending = Ending()
     configure(settings.telemetry, service="worker")
     for name in ("faust", "mode"):  # they log every step

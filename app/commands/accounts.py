@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from adapters import ADAPTERS
 from adapters.contract import Adapter, Request
+from app.declared import register
 from app.settings import Settings, worded
 
 Given = list[tuple[str, str]]
@@ -31,7 +32,7 @@ def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
     """The configured sources, else each adapter under its own name; and the named one if it is an adapter's. Where none
     is configured, a name that is no adapter's is a source of the adapter that recognises the request."""
     try:
-        configured = Settings().sources
+        configured = register(Settings()).sources
     except ValidationError as error:
         raise WrongUse(f"the settings do not fit:\n{worded(error)}") from error
     if configured:

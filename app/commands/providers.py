@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters import ADAPTERS, PROVIDERS
+from app.declared import register
 from app.settings import Settings
 from app.simulator import SIMULATED
 from schemas.events import CHANNELS, EVENT_TYPES
@@ -30,7 +31,7 @@ A provider's page says where to set the webhook's URL, which settings there are,
 
 def run(name: str | None, *, as_json: bool, markdown: bool) -> int:
     """Print the table, or one provider in full. 2 where there is none of the name."""
-    Settings()  # which knows the providers that files describe
+    register(Settings())
     if name is not None and name not in ADAPTERS:
         print(f"threadline providers: there is no {name!r}; there are: {', '.join(sorted(ADAPTERS))}", file=sys.stderr)
         return 2

@@ -11,6 +11,7 @@ from pathlib import Path
 from adapters import ADAPTERS
 from adapters.simulating import Post, Said, Sent, Simulated
 from app.commands.accounts import WrongUse, given_of
+from app.declared import register
 from app.embedded import addresses, firstrun, running
 from app.settings import Settings
 from app.simulator import SIMULATED, samples
@@ -30,7 +31,7 @@ class Target:
 
 def target(provider: str, source: str | None, given: list[str], to: str | None) -> Target:
     """The target as it is configured, with the settings given beside. Raises WrongUse."""
-    configured = Settings()
+    configured = register(Settings())
     name = source or provider
     account = configured.sources.get(name)
     adapter = (account.adapter if account is not None else None) or (name if source and name in ADAPTERS else provider)

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app import api, telemetry
 from app.clients.account_sources import AccountSources
+from app.declared import register
 from app.embedded.running import resolve
 from app.http import door, monitor, problems
 from app.http.access import Forbidden, TooManyUnknown, Unauthenticated
@@ -149,4 +150,4 @@ def build(settings: Settings | None = None) -> Http:
     """Return the application for these settings, by default those found, or those of the embedded system that runs here.
 
     Raises ValueError for an invalid setting (no Kafka, a source without an adapter)."""
-    return Http(settings or resolve(Settings()))
+    return Http(register(settings or resolve(Settings())))

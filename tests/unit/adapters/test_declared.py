@@ -26,7 +26,8 @@ from adapters.contract import (
     Unsendable,
 )
 from adapters.declared import InvalidDefinition, adapter_of, definition_of
-from app.declared import register
+from app.declared import read, register
+from app.settings import Settings
 from schemas.events import Handle
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "acme.toml"
@@ -222,15 +223,18 @@ def test_a_folder_of_them_is_known(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_bytes(orjson.dumps(said(channel="email")))
     (tmp_path / "README.md").write_text("not one")
     try:
-        assert register(tmp_path) == ["acme", "other"] == register(tmp_path)
+        assert list(read(tmp_path)) == ["acme", "other"]
+        settings = Settings(adapters=tmp_path)
+        assert not {"acme", "other"} & set(ADAPTERS)  # until a process registers them
+        assert list(register(settings).declared) == ["acme", "other"] == list(register(settings).declared)
         assert ADAPTERS["other"].channels == {"email"}
     finally:
         del ADAPTERS["acme"], ADAPTERS["other"]
-    assert register(tmp_path / "missing") == []
+    assert read(tmp_path / "missing") == {}
     for text, why in (('name = "twilio"', "built in"), ("x", "cannot be read"), ('title = "x"', "signature")):
         (tmp_path / "acme.toml").write_text(f"{text}\n{EXAMPLE.read_text() if why == 'built in' else ''}")
         with pytest.raises(InvalidDefinition, match=f"(?s)acme.toml.*{why}"):
-            register(tmp_path)
+            read(tmp_path)
 
 
 def test_ids_without_an_id_are_the_facts() -> None:
@@ -266,7 +270,7 @@ def test_a_mark_that_stands_for_nothing_is_refused_as_it_is_read(
     definition = said()
     (tmp_path / "acme.json").write_bytes(orjson.dumps(definition | {"send": definition["send"] | send}))
     with pytest.raises(InvalidDefinition) as refused:
-        register(tmp_path)
+        read(tmp_path)
     words = str(refused.value)
     assert str(tmp_path / "acme.json") in words and key in words
     assert f"did you mean {hint}?" in words if hint else True
