@@ -1,12 +1,12 @@
-"""The registry of adapters, and the one way from a request to its events, of the live worker and of `explain`.
+"""The registry of adapters, and the one way from a request to its events.
 
-A provider is one word here: its module, its default source name and its fixture folder.
+A provider is one word here: the name of its package, its default source name and its fixture folder.
 """
 
+from collections.abc import Iterator, MutableMapping
 from importlib import import_module
-from typing import cast
 
-from adapters.contract.receiving import Adapter, Normalized, Request, TooMuch, Unprocessable
+from adapters.contract import Adapter, Normalized, Request, TooMuch, Unprocessable
 from adapters.keeping import Shown, size_of
 from schemas import NOT_WORDED, WORDED, SchemaError, validate
 from schemas.events import Event
@@ -75,7 +75,37 @@ TIMES, BESIDES = 3, 448 << 10
 #: Bytes of items that are given back as unprocessable, beside the size of the webhook; of the rest only why.
 ITEMS = 64 << 10
 
-ADAPTERS: dict[str, Adapter] = {name: cast(Adapter, import_module(f"adapters.{name}")) for name in PROVIDERS}
+
+class Registry(MutableMapping[str, Adapter]):
+    """Adapters by name. A provider's package is imported when its adapter is first read; adapters made of a definition
+    are added and removed as in any mapping."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._known: dict[str, Adapter | None] = dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Adapter:
+        found = self._known[name]
+        if found is None:
+            found = self._known[name] = import_module(f"adapters.{name}").ADAPTER
+        return found
+
+    def __setitem__(self, name: str, adapter: Adapter) -> None:
+        self._known[name] = adapter
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+ADAPTERS = Registry(PROVIDERS)
 
 
 def interpret(request: Request, adapter_name: str) -> Normalized:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from adapters.contract.receiving import Adapter, InvalidSignature, Setting
-from adapters.contract.sending import Unsendable
+from adapters.contract import Adapter, InvalidSignature, Setting, Unsendable
 
 
 def names_of(adapter: Adapter) -> dict[str, Setting]:
     """Each name that a setting of the adapter may be given under."""
-    return {name: setting for setting in adapter.SETTINGS for name in (setting.name, *setting.aliases)}
+    return {name: setting for setting in adapter.settings for name in (setting.name, *setting.aliases)}
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
@@ -24,7 +23,7 @@ def faults(adapter: Adapter, values: Mapping[str, Sequence[str]]) -> Iterator[tu
     known = names_of(adapter)
     for name, each in values.items():
         if (setting := known.get(name)) is None:
-            words = f"is no setting of {adapter.NAME}{nearest(name, sorted(known)) or '.'}"
+            words = f"is no setting of {adapter.name}{nearest(name, sorted(known)) or '.'}"
             yield name, f"{words} There are: {', '.join(sorted(known))}" if known else words
         elif fault := next((fault for value in each if (fault := _fault(setting, value))), None):
             yield name, fault

@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 
+from adapters.contract import MAX_ID
 from adapters.reading.bodies import UNKEPT, scrub
-from adapters.reading.facts import MAX_ID
 from schemas import SchemaError
 from schemas.events import Event
 from schemas.handles import MAX_LENGTH

@@ -1,4 +1,4 @@
-"""The stream process: one Faust agent a file, each named here (autodiscovery can find nothing and still exit 0)."""
+"""The stream process: builds the Faust app with its agents, named here because autodiscovery can silently find none."""
 
 import socket
 import ssl
@@ -30,16 +30,16 @@ READS: dict[str, tuple[str, ...]] = {
 }
 TOPICS: tuple[str, ...] = tuple(topic for topics in READS.values() for topic in topics)
 
-#: Seconds after which the group takes a silent worker for dead. One that comes back under the same name (host and health
-#: port: static membership, KIP-345) takes its partitions at once, without waiting for that.
+#: Seconds after which the consumer group considers a silent worker dead. A worker that returns under the same name (host and
+#: health port: static membership, KIP-345) gets its partitions back at once.
 SESSION = 15.0
 
-#: Batches (fast) or records (stock) that may wait in an agent's buffer: the bound on its memory.
+#: Batches (fast consumer) or records (stock consumer) that an agent buffers, which bounds its memory.
 BUFFER = {True: 16, False: 16384}
 
 
 def build(settings: Settings, store: EventStore, health: Health, clients: Clients) -> faust.App:
-    """The Faust app with its agents. Opens nothing."""
+    """Return the Faust app with its agents. Opens no connection. Raises ValueError without Kafka settings."""
     bootstrap = settings.kafka.bootstrap
     if not bootstrap:
         raise ValueError("no Kafka is configured: set THREADLINE_KAFKA__BOOTSTRAP")
@@ -90,7 +90,7 @@ def _agent(app: faust.App, name: str, topics: tuple[str, ...], pipeline: Pipelin
 
 
 def credentials(kafka: Kafka) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    """Faust's form of the connection's security, or None where it has none."""
+    """Return the connection's security settings in Faust's form, or None for plain text."""
     if kafka.security_protocol == "PLAINTEXT":
         return None
     context: ssl.SSLContext | None = None

@@ -1,7 +1,7 @@
-"""`python -m agents` (or `threadline work`): the stream process, with its health and metrics pages, until a signal ends it.
+"""Runs the stream process with its health and metrics pages, until a signal: `python -m agents`, or `threadline work`.
 
-It ends with 0 where a signal asked for that, with 75 where that took too long, and with 70 where it ended itself: a part
-failed that no retry in it can mend, or a partition stood still.
+The exit status is 0 after a signal, 75 if the shutdown then took too long, and 70 if the process ended itself, because a
+part failed beyond repair or a partition made no progress.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from agents.process.pages import pages
 from agents.process.parts import maintain, send, tell
 from agents.process.watch import STALLED, Watch
 from app.clients.configured import Clients
+from app.declared import register
 from app.embedded.running import resolve
 from app.kafka import client_args
 from app.kafka.fitting import refuses
@@ -38,34 +39,34 @@ log = structlog.get_logger("agents")
 
 
 class Stopped(Exception):
-    """Something that has no end has ended by itself."""
+    """Endless work has ended."""
 
 
 async def endless(what: str, work: Callable[[], Awaitable[None]], health: Health) -> None:
-    """Do work that has no end. Whatever ends it ends the process."""
+    """Run endless work. If it ends or fails, the process ends."""
     try:
         await work()
     except Exception as error:
         health.fatal(error)
     else:
-        health.fatal(Stopped(f"{what} has ended by itself"))
+        health.fatal(Stopped(f"{what} has ended unexpectedly"))
 
 
 async def serve(health: Health, worker: Worker) -> None:
-    """Serve the pages. Raises Stopped where the port cannot be had."""
+    """Serve the pages. Raises Stopped if the port is not available."""
     config = uvicorn.Config(
         pages(health, worker.stall_after), host=worker.host, port=worker.port, log_config=None, access_log=False
     )
     server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # they are ours
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # this process handles signals itself
     try:
         await server.serve()
-    except SystemExit as error:  # uvicorn's way to say so; its log has the reason
+    except SystemExit as error:  # raised by uvicorn, whose log has the reason
         raise Stopped(f"cannot listen on {worker.host}:{worker.port}") from error
 
 
 async def work(settings: Settings, health: Health) -> None:
-    """Work until cancelled, then end what was begun, and let go. `health` says where something ends the process."""
+    """Run the worker until cancelled, then shut down in order. A fatal error is reported to `health`."""
     worker = settings.worker
     if settings.postgres.dsn is None:
         raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
@@ -94,9 +95,9 @@ async def work(settings: Settings, health: Health) -> None:
         health.ready = True
         log.info("working", topics=list(TOPICS), fast=worker.fast_batches)
         await app.wait_until_stopped()
-        raise app._crash_reason or Stopped("Faust has stopped by itself")
+        raise app._crash_reason or Stopped("Faust has stopped unexpectedly")
     except Exception as error:
-        health.fatal(error)  # before what follows, which may not end
+        health.fatal(error)  # before the shutdown, which may hang
     finally:
         health.ready = False
         for task in tasks:
@@ -106,7 +107,7 @@ async def work(settings: Settings, health: Health) -> None:
 
 
 async def run(settings: Settings, ending: Ending) -> int:
-    """Work until a signal comes, or something ends the process; returns the exit status, within `GRACE` seconds of that."""
+    """Run the worker until a signal or a fatal error. Returns the exit status within `GRACE` seconds of either."""
     health = Health()
     working = asyncio.create_task(endless("the worker", partial(work, settings, health), health))
     waits = [asyncio.create_task(ending.wait()), asyncio.create_task(health.ending.wait())]
@@ -115,16 +116,16 @@ async def run(settings: Settings, ending: Ending) -> int:
     working.cancel()
     _, late = await asyncio.wait([working], timeout=GRACE)
     if late:
-        log.error("not all of it ended in time", failing=health.failures)
+        log.error("the shutdown did not finish in time", failing=health.failures)
     return STALLED if health.fault is not None else CUT_SHORT if late else 0
 
 
 def main() -> int:
-    """The entry point. Returns only where the settings do not fit."""
-    settings = resolve(Settings())
+    """Run the process. Returns only if the settings are invalid."""
+    settings = resolve(register(Settings()))
     ending = Ending()
     configure(settings.telemetry, service="worker")
-    for name in ("faust", "mode"):  # they tell each step of each of their parts
+    for name in ("faust", "mode"):  # they log every step
         logging.getLogger(name).setLevel(logging.WARNING)
     if refuses(settings):
         return 2
@@ -134,7 +135,7 @@ def main() -> int:
         try:
             status = await run(settings, ending)
         finally:
-            # Here, and not once the loop is closed: it would wait for tasks that Faust begins again when they are cancelled.
+            # Before the loop closes: closing waits for tasks that Faust restarts when they are cancelled.
             shut_down()
             leave(status)
 

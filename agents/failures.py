@@ -1,4 +1,4 @@
-"""Decides what a failure means: try again in place (which is the back-pressure), or dead letter. The only such place."""
+"""Decides for every failure whether to retry in place, which gives back-pressure, or to make a dead letter."""
 
 import asyncio
 import random
@@ -24,10 +24,10 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds between tries: doubling from the first to the last, each with full jitter.
+#: Seconds between retries, doubling from the first to the last, with full jitter.
 FIRST_PAUSE, LAST_PAUSE = 0.1, 10.0
 
-#: What PostgreSQL, Kafka or JSON will never take: its size, its form.
+#: Errors of the data itself: PostgreSQL, Kafka or JSON will never accept its size or form.
 _PERMANENT = (
     *DATA_ERRORS,
     orjson.JSONEncodeError,
@@ -51,7 +51,7 @@ def is_permanent(error: BaseException) -> bool:
 
 
 async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Health) -> T:
-    """The attempt's result, however long it takes; permanent failures are raised at once."""
+    """Retry an attempt until it succeeds, and return its result. Permanent failures are raised at once."""
     pause = FIRST_PAUSE
     while True:
         try:
@@ -69,9 +69,9 @@ async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Hea
 
 
 async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health) -> None:
-    """Do work that has no end, beginning again where it fails, whatever the failure is; it never raises.
+    """Run endless work and restart it after any failure. Never raises.
 
-    That it is failing shows in the health, as of the part of the worker that `what` belongs to.
+    A failure shows in the health of the part that `what` belongs to.
     """
     WITHIN.set(Within(part_of(what)))
     pause = FIRST_PAUSE
@@ -83,6 +83,6 @@ async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health
             health.fails(what, error)
             away = is_transient(error) or isinstance(error, KafkaError | OSError)
             log.warning("starting again", what=what, error=worded(error), exc_info=not away)
-        # What worked for long begins again at once; what fails at once waits ever longer.
+        # Work that ran for long restarts at once; work that fails early waits longer each time.
         pause = FIRST_PAUSE if time.monotonic() - began > LAST_PAUSE else min(pause * 2, LAST_PAUSE)
         await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # jitter, no secret

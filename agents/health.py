@@ -1,7 +1,7 @@
-"""What the worker knows of itself: counts, what each part fails at, how far it is behind, and what ends the process.
+"""The worker's state: counts, failures of each part, lag, alarms, and the error that ends the process.
 
-Readiness is told by part, with where it fails and why. What is one client's own fault (a secret that does not open) is
-shown beside, and makes nothing unready.
+Readiness is reported by part, with the place and reason of a failure. A fault of one client (such as a secret that cannot be
+decrypted) is reported separately and does not affect readiness.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from agents.records.drift import Drift
 
 log = structlog.get_logger(__name__)
 
-#: The parts of a worker, each with what it does that may fail: the names given to `fails` and `keep_on`.
+#: The parts of a worker, each with the names of its tasks as given to `fails` and `keep_on`.
 PARTS: dict[str, tuple[str, ...]] = {
     "inbound": (),
     "reported": (),
@@ -32,24 +32,24 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 _PART_OF = {what: part for part, doing in PARTS.items() for what in doing}
 
-#: Clients' own faults that are shown, and the seconds after which one that is not met again is forgotten.
+#: How many faults of clients are kept, and for how many seconds after they last occurred.
 MOST_TENANTS, REMEMBERED = 1000, 3600.0
 #: Seconds from receipt to commit.
 LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0)
 
 
 def part_of(what: str) -> str:
-    """The part that does this; itself where it is of none."""
+    """Return the part that a task belongs to, or the task's own name."""
     return _PART_OF.get(what, what)
 
 
 def worded(error: BaseException) -> str:
-    """An error in one line of at most 200 characters."""
+    """Return an error as one line of at most 200 characters."""
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
 def place_of(error: BaseException) -> str | None:
-    """The file and the line that raised it; None where it was not raised."""
+    """Return the file and line that raised an error, or None if it was not raised."""
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
@@ -57,66 +57,66 @@ def place_of(error: BaseException) -> str | None:
 
 
 class Health:
-    """Counts and times of this process. Plain numbers, read when somebody asks."""
+    """Counts and times of this process, as plain numbers that are read on request."""
 
     def __init__(self) -> None:
         self.started = time.time()
         self.counts: Counter[str] = Counter()
-        #: What fails now, by part: what it does, and why that fails.
+        #: Current failures by part: task to reason.
         self.parts: dict[str, dict[str, str]] = {part: {} for part in PARTS}
-        #: By topic, the records not yet committed; by partition of those without progress, for how many seconds.
+        #: Uncommitted records by topic; and, for partitions without progress, the seconds since the last.
         self.lag: dict[str, int] = {}
         self.idle: dict[str, float] = {}
-        #: What an operator must see to, in words, by what it is about.
+        #: What an operator must act on: subject to message.
         self.alarms: dict[str, str] = {}
         self._tenants: dict[tuple[str, str], tuple[str, float]] = {}
         self.latencies = [0] * (len(LATENCY_BUCKETS) + 1)
         self.latency_sum = 0.0
         self.ready = False
         self.drift = Drift()
-        #: Set once the process must end, for the reason in `fault`.
+        #: Set when the process must end; `fault` is the reason.
         self.ending = asyncio.Event()
         self.fault: BaseException | None = None
-        #: What waits to be sent: `state`, `messages`, `oldest` (seconds).
+        #: Messages waiting to be sent: `state`, `messages`, `oldest` (seconds).
         self.waiting: list[dict[str, Any]] = []
-        #: Accounts whose calls fail: `client_id`, `account`.
+        #: Paused accounts: `client_id`, `account`.
         self.resting: list[dict[str, Any]] = []
-        #: What other parts of the worker have to tell, each a custom collector's `collect`.
+        #: Further metrics: the `collect` methods of other parts.
         self.more: list[Callable[[], Iterable[Any]]] = []
 
     @property
     def failures(self) -> dict[str, str]:
-        """All that fails now, of whichever part: what, and why."""
+        """All current failures: task to reason."""
         return {what: why for failing in list(self.parts.values()) for what, why in list(failing.items())}
 
     @property
     def tenants(self) -> dict[tuple[str, str], str]:
-        """What is a client's own fault, by client and what: why. Forgotten after an hour in which it was not met again."""
+        """Faults of clients: client and subject to reason. Each is dropped an hour after it last occurred."""
         now = time.monotonic()
         return {of: why for of, (why, seen) in list(self._tenants.items()) if now - seen < REMEMBERED}
 
     def fails(self, what: str, error: BaseException) -> None:
-        """Note that something does not work: of the part whose task this is, else of the part that `what` names."""
+        """Record that `what` fails, for the part that this task belongs to, or else the part that `what` belongs to."""
         within = WITHIN.get() or Within(part_of(what))
         reason = f"{within.where}: {worded(error)}" if within.where else worded(error)
         self.parts.setdefault(within.part, {})[what] = reason
 
     def works(self, what: str) -> None:
-        """Note that it works (again)."""
+        """Record that `what` works."""
         within = WITHIN.get() or Within(part_of(what))
         self.parts.setdefault(within.part, {}).pop(what, None)
 
     def failing(self, what: str, error: BaseException) -> None:
-        """Note that something is being retried: the worker is alive, yet not well."""
+        """Record that `what` fails and is being retried."""
         self.fails(what, error)
         self.counts["retries"] += 1
 
     def fatal(self, error: BaseException) -> None:
-        """End the process, which its supervisor starts again: something failed that no retry in it can mend. The first
-        reason counts."""
+        """End the process, so that its supervisor restarts it, because of an error that no retry can resolve. The first call
+        counts."""
         if self.fault is None:
             self.fault = error
-            # Only our own exceptions' words: those of others may hold what a customer sent.
+            # Messages of foreign exceptions may contain customers' data, so only those of our own are logged.
             ours = type(error).__module__.partition(".")[0] in ("__main__", "agents", "app")
             log.critical(
                 "the worker ends itself", error=worded(error) if ours else type(error).__name__, at=place_of(error)
@@ -124,17 +124,17 @@ class Health:
             self.ending.set()
 
     def tenant_fails(self, client: str, what: str, error: BaseException) -> None:
-        """Note that a client's own secret or configuration does not do. The others go on, and so does the worker."""
+        """Record that a client's secret or configuration is unusable. Other clients are not affected."""
         if (client, what) in self._tenants or len(self._tenants) < MOST_TENANTS:
             self._tenants[client, what] = (worded(error), time.monotonic())
 
     def tenant_works(self, client: str, what: str) -> None:
-        """Note that it does (again)."""
+        """Record that it is usable."""
         if self._tenants:
             self._tenants.pop((client, what), None)
 
     def committed(self, received: Iterable[float]) -> None:
-        """Note webhooks whose events are now in the log, by their times of receipt (Unix seconds)."""
+        """Record that webhooks with these times of receipt (Unix seconds) are now in the log."""
         now = time.time()
         for then in received:
             took = now - then
@@ -142,13 +142,13 @@ class Health:
             self.latency_sum += took
 
     def collect(self) -> Iterator[Any]:
-        """For Prometheus (a custom collector)."""
+        """Yield the metrics, as a Prometheus collector."""
         yield GaugeMetricFamily("threadline_worker_uptime_seconds", "Since start.", time.time() - self.started)
         for name in ("records", "events", "requests", "duplicates", "dead_letters", "retries"):
             yield CounterMetricFamily(f"threadline_worker_{name}", f"{name} so far.", self.counts[name])
         unknown = CounterMetricFamily(
             "threadline_worker_unknown_events",
-            "Provider events of a kind that is not known, kept as they came.",
+            "Provider events of an unknown kind, kept as received.",
             labels=["source", "word"],
         )
         for (source, word), count in self.drift.seen.items():
@@ -171,7 +171,7 @@ class Health:
         yield waiting
         yield oldest
         resting = GaugeMetricFamily(
-            "threadline_account_resting", "Accounts by which nothing is sent just now.", labels=["client", "account"]
+            "threadline_account_resting", "Accounts that are paused after failures.", labels=["client", "account"]
         )
         for row in self.resting:
             resting.add_metric([row["client_id"], row["account"]], 1)
@@ -182,7 +182,7 @@ class Health:
         yield lag
         idle = GaugeMetricFamily(
             "threadline_partition_idle_seconds",
-            "Of a partition that is behind, since its offset moved.",
+            "Seconds since a lagging partition last made progress.",
             labels=["partition"],
         )
         for partition, seconds in dict(self.idle).items():
@@ -194,14 +194,14 @@ class Health:
         yield failing
         faults = GaugeMetricFamily(
             "threadline_tenant_faults",
-            "1: the client's own secret or configuration does not do.",
+            "1: the client's secret or configuration is unusable.",
             labels=["client", "what"],
         )
         for client, what in self.tenants:
             faults.add_metric([client, what], 1)
         yield faults
         yield GaugeMetricFamily(
-            "threadline_alarms", "What an operator must see to; /readyz says what.", len(self.alarms)
+            "threadline_alarms", "Conditions that an operator must act on; /readyz lists them.", len(self.alarms)
         )
         total, buckets = 0, []
         for bound, count in zip([*map(str, LATENCY_BUCKETS), "+Inf"], self.latencies, strict=True):

@@ -1,4 +1,4 @@
-"""Webhooks from `webhooks.received`, normalized by their adapters, into events."""
+"""Reads webhooks from `webhooks.received` and normalizes them to events with their adapters."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters import interpret
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from agents.health import Health
 from agents.records.once import once_in
 from agents.records.outcome import Outcome, outcome_of
@@ -18,9 +18,9 @@ from webhooks.record import Webhook, decode
 
 
 def prepare(record: Any, health: Health, most: int, accounts: Mapping[str, str] = MappingProxyType({})) -> Outcome:
-    """The outcome of a record of at most `most` bytes, whatever is in it. Events of unknown kinds are counted in the health.
+    """Return the outcome of a record of at most `most` bytes. Unknown provider events are counted in the health.
 
-    `accounts`: whose the provider's ids are that a source reports, where that is not the source's own.
+    `accounts` maps a source to the provider account to which the ids in its events belong, if it is another one.
     """
     outcome = outcome_of(record, partial(read, accounts=accounts), most)
     for event, _, _, _ in outcome.rows:
@@ -30,14 +30,14 @@ def prepare(record: Any, health: Health, most: int, accounts: Mapping[str, str] 
 
 
 def of_account(event: Event, accounts: Mapping[str, str]) -> Event:
-    """The event, its provider being the account that its source is one of, if it is."""
+    """Return the event with its provider set to the account that its source belongs to, if any."""
     if accounts and (account := accounts.get(event.provider or event.source)) is not None:
         event.provider = account
     return event
 
 
 def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
-    """Read one. Raises Refused, and whatever an adapter that is at fault raises."""
+    """Read a webhook into the outcome. Raises Refused, and whatever a faulty adapter raises."""
     outcome.raw = value = outcome.record.value
     try:
         webhook = decode(value)

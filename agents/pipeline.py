@@ -1,9 +1,8 @@
-"""What every agent does with a batch: make outcomes of its records, append and project them in transactions of bounded size,
-then acknowledge it.
+"""Processes batches for all agents: turns records into outcomes, appends and projects them, then acknowledges the batch.
 
-While the database works on one batch the next is prepared, so both cores are busy. A batch is retried until it is stored, and
-what can never be stored becomes a dead letter (see `failures`). What fails all the same is a fault of ours: it leaves `run`,
-and the health is told that it is fatal, so that the process ends with its reason and another one reads the batch again.
+The next batch is prepared while the database works on one, so both cores are busy. A batch is retried until it is stored, and
+what can never be stored becomes a dead letter (see `failures`). Any other error is a bug: `run` raises it and reports it as
+fatal, so that the process ends with its reason and another worker reads the batch again.
 """
 
 import asyncio
@@ -25,45 +24,43 @@ from sql import DeadLetter, EventStore, Row
 
 log = structlog.get_logger(__name__)
 
-#: Records that are prepared at a stretch, about a millisecond, and the seconds after which it ends in any case, before the
-#: database and Kafka have their turn.
+#: Records prepared in one go (about a millisecond), and the seconds after which the event loop runs other tasks in any case.
 SLICE, STRETCH = 25, 0.005
-#: Events that one transaction takes at the most (or one record, should that make more).
+#: The most events of one transaction. A record with more goes alone.
 EVENTS = 10_000
-#: Dead letters that are on their way to Kafka at once, besides `BYTES` of them.
+#: The most dead letters published at once, in addition to the limit `parted.BYTES`.
 LETTERS = 100
-#: Seconds that a batch which is being stored has when its agent is cancelled. What takes longer is read again.
+#: Seconds for storing a batch after its agent was cancelled. A batch that takes longer is read again.
 GRACE = 5.0
 
-#: The types that say that a message, once sent, did not arrive.
+#: Event types that mean that a sent message did not arrive.
 FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 
 Prepare = Callable[[Any], Outcome]
 
 
 class Publish(Protocol):
-    """Puts a dead letter on its topic, and returns once Kafka has it."""
+    """Publishes a dead letter and returns once Kafka has it."""
 
     async def __call__(self, letter: DeadLetter) -> None: ...
 
 
 class Pipeline:
-    """Runs agents on one store."""
+    """Runs agents on one store. `most` is the number of records in a batch."""
 
     def __init__(self, store: EventStore, publish: Publish, health: Health, most: int) -> None:
         self.store, self.publish, self.health, self.most = store, publish, health, most
         self._storing: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
 
     async def run(self, stream: Any, prepare: Prepare) -> None:
-        """Work on the stream until it ends. Raises what cannot be dealt with."""
+        """Process the stream until it ends. Raises errors that no retry or dead letter can resolve."""
         storing: asyncio.Task[None] | None = None
         try:
             async for batch in batches(stream, self.most):
                 outcomes = await self._prepare(batch.records, prepare)
                 if storing is not None:
-                    await asyncio.wait(
-                        [storing]
-                    )  # not `await storing`: a cancelled agent must not cancel a transaction
+                    # Not `await storing`: cancelling the agent must not cancel a transaction.
+                    await asyncio.wait([storing])
                     storing.result()
                 storing = asyncio.create_task(self._finish(batch, outcomes))
                 self._storing.add(storing)
@@ -75,7 +72,7 @@ class Pipeline:
             storing.result()
 
     def _stored(self, task: "asyncio.Task[None]") -> None:
-        """No task's failure is dropped, whether somebody waits for it or not."""
+        """Report a task's failure, whether or not anything awaits the task."""
         self._storing.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.health.fatal(error)
@@ -89,7 +86,7 @@ class Pipeline:
                     outcomes.append(prepare(record))
                     if time.perf_counter() > until:
                         break
-            await asyncio.sleep(0)  # the database's turn, else the last batch is not even sent before this is done
+            await asyncio.sleep(0)  # let the previous batch be sent to the database meanwhile
         return outcomes
 
     async def _finish(self, batch: Batch, outcomes: list[Outcome]) -> None:
@@ -97,11 +94,11 @@ class Pipeline:
         await refuse_used(self.store, outcomes, self.health)
         for some in parts(outcomes, lambda outcome: (outcome.size, len(outcome.rows)), EVENTS):
             await self._store(some)
-        await self._tell([row for outcome in outcomes for row in outcome.rows])
+        await self._report_failures([row for outcome in outcomes for row in outcome.rows])
         spans = [outcome.span for outcome in outcomes if outcome.span]
         tracing.end(spans, began, sum(len(outcome.rows) for outcome in outcomes))
         letters = [outcome.letter for outcome in outcomes if outcome.letter]
-        if letters:  # one line a batch: a flood of bad records must not become one of lines
+        if letters:  # one line per batch, so that many bad records do not flood the log
             sources = sorted({letter.source or letter.topic for letter in letters})[:5]
             log.warning("dead letters", letters=len(letters), sources=sources, see="threadline dead-letters list")
         for some_letters in parts(letters, lambda letter: (letter.size, 1), LETTERS):
@@ -126,8 +123,8 @@ class Pipeline:
     async def _append_alone(self, outcome: Outcome, error: Exception) -> None:
         await store_alone(self.store, self.health, outcome, error)
 
-    async def _tell(self, rows: Sequence[Row]) -> None:
-        """Say which messages failed: one that has another channel goes on to that."""
+    async def _report_failures(self, rows: Sequence[Row]) -> None:
+        """Mark the messages that failed, so that those with another channel fall back to it."""
         failed = [
             (client, event.provider or event.source, event.message_id, event.provider_message_id)
             for event, client, _, _ in rows
@@ -135,13 +132,13 @@ class Pipeline:
         ]
 
         async def refuse(_: Any, error: Exception) -> None:
-            log.error("cannot say that a message failed", error=type(error).__name__)
+            log.error("cannot mark a message as failed", error=type(error).__name__)
 
         if failed:
             await apart(failed, self.store.told, refuse, self.health)
 
     async def _publish(self, letters: Sequence[DeadLetter]) -> None:
-        """Put these on their topics; what Kafka takes in no form is in the database all the same."""
+        """Publish dead letters. One that Kafka rejects in any form is still in the database."""
         left = list(letters)
 
         async def attempt() -> None:
@@ -152,7 +149,7 @@ class Pipeline:
                     log.error("a dead letter cannot be published", topic=letter.topic, error=type(error).__name__)
             again = [(letter, error) for letter, error in failed if not is_permanent(error)]
             left[:] = [letter for letter, _ in again]
-            if again:  # what aiokafka cancels of its own must not pass for our own end
-                raise again[0][1] if isinstance(again[0][1], Exception) else TimeoutError("given up by Kafka's client")
+            if again:  # a cancellation by aiokafka must not look like our own
+                raise again[0][1] if isinstance(again[0][1], Exception) else TimeoutError("cancelled by aiokafka")
 
         await until_done("dead letter topic", attempt, self.health)

@@ -1,4 +1,4 @@
-"""Services' own events (CloudEvents 1.0) from `events.reported`, into events."""
+"""Reads services' own events (CloudEvents 1.0) from `events.reported`."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,12 +16,12 @@ from schemas.cloudevents import read_cloudevent
 
 
 def prepare(record: Any, most: int, accounts: Mapping[str, str] = MappingProxyType({})) -> Outcome:
-    """The outcome of a record, whatever is in it; `accounts` as in `inbound.prepare`."""
+    """Return the outcome of a record. `accounts` is as in `inbound.prepare`."""
     return outcome_of(record, partial(read, accounts=accounts), most)
 
 
 def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
-    """Read one. Raises SchemaError."""
+    """Read an event into the outcome. Raises SchemaError."""
     at = datetime.fromtimestamp(outcome.received, UTC)
     try:
         reported = read_cloudevent(outcome.record.value, at)
@@ -33,7 +33,7 @@ def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
 
 
 def _source_in(value: bytes) -> str | None:
-    """Whose a record is that cannot be read as an event: the source that it names, where it is JSON and names one."""
+    """Return the source that an invalid event names, or None."""
     try:
         document = orjson.loads(value)
     except orjson.JSONDecodeError:

@@ -1,36 +1,54 @@
-"""The providers that files describe: read, checked, and put beside those that are modules in `adapters/`."""
+"""Providers that definition files describe: `read` makes their adapters, `register` adds them to the registry."""
 
 import tomllib
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import orjson
 
 from adapters import ADAPTERS, PROVIDERS
-from adapters.declared import Declared, InvalidDefinition, definition_of
+from adapters.contract import Adapter
+from adapters.declared import InvalidDefinition, adapter_of, definition_of
 
 #: Bytes of one file. A definition has some thousands.
 MOST = 1 << 18
 
 
-def register(folder: Path) -> list[str]:
-    """Make adapters of all `*.toml` and `*.json` of a folder; returns their names. Again, it reads them anew.
+class Declaring(Protocol):
+    """Settings that hold the adapters of a folder's definitions."""
 
-    Raises InvalidDefinition, with the file's name, for one that cannot be used.
+    @property
+    def declared(self) -> dict[str, Adapter]: ...
+
+
+S = TypeVar("S", bound=Declaring)
+
+
+def register(settings: S) -> S:
+    """Add the declared adapters to the registry, for the processes and commands that look adapters up there. Return the
+    settings."""
+    ADAPTERS.update(settings.declared)
+    return settings
+
+
+def read(folder: Path) -> dict[str, Adapter]:
+    """Make an adapter of each `*.toml` and `*.json` in the folder, by name; none if there is no folder.
+
+    Raises InvalidDefinition, with the file's name, if one cannot be used.
     """
-    names = []
+    found: dict[str, Adapter] = {}
     for file in sorted(folder.iterdir()) if folder.is_dir() else []:
         if file.suffix in (".toml", ".json") and file.is_file():
             try:
-                adapter = Declared(definition_of(_read(file), file.stem))
-                if adapter.NAME in PROVIDERS:
-                    raise InvalidDefinition(f"name: {adapter.NAME} is built in; give yours another")
-                if adapter.NAME in names:
-                    raise InvalidDefinition(f"name: another file of this folder has {adapter.NAME} already")
+                adapter = adapter_of(definition_of(_read(file), file.stem))
+                if adapter.name in PROVIDERS:
+                    raise InvalidDefinition(f"name: {adapter.name} is built in; give yours another")
+                if adapter.name in found:
+                    raise InvalidDefinition(f"name: another file of this folder has {adapter.name} already")
             except InvalidDefinition as error:
                 raise InvalidDefinition(f"{file} cannot be used:\n{error}") from error
-            ADAPTERS[adapter.NAME] = adapter
-            names.append(adapter.NAME)
-    return names
+            found[adapter.name] = adapter
+    return found
 
 
 def _read(file: Path) -> object:

@@ -9,13 +9,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from adapters import ADAPTERS
 from adapters.checked import faults
+from adapters.contract import Adapter
 from app import variables
-from app.declared import register
+from app.declared import read
 from app.sending.settings import Callbacks, Part, Relay, Secrets, Sending
 from schemas.facts import OURS
 
@@ -175,12 +185,12 @@ class Settings(BaseSettings):
     callbacks: Callbacks = Callbacks()
     relay: Relay = Relay()
     sources: dict[str, Source] = {}
+    _declared: dict[str, Adapter] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
-    def _declared(self) -> "Settings":
-        """Whoever reads the settings, in whichever process, knows the providers that files describe: a source may be
-        one of them."""
-        register(self.adapters or self.data / "adapters")
+    def _read_definitions(self) -> "Settings":
+        """Read the providers that files describe: a source may be one of them."""
+        self._declared = read(self.adapters or self.data / "adapters")
         return self
 
     @model_validator(mode="after")
@@ -189,7 +199,7 @@ class Settings(BaseSettings):
         wrong = [
             f"sources.{name}.{key} {fault}"
             for name, source in self.sources.items()
-            if (adapter := ADAPTERS.get(source.adapter or name)) is not None
+            if (adapter := self._adapter(source.adapter or name)) is not None
             for key, fault in faults(adapter, source.values)
         ]
         if wrong := [*variables.strangers(type(self)), *wrong]:
@@ -213,6 +223,14 @@ class Settings(BaseSettings):
                 return self
             self.secrets = Secrets(keys=[SecretStr(key) for key in kept])
         return self
+
+    @property
+    def declared(self) -> dict[str, Adapter]:
+        """The adapters of the definition files. Looking a source's adapter up needs them registered first: `register`."""
+        return self._declared
+
+    def _adapter(self, name: str) -> Adapter | None:
+        return self._declared.get(name) or ADAPTERS.get(name)
 
     def by_account(self) -> dict[str, str]:
         """Of the sources that name an account: whose the provider's ids are (see `Source.provider`)."""

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from adapters import ADAPTERS, PROVIDERS, interpret
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from app.commands.http_file import read_request
 from tests.fixtures import accounts, fixtures
 

@@ -3,7 +3,7 @@
 Everything here is plain data. An `Event` is what an adapter makes of one fact in a webhook, and what the store appends.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -117,6 +117,7 @@ class Event:
     type: str
     source: str
     source_event_id: str
+    _: KW_ONLY
     channel: str | None = None
     direction: str | None = None
     provider_message_id: str | None = None

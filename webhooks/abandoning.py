@@ -1,4 +1,4 @@
-"""Letting go of an aiokafka producer that may never be answered."""
+"""Stops an aiokafka producer without waiting for its acknowledgements."""
 
 import asyncio
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-#: Looks at whether an abandoned producer has ended, a twentieth of a second apart.
+#: How often to check whether an abandoned producer has ended, at intervals of 0.05 s.
 ROUNDS = 40
 
 
 async def abandon(producer: AIOKafkaProducer) -> None:
-    """Stop a producer without waiting for its unacknowledged batches, as its own `stop` does, for ever.
+    """Stop a producer without waiting for its unacknowledged batches. Its own `stop` can wait for them without end.
 
-    aiokafka has no such thing, so this reaches for its parts: the batches are failed, its sender is told to end, and what
-    the sender waits for (answers over connections that are closed now, news of the cluster that nobody will bring) ends.
+    aiokafka has no public way to do this, so this uses its internals: fail the batches, cancel the sender task, and resolve
+    what the sender waits for (responses on closed connections, a metadata update).
     """
     producer._message_accumulator.fail_all(KafkaError("abandoned"))
     sender, client = producer._sender.sender_task, producer.client
     if sender is not None:
         sender.remove_done_callback(producer._sender._fail_all)
-        sender.add_done_callback(look)
+        sender.add_done_callback(retrieve)
         sender.cancel()
     await client.close()
     for _ in range(ROUNDS):
@@ -36,7 +36,7 @@ async def abandon(producer: AIOKafkaProducer) -> None:
     await producer.stop()
 
 
-def look(future: "asyncio.Future[Any]") -> None:
-    """Take note of how something given up has ended, as asyncio complains of an error that nobody looked at."""
+def retrieve(future: "asyncio.Future[Any]") -> None:
+    """Retrieve the exception of an abandoned future, so that asyncio does not warn that it was never retrieved."""
     if not future.cancelled():
         future.exception()

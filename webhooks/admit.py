@@ -1,39 +1,40 @@
-"""May this webhook be kept: a verdict in; nothing out where it may, a refusal where it may not.
+"""Decides whether a webhook may be kept.
 
-A provider's request must be authentic, or its source accept unsigned ones. An envelope may instead come with an API key.
+A provider's request must be authentic, or its source must accept unsigned requests. An envelope may carry an API key instead.
 """
 
 from collections.abc import Awaitable, Callable
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from webhooks.envelopes import fault_of
 from webhooks.recognise import ENVELOPE, Verdict
 from webhooks.replies import Refused
 
-#: Asked with an `Authorization` header for the client whom its API key lets post envelopes. Raises `Unauthorized`,
-#: `Unscoped`, or `CannotTell` where the keys cannot be read now.
+#: Takes an `Authorization` header and returns the client for which its API key may post envelopes. Raises `Unauthorized`,
+#: `Unscoped`, or `KeysUnavailable` where the keys cannot be read now.
 Authenticate = Callable[[str], Awaitable[str]]
 
-#: Seconds after which a caller may come again whom we could not serve.
+#: Retry-After, in seconds, while this process cannot keep or verify webhooks.
 LATER = 10
 
 
 class Unauthorized(Exception):
-    """No key, or a bad one; the message says which, for the operator."""
+    """There is no API key, or it is not valid. The message is for the operator."""
 
 
 class Unscoped(Unauthorized):
-    """A good key that may not post envelopes. The message may be told to the caller: it names the scope."""
+    """The API key is valid but lacks the scope for posting envelopes. The message names the scope and may go to the caller."""
 
 
-class CannotTell(Exception):
-    """Whether the key is good cannot be known now; the message says why."""
+class KeysUnavailable(Exception):
+    """The API key cannot be checked now. The message says why."""
 
 
 async def admit(verdict: Verdict, authenticate: Authenticate | None) -> None:
-    """Return where the webhook may be kept; of an envelope with a key, `client` is then the key's. Raises Refused."""
+    """Return if the webhook may be kept, else raise Refused. For an envelope with an API key, set the verdict's client to the
+    key's."""
     request, source = verdict.request, verdict.source
-    authorization = request.headers.get("authorization") if verdict.adapter.NAME == ENVELOPE else None
+    authorization = request.headers.get("authorization") if verdict.adapter.name == ENVELOPE else None
     if verdict.authentic is not True and authorization and authenticate is not None:
         try:
             verdict.client = await authenticate(authorization)
@@ -41,7 +42,7 @@ async def admit(verdict: Verdict, authenticate: Authenticate | None) -> None:
             raise Refused(403, str(error), source=source, detail=str(error)) from None
         except Unauthorized as error:
             raise Refused(401, str(error), source=source) from None
-        except CannotTell as error:
+        except KeysUnavailable as error:
             raise Refused(503, str(error), source=source, retry_after=LATER) from None
         if (fault := fault_of(request, source)) is not None:
             raise fault
@@ -51,14 +52,14 @@ async def admit(verdict: Verdict, authenticate: Authenticate | None) -> None:
         if verdict.authentic is None:
             reason += "; set the source's secret, or accept_unsigned if it has none to give"
         raise Refused(401, reason, source=source)
-    # Any link makes a GET: only a signature tells that it is a provider's.
+    # Any link on a web page can cause a GET, so a GET needs a signature.
     if request.method == "GET" and verdict.authentic is not True:
-        raise Refused(401, "a GET that is no handshake, unsigned", source=source)
+        raise Refused(401, "an unsigned GET that is not a handshake", source=source)
 
 
 async def unrecognised(request: Request, authenticate: Authenticate | None, why: str) -> Refused:
-    """What a request of no source that is known is refused with: 404, and nothing else; who brings an API key that may post
-    envelopes hears what is wrong with this one."""
+    """Return the refusal of a request that no source recognises: a bare 404. A caller with an API key for envelopes gets the
+    reason as well."""
     authorization = request.headers.get("authorization")
     if authenticate is None or not authorization or request.method != "POST":
         return Refused(404, why)
@@ -66,6 +67,6 @@ async def unrecognised(request: Request, authenticate: Authenticate | None, why:
         await authenticate(authorization)
     except Unscoped as error:
         return Refused(403, str(error), detail=str(error))
-    except (Unauthorized, CannotTell) as error:
+    except (Unauthorized, KeysUnavailable) as error:
         return Refused(404, f"{why}; {error}")
     return fault_of(request) or Refused(404, why, detail=f"{why[:1].upper()}{why[1:]}.")

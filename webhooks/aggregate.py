@@ -1,7 +1,7 @@
-"""The door: `/webhooks/aggregate[/{source}]` as an ASGI application. A request in; kept, then answered, or refused.
+"""The door: `/webhooks/aggregate[/{source}]` as an ASGI application. It verifies a webhook, makes it durable, and answers.
 
-It stands before the router and works on ASGI's messages, as the objects that a framework makes of them cost as much as
-everything that is done here.
+It runs before the router and works on ASGI messages directly, since a framework's request objects cost as much as all of
+the work here.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from time import perf_counter
 
 from opentelemetry.trace import Span
 
-from adapters.contract.receiving import Answer, Request
+from adapters.contract import Answer, Request
 from webhooks import tracing
 from webhooks.admit import LATER, Authenticate
 from webhooks.amazon_sns import AmazonSns
@@ -20,7 +20,7 @@ from webhooks.cutting import Cutters
 from webhooks.doubts import Doubts
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
-from webhooks.recognise import DOOR, Sources, UnknownSource, Unreadable, Verdict, named
+from webhooks.recognise import DOOR, AccountUnavailable, Sources, UnknownSource, Verdict, named
 from webhooks.record import Webhook, encode
 from webhooks.refusals import Refusals
 from webhooks.replies import SOON, UNKNOWN, Refused, Reply, options, refusal, reply
@@ -29,36 +29,36 @@ from webhooks.shares import Room
 from webhooks.spool import Unkeepable, Unkept
 from webhooks.used import Used, once_of
 
-#: Bytes of a record's head above which it is the head that made it too large.
+#: A record that is too large with a head above this many bytes is answered 431, since the headers are at fault; else 413.
 RECORD_HEAD = 64 << 10
 EMPTY = Answer()
-#: The source under which the webhooks of clients' accounts are counted.
+#: The label under which webhooks of clients' accounts are counted.
 CLIENTS = "clients"
-#: Why a signature that holds is refused.
-AGAIN = "its signed token came before with another body, which the signature does not cover"
+#: Why a request with a valid signature is refused.
+AGAIN = "its signed token was used before with another body, which the signature does not cover"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one door, sizes in bytes; `share` of the webhooks is traced. `max_in_flight` requests of `max_bytes` are being
-    kept at once, by source; a quarter of that may wait, by caller, for us to find out whether they are authentic."""
+    """Limits of one door; sizes are in bytes. At most `max_in_flight` requests of `max_bytes` in all are kept at once, shared
+    among sources; a quarter of that may wait for verification, shared among callers. `share` of the webhooks is traced."""
 
     max_body: int = 1 << 20
     max_in_flight: int = 2000
     max_bytes: int = 64 << 20
-    #: Bytes of a record that Kafka takes, without its frame.
+    #: The largest record that Kafka accepts, without its frame.
     max_record: int = (1 << 20) + (256 << 10)
     share: float = 0.0
     trust_traceparent: bool = False
 
 
 def at_door(path: str) -> bool:
-    """Whether a request for this path is the door's."""
+    """Return whether the door serves this path."""
     return path.startswith(DOOR) and (len(path) == len(DOOR) or path[len(DOOR)] == "/")
 
 
 class Door:
-    """Judges, keeps and answers webhooks."""
+    """Verifies, keeps and answers webhooks."""
 
     def __init__(
         self,
@@ -81,26 +81,26 @@ class Door:
         self._used = Used()
 
     async def start(self) -> None:
-        """Begin to keep webhooks. Raises OSError where the spool's folder cannot be used."""
+        """Start keeping webhooks. Raises OSError if the spool's folder cannot be used."""
         await self.keep.start()
 
     async def stop(self) -> None:
-        """Finish what is under way."""
+        """Finish the requests in progress."""
         await self._doubts.close()
         await self.keep.stop()
 
     @property
     def in_flight(self) -> int:
-        """Whole requests that are being judged and kept."""
+        """The number of complete requests that are being verified or kept."""
         return self.keeping.requests + self._doubts.room.requests
 
     @property
     def held(self) -> int:
-        """Bytes of their bodies."""
+        """The bytes of their bodies."""
         return self.keeping.bytes + self._doubts.room.bytes
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request whose path is the door's (`at_door`)."""
+        """Serve one request for the door's path (`at_door`)."""
         began = perf_counter()
         close = False
         try:
@@ -111,8 +111,8 @@ class Door:
                     start, body = await self._serve(scope, receive, span)
         except Refused as refused:
             if refused.source == UNKNOWN:
-                refused.source = self._told(scope)
-            self._refusals.tell(refused)
+                refused.source = self._configured_name(scope)
+            self._refusals.record(refused)
             start, body = refusal(refused)
             close = refused.close
         except Disconnected:
@@ -127,8 +127,8 @@ class Door:
         self.counters.answered[start["status"]] += 1
         self.counters.latency.observe(perf_counter() - began)
 
-    def _told(self, scope: Message) -> str:
-        """The configured source that the path names. Another name is not repeated: anyone can make up many."""
+    def _configured_name(self, scope: Message) -> str:
+        """Return the source named by the path if it is configured, else `-`. Callers can invent any number of other names."""
         name = named(scope["path"])
         return name if name is not None and name in self._sources.by_name else UNKNOWN
 
@@ -137,7 +137,7 @@ class Door:
         if method != "POST" and method != "GET":
             if method == "OPTIONS":
                 return options()
-            # Some providers look whether the door is there before they post to it.
+            # Some providers probe the URL before they post to it.
             if method == "HEAD":
                 return reply(EMPTY)
             raise Refused(405, f"method {method[:20]}")
@@ -154,29 +154,29 @@ class Door:
                     return reply(verdict.handshake)
         except UnknownSource as unknown:
             raise await self._doubts.unrecognised(request, scope, str(unknown)) from None
-        except Unreadable as error:
+        except AccountUnavailable as error:
             raise Refused(503, str(error), retry_after=LATER) from None
         if verdict.authentic and (once := once_of(verdict.adapter, request)) is not None:
             if not self._used.first(verdict.source, once, request.received_at):
                 raise Refused(401, AGAIN, source=verdict.source)
         if not self.keeping.take(verdict.source, len(body)):
-            in_flight = f"{self.keeping.requests} requests of {self.keeping.bytes} bytes in flight"
+            in_flight = f"{self.keeping.requests} requests with {self.keeping.bytes} bytes are in progress"
             raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
         try:
             answer = reply(verdict.adapter.answer(request))
-            await self._keep_it(verdict, span)
+            await self._keep(verdict, span)
             return answer
         finally:
             self.keeping.give(verdict.source, len(body))
 
-    async def _keep_it(self, verdict: Verdict, span: Span | None) -> None:
-        """Return once the webhook is durable. Raises Refused (503)."""
+    async def _keep(self, verdict: Verdict, span: Span | None) -> None:
+        """Return once the webhook is durable. Raises Refused (413, 431, 503)."""
         request = verdict.request
         cutter = self._cutters.of(verdict.source, verdict.adapter, verdict.values)
         webhook = Webhook(
             uuid7(),
             verdict.events_source or verdict.source,
-            verdict.adapter.NAME,
+            verdict.adapter.name,
             verdict.client,
             request.method,
             cutter.url(request.url),
@@ -199,6 +199,6 @@ class Door:
             raise Refused(413, str(error), source=verdict.source) from None
         except Unkept as error:
             raise Refused(503, str(error), source=verdict.source, retry_after=LATER) from None
-        # Names that clients choose are no labels of a metric: there may be any number of them.
+        # Names chosen by clients are unbounded, so they must not become metric labels.
         self.counters.kept[verdict.source if verdict.events_source is None else CLIENTS] += 1
         self.counters.size.observe(len(request.body))

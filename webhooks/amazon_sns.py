@@ -1,7 +1,7 @@
-"""What the door fetches from Amazon SNS: the certificates that its messages are signed by, and its confirmations.
+"""Fetches from Amazon SNS: the certificates that verify its messages, and subscription confirmations.
 
-The addresses stand in requests that anyone may have made, so that only Amazon's are fetched, by HTTPS, without following
-where they lead, in little time and of little size: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html.
+The URLs come from unverified requests, so only Amazon's hosts are fetched, by HTTPS, without redirects, with limits on time
+and size: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html.
 """
 
 import asyncio
@@ -12,43 +12,42 @@ import httpx
 
 from adapters.amazon_ses.sns import CERTIFICATE_URL, CONFIRM_URL
 
-#: Bytes of one answer; a certificate has some two thousand.
+#: The largest response, in bytes. A certificate has about 2,000.
 MAX_BYTES = 16 << 10
-#: Seconds for one answer, all of it.
+#: Seconds for a complete response.
 TIMEOUT = 5.0
-#: Seconds that an answer is remembered: a certificate, and that there is none. Amazon changes them about once a year.
+#: Seconds for which a certificate, and the absence of one, is cached. Amazon changes certificates about once a year.
 KEPT = 6 * 3600.0
 KEPT_NONE = 60.0
-#: Answers remembered.
+#: Cached responses.
 MOST = 64
-#: Fetched in a minute from one host of Amazon's, and from all of those together which never had what was asked for: requests
-#: that name certificates that never were must not make many. Of either one caller has a tenth, so that it cannot use up
-#: what the others' need.
+#: Requests per minute to one of Amazon's hosts, and to all hosts together that never had a certificate, so that requests
+#: with invented URLs cannot cause many fetches. One caller may use a tenth of either.
 MOST_A_MINUTE = 30
 MOST_A_CALLER = 3
 
 
 class Unfetched(Exception):
-    """It could not be fetched now, or not so; the message says why. The same may pass later."""
+    """The fetch failed; the message says why. A retry may succeed."""
 
 
 class AmazonSns:
-    """Fetches and remembers. `client` is for tests; by default one is made at the first call."""
+    """Fetches and caches. `client` is for tests; by default one is made at the first call."""
 
     def __init__(self, client: httpx.AsyncClient | None = None, *, timeout: float = TIMEOUT) -> None:
         self._client = client
         self._timeout = timeout
         self._known: OrderedDict[str, tuple[float, bytes | None]] = OrderedDict()
-        #: When was asked, and for whom; by host, of which `""` stands for those that never had anything.
+        #: Times and callers of recent requests, by host; `""` stands for hosts that never had a certificate.
         self._asked: dict[str, deque[tuple[float, str]]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def certificate(self, url: str, caller: str = "") -> bytes | None:
-        """The certificate (PEM) at an address of SNS's, fetched for this caller; None where Amazon has none there. One that
-        was there is good until Amazon says that it is not. Raises Unfetched.
+        """Return the certificate (PEM) at a URL of Amazon SNS, or None if there is none. A cached certificate stays valid
+        while Amazon cannot be reached. `caller` counts towards its rate limit. Raises Unfetched.
         """
         if not CERTIFICATE_URL.fullmatch(url):
-            raise Unfetched("not an address of Amazon SNS's certificates")
+            raise Unfetched("not the URL of an Amazon SNS certificate")
         lock = self._locks.setdefault(url, asyncio.Lock())
         try:
             async with lock:
@@ -63,9 +62,9 @@ class AmazonSns:
                 self._locks.pop(url, None)
 
     async def confirm(self, url: str, caller: str = "") -> None:
-        """Confirm a subscription by a visit to its SubscribeURL. Raises Unfetched."""
+        """Confirm a subscription by fetching its SubscribeURL. Raises Unfetched."""
         if not CONFIRM_URL.fullmatch(url):
-            raise Unfetched("not an address of Amazon SNS's that confirms a subscription")
+            raise Unfetched("not an Amazon SNS URL that confirms a subscription")
         if await self._get(url, caller) is None:
             raise Unfetched("Amazon SNS did not confirm the subscription")
 
@@ -86,14 +85,14 @@ class AmazonSns:
     def _remember(self, url: str, found: bytes | None, seconds: float) -> tuple[float, bytes | None]:
         known = (time.monotonic() + seconds, found)
         self._known[url] = known
-        # What never was goes first: made-up addresses must not put out the certificate that is in use.
+        # Evict entries for certificates that do not exist first: invented URLs must not evict the certificate in use.
         self._known.move_to_end(url, last=found is not None)
         while len(self._known) > MOST:
             self._known.popitem(last=False)
         return known
 
     def _afford(self, url: str, caller: str) -> None:
-        """Count one more question. Raises Unfetched where there were too many within a minute."""
+        """Count a request. Raises Unfetched if there were too many within a minute."""
         host, now = url.split("/", 3)[2], time.monotonic()
         asked = self._asked.get(host)
         if asked is None:
@@ -105,7 +104,7 @@ class AmazonSns:
         asked.append((now, caller))
 
     async def _get(self, url: str, caller: str) -> bytes | None:
-        """The body of a 200; None of another answer below 500."""
+        """Return the body of a 200, or None for another status below 500. Raises Unfetched."""
         self._afford(url, caller)
         if self._client is None:
             self._client = httpx.AsyncClient()
@@ -123,7 +122,7 @@ class AmazonSns:
                     body += chunk
                     if len(body) > MAX_BYTES:
                         raise Unfetched(f"Amazon SNS answered more than {MAX_BYTES} bytes")
-                # Amazon's regions are few: only a host that has something gets a budget of its own.
+                # A host gets its own rate limit only once it has returned something; Amazon has few regions.
                 self._asked.setdefault(url.split("/", 3)[2], deque())
                 return body
         except TimeoutError:

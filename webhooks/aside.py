@@ -1,18 +1,21 @@
-"""What is put aside for an operator beside a spool: records that Kafka refuses, and bytes that were changed on disk."""
+"""Keeps what an operator must look at, beside the spool: records that Kafka refuses, and bytes that are corrupt on disk."""
 
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
 
-#: What it is by its file's name.
+#: File names of refused records and of corrupt bytes.
 PATTERNS = ("*.refused", "*.damaged")
-#: Seconds between two looks at whether an operator has taken away some of it.
+#: Seconds for which a measured size is believed before the folder is measured again.
 BELIEVED = 5.0
 
 
 class Aside:
-    """The files in the folders under `root`: how many were added here, and the bytes of all. Blocks: it is run in a thread."""
+    """The files set aside in the folders under `root`: how many this process added, and the size of all in bytes.
+
+    Its methods block, so they run in a thread.
+    """
 
     def __init__(self, root: Path) -> None:
         self.added = 0
@@ -22,11 +25,11 @@ class Aside:
 
     @property
     def stale(self) -> bool:
-        """Whether it is time to look again."""
+        """Whether `bytes` should be measured again."""
         return bool(self.bytes) and time.monotonic() - self._weighed > BELIEVED
 
     def weigh(self) -> None:
-        """Look how much there is."""
+        """Measure the size of all files."""
         sizes = 0
         for pattern in PATTERNS:
             for path in self._root.glob(f"*/{pattern}"):
@@ -35,7 +38,7 @@ class Aside:
         self.bytes, self._weighed = sizes, time.monotonic()
 
     def write(self, path: Path, data: bytes) -> None:
-        """Write one whole and synced, or not at all. Raises OSError."""
+        """Write one file completely and sync it, or leave none. Raises OSError."""
         before = path.stat().st_size if path.exists() else 0
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,4 +1,4 @@
-"""A request's body, read whole within a size. How long it may take is the server's to see to (`app.http.listening`)."""
+"""Reads a request's body within a size limit. The server limits the time that it may take (`app.http.listening`)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -12,14 +12,14 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class Disconnected(Exception):
-    """The caller went away before its request was whole: nobody is there to answer."""
+    """The caller closed the connection before its request was complete."""
 
 
 async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
-    """The body, of at most `limit` bytes. Raises Refused (413, 415) and Disconnected."""
+    """Return the body, at most `limit` bytes. Raises Refused (413, 415) and Disconnected."""
     if "content-encoding" in headers and headers["content-encoding"].strip().lower() not in ("", "identity"):
         raise Refused(415, f"content-encoding {headers['content-encoding'][:40]!r}", close=True)
-    # The parser has seen to it that it is a number.
+    # The HTTP parser has checked that this is a number.
     if int(headers.get("content-length", 0)) > limit:
         raise Refused(413, f"content-length {headers['content-length'][:20]}", close=True)
     parts: list[bytes] = []
@@ -38,7 +38,8 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) ->
 
 
 async def discard(receive: Receive, most: int, seconds: float) -> None:
-    """Read on without keeping, so that a caller who first sends all of it gets to read the refusal."""
+    """Read and drop up to `most` bytes for up to `seconds`, so that a caller which sends its whole body first can read the
+    refusal."""
     try:
         async with asyncio.timeout(seconds):
             while most > 0:

@@ -1,4 +1,4 @@
-"""Whose request this is, as an address that limits are counted by: the peer's, or, behind a trusted proxy, the caller's."""
+"""Finds the address that a request is counted under: the peer's, or, behind a trusted proxy, the caller's."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -6,14 +6,14 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
 
-#: Who calls where the connection has no address, as over a Unix socket.
+#: The party of a connection without an address, such as a Unix socket.
 LOCAL = "local"
 
 
 @lru_cache(maxsize=4096)
 def party_of(address: str) -> str:
-    """The party that an address counts as. Of IPv6 that is its /64: the smallest that one site is given
-    (RFC 6177), so that it is no way to be many. What is no address is a party of its own name, at most 64 characters."""
+    """Return the party that an address counts as. For IPv6 that is its /64, the smallest network that a site is given
+    (RFC 6177). Text that is no address is its own party, cut to 64 characters."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
@@ -24,13 +24,13 @@ def party_of(address: str) -> str:
 
 
 class Proxies:
-    """The networks whose word is taken for who called them (`X-Forwarded-For`)."""
+    """The networks of trusted proxies, whose `X-Forwarded-For` is believed."""
 
     def __init__(self, networks: Iterable[Network] = ()) -> None:
         self._networks = tuple(networks)
 
     def trusts(self, address: str) -> bool:
-        """Whether this address is a trusted proxy's. What is no address is not."""
+        """Return whether this address belongs to a trusted proxy. Text that is no address does not."""
         try:
             found = ip_address(address.partition("%")[0])
         except ValueError:
@@ -40,8 +40,8 @@ class Proxies:
         return any(found in network for network in self._networks if network.version == found.version)
 
     def caller(self, peer: str, headers: Sequence[tuple[bytes, bytes]]) -> str:
-        """The caller's address: of a trusted peer the right-most in `X-Forwarded-For` that is no trusted proxy, as what
-        stands left of it may be made up; else the peer's own. `headers` are ASGI's."""
+        """Return the caller's address. Behind a trusted peer that is the right-most address in `X-Forwarded-For` that is not a
+        trusted proxy, since the caller may have made up what is left of it; else it is the peer's. `headers` are ASGI's."""
         if not self._networks or not self.trusts(peer):
             return peer
         hops = [hop for name, value in headers if name == b"x-forwarded-for" for hop in value.split(b",")]
@@ -55,7 +55,7 @@ class Proxies:
 
 
 def _bare(hop: str) -> str | None:
-    """An address without brackets and port; None where it is none."""
+    """Return the address without brackets and port, or None if this is no address."""
     for text in (hop, hop.rpartition(":")[0], hop.partition("]")[0].removeprefix("[")):
         try:
             return str(ip_address(text))

@@ -1,16 +1,16 @@
-"""What the door counts: plain integers, added to on the hot path and read when metrics are asked for."""
+"""The door's counters: plain integers, incremented on the hot path and read when metrics are scraped."""
 
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
-#: Upper bounds: seconds from request to answer, and bytes of a body.
+#: Upper bounds of histogram buckets: seconds from request to response, and bytes of a body.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BYTES = (256, 512, 1024, 2048, 4096, 16384, 65536, 262144, 1048576)
 
 
 class Histogram:
-    """Counts per bucket (`bounds`, then beyond), and the sum of what was observed."""
+    """A count per bucket (one for each of `bounds`, one for larger values), and the sum of the observed values."""
 
     __slots__ = ("bounds", "counts", "total")
 
@@ -20,22 +20,22 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, value: float) -> None:
-        """Count one."""
+        """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
 
 @dataclass(slots=True)
 class Counters:
-    """Of one door, since its process started."""
+    """The counts of one door since its process started."""
 
-    #: Webhooks kept, by source.
+    #: Kept webhooks, by source.
     kept: Counter[str] = field(default_factory=Counter)
-    #: Requests that ended otherwise, by status.
+    #: Responses, by status.
     answered: Counter[int] = field(default_factory=Counter)
-    #: Refused, by (source, status); the source is `-` where none is known.
+    #: Refusals, by (source, status); the source is `-` where it is unknown.
     refused: Counter[tuple[str, int]] = field(default_factory=Counter)
-    #: The caller went away before its request was whole.
+    #: Requests whose caller closed the connection before they were complete.
     disconnected: int = 0
     latency: Histogram = field(default_factory=lambda: Histogram(SECONDS))
     size: Histogram = field(default_factory=lambda: Histogram(BYTES))

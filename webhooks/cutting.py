@@ -1,18 +1,18 @@
-"""Cuts the secrets out of what is kept of a request: its URL and its headers. They proved who posts, and nobody needs them after.
+"""Removes secrets from a request's URL and headers before they are stored.
 
-A provider that signs nothing repeats what it was told: in the URL (`url_secret`, basic authentication), in a header of
-its own. Whatever a source has for a secret is looked for in all of these, however it came there.
+A provider that does not sign sends a shared secret instead: in the URL (`url_secret`, basic authentication) or in a header.
+All secrets of a source are searched for in the URL and in every header.
 """
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, quote_plus, unquote_plus
 
-from adapters.contract.receiving import Adapter
+from adapters.contract import Adapter
 
-#: What stands where a secret was.
+#: Replaces a secret.
 CUT = "***"
-#: Headers that are there to prove who calls, whatever is in them: they are not kept at all.
+#: Headers that carry credentials. They are never stored.
 DROPPED_HEADERS = frozenset(
     {
         "authorization",
@@ -25,26 +25,26 @@ DROPPED_HEADERS = frozenset(
         "x-telegram-bot-api-secret-token",
     }
 )
-#: Characters below which a secret is looked for as a whole value alone: a shorter one is a part of many a word.
+#: A secret with fewer characters is matched only as a whole value, since it may be part of an ordinary word.
 SHORT = 6
 
 
 class Cutter:
-    """Of one source: its adapter, and its settings as `Source.values` has them."""
+    """Removes the secrets of one source, given its adapter and its settings (`Source.values`)."""
 
     def __init__(self, adapter: Adapter, values: Mapping[str, Sequence[str]]) -> None:
-        public = {name for one in adapter.SETTINGS if not one.secret for name in (one.name, *one.aliases)}
-        told = {value.strip() for name, given in values.items() if name not in public for value in given}
-        # `Name: value` of a header, `user:password` of basic authentication: what is behind the colon may stand alone.
-        told |= {value.partition(":")[2].strip() for value in told}
-        self._secrets = frozenset(told - {""})
+        public = {name for one in adapter.settings if not one.secret for name in (one.name, *one.aliases)}
+        secrets = {value.strip() for name, given in values.items() if name not in public for value in given}
+        # In `Name: value` of a header and `user:password` of basic authentication, the part after the colon may occur alone.
+        secrets |= {value.partition(":")[2].strip() for value in secrets}
+        self._secrets = frozenset(secrets - {""})
         long = [value for value in self._secrets if len(value) >= SHORT]
         written = {each for value in long for each in _written(value)}
-        #: Long ones first, as one may hold another.
+        #: Longest first, since one may contain another.
         self._long = tuple(sorted(written, key=len, reverse=True))
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """What is kept of the headers."""
+        """Return the headers without secrets."""
         if DROPPED_HEADERS.isdisjoint(headers) and not self._in("\n".join(headers.values())):
             kept = headers if isinstance(headers, dict) else dict(headers)
             return kept if self._secrets.isdisjoint(kept.values()) else self._each(kept)
@@ -54,7 +54,7 @@ class Cutter:
         return {name: self._without(value) for name, value in headers.items()}
 
     def url(self, url: str) -> str:
-        """What is kept of the URL: no user and password before its host; `***` for a secret in its path or query."""
+        """Return the URL without user and password, and with `***` for each secret in its path or query."""
         scheme, slashes, rest = url.partition("://")
         place, mark, query = (rest if slashes else url).partition("?")
         host, slash, path = place.partition("/")
@@ -71,7 +71,7 @@ class Cutter:
         return f"{self._part(name)}{equals}{self._part(value)}"
 
     def _part(self, part: str) -> str:
-        """A part of a URL as it is written; where it is, holds or ends in a secret once it is read, without it."""
+        """Return a part of a URL as written, without secrets in its encoded or its decoded form."""
         read = unquote_plus(part) if "%" in part or "+" in part else part
         cut = self._without(read)
         if cut != read:
@@ -91,18 +91,18 @@ class Cutter:
 
 
 def _written(secret: str) -> tuple[str, ...]:
-    """A secret as it is, as a URL and a form have it, and as basic authentication does."""
+    """Return the forms in which a secret may occur: plain, URL-encoded, form-encoded, and in basic authentication."""
     return secret, quote(secret, safe=""), quote_plus(secret), b64encode(secret.encode()).decode()
 
 
 class Cutters:
-    """A cutter for each source, made when it is first needed, and anew where its settings are others."""
+    """One cutter per source, made when first needed and again when the source's settings change."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[Mapping[str, Sequence[str]], Cutter]] = {}
 
     def of(self, source: str, adapter: Adapter, values: Mapping[str, Sequence[str]]) -> Cutter:
-        """That of this source."""
+        """Return the cutter of this source."""
         known = self._known.get(source)
         if known is None or known[0] is not values:
             if len(self._known) >= 4096:

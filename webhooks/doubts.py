@@ -1,6 +1,6 @@
-"""Webhooks of which only others can tell whether they are authentic: Amazon, for a certificate; the store, for an API key."""
+"""Verifies webhooks for which that takes I/O: a certificate from Amazon SNS, or an API key from the store."""
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from webhooks.admit import LATER, Authenticate, admit, unrecognised
 from webhooks.amazon_sns import AmazonSns, Unfetched
 from webhooks.body import Message
@@ -12,7 +12,7 @@ from webhooks.shares import Room
 
 
 class Doubts:
-    """Asks, for at most so many `requests` of so many `bytes` at once, divided among their callers."""
+    """Verifies at most `requests` webhooks of `bytes` in all at once, shared fairly among their callers."""
 
     def __init__(
         self, sources: Sources, requests: int, bytes: int, authenticate: Authenticate | None, sns: AmazonSns | None
@@ -23,20 +23,19 @@ class Doubts:
         self._sns = sns or AmazonSns()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to Amazon SNS."""
         await self._sns.close()
 
     async def settle(self, verdict: Verdict, scope: Message) -> Verdict:
-        """The verdict of a webhook that may be kept, or of a handshake that may be answered. Raises Refused, and
+        """Return the verdict on a webhook that may be kept, or on a handshake that may be answered. Raises Refused and
         UnknownSource."""
         request = verdict.request
         caller = self._enter(request, scope, verdict.source)
         try:
             if verdict.needs is not None:
                 request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs, caller)}
-                request.url = url_of(
-                    scope, dict(request.headers)
-                )  # as it came: it was judged as that of a source since
+                # Recognition replaced the URL by a source's public one.
+                request.url = url_of(scope, dict(request.headers))
                 verdict = self._sources.recognise(request)
             if verdict.handshake is None:
                 await admit(verdict, self._authenticate)
@@ -49,7 +48,7 @@ class Doubts:
             self.room.give(caller, len(request.body))
 
     async def unrecognised(self, request: Request, scope: Message, why: str) -> Refused:
-        """What a request of no known source is refused with."""
+        """Return the refusal of a request that no source recognises."""
         caller = self._enter(request, scope, UNKNOWN)
         try:
             return await unrecognised(request, self._authenticate, why)
@@ -57,8 +56,8 @@ class Doubts:
             self.room.give(caller, len(request.body))
 
     def _enter(self, request: Request, scope: Message, source: str) -> str:
-        """Take room, and return the party that has it. Raises Refused (429)."""
+        """Reserve room for the request and return its party. Raises Refused (429)."""
         caller = party_of(scope["client"][0]) if scope.get("client") else LOCAL
         if not self.room.take(caller, len(request.body)):
-            raise Refused(429, f"{self.room.requests} wait to be judged", source=source, retry_after=SOON)
+            raise Refused(429, f"{self.room.requests} requests wait to be verified", source=source, retry_after=SOON)
         return caller

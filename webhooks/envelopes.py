@@ -1,19 +1,19 @@
-"""What is wrong with an envelope, for a caller who has shown an API key: it is the relay's author who reads it."""
+"""Explains what is wrong with an envelope to a caller with a valid API key."""
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.bodies import json_of
 from webhooks.recognise import ENVELOPE
 from webhooks.replies import Refused
 
-#: Bytes of a body that is read at the door; a larger one is kept, and the worker says what is wrong with it.
+#: The largest body, in bytes, that the door parses. A larger one is kept and checked by the worker.
 READ = 64 << 10
 EXAMPLE = '{"source": "twilio", "eventType": "message.delivered", "data": {…}}'
 
 
 def fault_of(request: Request, source: str = ENVELOPE) -> Refused | None:
-    """The refusal of a body that is no envelope, or none whose events fit: 400 where it is no JSON, 415 where it does not
-    say that it is, 422 where it says something else. None where at least one of its envelopes is right."""
+    """Return the refusal of a body without a valid envelope: 400 if it is not JSON, 415 if its content type is not JSON, 422 if
+    no envelope in it is valid. Return None if at least one is."""
     kind = request.headers.get("content-type", "application/json")
     if "json" not in kind:
         return _refused(415, source, f"An envelope is JSON: Content-Type: application/json, not {kind[:80]}.")
@@ -33,8 +33,10 @@ def fault_of(request: Request, source: str = ENVELOPE) -> Refused | None:
 
 
 def _refused(status: int, source: str, detail: str) -> Refused:
-    # What is wrong may quote what came, so that it is for the caller, and not for the log.
-    return Refused(status, "an envelope that cannot be read, as its caller was told", source=source, detail=detail)
+    # The detail may quote the body, so it goes to the caller and not into the log.
+    return Refused(
+        status, "an invalid envelope; the response to the caller has the reason", source=source, detail=detail
+    )
 
 
 def _sentence(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A process's own folder: numbered ones under a root, each locked by who uses it, so that several processes may share it."""
+"""Gives each process its own numbered folder under a shared root, held by a file lock."""
 
 import fcntl
 import os
@@ -8,10 +8,10 @@ from webhooks.segments import sync
 
 
 def claim(root: Path) -> tuple[list[Path], list[int]]:
-    """Lock a folder for this process, and every other that nobody holds: what a dead process left is in one of them.
+    """Lock a folder for this process, and every other folder that no process holds, which may hold what a dead process left.
 
-    Returns the folders, the first of which is to be written to, and the locks: file descriptors to close at the end.
-    The kernel gives a lock back however its process ends. Raises OSError.
+    Returns the folders (the process writes to the first) and the locks: file descriptors to close at the end. The kernel
+    releases a lock however its process ends. Raises OSError.
     """
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     there = sorted((path for path in root.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))

@@ -1,11 +1,11 @@
-"""UUIDs of version 7 (RFC 9562 section 5.7): in order of time, so that an index on them is written at one end."""
+"""Makes UUIDs of version 7 (RFC 9562 section 5.7). They sort by time, so an index on them grows at one end."""
 
 import os
 import time
 
-#: Random bytes are fetched from the kernel for this many ids at once: a system call each costs more than the rest.
+#: Random bytes are fetched from the kernel for this many ids at once, since a system call for each would dominate the cost.
 _AHEAD = 512
-#: The digit whose first two bits are the variant's, by a random digit.
+#: Maps a random digit to one whose first two bits are those of the variant.
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _pool = ""
 _at = 0
@@ -13,7 +13,7 @@ _millisecond, _prefix = 0, ""
 
 
 def uuid7() -> str:
-    """A new id, e.g. `019a1f2e-7b3c-7d4e-9f00-112233445566`: 48 bits of milliseconds, 74 random bits."""
+    """Return a new id, e.g. `019a1f2e-7b3c-7d4e-9f00-112233445566`: 48 bits of milliseconds, 74 random bits."""
     global _pool, _at, _millisecond, _prefix
     if _at == len(_pool):
         _pool, _at = os.urandom(10 * _AHEAD).hex(), 0
@@ -28,7 +28,7 @@ def uuid7() -> str:
 
 
 def _forget() -> None:
-    """Drop what is left of the random bytes: a forked process must not mint its parent's ids."""
+    """Drop the buffered random bytes, so that a forked process does not make the same ids as its parent."""
     global _pool, _at
     _pool, _at = "", 0
 

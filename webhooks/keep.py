@@ -1,8 +1,8 @@
-"""Keeping a webhook: its record in, a future out that resolves once it is durable, in Kafka or else in the spool.
+"""Makes webhooks durable: in Kafka, or in the spool on disk while Kafka is unreachable.
 
-Group commit: records that come while a produce request is on its way wait together and go as one batch to one partition,
-so that one acknowledgement answers all of them. While Kafka is away nothing is handed to its client, which would pile it
-up in memory: records go to the spool, and from there to Kafka once it is back.
+Group commit: records that arrive during a produce request wait and go together as the next batch, to one partition, so that
+one acknowledgement covers all of them. While Kafka is unreachable nothing is handed to its client, which would buffer it
+in memory; records go to the spool, and from there to Kafka once it is back.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from webhooks.spool import Item, Spool, Unkeepable
 
 TOPIC = "webhooks.received"
 
-#: Batches under way at once.
+#: Batches in progress at once.
 LANES = 4
-#: Seconds that a batch gathers before it goes: a produce request costs the broker, which syncs each to disk, far more
-#: than a record in it does.
+#: Seconds for which a batch collects records before it is sent: a produce request, which the broker syncs to disk, costs
+#: far more than a record in it.
 LINGER = 0.004
-#: Seconds between tries to reach Kafka (each with up to a half of it more), and that a batch of the spool may take.
+#: Seconds between attempts to reach Kafka (up to half as much again, at random); and the timeout of a batch from the spool.
 PAUSES = (0.1, 0.25, 0.5, 1.0)
 DRAIN = 10.0
 
@@ -31,7 +31,7 @@ log = structlog.get_logger("webhooks")
 
 
 class Keep:
-    """Keeps records. `connect` makes a producer (`acks=all`, idempotent) that is not yet started.
+    """Makes records durable. `connect` returns a producer (`acks=all`, idempotent) that is not started.
 
     `timeout` is how many seconds Kafka may take before a record is spooled.
     """
@@ -42,24 +42,25 @@ class Keep:
         self.spool = spool
         #: Whether records go to Kafka, and not to the spool.
         self.reachable = False
-        #: Why webhooks go to the spool though Kafka is there; None where they do not.
+        #: Why webhooks go to the spool although Kafka is reachable; None if they do not.
         self.held: str | None = None
-        #: Records acknowledged by Kafka: as they came, and from the spool.
+        #: Records acknowledged by Kafka: directly, and from the spool.
         self.sent = 0
         self.drained = 0
         self._producer = Producer(connect, topic)
         self._timeout = timeout
         self._pending: list[Item] = []
         self._idle: list[asyncio.Future[None]] = []
-        self._told = False
+        self._reported = False
         self._gathering = False
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin; returns when Kafka is reached, or after `timeout` without it. What an earlier process left is drained.
+        """Start; return when Kafka is reached, or after `timeout` without it. Records that an earlier process left in the
+        spool are sent in the background.
 
-        Raises OSError where the spool's folder cannot be used.
+        Raises OSError if the spool's folder cannot be used.
         """
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
@@ -72,7 +73,7 @@ class Keep:
                 await self._reached.wait()
 
     async def stop(self) -> None:
-        """Finish what is under way, then let go. Records still not acknowledged by Kafka are in the spool."""
+        """Finish batches in progress and close. Records that Kafka has not acknowledged are in the spool."""
         *lanes, recovery = self._tasks
         self._stopping = True
         while self._idle:
@@ -84,7 +85,7 @@ class Keep:
         await self._producer.close()
 
     def put(self, value: bytes, traceparent: str | None = None) -> asyncio.Future[None]:
-        """Keep one record. The future raises `webhooks.spool.Unkept` where that cannot be done."""
+        """Return a future that resolves once the record is durable, or raises `webhooks.spool.Unkept`."""
         waiter: asyncio.Future[None] = self._loop.create_future()
         if self.reachable and self.held is None:
             self._pending.append((value, traceparent, waiter))
@@ -95,7 +96,7 @@ class Keep:
         return waiter
 
     def hold(self, reason: str | None) -> None:
-        """Have webhooks spooled, and the spool kept, for this reason; None: let them go to Kafka again."""
+        """Send webhooks to the spool, and do not drain it, for this reason. None ends that."""
         if reason is not None and self.held is None:
             log.critical("held_back", reason=reason, effect="webhooks are spooled")
         elif reason is None and self.held is not None:
@@ -107,7 +108,7 @@ class Keep:
         while self._pending or not self._stopping:
             if not self._pending or self._gathering:
                 if self._stopping:
-                    return  # the lane that gathers sends the rest
+                    return  # the lane that is collecting sends the rest
                 idle = self._loop.create_future()
                 self._idle.append(idle)
                 await idle
@@ -126,7 +127,7 @@ class Keep:
             await self._producer.send(items, self._timeout)
         except Rejected as refusal:
             await self._one_by_one(items, refusal)
-        except Exception as error:  # whatever it is, these were not acknowledged, and who waits must be told
+        except Exception as error:  # on any error the records are not acknowledged, and go to the spool
             self._lost(error)
             for item in items:
                 self.spool.put(item)
@@ -137,7 +138,7 @@ class Keep:
                     waiter.set_result(None)
 
     async def _one_by_one(self, items: Sequence[Item], refusal: Rejected) -> None:
-        """Find the one that Kafka will not have: its caller hears so, the others' records are kept."""
+        """Send records one at a time to find the one that Kafka rejects. Its future raises; the others are kept."""
         if len(items) > 1:
             for item in items:
                 await self._send([item])
@@ -145,12 +146,12 @@ class Keep:
         [(value, _, waiter)] = items
         log.error("record_refused", reason=str(refusal), bytes=len(value))
         if not waiter.done():
-            waiter.set_exception(Unkeepable(f"Kafka refuses it: {refusal}"))
+            waiter.set_exception(Unkeepable(f"Kafka rejects it: {refusal}"))
 
     def _lost(self, error: Exception) -> None:
         self.reachable = False
-        if not self._told:
-            self._told = True
+        if not self._reported:
+            self._reported = True
             log.warning("kafka_away", reason=reason(error), effect="webhooks are spooled")
         pending, self._pending = self._pending, []
         for item in pending:
@@ -160,12 +161,12 @@ class Keep:
     def _found(self) -> None:
         self.reachable = True
         self._reached.set()
-        if self._told:
-            self._told = False
+        if self._reported:
+            self._reported = False
             log.info("kafka_back", spooled=self.spool.records)
 
     async def _recover(self) -> None:
-        """While Kafka is away, look for it; when it is back, drain the spool."""
+        """Reconnect while Kafka is unreachable, and drain the spool when it is back."""
         tries = 0
         while True:
             self._changed.clear()
@@ -177,14 +178,14 @@ class Keep:
                 await self._drain()
                 self._found()
                 tries = 0
-            except Exception as error:  # whatever it is, the next try may do better, and nobody else would make it
+            except Exception as error:  # this task is the only one that reconnects, so no error may end it
                 self._lost(error)
                 pause = PAUSES[min(tries, len(PAUSES) - 1)]
                 tries += 1
                 await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311  # jitter, no secret
 
     async def _drain(self) -> None:
-        """Send what is spooled, oldest first; a segment is deleted when Kafka has acknowledged all of it."""
+        """Send the spool's segments, oldest first. A segment is deleted once Kafka has acknowledged all of it."""
         while self.held is None and (segment := await self.spool.oldest()) is not None:
             for batch in batches(await self.spool.read(segment)):
                 await self._deliver(batch)

@@ -1,4 +1,4 @@
-"""The line to Kafka: records in, an acknowledgement out, or the reason why there is none."""
+"""Sends records to Kafka and waits for the acknowledgement, or raises the reason for its absence."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -14,37 +14,37 @@ from aiokafka.errors import (
     RecordListTooLargeError,
 )
 
-from webhooks.abandoning import abandon, look
+from webhooks.abandoning import abandon, retrieve
 
 #: A record: its value, and its trace context (W3C `traceparent`) where it is traced.
 Record = tuple[bytes, str | None]
 
-#: Seconds a connection may take, and that batches which were not acknowledged in time may take to prove, by being
-#: acknowledged after all, that Kafka is back; then another connection is tried.
+#: Seconds for connecting; and seconds to wait for late acknowledgements, which prove that Kafka is back, before a new
+#: connection is tried.
 CONNECT = 5.0
 PATIENCE = 15.0
 #: Bytes of records in one batch; a larger record goes alone.
 BATCH = 512 << 10
-#: Bytes that a record's frame and headers may take beside its value; and those that a batch of one may, frame and all.
+#: Bytes that a record's frame and headers may take beside its value; and those that the frame of a batch of one may take.
 OVERHEAD = 128
 FRAME = 512
 
-#: What no retry will help: Kafka will not have this record.
+#: Errors that no retry can mend: Kafka rejects this record.
 REJECTED = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidMessageError)
 
 R = TypeVar("R", bound=tuple[Any, ...])
 
 
 class Unacknowledged(Exception):
-    """Kafka did not acknowledge: the message says why. It may have the records nevertheless."""
+    """Kafka did not acknowledge the records, but may have them. The message says why."""
 
 
 class Rejected(Unacknowledged):
-    """Kafka will not have these records, ever. It has none of them."""
+    """Kafka rejected the records for good and has none of them."""
 
 
 class OutOfStep(Unacknowledged):
-    """The connection was replaced under them, or has lost count of what it sent: by a new one the same records may go."""
+    """The connection was replaced or lost its sequence numbers. A new connection may send the same records."""
 
 
 class Producer:
@@ -55,14 +55,14 @@ class Producer:
         self._connect = connect
         self._producer: AIOKafkaProducer | None = None
         self._turn = count()
-        #: How often a connection was made; and who makes one now.
+        #: How many connections were made; and the lock for making one.
         self._generation = 0
         self._renewing = asyncio.Lock()
-        #: Batches that were given up; aiokafka goes on trying to deliver them.
+        #: Batches without an acknowledgement in time, which aiokafka still tries to deliver.
         self._unsettled: set[asyncio.Future[object]] = set()
 
     async def ready(self) -> None:
-        """Return when Kafka answers, the earlier batches being settled. Raises Unacknowledged where it does not."""
+        """Return when Kafka answers and earlier batches are settled. Raises Unacknowledged if it does not answer."""
         if self._producer is not None and self._unsettled:
             done, late = await asyncio.wait(self._unsettled, timeout=PATIENCE)
             if not late and not any(future.exception() for future in done):
@@ -73,8 +73,8 @@ class Producer:
         self._generation += 1
 
     async def _renew(self, generation: int) -> None:
-        """Replace the connection that was the current one at this generation: once it was refused a batch it has lost
-        count, and what it sends next is refused too. Raises Unacknowledged, and keeps it, where no other can be had."""
+        """Replace the connection of this generation. After one rejected batch its sequence numbers are off, so that further
+        batches would be rejected too. Raises Unacknowledged, and keeps the connection, if no other can be made."""
         async with self._renewing:
             if generation != self._generation:
                 return
@@ -98,8 +98,8 @@ class Producer:
         return producer
 
     async def send(self, records: Sequence[tuple[Any, ...]], within: float) -> None:
-        """Send these as one batch to one partition, `within` seconds, and once more where the connection was replaced
-        under them. Raises Unacknowledged; Rejected where Kafka will never have one of them."""
+        """Send these records as one batch to one partition within `within` seconds; retry once if the connection was
+        replaced meanwhile. Raises Unacknowledged, or Rejected if Kafka rejects one of them for good."""
         for last in (False, True):
             generation = self._generation
             try:
@@ -137,7 +137,7 @@ class Producer:
         await asyncio.wait((acknowledged,), timeout=within)
         if not acknowledged.done():
             self._unsettled.add(acknowledged)
-            acknowledged.add_done_callback(look)
+            acknowledged.add_done_callback(retrieve)
             raise Unacknowledged(f"no acknowledgement within {within} s")
         if acknowledged.cancelled():
             raise Unacknowledged("given up")
@@ -150,7 +150,7 @@ class Producer:
             raise Unacknowledged(reason(failure)) from failure
 
     async def close(self) -> None:
-        """Let go of the connection. What was not acknowledged is given up."""
+        """Close the connection and give up what was not acknowledged."""
         producer, self._producer = self._producer, None
         self._unsettled.clear()
         if producer is not None:
@@ -158,7 +158,7 @@ class Producer:
 
 
 def batches(records: Sequence[R]) -> Iterator[Sequence[R]]:
-    """These records (tuples that begin with the value) in their order, in parts of `BATCH` bytes."""
+    """Split records (tuples that begin with the value) into consecutive batches of at most `BATCH` bytes."""
     start, size = 0, 0
     for at, record in enumerate(records):
         length = len(record[0]) + OVERHEAD
@@ -171,7 +171,7 @@ def batches(records: Sequence[R]) -> Iterator[Sequence[R]]:
 
 
 def reason(error: BaseException) -> str:
-    """The error's class and words, for a log line."""
+    """Return the error's class and message, for a log line."""
     if isinstance(error, Unacknowledged):
         return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,8 +1,8 @@
-"""Whose webhook is this, and is it authentic: a request and the configured sources in, a `Verdict` out. Pure: no I/O.
+"""Finds the source of a request and verifies the request. Pure: no I/O.
 
-The name in the path (`/webhooks/aggregate/{source}`) or the query (`?source=`) decides; without one each adapter is
-asked whether it recognises the request, and of several sources of one adapter that one is it whose secret verifies.
-Accounts that clients set are named `client/account`, and are asked by that name alone: there may be any number of them.
+The source is named by the path (`/webhooks/aggregate/{source}`) or the query (`?source=`). Without a name each adapter is asked
+whether it recognises the request; among several sources of one adapter, the one whose secret verifies is chosen. Clients'
+accounts are named `client/account` and are found by that name only, since there may be any number of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
+from adapters.contract import Adapter, Answer, InvalidSignature, Needed, Request, Unconfigured
 from adapters.reading.bodies import UNPROVEN, proved
 from webhooks.urls import urls_of
 
@@ -35,32 +35,32 @@ class Source(Protocol):
 
 
 class UnknownSource(Exception):
-    """No configured source is named so, or none recognises the request: a 404. The message is for the operator."""
+    """No source has this name, or none recognises the request (404). The message is for the operator."""
 
 
 class Accounts(Protocol):
-    """The accounts of clients, as `app.clients.account_sources.AccountSources` has them."""
+    """Looks up clients' accounts (see `app.clients.account_sources.AccountSources`)."""
 
     def find(self, name: str) -> tuple[str, Adapter, Source] | None:
-        """The account of a name as URLs have it, after the source that its events name; None where there is none. Raises
-        Unreadable."""
+        """Return the source name for events, the adapter and the settings of the account with this name, or None. Raises
+        AccountUnavailable."""
         ...
 
 
-class Unreadable(Exception):
-    """An account that is there, or may be, cannot be read now: a 503. The message is for the operator."""
+class AccountUnavailable(Exception):
+    """The account exists, or may exist, but cannot be read now (503). The message is for the operator."""
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What is known of a request before it is kept.
+    """The result of recognising and verifying a request.
 
-    `authentic` is None where nothing is configured to check; `accepted` is whether it may be kept (authentic, or
-    unsigned and its source accepts that); `reason` says, for the operator only, why `authentic` is not True.
-    `handshake` is set where the request is one: answer it and keep nothing. `needs` is what must be fetched (into the
-    request's `parsed["fetched"]`) before it can be judged at all.
-    `request` is the one given, with `source` and `url` (as that source's provider was told it) set. `events_source` is how
-    its events name the source, where that is not the name by which the door knows it.
+    `authentic` is None if no secret is configured. `accepted` is whether the request may be kept: it is authentic, or unsigned
+    and its source accepts that. `reason`, for the operator only, says why `authentic` is not True. `handshake` is the answer
+    if the request is a handshake, which is not kept. `needs` is the URL of what must be fetched (into the request's
+    `parsed["fetched"]`) before the request can be verified.
+    `request` is the given one, with `source` and the source's public `url` set. `events_source` is the source's name in events,
+    where it differs from its name at the door.
     """
 
     source: str
@@ -91,13 +91,14 @@ class _Unset:
 
 
 class Sources:
-    """The configured sources, ready to be asked for each request. Raises ValueError for an adapter that does not exist.
+    """The configured sources, indexed by name and by adapter.
 
-    A source named `envelope` is there even where none is configured, as the envelope needs no provider account.
+    A source named `envelope` exists even if none is configured, since the envelope needs no provider account.
     """
 
     def __init__(self, configured: Mapping[str, Source], accounts: Accounts | None = None) -> None:
-        """Resolve each source's adapter, and group the sources by it. A configured source comes before an account."""
+        """Index the sources. A configured source takes precedence over an account of the same name. Raises ValueError for an
+        unknown adapter."""
         self._accounts = accounts
         self.by_name: dict[str, tuple[str, Adapter, Source]] = {}
         self._by_adapter: dict[str, list[tuple[str, Adapter, Source]]] = {}
@@ -108,12 +109,12 @@ class Sources:
                 known = ", ".join(sorted(ADAPTERS))
                 raise ValueError(f"source {name!r} has no adapter {source.adapter or name!r}; there are: {known}")
             self.by_name[name] = entry = (name, adapter, source)
-            self._by_adapter.setdefault(adapter.NAME, []).append(entry)
+            self._by_adapter.setdefault(adapter.name, []).append(entry)
 
     def recognise(self, request: Request, name: str | None = None, *, fresh: bool = True) -> Verdict:
-        """Judge a request; `name` is the source's where the route has it, else it is read from the URL.
+        """Return the verdict on a request. `name` is the source's name; without it the URL is read.
 
-        `fresh=False` leaves out the age of the signature. Raises UnknownSource, Unreadable.
+        `fresh=False` skips the check of the signature's age. Raises UnknownSource and AccountUnavailable.
         """
         request.parsed[UNPROVEN] = True
         try:
@@ -142,7 +143,7 @@ class Sources:
                 elif first is None:
                     first = (entry, verdict)
             if unsigned is not None and not forged:
-                # Only where none of the adapter's sources refused it: a forgery must not pass as an unsigned request.
+                # Only if no source of this adapter found a bad signature: a forgery must not pass as an unsigned request.
                 return _judge(request, unsigned, received, fresh)
         if first is None:
             raise UnknownSource("no configured source recognises the request")
@@ -151,7 +152,7 @@ class Sources:
         return verdict
 
     def _of_account(self, request: Request, name: str, fresh: bool) -> Verdict:
-        """Judge a request to the account of this name. Raises UnknownSource, Unreadable."""
+        """Return the verdict on a request to the account of this name. Raises UnknownSource and AccountUnavailable."""
         entry = self._accounts.find(name) if self._accounts is not None else None
         if entry is None:
             raise UnknownSource(f"no source is named {name!r}")
@@ -161,7 +162,7 @@ class Sources:
 
 
 def named(url: str) -> str | None:
-    """The source that a URL of the door names, by its path or else its query; None where it names none."""
+    """Return the source that a URL of the door names, in its path or else its query, or None."""
     place, _, query = url.partition("#")[0].partition("?")
     door = place.find(DOOR)
     if door < 0:
@@ -198,7 +199,7 @@ def _judged(request: Request, entry: tuple[str, Adapter, Source], received: str,
             reason = reason or str(refusal)
             continue
         if authentic is None:
-            reason = "nothing is configured to check it with"
+            reason = "no secret is configured to verify it"
             return Verdict(name, adapter, source.client, request, None, source.accept_unsigned, reason)
         return Verdict(name, adapter, source.client, request, True, True)
     _place(request, entry, urls_of(source.url, received)[0])

@@ -1,8 +1,8 @@
-"""A webhook on Kafka: one line of JSON that says how it came, then its body, byte for byte.
+"""Encodes a webhook as a Kafka record: one line of JSON that describes the request, then its body, byte for byte.
 
 The head is `{"id", "source", "adapter", "client", "method", "url", "headers", "receivedAt", "authentic"}`; the body
-follows the first newline unchanged. What was sent to prove who calls is cut out of URL and headers (`webhooks.cutting`),
-so that a signature in them can be checked again, but no secret be read. The trace context travels beside it, as the
+follows the first newline unchanged. Secrets are removed from URL and headers (`webhooks.cutting`); signatures stay, so
+that they can be verified again. The trace context travels beside it, as the
 Kafka header `traceparent` (W3C Trace Context), only where the trace is sampled.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-#: What the head must say, each with its most characters. The store indexes none of them by itself, but each event has them.
+#: The texts that a head must have, with their maximum lengths in characters.
 _TEXTS: dict[str, int] = {
     "id": 36,
     "source": 255,
@@ -23,18 +23,18 @@ _TEXTS: dict[str, int] = {
     "url": 1 << 20,
     "receivedAt": 64,
 }
-#: Characters that all of them may have together before each is looked at, and the one that none may have.
+#: If all texts together are longer than this, each is checked by itself; and the character that none may contain.
 _SHORT, _NUL, _TEXT = 255, b"\\u0000", frozenset({str})
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-#: A receipt outside of these is that of no door's clock, and PostgreSQL's time has no year 0.
+#: A time of receipt must lie between these.
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class Webhook:
-    """One received webhook. `id` is ours (a UUID, version 7); `authentic` is None where nothing was there to check.
+    """One received webhook. `id` is a UUID of version 7; `authentic` is None if no secret was configured.
 
-    `adapter` names the module that reads it (`envelope` for the JSON wrapper), `client` whose it is.
+    `adapter` names the adapter that reads it (`envelope` for the JSON wrapper), `client` the client that it belongs to.
     """
 
     id: str
@@ -50,7 +50,7 @@ class Webhook:
 
 
 def encode(webhook: Webhook) -> bytes:
-    """The record's value."""
+    """Return the record's value."""
     head = {
         "id": webhook.id,
         "source": webhook.source,
@@ -66,7 +66,7 @@ def encode(webhook: Webhook) -> bytes:
 
 
 def decode(value: bytes) -> Webhook:
-    """The webhook of a record's value. Raises ValueError (with its reason) where the value is not one."""
+    """Return the webhook in a record's value. Raises ValueError with the reason if there is none."""
     line, newline, body = value.partition(b"\n")
     if not newline:
         raise ValueError("the record has no head line")
@@ -78,7 +78,7 @@ def decode(value: bytes) -> Webhook:
         raise ValueError("the record's head is no JSON object")
     texts: list[Any] = [head.get(name) for name in _TEXTS]
     if set(map(type, texts)) != _TEXT or not all(texts) or len("".join(texts)) > _SHORT or _NUL in line:
-        _look(head)
+        _check_texts(head)
     if not _UUID.fullmatch(head["id"]):
         raise ValueError("the record's head has an 'id' that is no UUID")
     headers, authentic = head.get("headers"), head.get("authentic")
@@ -100,7 +100,7 @@ def decode(value: bytes) -> Webhook:
     )
 
 
-def _look(head: dict[str, Any]) -> None:
+def _check_texts(head: dict[str, Any]) -> None:
     for name, longest in _TEXTS.items():
         text = head.get(name)
         if type(text) is not str or not text or len(text) > longest or "\0" in text:

@@ -1,4 +1,4 @@
-"""Tells the operator what the door refuses, and why: a log line each, but never a flood of them."""
+"""Logs and counts what the door refuses, with a limit on log lines."""
 
 import time
 
@@ -7,27 +7,27 @@ import structlog
 from webhooks.counters import Counters
 from webhooks.replies import Refused
 
-#: Seconds for which further refusals of one source with one status are only counted.
+#: Seconds between two log lines about one source and status; refusals in between are only counted.
 QUIET = 1.0
 
 log = structlog.get_logger("webhooks")
 
 
 class Refusals:
-    """Counts all, logs some: a caller without a key must not be able to fill the disk."""
+    """Counts every refusal and logs some, so that a caller without credentials cannot fill the disk."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
         self._since: dict[tuple[str, int], float] = {}
-        self._unsaid: dict[tuple[str, int], int] = {}
+        self._suppressed: dict[tuple[str, int], int] = {}
 
-    def tell(self, refused: Refused) -> None:
-        """Log its source, status and reason. Never a body or a secret: a reason holds none."""
+    def record(self, refused: Refused) -> None:
+        """Count a refusal, and log its source, status and reason. A reason never holds a body or a secret."""
         key = (refused.source, refused.status)
         self._counters.refused[key] += 1
         now = time.monotonic()
         if now - self._since.get(key, -QUIET) < QUIET:
-            self._unsaid[key] = self._unsaid.get(key, 0) + 1
+            self._suppressed[key] = self._suppressed.get(key, 0) + 1
             return
         self._since[key] = now
         log.warning(
@@ -35,5 +35,5 @@ class Refusals:
             source=refused.source,
             status=refused.status,
             reason=str(refused),
-            unsaid=self._unsaid.pop(key, 0),
+            suppressed=self._suppressed.pop(key, 0),
         )

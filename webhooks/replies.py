@@ -1,29 +1,29 @@
-"""Answers as ASGI messages, made once for each kind: what a provider hears, and the problem documents of refusals."""
+"""Builds responses as ASGI messages: adapters' answers, and problem documents for refusals."""
 
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Answer
+from adapters.contract import Answer
 
-#: A response: the message that starts it and the one that is its body.
+#: A response: its start message and its body message.
 Reply = tuple[dict[str, Any], dict[str, Any]]
 
-#: The source of a request that has none that is known.
+#: Stands for the source of a request that no source recognises.
 UNKNOWN = "-"
 
-#: Seconds after which a caller may come again, of whom there were too many at once.
+#: Retry-After, in seconds, when too many requests are in progress.
 SOON = 1
 
 ALLOW = b"GET, HEAD, POST, OPTIONS"
 
 
 class Refused(Exception):
-    """The request is refused with this status. `reason` is for the operator's log; the caller is told the status only, and
-    `detail` where it has proved who it is.
+    """A request is refused with this status. `reason` goes to the operator's log. The caller gets the status, and `detail` if it
+    is authenticated.
 
-    `close` ends the connection, where what remains of the request is not going to be read.
+    `close` closes the connection, because the rest of the request will not be read.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ _answers: dict[tuple[int, str, bytes], Reply] = {}
 
 
 def reply(answer: Answer) -> Reply:
-    """The messages of an adapter's answer. Short ones (TwiML, an empty 200) are remembered, as they repeat."""
+    """Return the messages of an adapter's answer. Short ones (TwiML, an empty 200) are cached."""
     key = (answer.status, answer.content_type, answer.body)
     known = _answers.get(key)
     if known is None:
@@ -61,7 +61,7 @@ def reply(answer: Answer) -> Reply:
 
 
 def refusal(refused: Refused) -> Reply:
-    """The problem document (RFC 9457) of a refusal. Without a detail it says nothing that the status does not."""
+    """Return a refusal as a problem document (RFC 9457)."""
     problem = {"type": "about:blank", "title": HTTPStatus(refused.status).phrase, "status": refused.status}
     if refused.detail is not None:
         problem["detail"] = refused.detail
@@ -79,7 +79,7 @@ def refusal(refused: Refused) -> Reply:
 
 
 def options() -> Reply:
-    """What is allowed here."""
+    """Return the response to OPTIONS: the allowed methods."""
     return _reply(204, [(b"allow", ALLOW)], b"")
 
 

@@ -1,10 +1,10 @@
-"""What an ASGI scope says of a request: its headers as text, and its URL as this process sees it."""
+"""Reads a request's headers and URL from its ASGI scope."""
 
 from webhooks.body import Message
 
 
 def headers_of(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """ASGI's headers as text; one that is given several times is joined, as RFC 9110 section 5.2 has it."""
+    """Return ASGI's headers as text. Repeated headers are joined (RFC 9110 section 5.2)."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
     if len(headers) != len(pairs):
         headers = {}
@@ -16,8 +16,8 @@ def headers_of(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def url_of(scope: Message, headers: dict[str, str]) -> str:
-    """The URL as this process sees it. `X-Forwarded-*` is not looked at: anyone can send it, and a source has its own
-    public URL for where a proxy stands before this process."""
+    """Return the URL as this process sees it. `X-Forwarded-*` is ignored, since anyone can send it; behind a proxy, a source's
+    public URL is in its settings."""
     host = headers.get("host")
     if host is None:
         server = scope.get("server") or ("localhost", None)

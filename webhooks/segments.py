@@ -1,8 +1,8 @@
-"""The spool's files: records in frames, appended and synced, read back whole, and safe to read after any crash.
+"""Reads and writes the spool's segment files: framed records, appended and synced, readable after any crash.
 
 A frame is `length (4 bytes), CRC-32 of the payload (4 bytes), payload`, big-endian; a payload is `length of traceparent
-(1 byte), traceparent, value`. A segment is named `<first record's time in ms>-<number>.spool`. All of it blocks: it is
-run in a thread.
+(1 byte), traceparent, value`. A segment is named `<first record's time in ms>-<number>.spool`. All functions
+block, so they run in a thread.
 """
 
 import os
@@ -20,7 +20,7 @@ _FRAME = Struct(">II")
 
 @dataclass(slots=True)
 class Segment:
-    """One file: when its first record came (seconds since 1970), and how many records and bytes it holds."""
+    """One file: the time of its first record (Unix seconds), and its number of records and bytes."""
 
     path: Path
     since: float
@@ -29,7 +29,7 @@ class Segment:
 
 
 def pack(records: Iterable[Record]) -> bytes:
-    """The frames of these records."""
+    """Return the frames of these records."""
     parts: list[bytes] = []
     for value, traceparent in records:
         trace = (traceparent or "").encode()
@@ -39,12 +39,12 @@ def pack(records: Iterable[Record]) -> bytes:
 
 
 def size(value: bytes, traceparent: str | None) -> int:
-    """Bytes that a record takes when packed."""
+    """Return the bytes that a record takes when packed."""
     return _FRAME.size + 1 + len(traceparent or "") + len(value)
 
 
 def unpack(data: bytes) -> tuple[list[Record], int]:
-    """The records of these bytes, and where the last whole frame ends."""
+    """Return the records in these bytes, and the offset at which the last complete frame ends."""
     records: list[Record] = []
     at = 0
     for start, end in _frames(data):
@@ -67,10 +67,10 @@ def _frames(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def torn(rest: bytes) -> bool:
-    """Whether what follows the last whole frame is a write that a crash cut short, and so was never acknowledged.
+    """Return whether the bytes after the last complete frame are a write that a crash cut short, so never acknowledged.
 
-    That is a frame longer than what is there, or zeros (a file's size may survive a power loss that its bytes did not).
-    Anything else was written whole once and has changed since.
+    Those are a frame longer than the bytes, or zeros (a file's size may survive a power loss that its bytes did not).
+    Anything else was once complete and has changed since.
     """
     if len(rest) < _FRAME.size or not any(rest):
         return True
@@ -79,7 +79,7 @@ def torn(rest: bytes) -> bool:
 
 
 def found(folder: Path) -> list[Segment]:
-    """The segments that are there, oldest first, each read once to count its records."""
+    """Return the segments in a folder, oldest first. Reads each once to count its records."""
     segments = []
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         data = path.read_bytes()
@@ -92,10 +92,10 @@ def found(folder: Path) -> list[Segment]:
 
 
 class Writer:
-    """Appends to one segment. Raises OSError; after that the segment takes no more."""
+    """Appends to one segment. After an OSError the segment must not be appended to again."""
 
     def __init__(self, folder: Path, number: int, since: float) -> None:
-        """Make the file, and make sure that its name outlives a power loss too."""
+        """Create the file and make its directory entry durable."""
         self.segment = Segment(folder / f"{int(since * 1000):013d}-{number:06d}{SUFFIX}", since, 0, 0)
         self._file = os.open(self.segment.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
@@ -105,28 +105,28 @@ class Writer:
             raise
 
     def append(self, data: bytes, records: int) -> None:
-        """Write and sync, all or nothing."""
+        """Write and sync these bytes, all or none. Raises OSError."""
         try:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self._file, rest) :]
             os.fdatasync(self._file)
         except OSError:
-            # These are going to be refused, and a part of a frame would end the segment for its reader.
+            # The records will be refused, and a partial frame would hide what follows it from the reader.
             os.ftruncate(self._file, self.segment.bytes)
             raise
         self.segment.bytes += len(data)
         self.segment.records += records
 
     def close(self) -> None:
-        """Close the file; without a record in it, it goes: a full disk must not be filled with empty ones besides."""
+        """Close the file. An empty one is deleted, so that a full disk does not collect empty files."""
         os.close(self._file)
         if not self.segment.bytes:
             self.segment.path.unlink(missing_ok=True)
 
 
 def sync(folder: Path) -> None:
-    """Make the folder's entries durable."""
+    """Make the folder's directory entries durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

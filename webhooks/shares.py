@@ -1,11 +1,11 @@
-"""Room for requests, divided among those who want it: all of it while there is enough, an equal part where there is not."""
+"""Limits requests in progress and shares the room fairly among parties (callers or sources)."""
 
 
 class Room:
-    """For so many `requests` of so many `bytes` at once, and what each party holds of both.
+    """Room for `requests` requests of `bytes` in all, and what each party holds of both.
 
-    A party that holds less than its equal part is taken in though others have used up all of it: so none is shut out by
-    another. What is held in all is therefore at most twice the room.
+    A party below its equal share is admitted even when others have used all of the room, so that no party can lock out
+    another. The total is therefore at most twice the room.
     """
 
     def __init__(self, requests: int, bytes: int) -> None:
@@ -15,7 +15,7 @@ class Room:
         self._parties: dict[str, list[int]] = {}
 
     def take(self, party: str, bytes: int) -> bool:
-        """Hold one request more, of this size, for a party; False where there is no room for it."""
+        """Reserve room for one request of this size. Returns False if there is none."""
         requests, most = self._most
         if self.requests >= requests or self.bytes + bytes > most:
             if not self._fair(party, bytes):
@@ -31,7 +31,7 @@ class Room:
         return True
 
     def give(self, party: str, bytes: int) -> None:
-        """Give back what was taken."""
+        """Release what `take` reserved."""
         self.requests -= 1
         self.bytes -= bytes
         held = self._parties[party]
@@ -46,5 +46,5 @@ class Room:
             return False
         mine, held = self._parties.get(party, (0, 0))
         parties = len(self._parties) + (party not in self._parties)
-        # Alone it has nobody to share with: then the room is what there is. The first request needs no room of its own.
+        # A party alone has the room itself and no more. A party's first request may be of any size.
         return parties > 1 and mine < max(1, requests // parties) and (not mine or held + bytes <= most // parties)

@@ -1,7 +1,7 @@
-"""The spool: records in, durable on this machine's disk when their futures resolve, in order, until Kafka has them.
+"""The spool: keeps records on this machine's disk, in order, while Kafka is unreachable.
 
-Used while Kafka is away. Records that come while one write is being synced go together in the next. A process owns its
-folder by a lock; what one left behind (kill -9 too) is taken over by the next that starts.
+Records that arrive while a write is being synced go together into the next write. A process holds its folder by a lock; the
+next process that starts takes over what a dead one left (after kill -9 too).
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from webhooks.folders import claim
 from webhooks.producer import Record, reason
 from webhooks.segments import Segment, Writer, found, pack, size, torn, unpack
 
-#: A record to keep: its value, its trace context, and who waits for it.
+#: A record to keep: its value, its trace context, and the future to resolve.
 Item = tuple[bytes, str | None, asyncio.Future[None]]
 
-#: Bytes after which a segment is closed and the next begun: what is read at once to drain it.
+#: Bytes after which a segment is closed and a new one begun. A segment is read whole to drain it.
 SEGMENT = 8 << 20
 #: Records in one write, at most.
 GROUP = 1000
@@ -33,11 +33,11 @@ log = structlog.get_logger("webhooks")
 
 
 class Unkept(Exception):
-    """A record could not be kept, and its sender must be told so. The message says why, for the operator."""
+    """A record could not be kept, so its sender must get an error. The message is for the operator."""
 
 
 class Unkeepable(Unkept):
-    """Kafka will never take it: another try is of no use."""
+    """Kafka rejects the record for good, so a retry cannot help."""
 
 
 class Spool:
@@ -48,10 +48,10 @@ class Spool:
         #: What is on disk.
         self.records = 0
         self.bytes = 0
-        #: Records that were written, in all; and those that could not be, for want of room or by an error of the disk.
+        #: Records written since the start; and records not written, because the spool was full or the disk failed.
         self.written = 0
         self.failed = 0
-        #: What waits for an operator: it counts for the limit.
+        #: Files set aside for an operator, which count towards the limit.
         self._aside = Aside(folder)
         self._root = folder
         self._folder = folder
@@ -66,27 +66,27 @@ class Spool:
 
     @property
     def age(self) -> float:
-        """Seconds since the oldest record came; 0 where there is none. Never less than it is."""
+        """Seconds since the oldest record arrived, rounded up to that of its segment; 0 if the spool is empty."""
         oldest = self._segments[0] if self._segments else self._writer.segment if self._writer else None
         return max(0.0, time.time() - oldest.since) if oldest else 0.0
 
     @property
     def aside(self) -> int:
-        """Files that were put aside since this process started."""
+        """The number of files set aside since this process started."""
         return self._aside.added
 
     @property
     def aside_bytes(self) -> int:
-        """Bytes of all that is there."""
+        """The bytes of all files set aside."""
         return self._aside.bytes
 
     @property
     def has_room(self) -> bool:
-        """Whether some more can be kept here, as far as is known: not where it is full, nor where the disk last failed."""
+        """Whether the spool can take more records: it is not full, and the last write did not fail."""
         return not self._broken and self.bytes + self.aside_bytes < 0.99 * self.limit
 
     async def start(self) -> None:
-        """Take a folder, and what earlier processes left. Raises OSError where the disk does not let us."""
+        """Lock a folder and take over what earlier processes left. Raises OSError."""
         folders, self._locks = await self._in_thread(claim, self._root)
         self._folder = folders[0]
         left = [segment for folder in folders for segment in await self._in_thread(found, folder)]
@@ -98,7 +98,7 @@ class Spool:
             log.warning("spool_found", records=self.records, bytes=self.bytes, age=round(self.age, 1))
 
     async def stop(self) -> None:
-        """Finish writing."""
+        """Finish writing and release the folder."""
         while self._task is not None:
             await asyncio.wait((self._task,))
         if self._writer is not None:
@@ -110,13 +110,13 @@ class Spool:
         self._locks.clear()
 
     def put(self, item: Item) -> None:
-        """Have one record written; its future raises Unkept where it cannot be."""
+        """Write one record in the background. Its future resolves once it is durable, or raises Unkept."""
         self._pending.append(item)
         if self._task is None:
             self._task = asyncio.create_task(self._write())
 
     async def oldest(self) -> Segment | None:
-        """The segment to drain next, which gets no more records; None where there is none."""
+        """Return the oldest segment, closed for further records, or None if the spool is empty."""
         if not self._segments:
             while self._task is not None:
                 await asyncio.wait((self._task,))
@@ -124,7 +124,7 @@ class Spool:
         return self._segments[0] if self._segments else None
 
     async def read(self, segment: Segment) -> list[Record]:
-        """The records of a segment, in order."""
+        """Return the records of a segment, in order. Corrupt bytes are set aside."""
         data = await self._in_thread(segment.path.read_bytes)
         records, end = unpack(data)
         if end < len(data) and not torn(data[end:]):
@@ -141,7 +141,7 @@ class Spool:
         self.bytes -= segment.bytes
 
     async def set_aside(self, record: Record) -> None:
-        """Put a record that Kafka will never take where an operator finds it, and where it holds up no other."""
+        """Move a record that Kafka rejects into a file for the operator, so that it does not block the others."""
         path = self._folder / f"{time.time_ns()}.refused"
         await self._in_thread(self._aside.write, path, pack((record,)))
         log.error("record_refused", kept=str(path), bytes=len(record[0]))
@@ -159,7 +159,7 @@ class Spool:
                     self._fail(items, f"the spool cannot be written: {reason(error)}")
         finally:
             self._task = None
-            # Only where an error that is none of the disk's has ended the loop; who waits must not wait for ever.
+            # Reached with pending records only if an unexpected error ended the loop: their futures must not wait for ever.
             self._fail(self._pending, "the spool has stopped")
             self._pending = []
 

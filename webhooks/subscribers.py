@@ -1,4 +1,4 @@
-"""The door out: what a client's callback is sent, how it is signed, what its answer means, and when it is tried again.
+"""Builds and signs callbacks to clients, interprets their responses, and decides when to retry.
 
 Standard Webhooks: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -11,42 +11,42 @@ from typing import Any, Literal
 
 import orjson
 
-from adapters.contract.sending import HttpCall, Response, retry_after
+from adapters.contract import HttpCall, Response, retry_after
 from schemas.events import EVENT_TYPES
 
-#: Bytes of a secret: the specification has 24 to 64.
+#: Bytes of a secret; the specification allows 24 to 64.
 SECRET_BYTES = 32
 _PREFIX = "whsec_"
-#: The pauses after the first try and each one after it (section "Deliverability and reliability"); they sum up to three days.
+#: The pause after each attempt (section "Deliverability and reliability"): three days in all.
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400))
-#: A pause is longer by up to this share of it, so that what failed together does not come back together.
+#: A pause is longer by a random share of up to this much, so that retries spread out.
 JITTER = 0.2
-#: For how long nothing but failures is borne before a callback is disabled.
+#: How long a callback may fail before it is disabled.
 PATIENCE = timedelta(days=5)
-#: For how long the secrets before a rotation go on signing.
+#: How long older secrets keep signing after a rotation.
 GRACE = timedelta(hours=24)
 
 Verdict = Literal["delivered", "failed", "gone"]
 
 
 def shown(secret: bytes) -> str:
-    """A secret as it is given to the client."""
+    """Return a secret in the form that the client gets."""
     return _PREFIX + b64encode(secret).decode()
 
 
 def webhook_id(event_id: object) -> str:
-    """The `webhook-id` of an event: the same at every try and replay, so that a receiver tells what it has seen."""
+    """Return the `webhook-id` of an event, the same at every attempt and replay, so that receivers can drop duplicates."""
     return str(event_id)
 
 
 def signature(secret: bytes, id: str, timestamp: int, body: bytes) -> str:
-    """`v1,` and the HMAC-SHA256 of `id.timestamp.body`, in base64 (section "Signature scheme")."""
+    """Return `v1,` and the HMAC-SHA256 of `id.timestamp.body`, in base64 (section "Signature scheme")."""
     return "v1," + b64encode(hmac.digest(secret, f"{id}.{timestamp}.".encode() + body, "sha256")).decode()
 
 
 def request_of(row: Mapping[str, Any], url: str, secrets: Sequence[bytes], now: datetime) -> HttpCall:
-    """The POST that tells an event (its columns, with `event_id`, `message_id` and `interaction_id`) to a callback,
-    signed with every secret at the time of this try. Raises ValueError where the payload cannot be written as JSON."""
+    """Return the POST that delivers an event (its columns, with `event_id`, `message_id` and `interaction_id`) to a callback,
+    signed with every secret. `now` is the time of this attempt. Raises ValueError if the payload cannot be JSON."""
     id, timestamp, body = webhook_id(row["event_id"]), int(now.timestamp()), body_of(row)
     headers = {
         "content-type": "application/json",
@@ -59,8 +59,8 @@ def request_of(row: Mapping[str, Any], url: str, secrets: Sequence[bytes], now: 
 
 
 def body_of(row: Mapping[str, Any]) -> bytes:
-    """`{"type", "timestamp", "data"}`: the dotted type, when it happened (where the provider does not say, when we heard
-    of it), and the event's payload with what its columns say. Raises ValueError."""
+    """Return `{"type", "timestamp", "data"}`: the dotted type, the time of the event (or of its receipt, if the provider
+    gives none), and the payload with the event's columns. Raises ValueError."""
     known = {
         "eventId": row["event_id"],
         "messageId": row["message_id"],
@@ -85,16 +85,16 @@ def body_of(row: Mapping[str, Any]) -> bytes:
 
 
 def judge(status: int) -> Verdict:
-    """What an answer means: 2xx is success, 410 that the callback wants no more, all else (3xx too: nothing is
-    followed) a failure (section "Delivery success and failure")."""
+    """Interpret a status: 2xx is success, 410 asks for no more deliveries, anything else is a failure, redirects included
+    (section "Delivery success and failure")."""
     if 200 <= status < 300:
         return "delivered"
     return "gone" if status == 410 else "failed"
 
 
 def pause_after(attempts: int, chance: float, answer: Response | None = None) -> timedelta | None:
-    """How long to wait after so many tries have failed, None where there is no next one. `chance`, from 0 to 1, spreads
-    it; the answer's Retry-After makes it longer, at most to the longest of the pauses."""
+    """Return the pause after this many failed attempts, or None if there is no further attempt. `chance`, from 0 to 1,
+    spreads retries; the response's Retry-After may lengthen the pause, up to the longest one."""
     if attempts > len(PAUSES):
         return None
     pause = PAUSES[attempts - 1] * (1 + JITTER * chance)

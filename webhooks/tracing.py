@@ -1,4 +1,4 @@
-"""The door's trace: a span `receive`, its child `keep`, and the context that goes with the record. Only if sampled."""
+"""Traces sampled webhooks at the door: a span `receive`, its child `keep`, and the context passed on with the record."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ _tracer = trace.get_tracer("threadline.webhooks")
 
 
 class _Pairs(Getter[list[tuple[bytes, bytes]]]):
-    """Reads ASGI's headers."""
+    """Reads trace context from ASGI headers."""
 
     def get(self, carrier: list[tuple[bytes, bytes]], key: str) -> list[str] | None:
         return [value.decode("latin-1") for name, value in carrier if name == key.encode()] or None
@@ -27,7 +27,7 @@ _pairs = _Pairs()
 
 
 class Sampling:
-    """Which webhooks are traced: a `share` of them; and, with `trust`, those whose caller says so in `traceparent`."""
+    """Decides which webhooks are traced: a `share` of them and, with `trust`, those whose `traceparent` is sampled."""
 
     def __init__(self, share: float, trust: bool) -> None:
         self._share = share
@@ -35,12 +35,12 @@ class Sampling:
 
     @property
     def off(self) -> bool:
-        """Whether none will ever be."""
+        """Whether no webhook is traced."""
         return not self._share and not self._trust
 
     @contextmanager
     def receive(self, headers: list[tuple[bytes, bytes]]) -> Iterator[Span | None]:
-        """The span of one request, or None where it is not sampled."""
+        """Give the span of one request, or None if it is not sampled."""
         context = None
         if self._trust and any(name == b"traceparent" for name, _ in headers):
             context = _propagator.extract(headers, getter=_pairs)
@@ -59,7 +59,7 @@ class Sampling:
 
 @contextmanager
 def keeping(attributes: Mapping[str, str]) -> Iterator[str | None]:
-    """The span of keeping one record: gives the `traceparent` to send with it, where there is one to continue."""
+    """Trace the keeping of one record, and give the `traceparent` to send with it, or None."""
     with _tracer.start_as_current_span("keep", kind=SpanKind.PRODUCER, attributes=dict(attributes)):
         carrier: dict[str, str] = {}
         _propagator.inject(carrier)

@@ -1,36 +1,32 @@
-"""The tokens that came with a signature of them alone: each is good for what it first came with, and for its redelivery.
+"""Detects replays for providers whose signature covers a token but not the body: a token is valid for one body only.
 
-This is the door's own memory, bounded and of one process, so that it answers while the database is away. It refuses what
-it can; what another door saw, or one that has ended, is found by the worker, whose memory is the database's
-(`used_tokens`).
+This memory is bounded and belongs to one process, so that it works while the database is unreachable. Replays at another
+process, or after a restart, are detected by the worker in the table `used_tokens`.
 """
 
 from collections import OrderedDict
 from datetime import datetime
-from typing import Any
 
-from adapters.contract.receiving import Once, Request
+from adapters.contract import Adapter, Once, Request
 
-#: Tokens that are remembered, the youngest; of about 200 bytes each.
+#: How many tokens are remembered, newest first, at about 200 bytes each.
 MOST = 65_536
 
 
-def once_of(adapter: Any, request: Request) -> Once | None:
-    """What must not come again with another body; None where the signature covers all of the request."""
-    once = getattr(adapter, "once", None)
-    found: Once | None = None if once is None else once(request)
-    return found
+def once_of(adapter: Adapter, request: Request) -> Once | None:
+    """Return the token that may be used once, or None if the signature covers the whole request."""
+    return None if adapter.once is None else adapter.once(request)
 
 
 class Used:
-    """The tokens that this door saw."""
+    """The tokens that this process has seen."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._seen: OrderedDict[tuple[str, bytes], tuple[bytes, datetime]] = OrderedDict()
 
     def first(self, source: str, once: Once, now: datetime) -> bool:
-        """Whether the token is new at this source, or comes with what it came with before."""
+        """Return whether the token is new at this source, or comes with the same content as before."""
         key = (source, once.token)
         seen = self._seen.get(key)
         if seen is not None and seen[1] > now:

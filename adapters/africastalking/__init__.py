@@ -7,22 +7,13 @@ Nothing is signed, and no report tells a time that has a zone. A number that cal
 from typing import Any
 
 from adapters.africastalking import calls
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Answer, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import form_of
 from adapters.reading.facts import fact_id, identifier, unknown
 from adapters.reading.times import from_text
 from adapters.signing import unsigned
 from schemas.events import Error, Event
-
-NAME = "africastalking"
-TITLE = "Africa's Talking"
-DOCS = "https://developers.africastalking.com/docs/sms/notifications"
-CHANNELS = frozenset({"sms", "voice"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: basic auth or a secret in the URL"
-SETTINGS = unsigned.SETTINGS
-SIGNS_BODY = False
 
 Fields = dict[str, str]
 
@@ -54,13 +45,6 @@ REASONS: dict[str, str] = {
 _STATUS_REASONS = {"AbsentSubscriber": "unreachable", "Buffered": "unreachable", "Expired": "expired"}
 #: …/sms/notifications, subscription notifications.
 UPDATES: dict[str, str] = {"addition": "RecipientSubscribed", "deletion": "RecipientUnsubscribed"}
-EVENTS = frozenset(
-    {
-        *STATUSES.values(),
-        *UPDATES.values(),
-        *("MessageReceived", "CallStarted", "CallCompleted", "CallFailed", "CallRecorded", "ProviderEventReceived"),
-    }
-)
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
 #: What has to be in a form, of each kind of notification.
 _CALL = ("sessionId", "isActive", "callerNumber")
@@ -112,11 +96,6 @@ def answer(request: Request) -> Answer:
     return _XML if b"isActive=1" in request.body else Answer()
 
 
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
-
-
 def _has(fields: Fields, names: tuple[str, ...]) -> bool:
     return all(name in fields for name in names)
 
@@ -158,14 +137,12 @@ def _inbound(fields: Fields, request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("inbound", message_id),
-        "sms",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        time,
-        None,
-        payload,
+        channel="sms",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
     )
 
 
@@ -179,4 +156,26 @@ def _consent(fields: Fields, type: str | None, word: str, request: Request) -> E
     if fields.get("keyword"):
         payload["list"] = fields["keyword"][:255]
     event_id = fact_id("consent", customer.value, about, fields.get("keyword"), word)
-    return Event(type, request.source, event_id, "sms", "inbound", None, None, customer, None, None, payload)
+    return Event(type, request.source, event_id, channel="sms", direction="inbound", handle=customer, payload=payload)
+
+
+ADAPTER = Adapter(
+    name="africastalking",
+    title="Africa's Talking",
+    docs="https://developers.africastalking.com/docs/sms/notifications",
+    channels=frozenset({"sms", "voice"}),
+    events=frozenset(
+        {
+            *STATUSES.values(),
+            *UPDATES.values(),
+            *("MessageReceived", "CallStarted", "CallCompleted", "CallFailed", "CallRecorded", "ProviderEventReceived"),
+        }
+    ),
+    signature="signs nothing: basic auth or a secret in the URL",
+    signs_body=False,
+    settings=unsigned.SETTINGS,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+)

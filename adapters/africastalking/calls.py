@@ -3,7 +3,7 @@
 The time at which a call began is told without a zone, and so is not taken.
 """
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
 from adapters.reading.facts import count, fact_id, identifier, unknown
 from schemas.events import Error, Event
@@ -52,6 +52,8 @@ def events(fields: dict[str, str], request: Request) -> list[Event]:
     if active or not url:
         return [event]
     recording = {"providerStatus": "recorded", "content": {"audioUrl": url}}
-    recorded = Event("CallRecorded", request.source, fact_id("recording", session, url), "voice", event.direction)
+    recorded = Event(
+        "CallRecorded", request.source, fact_id("recording", session, url), channel="voice", direction=event.direction
+    )
     recorded.provider_message_id, recorded.handle, recorded.payload = session, customer, recording
     return [event, recorded]

@@ -8,23 +8,10 @@ SNS (`sns`), which tries again for an hour at most: https://docs.aws.amazon.com/
 from adapters.amazon_ses import events, inbound, sns
 from adapters.amazon_ses.send import SETTINGS as _SENDING
 from adapters.amazon_ses.send import build_request, read_response
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Answer, Normalized, Request, Send, Unprocessable, Values
 from adapters.reading.bodies import parse_json
 from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.times import from_text
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "amazon_ses"
-TITLE = "Amazon SES"
-DOCS = "https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html"
-CHANNELS = frozenset({"email"})
-SENDS = frozenset({"email"})
-SIGNATURE = "RSA with SHA-256 or SHA-1 by Amazon SNS, over what is read of the body"
-SETTINGS = (*sns.SETTINGS, *_SENDING)
-#: SNS signs the values of its message that matter, not the bytes that they are written in, nor its other keys.
-SIGNS_BODY = False
-EVENTS = frozenset({*events.EVENT_TYPES.values(), "RecipientSubscribed", "MessageReceived"})
 
 _MARKS = (b'\\"eventType\\"', b'\\"notificationType\\"', b"Amazon SES")
 
@@ -57,7 +44,10 @@ def normalize(request: Request) -> Normalized:
     if not isinstance(record, dict) or not isinstance(record.get("mail"), dict):
         # An unsubscription, and what SES says once a topic is set up.
         event = unknown(
-            request, sns.signed_of(message), text(message.get("Type")), identifier(message.get("MessageId"))
+            request,
+            sns.signed_of(message),
+            status=text(message.get("Type")),
+            event_id=identifier(message.get("MessageId")),
         )
         event.occurred_at = from_text(message.get("Timestamp"))
         return Normalized([event])
@@ -66,14 +56,32 @@ def normalize(request: Request) -> Normalized:
     return events.of_record(record, request, identifier(message.get("MessageId")))
 
 
-def answer(request: Request) -> Answer:
-    """200; SNS tries again after a 5xx or 429."""
-    return Answer()
-
-
 def handshake(request: Request, values: Values) -> Answer | None:
     """A subscription is confirmed by a visit to its address, once it is known to be SNS's, of a topic of ours. Raises as
     `verify` does."""
     if request.headers.get("x-amz-sns-message-type") != sns.CONFIRMATION:
         return None
     return Answer(visit=sns.confirmation(request, values))
+
+
+ADAPTER = Adapter(
+    name="amazon_ses",
+    title="Amazon SES",
+    docs="https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html",
+    channels=frozenset({"email"}),
+    events=frozenset({*events.EVENT_TYPES.values(), "RecipientSubscribed", "MessageReceived"}),
+    signature="RSA with SHA-256 or SHA-1 by Amazon SNS, over what is read of the body",
+    # SNS signs the values of its message that matter, not the bytes that they are written in, nor its other keys.
+    signs_body=False,
+    settings=(*sns.SETTINGS, *_SENDING),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # SNS retries after 5xx and 429.
+    handshake=handshake,
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

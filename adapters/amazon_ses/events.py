@@ -7,7 +7,7 @@ a fact is known by the mail, the recipient, its word and its time, so that both 
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, id_of_one, identifier, text, unknown
 from adapters.reading.shapes import list_of, object_of

@@ -8,7 +8,7 @@ from binascii import Error as Base64Error
 from typing import Any
 from urllib.parse import quote
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text
 from adapters.reading.mime import bare_id, content_of, mail_of, mailbox_of, word
@@ -49,14 +49,12 @@ def event(record: dict[str, Any], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("ses", "Received", message_id, written, text(mail.get("timestamp"))),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        from_text(mail.get("timestamp")),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        occurred_at=from_text(mail.get("timestamp")),
+        payload=payload,
     )
 
 

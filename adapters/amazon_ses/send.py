@@ -10,13 +10,14 @@ from typing import Any
 import orjson
 
 from adapters.amazon_ses.sigv4 import Credentials, signed
-from adapters.contract.receiving import Setting, Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
+    Setting,
     Unsendable,
+    Values,
     accepted,
     optional,
     refused,

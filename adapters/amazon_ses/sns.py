@@ -11,11 +11,20 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509 import Certificate
 
-from adapters.contract.receiving import InvalidSignature, Needed, Request, Setting, Unconfigured, Unprocessable, Values
+from adapters.contract import (
+    InvalidSignature,
+    Needed,
+    Request,
+    Setting,
+    Unconfigured,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.bodies import json_of, query_of
 from adapters.reading.times import from_text
 from adapters.signing.keys import certificate_of, signs_rsa
-from adapters.signing.signatures import check_seconds, from_base64, max_age, same, seconds, secrets_of
+from adapters.signing.signatures import check_seconds, from_base64, max_age, same, seconds
 
 #: Seconds that a message may be old if nothing is set: SNS tries an HTTP endpoint for an hour at most.
 MAX_AGE = 2 * 3600

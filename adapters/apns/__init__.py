@@ -11,13 +11,17 @@ from urllib.parse import quote
 
 import orjson
 
-from adapters.contract.receiving import Setting, Values
-from adapters.contract.sending import (
+from adapters.contract import (
+    MAX_ID,
+    Adapter,
     HttpCall,
     Message,
     Outcome,
     Response,
+    Send,
+    Setting,
     Unsendable,
+    Values,
     WrongSender,
     WrongSetting,
     accepted,
@@ -26,36 +30,13 @@ from adapters.contract.sending import (
     required,
     sender_of,
 )
-from adapters.reading.facts import MAX_ID, text
+from adapters.reading.facts import text
 from adapters.reading.shapes import answer_of
 from adapters.reading.times import from_unix
+from adapters.signing import silent
 from adapters.signing.jwt_es256 import private_key, token
-from adapters.signing.silent import (  # noqa: F401  # the receiving half
-    EVENTS,
-    SIGNATURE,
-    SIGNS_BODY,
-    answer,
-    handshake,
-    normalize,
-    recognise,
-    verify,
-)
 from schemas.events import Error
 
-NAME = "apns"
-TITLE = "Apple Push Notification service"
-DOCS = "https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns"
-CHANNELS = frozenset({"push"})
-SENDS = frozenset({"push"})
-SETTINGS = (
-    Setting("auth_key", "The text of the signing key that Apple gives, AuthKey_….p8 (PEM).", reads=private_key),
-    Setting("key_id", "The key's id, ten characters.", secret=False),
-    Setting("team_id", "The developer account's team id, ten characters.", secret=False),
-    Setting("sender", "The topic: the app's bundle id, as com.example.shop.", secret=False),
-    Setting(
-        "api_url", "https://api.push.apple.com by default; of development https://api.sandbox.push.apple.com.", False
-    ),
-)
 API = "https://api.push.apple.com"
 #: Bytes of a payload: https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification
 MAX_PAYLOAD = 4096
@@ -165,3 +146,33 @@ def _payload(message: Message) -> tuple[bytes, bool]:
     if len(payload) > MAX_PAYLOAD:
         raise Unsendable(f"a push by APNs has at most {MAX_PAYLOAD} bytes: send less text or data, or a link")
     return payload, shown
+
+
+ADAPTER = Adapter(
+    name="apns",
+    title="Apple Push Notification service",
+    docs="https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns",
+    channels=frozenset({"push"}),
+    events=silent.EVENTS,
+    signature=silent.SIGNATURE,
+    signs_body=False,
+    settings=(
+        Setting("auth_key", "The text of the signing key that Apple gives, AuthKey_….p8 (PEM).", reads=private_key),
+        Setting("key_id", "The key's id, ten characters.", secret=False),
+        Setting("team_id", "The developer account's team id, ten characters.", secret=False),
+        Setting("sender", "The topic: the app's bundle id, as com.example.shop.", secret=False),
+        Setting(
+            "api_url",
+            "https://api.push.apple.com by default; of development https://api.sandbox.push.apple.com.",
+            False,
+        ),
+    ),
+    recognise=silent.recognise,
+    verify=silent.verify,
+    normalize=silent.normalize,
+    send=Send(
+        channels=frozenset({"push"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

@@ -9,22 +9,13 @@ from typing import Any
 
 from adapters.bandwidth import calls
 from adapters.bandwidth.errors import error_of
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Answer, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, id_of_one, identifier, location, text, unknown
 from adapters.reading.times import from_text
 from adapters.signing import unsigned
 from schemas.events import Event
-
-NAME = "bandwidth"
-TITLE = "Bandwidth"
-DOCS = "https://dev.bandwidth.com/docs/messaging/webhooks"
-CHANNELS = frozenset({"sms", "rcs", "voice"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: basic auth of the application, or a secret in the URL"
-SETTINGS = unsigned.SETTINGS
-SIGNS_BODY = False
 
 Item = dict[str, Any]
 
@@ -40,7 +31,6 @@ MESSAGES: dict[str, str] = {
     "message-read": "MessageRead",
     "message-failed": "MessageFailed",
 }
-EVENTS = frozenset({*MESSAGES.values(), *calls.CALLS.values(), "CallFailed", "ProviderEventReceived"})
 _BXML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
 _RBM = frozenset({"message-read", "request-location-response", "suggestion-response"})
 _MOST_MEDIA = 100
@@ -78,11 +68,6 @@ def normalize(request: Request) -> Normalized:
 def answer(request: Request) -> Answer:
     """200; to a call, instructions, here none."""
     return _BXML if b'"eventType"' in request.body[:8192] else Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
 
 
 def _message(item: Item, request: Request) -> Event:
@@ -147,3 +132,19 @@ def _content(message: Item) -> Item:
 
 def _object(value: Any) -> Item:
     return value if isinstance(value, dict) else {}
+
+
+ADAPTER = Adapter(
+    name="bandwidth",
+    title="Bandwidth",
+    docs="https://dev.bandwidth.com/docs/messaging/webhooks",
+    channels=frozenset({"sms", "rcs", "voice"}),
+    events=frozenset({*MESSAGES.values(), *calls.CALLS.values(), "CallFailed", "ProviderEventReceived"}),
+    signature="signs nothing: basic auth of the application, or a secret in the URL",
+    signs_body=False,
+    settings=unsigned.SETTINGS,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+)

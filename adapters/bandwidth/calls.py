@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text

@@ -9,7 +9,7 @@ from typing import Any
 from adapters.brevo import inbound, sms
 from adapters.brevo.send import IDEMPOTENT_FOR, build_request, read_response
 from adapters.brevo.send import SETTINGS as _SENDING
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Send, Unprocessable, Values
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
@@ -20,17 +20,6 @@ from adapters.reading.times import from_unix, from_unix_or_millis
 from adapters.signing.shared_header import SETTINGS as _TOLD
 from adapters.signing.shared_header import verify_told
 from schemas.events import Error, Event
-
-__all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]
-
-NAME = "brevo"
-TITLE = "Brevo"
-DOCS = "https://developers.brevo.com/docs/transactional-webhooks"
-CHANNELS = frozenset({"email", "sms"})
-SENDS = frozenset({"email"})
-SIGNATURE = "signs nothing: basic auth, a secret in the URL, or a header (as a bearer token)"
-SETTINGS = (*_TOLD, *_SENDING)
-SIGNS_BODY = False
 
 #: `event`. A soft bounce is one that Brevo has given up, a deferral one that it tries again.
 EVENT_TYPES: dict[str, str] = {
@@ -52,7 +41,6 @@ EVENT_TYPES: dict[str, str] = {
 }
 #: Why, where the server's words do not tell.
 REASONS: dict[str, str] = {"hard_bounce": "invalid_address", "invalid_email": "invalid_address", "blocked": "blocked"}
-EVENTS = frozenset({*EVENT_TYPES.values(), *sms.STATUSES.values(), "MessageReceived", "ProviderEventReceived"})
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
 _COPIED = (("url", "link"), ("userAgent", "user_agent"), ("ip", "ip"), ("from", "sender_email"))
 _PROXIED = frozenset({"proxy_open", "unique_proxy_open"})
@@ -91,16 +79,6 @@ def normalize(request: Request) -> Normalized:
     return result
 
 
-def answer(request: Request) -> Answer:
-    """200; an error would end the retries."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Brevo has none."""
-    return None
-
-
 def _event(item: dict[str, Any], request: Request) -> Event:
     get = item.get
     word, email = text(get("event")) or "", text(get("email"))
@@ -136,14 +114,14 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         type_,
         request.source,
         fact_id("brevo", _SAME.get(word, word), message_id, email, told, text(get("link"))),
-        "email",
-        "outbound",
-        message_id,
-        identifier(ours.get("messageId")),
-        customer,
-        time,
-        error,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(ours.get("messageId")),
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 
@@ -163,3 +141,25 @@ def _ours(header: Any) -> dict[str, Any]:
 def _of_epoch(value: Any) -> Any:
     """Milliseconds by the description of `ts_epoch`, seconds in its examples."""
     return from_unix_or_millis(value)
+
+
+ADAPTER = Adapter(
+    name="brevo",
+    title="Brevo",
+    docs="https://developers.brevo.com/docs/transactional-webhooks",
+    channels=frozenset({"email", "sms"}),
+    events=frozenset({*EVENT_TYPES.values(), *sms.STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
+    signature="signs nothing: basic auth, a secret in the URL, or a header (as a bearer token)",
+    signs_body=False,
+    settings=(*_TOLD, *_SENDING),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # An error status would end Brevo's retries.
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+        idempotent_for=IDEMPOTENT_FOR,
+    ),
+)

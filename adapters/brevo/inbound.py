@@ -6,7 +6,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, text
 from adapters.reading.mime import MOST_MEDIA, bare_id, media_of
@@ -52,14 +52,11 @@ def event(item: dict[str, Any], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("mail", *known_by),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        None,
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        payload=payload,
     )
 
 

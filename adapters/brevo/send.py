@@ -11,13 +11,14 @@ from typing import Any
 import orjson
 
 from adapters.calling.uuids import uuid_of
-from adapters.contract.receiving import Setting, Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
+    Setting,
     Unsendable,
+    Values,
     accepted,
     optional,
     refused,

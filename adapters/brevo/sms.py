@@ -5,7 +5,7 @@ Its `date` is in a zone that is not told, so that it is no time.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import phone
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix

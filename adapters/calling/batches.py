@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adapters.contract.sending import HttpCall, Outcome, Response, accepted
+from adapters.contract import HttpCall, Outcome, Response, accepted
 from adapters.reading.shapes import object_of
 
 #: Statuses of a refusal that is about the account, whatever is sent: RFC 9110 section 15.5.

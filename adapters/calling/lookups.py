@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Unprocessable
-from adapters.contract.sending import Found, Message, Response, Unsendable
+from adapters.contract import Found, Message, Response, Unprocessable, Unsendable
 from adapters.reading.facts import identifier
 from adapters.reading.shapes import object_of
 

@@ -8,7 +8,7 @@ https://www.clickatell.com/developers/api-documentation/http-api-reply-callback.
 from typing import Any
 
 from adapters.clickatell.statuses import CODES, STATUSES, error_of
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle, written
 from adapters.reading.bodies import form_of, json_of, query_of
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
@@ -16,16 +16,7 @@ from adapters.reading.times import from_text, from_unix_or_millis
 from adapters.signing.unsigned import SETTINGS, verify_unsigned
 from schemas.events import Event
 
-__all__ = ["SETTINGS"]
-
-NAME = "clickatell"
-TITLE = "Clickatell"
-DOCS = "https://help.clickatell.com/developers-api-reference/reference/one-api-client-callbacks"
 CHANNELS = frozenset({"sms", "whatsapp"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: basic auth or a secret in the URL"
-SIGNS_BODY = False
-EVENTS = frozenset({*STATUSES.values(), *CODES.values(), "MessageReceived"})
 
 #: One API's lists of what came in, by what it is.
 RECEIVED = frozenset({"moText", "moMedia", "moLocation"})
@@ -70,16 +61,6 @@ def normalize(request: Request) -> Normalized:
             except Unprocessable as error:
                 result.unprocessable.append((item, str(error)))
     return result
-
-
-def answer(request: Request) -> Answer:
-    """200."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Clickatell has none; it calls a new URL once, with a callback of nothing."""
-    return None
 
 
 def _of_item(kind: str, item: Any, request: Request) -> Event:
@@ -129,14 +110,14 @@ def _status(item: Item, channel: str | None, type_: str, request: Request) -> Ev
         type_,
         request.source,
         fact_id("status", message_id, word, code, text(stamp)),
-        channel,
-        "outbound",
-        message_id,
-        own_id,
-        customer,
-        from_unix_or_millis(stamp) or from_text(stamp),
-        error if type_ in _FAILURES else None,
-        payload,
+        channel=channel,
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=own_id,
+        handle=customer,
+        occurred_at=from_unix_or_millis(stamp) or from_text(stamp),
+        error=error if type_ in _FAILURES else None,
+        payload=payload,
     )
 
 
@@ -167,14 +148,12 @@ def _received(kind: str, item: Item, channel: str | None, request: Request) -> E
         "MessageReceived",
         request.source,
         fact_id("message", message_id, kind),
-        channel,
-        "inbound",
-        message_id,
-        None,
-        handle(sender, channel),
-        from_unix_or_millis(stamp) or from_text(stamp),
-        None,
-        payload,
+        channel=channel,
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=handle(sender, channel),
+        occurred_at=from_unix_or_millis(stamp) or from_text(stamp),
+        payload=payload,
     )
 
 
@@ -197,3 +176,19 @@ def _content(kind: str, item: Item) -> dict[str, Any]:
     if caption := text(item.get("caption")):
         content["text"] = caption
     return content
+
+
+ADAPTER = Adapter(
+    name="clickatell",
+    title="Clickatell",
+    docs="https://help.clickatell.com/developers-api-reference/reference/one-api-client-callbacks",
+    channels=CHANNELS,
+    events=frozenset({*STATUSES.values(), *CODES.values(), "MessageReceived"}),
+    signature="signs nothing: basic auth or a secret in the URL",
+    signs_body=False,
+    settings=SETTINGS,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Clickatell has no handshake; it tests a new URL with one empty callback.
+)

@@ -1,21 +1,17 @@
-"""The adapter contract: what a provider's module is given, what it gives back, and how it refuses.
+"""Receiving: the request that an adapter reads, the events and answers that it returns, and the errors that it raises."""
 
-An adapter is a pure module (no network, no clock, no environment) with the members of `Adapter`.
-"""
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, Self, SupportsIndex, TypeVar
+from typing import Any, Self, SupportsIndex, TypeVar
 
 from schemas.events import Event
-
-#: A source's settings as an adapter sees them: each name to its values, several where a secret is being rotated.
-Values = Mapping[str, Sequence[str]]
 
 #: Events that one webhook may make, and items of it that may be unprocessable: five times the largest batch that a
 #: provider documents (1,000 recipients or events), and at 25 µs each half of the time that a record may take.
 MAX_EVENTS = 5000
+#: Characters of an id, as the schemas have it; the longest known is WhatsApp's with some 130.
+MAX_ID = 512
 T = TypeVar("T")
 
 
@@ -73,22 +69,6 @@ class Answer:
     visit: str | None = None
 
 
-@dataclass(slots=True)
-class Setting:
-    """One setting of a source: its name in configuration, what it is for, whether it is a secret, and its other names.
-
-    `reads` is how the adapter reads one value where that can fail (a key, a number): it is called when the settings are
-    read, so that what cannot be used is refused then. It raises InvalidSignature, Unsendable or ValueError with words
-    that hold nothing of the value.
-    """
-
-    name: str
-    help: str
-    secret: bool = True
-    aliases: tuple[str, ...] = ()
-    reads: Callable[[str], object] | None = None
-
-
 class Bounded(list[T]):
     """A list of at most `MAX_EVENTS` items: one more raises TooMuch, as it is added, before its neighbours are made."""
 
@@ -143,77 +123,3 @@ class Once:
     token: bytes
     digest: bytes
     until: datetime
-
-
-class Limited(Protocol):
-    """What an adapter has beside, whose provider signs something apart from the body."""
-
-    def once(self, request: Request) -> Once | None:
-        """None where this request's signature covers all of it. Asked only of what verified; it never raises."""
-        ...
-
-
-class Adapter(Protocol):
-    """The shape of a module in `adapters/`; a test holds each to it. One with `SENDS` is an `adapters.contract.sending.Sender`."""
-
-    @property
-    def NAME(self) -> str: ...
-
-    @property
-    def TITLE(self) -> str:
-        """The provider's name as people write it."""
-        ...
-
-    @property
-    def DOCS(self) -> str:
-        """The provider's page of its webhooks (of its API, where it posts none)."""
-        ...
-
-    @property
-    def CHANNELS(self) -> frozenset[str]: ...
-
-    @property
-    def SENDS(self) -> frozenset[str]:
-        """The channels that it sends by; empty where it only receives."""
-        ...
-
-    @property
-    def EVENTS(self) -> frozenset[str]:
-        """The types of events that its webhooks become; each is met by a fixture."""
-        ...
-
-    @property
-    def SIGNATURE(self) -> str:
-        """How its webhooks are verified, in some words for a table."""
-        ...
-
-    @property
-    def SETTINGS(self) -> tuple[Setting, ...]: ...
-
-    @property
-    def SIGNS_BODY(self) -> bool:
-        """Whether one changed byte of the body must be refused."""
-        ...
-
-    #: Is this request this provider's? Cheap, by headers first; never claims another's; never raises.
-    @property
-    def recognise(self) -> Callable[[Request], bool]: ...
-
-    #: True where the signature holds; None where nothing is configured to check; raises InvalidSignature.
-    #: `fresh=False` leaves out the check of a signature's age (a stored webhook that is read again).
-    @property
-    def verify(self) -> Callable[..., bool | None]: ...
-
-    #: The events of the request; raises Unprocessable where the whole of it cannot be read, TooMuch where it makes too
-    #: many.
-    @property
-    def normalize(self) -> Callable[[Request], Normalized]: ...
-
-    #: What to say to a webhook that was kept.
-    @property
-    def answer(self) -> Callable[[Request], Answer]: ...
-
-    #: What to say to a handshake, which is not kept; None where the request is none. Raises InvalidSignature where it
-    #: is one, and the provider does not know our secret; Unconfigured where we have none to compare.
-    @property
-    def handshake(self) -> Callable[[Request, Values], Answer | None]: ...

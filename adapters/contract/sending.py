@@ -3,15 +3,14 @@
 Pure as all of `adapters/`: `build_request` says what to do, the transport does it, `read_response` says what came of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from adapters.contract.receiving import Values
-from adapters.reading.facts import MAX_ID
-from adapters.signing.signatures import secrets_of
+from adapters.contract.receiving import MAX_ID
+from adapters.contract.settings import Values, secrets_of
 from schemas.events import Error, Handle
 
 State = Literal["accepted", "retryable", "rejected", "account", "sender"]
@@ -160,61 +159,6 @@ class Found:
 
     taken: bool | None
     provider_message_id: str | None = None
-
-
-class Sender(Protocol):
-    """What an adapter with `SENDS` has beside the members of `Adapter`."""
-
-    def build_request(self, message: Message, values: Values, now: datetime) -> Outgoing:
-        """What to send. `now` is the only clock, aware and in UTC. Raises Unsendable."""
-        ...
-
-    def read_response(self, response: Response) -> Outcome:
-        """What came of it; whatever the answer is, it never raises."""
-        ...
-
-
-class Idempotent(Protocol):
-    """What a sending adapter has beside, where the provider takes a repeat of the same request (same `message_id`) for the
-    same message, sent once: by an idempotency key that it remembers."""
-
-    #: Seconds for which it does.
-    @property
-    def IDEMPOTENT_FOR(self) -> float: ...
-
-
-class Batching(Protocol):
-    """What a sending adapter has beside, where one call of its API takes several messages that have nothing in common."""
-
-    #: Messages of one call, at most.
-    @property
-    def BATCH(self) -> int: ...
-
-    def build_batch(self, calls: Sequence[HttpCall]) -> HttpCall:
-        """The one call in place of these, each as `build_request` made it: all of one account, with the same method, URL
-        and headers."""
-        ...
-
-    def read_batch(self, response: Response, count: int) -> list[Outcome]:
-        """What came of each of the `count` messages, in their order. None at all where the provider took none of them
-        and each may pass by itself. Whatever the answer is, it never raises."""
-        ...
-
-
-class LookingUp(Protocol):
-    """What a sending adapter has beside, where the provider can be asked whether it took a message of ours."""
-
-    #: Seconds after a call by which the provider's records surely show what it took.
-    @property
-    def LOOKUP_AFTER(self) -> float: ...
-
-    def build_lookup(self, message: Message, values: Values, begun: datetime) -> HttpCall:
-        """The question. `begun`: when the earliest call was made that nobody answered. Raises Unsendable."""
-        ...
-
-    def read_lookup(self, response: Response, message: Message) -> Found:
-        """The answer: what is not about this very message is none. Whatever it is, it never raises."""
-        ...
 
 
 def accepted(provider_message_id: str | None) -> Outcome:

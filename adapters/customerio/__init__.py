@@ -6,23 +6,14 @@ https://docs.customer.io/journeys/webhooks-action/#securely-verify-requests. A m
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
-from adapters.signing.signatures import check_age, header, secrets_of, signs
+from adapters.signing.signatures import check_age, header, signs
 from schemas.events import Error, Event, Handle
-
-NAME = "customerio"
-TITLE = "Customer.io"
-DOCS = "https://docs.customer.io/api/webhooks"
-CHANNELS = frozenset({"email", "sms", "whatsapp", "push", "chat"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "HMAC-SHA256 over version, timestamp and body, five minutes"
-SETTINGS = (Setting("signing_key", "The webhook signing key (Integrations, Reporting Webhooks)."),)
-SIGNS_BODY = True
 
 #: …/api/webhooks: `object_type` of messages, and the channel; `webhook` is a request to some server, no message.
 OBJECTS: dict[str, str] = {
@@ -53,7 +44,6 @@ METRICS: dict[str, str] = {
 }
 #: `metric` of a person (`object_type` customer): of all channels.
 PEOPLE: dict[str, str] = {"subscribed": "RecipientSubscribed", "unsubscribed": "RecipientUnsubscribed"}
-EVENTS = frozenset({*METRICS.values(), *PEOPLE.values()})
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
 _MOST_DEVICES = 100
 
@@ -92,7 +82,14 @@ def normalize(request: Request) -> Normalized:
             payload["handles"] = others
         channel = "email" if person.kind == "email" else None
         event = Event(
-            PEOPLE[metric], request.source, event_id, channel, "inbound", None, None, person, at, None, payload
+            PEOPLE[metric],
+            request.source,
+            event_id,
+            channel=channel,
+            direction="inbound",
+            handle=person,
+            occurred_at=at,
+            payload=payload,
         )
         return Normalized([event])
     type = METRICS.get(metric, "ProviderEventReceived") if kind in OBJECTS else "ProviderEventReceived"
@@ -112,16 +109,6 @@ def normalize(request: Request) -> Normalized:
     told = _message(type, body, data, delivery, _recipient(data, kind), data, request)
     told.source_event_id = event_id
     return Normalized([told])
-
-
-def answer(request: Request) -> Answer:
-    """200, within four seconds."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Customer.io has none."""
-    return None
 
 
 def _of_device(
@@ -164,7 +151,18 @@ def _message(
         code = code_of(None, words) if kind == "email" else None
         error = Error(code, words, reason_of(code))
     at = from_unix(body.get("timestamp"))
-    return Event(type, request.source, "", OBJECTS[kind], "outbound", delivery, None, customer, at, error, payload)
+    return Event(
+        type,
+        request.source,
+        "",
+        channel=OBJECTS[kind],
+        direction="outbound",
+        provider_message_id=delivery,
+        handle=customer,
+        occurred_at=at,
+        error=error,
+        payload=payload,
+    )
 
 
 def _recipient(data: dict[str, Any], kind: str) -> Handle | None:
@@ -194,3 +192,19 @@ def _others(data: dict[str, Any], customer: Handle | None) -> list[dict[str, str
 
 def _objects(items: list[Any]) -> list[dict[str, Any]]:
     return [item for item in items[:_MOST_DEVICES] if isinstance(item, dict)]
+
+
+ADAPTER = Adapter(
+    name="customerio",
+    title="Customer.io",
+    docs="https://docs.customer.io/api/webhooks",
+    channels=frozenset({"email", "sms", "whatsapp", "push", "chat"}),
+    events=frozenset({*METRICS.values(), *PEOPLE.values()}),
+    signature="HMAC-SHA256 over version, timestamp and body, five minutes",
+    signs_body=True,
+    settings=(Setting("signing_key", "The webhook signing key (Integrations, Reporting Webhooks)."),),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Customer.io waits four seconds for the answer.
+)

@@ -6,7 +6,17 @@
 from base64 import b64encode
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.declared.definition import Definition, Fields, InvalidDefinition, definition_of
 from adapters.declared.places import filled, finder
 from adapters.declared.send import Sending
@@ -15,10 +25,10 @@ from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text, from_unix_or_millis
 from adapters.signing import unsigned
-from adapters.signing.signatures import check_age, header, keyed, same, secrets_of, standard_key, verify_standard
+from adapters.signing.signatures import check_age, header, keyed, same, standard_key, verify_standard
 from schemas.events import Error, Event, Handle
 
-__all__ = ["Declared", "InvalidDefinition", "definition_of"]
+__all__ = ["InvalidDefinition", "adapter_of", "definition_of"]
 
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageBounced", "MessageRejected", "CallFailed"})
 _SECRET = Setting("secret", "What the provider signs with, or the token that it sends.")
@@ -26,26 +36,39 @@ _SENDER = Setting("sender", "Who sends, where a message does not say.", secret=F
 _STANDARD = Setting("secret", "What the provider signs with: whsec_ and base64, or any text.", reads=standard_key)
 
 
-class Declared(Sending):
-    """An adapter made of a definition; its members are those of a module in `adapters/`."""
+def adapter_of(definition: Definition) -> Adapter:
+    """Make the adapter that a definition describes."""
+    receiving, signature = _Receiving(definition), definition.signature
+    channels = frozenset({definition.channel, *definition.channels.values()})
+    sending = None if definition.send is None else Sending(definition.send)
+    secret = _STANDARD if signature.scheme == "standard_webhooks" else _SECRET
+    known = unsigned.SETTINGS if signature.scheme == "unsigned" else (secret,)
+    settings = {one.name: one for one in (*known, *((_SENDER,) if sending is not None else ()))}
+    settings |= {name: Setting(name, why) for name, why in definition.settings.items()}
+    return Adapter(
+        name=definition.name,
+        title=definition.title,
+        docs=definition.docs,
+        channels=channels,
+        events=frozenset({*definition.types.values(), "ProviderEventReceived"}),
+        signature=_WORDS[signature.scheme].format(**signature.model_dump()),
+        signs_body=signature.scheme in ("hmac", "standard_webhooks"),
+        settings=tuple(settings.values()),
+        recognise=receiving.recognise,
+        verify=receiving.verify,
+        normalize=receiving.normalize,
+        answer=receiving.answer,
+        send=sending.capability(channels) if sending is not None else None,
+    )
+
+
+class _Receiving:
+    """Reads and verifies webhooks as a definition says."""
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self.NAME, self.TITLE, self.DOCS = definition.name, definition.title, definition.docs
-        self.CHANNELS = frozenset({definition.channel, *definition.channels.values()})
-        self.SENDS = self.CHANNELS if definition.send is not None else frozenset()
-        self.EVENTS = frozenset({*definition.types.values(), "ProviderEventReceived"})
-        signature = definition.signature
-        self.SIGNS_BODY = signature.scheme in ("hmac", "standard_webhooks")
-        self.SIGNATURE = _WORDS[signature.scheme].format(**signature.model_dump())
-        secret = _STANDARD if signature.scheme == "standard_webhooks" else _SECRET
-        known = unsigned.SETTINGS if signature.scheme == "unsigned" else (secret,)
-        own = {one.name: one for one in (*known, *((_SENDER,) if definition.send is not None else ()))}
-        own |= {name: Setting(name, why) for name, why in definition.settings.items()}
-        self.SETTINGS = tuple(own.values())
         self._find = {name: finder(getattr(definition.event, name)) for name in Fields.model_fields}
         self._items = None if definition.items is None else finder(f"body:{definition.items}")
-        super().__init__(definition.send)
 
     def recognise(self, request: Request) -> bool:
         """By what the definition says, all of it; where it says nothing, only by the source's name in the URL."""
@@ -102,10 +125,6 @@ class Declared(Sending):
     def answer(self, request: Request) -> Answer:
         """As the definition says; 200 by default."""
         return Answer(self.definition.answer_status, self.definition.answer_body.encode())
-
-    def handshake(self, request: Request, values: Values) -> Answer | None:
-        """A definition has none."""
-        return None
 
     def _message(self, request: Request) -> bytes:
         """What is signed."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.bodies import query_of
 
 #: Of an item, the whole body and the request.

@@ -5,39 +5,46 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
+    Send,
+    Values,
     WrongSetting,
     accepted,
     refused,
+    secrets_of,
 )
-from adapters.declared.definition import Send
+from adapters.declared.definition import Send as Definition
 from adapters.declared.places import filled, walk
 from adapters.declared.templates import SETTING, settings_of
 from adapters.reading.facts import text
 from adapters.reading.lines import header_value
 from adapters.reading.shapes import json_answer_of
-from adapters.signing.signatures import secrets_of
 from schemas.events import Error
 
 
 class Sending:
-    """The sending half of an adapter that is made of a definition."""
+    """Builds requests and reads responses as a definition's `[send]` says."""
 
-    def __init__(self, send: Send | None) -> None:
-        self._send = send
-        self._named = settings_of([send.url, send.headers, send.body]) if send is not None else frozenset()
-        self.IDEMPOTENT_FOR = send.idempotent_for if send is not None else 0.0
+    def __init__(self, definition: Definition) -> None:
+        self._send = definition
+        self._named = settings_of([definition.url, definition.headers, definition.body])
+
+    def capability(self, channels: frozenset[str]) -> Send:
+        """Return the capability for an adapter that sends by these channels."""
+        return Send(
+            channels=channels,
+            build_request=self.build_request,
+            read_response=self.read_response,
+            idempotent_for=self._send.idempotent_for,
+        )
 
     def build_request(self, message: Message, values: Values, now: datetime) -> HttpCall:
         """The definition's templates, filled. Raises Unsendable."""
         send = self._send
-        if send is None:
-            raise WrongSetting("the definition has no [send]")
         # The names are those of `templates.PARTS`.
         parts: dict[str, str | None] = {
             "to": message.to.value,
@@ -78,7 +85,7 @@ class Sending:
             return None if path is None else text(walk(body, tuple(path.split("."))))
 
         if 200 <= response.status < 300:
-            return accepted(said(send.id) if send else None)
-        code, words = (said(send.error_code), said(send.error_text)) if send else (None, None)
+            return accepted(said(send.id))
+        code, words = said(send.error_code), said(send.error_text)
         reason = "rate" if response.status == 429 else "unknown"
         return refused(response, Error(code or str(response.status), words, reason))

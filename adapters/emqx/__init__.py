@@ -7,23 +7,13 @@ them (`${.}`). Nothing is signed; the sink may be given headers. What is not 2xx
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
-
-__all__ = ["SETTINGS"]
-
-NAME = "emqx"
-TITLE = "EMQX"
-DOCS = "https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html"
-CHANNELS = frozenset({"iot"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SIGNS_BODY = False
 
 Item = dict[str, Any]
 
@@ -41,7 +31,6 @@ EVENT_TYPES: dict[str, str] = {
         "ProviderEventReceived",
     ),
 }
-EVENTS = frozenset(EVENT_TYPES.values())
 #: …#events-delivery-dropped: why.
 DROPS: dict[str, str] = {
     "queue_full": "unreachable",
@@ -79,16 +68,6 @@ def normalize(request: Request) -> Normalized:
     return Normalized([_event(item, word, request)])
 
 
-def answer(request: Request) -> Answer:
-    """200; what is not 2xx is tried again, as the sink is set."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
-
-
 def _event(item: Item, word: str, request: Request) -> Event:
     get = item.get
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
@@ -117,15 +96,14 @@ def _event(item: Item, word: str, request: Request) -> Event:
         type_,
         request.source,
         fact_id("emqx", word, own_id, client, text(get("topic")), stamp, text(get("node"))),
-        "iot",
-        "outbound" if outbound else "inbound",
+        channel="iot",
+        direction="outbound" if outbound else "inbound",
         # One message goes to each of its subscribers.
-        f"{own_id}:{client}" if outbound else own_id if type_ == "MessageReceived" else None,
-        None,
-        customer,
-        from_unix(happened / 1000) if type(happened) is int else None,
-        error,
-        payload,
+        provider_message_id=f"{own_id}:{client}" if outbound else own_id if type_ == "MessageReceived" else None,
+        handle=customer,
+        occurred_at=from_unix(happened / 1000) if type(happened) is int else None,
+        error=error,
+        payload=payload,
     )
 
 
@@ -134,3 +112,19 @@ def _content(payload: Any) -> Item:
     if isinstance(payload, str):
         return {"text": payload} if payload else {}
     return {"data": payload} if payload is not None else {}
+
+
+ADAPTER = Adapter(
+    name="emqx",
+    title="EMQX",
+    docs="https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html",
+    channels=frozenset({"iot"}),
+    events=frozenset(EVENT_TYPES.values()),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=SETTINGS,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # EMQX retries what is not answered with 2xx, as its sink is configured.
+)

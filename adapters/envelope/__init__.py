@@ -11,31 +11,15 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Answer, Normalized, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier
-from adapters.signing.signatures import secrets_of, standard_key, verify_standard
+from adapters.signing.signatures import standard_key, verify_standard
 from schemas import NOT_WORDED, RESERVED, WORDED, SchemaError
 from schemas import events as names
 from schemas.events import Event
 from schemas.facts import check_source, event_of, time_of, type_named
 from schemas.json_text import MAX_DEPTH, check, kind_of
-
-NAME = "envelope"
-TITLE = "Threadline's own envelope"
-DOCS = "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"
-CHANNELS = frozenset(names.CHANNELS)
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "Standard Webhooks (HMAC-SHA256 over id, timestamp, body), or an API key"
-EVENTS = frozenset(names.EVENT_TYPES) - frozenset(RESERVED)
-SETTINGS = (
-    Setting(
-        "secret",
-        "What the relay signs with (Standard Webhooks): whsec_ and base64, or any text of 24 bytes or more.",
-        reads=standard_key,
-    ),
-)
-SIGNS_BODY = True
 
 #: Characters of a source's name.
 MAX_SOURCE = 512
@@ -96,11 +80,6 @@ def answer(request: Request) -> Answer:
     return Answer(202)
 
 
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
-
-
 def _event(item: Any, request: Request, deep: bool) -> Event:
     """Raises SchemaError with the path in the envelope, or Unprocessable."""
     if not isinstance(item, dict):
@@ -151,3 +130,25 @@ def _text(item: dict[str, Any], key: str) -> str:
     if not value.strip() or len(value) > MAX_SOURCE:
         raise SchemaError(f"$.{key}", f"must have 1 to {MAX_SOURCE} characters")
     return value
+
+
+ADAPTER = Adapter(
+    name="envelope",
+    title="Threadline's own envelope",
+    docs="https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
+    channels=frozenset(names.CHANNELS),
+    events=frozenset(names.EVENT_TYPES) - frozenset(RESERVED),
+    signature="Standard Webhooks (HMAC-SHA256 over id, timestamp, body), or an API key",
+    signs_body=True,
+    settings=(
+        Setting(
+            "secret",
+            "What the relay signs with (Standard Webhooks): whsec_ and base64, or any text of 24 bytes or more.",
+            reads=standard_key,
+        ),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+)

@@ -4,33 +4,12 @@ https://developers.facebook.com/documentation/business-messaging/messenger-platf
 Meta's (`meta`), told as Instagram is (`meta_chat`).
 """
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Values
+from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Values
 from adapters.facebook_messenger.send import build_request, read_response
 from adapters.meta import chat as meta_chat
 from adapters.meta import platform
 from adapters.meta.platform import SIGNATURE, handshake
 
-__all__ = ["SIGNATURE", "build_request", "handshake", "read_response"]
-
-NAME = "facebook_messenger"
-TITLE = "Facebook Messenger"
-DOCS = "https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks"
-CHANNELS = frozenset({"chat"})
-SENDS = frozenset({"chat"})
-SETTINGS = (
-    *platform.SECRETS,
-    Setting("access_token", "The Page's access token with pages_messaging, to send with."),
-    Setting("page_id", "The Page's id; the token's Page if not set.", secret=False, aliases=("sender",)),
-    Setting("tag", "A message tag, e.g. HUMAN_AGENT, to send with beyond 24 hours.", secret=False),
-    *platform.API,
-)
-SIGNS_BODY = True
-EVENTS = frozenset(
-    {
-        *meta_chat.OPTINS.values(),
-        *("MessageReceived", "UserMessageSent", "MessageDelivered", "ProviderEventReceived"),
-    }
-)
 _NAMED = platform.names("page")
 
 
@@ -52,3 +31,36 @@ def normalize(request: Request) -> Normalized:
 def answer(request: Request) -> Answer:
     """200; anything else is tried again."""
     return Answer(200, b"EVENT_RECEIVED")
+
+
+ADAPTER = Adapter(
+    name="facebook_messenger",
+    title="Facebook Messenger",
+    docs="https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks",
+    channels=frozenset({"chat"}),
+    events=frozenset(
+        {
+            *meta_chat.OPTINS.values(),
+            *("MessageReceived", "UserMessageSent", "MessageDelivered", "ProviderEventReceived"),
+        }
+    ),
+    signature=SIGNATURE,
+    signs_body=True,
+    settings=(
+        *platform.SECRETS,
+        Setting("access_token", "The Page's access token with pages_messaging, to send with."),
+        Setting("page_id", "The Page's id; the token's Page if not set.", secret=False, aliases=("sender",)),
+        Setting("tag", "A message tag, e.g. HUMAN_AGENT, to send with beyond 24 hours.", secret=False),
+        *platform.API,
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+    handshake=handshake,
+    send=Send(
+        channels=frozenset({"chat"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

@@ -11,11 +11,9 @@ from urllib.parse import quote
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import HttpCall, Message, Outcome, Response, Unsendable, optional, required
+from adapters.contract import HttpCall, Message, Outcome, Response, Unsendable, Values, optional, required, secrets_of
 from adapters.meta.platform import GRAPH, VERSION, body_of, outcome
 from adapters.reading.facts import text
-from adapters.signing.signatures import secrets_of
 from schemas.events import Error
 
 #: …/send-api: `metadata` has less than a thousand characters.

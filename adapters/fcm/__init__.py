@@ -13,54 +13,34 @@ from urllib.parse import quote, urlencode
 import jwt
 import orjson
 
-from adapters.contract.receiving import Setting, Values
-from adapters.contract.sending import (
+from adapters.contract import (
+    MAX_ID,
+    Adapter,
     HttpCall,
     Message,
     Outcome,
     Response,
+    Send,
+    Setting,
+    Token,
     Unsendable,
+    Values,
     WrongSetting,
     accepted,
     optional,
     refused,
     required,
+    secrets_of,
 )
-from adapters.reading.facts import MAX_ID, count, fact_id, text
-from adapters.signing.signatures import secrets_of
-from adapters.signing.silent import (  # noqa: F401  # the receiving half
-    EVENTS,
-    SIGNATURE,
-    SIGNS_BODY,
-    answer,
-    handshake,
-    normalize,
-    recognise,
-    verify,
-)
+from adapters.reading.facts import count, fact_id, text
+from adapters.signing import silent
 from schemas.events import Error
-
-NAME = "fcm"
-TITLE = "Firebase Cloud Messaging"
-DOCS = "https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages"
-CHANNELS = frozenset({"push"})
-SENDS = frozenset({"push"})
 
 
 def _readable(text: str) -> object:
     return _account(text)
 
 
-SETTINGS = (
-    Setting(
-        "service_account",
-        "The text of the service account's key file (JSON), from the project's settings.",
-        reads=_readable,
-    ),
-    Setting("access_token", "An OAuth 2 access token, in place of the service account; it lasts an hour."),
-    Setting("project_id", "The Firebase project's id; that of the service account by default.", secret=False),
-    Setting("api_url", "Where the API is; https://fcm.googleapis.com by default.", secret=False),
-)
 API = "https://fcm.googleapis.com"
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -207,3 +187,33 @@ def _options(message: Message, now: datetime) -> dict[str, Any]:
         "apns": {"headers": apns | {"apns-expiration": str(int(message.expires_at.timestamp()))}},
         "webpush": {"headers": {"TTL": str(seconds)}},
     }
+
+
+ADAPTER = Adapter(
+    name="fcm",
+    title="Firebase Cloud Messaging",
+    docs="https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages",
+    channels=frozenset({"push"}),
+    events=silent.EVENTS,
+    signature=silent.SIGNATURE,
+    signs_body=False,
+    settings=(
+        Setting(
+            "service_account",
+            "The text of the service account's key file (JSON), from the project's settings.",
+            reads=_readable,
+        ),
+        Setting("access_token", "An OAuth 2 access token, in place of the service account; it lasts an hour."),
+        Setting("project_id", "The Firebase project's id; that of the service account by default.", secret=False),
+        Setting("api_url", "Where the API is; https://fcm.googleapis.com by default.", secret=False),
+    ),
+    recognise=silent.recognise,
+    verify=silent.verify,
+    normalize=silent.normalize,
+    send=Send(
+        channels=frozenset({"push"}),
+        build_request=build_request,
+        read_response=read_response,
+        token=Token(build=token_request, read=read_token),
+    ),
+)

@@ -8,34 +8,14 @@ from typing import Any
 
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text
 from adapters.signing.keys import rsa_key, signs_rsa
-from adapters.signing.signatures import from_base64, header, readable, secrets_of
+from adapters.signing.signatures import from_base64, header, readable
 from schemas.events import Event, Handle
-
-NAME = "freshchat"
-TITLE = "Freshchat"
-DOCS = (
-    "https://support.freshchat.com/en/support/solutions/articles/"
-    "239404-freshchat-webhooks-payload-structure-and-authentication"
-)
-CHANNELS = frozenset({"chat"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "RSA-SHA256 (PKCS #1 v1.5) of the body"
-EVENTS = frozenset({"MessageReceived", "UserMessageSent", "ProviderEventReceived"})
-SETTINGS = (
-    Setting(
-        "public_key",
-        "The webhook's public key (Admin, Webhooks, Authentication), PEM or base64.",
-        secret=False,
-        reads=rsa_key,
-    ),
-)
-SIGNS_BODY = True
 
 #: What tells of a conversation, and where in `data` it stands.
 ACTIONS: dict[str, str] = {
@@ -80,16 +60,6 @@ def normalize(request: Request) -> Normalized:
     return Normalized([_other(action, data if isinstance(data, dict) else {}, body, request)])
 
 
-def answer(request: Request) -> Answer:
-    """200."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Freshchat has none."""
-    return None
-
-
 def _message(item: Item, body: Item, request: Request) -> Event:
     """A person's words come in; those of an agent, a bot or the system go out."""
     message_id = identifier(item.get("id"))
@@ -116,14 +86,12 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         "MessageReceived" if inbound else "UserMessageSent",
         request.source,
         fact_id("message", message_id, who),
-        "chat",
-        "inbound" if inbound else "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(item.get("created_time")) or from_text(body.get("action_time")),
-        None,
-        payload,
+        channel="chat",
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(item.get("created_time")) or from_text(body.get("action_time")),
+        payload=payload,
     )
 
 
@@ -170,3 +138,26 @@ def _other(action: str | None, data: Item, body: Item, request: Request) -> Even
 def _user(id_: Any) -> Handle | None:
     user = text(id_)
     return of_kind("chat_id", f"freshchat:{user}") if user else None
+
+
+ADAPTER = Adapter(
+    name="freshchat",
+    title="Freshchat",
+    docs="https://support.freshchat.com/en/support/solutions/articles/"
+    "239404-freshchat-webhooks-payload-structure-and-authentication",
+    channels=frozenset({"chat"}),
+    events=frozenset({"MessageReceived", "UserMessageSent", "ProviderEventReceived"}),
+    signature="RSA-SHA256 (PKCS #1 v1.5) of the body",
+    signs_body=True,
+    settings=(
+        Setting(
+            "public_key",
+            "The webhook's public key (Admin, Webhooks, Authentication), PEM or base64.",
+            secret=False,
+            reads=rsa_key,
+        ),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+)

@@ -8,7 +8,7 @@ Version 3: `passthrough`. SMS: `sms`. Gupshup signs nothing, and gives an event 
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.gupshup import passthrough, sms
 from adapters.gupshup.errors import error_of
 from adapters.reading.addresses import of_kind, phone
@@ -19,20 +19,10 @@ from adapters.signing.shared_header import SETTINGS as TOLD
 from adapters.signing.shared_header import verify_told
 from schemas.events import Event
 
-NAME = "gupshup"
-TITLE = "Gupshup"
-DOCS = "https://docs.gupshup.io/docs/subscriptions-and-notifications"
-CHANNELS = frozenset({"whatsapp", "sms", "voice"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SETTINGS = TOLD
-SIGNS_BODY = False
-
 #: …/message-events; `deleted` and `mismatch` undo no delivery.
 STATUSES: dict[str, str] = passthrough.STATUSES | {"mismatch": "ProviderEventReceived"}
 #: …/user-event
 CONSENTS: dict[str, str] = {"opted-in": "RecipientSubscribed", "opted-out": "RecipientUnsubscribed"}
-EVENTS = frozenset({*STATUSES.values(), *CONSENTS.values(), "MessageReceived"})
 #: …/inbound-messages: what has a file of its own.
 _MEDIA = frozenset({"image", "file", "audio", "video", "sticker", "voice"})
 _CHOICES = frozenset({"button_reply", "list_reply", "quick_reply"})
@@ -73,16 +63,6 @@ def normalize(request: Request) -> Normalized:
     return Normalized([_other(kind, payload, body, request)])
 
 
-def answer(request: Request) -> Answer:
-    """200 with nothing in it, as Gupshup wants it."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Gupshup has none: a new URL is posted an event of the user `callbackSetPhone`."""
-    return None
-
-
 def _time(body: Item) -> datetime | None:
     return from_unix_or_millis(body.get("timestamp"))
 
@@ -112,7 +92,16 @@ def _status(item: Item, body: Item, request: Request) -> Event:
     event_id = fact_id("status", message_id, status, text(item.get("destination")), when)
     time = from_unix(detail.get("ts")) or _time(body)
     return Event(
-        type_, request.source, event_id, "whatsapp", "outbound", message_id, None, customer, time, error, payload
+        type_,
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 
@@ -139,14 +128,12 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         "MessageReceived",
         request.source,
         event_id,
-        "whatsapp",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        _time(body),
-        None,
-        payload,
+        channel="whatsapp",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=_time(body),
+        payload=payload,
     )
 
 
@@ -181,7 +168,14 @@ def _consent(type_: str, item: Item, body: Item, request: Request) -> Event:
         payload["from"] = customer.value
     event_id = fact_id("consent", text(item.get("phone")), type_, text(body.get("timestamp")))
     return Event(
-        type_, request.source, event_id, "whatsapp", "inbound", None, None, customer, _time(body), None, payload
+        type_,
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="inbound",
+        handle=customer,
+        occurred_at=_time(body),
+        payload=payload,
     )
 
 
@@ -196,3 +190,20 @@ def _other(kind: str | None, item: Any, body: Item, request: Request) -> Event:
         destination = about.get("destination")
         event.handle = phone(destination) or of_kind("whatsapp_user_id", about.get("userId"))
     return event
+
+
+ADAPTER = Adapter(
+    name="gupshup",
+    title="Gupshup",
+    docs="https://docs.gupshup.io/docs/subscriptions-and-notifications",
+    channels=frozenset({"whatsapp", "sms", "voice"}),
+    events=frozenset({*STATUSES.values(), *CONSENTS.values(), "MessageReceived"}),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=TOLD,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Gupshup wants 200 with an empty body. It has no handshake, but posts an event of the user `callbackSetPhone`
+    # to a new URL.
+)

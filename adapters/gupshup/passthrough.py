@@ -6,7 +6,7 @@ message says is as Meta has it: `adapters.whatsapp_cloud.content`.
 
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.gupshup.errors import error_of
 from adapters.reading.addresses import of_kind, phone
 from adapters.reading.facts import fact_id, identifier, text, unknown
@@ -109,7 +109,16 @@ def _status(item: Any, value: Item, request: Request) -> Event:
     event_id = fact_id("status", message_id, status, text(item.get("recipient_id")), text(item.get("timestamp")))
     time = from_unix_or_millis(item.get("timestamp"))
     return Event(
-        type_, request.source, event_id, "whatsapp", "outbound", message_id, None, customer, time, error, payload
+        type_,
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 
@@ -136,5 +145,13 @@ def _message(item: Any, value: Item, request: Request) -> Event:
     type_ = "ProviderEventReceived" if content is None else "MessageReceived"
     event_id, time = fact_id("message", message_id, kind), from_unix_or_millis(item.get("timestamp"))
     return Event(
-        type_, request.source, event_id, "whatsapp", "inbound", message_id, None, customer, time, None, payload
+        type_,
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
     )

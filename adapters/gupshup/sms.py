@@ -5,7 +5,7 @@ https://docs.gupshup.io/docs/real-time-delivery-reports
 
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle, written
 from adapters.reading.bodies import form_of, json_of, parse_json, query_of
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
@@ -96,12 +96,11 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         type_,
         request.source,
         fact_id("report", message_id, status, number, text(stamp)),
-        channel,
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_unix_or_millis(stamp),
-        error if type_ == "MessageFailed" else None,
-        payload,
+        channel=channel,
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix_or_millis(stamp),
+        error=error if type_ == "MessageFailed" else None,
+        payload=payload,
     )

@@ -7,7 +7,7 @@ URL that it tells. Infobip gives an event no id of its own, and promises no orde
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values
 from adapters.infobip import inbound, reports
 from adapters.infobip.send import API, build_request, read_response
 from adapters.reading.bodies import json_of, query_of
@@ -16,31 +16,6 @@ from adapters.signing.unsigned import SETTINGS as _UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
 from schemas.events import CHANNELS as _CHANNELS
 from schemas.events import Event
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "infobip"
-TITLE = "Infobip"
-DOCS = "https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks"
-CHANNELS = frozenset({"sms", "whatsapp", "voice", "email", "rcs", "chat"})
-SENDS = frozenset({"sms", "whatsapp"})
-SIGNATURE = "basic authentication, or a secret in the URL"
-EVENTS = frozenset(
-    {
-        *reports.STATUSES.values(),
-        *reports.GROUPS.values(),
-        *reports.CALL_GROUPS.values(),
-        *reports.TRACKED.values(),
-        *("MessageBounced", "MessageRead", "MessageReceived", "ProviderEventReceived"),
-    }
-)
-SETTINGS = (
-    *_UNSIGNED,
-    Setting("api_key", "An API key (Developer tools, API keys), for sending."),
-    Setting("sender", "The number or name to send from.", secret=False),
-    Setting("api_url", f"The account's base URL (https://….api.infobip.com); {API} if not set.", secret=False),
-)
-SIGNS_BODY = False
 
 Item = dict[str, Any]
 _HEAD = 16384
@@ -79,16 +54,6 @@ def normalize(request: Request) -> Normalized:
     return found
 
 
-def answer(request: Request) -> Answer:
-    """200."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Infobip has none."""
-    return None
-
-
 def _event(item: Any, channel: str | None, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("a result that is no object")
@@ -114,3 +79,36 @@ def _told_channel(request: Request) -> str | None:
     except Unprocessable:
         return None
     return told if told in _CHANNELS else None
+
+
+ADAPTER = Adapter(
+    name="infobip",
+    title="Infobip",
+    docs="https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks",
+    channels=frozenset({"sms", "whatsapp", "voice", "email", "rcs", "chat"}),
+    events=frozenset(
+        {
+            *reports.STATUSES.values(),
+            *reports.GROUPS.values(),
+            *reports.CALL_GROUPS.values(),
+            *reports.TRACKED.values(),
+            *("MessageBounced", "MessageRead", "MessageReceived", "ProviderEventReceived"),
+        }
+    ),
+    signature="basic authentication, or a secret in the URL",
+    signs_body=False,
+    settings=(
+        *_UNSIGNED,
+        Setting("api_key", "An API key (Developer tools, API keys), for sending."),
+        Setting("sender", "The number or name to send from.", secret=False),
+        Setting("api_url", f"The account's base URL (https://….api.infobip.com); {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    send=Send(
+        channels=frozenset({"sms", "whatsapp"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

@@ -8,7 +8,7 @@ https://github.com/infobip/infobip-api-java-client (WhatsAppWebhookInboundMessag
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.infobip.reports import cost
 from adapters.reading.addresses import dialled, of_kind
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
@@ -79,14 +79,12 @@ def _made(
         type_,
         request.source,
         fact_id("message", message_id),
-        channel,
-        "inbound",
-        message_id,
-        None,
-        customer,
-        from_text(item.get("receivedAt")),
-        None,
-        payload,
+        channel=channel,
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(item.get("receivedAt")),
+        payload=payload,
     )
 
 

@@ -7,7 +7,7 @@ https://www.infobip.com/docs/api/channels/sms/outbound-sms/receive-outbound-sms-
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.infobip.errors import error_of
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
@@ -81,14 +81,13 @@ def delivery(item: Item, told: str | None, request: Request) -> Event:
         type_,
         request.source,
         fact_id("report", message_id, text(get("to")), name or group, error_name, when),
-        channel,
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(when),
-        error_of(error, status) if type_ in _FAILED else None,
-        payload,
+        channel=channel,
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(when),
+        error=error_of(error, status) if type_ in _FAILED else None,
+        payload=payload,
     )
 
 
@@ -100,14 +99,12 @@ def seen(item: Item, told: str | None, request: Request) -> Event:
         "MessageRead",
         request.source,
         fact_id("seen", message_id, when),
-        channel,
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(when),
-        None,
-        _payload(item, customer, "seen"),
+        channel=channel,
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(when),
+        payload=_payload(item, customer, "seen"),
     )
 
 
@@ -132,14 +129,13 @@ def tracked(item: Item, told: str | None, request: Request) -> Event:
         type_,
         request.source,
         fact_id("tracked", message_id, recipient, word, text(when), text(get("url"))),
-        channel,
-        "outbound",
-        message_id,
-        None,
-        customer,
-        _milliseconds(when),
-        error_of(get("error"), get("status")) if type_ in _FAILED else None,
-        payload,
+        channel=channel,
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=_milliseconds(when),
+        error=error_of(get("error"), get("status")) if type_ in _FAILED else None,
+        payload=payload,
     )
 
 

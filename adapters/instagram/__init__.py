@@ -5,26 +5,11 @@ https://developers.facebook.com/docs/instagram-platform/webhooks. Signed and gre
 Messenger is (`meta_chat`).
 """
 
-from adapters.contract.receiving import Answer, Normalized, Request, Values
+from adapters.contract import Adapter, Normalized, Request, Values
 from adapters.meta import chat as meta_chat
 from adapters.meta import platform
 from adapters.meta.platform import SIGNATURE, handshake
 
-__all__ = ["SIGNATURE", "handshake"]
-
-NAME = "instagram"
-TITLE = "Instagram Messaging"
-DOCS = "https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks"
-CHANNELS = frozenset({"chat"})
-SENDS: frozenset[str] = frozenset()
-SETTINGS = platform.SECRETS
-SIGNS_BODY = True
-EVENTS = frozenset(
-    {
-        *meta_chat.OPTINS.values(),
-        *("MessageReceived", "UserMessageSent", "MessageRead", "ProviderEventReceived"),
-    }
-)
 _NAMED = platform.names("instagram")
 
 
@@ -43,6 +28,23 @@ def normalize(request: Request) -> Normalized:
     return meta_chat.normalize(request, "instagram")
 
 
-def answer(request: Request) -> Answer:
-    """200; anything else is tried again."""
-    return Answer()
+ADAPTER = Adapter(
+    name="instagram",
+    title="Instagram Messaging",
+    docs="https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks",
+    channels=frozenset({"chat"}),
+    events=frozenset(
+        {
+            *meta_chat.OPTINS.values(),
+            *("MessageReceived", "UserMessageSent", "MessageRead", "ProviderEventReceived"),
+        }
+    ),
+    signature=SIGNATURE,
+    signs_body=True,
+    settings=platform.SECRETS,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Meta retries what is not answered with 200.
+    handshake=handshake,
+)

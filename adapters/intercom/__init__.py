@@ -9,22 +9,13 @@ mail and tells one, else `intercom:<contact id>`.
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.intercom.content import contact_of, content_of, customer_of
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
-from adapters.signing.signatures import header, secrets_of, signs
+from adapters.signing.signatures import header, signs
 from schemas.events import Event
-
-NAME = "intercom"
-TITLE = "Intercom"
-DOCS = "https://developers.intercom.com/docs/webhooks"
-CHANNELS = frozenset({"chat", "email", "sms", "whatsapp"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "HMAC-SHA1 of the body"
-SETTINGS = (Setting("client_secret", "The app's client secret (Developer Hub, Configure, Basic information)."),)
-SIGNS_BODY = True
 
 #: …/webhook-models: topics whose conversation brings something said, or a contact who wants mail no more, or again.
 TOPICS: dict[str, str] = {
@@ -35,7 +26,6 @@ TOPICS: dict[str, str] = {
     "contact.unsubscribed": "RecipientUnsubscribed",
     "contact.subscribed": "RecipientSubscribed",
 }
-EVENTS = frozenset({*TOPICS.values(), "ProviderEventReceived"})
 #: Where a conversation came by (`source.type`), and our channel; all else is a chat.
 SOURCES: dict[str, str] = {"email": "email", "sms": "sms", "whatsapp": "whatsapp"}
 _SIGNATURE = "x-hub-signature"
@@ -78,16 +68,6 @@ def normalize(request: Request) -> Normalized:
     )
 
 
-def answer(request: Request) -> Answer:
-    """200, within five seconds. 410 would end the subscription."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """None: Intercom looks for us by a HEAD request, which says nothing."""
-    return None
-
-
 def _said(topic: str, conversation: Item) -> list[Item]:
     """What is new of a conversation: what it began with, or the parts that came with this notification."""
     if topic.endswith("created"):
@@ -124,14 +104,12 @@ def _message(type_: str, part: Item, conversation: Item, body: Item, request: Re
         type_,
         request.source,
         fact_id("part", where, which) if not first else fact_id("source", where, which),
-        channel,
-        "inbound" if inbound else "outbound",
-        f"{where}:{which}",
-        None,
-        customer,
-        from_unix(conversation.get("created_at") if first else part.get("created_at")) or _time(body),
-        None,
-        payload,
+        channel=channel,
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=f"{where}:{which}",
+        handle=customer,
+        occurred_at=from_unix(conversation.get("created_at") if first else part.get("created_at")) or _time(body),
+        payload=payload,
     )
 
 
@@ -145,7 +123,16 @@ def _consent(type_: str, contact: Item, body: Item, request: Request) -> Event:
     if others:
         payload["handles"] = others
     event_id = identifier(body.get("id")) or fact_id(type_, customer.value, text(body.get("created_at")))
-    return Event(type_, request.source, event_id, "email", "inbound", None, None, customer, _time(body), None, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel="email",
+        direction="inbound",
+        handle=customer,
+        occurred_at=_time(body),
+        payload=payload,
+    )
 
 
 def _time(body: Item) -> Any:
@@ -165,3 +152,19 @@ def _other(topic: str, item: Any, body: Item, request: Request) -> Event:
         elif item.get("type") == "contact":
             event.handle, _ = customer_of(item, "chat")
     return event
+
+
+ADAPTER = Adapter(
+    name="intercom",
+    title="Intercom",
+    docs="https://developers.intercom.com/docs/webhooks",
+    channels=frozenset({"chat", "email", "sms", "whatsapp"}),
+    events=frozenset({*TOPICS.values(), "ProviderEventReceived"}),
+    signature="HMAC-SHA1 of the body",
+    signs_body=True,
+    settings=(Setting("client_secret", "The app's client secret (Developer Hub, Configure, Basic information)."),),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Intercom waits five seconds for the answer; 410 would end the subscription. It checks a new URL with a HEAD request.
+)

@@ -7,30 +7,13 @@ apart, unless configured otherwise). Nothing is signed, and a report says neithe
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values
 from adapters.jasmin.send import build_request, read_response
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import Pairs, form_of, query_of
 from adapters.reading.facts import fact_id, identifier, unknown
 from adapters.signing import unsigned
 from schemas.events import Error, Event
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "jasmin"
-TITLE = "Jasmin SMS Gateway"
-DOCS = "https://docs.jasminsms.com/en/latest/apis/http/index.html"
-CHANNELS = frozenset({"sms"})
-SENDS = frozenset({"sms"})
-SIGNATURE = "signs nothing: a secret in the URL"
-SETTINGS = (
-    *unsigned.SETTINGS,
-    Setting("username", "The user that sends, for sending.", secret=False),
-    Setting("password", "That user's password."),
-    Setting("sender", "The number or name to send from.", secret=False),
-    Setting("api_url", "Where the HTTP API is, as http://jasmin:1401.", secret=False),
-)
-SIGNS_BODY = False
 
 Fields = dict[str, str]
 
@@ -59,7 +42,6 @@ _STATUS_REASONS = {
     "ESME_RINVSRCADR": "blocked",
     "ESME_RINVEXPIRY": "expired",
 }
-EVENTS = frozenset({*STATES.values(), "MessageReceived", "ProviderEventReceived"})
 _ACK = Answer(200, b"ACK/Jasmin")
 _CODING_UCS2 = "8"
 
@@ -97,11 +79,6 @@ def answer(request: Request) -> Answer:
     return _ACK
 
 
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
-
-
 def _report(fields: Fields, request: Request) -> Event:
     get = fields.get
     message_id, word, level = identifier(get("id")), fields["message_status"].upper(), get("level", "")
@@ -135,7 +112,14 @@ def _inbound(fields: Fields, request: Request) -> Event:
         payload["carrier"] = connector[:255]
     event_id = fact_id("inbound", message_id)
     return Event(
-        "MessageReceived", request.source, event_id, "sms", "inbound", message_id, None, customer, None, None, payload
+        "MessageReceived",
+        request.source,
+        event_id,
+        channel="sms",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        payload=payload,
     )
 
 
@@ -147,3 +131,30 @@ def _text(fields: Fields) -> str | None:
         except ValueError:
             return fields.get("content")
     return fields.get("content") or None
+
+
+ADAPTER = Adapter(
+    name="jasmin",
+    title="Jasmin SMS Gateway",
+    docs="https://docs.jasminsms.com/en/latest/apis/http/index.html",
+    channels=frozenset({"sms"}),
+    events=frozenset({*STATES.values(), "MessageReceived", "ProviderEventReceived"}),
+    signature="signs nothing: a secret in the URL",
+    signs_body=False,
+    settings=(
+        *unsigned.SETTINGS,
+        Setting("username", "The user that sends, for sending.", secret=False),
+        Setting("password", "That user's password."),
+        Setting("sender", "The number or name to send from.", secret=False),
+        Setting("api_url", "Where the HTTP API is, as http://jasmin:1401.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+    send=Send(
+        channels=frozenset({"sms"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

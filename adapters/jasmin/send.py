@@ -9,14 +9,14 @@ from datetime import datetime
 from math import ceil
 from urllib.parse import quote, urlencode
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
     TooLate,
     Unsendable,
+    Values,
     accepted,
     refused,
     required,

@@ -8,7 +8,7 @@ Kaleyra signs nothing. Its times of SMS have no zone, and so are no `occurred_at
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.kaleyra import whatsapp
 from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
@@ -17,17 +17,6 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
 
-__all__ = ["SETTINGS"]
-
-NAME = "kaleyra"
-TITLE = "Kaleyra"
-DOCS = "https://developers.kaleyra.io/docs/account-settings-callback-profiles"
-CHANNELS = frozenset({"sms", "whatsapp"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SIGNS_BODY = False
-
-EVENTS = frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"})
 #: Names that only its callbacks have: a WhatsApp callback, an SMS, a WhatsApp message as it is taken apart.
 _JSON = ((b'"meta_object"', b'"extra_info"'), (b'"status_trace"', b'"kid"'), (b'"wanumber"', b'"custom_response"'))
 _FORM = ((b"status_trace=", b"kid="), (b"wanumber=", b"custom_response="))
@@ -68,16 +57,6 @@ def normalize(request: Request) -> Normalized:
     return Normalized([unknown(request, body)])
 
 
-def answer(request: Request) -> Answer:
-    """200; what is not is tried again."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Kaleyra has none."""
-    return None
-
-
 def _sms(item: Item, request: Request) -> Event:
     """A status, or with a keyword or a circle a message that came in."""
     get = item.get
@@ -110,12 +89,26 @@ def _sms(item: Item, request: Request) -> Event:
         type_,
         request.source,
         fact_id("sms", message_id, word, stamp, "in" if inbound else "out"),
-        "sms",
-        "inbound" if inbound else "outbound",
-        message_id,
-        None,
-        customer,
-        None,
-        error if type_ in FAILURES else None,
-        payload,
+        channel="sms",
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        error=error if type_ in FAILURES else None,
+        payload=payload,
     )
+
+
+ADAPTER = Adapter(
+    name="kaleyra",
+    title="Kaleyra",
+    docs="https://developers.kaleyra.io/docs/account-settings-callback-profiles",
+    channels=frozenset({"sms", "whatsapp"}),
+    events=frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=SETTINGS,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Kaleyra retries what is not answered with 200.
+)

@@ -6,7 +6,7 @@ https://developers.kaleyra.io/docs/create-callback-profile-for-incoming-whatsapp
 
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.kaleyra.statuses import FAILURES, STATUSES
 from adapters.reading.addresses import phone, written
 from adapters.reading.facts import fact_id, identifier, text, unknown
@@ -76,14 +76,13 @@ def _status(item: Item, value: Item, body: Item, request: Request) -> Event:
         type_,
         request.source,
         event_id,
-        "whatsapp",
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_unix(item.get("timestamp")),
-        error if type_ in FAILURES else None,
-        payload,
+        channel="whatsapp",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix(item.get("timestamp")),
+        error=error if type_ in FAILURES else None,
+        payload=payload,
     )
 
 
@@ -111,7 +110,15 @@ def _message(item: Item, value: Item, body: Item, request: Request) -> Event:
     type_ = "ProviderEventReceived" if content is None else "MessageReceived"
     event_id, time = fact_id("message", message_id, kind), from_unix(item.get("timestamp"))
     return Event(
-        type_, request.source, event_id, "whatsapp", "inbound", message_id, None, customer, time, None, payload
+        type_,
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
     )
 
 
@@ -138,12 +145,9 @@ def taken_apart(item: Item, request: Request) -> Event:
         "MessageReceived",
         request.source,
         event_id,
-        "whatsapp",
-        "inbound",
-        None,
-        None,
-        customer,
-        from_unix(stamp),
-        None,
-        payload,
+        channel="whatsapp",
+        direction="inbound",
+        handle=customer,
+        occurred_at=from_unix(stamp),
+        payload=payload,
     )

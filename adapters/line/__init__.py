@@ -7,30 +7,25 @@ redelivery, has the same webhookEventId and `deliveryContext.isRedelivery`; the 
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Send,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.line.content import content_of, postback_of
 from adapters.line.send import API, IDEMPOTENT_FOR, build_request, read_response
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
-from adapters.signing.signatures import header, secrets_of, signs
+from adapters.signing.signatures import header, signs
 from schemas.events import Event, Handle
-
-__all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]
-
-NAME = "line"
-TITLE = "LINE"
-DOCS = "https://developers.line.biz/en/reference/messaging-api/#webhooks"
-CHANNELS = frozenset({"chat"})
-SENDS = frozenset({"chat"})
-SIGNATURE = "HMAC-SHA256 of the body, base64"
-SETTINGS = (
-    Setting("channel_secret", "The channel secret (LINE Developers Console, Basic settings)."),
-    Setting("channel_access_token", "A channel access token, for sending."),
-    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
-)
-SIGNS_BODY = True
 
 Item = dict[str, Any]
 
@@ -47,7 +42,6 @@ EVENT_TYPES: dict[str, str] = {
         "ProviderEventReceived",
     ),
 }
-EVENTS = frozenset(EVENT_TYPES.values())
 _HEADER = "x-line-signature"
 
 
@@ -79,16 +73,6 @@ def normalize(request: Request) -> Normalized:
         except Unprocessable as error:
             result.unprocessable.append((item, str(error)))
     return result
-
-
-def answer(request: Request) -> Answer:
-    """200; what is not 2xx may be delivered again, if the account asks for it."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """LINE has none: its check is a signed webhook without events."""
-    return None
 
 
 def _event(item: Any, destination: str | None, request: Request) -> Event:
@@ -131,14 +115,12 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
         type_,
         request.source,
         event_id,
-        "chat",
-        "outbound" if outbound else "inbound",
-        message_id,
-        None,
-        customer,
-        from_unix(when / 1000) if type(when) is int else None,
-        None,
-        payload,
+        channel="chat",
+        direction="outbound" if outbound else "inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix(when / 1000) if type(when) is int else None,
+        payload=payload,
     )
 
 
@@ -151,3 +133,30 @@ def _source(source: Item) -> tuple[Handle | None, Handle | None]:
     where = source.get("groupId") or source.get("roomId")
     found = [of_kind("chat_id", f"line:{id_}") if text(id_) else None for id_ in (source.get("userId"), where)]
     return found[0], found[1]
+
+
+ADAPTER = Adapter(
+    name="line",
+    title="LINE",
+    docs="https://developers.line.biz/en/reference/messaging-api/#webhooks",
+    channels=frozenset({"chat"}),
+    events=frozenset(EVENT_TYPES.values()),
+    signature="HMAC-SHA256 of the body, base64",
+    signs_body=True,
+    settings=(
+        Setting("channel_secret", "The channel secret (LINE Developers Console, Basic settings)."),
+        Setting("channel_access_token", "A channel access token, for sending."),
+        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # LINE redelivers what is not answered with 2xx, if the account asks for it. Its check of a URL is a signed webhook
+    # without events, so there is no handshake.
+    send=Send(
+        channels=frozenset({"chat"}),
+        build_request=build_request,
+        read_response=read_response,
+        idempotent_for=IDEMPOTENT_FOR,
+    ),
+)

@@ -11,13 +11,13 @@ from typing import Any
 import orjson
 
 from adapters.calling.uuids import uuid_of
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
     Unsendable,
+    Values,
     accepted,
     optional,
     refused,

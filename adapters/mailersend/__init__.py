@@ -8,7 +8,18 @@ with 2xx comes again, for some three days; by the page's earlier edition twice, 
 import re
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Send,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.mailersend.content import received, sms
 from adapters.mailersend.errors import error_of
 from adapters.mailersend.send import REFERENCE, build_request, read_response
@@ -17,28 +28,8 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_text
-from adapters.signing.signatures import header, secrets_of, signs
+from adapters.signing.signatures import header, signs
 from schemas.events import Event
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "mailersend"
-TITLE = "MailerSend"
-DOCS = "https://developers.mailersend.com/api/v1/webhooks.html"
-CHANNELS = frozenset({"email", "sms"})
-SENDS = frozenset({"email"})
-SIGNATURE = "HMAC-SHA256 of the body"
-SETTINGS = (
-    Setting(
-        "signing_secret",
-        "The webhook's signing secret, or the inbound route's; several where there are several.",
-        aliases=("secret",),
-    ),
-    Setting("api_key", "An API token with the right to send."),
-    Setting("sender", "Who sends: an address of a verified domain, or Name <address>.", secret=False),
-    Setting("api_url", "Where the API is; https://api.mailersend.com if not set.", secret=False),
-)
-SIGNS_BODY = True
 
 #: https://developers.mailersend.com/api/v1/webhooks.html#available-events; `suppressed` is told, though not listed.
 EVENT_TYPES: dict[str, str] = {
@@ -63,7 +54,6 @@ SMS_TYPES: dict[str, str] = {
     "sms.delivered": "MessageDelivered",
     "sms.failed": "MessageFailed",
 }
-EVENTS = frozenset({*EVENT_TYPES.values(), *SMS_TYPES.values(), "MessageReceived"})
 #: A ping on saving a webhook, before its secret is known, signed with this one, which is the same for all and public.
 _TEST_SECRET = "test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G"  # noqa: S105
 _FAILURES = frozenset({"MessageBounced", "MessageDelayed", "MessageRejected"})
@@ -108,11 +98,6 @@ def normalize(request: Request) -> Normalized:
     event = unknown(request, body, status=word or None)
     event.occurred_at = from_text(body.get("created_at"))
     return Normalized([event])
-
-
-def answer(request: Request) -> Answer:
-    """200; what is not 2xx is tried again."""
-    return Answer()
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
@@ -163,4 +148,46 @@ def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Re
     if kind := _BOUNCE_TYPES.get(word):
         payload["bounceType"] = kind
     error = error_of(about) if type_ in _FAILURES else None
-    return Event(type_, request.source, event_id, "email", "outbound", message_id, None, customer, time, error, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
+    )
+
+
+ADAPTER = Adapter(
+    name="mailersend",
+    title="MailerSend",
+    docs="https://developers.mailersend.com/api/v1/webhooks.html",
+    channels=frozenset({"email", "sms"}),
+    events=frozenset({*EVENT_TYPES.values(), *SMS_TYPES.values(), "MessageReceived"}),
+    signature="HMAC-SHA256 of the body",
+    signs_body=True,
+    settings=(
+        Setting(
+            "signing_secret",
+            "The webhook's signing secret, or the inbound route's; several where there are several.",
+            aliases=("secret",),
+        ),
+        Setting("api_key", "An API token with the right to send."),
+        Setting("sender", "Who sends: an address of a verified domain, or Name <address>.", secret=False),
+        Setting("api_url", "Where the API is; https://api.mailersend.com if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # MailerSend retries what is not answered with 2xx.
+    handshake=handshake,
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

@@ -7,7 +7,7 @@ https://developers.mailersend.com/api/v1/sms-webhooks.html#payload-example.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, identifier, text
 from adapters.reading.mime import bare_id
@@ -47,14 +47,12 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
         "MessageReceived",
         request.source,
         message_id,
-        "email",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        time,
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
     )
 
 
@@ -76,14 +74,13 @@ def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], reque
         type_,
         request.source,
         fact_id("mailersend", word, message_id, number),
-        "sms",
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(body.get("created_at")),
-        Error(kind, words, "unknown") if type_ == "MessageFailed" else None,
-        payload,
+        channel="sms",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(body.get("created_at")),
+        error=Error(kind, words, "unknown") if type_ == "MessageFailed" else None,
+        payload=payload,
     )
 
 

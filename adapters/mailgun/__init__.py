@@ -11,15 +11,17 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import (
-    Answer,
+from adapters.contract import (
+    Adapter,
     InvalidSignature,
     Normalized,
     Once,
     Request,
+    Send,
     Setting,
     Unprocessable,
     Values,
+    secrets_of,
 )
 from adapters.mailgun import events, form, routes
 from adapters.mailgun.send import build_request, read_response
@@ -27,16 +29,8 @@ from adapters.reading.bodies import form_of, json_of
 from adapters.reading.charsets import decode
 from adapters.reading.facts import digest_of
 from adapters.reading.multipart import parts_of
-from adapters.signing.signatures import check_age, max_age, seconds, secrets_of, signs
+from adapters.signing.signatures import check_age, max_age, seconds, signs
 
-__all__ = ["build_request", "read_response"]
-
-NAME = "mailgun"
-TITLE = "Mailgun"
-DOCS = "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks"
-CHANNELS = frozenset({"email"})
-SENDS = frozenset({"email"})
-SIGNATURE = "HMAC-SHA256 over a time and a token in the body, not over the rest of it"
 #: Seconds that a signature may be old if nothing is set. Mailgun tries again for 7.5 hours by its page of webhooks
 #: (…/webhooks/webhook-retries: after 5, 10, 15, 60, 120 and 240 minutes), and for 8 hours and 5 minutes by the schedule with
 #: two of 10 minutes, 15 and 30 that its older manual has; it does not say that it signs a repeat anew, and refusing the
@@ -44,26 +38,6 @@ SIGNATURE = "HMAC-SHA256 over a time and a token in the body, not over the rest 
 MAX_AGE = 8 * 3600 + 900
 #: Seconds that `max_age` may set at most, and that a token is remembered: a signature must not outlive that.
 REMEMBERED = 86_400
-SETTINGS = (
-    Setting(
-        "signing_key",
-        "The HTTP webhook signing key (Send, Sending settings, or Account, API security).",
-        aliases=("webhook_signing_key",),
-    ),
-    Setting(
-        "max_age",
-        f"Seconds that a signature may be old, {REMEMBERED} at most; {MAX_AGE} if not set.",
-        secret=False,
-        reads=seconds,
-    ),
-    Setting("api_key", "The API key or a domain's sending key, to send with."),
-    Setting("domain", "The domain that is sent from, as mg.example.com.", secret=False),
-    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
-    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
-    Setting("api_url", "https://api.mailgun.net; of a domain in the EU https://api.eu.mailgun.net.", secret=False),
-)
-SIGNS_BODY = False
-EVENTS = frozenset({*events.EVENT_TYPES.values(), *form.FORM_TYPES.values(), "MessageDelayed", "MessageReceived"})
 
 _URLENCODED = (b"token=", b"signature=", b"timestamp=")
 _PARTS = (b'name="token"', b'name="signature"', b'name="timestamp"', b'name="recipient"')
@@ -123,16 +97,6 @@ def normalize(request: Request) -> Normalized:
     return Normalized([events.of_json(data, request)])
 
 
-def answer(request: Request) -> Answer:
-    """200; anything else but 406 is tried again."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Mailgun has none."""
-    return None
-
-
 def _is_form(request: Request) -> bool:
     return request.headers.get("content-type", "").lower().startswith(("multipart/", "application/x-www-form"))
 
@@ -173,3 +137,42 @@ def _fields(request: Request) -> dict[str, str]:
         parsed["fields"] = dict(reversed(pairs))
     fields: dict[str, str] = parsed["fields"]
     return fields
+
+
+ADAPTER = Adapter(
+    name="mailgun",
+    title="Mailgun",
+    docs="https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks",
+    channels=frozenset({"email"}),
+    events=frozenset({*events.EVENT_TYPES.values(), *form.FORM_TYPES.values(), "MessageDelayed", "MessageReceived"}),
+    signature="HMAC-SHA256 over a time and a token in the body, not over the rest of it",
+    signs_body=False,
+    settings=(
+        Setting(
+            "signing_key",
+            "The HTTP webhook signing key (Send, Sending settings, or Account, API security).",
+            aliases=("webhook_signing_key",),
+        ),
+        Setting(
+            "max_age",
+            f"Seconds that a signature may be old, {REMEMBERED} at most; {MAX_AGE} if not set.",
+            secret=False,
+            reads=seconds,
+        ),
+        Setting("api_key", "The API key or a domain's sending key, to send with."),
+        Setting("domain", "The domain that is sent from, as mg.example.com.", secret=False),
+        Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
+        Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
+        Setting("api_url", "https://api.mailgun.net; of a domain in the EU https://api.eu.mailgun.net.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Mailgun retries after any status but 200 and 406.
+    once=once,
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

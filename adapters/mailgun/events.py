@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.mime import bare_id
@@ -94,14 +94,14 @@ def of_json(data: dict[str, Any], request: Request) -> Event:
         type_,
         request.source,
         event_id,
-        "email",
-        "outbound",
-        message_id,
-        identifier(variables.get("messageId")),
-        handle(recipient, "email"),
-        time,
-        error,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(variables.get("messageId")),
+        handle=handle(recipient, "email"),
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 
@@ -131,7 +131,15 @@ def _stored(data: dict[str, Any], headers: dict[str, Any], request: Request, eve
         payload["from"] = sender
     time, customer = from_unix(data.get("timestamp")), handle(sender, "email")
     return Event(
-        "MessageReceived", request.source, event_id, "email", "inbound", id, None, customer, time, None, payload
+        "MessageReceived",
+        request.source,
+        event_id,
+        channel="email",
+        direction="inbound",
+        provider_message_id=id,
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
     )
 
 

@@ -5,7 +5,7 @@ The section "Tracking Messages" of https://github.com/mailgun/documentation/blob
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.mailgun.events import ENGAGED, engaged_of, failure_of, payload_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import parse_json
@@ -55,14 +55,14 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
         type_,
         request.source,
         event_id,
-        "email",
-        "outbound",
-        message_id,
-        identifier(get("messageId")),
-        customer,
-        time,
-        error,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(get("messageId")),
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 

@@ -6,7 +6,7 @@ Message-ID and whom it came to.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import parse_json
 from adapters.reading.facts import fact_id
@@ -49,14 +49,12 @@ def event(fields: dict[str, str], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("mail", known_by, fields["recipient"]),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        from_text(date),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        occurred_at=from_text(date),
+        payload=payload,
     )
 
 

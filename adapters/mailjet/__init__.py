@@ -6,7 +6,7 @@ Nothing is signed. What is not answered with 200 comes again.
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Batch, LookUp, Normalized, Request, Send, Unprocessable, Values
 from adapters.mailjet import inbound
 from adapters.mailjet.send import (
     BATCH,
@@ -26,26 +26,6 @@ from adapters.reading.shapes import object_of
 from adapters.reading.times import from_unix
 from adapters.signing import unsigned
 from schemas.events import Error, Event
-
-__all__ = [
-    "BATCH",
-    "LOOKUP_AFTER",
-    "build_batch",
-    "build_lookup",
-    "build_request",
-    "read_batch",
-    "read_lookup",
-    "read_response",
-]
-
-NAME = "mailjet"
-TITLE = "Mailjet"
-DOCS = "https://dev.mailjet.com/email/guides/webhooks/"
-CHANNELS = frozenset({"email"})
-SENDS = frozenset({"email"})
-SIGNATURE = "signs nothing: basic auth or a secret in the URL"
-SETTINGS = (*unsigned.SETTINGS, *_SENDING)
-SIGNS_BODY = False
 
 #: `sent` is when the recipient's server has taken it; a bounce is tried again only where it is greylisted.
 EVENT_TYPES: dict[str, str] = {
@@ -82,7 +62,6 @@ ERRORS: dict[str, str] = {
     "blacklisted": "blocked",
     "spam reporter": "opted_out",
 }
-EVENTS = frozenset({*EVENT_TYPES.values(), "MessageDelayed", "MessageReceived", "ProviderEventReceived"})
 _COPIED = (("url", "url"), ("userAgent", "agent"), ("ip", "ip"))
 #: Characters of a payload that may be ours; it is what the sender gave, whatever that is.
 _MOST_PAYLOAD = 4096
@@ -113,16 +92,6 @@ def normalize(request: Request) -> Normalized:
         except Unprocessable as error:
             result.unprocessable.append((item, str(error)))
     return result
-
-
-def answer(request: Request) -> Answer:
-    """200; anything else is tried again."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Mailjet has none."""
-    return None
 
 
 def _event(item: Any, request: Request) -> Event:
@@ -162,14 +131,14 @@ def _event(item: Any, request: Request) -> Event:
         type_,
         request.source,
         fact_id("mailjet", word, message_id, email, text(get("time")), text(get("url"))),
-        "email",
-        "outbound",
-        message_id,
-        identifier(ours.get("messageId")),
-        customer,
-        time,
-        error,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(ours.get("messageId")),
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
     )
 
 
@@ -181,3 +150,26 @@ def _ours(payload: Any) -> dict[str, Any]:
         return object_of(parse_json(payload.encode("utf-8", "replace")))
     except Unprocessable:
         return {}
+
+
+ADAPTER = Adapter(
+    name="mailjet",
+    title="Mailjet",
+    docs="https://dev.mailjet.com/email/guides/webhooks/",
+    channels=frozenset({"email"}),
+    events=frozenset({*EVENT_TYPES.values(), "MessageDelayed", "MessageReceived", "ProviderEventReceived"}),
+    signature="signs nothing: basic auth or a secret in the URL",
+    signs_body=False,
+    settings=(*unsigned.SETTINGS, *_SENDING),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Mailjet retries what is not answered with 200.
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+        batch=Batch(size=BATCH, build=build_batch, read=read_batch),
+        look_up=LookUp(after=LOOKUP_AFTER, build=build_lookup, read=read_lookup),
+    ),
+)

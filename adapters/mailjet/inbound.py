@@ -5,7 +5,7 @@ https://github.com/mailjet/api-documentation/blob/master/guides/_parse-api.md. M
 from email.message import Message
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, text
 from adapters.reading.mime import MOST_MEDIA, bare_id, mailbox_of, media_of
@@ -38,7 +38,14 @@ def event(item: dict[str, Any], request: Request) -> Event:
     known_by = message_id or fact_id(written, text(get("Date")), text(get("Subject")), text(get("Text-part")))
     event_id = fact_id("mail", known_by, recipient)
     return Event(
-        "MessageReceived", request.source, event_id, "email", "inbound", message_id, None, sender, None, None, payload
+        "MessageReceived",
+        request.source,
+        event_id,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        payload=payload,
     )
 
 

@@ -14,14 +14,16 @@ import orjson
 
 from adapters.calling.batches import joined, of_all, of_each
 from adapters.calling.lookups import echoed_alone, found
-from adapters.contract.receiving import Setting, Unprocessable, Values
-from adapters.contract.sending import (
+from adapters.contract import (
     Found,
     HttpCall,
     Message,
     Outcome,
     Response,
+    Setting,
+    Unprocessable,
     Unsendable,
+    Values,
     accepted,
     api_of,
     optional,

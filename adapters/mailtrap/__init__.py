@@ -6,28 +6,16 @@ https://github.com/anymail/django-anymail/blob/main/anymail/webhooks/mailtrap.py
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix_or_millis
-from adapters.signing.signatures import header, secrets_of, signs
+from adapters.signing.signatures import header, signs
 from adapters.signing.unsigned import SETTINGS as UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
 from schemas.events import Error, Event
-
-NAME = "mailtrap"
-TITLE = "Mailtrap"
-DOCS = "https://docs.mailtrap.io/email-api-smtp/advanced/webhooks"
-CHANNELS = frozenset({"email"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "HMAC-SHA256 of the body; without it basic auth or a secret in the URL"
-SETTINGS = (
-    Setting("signing_secret", "The webhook's signing secret (Settings, Webhooks).", aliases=("secret",)),
-    *UNSIGNED,
-)
-SIGNS_BODY = True
 
 #: …/advanced/webhooks#event-types. A soft bounce will be tried again; what is suspended waits for Mailtrap.
 EVENT_TYPES: dict[str, str] = {
@@ -41,7 +29,6 @@ EVENT_TYPES: dict[str, str] = {
     "unsubscribe": "RecipientUnsubscribed",
     "spam": "MessageComplained",
 }
-EVENTS = frozenset({*EVENT_TYPES.values(), "ProviderEventReceived"})
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
 _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
 #: Lines of one post that are read; Mailtrap puts at most some hundreds of events in one.
@@ -77,16 +64,6 @@ def normalize(request: Request) -> Normalized:
         except Unprocessable as error:
             result.unprocessable.append((item, str(error)))
     return result
-
-
-def answer(request: Request) -> Answer:
-    """200; anything else is tried again."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Mailtrap has none."""
-    return None
 
 
 def _items(request: Request, result: Normalized) -> list[Any]:
@@ -143,14 +120,14 @@ def _event(item: Any, request: Request) -> Event:
         type_,
         request.source,
         event_id or fact_id("mailtrap", message_id, word, email, text(item.get("timestamp")), text(item.get("url"))),
-        "email",
-        "outbound",
-        message_id,
-        identifier(custom.get("messageId") or custom.get("message_id")),
-        customer,
-        time,
-        _error(word, item) if type_ in _FAILURES else None,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(custom.get("messageId") or custom.get("message_id")),
+        handle=customer,
+        occurred_at=time,
+        error=_error(word, item) if type_ in _FAILURES else None,
+        payload=payload,
     )
 
 
@@ -164,3 +141,22 @@ def _error(word: str, item: dict[str, Any]) -> Error:
     code = code_of(text(item.get("response_code")), words)
     # A refusal of Mailtrap's own has no server's answer.
     return Error(code, words, "blocked" if word in ("reject", "suspension") else reason_of(code))
+
+
+ADAPTER = Adapter(
+    name="mailtrap",
+    title="Mailtrap",
+    docs="https://docs.mailtrap.io/email-api-smtp/advanced/webhooks",
+    channels=frozenset({"email"}),
+    events=frozenset({*EVENT_TYPES.values(), "ProviderEventReceived"}),
+    signature="HMAC-SHA256 of the body; without it basic auth or a secret in the URL",
+    signs_body=True,
+    settings=(
+        Setting("signing_secret", "The webhook's signing secret (Settings, Webhooks).", aliases=("secret",)),
+        *UNSIGNED,
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Mailtrap retries what is not answered with 200.
+)

@@ -7,7 +7,17 @@ Before a webhook is saved its URL gets a HEAD, and a post of no events, which is
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.mandrill.inbound import received
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import form_of, parse_json
@@ -15,23 +25,8 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
-from adapters.signing.signatures import header, secrets_of, signs
+from adapters.signing.signatures import header, signs
 from schemas.events import Error, Event
-
-NAME = "mandrill"
-TITLE = "Mandrill (Mailchimp Transactional)"
-DOCS = "https://mailchimp.com/developer/transactional/docs/webhooks/"
-CHANNELS = frozenset({"email"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "HMAC-SHA1 over the URL and the form"
-SETTINGS = (
-    Setting(
-        "webhook_key",
-        "The webhook's key (Settings, Webhooks, Key); several where there are several webhooks.",
-        aliases=("secret",),
-    ),
-)
-SIGNS_BODY = True
 
 #: …/docs/webhooks/#event-types
 EVENT_TYPES: dict[str, str] = {
@@ -46,7 +41,6 @@ EVENT_TYPES: dict[str, str] = {
     "spam": "MessageComplained",
     "unsub": "RecipientUnsubscribed",
 }
-EVENTS = frozenset({*EVENT_TYPES.values(), "MessageReceived", "ProviderEventReceived"})
 #: `bounce_description`, where the server's words have no code.
 BOUNCES: dict[str, str] = {
     "bad_mailbox": "invalid_address",
@@ -104,11 +98,6 @@ def normalize(request: Request) -> Normalized:
         except Unprocessable as error:
             result.unprocessable.append((item, str(error)))
     return result
-
-
-def answer(request: Request) -> Answer:
-    """200; what is not is tried again."""
-    return Answer()
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
@@ -169,14 +158,14 @@ def _event(item: Any, request: Request) -> Event:
         type_,
         request.source,
         fact_id("mandrill", message_id, word, text(item.get("ts")), text(item.get("url")), text(item.get("ip"))),
-        "email",
-        "outbound",
-        message_id,
-        identifier(metadata.get("messageId") or metadata.get("message_id")),
-        customer,
-        time,
-        _error(msg, item) if type_ in _FAILURES else None,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(metadata.get("messageId") or metadata.get("message_id")),
+        handle=customer,
+        occurred_at=time,
+        error=_error(msg, item) if type_ in _FAILURES else None,
+        payload=payload,
     )
 
 
@@ -192,3 +181,26 @@ def _error(msg: dict[str, Any], item: dict[str, Any]) -> Error:
     code = code_of(None, words.removeprefix("smtp;").strip()) if words else None
     reason = BOUNCES.get(described or "") or reason_of(code)
     return Error(code or described, words or described, reason)
+
+
+ADAPTER = Adapter(
+    name="mandrill",
+    title="Mandrill (Mailchimp Transactional)",
+    docs="https://mailchimp.com/developer/transactional/docs/webhooks/",
+    channels=frozenset({"email"}),
+    events=frozenset({*EVENT_TYPES.values(), "MessageReceived", "ProviderEventReceived"}),
+    signature="HMAC-SHA1 over the URL and the form",
+    signs_body=True,
+    settings=(
+        Setting(
+            "webhook_key",
+            "The webhook's key (Settings, Webhooks, Key); several where there are several webhooks.",
+            aliases=("secret",),
+        ),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Mandrill retries what is not answered with 200.
+    handshake=handshake,
+)

@@ -6,7 +6,7 @@ https://mailchimp.com/developer/transactional/docs/webhooks/#inbound-messages
 from hashlib import blake2b
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, text
 from adapters.reading.mime import bare_id
@@ -49,14 +49,12 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
         "MessageReceived",
         request.source,
         fact_id("mail", known_by, email),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        from_unix(item.get("ts")),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix(item.get("ts")),
+        payload=payload,
     )
 
 

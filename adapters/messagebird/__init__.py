@@ -6,43 +6,13 @@ promises an order.
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
 from adapters.messagebird import bird, conversations, signing, sms
 from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
 from adapters.reading.bodies import form_of, json_of, query_of
 from adapters.reading.facts import unknown
-from adapters.signing.signatures import seconds, secrets_of
+from adapters.signing.signatures import seconds
 
-__all__ = ["build_request", "read_response"]
-
-NAME = "messagebird"
-TITLE = "MessageBird (Bird)"
-DOCS = "https://developers.messagebird.com/api/sms-messaging/#handle-a-status-report"
-CHANNELS = frozenset({"sms", "whatsapp", "email", "rcs", "chat"})
-SENDS = frozenset({"sms", "whatsapp"})
-SIGNATURE = "JWT (HMAC) with the hashes of URL and body; Bird: HMAC-SHA256 over time, URL and the body's hash"
-EVENTS = frozenset(
-    {
-        *sms.STATUSES.values(),
-        *conversations.STATUSES.values(),
-        *bird.STATUSES.values(),
-        *("MessageReceived", "ProviderEventReceived"),
-    }
-)
-SETTINGS = (
-    Setting("signing_key", "The signing key (Dashboard, Developers, API settings), or that of Bird's subscription."),
-    Setting(
-        "max_age",
-        f"Seconds that a Bird signature may be old, as Bird repeats it unchanged; {signing.LIFE} if not set.",
-        secret=False,
-        reads=seconds,
-    ),
-    Setting("access_key", "An API access key, for sending."),
-    Setting("sender", "The number or name to send SMS from.", secret=False),
-    Setting("channel_id", "The id of the WhatsApp channel to send by.", secret=False),
-    Setting("api_url", f"Where the API is; {REST} and {CONVERSATIONS} if not set.", secret=False),
-)
-SIGNS_BODY = True
 _HEAD = 8192
 
 
@@ -93,11 +63,6 @@ def answer(request: Request) -> Answer:
     return Answer(200, b"OK")
 
 
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
-
-
 def _parameters(request: Request) -> dict[str, Any]:
     """Those of a query, a form or JSON. Raises Unprocessable."""
     if request.method == "GET":
@@ -108,3 +73,45 @@ def _parameters(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of MessageBird: it is no object")
     return body
+
+
+ADAPTER = Adapter(
+    name="messagebird",
+    title="MessageBird (Bird)",
+    docs="https://developers.messagebird.com/api/sms-messaging/#handle-a-status-report",
+    channels=frozenset({"sms", "whatsapp", "email", "rcs", "chat"}),
+    events=frozenset(
+        {
+            *sms.STATUSES.values(),
+            *conversations.STATUSES.values(),
+            *bird.STATUSES.values(),
+            *("MessageReceived", "ProviderEventReceived"),
+        }
+    ),
+    signature="JWT (HMAC) with the hashes of URL and body; Bird: HMAC-SHA256 over time, URL and the body's hash",
+    signs_body=True,
+    settings=(
+        Setting(
+            "signing_key", "The signing key (Dashboard, Developers, API settings), or that of Bird's subscription."
+        ),
+        Setting(
+            "max_age",
+            f"Seconds that a Bird signature may be old, as Bird repeats it unchanged; {signing.LIFE} if not set.",
+            secret=False,
+            reads=seconds,
+        ),
+        Setting("access_key", "An API access key, for sending."),
+        Setting("sender", "The number or name to send SMS from.", secret=False),
+        Setting("channel_id", "The id of the WhatsApp channel to send by.", secret=False),
+        Setting("api_url", f"Where the API is; {REST} and {CONVERSATIONS} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+    send=Send(
+        channels=frozenset({"sms", "whatsapp"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

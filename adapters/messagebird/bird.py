@@ -6,7 +6,7 @@ https://docs.bird.com/api/channels-api/supported-channels/programmable-email/mes
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.messagebird.errors import error_of
 from adapters.reading.addresses import handle, of_kind, phone
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
@@ -61,14 +61,13 @@ def event(fields: Item, payload: Item, request: Request) -> Event:
         type_,
         request.source,
         fact_id("bird", message_id, kind) if inbound else fact_id("bird", message_id, kind, status, when),
-        channel,
-        kind,
-        message_id,
-        None,
-        customer,
-        from_text(when),
-        _error(payload) if type_ == "MessageFailed" else None,
-        said,
+        channel=channel,
+        direction=kind,
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(when),
+        error=_error(payload) if type_ == "MessageFailed" else None,
+        payload=said,
     )
 
 

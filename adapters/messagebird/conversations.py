@@ -7,7 +7,7 @@ https://github.com/messagebird/go-rest-api/tree/master/conversation.
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.messagebird.errors import error_of
 from adapters.reading.addresses import dialled, handle, of_kind
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
@@ -89,14 +89,14 @@ def event(fields: Item, request: Request) -> Event:
         type_,
         request.source,
         fact_id("conversation", message_id, kind if inbound else None, status, when),
-        channel,
-        "inbound" if inbound else "outbound",
-        message_id,
-        own_id,
-        customer,
-        from_text(when),
-        error_of(error.get("code"), error.get("description"), status) if type_ in _FAILED else None,
-        payload,
+        channel=channel,
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=message_id,
+        message_id=own_id,
+        handle=customer,
+        occurred_at=from_text(when),
+        error=error_of(error.get("code"), error.get("description"), status) if type_ in _FAILED else None,
+        payload=payload,
     )
 
 

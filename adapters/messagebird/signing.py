@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from adapters.contract.receiving import InvalidSignature, Request, Values
+from adapters.contract import InvalidSignature, Request, Values
 from adapters.signing.signatures import check_age, from_base64, header, hex_sha256, keyed, max_age, same
 from adapters.signing.tokens import claims_of
 

@@ -6,7 +6,7 @@ recipients has one id, and a report of each.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.messagebird.errors import error_of
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
@@ -64,14 +64,13 @@ def _report(fields: Fields, message_id: str, request: Request) -> Event:
         type_,
         request.source,
         fact_id("report", message_id, text(get("recipient")), status, why, when),
-        "sms",
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(when),
-        error_of(code if code != "0" else None, why, status) if type_ in _FAILED else None,
-        payload,
+        channel="sms",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(when),
+        error=error_of(code if code != "0" else None, why, status) if type_ in _FAILED else None,
+        payload=payload,
     )
 
 
@@ -90,12 +89,10 @@ def _message(fields: Fields, message_id: str, request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("message", message_id),
-        "sms",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        from_text(get("createdDatetime")),
-        None,
-        payload,
+        channel="sms",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(get("createdDatetime")),
+        payload=payload,
     )

@@ -8,11 +8,24 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Request, Setting, Unconfigured, Unprocessable, Values
-from adapters.contract.sending import Outcome, Response, Unsendable, accepted, refused
+from adapters.contract import (
+    Answer,
+    InvalidSignature,
+    Outcome,
+    Request,
+    Response,
+    Setting,
+    Unconfigured,
+    Unprocessable,
+    Unsendable,
+    Values,
+    accepted,
+    refused,
+    secrets_of,
+)
 from adapters.reading.bodies import query_of
 from adapters.reading.shapes import answer_of
-from adapters.signing.signatures import header, same, secrets_of, signs
+from adapters.signing.signatures import header, same, signs
 from schemas.events import Error
 
 GRAPH = "https://graph.facebook.com"

@@ -12,39 +12,15 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import MAX_ID, Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values
 from adapters.mqtt.send import DOWN, build_request, read_response
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import NUL, parse_form, parse_json, query_of, scrub
-from adapters.reading.facts import MAX_ID, count, fact_id, identifier, location, text, unknown
+from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
 from adapters.reading.times import from_text, from_unix_or_millis
 from adapters.signing.unsigned import SETTINGS as UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
 from schemas.events import Event
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "mqtt"
-TITLE = "MQTT"
-DOCS = "https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html"
-CHANNELS = frozenset({"iot"})
-SENDS = frozenset({"iot"})
-SIGNATURE = "signs nothing: basic auth or a secret in the URL, of who posts what the broker says"
-EVENTS = frozenset({"MessageReceived", "ProviderEventReceived"})
-SETTINGS = (
-    Setting("broker", "The broker: mqtts://host:8883, or mqtt://host:1883 without TLS.", secret=False),
-    Setting("subscribe", "Topic filters, as devices/+/up; several as a list.", secret=False),
-    Setting("client_id", "As whom to subscribe; the broker keeps what it misses under this name.", secret=False),
-    Setting("username", "The broker's user.", secret=False),
-    Setting("password", "The user's password."),
-    Setting("protocol", "5, or 3.1.1 for a broker that is older; 5 by default.", secret=False),
-    Setting(
-        "ca_file", "The authority that signed the broker's certificate, PEM; else those of the system.", secret=False
-    ),
-    Setting("topic", f"Where a message to a device is published; {DOWN} by default.", secret=False),
-    *UNSIGNED,
-)
-SIGNS_BODY = False
 
 #: Levels of a topic after which the device's own name comes.
 _BEFORE_DEVICE = frozenset({"device", "devices", "thing", "things"})
@@ -71,7 +47,7 @@ def normalize(request: Request) -> Normalized:
     given, time = identifier(fields.get("messageId")), fields.get("timestamp")
     if topic.startswith("$"):
         item = {"topic": topic, "payload": said if said is not None else _shown(request.body)}
-        return Normalized([unknown(request, item, topic, fact_id("broker", topic, *_receipt(request)))])
+        return Normalized([unknown(request, item, status=topic, event_id=fact_id("broker", topic, *_receipt(request)))])
     device = _device(topic, text(fields.get("deviceId")))
     handle = of_kind("device_id", f"mqtt:{device}")
     if handle is None:
@@ -109,11 +85,6 @@ def normalize(request: Request) -> Normalized:
 def answer(request: Request) -> Answer:
     """Accepted: now the broker may be told that it has arrived."""
     return Answer(202)
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
 
 
 def _topic(request: Request) -> str:
@@ -188,3 +159,38 @@ def _shown(body: bytes) -> dict[str, Any]:
 def _time(value: Any) -> datetime | None:
     """ISO 8601, or Unix seconds or milliseconds."""
     return from_text(value) or from_unix_or_millis(value)
+
+
+ADAPTER = Adapter(
+    name="mqtt",
+    title="MQTT",
+    docs="https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html",
+    channels=frozenset({"iot"}),
+    events=frozenset({"MessageReceived", "ProviderEventReceived"}),
+    signature="signs nothing: basic auth or a secret in the URL, of who posts what the broker says",
+    signs_body=False,
+    settings=(
+        Setting("broker", "The broker: mqtts://host:8883, or mqtt://host:1883 without TLS.", secret=False),
+        Setting("subscribe", "Topic filters, as devices/+/up; several as a list.", secret=False),
+        Setting("client_id", "As whom to subscribe; the broker keeps what it misses under this name.", secret=False),
+        Setting("username", "The broker's user.", secret=False),
+        Setting("password", "The user's password."),
+        Setting("protocol", "5, or 3.1.1 for a broker that is older; 5 by default.", secret=False),
+        Setting(
+            "ca_file",
+            "The authority that signed the broker's certificate, PEM; else those of the system.",
+            secret=False,
+        ),
+        Setting("topic", f"Where a message to a device is published; {DOWN} by default.", secret=False),
+        *UNSIGNED,
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+    send=Send(
+        channels=frozenset({"iot"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

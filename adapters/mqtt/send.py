@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import Message, Outcome, Publish, Response, Unsendable, accepted, optional, refused
+from adapters.contract import Message, Outcome, Publish, Response, Unsendable, Values, accepted, optional, refused
 from schemas.events import Error
 
 #: The topic by default, away from where devices publish, so that what is sent does not come back as received.

@@ -8,7 +8,7 @@ few times with growing pauses.
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values
 from adapters.onesignal import web
 from adapters.onesignal.send import API, IDEMPOTENT_FOR, MARK, build_request, read_response
 from adapters.reading.addresses import handle, of_kind
@@ -19,21 +19,7 @@ from adapters.signing.shared_header import SETTINGS as TOLD
 from adapters.signing.shared_header import verify_told
 from schemas.events import Error, Event, Handle
 
-__all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]
-
-NAME = "onesignal"
-TITLE = "OneSignal"
-DOCS = "https://documentation.onesignal.com/docs/en/event-streams"
 CHANNELS = frozenset({"push", "email", "sms"})
-SENDS = frozenset({"push"})
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SETTINGS = (
-    *TOLD,
-    Setting("api_key", "The app's API key (Settings, Keys & IDs), for sending."),
-    Setting("app_id", "The app's id, for sending.", secret=False),
-    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
-)
-SIGNS_BODY = False
 
 Item = dict[str, Any]
 
@@ -68,7 +54,6 @@ KINDS: dict[str, str] = {
         "ProviderEventReceived",
     ),
 }
-EVENTS = frozenset(KINDS.values())
 _FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 _KIND_MARKS = (b'"message.push.', b'"message.email.', b'"message.sms.', b'"message.iam.', b'"message.live_activity.')
 
@@ -100,16 +85,6 @@ def normalize(request: Request) -> Normalized:
             "no event of OneSignal: its body has no event.kind, which the source's page has a template for"
         )
     return Normalized([_event(fields, kind, body, request)])
-
-
-def answer(request: Request) -> Answer:
-    """200; 429 and faults are tried again."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """OneSignal has none."""
-    return None
 
 
 def _flat(body: Item) -> Item:
@@ -157,7 +132,18 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
         payload["native"] = unknown(request, body).payload["native"]
     stamp = get("event.timestamp")
     time = from_text(get("event.datetime")) or from_unix(stamp)
-    return Event(type_, request.source, event_id, channel, "outbound", message_id, None, customer, time, error, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel=channel,
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
+    )
 
 
 def _whose(get: Any, channel: str) -> tuple[Handle | None, list[Handle]]:
@@ -170,3 +156,30 @@ def _whose(get: Any, channel: str) -> tuple[Handle | None, list[Handle]]:
     ]
     told = [each for each in found if each is not None]
     return (told[0], told[1:]) if told else (None, [])
+
+
+ADAPTER = Adapter(
+    name="onesignal",
+    title="OneSignal",
+    docs="https://documentation.onesignal.com/docs/en/event-streams",
+    channels=CHANNELS,
+    events=frozenset(KINDS.values()),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=(
+        *TOLD,
+        Setting("api_key", "The app's API key (Settings, Keys & IDs), for sending."),
+        Setting("app_id", "The app's id, for sending.", secret=False),
+        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # OneSignal retries after 429 and 5xx.
+    send=Send(
+        channels=frozenset({"push"}),
+        build_request=build_request,
+        read_response=read_response,
+        idempotent_for=IDEMPOTENT_FOR,
+    ),
+)

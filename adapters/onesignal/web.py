@@ -6,7 +6,7 @@ read too. Anyone can post the same, as the URL is known to each visitor of the s
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from schemas.events import Event
@@ -55,4 +55,14 @@ def event(body: Item, request: Request) -> Event:
     # As in a stream: without our mark it may have gone to many.
     message_id = notification if ours or subscription is None else f"{notification}:{subscription}"
     event_id = fact_id("onesignal", word, notification, subscription, action)
-    return Event(type_, request.source, event_id, "push", "outbound", message_id, ours, customer, None, None, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel="push",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=ours,
+        handle=customer,
+        payload=payload,
+    )

@@ -8,7 +8,7 @@ the console is set to (…/voice/api/call/the-call-object), so that none is take
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
 from adapters.plivo import calls, signature
 from adapters.plivo.errors import error_of
 from adapters.plivo.send import API, build_request, read_response
@@ -16,25 +16,7 @@ from adapters.plivo.signature import once
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import Pairs, form_of, query_of
 from adapters.reading.facts import count, fact_id, identifier, location, unknown
-from adapters.signing.signatures import secrets_of
 from schemas.events import Event
-
-__all__ = ["build_request", "once", "read_response"]
-
-NAME = "plivo"
-TITLE = "Plivo"
-DOCS = "https://docs.plivo.com/docs/messaging/api/message/message-status-callbacks"
-CHANNELS = frozenset({"sms", "whatsapp", "voice"})
-SENDS = frozenset({"sms", "whatsapp"})
-SIGNATURE = "HMAC-SHA256 over URL, form and nonce (V3); of messages over URL and nonce (V2)"
-SETTINGS = (
-    Setting("auth_token", "The auth token of the account or subaccount (Console, Overview)."),
-    Setting("auth_id", "The account's auth id, MA…, for sending.", secret=False),
-    Setting("sender", "The number, short code or sender id to send from.", secret=False),
-    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
-)
-#: V3 covers the parameters; V2, which is all that many messages have, covers the URL alone.
-SIGNS_BODY = False
 
 Fields = dict[str, str]
 
@@ -50,14 +32,6 @@ STATUSES: dict[str, str] = {
 }
 #: …/handling-incoming: `MessageIntent`, what the sender's word meant to Plivo; `help` asks for neither.
 INTENTS: dict[str, str] = {"optout": "RecipientUnsubscribed", "optin": "RecipientSubscribed"}
-EVENTS = frozenset(
-    {
-        *STATUSES.values(),
-        *INTENTS.values(),
-        *calls.STATUSES.values(),
-        *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
-    }
-)
 _HEADERS = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3", "x-plivo-signature-v2", "x-plivo-signature-ma-v2")
 _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
 #: …/handling-incoming: they count from `Media1`; `Media0` is read all the same.
@@ -96,11 +70,6 @@ def normalize(request: Request) -> Normalized:
 def answer(request: Request) -> Answer:
     """200; to a call, instructions, here none."""
     return _XML if b"CallUUID=" in request.body or "CallUUID=" in request.url else Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Plivo has none."""
-    return None
 
 
 def _pairs(request: Request) -> Pairs:
@@ -142,7 +111,14 @@ def _received(fields: Fields, request: Request) -> list[Event]:
         content["media"] = media
     if place := location(get("Latitude"), get("Longitude"), get("Name") or get("Address")):
         content["location"] = place
-    event = Event("MessageReceived", request.source, fact_id("inbound", message_id), channel, "inbound", message_id)
+    event = Event(
+        "MessageReceived",
+        request.source,
+        fact_id("inbound", message_id),
+        channel=channel,
+        direction="inbound",
+        provider_message_id=message_id,
+    )
     event.handle = handle(get("From"), channel)
     event.payload = {key: value for key, name in (("from", "From"), ("to", "To")) if (value := get(name))}
     if name := get("ProfileName"):
@@ -153,7 +129,14 @@ def _received(fields: Fields, request: Request) -> list[Event]:
         event.payload["content"] = content
     if (asked := INTENTS.get(get("MessageIntent", "").lower())) is None:
         return [event]
-    consent = Event(asked, request.source, fact_id("intent", message_id), channel, "inbound", message_id)
+    consent = Event(
+        asked,
+        request.source,
+        fact_id("intent", message_id),
+        channel=channel,
+        direction="inbound",
+        provider_message_id=message_id,
+    )
     consent.handle = event.handle
     consent.payload = {key: event.payload[key] for key in ("from", "to") if key in event.payload}
     return [event, consent]
@@ -161,3 +144,38 @@ def _received(fields: Fields, request: Request) -> list[Event]:
 
 def _channel(fields: Fields) -> str:
     return "whatsapp" if (fields.get("Type") or fields.get("MessageType", "")).lower() == "whatsapp" else "sms"
+
+
+ADAPTER = Adapter(
+    name="plivo",
+    title="Plivo",
+    docs="https://docs.plivo.com/docs/messaging/api/message/message-status-callbacks",
+    channels=frozenset({"sms", "whatsapp", "voice"}),
+    events=frozenset(
+        {
+            *STATUSES.values(),
+            *INTENTS.values(),
+            *calls.STATUSES.values(),
+            *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
+        }
+    ),
+    signature="HMAC-SHA256 over URL, form and nonce (V3); of messages over URL and nonce (V2)",
+    # V3 covers the parameters; V2, which is all that many messages have, covers the URL alone.
+    signs_body=False,
+    settings=(
+        Setting("auth_token", "The auth token of the account or subaccount (Console, Overview)."),
+        Setting("auth_id", "The account's auth id, MA…, for sending.", secret=False),
+        Setting("sender", "The number, short code or sender id to send from.", secret=False),
+        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+    once=once,
+    send=Send(
+        channels=frozenset({"sms", "whatsapp"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

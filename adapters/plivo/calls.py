@@ -5,7 +5,7 @@ https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes. A call's times 
 to, without naming it, and so are not taken.
 """
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
 from adapters.reading.facts import count, fact_id, identifier, unknown
 from adapters.reading.times import from_unix_or_millis

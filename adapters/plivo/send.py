@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
     Unsendable,
+    Values,
     accepted,
     optional,
     refused,

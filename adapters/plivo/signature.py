@@ -8,7 +8,7 @@ from base64 import b64encode
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from adapters.contract.receiving import InvalidSignature, Once, Request, Unprocessable
+from adapters.contract import InvalidSignature, Once, Request, Unprocessable
 from adapters.reading.bodies import Pairs, form_of, query_of
 from adapters.reading.facts import digest_of
 from adapters.signing.signatures import keyed, same

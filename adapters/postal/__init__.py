@@ -6,7 +6,7 @@ not answered with 2xx in 5 seconds is tried five times again, within 36 minutes;
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
 from adapters.postal import inbound
 from adapters.postal.send import build_request, read_response
 from adapters.postal.signature import check, keys_of
@@ -15,29 +15,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
-from adapters.signing.signatures import secrets_of
 from schemas.events import Error, Event
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "postal"
-TITLE = "Postal"
-DOCS = "https://docs.postalserver.io/developer/webhooks"
-CHANNELS = frozenset({"email"})
-SENDS = frozenset({"email"})
-SIGNATURE = "RSA with SHA-256 (SHA-1 of older servers) of the body"
-SETTINGS = (
-    Setting(
-        "public_key",
-        "The server's signing key: of /.well-known/jwks.json, as PEM, or the DKIM record that it prints (p=…).",
-        secret=False,
-        reads=keys_of,
-    ),
-    Setting("api_key", "An API credential of the mail server (Credentials, type API), to send with."),
-    Setting("sender", "Who sends: an address of the mail server's domains, or Name <address>.", secret=False),
-    Setting("api_url", "Where Postal is, as https://postal.example.com; needed to send.", secret=False),
-)
-SIGNS_BODY = True
 
 #: …/developer/webhooks, message status events. `MessageSent`: the recipient's server took it.
 EVENT_TYPES: dict[str, str] = {
@@ -49,7 +27,6 @@ EVENT_TYPES: dict[str, str] = {
     "MessageLinkClicked": "MessageClicked",
     "MessageLoaded": "MessageOpened",
 }
-EVENTS = frozenset({*EVENT_TYPES.values(), "MessageReceived", "ProviderEventReceived"})
 _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
 
 
@@ -80,16 +57,6 @@ def normalize(request: Request) -> Normalized:
     if "rcpt_to" in body:
         return Normalized([inbound.event(body, request)])
     return Normalized([_event(body, request)])
-
-
-def answer(request: Request) -> Answer:
-    """200; what is not 2xx is tried again."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Postal has none."""
-    return None
 
 
 def _event(body: dict[str, Any], request: Request) -> Event:
@@ -125,14 +92,13 @@ def _event(body: dict[str, Any], request: Request) -> Event:
         type_,
         request.source,
         event_id or fact_id("postal", message_id, word, text(body.get("timestamp"))),
-        "email",
-        "outbound",
-        message_id,
-        None,
-        customer,
-        time,
-        _error(word, data),
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=time,
+        error=_error(word, data),
+        payload=payload,
     )
 
 
@@ -146,3 +112,34 @@ def _error(word: str, data: dict[str, Any]) -> Error | None:
     code = code_of(None, output) if output else None
     reason = "blocked" if word == "MessageHeld" else reason_of(code)
     return Error(code or text(data.get("status")), output or details, reason)
+
+
+ADAPTER = Adapter(
+    name="postal",
+    title="Postal",
+    docs="https://docs.postalserver.io/developer/webhooks",
+    channels=frozenset({"email"}),
+    events=frozenset({*EVENT_TYPES.values(), "MessageReceived", "ProviderEventReceived"}),
+    signature="RSA with SHA-256 (SHA-1 of older servers) of the body",
+    signs_body=True,
+    settings=(
+        Setting(
+            "public_key",
+            "The server's signing key: of /.well-known/jwks.json, as PEM, or the DKIM record that it prints (p=…).",
+            secret=False,
+            reads=keys_of,
+        ),
+        Setting("api_key", "An API credential of the mail server (Credentials, type API), to send with."),
+        Setting("sender", "Who sends: an address of the mail server's domains, or Name <address>.", secret=False),
+        Setting("api_url", "Where Postal is, as https://postal.example.com; needed to send.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Postal retries what is not answered with 2xx.
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

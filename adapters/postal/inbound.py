@@ -9,7 +9,7 @@ from email import message_from_bytes
 from email.message import Message
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import form_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
@@ -64,14 +64,12 @@ def event(mail: dict[str, Any], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("postal", "mail", message_id, to),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        _time(mail.get("timestamp")),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        occurred_at=_time(mail.get("timestamp")),
+        payload=payload,
     )
 
 

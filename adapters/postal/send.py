@@ -9,8 +9,7 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import HttpCall, Message, Outcome, Response, Unsendable, accepted, refused, required
+from adapters.contract import HttpCall, Message, Outcome, Response, Unsendable, Values, accepted, refused, required
 from adapters.reading.facts import text
 from adapters.reading.shapes import answer_of
 from schemas.events import Error

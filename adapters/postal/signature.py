@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 
-from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract import InvalidSignature, Request
 from adapters.signing.keys import rsa_key, signs_rsa
 from adapters.signing.signatures import from_base64, header, readable
 

@@ -6,7 +6,7 @@ answered with 200 comes again: a mail for 10.5 hours, https://postmarkapp.com/su
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Batch, LookUp, Normalized, Request, Send, Unprocessable, Values
 from adapters.postmark import inbound
 from adapters.postmark.bounces import TYPES
 from adapters.postmark.send import (
@@ -30,26 +30,6 @@ from adapters.signing.shared_header import SETTINGS as _TOLD
 from adapters.signing.shared_header import verify_told
 from schemas.events import Error, Event
 
-__all__ = [
-    "BATCH",
-    "LOOKUP_AFTER",
-    "build_batch",
-    "build_lookup",
-    "build_request",
-    "read_batch",
-    "read_lookup",
-    "read_response",
-]
-
-NAME = "postmark"
-TITLE = "Postmark"
-DOCS = "https://postmarkapp.com/developer/webhooks/webhooks-overview"
-CHANNELS = frozenset({"email"})
-SENDS = frozenset({"email"})
-SIGNATURE = "signs nothing: basic auth, a secret in the URL, or a header that it is told"
-SETTINGS = (*_TOLD, *_SENDING)
-SIGNS_BODY = False
-
 #: `RecordType`, of …/developer/webhooks/; a bounce is told apart by its `Type`, a change by whether it stops sending.
 RECORDS: dict[str, str] = {
     "Delivery": "MessageDelivered",
@@ -65,15 +45,6 @@ SUPPRESSIONS: dict[str, str] = {
     "SpamComplaint": "RecipientUnsubscribed",
     "ManualSuppression": "RecipientUnsubscribed",
 }
-EVENTS = frozenset(
-    {
-        *RECORDS.values(),
-        *(type_ for type_, _ in TYPES.values()),
-        "RecipientSubscribed",
-        "MessageReceived",
-        "ProviderEventReceived",
-    }
-)
 _FAILURES = frozenset({"MessageBounced", "MessageDelayed", "MessageRejected"})
 _TIMES = ("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt")
 _COPIED = (("url", "OriginalLink"), ("userAgent", "UserAgent"))
@@ -100,16 +71,6 @@ def normalize(request: Request) -> Normalized:
     if "RecordType" not in item and ("FromFull" in item or "From" in item):
         return Normalized([inbound.event(item, request)])
     return Normalized([_event(item, request)])
-
-
-def answer(request: Request) -> Answer:
-    """200; 403 would end the retries of a mail."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Postmark has none."""
-    return None
 
 
 def _event(item: dict[str, Any], request: Request) -> Event:
@@ -152,14 +113,14 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         type_,
         request.source,
         event_id,
-        "email",
-        "outbound",
-        message_id,
-        identifier(metadata.get("messageId")),
-        customer,
-        from_text(told),
-        error,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=identifier(metadata.get("messageId")),
+        handle=customer,
+        occurred_at=from_text(told),
+        error=error,
+        payload=payload,
     )
 
 
@@ -180,3 +141,34 @@ def _error(item: dict[str, Any], reason: str) -> Error:
     if reason == "unknown":
         reason = reason_of(code_of(None, words))
     return Error(text(item.get("TypeCode")), words, reason)
+
+
+ADAPTER = Adapter(
+    name="postmark",
+    title="Postmark",
+    docs="https://postmarkapp.com/developer/webhooks/webhooks-overview",
+    channels=frozenset({"email"}),
+    events=frozenset(
+        {
+            *RECORDS.values(),
+            *(type_ for type_, _ in TYPES.values()),
+            "RecipientSubscribed",
+            "MessageReceived",
+            "ProviderEventReceived",
+        }
+    ),
+    signature="signs nothing: basic auth, a secret in the URL, or a header that it is told",
+    signs_body=False,
+    settings=(*_TOLD, *_SENDING),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # 403 would end Postmark's retries of an inbound mail.
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+        batch=Batch(size=BATCH, build=build_batch, read=read_batch),
+        look_up=LookUp(after=LOOKUP_AFTER, build=build_lookup, read=read_lookup),
+    ),
+)

@@ -5,7 +5,7 @@ Its `Date` is the sender's clock; Postmark gives no time of its own.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text
 from adapters.reading.mime import MOST_MEDIA, bare_id, media_of
@@ -46,5 +46,12 @@ def event(item: dict[str, Any], request: Request) -> Event:
         payload["inReplyTo"] = replied_to
     known_by = message_id or fact_id("mail", bare_id(headers.get("message-id")), address, to, text(get("Date")))
     return Event(
-        "MessageReceived", request.source, known_by, "email", "inbound", message_id, None, customer, None, None, payload
+        "MessageReceived",
+        request.source,
+        known_by,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        payload=payload,
     )

@@ -12,14 +12,15 @@ import orjson
 
 from adapters.calling.batches import joined, of_all, of_each
 from adapters.calling.lookups import found
-from adapters.contract.receiving import Setting, Values
-from adapters.contract.sending import (
+from adapters.contract import (
     Found,
     HttpCall,
     Message,
     Outcome,
     Response,
+    Setting,
     Unsendable,
+    Values,
     accepted,
     api_of,
     optional,

@@ -7,22 +7,23 @@ https://pusher.com/docs/beams/concepts/webhooks (headers, signature, retries), h
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    MAX_ID,
+    Adapter,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import MAX_ID, fact_id, identifier, text, unknown
+from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text
-from adapters.signing.signatures import header, secrets_of, signs
+from adapters.signing.signatures import header, signs
 from schemas.events import Error, Event
-
-NAME = "pusher_beams"
-TITLE = "Pusher Beams"
-DOCS = "https://pusher.com/docs/beams/concepts/webhooks"
-CHANNELS = frozenset({"push"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "HMAC-SHA1 of the body"
-SETTINGS = (Setting("secret", "The secret given when the webhook was added (dashboard, Settings, Add a webhook)."),)
-SIGNS_BODY = True
 
 #: https://pusher.com/docs/beams/reference/webhooks: what a user's device tells.
 USER_EVENTS: dict[str, str] = {
@@ -36,7 +37,6 @@ ATTEMPTS: dict[str, tuple[str, str | None]] = {
     "users_gateway_failed": ("MessageFailed", "unreachable"),
 }
 _ATTEMPT = "v1.PublishToUsersAttempt"
-EVENTS = frozenset({*USER_EVENTS.values(), *(type for type, _ in ATTEMPTS.values()), "ProviderEventReceived"})
 
 
 def recognise(request: Request) -> bool:
@@ -80,16 +80,6 @@ def normalize(request: Request) -> Normalized:
     return Normalized([told])
 
 
-def answer(request: Request) -> Answer:
-    """200, within three seconds; anything else is tried again four times within eight minutes."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Pusher has none."""
-    return None
-
-
 def _attempt(payload: dict[str, Any], metadata: dict[str, Any], request: Request) -> Iterator[tuple[Any, Event | str]]:
     """Each user with the event, or with why there is none."""
     for name, (type, reason) in ATTEMPTS.items():
@@ -117,17 +107,31 @@ def _event(
         type,
         request.source,
         fact_id(word, message_id, identifier(metadata.get("event_id"))),
-        "push",
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(metadata.get("created_at")),
-        None,
-        {"providerStatus": word, "to": who},
+        channel="push",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(metadata.get("created_at")),
+        payload={"providerStatus": word, "to": who},
     )
 
 
 def _part(body: Any, name: str) -> dict[str, Any]:
     part = body.get(name) if isinstance(body, dict) else None
     return part if isinstance(part, dict) else {}
+
+
+ADAPTER = Adapter(
+    name="pusher_beams",
+    title="Pusher Beams",
+    docs="https://pusher.com/docs/beams/concepts/webhooks",
+    channels=frozenset({"push"}),
+    events=frozenset({*USER_EVENTS.values(), *(type for type, _ in ATTEMPTS.values()), "ProviderEventReceived"}),
+    signature="HMAC-SHA1 of the body",
+    signs_body=True,
+    settings=(Setting("secret", "The secret given when the webhook was added (dashboard, Settings, Add a webhook)."),),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Pusher waits three seconds for 200, and retries four times within eight minutes.
+)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 
 Pairs = list[tuple[str, str]]
 

@@ -5,11 +5,9 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import MAX_ID, Request, Unprocessable
 from schemas.events import Event
 
-#: Characters of an id, as the schemas have it; the longest known is WhatsApp's with some 130.
-MAX_ID = 512
 #: orjson writes 254 levels; this many are left for what an item is put into.
 _MARGIN = 8
 #: What stands between the parts of an id is written otherwise within a part, so that no two lists of parts make one id.
@@ -90,7 +88,7 @@ def location(latitude: Any, longitude: Any, name: Any = None) -> dict[str, Any] 
     return place
 
 
-def unknown(request: Request, item: Any, status: str | None = None, event_id: str | None = None) -> Event:
+def unknown(request: Request, item: Any, *, status: str | None = None, event_id: str | None = None) -> Event:
     """What a provider says and we do not know: kept whole. Raises Unprocessable where it is nested too deeply to keep."""
     wrapped = item
     for _ in range(_MARGIN):

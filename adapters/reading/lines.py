@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from adapters.contract.sending import Message, Unsendable
+from adapters.contract import Message, Unsendable
 
 #: Characters of one field; RFC 5322 section 2.1.1 allows a line 998, and a subject goes over several.
 MAX_FIELD = 4000

@@ -11,7 +11,7 @@ from email.utils import parseaddr
 from itertools import islice
 from typing import Any, AnyStr
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.bodies import NUL
 from adapters.reading.charsets import decode
 from adapters.reading.facts import identifier

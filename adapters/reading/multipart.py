@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from python_multipart.multipart import parse_options_header
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 
 #: Parts of one body: mail has at most some dozens of attachments; more is an attack on the parser.
 MAX_PARTS = 500

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.sending import Response
+from adapters.contract import Response
 
 
 def object_of(value: Any) -> dict[str, Any]:

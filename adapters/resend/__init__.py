@@ -8,7 +8,7 @@ times within some 28 hours, under the same `svix-id` (https://resend.com/docs/we
 import re
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, id_of_one, identifier, text
@@ -17,29 +17,8 @@ from adapters.reading.times import from_text
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
 from adapters.resend.errors import error_of, is_suppressed
 from adapters.resend.send import IDEMPOTENT_FOR, build_request, read_response
-from adapters.signing.signatures import header, secrets_of, standard_key, verify_standard
+from adapters.signing.signatures import header, standard_key, verify_standard
 from schemas.events import Event
-
-__all__ = ["IDEMPOTENT_FOR", "build_request", "read_response"]
-
-NAME = "resend"
-TITLE = "Resend"
-DOCS = "https://resend.com/docs/webhooks/event-types"
-CHANNELS = frozenset({"email"})
-SENDS = frozenset({"email"})
-SIGNATURE = "HMAC-SHA256 over id, timestamp and body (Svix)"
-SETTINGS = (
-    Setting(
-        "signing_secret",
-        "The webhook's signing secret, whsec_… (Webhooks, the webhook's page).",
-        aliases=("secret",),
-        reads=standard_key,
-    ),
-    Setting("api_key", "An API key, re_…, to send with."),
-    Setting("sender", "Who sends: an address of a verified domain, or Name <address>.", secret=False),
-    Setting("api_url", "Where the API is; https://api.resend.com if not set.", secret=False),
-)
-SIGNS_BODY = True
 
 #: https://resend.com/docs/webhooks/event-types. `email.sent` says that Resend took it, and will try to deliver it.
 EVENT_TYPES: dict[str, str] = {
@@ -55,7 +34,6 @@ EVENT_TYPES: dict[str, str] = {
     "email.clicked": "MessageClicked",
     "email.received": "MessageReceived",
 }
-EVENTS = frozenset({*EVENT_TYPES.values(), *SUBSCRIPTIONS.values(), "ProviderEventReceived"})
 #: What one person did.
 _BY_ONE = frozenset({"email.opened", "email.clicked", "email.complained"})
 _FAILURES = frozenset({"MessageBounced", "MessageFailed", "MessageRejected", "MessageDelayed"})
@@ -121,27 +99,17 @@ def normalize(request: Request) -> Normalized:
                 type_,
                 request.source,
                 fact_id("resend", event_id, address) if several else event_id,
-                "email",
-                "outbound",
-                id_of_one(email_id, address) if several and address else email_id,
-                message_id,
-                customer,
-                _clicked_at(data) or time,
-                error,
-                payload,
+                channel="email",
+                direction="outbound",
+                provider_message_id=id_of_one(email_id, address) if several and address else email_id,
+                message_id=message_id,
+                handle=customer,
+                occurred_at=_clicked_at(data) or time,
+                error=error,
+                payload=payload,
             )
         )
     return result
-
-
-def answer(request: Request) -> Answer:
-    """200; what is not 2xx is tried again."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Resend has none."""
-    return None
 
 
 def _payload(word: str, data: dict[str, Any]) -> dict[str, Any]:
@@ -199,5 +167,45 @@ def _received(body: dict[str, Any], data: dict[str, Any], request: Request, even
         payload["content"] = content
     time = from_text(body.get("created_at"))
     return Event(
-        "MessageReceived", request.source, event_id, "email", "inbound", email_id, None, sender, time, None, payload
+        "MessageReceived",
+        request.source,
+        event_id,
+        channel="email",
+        direction="inbound",
+        provider_message_id=email_id,
+        handle=sender,
+        occurred_at=time,
+        payload=payload,
     )
+
+
+ADAPTER = Adapter(
+    name="resend",
+    title="Resend",
+    docs="https://resend.com/docs/webhooks/event-types",
+    channels=frozenset({"email"}),
+    events=frozenset({*EVENT_TYPES.values(), *SUBSCRIPTIONS.values(), "ProviderEventReceived"}),
+    signature="HMAC-SHA256 over id, timestamp and body (Svix)",
+    signs_body=True,
+    settings=(
+        Setting(
+            "signing_secret",
+            "The webhook's signing secret, whsec_… (Webhooks, the webhook's page).",
+            aliases=("secret",),
+            reads=standard_key,
+        ),
+        Setting("api_key", "An API key, re_…, to send with."),
+        Setting("sender", "Who sends: an address of a verified domain, or Name <address>.", secret=False),
+        Setting("api_url", "Where the API is; https://api.resend.com if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Resend retries what is not answered with 2xx.
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+        idempotent_for=IDEMPOTENT_FOR,
+    ),
+)

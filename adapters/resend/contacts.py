@@ -5,7 +5,7 @@ https://resend.com/docs/webhooks/contacts/updated and its neighbours.
 
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text
@@ -30,7 +30,16 @@ def events(
             payload = {"providerStatus": word, "from": customer.value, "list": name[:255]}
             id_ = fact_id("resend", event_id or text(body.get("created_at")), customer.value, name, type_)
             found.append(
-                Event(type_, request.source, id_, "email", "inbound", None, None, customer, time, None, payload)
+                Event(
+                    type_,
+                    request.source,
+                    id_,
+                    channel="email",
+                    direction="inbound",
+                    handle=customer,
+                    occurred_at=time,
+                    payload=payload,
+                )
             )
     if found and len(found) == len(topics or ()):
         return found
@@ -42,14 +51,11 @@ def events(
                 "RecipientUnsubscribed",
                 request.source,
                 id_,
-                "email",
-                "inbound",
-                None,
-                None,
-                customer,
-                time,
-                None,
-                payload,
+                channel="email",
+                direction="inbound",
+                handle=customer,
+                occurred_at=time,
+                payload=payload,
             )
         ]
     event = unknown(request, body, status=word or None, event_id=event_id)

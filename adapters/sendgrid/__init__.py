@@ -6,43 +6,25 @@ for inbound parse https://www.twilio.com/docs/sendgrid/for-developers/parsing-em
 A post that is not answered with 2xx is tried again for 24 hours, for inbound parse for 72.
 """
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Send,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.bodies import json_of
 from adapters.sendgrid import parse
 from adapters.sendgrid.events import EVENT_TYPES, event
 from adapters.sendgrid.send import API, build_request, read_response
 from adapters.signing.keys import ec_key, signs_ecdsa
-from adapters.signing.signatures import WINDOW, check_age, from_base64, header, max_age, readable, seconds, secrets_of
+from adapters.signing.signatures import WINDOW, check_age, from_base64, header, max_age, readable, seconds
 from adapters.signing.unsigned import user_of, verify_unsigned
 
-__all__ = ["build_request", "read_response"]
-
-NAME = "sendgrid"
-TITLE = "Twilio SendGrid"
-DOCS = "https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event"
-CHANNELS = frozenset({"email"})
-SENDS = frozenset({"email"})
-SIGNATURE = "ECDSA P-256 over timestamp and body; inbound parse also basic auth or a secret in the URL"
-SETTINGS = (
-    Setting(
-        "public_key",
-        "The verification key of the signed webhook (Settings, Mail Settings, Event Webhooks), base64 or PEM.",
-        secret=False,
-        aliases=("verification_key",),
-        reads=ec_key,
-    ),
-    Setting(
-        "basic_auth", "user:password in the URL told to inbound parse, where it has no security policy.", reads=user_of
-    ),
-    Setting("url_secret", "A value that the URL told to inbound parse has in its query, as ?key=…"),
-    Setting("api_key", "An API key with the permission Mail Send, to send with."),
-    Setting("sender", "Whom mail is from: an address, or Name <address>, of an authenticated domain.", secret=False),
-    Setting("api_url", f"Where the API is; {API} if not set, https://api.eu.sendgrid.com in the EU.", secret=False),
-    # SendGrid documents no age. As it gathers events anew for each try, each is signed anew.
-    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
-)
-SIGNS_BODY = True
-EVENTS = frozenset({*EVENT_TYPES.values(), "MessageReceived"})
 _SIGNATURE = "x-twilio-email-event-webhook-signature"
 _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 
@@ -84,16 +66,6 @@ def normalize(request: Request) -> Normalized:
     return result
 
 
-def answer(request: Request) -> Answer:
-    """200; what is not 2xx is tried again."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """SendGrid has none."""
-    return None
-
-
 def _check_signature(request: Request, keys: list[str], values: Values, fresh: bool) -> None:
     given = from_base64(header(request, _SIGNATURE))
     timestamp = header(request, _TIMESTAMP)
@@ -102,3 +74,45 @@ def _check_signature(request: Request, keys: list[str], values: Values, fresh: b
         raise InvalidSignature("no configured public_key verifies this signature")
     if fresh:
         check_age(timestamp, request.received_at, max_age(values))
+
+
+ADAPTER = Adapter(
+    name="sendgrid",
+    title="Twilio SendGrid",
+    docs="https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event",
+    channels=frozenset({"email"}),
+    events=frozenset({*EVENT_TYPES.values(), "MessageReceived"}),
+    signature="ECDSA P-256 over timestamp and body; inbound parse also basic auth or a secret in the URL",
+    signs_body=True,
+    settings=(
+        Setting(
+            "public_key",
+            "The verification key of the signed webhook (Settings, Mail Settings, Event Webhooks), base64 or PEM.",
+            secret=False,
+            aliases=("verification_key",),
+            reads=ec_key,
+        ),
+        Setting(
+            "basic_auth",
+            "user:password in the URL told to inbound parse, where it has no security policy.",
+            reads=user_of,
+        ),
+        Setting("url_secret", "A value that the URL told to inbound parse has in its query, as ?key=…"),
+        Setting("api_key", "An API key with the permission Mail Send, to send with."),
+        Setting(
+            "sender", "Whom mail is from: an address, or Name <address>, of an authenticated domain.", secret=False
+        ),
+        Setting("api_url", f"Where the API is; {API} if not set, https://api.eu.sendgrid.com in the EU.", secret=False),
+        # SendGrid documents no age. As it gathers events anew for each try, each is signed anew.
+        Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # SendGrid retries what is not answered with 2xx.
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

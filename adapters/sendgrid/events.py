@@ -5,7 +5,7 @@ https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
@@ -97,14 +97,14 @@ def event(item: Any, request: Request) -> Event:
         type_,
         request.source,
         event_id,
-        "email",
-        "outbound",
-        message_id,
-        own_id,
-        customer,
-        time,
-        _error(word, item) if type_ in _FAILURES else None,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=own_id,
+        handle=customer,
+        occurred_at=time,
+        error=_error(word, item) if type_ in _FAILURES else None,
+        payload=payload,
     )
 
 

@@ -9,7 +9,7 @@ from email.message import Message
 from hashlib import blake2b
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import parse_json
 from adapters.reading.charsets import decode
@@ -58,14 +58,12 @@ def event(request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("mail", *known_by, *recipients),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        _received_at(mail),
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        occurred_at=_received_at(mail),
+        payload=payload,
     )
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
     Unsendable,
+    Values,
     WrongSender,
     accepted,
     optional,

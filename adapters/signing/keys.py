@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_private_key, load_pem_public_key
 from cryptography.x509 import Certificate, load_pem_x509_certificate
 
-from adapters.contract.receiving import InvalidSignature
+from adapters.contract import InvalidSignature
 
 #: y-coordinates of the points of small order of Curve25519 in Edwards form, with which anyone can sign
 #: (RFC 8032 section 8.4 and https://cr.yp.to/ecdh.html#validate), as numbers below 2^255; the sign bit is left out.

@@ -3,8 +3,8 @@
 Beside it the ways of `adapters.signing.unsigned` count: basic authentication, a secret in the URL.
 """
 
-from adapters.contract.receiving import InvalidSignature, Request, Setting, Values
-from adapters.signing.signatures import same, secrets_of
+from adapters.contract import InvalidSignature, Request, Setting, Values, secrets_of
+from adapters.signing.signatures import same
 from adapters.signing.unsigned import SETTINGS as UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 from math import isfinite
 from typing import Literal, TypeVar
 
-from adapters.contract.receiving import InvalidSignature, Request, Values
+from adapters.contract import InvalidSignature, Request, Values, secrets_of
 
 T = TypeVar("T")
 Encoding = Literal["hex", "base64"]
@@ -21,11 +21,6 @@ Encoding = Literal["hex", "base64"]
 #: Seconds a signed timestamp may be old, or ahead: the custom of Standard Webhooks
 #: (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md) and of its senders.
 WINDOW = 300
-
-
-def secrets_of(values: Values, *names: str) -> list[str]:
-    """What is configured under any of the names; an empty secret, which anyone could sign with, counts as none."""
-    return [value.strip() for name in names for value in values.get(name, ()) if value.strip()]
 
 
 def readable(texts: Sequence[str], reads: Callable[[str], T]) -> list[T]:

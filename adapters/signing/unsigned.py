@@ -5,9 +5,9 @@ Both tell who posts, not what: a changed body passes. A source with neither is r
 
 from base64 import b64encode
 
-from adapters.contract.receiving import InvalidSignature, Request, Setting, Unprocessable, Values
+from adapters.contract import InvalidSignature, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.bodies import query_of
-from adapters.signing.signatures import same, secrets_of
+from adapters.signing.signatures import same
 
 
 def user_of(text: str) -> bytes:

@@ -6,10 +6,22 @@ tried again for 22 hours, twice as long apart each time (https://developers.sinc
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    Answer,
+    InvalidSignature,
+    LookUp,
+    Normalized,
+    Request,
+    Send,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import unknown
-from adapters.signing.signatures import WINDOW, seconds, secrets_of
+from adapters.signing.signatures import WINDOW, seconds
 from adapters.signing.unsigned import SETTINGS as _UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
 from adapters.sinch import calls, conversation, signing, sms
@@ -21,46 +33,6 @@ from adapters.sinch.send import (
     read_lookup,
     read_response,
 )
-
-__all__ = ["LOOKUP_AFTER", "build_lookup", "build_request", "read_lookup", "read_response"]
-
-NAME = "sinch"
-TITLE = "Sinch"
-DOCS = "https://developers.sinch.com/docs/conversation/callbacks"
-CHANNELS = frozenset({"sms", "whatsapp", "rcs", "chat", "voice"})
-SENDS = frozenset({"sms", "whatsapp"})
-SIGNATURE = (
-    "HMAC over body, nonce and time; Voice: HMAC-SHA256 over method, body's MD5, time and path; SMS also basic auth"
-)
-EVENTS = frozenset(
-    {
-        *sms.STATUSES.values(),
-        *conversation.STATUSES.values(),
-        *conversation.CONSENTS.values(),
-        *calls.RESULTS.values(),
-        *("MessageReceived", "CallStarted", "ProviderEventReceived"),
-    }
-)
-SETTINGS = (
-    Setting("webhook_secret", "The secret given to the webhook of the Conversation API, or to the SMS callback."),
-    Setting(
-        "application_secret",
-        "The Voice application's secret, in base64 as the dashboard shows it.",
-        reads=signing.application_key,
-    ),
-    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
-    *_UNSIGNED,
-    Setting("service_plan_id", "The SMS service plan's id, for sending SMS.", secret=False),
-    Setting("api_token", "The SMS service plan's API token."),
-    Setting("project_id", "The project's id, for sending by the Conversation API.", secret=False),
-    Setting("app_id", "The Conversation API app's id.", secret=False),
-    Setting("key_id", "An access key's id.", secret=False),
-    Setting("key_secret", "That access key's secret."),
-    Setting("region", f"Where the plan and the app are: us, eu and others; {REGION} if not set.", secret=False),
-    Setting("sender", "The number or name to send SMS from.", secret=False),
-    Setting("api_url", "Where the APIs are, in place of Sinch's hosts.", secret=False),
-)
-SIGNS_BODY = True
 
 #: What a call's events want to hear: go on (https://developers.sinch.com/docs/voice/api-reference/svaml).
 GO_ON = Answer(200, b'{"instructions":[],"action":{"name":"continue"}}', "application/json")
@@ -137,6 +109,49 @@ def _of_sms(request: Request) -> bool:
     return isinstance(body, dict) and sms.is_sms(body)
 
 
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Sinch has none."""
-    return None
+ADAPTER = Adapter(
+    name="sinch",
+    title="Sinch",
+    docs="https://developers.sinch.com/docs/conversation/callbacks",
+    channels=frozenset({"sms", "whatsapp", "rcs", "chat", "voice"}),
+    events=frozenset(
+        {
+            *sms.STATUSES.values(),
+            *conversation.STATUSES.values(),
+            *conversation.CONSENTS.values(),
+            *calls.RESULTS.values(),
+            *("MessageReceived", "CallStarted", "ProviderEventReceived"),
+        }
+    ),
+    signature="HMAC over body, nonce and time; Voice: HMAC-SHA256 over method, body's MD5, time and path; SMS also basic auth",
+    signs_body=True,
+    settings=(
+        Setting("webhook_secret", "The secret given to the webhook of the Conversation API, or to the SMS callback."),
+        Setting(
+            "application_secret",
+            "The Voice application's secret, in base64 as the dashboard shows it.",
+            reads=signing.application_key,
+        ),
+        Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
+        *_UNSIGNED,
+        Setting("service_plan_id", "The SMS service plan's id, for sending SMS.", secret=False),
+        Setting("api_token", "The SMS service plan's API token."),
+        Setting("project_id", "The project's id, for sending by the Conversation API.", secret=False),
+        Setting("app_id", "The Conversation API app's id.", secret=False),
+        Setting("key_id", "An access key's id.", secret=False),
+        Setting("key_secret", "That access key's secret."),
+        Setting("region", f"Where the plan and the app are: us, eu and others; {REGION} if not set.", secret=False),
+        Setting("sender", "The number or name to send SMS from.", secret=False),
+        Setting("api_url", "Where the APIs are, in place of Sinch's hosts.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+    send=Send(
+        channels=frozenset({"sms", "whatsapp"}),
+        build_request=build_request,
+        read_response=read_response,
+        look_up=LookUp(after=LOOKUP_AFTER, build=build_lookup, read=read_lookup),
+    ),
+)

@@ -6,7 +6,7 @@ told; the others are joined to it, or to the call that was made, by `callid`.
 
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of
@@ -59,14 +59,13 @@ def event(body: Item, request: Request) -> Event:
         type_,
         request.source,
         fact_id("call", call_id, word, when),
-        "voice",
-        "inbound" if inbound else None,
-        call_id,
-        None,
-        _address(caller) if inbound else None,
-        from_text(when),
-        error,
-        payload,
+        channel="voice",
+        direction="inbound" if inbound else None,
+        provider_message_id=call_id,
+        handle=_address(caller) if inbound else None,
+        occurred_at=from_text(when),
+        error=error,
+        payload=payload,
     )
 
 

@@ -7,7 +7,7 @@ whose name says what it is.
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import dialled, of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text
@@ -72,14 +72,13 @@ def _outbound(type_: str, status: str, part: Item, body: Item, request: Request)
         type_,
         request.source,
         fact_id("report", message_id, status, channel, code, when),
-        channel,
-        "outbound",
-        message_id,
-        None,
-        customer,
-        _time(body),
-        conversation_error(reason) if type_ in _FAILED else None,
-        payload,
+        channel=channel,
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=_time(body),
+        error=conversation_error(reason) if type_ in _FAILED else None,
+        payload=payload,
     )
 
 
@@ -113,14 +112,12 @@ def _inbound(part: Item, body: Item, request: Request) -> Event:
         "MessageReceived" if word is not None else "ProviderEventReceived",
         request.source,
         fact_id("message", message_id),
-        channel,
-        "inbound",
-        message_id,
-        None,
-        customer,
-        from_text(body.get("event_time")) or from_text(part.get("accept_time")) or _time(body),
-        None,
-        payload,
+        channel=channel,
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(body.get("event_time")) or from_text(part.get("accept_time")) or _time(body),
+        payload=payload,
     )
 
 
@@ -137,14 +134,11 @@ def _consent(part: Item, body: Item, request: Request) -> Event:
         type_,
         request.source,
         fact_id("consent", customer.value, channel, status, text(part.get("request_id")), when),
-        channel,
-        "inbound",
-        None,
-        None,
-        customer,
-        _time(body),
-        None,
-        {"providerStatus": status, "from": customer.value},
+        channel=channel,
+        direction="inbound",
+        handle=customer,
+        occurred_at=_time(body),
+        payload={"providerStatus": status, "from": customer.value},
     )
 
 

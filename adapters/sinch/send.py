@@ -13,14 +13,14 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from adapters.calling.lookups import echoed_alone, found
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     Found,
     HttpCall,
     Message,
     Outcome,
     Response,
     Unsendable,
+    Values,
     accepted,
     api_of,
     optional,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from hashlib import md5
 from urllib.parse import urlsplit
 
-from adapters.contract.receiving import InvalidSignature, Request, Values
+from adapters.contract import InvalidSignature, Request, Values
 from adapters.reading.times import from_text
 from adapters.signing.signatures import check_age, check_seconds, header, keyed, max_age, readable, same, signs
 

@@ -7,7 +7,7 @@ https://github.com/sinch/sinch-sdk-node/tree/main/packages/sms. The batch's id i
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.times import from_text
@@ -96,14 +96,13 @@ def _report(
         type_,
         request.source,
         fact_id("report", batch, text(recipient), status, text(code), text(at)),
-        "sms",
-        "outbound",
-        batch,
-        None,
-        customer,
-        from_text(at),
-        sms_error(code, status) if type_ in _FAILED else None,
-        payload,
+        channel="sms",
+        direction="outbound",
+        provider_message_id=batch,
+        handle=customer,
+        occurred_at=from_text(at),
+        error=sms_error(code, status) if type_ in _FAILED else None,
+        payload=payload,
     )
 
 
@@ -127,14 +126,12 @@ def _message(body: Item, kind: str, request: Request) -> Event:
         "ProviderEventReceived" if content is None else "MessageReceived",
         request.source,
         fact_id("message", message_id),
-        "sms",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        when,
-        None,
-        payload,
+        channel="sms",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=when,
+        payload=payload,
     )
 
 

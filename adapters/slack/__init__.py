@@ -5,38 +5,25 @@ Signature: https://docs.slack.dev/authentication/verifying-requests-from-slack. 
 A person is `slack:<workspace>/<user>`: a user's id alone is one of its workspace. A message is `<conversation>:<ts>`.
 """
 
-from adapters.contract.receiving import (
+from adapters.contract import (
+    Adapter,
     Answer,
     InvalidSignature,
     Normalized,
     Request,
+    Send,
     Setting,
     Unconfigured,
     Unprocessable,
     Values,
+    secrets_of,
 )
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.times import from_unix
-from adapters.signing.signatures import check_age, header, secrets_of, signs
+from adapters.signing.signatures import check_age, header, signs
 from adapters.slack import interactions, messages
 from adapters.slack.send import API, build_request, read_response
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "slack"
-TITLE = "Slack"
-DOCS = "https://docs.slack.dev/apis/events-api"
-CHANNELS = frozenset({"chat"})
-SENDS = frozenset({"chat"})
-SIGNATURE = "HMAC-SHA256 over timestamp and body, five minutes"
-EVENTS = frozenset({"MessageReceived", "UserMessageSent", "ProviderEventReceived"})
-SETTINGS = (
-    Setting("signing_secret", "The app's signing secret (Basic Information, App Credentials)."),
-    Setting("bot_token", "The bot token, xoxb-…, with the scope chat:write, for sending."),
-    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
-)
-SIGNS_BODY = True
 
 _SIGNATURE = "x-slack-signature"
 
@@ -78,11 +65,6 @@ def normalize(request: Request) -> Normalized:
     return Normalized([told])
 
 
-def answer(request: Request) -> Answer:
-    """200 with nothing in it: it closes a form, and shows nothing to who gave a command."""
-    return Answer()
-
-
 def handshake(request: Request, values: Values) -> Answer | None:
     """`url_verification` is said its challenge back, once it is known to be Slack's. Raises InvalidSignature where it
     is not, Unconfigured where no signing_secret tells."""
@@ -97,3 +79,29 @@ def handshake(request: Request, values: Values) -> Answer | None:
     if verify(request, values) is None:
         raise Unconfigured("no signing_secret is configured to answer the handshake with")
     return Answer(200, (text(body.get("challenge")) or "").encode("utf-8", "replace"))
+
+
+ADAPTER = Adapter(
+    name="slack",
+    title="Slack",
+    docs="https://docs.slack.dev/apis/events-api",
+    channels=frozenset({"chat"}),
+    events=frozenset({"MessageReceived", "UserMessageSent", "ProviderEventReceived"}),
+    signature="HMAC-SHA256 over timestamp and body, five minutes",
+    signs_body=True,
+    settings=(
+        Setting("signing_secret", "The app's signing secret (Basic Information, App Credentials)."),
+        Setting("bot_token", "The bot token, xoxb-…, with the scope chat:write, for sending."),
+        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # The empty body closes a form, and shows nothing to the user who gave a command.
+    handshake=handshake,
+    send=Send(
+        channels=frozenset({"chat"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from adapters.contract import MAX_ID
 from adapters.reading.addresses import of_kind
-from adapters.reading.facts import MAX_ID, text
+from adapters.reading.facts import text
 from adapters.reading.times import from_unix
 from schemas.events import Handle
 

@@ -6,7 +6,7 @@ Slack does not repeat these.
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.bodies import form_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.slack.ids import address, message_id, plain, time_of
@@ -80,14 +80,12 @@ def _action(action: Item, payload: Item, request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("action", *ids, value),
-        "chat",
-        "inbound",
-        message_id(channel or user, stamp),
-        None,
-        address(_team(payload), user),
-        time_of(stamp),
-        None,
-        said,
+        channel="chat",
+        direction="inbound",
+        provider_message_id=message_id(channel or user, stamp),
+        handle=address(_team(payload), user),
+        occurred_at=time_of(stamp),
+        payload=said,
     )
 
 
@@ -104,7 +102,14 @@ def _submission(view: Item, payload: Item, request: Request) -> Event:
     ids = ("view", view_id, text(view.get("hash")), text(user), text(payload.get("trigger_id")))
     handle = address(_team(payload), user)
     return Event(
-        "MessageReceived", request.source, fact_id(*ids), "chat", "inbound", view_id, None, handle, None, None, said
+        "MessageReceived",
+        request.source,
+        fact_id(*ids),
+        channel="chat",
+        direction="inbound",
+        provider_message_id=view_id,
+        handle=handle,
+        payload=said,
     )
 
 
@@ -121,7 +126,14 @@ def _command(fields: dict[str, str], request: Request) -> Event:
     ids = ("command", trigger, user, channel, command, None if trigger else get("text"))
     handle = address(get("team_id") or get("enterprise_id"), user)
     return Event(
-        "MessageReceived", request.source, fact_id(*ids), "chat", "inbound", trigger, None, handle, None, None, payload
+        "MessageReceived",
+        request.source,
+        fact_id(*ids),
+        channel="chat",
+        direction="inbound",
+        provider_message_id=trigger,
+        handle=handle,
+        payload=payload,
     )
 
 

@@ -6,7 +6,7 @@ https://docs.slack.dev/reference/events/message, its subtypes, …/app_mention, 
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
@@ -75,14 +75,12 @@ def _message(item: Item, body: Item, request: Request, status: str) -> Event:
         "UserMessageSent" if ours else "MessageReceived",
         request.source,
         "",
-        "chat",
-        "outbound" if ours else "inbound",
-        id_,
-        None,
-        customer,
-        time_of(item.get("event_ts")) or time_of(item.get("ts")),
-        None,
-        payload,
+        channel="chat",
+        direction="outbound" if ours else "inbound",
+        provider_message_id=id_,
+        handle=customer,
+        occurred_at=time_of(item.get("event_ts")) or time_of(item.get("ts")),
+        payload=payload,
     )
 
 
@@ -147,7 +145,16 @@ def _reaction(item: Item, body: Item, request: Request, kind: str) -> Event:
         if told := text(value):
             payload[key] = told[:2048]
     own_id = message_id(about.get("channel"), item.get("event_ts"))
-    return Event("MessageReceived", request.source, "", "chat", "inbound", own_id, None, customer, None, None, payload)
+    return Event(
+        "MessageReceived",
+        request.source,
+        "",
+        channel="chat",
+        direction="inbound",
+        provider_message_id=own_id,
+        handle=customer,
+        payload=payload,
+    )
 
 
 def _own(item: Item, body: Item, request: Request) -> Event:
@@ -168,7 +175,17 @@ def _own(item: Item, body: Item, request: Request) -> Event:
     to = said.get("to")
     customer = of_kind("chat_id", to) if isinstance(to, str) and to.startswith("slack:") else None
     ours = identifier(said.get("message_id"))
-    return Event("UserMessageSent", request.source, "", "chat", "outbound", id_, ours, customer, None, None, payload)
+    return Event(
+        "UserMessageSent",
+        request.source,
+        "",
+        channel="chat",
+        direction="outbound",
+        provider_message_id=id_,
+        message_id=ours,
+        handle=customer,
+        payload=payload,
+    )
 
 
 def _notice(item: Item, body: Item, request: Request, status: str) -> Event:

@@ -10,19 +10,20 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
+    MAX_ID,
     HttpCall,
     Message,
     Outcome,
     Response,
     Unsendable,
+    Values,
     accepted,
     optional,
     refused,
     required,
 )
-from adapters.reading.facts import MAX_ID, text
+from adapters.reading.facts import text
 from adapters.reading.shapes import answer_of
 from schemas.events import Error
 

@@ -11,13 +11,16 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
-from adapters.contract.receiving import Setting, Values
-from adapters.contract.sending import (
+from adapters.contract import (
+    Adapter,
     Mail,
     Message,
     Outcome,
     Response,
+    Send,
+    Setting,
     Unsendable,
+    Values,
     WrongSender,
     accepted,
     optional,
@@ -29,32 +32,9 @@ from adapters.reading.facts import fact_id, text
 from adapters.reading.lines import header_value, one_line, url_in_brackets
 from adapters.reading.mail_headers import encoded, phrase, written
 from adapters.reading.smtp_codes import code_of, reason_of
-from adapters.signing.silent import (  # noqa: F401  # the receiving half
-    EVENTS,
-    SIGNATURE,
-    SIGNS_BODY,
-    answer,
-    handshake,
-    normalize,
-    recognise,
-    verify,
-)
+from adapters.signing import silent
 from schemas.events import Error
 
-NAME = "smtp"
-TITLE = "SMTP"
-DOCS = "https://www.rfc-editor.org/rfc/rfc5321"
-CHANNELS = frozenset({"email"})
-SENDS = frozenset({"email"})
-SETTINGS = (
-    Setting("host", "The mail server, as smtp.example.com.", secret=False),
-    Setting("port", "Its port; 587 if not set, 465 where tls is implicit, 25 where it is none.", secret=False),
-    Setting("tls", "starttls (if not set), implicit, or none.", secret=False),
-    Setting("username", "The account at the server, if it asks for one.", secret=False),
-    Setting("password", "That account's password."),
-    Setting("sender", "Who sends: an address, or Name <address>.", secret=False),
-    Setting("return_path", "Where bounces go; the sender's address if not set.", secret=False),
-)
 #: Without 8BITMIME and SMTPUTF8, which a server may lack: all of it is ASCII, in lines that are not too long.
 _POLICY = SMTP.clone(cte_type="7bit")
 #: A dot-atom and a host (RFC 5322 section 3.4.1), without the quoted and the bracketed forms that nobody has.
@@ -190,3 +170,31 @@ def _ascii(address: str, whose: str) -> str:
     if not _ADDRESS.fullmatch(made):
         raise Unsendable(f"{whose} is no e-mail address")
     return made
+
+
+ADAPTER = Adapter(
+    name="smtp",
+    title="SMTP",
+    docs="https://www.rfc-editor.org/rfc/rfc5321",
+    channels=frozenset({"email"}),
+    events=silent.EVENTS,
+    signature=silent.SIGNATURE,
+    signs_body=False,
+    settings=(
+        Setting("host", "The mail server, as smtp.example.com.", secret=False),
+        Setting("port", "Its port; 587 if not set, 465 where tls is implicit, 25 where it is none.", secret=False),
+        Setting("tls", "starttls (if not set), implicit, or none.", secret=False),
+        Setting("username", "The account at the server, if it asks for one.", secret=False),
+        Setting("password", "That account's password."),
+        Setting("sender", "Who sends: an address, or Name <address>.", secret=False),
+        Setting("return_path", "Where bounces go; the sender's address if not set.", secret=False),
+    ),
+    recognise=silent.recognise,
+    verify=silent.verify,
+    normalize=silent.normalize,
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

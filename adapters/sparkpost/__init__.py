@@ -7,7 +7,7 @@ for 8 hours.
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
@@ -16,27 +16,11 @@ from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text, from_unix
 from adapters.signing.shared_header import SETTINGS as _TOLD
 from adapters.signing.shared_header import verify_told
-from adapters.signing.signatures import secrets_of
 from adapters.sparkpost import relay
 from adapters.sparkpost.bounces import CLASSES, OTHERWISE
 from adapters.sparkpost.send import SETTINGS as _SENDING
 from adapters.sparkpost.send import build_request, read_response
 from schemas.events import Error, Event
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "sparkpost"
-TITLE = "SparkPost"
-DOCS = "https://developers.sparkpost.com/api/webhooks/"
-CHANNELS = frozenset({"email"})
-SENDS = frozenset({"email"})
-SIGNATURE = "signs nothing: basic auth, a token or another header, or a secret in the URL"
-SETTINGS = (
-    *_TOLD,
-    Setting("webhook_token", "The auth_token of a relay webhook (or an old event webhook)."),
-    *_SENDING,
-)
-SIGNS_BODY = False
 
 #: `type`; the class of a bounce says more. A first open has an event of its own beside that of the open.
 EVENT_TYPES: dict[str, str] = {
@@ -64,7 +48,6 @@ REASONS: dict[str, str] = {
     "generation_failure": "content",
     "generation_rejection": "blocked",
 }
-EVENTS = frozenset({*EVENT_TYPES.values(), *OTHERWISE.values(), "MessageReceived", "ProviderEventReceived"})
 _FAILURES = frozenset({"delay", "bounce", "out_of_band", *REASONS})
 _ENGAGED = frozenset({"track_event", "unsubscribe_event"})
 _COPIED = (("url", "target_link_url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
@@ -102,11 +85,6 @@ def normalize(request: Request) -> Normalized:
         except Unprocessable as error:
             result.unprocessable.append((item, str(error)))
     return result
-
-
-def answer(request: Request) -> Answer:
-    """200; anything else is tried again."""
-    return Answer()
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
@@ -161,7 +139,19 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         if class_:
             payload["bounceType"] = class_[:255]
         error = _error(item, word, class_) if type_ != "RecipientUnsubscribed" else None
-    return Event(type_, request.source, event_id, "email", "outbound", message_id, ours, customer, time, error, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=ours,
+        handle=customer,
+        occurred_at=time,
+        error=error,
+        payload=payload,
+    )
 
 
 def _error(item: dict[str, Any], word: str, class_: str) -> Error:
@@ -177,3 +167,29 @@ def _error(item: dict[str, Any], word: str, class_: str) -> Error:
 def _time(value: Any) -> Any:
     """Unix seconds, as digits; some events have them with a fraction, or as ISO 8601."""
     return from_unix(value) or from_text(value)
+
+
+ADAPTER = Adapter(
+    name="sparkpost",
+    title="SparkPost",
+    docs="https://developers.sparkpost.com/api/webhooks/",
+    channels=frozenset({"email"}),
+    events=frozenset({*EVENT_TYPES.values(), *OTHERWISE.values(), "MessageReceived", "ProviderEventReceived"}),
+    signature="signs nothing: basic auth, a token or another header, or a secret in the URL",
+    signs_body=False,
+    settings=(
+        *_TOLD,
+        Setting("webhook_token", "The auth_token of a relay webhook (or an old event webhook)."),
+        *_SENDING,
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # SparkPost retries what is not answered with 200.
+    handshake=handshake,
+    send=Send(
+        channels=frozenset({"email"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

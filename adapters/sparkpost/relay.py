@@ -7,7 +7,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, text
 from adapters.reading.mime import bare_id, content_of, decode_text, mail_of, mailbox_of
@@ -38,14 +38,11 @@ def event(item: dict[str, Any], request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("mail", known_by, recipient),
-        "email",
-        "inbound",
-        message_id,
-        None,
-        sender,
-        None,
-        None,
-        payload,
+        channel="email",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=sender,
+        payload=payload,
     )
 
 

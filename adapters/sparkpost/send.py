@@ -7,13 +7,15 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Setting, Unprocessable, Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
+    Setting,
+    Unprocessable,
     Unsendable,
+    Values,
     accepted,
     optional,
     refused,

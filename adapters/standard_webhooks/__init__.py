@@ -11,40 +11,27 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, unknown
 from adapters.reading.times import from_text, from_unix
 from adapters.signing.keys import ed25519_key, signs_ed25519
-from adapters.signing.signatures import (
-    check_age,
-    from_base64,
-    header,
-    readable,
-    secrets_of,
-    standard_key,
-    verify_standard,
-)
+from adapters.signing.signatures import check_age, from_base64, header, readable, standard_key, verify_standard
 from schemas import RESERVED, SchemaError
 from schemas import events as names
 from schemas.events import Event
 from schemas.facts import event_of, time_of
 from schemas.json_text import MAX_DEPTH, check, kind_of
-
-NAME = "standard_webhooks"
-TITLE = "Standard Webhooks"
-DOCS = "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"
-CHANNELS = frozenset(names.CHANNELS)
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "HMAC-SHA256 (v1) or Ed25519 (v1a) over id, timestamp, body"
-EVENTS = frozenset(names.EVENT_TYPES) - frozenset(RESERVED)
-SETTINGS = (
-    Setting(
-        "secret", "What the sender signs with: whsec_ and base64, or any text of 24 bytes or more.", reads=standard_key
-    ),
-    Setting("public_key", "The sender's Ed25519 public key: whpk_ and base64.", secret=False, reads=ed25519_key),
-)
-SIGNS_BODY = True
 
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 #: Signatures of one request that are looked at; a sender that rotates its keys sends two or three.
@@ -89,7 +76,7 @@ def normalize(request: Request) -> Normalized:
     named = said.get("type") if isinstance(said, dict) else None
     type = names.TYPE_OF_DOTTED.get(named) if isinstance(named, str) else None
     if type is None or type in RESERVED:
-        event = unknown(request, said, named if isinstance(named, str) else None, event_id)
+        event = unknown(request, said, status=named if isinstance(named, str) else None, event_id=event_id)
         if isinstance(said, dict):
             event.occurred_at = from_text(said.get("timestamp")) or from_unix(said.get("timestamp"))
         return Normalized([event])
@@ -102,11 +89,6 @@ def normalize(request: Request) -> Normalized:
 def answer(request: Request) -> Answer:
     """Any 2xx will do: it is kept, and not read yet."""
     return Answer(202)
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
 
 
 def _event(type: str, said: dict[str, Any], request: Request, event_id: str | None) -> Event:
@@ -159,3 +141,26 @@ def _signs(key: Ed25519PublicKey, message: bytes, signature: str) -> bool:
         return signs_ed25519(key, message, from_base64(signature))
     except InvalidSignature:  # one of several that is no base64
         return False
+
+
+ADAPTER = Adapter(
+    name="standard_webhooks",
+    title="Standard Webhooks",
+    docs="https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
+    channels=frozenset(names.CHANNELS),
+    events=frozenset(names.EVENT_TYPES) - frozenset(RESERVED),
+    signature="HMAC-SHA256 (v1) or Ed25519 (v1a) over id, timestamp, body",
+    signs_body=True,
+    settings=(
+        Setting(
+            "secret",
+            "What the sender signs with: whsec_ and base64, or any text of 24 bytes or more.",
+            reads=standard_key,
+        ),
+        Setting("public_key", "The sender's Ed25519 public key: whpk_ and base64.", secret=False, reads=ed25519_key),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+)

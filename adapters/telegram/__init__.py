@@ -5,30 +5,22 @@ repeats the secret that it was told. An update not answered with 2xx is tried ag
 (https://github.com/tdlib/telegram-bot-api) with growing pauses until the update expires, at most 24 hours.
 """
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Send,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, unknown
-from adapters.signing.signatures import header, same, secrets_of
+from adapters.signing.signatures import header, same
 from adapters.telegram.send import API, build_request, read_response
 from adapters.telegram.updates import UPDATES
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "telegram"
-TITLE = "Telegram"
-DOCS = "https://core.telegram.org/bots/api#update"
-CHANNELS = frozenset({"chat"})
-SENDS = frozenset({"chat"})
-SIGNATURE = "a secret token in a header; the body is not signed"
-SETTINGS = (
-    Setting("secret_token", "The `secret_token` given to setWebhook; Telegram repeats it in a header."),
-    Setting("bot_token", "The bot's token from @BotFather, for sending."),
-    Setting("api_url", f"Where the Bot API is; {API} if not set.", secret=False),
-)
-SIGNS_BODY = False
-EVENTS = frozenset(
-    {"MessageReceived", "UserMessageSent", "RecipientUnsubscribed", "RecipientSubscribed", "ProviderEventReceived"}
-)
 
 _HEADER = "x-telegram-bot-api-secret-token"
 
@@ -57,7 +49,9 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("no update of Telegram: it has no update_id")
     kind = next((key for key in body if key in UPDATES), None)
     if kind is None:
-        return Normalized([unknown(request, body, next((key for key in body if key != "update_id"), None), event_id)])
+        return Normalized(
+            [unknown(request, body, status=next((key for key in body if key != "update_id"), None), event_id=event_id)]
+        )
     if not isinstance(item := body[kind], dict):
         raise Unprocessable(f"an update whose {kind} is no object")
     event = UPDATES[kind](item, kind, request)
@@ -65,11 +59,28 @@ def normalize(request: Request) -> Normalized:
     return Normalized([event])
 
 
-def answer(request: Request) -> Answer:
-    """200 without a body, which Telegram would take for a call of its API."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Telegram has none."""
-    return None
+ADAPTER = Adapter(
+    name="telegram",
+    title="Telegram",
+    docs="https://core.telegram.org/bots/api#update",
+    channels=frozenset({"chat"}),
+    events=frozenset(
+        {"MessageReceived", "UserMessageSent", "RecipientUnsubscribed", "RecipientSubscribed", "ProviderEventReceived"}
+    ),
+    signature="a secret token in a header; the body is not signed",
+    signs_body=False,
+    settings=(
+        Setting("secret_token", "The `secret_token` given to setWebhook; Telegram repeats it in a header."),
+        Setting("bot_token", "The bot's token from @BotFather, for sending."),
+        Setting("api_url", f"Where the Bot API is; {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # The answer has no body, which Telegram would take for a call of its API.
+    send=Send(
+        channels=frozenset({"chat"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

@@ -10,14 +10,14 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Media,
     Message,
     Outcome,
     Response,
     Unsendable,
+    Values,
     accepted,
     optional,
     refused,

@@ -6,7 +6,7 @@ https://core.telegram.org/bots/api#update
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.addresses import of_kind
 from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.times import from_unix
@@ -63,7 +63,17 @@ def _message(item: Item, kind: str, request: Request) -> Event:
     about = None if edited else own_id
     time = from_unix(item.get("edit_date") if edited else item.get("date"))
     direction = "outbound" if ours else "inbound"
-    return Event(type_, request.source, "", "chat", direction, about, None, customer, time, None, payload)
+    return Event(
+        type_,
+        request.source,
+        "",
+        channel="chat",
+        direction=direction,
+        provider_message_id=about,
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
+    )
 
 
 def _pressed(item: Item, kind: str, request: Request) -> Event:
@@ -84,7 +94,16 @@ def _pressed(item: Item, kind: str, request: Request) -> Event:
     if original := message_id_of(message) or text(item.get("inline_message_id")):
         payload["inReplyTo"] = original
     own_id = identifier(item.get("id"))
-    return Event("MessageReceived", request.source, "", "chat", "inbound", own_id, None, customer, None, None, payload)
+    return Event(
+        "MessageReceived",
+        request.source,
+        "",
+        channel="chat",
+        direction="inbound",
+        provider_message_id=own_id,
+        handle=customer,
+        payload=payload,
+    )
 
 
 def _reaction(item: Item, kind: str, request: Request) -> Event:
@@ -101,7 +120,16 @@ def _reaction(item: Item, kind: str, request: Request) -> Event:
         payload["from"] = customer.value
     _add_names(payload, who)
     time = from_unix(item.get("date"))
-    return Event("MessageReceived", request.source, "", "chat", "inbound", None, None, customer, time, None, payload)
+    return Event(
+        "MessageReceived",
+        request.source,
+        "",
+        channel="chat",
+        direction="inbound",
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
+    )
 
 
 def _membership(item: Item, kind: str, request: Request) -> Event:
@@ -114,12 +142,21 @@ def _membership(item: Item, kind: str, request: Request) -> Event:
     payload: dict[str, Any] = {"providerStatus": status, "from": customer.value}
     _add_names(payload, chat)
     time = from_unix(item.get("date"))
-    return Event(type_, request.source, "", "chat", "inbound", None, None, customer, time, None, payload)
+    return Event(
+        type_,
+        request.source,
+        "",
+        channel="chat",
+        direction="inbound",
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
+    )
 
 
 def _other(item: Item, kind: str, request: Request) -> Event:
     """What is no message to us and nothing that became of one of ours: kept whole."""
-    event = unknown(request, item, kind)
+    event = unknown(request, item, status=kind)
     part = item
     for name in _WHOSE.get(kind, ("from",)):
         part = _part(part, name)

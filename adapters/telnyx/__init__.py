@@ -4,49 +4,26 @@ https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks: up to 
 within two seconds, then the failover URL. Each webhook has an id, which stays.
 """
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Send,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.addresses import caller
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.times import from_text
 from adapters.signing.keys import ed25519_key, signs_ed25519
-from adapters.signing.signatures import check_age, from_base64, header, readable, secrets_of
+from adapters.signing.signatures import check_age, from_base64, header, readable
 from adapters.telnyx import calls, messages
 from adapters.telnyx.send import API, build_request, read_response
 
-__all__ = ["build_request", "read_response"]
-
-NAME = "telnyx"
-TITLE = "Telnyx"
-DOCS = "https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks"
-CHANNELS = frozenset({"sms", "rcs", "whatsapp", "voice"})
-SENDS = frozenset({"sms"})
-SIGNATURE = "Ed25519 over timestamp and body, five minutes"
-SETTINGS = (
-    Setting(
-        "public_key",
-        "The account's public key (Portal, Keys & Credentials, Public Key), base64.",
-        secret=False,
-        reads=ed25519_key,
-    ),
-    Setting("api_key", "An API key, KEY…, for sending."),
-    Setting("sender", "The number, short code or sender id to send from.", secret=False),
-    Setting(
-        "messaging_profile_id", "The messaging profile to send by, where the sender does not tell it.", secret=False
-    ),
-    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
-)
-SIGNS_BODY = True
-
-EVENTS = frozenset(
-    {
-        *messages.TOLD.values(),
-        *messages.STATUSES.values(),
-        *messages.AUTORESPONSES.values(),
-        *calls.CALLS.values(),
-        *("MessageReceived", "CallFailed", "ProviderEventReceived"),
-    }
-)
 _SIGNATURE = "telnyx-signature-ed25519"
 
 
@@ -95,11 +72,43 @@ def normalize(request: Request) -> Normalized:
     return Normalized([event])
 
 
-def answer(request: Request) -> Answer:
-    """200, within two seconds."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Telnyx has none."""
-    return None
+ADAPTER = Adapter(
+    name="telnyx",
+    title="Telnyx",
+    docs="https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks",
+    channels=frozenset({"sms", "rcs", "whatsapp", "voice"}),
+    events=frozenset(
+        {
+            *messages.TOLD.values(),
+            *messages.STATUSES.values(),
+            *messages.AUTORESPONSES.values(),
+            *calls.CALLS.values(),
+            *("MessageReceived", "CallFailed", "ProviderEventReceived"),
+        }
+    ),
+    signature="Ed25519 over timestamp and body, five minutes",
+    signs_body=True,
+    settings=(
+        Setting(
+            "public_key",
+            "The account's public key (Portal, Keys & Credentials, Public Key), base64.",
+            secret=False,
+            reads=ed25519_key,
+        ),
+        Setting("api_key", "An API key, KEY…, for sending."),
+        Setting("sender", "The number, short code or sender id to send from.", secret=False),
+        Setting(
+            "messaging_profile_id", "The messaging profile to send by, where the sender does not tell it.", secret=False
+        ),
+        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Telnyx waits two seconds for the answer.
+    send=Send(
+        channels=frozenset({"sms"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
 from adapters.reading.facts import identifier, text
 from adapters.reading.times import from_text
@@ -38,7 +38,14 @@ def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, req
     type = "CallFailed" if kind == "call.hangup" and cause in CAUSES else CALLS[kind]
     said: dict[str, Any] = {"providerStatus": kind}
     said |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
-    event = Event(type, request.source, event_id, "voice", "inbound" if inbound else "outbound", leg)
+    event = Event(
+        type,
+        request.source,
+        event_id,
+        channel="voice",
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=leg,
+    )
     event.handle = caller(sender if inbound else recipient)
     event.occurred_at = from_text(at)
     if payload.get("direction") not in ("incoming", "outgoing"):  # a recording tells no direction

@@ -6,7 +6,7 @@ WhatsApp no page of its webhooks was at hand: what is read is what Telnyx's offi
 
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, id_of_one, identifier, location, text, unknown
 from adapters.reading.prices import price_of
@@ -55,7 +55,9 @@ def told(kind: str, payload: Item, event_id: str, at: str | None, request: Reque
         own = fact_id(event_id, number) if several else event_id
         # Of several each keeps what is told of it alone: the whole once a recipient would be many times the webhook.
         item = {"id": payload.get("id"), "to": [one]} if several else payload
-        event = unknown(request, item, status, own) if type is None else Event(type, request.source, own)
+        event = (
+            unknown(request, item, status=status, event_id=own) if type is None else Event(type, request.source, own)
+        )
         _describe(event, payload, "outbound", at)
         if several and number and event.provider_message_id and event.message_id is None:
             event.provider_message_id = id_of_one(event.provider_message_id, number)
@@ -78,7 +80,7 @@ def received(payload: Item, event_id: str, at: str | None, request: Request) -> 
     if revoked is None:
         event = Event("MessageReceived", request.source, event_id, payload={"providerStatus": RECEIVED})
     else:
-        event = unknown(request, payload, "revoke", event_id)
+        event = unknown(request, payload, status="revoke", event_id=event_id)
     _describe(event, payload, "inbound", at)
     event.provider_message_id = revoked or event.provider_message_id
     if "from" not in event.payload and (sender := text(body.get("from"))):
@@ -98,7 +100,14 @@ def received(payload: Item, event_id: str, at: str | None, request: Request) -> 
     if asked is None:
         return [event]
     own = fact_id("autoresponse", event_id)
-    consent = Event(asked, request.source, own, event.channel, "inbound", event.provider_message_id)
+    consent = Event(
+        asked,
+        request.source,
+        own,
+        channel=event.channel,
+        direction="inbound",
+        provider_message_id=event.provider_message_id,
+    )
     consent.handle, consent.occurred_at = event.handle, event.occurred_at
     consent.payload = {key: event.payload[key] for key in ("from", "to") if key in event.payload}
     return [event, consent]

@@ -9,22 +9,22 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
     Unsendable,
+    Values,
     accepted,
     api_of,
     refused,
     required,
+    secrets_of,
     sender_of,
 )
 from adapters.reading.facts import identifier
 from adapters.reading.shapes import answer_of, object_of
-from adapters.signing.signatures import secrets_of
 from adapters.telnyx.errors import ACCOUNT, RETRYABLE, SENDER, error_of
 
 API = "https://api.telnyx.com"

@@ -10,23 +10,13 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, location, text, unknown
 from adapters.reading.times import from_text
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
-
-__all__ = ["SETTINGS"]
-
-NAME = "the_things_stack"
-TITLE = "The Things Stack"
-DOCS = "https://www.thethingsindustries.com/docs/integrations/webhooks/"
-CHANNELS = frozenset({"iot"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SIGNS_BODY = False
 
 Item = dict[str, Any]
 
@@ -44,7 +34,6 @@ MESSAGES: dict[str, str] = {
     "join_accept": "ProviderEventReceived",
     "service_data": "ProviderEventReceived",
 }
-EVENTS = frozenset(MESSAGES.values())
 #: By the name of the error (…/pkg/networkserver): what of it tells why.
 _REASONS = {"too_long": "content", "expired": "expired"}
 #: What stands beside the message itself.
@@ -81,16 +70,6 @@ def normalize(request: Request) -> Normalized:
     return Normalized([_event(body, kind, f"the_things_stack:{application_id}/{device_id}", request)])
 
 
-def answer(request: Request) -> Answer:
-    """200; what is not 2xx is lost, or tried again where that is switched on."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """There is none."""
-    return None
-
-
 def _event(body: Item, kind: str | None, device: str, request: Request) -> Event:
     type_ = MESSAGES.get(kind or "", "ProviderEventReceived")
     part = body.get(kind) if kind is not None else None
@@ -118,15 +97,14 @@ def _event(body: Item, kind: str | None, device: str, request: Request) -> Event
         type_,
         request.source,
         fact_id("the_things_stack", device, kind, *ids, text(counter), received_at),
-        "iot",
-        "outbound" if outbound else "inbound",
+        channel="iot",
+        direction="outbound" if outbound else "inbound",
         # A solved place, or a session, is no message, though an uplink led to it.
-        message_id if type_ != "ProviderEventReceived" and kind != "location_solved" else None,
-        None,
-        customer,
-        from_text(received_at),
-        _error(part.get("error")) if type_ == "MessageFailed" else None,
-        payload,
+        provider_message_id=message_id if type_ != "ProviderEventReceived" and kind != "location_solved" else None,
+        handle=customer,
+        occurred_at=from_text(received_at),
+        error=_error(part.get("error")) if type_ == "MessageFailed" else None,
+        payload=payload,
     )
 
 
@@ -184,3 +162,18 @@ CONTENTS: dict[str, Callable[[Item], Item]] = {
     "uplink_normalized": _normalized,
     "location_solved": _solved,
 }
+
+ADAPTER = Adapter(
+    name="the_things_stack",
+    title="The Things Stack",
+    docs="https://www.thethingsindustries.com/docs/integrations/webhooks/",
+    channels=frozenset({"iot"}),
+    events=frozenset(MESSAGES.values()),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=SETTINGS,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # What is not answered with 2xx is lost, or retried if retries are enabled.
+)

@@ -7,26 +7,17 @@ with Turn's `_vnd` added), `turn` and `journey_outbound` (a message that was sen
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.addresses import phone
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
-from adapters.signing.signatures import header, secrets_of, signs
+from adapters.signing.signatures import header, signs
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.messages import Item, message
 from adapters.whatsapp_cloud.statuses import STATUSES, status
 from schemas.events import Event
 
-NAME = "turn_whatsapp"
-TITLE = "Turn.io"
-DOCS = "https://whatsapp.turn.io/docs/api/webhooks"
-CHANNELS = frozenset({"whatsapp"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "HMAC-SHA256 of the body"
-SETTINGS = (Setting("webhook_secret", "The HMAC secret of the webhook (Turn.io, Settings, API & Webhooks)."),)
-SIGNS_BODY = True
-EVENTS = frozenset({*STATUSES.values(), "MessageReceived", "MessageQueued"})
 _SIGNATURE, _SUBSCRIPTION = "x-turn-hook-signature", "x-turn-hook-subscription"
 
 
@@ -58,16 +49,6 @@ def normalize(request: Request) -> Normalized:
         else:
             result.unprocessable.append((item, event))
     return result
-
-
-def answer(request: Request) -> Answer:
-    """200."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Turn.io has none."""
-    return None
 
 
 def _items(body: Item, request: Request) -> Iterator[tuple[Any, Event | str]]:
@@ -114,5 +95,28 @@ def _sent_out(body: Item, request: Request) -> Event:
     event_id = fact_id("sent out", message_id) if message_id else unknown(request, body).source_event_id
     at = from_unix(time)
     return Event(
-        "MessageQueued", request.source, event_id, "whatsapp", "outbound", message_id, None, customer, at, None, payload
+        "MessageQueued",
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=at,
+        payload=payload,
     )
+
+
+ADAPTER = Adapter(
+    name="turn_whatsapp",
+    title="Turn.io",
+    docs="https://whatsapp.turn.io/docs/api/webhooks",
+    channels=frozenset({"whatsapp"}),
+    events=frozenset({*STATUSES.values(), "MessageReceived", "MessageQueued"}),
+    signature="HMAC-SHA256 of the body",
+    signs_body=True,
+    settings=(Setting("webhook_secret", "The HMAC secret of the webhook (Turn.io, Settings, API & Webhooks)."),),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+)

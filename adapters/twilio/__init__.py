@@ -8,37 +8,23 @@ no order, and gives a callback no id and mostly no time.
 
 from urllib.parse import urlsplit
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Send,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.bodies import Pairs, form_of, query_of
 from adapters.reading.facts import identifier, unknown
-from adapters.signing.signatures import header, hex_sha256, same, secrets_of, signs
+from adapters.signing.signatures import header, hex_sha256, same, signs
 from adapters.twilio import calls, messages, streams
 from adapters.twilio.send import API, build_request, read_response
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "twilio"
-TITLE = "Twilio"
-DOCS = "https://www.twilio.com/docs/usage/webhooks"
-CHANNELS = frozenset({"sms", "whatsapp", "rcs", "voice", "chat"})
-SENDS = frozenset({"sms", "whatsapp", "voice"})
-SIGNATURE = "HMAC-SHA1 over URL and sorted form; SHA-256 of another body in the URL"
-EVENTS = frozenset(
-    {
-        *messages.MESSAGE_STATUSES.values(),
-        *messages.OPT_OUTS.values(),
-        *("MessageClicked", "CallStarted", "CallCompleted", "CallFailed", "CallRecorded", "ProviderEventReceived"),
-    }
-)
-SETTINGS = (
-    Setting("auth_token", "The account's auth token (Console, Account, API keys & tokens)."),
-    Setting("account_sid", "The account's SID, AC…, for sending.", secret=False),
-    Setting("api_key", "An API key's SID, SK…, to send with in place of the auth token.", secret=False),
-    Setting("api_secret", "That API key's secret."),
-    Setting("sender", "The number, sender id or messaging service (MG…) to send from.", secret=False),
-    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
-)
-SIGNS_BODY = True
 
 #: What Twilio wants to hear of a message or call that came in: instructions, here none
 #: (https://www.twilio.com/docs/messaging/twiml, https://www.twilio.com/docs/voice/twiml).
@@ -95,11 +81,6 @@ def answer(request: Request) -> Answer:
     return Answer() if tells else TWIML
 
 
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Twilio has none."""
-    return None
-
-
 def _is_form(request: Request) -> bool:
     kind = request.headers.get("content-type", "")
     return request.method == "GET" or not kind or kind.lower().startswith("application/x-www-form-urlencoded")
@@ -151,3 +132,37 @@ def _other_ports(url: str) -> list[str]:
     bare = host.removesuffix(f":{port}") if port else host
     standard = {"https": 443, "http": 80}.get(parts.scheme, 443)
     return [parts._replace(netloc=name).geturl() for name in (bare, f"{bare}:{port or standard}") if name != host]
+
+
+ADAPTER = Adapter(
+    name="twilio",
+    title="Twilio",
+    docs="https://www.twilio.com/docs/usage/webhooks",
+    channels=frozenset({"sms", "whatsapp", "rcs", "voice", "chat"}),
+    events=frozenset(
+        {
+            *messages.MESSAGE_STATUSES.values(),
+            *messages.OPT_OUTS.values(),
+            *("MessageClicked", "CallStarted", "CallCompleted", "CallFailed", "CallRecorded", "ProviderEventReceived"),
+        }
+    ),
+    signature="HMAC-SHA1 over URL and sorted form; SHA-256 of another body in the URL",
+    signs_body=True,
+    settings=(
+        Setting("auth_token", "The account's auth token (Console, Account, API keys & tokens)."),
+        Setting("account_sid", "The account's SID, AC…, for sending.", secret=False),
+        Setting("api_key", "An API key's SID, SK…, to send with in place of the auth token.", secret=False),
+        Setting("api_secret", "That API key's secret."),
+        Setting("sender", "The number, sender id or messaging service (MG…) to send from.", secret=False),
+        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+    send=Send(
+        channels=frozenset({"sms", "whatsapp", "voice"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

@@ -7,7 +7,7 @@ https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback.
 
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, identifier, unknown
 from adapters.reading.times import from_text
@@ -94,14 +94,13 @@ def _call(fields: Fields, status: str, request: Request) -> Event:
         type_,
         request.source,
         fact_id("call", sid, status, get("SequenceNumber"), get("Timestamp")),
-        "voice",
-        _direction(fields),
-        sid,
-        None,
-        _customer(fields),
-        from_text(get("Timestamp")),
-        error,
-        payload,
+        channel="voice",
+        direction=_direction(fields),
+        provider_message_id=sid,
+        handle=_customer(fields),
+        occurred_at=from_text(get("Timestamp")),
+        error=error,
+        payload=payload,
     )
 
 
@@ -117,15 +116,13 @@ def _recording(fields: Fields, request: Request) -> Event:
         request.source,
         # Told up to three times, each time with other parameters: to the recording's callback, the verb's, the call's.
         fact_id("recording", sid, get("RecordingSid"), get("RecordingUrl"), get("RecordingStatus"), get("CallStatus")),
-        "voice",
-        _direction(fields),
-        sid,
-        None,
-        _customer(fields),
+        channel="voice",
+        direction=_direction(fields),
+        provider_message_id=sid,
+        handle=_customer(fields),
         # RecordingStartTime is when it began, not when it was there to be heard.
-        from_text(get("Timestamp")),
-        None,
-        payload,
+        occurred_at=from_text(get("Timestamp")),
+        payload=payload,
     )
 
 

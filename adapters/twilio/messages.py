@@ -9,7 +9,7 @@ https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A us
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
 from adapters.reading.times import from_text
@@ -89,14 +89,14 @@ def events(
         type_,
         request.source,
         event_id or fact_id("message", sid, status, recipient, get("RawDlrDoneDate")),
-        channel,
-        "inbound" if inbound else "outbound",
-        sid,
-        own_id,
-        customer,
-        occurred_at,
-        error,
-        payload,
+        channel=channel,
+        direction="inbound" if inbound else "outbound",
+        provider_message_id=sid,
+        message_id=own_id,
+        handle=customer,
+        occurred_at=occurred_at,
+        error=error,
+        payload=payload,
     )
     if inbound and (asked := OPT_OUTS.get(get("OptOutType", "").upper())):
         return [event, _opt_out(asked, event)]
@@ -118,7 +118,15 @@ def click(data: dict[str, Any], request: Request, event_id: str) -> Event:
     time = from_text(data.get("click_time"))
     customer = _customer(recipient, channel)
     return Event(
-        "MessageClicked", request.source, event_id, channel, "outbound", sid, None, customer, time, None, payload
+        "MessageClicked",
+        request.source,
+        event_id,
+        channel=channel,
+        direction="outbound",
+        provider_message_id=sid,
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
     )
 
 
@@ -160,14 +168,12 @@ def _opt_out(type_: str, event: Event) -> Event:
         type_,
         event.source,
         fact_id("opt-out", event.source_event_id),
-        event.channel,
-        "inbound",
-        event.provider_message_id,
-        None,
-        event.handle,
-        event.occurred_at,
-        None,
-        payload,
+        channel=event.channel,
+        direction="inbound",
+        provider_message_id=event.provider_message_id,
+        handle=event.handle,
+        occurred_at=event.occurred_at,
+        payload=payload,
     )
 
 

@@ -12,14 +12,14 @@ from xml.sax.saxutils import escape
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Message,
     Outcome,
     Response,
     TooLate,
     Unsendable,
+    Values,
     accepted,
     api_of,
     optional,

@@ -5,7 +5,7 @@ https://www.twilio.com/docs/events/event-types
 
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, unknown
 from adapters.reading.times import from_text

@@ -8,23 +8,25 @@ import re
 from hashlib import md5
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    MAX_ID,
+    Adapter,
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import MAX_ID, fact_id, identifier, text, unknown
+from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
-from adapters.signing.signatures import same, secrets_of
+from adapters.signing.signatures import same
 from schemas.events import Error, Event
-
-NAME = "unisender_go"
-TITLE = "Unisender Go"
-DOCS = "https://godocs.unisender.ru/web-api-ref#callback-format"
-CHANNELS = frozenset({"email"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "MD5 of the body with the API key in it, in the body"
-SETTINGS = (Setting("api_key", "The API key of the account, or of the project, that the webhook belongs to."),)
-SIGNS_BODY = True
 
 #: …/email-statuses. `sent` only says that the mail passed the checks and waits to be sent.
 STATUSES: dict[str, str] = {
@@ -57,7 +59,6 @@ REASONS: dict[str, str] = {
     "err_skip_letter": "unknown",
     "err_lost": "unknown",
 }
-EVENTS = frozenset({*STATUSES.values(), "ProviderEventReceived"})
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced"})
 _AUTH = re.compile(rb'"auth"\s*:\s*"([0-9A-Fa-f]{32})"')
 _COPIED = (("url", "url", 8192), ("userAgent", "user_agent", 4096), ("ip", "ip", 64))
@@ -107,11 +108,6 @@ def normalize(request: Request) -> Normalized:
     return found
 
 
-def answer(request: Request) -> Answer:
-    """200; anything else is tried again."""
-    return Answer()
-
-
 def handshake(request: Request, values: Values) -> Answer | None:
     """As the webhook is set, its URL is looked at by a GET, which has nothing in it, and wants a 200."""
     return Answer() if request.method == "GET" and not request.body else None
@@ -152,14 +148,14 @@ def _event(item: Any, request: Request) -> Event:
         type,
         request.source,
         fact_id("unisender", message_id, word, time, url),
-        "email",
-        "outbound",
-        message_id,
-        own_id,
-        customer,
-        from_text(time),
-        _error(info) if type in _FAILURES else None,
-        payload,
+        channel="email",
+        direction="outbound",
+        provider_message_id=message_id,
+        message_id=own_id,
+        handle=customer,
+        occurred_at=from_text(time),
+        error=_error(info) if type in _FAILURES else None,
+        payload=payload,
     )
 
 
@@ -169,3 +165,20 @@ def _error(info: dict[str, Any]) -> Error:
     if reason == "unknown":
         reason = reason_of(code_of(None, words))
     return Error(status, words, reason)
+
+
+ADAPTER = Adapter(
+    name="unisender_go",
+    title="Unisender Go",
+    docs="https://godocs.unisender.ru/web-api-ref#callback-format",
+    channels=frozenset({"email"}),
+    events=frozenset({*STATUSES.values(), "ProviderEventReceived"}),
+    signature="MD5 of the body with the API key in it, in the body",
+    signs_body=True,
+    settings=(Setting("api_key", "The API key of the account, or of the project, that the webhook belongs to."),),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Unisender Go retries what is not answered with 200.
+    handshake=handshake,
+)

@@ -7,30 +7,24 @@ times within an hour (https://developers.viber.com/docs/faq/). `delivered` comes
 from collections.abc import Callable
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Send,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
 from adapters.reading.times import from_unix
-from adapters.signing.signatures import header, secrets_of, signs
+from adapters.signing.signatures import header, signs
 from adapters.viber.send import API, build_request, read_response
 from schemas.events import Error, Event
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "viber"
-TITLE = "Viber"
-DOCS = "https://developers.viber.com/docs/api/rest-bot-api/#callbacks"
-CHANNELS = frozenset({"chat"})
-SENDS = frozenset({"chat"})
-SIGNATURE = "HMAC-SHA256 of the body with the bot's token"
-SETTINGS = (
-    Setting("auth_token", "The bot's authentication token (app key): verifies callbacks, and sends."),
-    Setting("sender", "The name that messages are sent under, at most 28 characters.", secret=False),
-    Setting("avatar", "The URL of the picture beside that name.", secret=False),
-    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
-)
-SIGNS_BODY = True
 
 Item = dict[str, Any]
 Content = dict[str, Any]
@@ -48,7 +42,6 @@ EVENT_TYPES: dict[str, str] = {
     # Viber tries the URL that it was told.
     "webhook": "ProviderEventReceived",
 }
-EVENTS = frozenset(EVENT_TYPES.values())
 _OUTBOUND = frozenset({"delivered", "seen", "failed"})
 _HEADER = "x-viber-content-signature"
 
@@ -76,16 +69,6 @@ def normalize(request: Request) -> Normalized:
     if word is None:
         raise Unprocessable("no callback of Viber: it has no event")
     return Normalized([_event(item, word, request)])
-
-
-def answer(request: Request) -> Answer:
-    """200 with nothing: a body would be taken for a welcome message."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Viber has none: its trial of a URL is a signed callback like the others."""
-    return None
 
 
 def _event(item: Item, word: str, request: Request) -> Event:
@@ -124,14 +107,13 @@ def _event(item: Item, word: str, request: Request) -> Event:
         type_,
         request.source,
         fact_id("viber", word, token, user, text(when)),
-        "chat",
-        "outbound" if outbound else "inbound",
-        message_id,
-        None,
-        customer,
-        from_unix(when / 1000) if type(when) is int else None,
-        error,
-        payload,
+        channel="chat",
+        direction="outbound" if outbound else "inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix(when / 1000) if type(when) is int else None,
+        error=error,
+        payload=payload,
     )
 
 
@@ -181,3 +163,29 @@ CONTENTS: dict[str, Callable[[Item], Content]] = {
     "contact": _contact,
     "sticker": _sticker,
 }
+
+ADAPTER = Adapter(
+    name="viber",
+    title="Viber",
+    docs="https://developers.viber.com/docs/api/rest-bot-api/#callbacks",
+    channels=frozenset({"chat"}),
+    events=frozenset(EVENT_TYPES.values()),
+    signature="HMAC-SHA256 of the body with the bot's token",
+    signs_body=True,
+    settings=(
+        Setting("auth_token", "The bot's authentication token (app key): verifies callbacks, and sends."),
+        Setting("sender", "The name that messages are sent under, at most 28 characters.", secret=False),
+        Setting("avatar", "The URL of the picture beside that name.", secret=False),
+        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # The answer has no body, which Viber would take for a welcome message. Its check of a URL is a signed callback like
+    # any other, so there is no handshake.
+    send=Send(
+        channels=frozenset({"chat"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

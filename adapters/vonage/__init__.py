@@ -7,46 +7,24 @@ id of its own, and promises no order.
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import (
+    Adapter,
+    Answer,
+    InvalidSignature,
+    Normalized,
+    Request,
+    Send,
+    Setting,
+    Unprocessable,
+    Values,
+    secrets_of,
+)
 from adapters.reading.bodies import form_of, json_of, query_of
 from adapters.reading.facts import unknown
 from adapters.signing.keys import rsa_private_key
-from adapters.signing.signatures import WINDOW, seconds, secrets_of
+from adapters.signing.signatures import WINDOW, seconds
 from adapters.vonage import calls, messages, signing, sms
 from adapters.vonage.send import API, build_request, read_response
-
-__all__ = ["build_request", "read_response"]
-
-NAME = "vonage"
-TITLE = "Vonage"
-DOCS = "https://developer.vonage.com/en/getting-started/concepts/webhooks"
-CHANNELS = frozenset({"sms", "whatsapp", "rcs", "chat", "voice"})
-SENDS = frozenset({"sms", "whatsapp", "rcs", "chat"})
-SIGNATURE = "JWT (HS256) with the body's SHA-256; SMS API: hash or HMAC over the sorted parameters"
-EVENTS = frozenset(
-    {
-        *sms.STATUSES.values(),
-        *messages.STATUSES.values(),
-        *calls.STATUSES.values(),
-        *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
-    }
-)
-SETTINGS = (
-    Setting("signature_secret", "The account's signature secret (Dashboard, API settings)."),
-    Setting(
-        "signature_method",
-        f"How the SMS API signs (API settings): {', '.join(signing.METHODS)}; {signing.METHOD} if not set.",
-        secret=False,
-    ),
-    Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
-    Setting("application_id", "The application's id, for sending.", secret=False),
-    Setting("private_key", "The application's private key (PEM), for sending.", reads=rsa_private_key),
-    Setting("api_key", "The account's API key, to send with in place of an application.", secret=False),
-    Setting("api_secret", "The account's API secret, beside the API key."),
-    Setting("sender", "The number, sender id, RCS agent or page to send from.", secret=False),
-    Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
-)
-SIGNS_BODY = True
 
 #: What an answer webhook wants to hear: instructions, here none
 #: (https://developer.vonage.com/en/voice/voice-api/ncco-reference).
@@ -112,11 +90,6 @@ def answer(request: Request) -> Answer:
     return NO_INSTRUCTIONS if calls.wants_instructions(dict(found)) else Answer()
 
 
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Vonage has none."""
-    return None
-
-
 def _parameters(request: Request) -> dict[str, Any] | list[tuple[str, str]]:
     """JSON's object, or the pairs of a form or of a query. Raises Unprocessable."""
     if request.method == "GET":
@@ -132,3 +105,45 @@ def _parameters(request: Request) -> dict[str, Any] | list[tuple[str, str]]:
 def _is_sms(head: str) -> bool:
     """A receipt has an `err-code`; a message that came in always has its time."""
     return "msisdn" in head and "messageId" in head and ("message-timestamp" in head or "err-code" in head)
+
+
+ADAPTER = Adapter(
+    name="vonage",
+    title="Vonage",
+    docs="https://developer.vonage.com/en/getting-started/concepts/webhooks",
+    channels=frozenset({"sms", "whatsapp", "rcs", "chat", "voice"}),
+    events=frozenset(
+        {
+            *sms.STATUSES.values(),
+            *messages.STATUSES.values(),
+            *calls.STATUSES.values(),
+            *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
+        }
+    ),
+    signature="JWT (HS256) with the body's SHA-256; SMS API: hash or HMAC over the sorted parameters",
+    signs_body=True,
+    settings=(
+        Setting("signature_secret", "The account's signature secret (Dashboard, API settings)."),
+        Setting(
+            "signature_method",
+            f"How the SMS API signs (API settings): {', '.join(signing.METHODS)}; {signing.METHOD} if not set.",
+            secret=False,
+        ),
+        Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
+        Setting("application_id", "The application's id, for sending.", secret=False),
+        Setting("private_key", "The application's private key (PEM), for sending.", reads=rsa_private_key),
+        Setting("api_key", "The account's API key, to send with in place of an application.", secret=False),
+        Setting("api_secret", "The account's API secret, beside the API key."),
+        Setting("sender", "The number, sender id, RCS agent or page to send from.", secret=False),
+        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    answer=answer,
+    send=Send(
+        channels=frozenset({"sms", "whatsapp", "rcs", "chat"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
+)

@@ -5,7 +5,7 @@ https://developer.vonage.com/en/voice/voice-api/webhook-reference. A recording n
 
 from typing import Any
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.addresses import handle, phone
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of
@@ -73,14 +73,13 @@ def _call(fields: Fields, status: str, request: Request) -> Event:
         type_,
         request.source,
         fact_id("call", call_id, status, text(get("timestamp"))),
-        "voice",
-        _direction(fields),
-        call_id,
-        None,
-        _customer(fields),
-        from_text(get("timestamp")),
-        error,
-        payload,
+        channel="voice",
+        direction=_direction(fields),
+        provider_message_id=call_id,
+        handle=_customer(fields),
+        occurred_at=from_text(get("timestamp")),
+        error=error,
+        payload=payload,
     )
 
 
@@ -96,14 +95,12 @@ def _recording(fields: Fields, request: Request) -> Event:
         "CallRecorded",
         request.source,
         fact_id("recording", call_id, text(get("recording_uuid")), text(get("recording_url"))),
-        "voice",
-        _direction(fields),
-        call_id,
-        None,
-        _customer(fields),
-        from_text(get("timestamp")) or ended,
-        None,
-        payload,
+        channel="voice",
+        direction=_direction(fields),
+        provider_message_id=call_id,
+        handle=_customer(fields),
+        occurred_at=from_text(get("timestamp")) or ended,
+        payload=payload,
     )
 
 

@@ -6,7 +6,7 @@ Version v0.1, which an account may still be set to, has objects for addresses an
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import dialled, of_kind
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of
@@ -65,14 +65,13 @@ def _status(item: Item, message_id: str, request: Request) -> Event:
         type_,
         request.source,
         fact_id("status", message_id, status, text(item.get("timestamp"))),
-        MESSAGE_CHANNELS.get(kind),
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(item.get("timestamp")),
-        messages_error(item.get("error")) if type_ == "MessageFailed" else None,
-        payload,
+        channel=MESSAGE_CHANNELS.get(kind),
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(item.get("timestamp")),
+        error=messages_error(item.get("error")) if type_ == "MessageFailed" else None,
+        payload=payload,
     )
 
 
@@ -98,14 +97,12 @@ def _message(item: Item, message_id: str, request: Request) -> Event:
         "MessageReceived" if read is not None else "ProviderEventReceived",
         request.source,
         fact_id("message", message_id),
-        MESSAGE_CHANNELS.get(kind),
-        "inbound",
-        message_id,
-        None,
-        customer,
-        from_text(item.get("timestamp")),
-        None,
-        payload,
+        channel=MESSAGE_CHANNELS.get(kind),
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(item.get("timestamp")),
+        payload=payload,
     )
 
 

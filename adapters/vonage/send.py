@@ -12,24 +12,24 @@ from typing import Any
 import jwt
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Media,
     Message,
     Outcome,
     Response,
     Unsendable,
+    Values,
     WrongSetting,
     accepted,
     api_of,
     refused,
     required,
+    secrets_of,
     sender_of,
 )
 from adapters.reading.facts import fact_id, text
 from adapters.reading.shapes import answer_of, json_answer_of
-from adapters.signing.signatures import secrets_of
 from adapters.vonage.errors import ACCOUNT, SENDER, messages_error
 from schemas.events import Error
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable, Values
+from adapters.contract import InvalidSignature, Request, Unprocessable, Values, secrets_of
 from adapters.reading.bodies import query_of
 from adapters.reading.facts import text
-from adapters.signing.signatures import check_age, header, hex_sha256, keyed, max_age, same, secrets_of
+from adapters.signing.signatures import check_age, header, hex_sha256, keyed, max_age, same
 from adapters.signing.tokens import claims_of
 
 #: The methods by the names of Vonage's libraries, and the digest of their HMAC; of `md5hash` it is none.

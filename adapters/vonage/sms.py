@@ -7,7 +7,7 @@ the recipient and `to` the sender; in a message that came in `msisdn` is the sen
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of
@@ -59,14 +59,13 @@ def _receipt(fields: Fields, message_id: str, request: Request) -> Event:
         request.source,
         # `message-timestamp` is of the attempt to tell it, and so no part of the fact.
         fact_id("receipt", message_id, status, code, text(get("scts"))),
-        "sms",
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_text(get("message-timestamp")) or _scts(get("scts")),
-        sms_error(code, status) if failed else None,
-        payload,
+        channel="sms",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(get("message-timestamp")) or _scts(get("scts")),
+        error=sms_error(code, status) if failed else None,
+        payload=payload,
     )
 
 
@@ -89,14 +88,12 @@ def _message(fields: Fields, message_id: str, request: Request) -> Event:
         "MessageReceived",
         request.source,
         fact_id("message", message_id),
-        "sms",
-        "inbound",
-        message_id,
-        None,
-        customer,
-        from_text(get("message-timestamp")),
-        None,
-        payload,
+        channel="sms",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_text(get("message-timestamp")),
+        payload=payload,
     )
 
 

@@ -13,50 +13,30 @@ from urllib.parse import urlsplit
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
-from adapters.contract.receiving import Setting, Values
-from adapters.contract.sending import (
+from adapters.contract import (
+    MAX_ID,
+    Adapter,
     HttpCall,
     Message,
     Outcome,
     Response,
+    Send,
+    Setting,
     Unsendable,
+    Values,
     WrongSetting,
     accepted,
     optional,
     refused,
     required,
 )
-from adapters.reading.facts import MAX_ID, fact_id, text
+from adapters.reading.facts import fact_id, text
 from adapters.reading.shapes import answer_of
+from adapters.signing import silent
 from adapters.signing.jwt_es256 import from_base64url, private_key, to_base64url, token
-from adapters.signing.silent import (  # noqa: F401  # the receiving half
-    EVENTS,
-    SIGNATURE,
-    SIGNS_BODY,
-    answer,
-    handshake,
-    normalize,
-    recognise,
-    verify,
-)
 from adapters.webpush.encryption import MAX_PLAINTEXT, encrypt, point
 from schemas.events import Error
 
-NAME = "webpush"
-TITLE = "Web push"
-DOCS = "https://www.rfc-editor.org/rfc/rfc8030"
-CHANNELS = frozenset({"push"})
-SENDS = frozenset({"push"})
-SETTINGS = (
-    Setting(
-        "vapid_private_key", "The application server's key: 32 bytes as base64url, or PEM (P-256).", reads=private_key
-    ),
-    Setting("vapid_subject", "Who sends, for the push service to write to: mailto:… or https://….", secret=False),
-    Setting("urgency", "very-low, low, normal or high (RFC 8030 section 5.3); normal by default.", secret=False),
-    Setting("api_url", "A scheme and host in place of the endpoint's own; for tests.", secret=False),
-)
-#: Whose server is called is for the recipient to say, so that its faults are no one's but theirs.
-CALLS_RECIPIENT = True
 #: Seconds that a message without an expiry is kept for a browser that is away, four weeks: push services keep no longer.
 MAX_TTL = 2_419_200
 #: Seconds that a VAPID token is used, and that it is good for beyond (RFC 8292 section 2: 24 hours at most in all).
@@ -161,3 +141,34 @@ def _payload(message: Message) -> bytes:
     if len(written) > MAX_PLAINTEXT:
         raise Unsendable(f"a web push has at most {MAX_PLAINTEXT} bytes: send less text or data, or a link")
     return written
+
+
+ADAPTER = Adapter(
+    name="webpush",
+    title="Web push",
+    docs="https://www.rfc-editor.org/rfc/rfc8030",
+    channels=frozenset({"push"}),
+    events=silent.EVENTS,
+    signature=silent.SIGNATURE,
+    signs_body=False,
+    settings=(
+        Setting(
+            "vapid_private_key",
+            "The application server's key: 32 bytes as base64url, or PEM (P-256).",
+            reads=private_key,
+        ),
+        Setting("vapid_subject", "Who sends, for the push service to write to: mailto:… or https://….", secret=False),
+        Setting("urgency", "very-low, low, normal or high (RFC 8030 section 5.3); normal by default.", secret=False),
+        Setting("api_url", "A scheme and host in place of the endpoint's own; for tests.", secret=False),
+    ),
+    recognise=silent.recognise,
+    verify=silent.verify,
+    normalize=silent.normalize,
+    send=Send(
+        channels=frozenset({"push"}),
+        build_request=build_request,
+        read_response=read_response,
+        # Whose server is called is for the recipient to say, so that its faults are no one's but theirs.
+        calls_recipient=True,
+    ),
+)

@@ -8,7 +8,7 @@ the message's, and promises no order.
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Setting, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values
 from adapters.meta import platform
 from adapters.meta.platform import SIGNATURE, handshake
 from adapters.reading.bodies import json_of
@@ -20,21 +20,6 @@ from adapters.whatsapp_cloud.send import build_request, read_response
 from adapters.whatsapp_cloud.statuses import STATUSES, status
 from schemas.events import Event
 
-__all__ = ["SIGNATURE", "build_request", "handshake", "read_response"]
-
-NAME = "whatsapp_cloud"
-TITLE = "Meta WhatsApp Cloud API"
-DOCS = "https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview"
-CHANNELS = frozenset({"whatsapp"})
-SENDS = frozenset({"whatsapp"})
-SETTINGS = (
-    *platform.SECRETS,
-    Setting("access_token", "A token of a system user with whatsapp_business_messaging, to send with."),
-    Setting("phone_number_id", "The id (not the number) to send from.", secret=False, aliases=("sender",)),
-    *platform.API,
-)
-SIGNS_BODY = True
-EVENTS = frozenset({*STATUSES.values(), *PREFERENCES.values(), "MessageReceived"})
 _NAMED = platform.names("whatsapp_business_account")
 
 
@@ -65,11 +50,6 @@ def normalize(request: Request) -> Normalized:
                 else:
                     result.unprocessable.append((item, event))
     return result
-
-
-def answer(request: Request) -> Answer:
-    """200; anything else is tried again."""
-    return Answer()
 
 
 def _of_change(change: Any, entry: Item, request: Request) -> Iterator[tuple[Any, Event | str]]:
@@ -111,4 +91,30 @@ _ITEMS = (
     ("message_echoes", echo),
     ("user_preferences", preference),
     ("errors", _fault),
+)
+
+ADAPTER = Adapter(
+    name="whatsapp_cloud",
+    title="Meta WhatsApp Cloud API",
+    docs="https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview",
+    channels=frozenset({"whatsapp"}),
+    events=frozenset({*STATUSES.values(), *PREFERENCES.values(), "MessageReceived"}),
+    signature=SIGNATURE,
+    signs_body=True,
+    settings=(
+        *platform.SECRETS,
+        Setting("access_token", "A token of a system user with whatsapp_business_messaging, to send with."),
+        Setting("phone_number_id", "The id (not the number) to send from.", secret=False, aliases=("sender",)),
+        *platform.API,
+    ),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Meta retries what is not answered with 200.
+    handshake=handshake,
+    send=Send(
+        channels=frozenset({"whatsapp"}),
+        build_request=build_request,
+        read_response=read_response,
+    ),
 )

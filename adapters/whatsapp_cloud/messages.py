@@ -6,7 +6,7 @@ phone number: https://developers.facebook.com/documentation/business-messaging/w
 
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import of_kind, phone
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
@@ -43,14 +43,12 @@ def message(item: Item, value: Item, request: Request, outbound: bool = False) -
         type_,
         request.source,
         fact_id("echo" if outbound else "message", message_id, kind),
-        "whatsapp",
-        "outbound" if outbound else "inbound",
-        _about(item, kind, message_id),
-        None,
-        customer,
-        from_unix(item.get("timestamp")),
-        None,
-        payload,
+        channel="whatsapp",
+        direction="outbound" if outbound else "inbound",
+        provider_message_id=_about(item, kind, message_id),
+        handle=customer,
+        occurred_at=from_unix(item.get("timestamp")),
+        payload=payload,
     )
 
 

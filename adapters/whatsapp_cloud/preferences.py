@@ -3,7 +3,7 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/user_preferences
 """
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of
@@ -25,4 +25,13 @@ def preference(item: Item, value: Item, request: Request) -> Event:
     when = text(item.get("timestamp"))
     event_id = fact_id("preference", customer.value, category, wanted, when)
     time = from_unix(item.get("timestamp"))
-    return Event(type_, request.source, event_id, "whatsapp", "inbound", None, None, customer, time, None, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel="whatsapp",
+        direction="inbound",
+        handle=customer,
+        occurred_at=time,
+        payload=payload,
+    )

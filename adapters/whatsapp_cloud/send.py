@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
+from adapters.contract import (
     HttpCall,
     Media,
     Message,
@@ -20,6 +19,7 @@ from adapters.contract.sending import (
     Response,
     Template,
     Unsendable,
+    Values,
     WrongSender,
     api_of,
     optional,

@@ -3,7 +3,7 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/status
 """
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.errors import error_of
@@ -41,12 +41,11 @@ def status(item: Item, value: Item, request: Request) -> Event:
         type_,
         request.source,
         fact_id("status", message_id, word, whose, text(item.get("timestamp"))),
-        "whatsapp",
-        "outbound",
-        message_id,
-        None,
-        customer,
-        from_unix(item.get("timestamp")),
-        error_of(item.get("errors")) if type_ == "MessageFailed" else None,
-        payload,
+        channel="whatsapp",
+        direction="outbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix(item.get("timestamp")),
+        error=error_of(item.get("errors")) if type_ == "MessageFailed" else None,
+        payload=payload,
     )

@@ -7,7 +7,7 @@ tried up to 30 times, half a minute apart. A status does not say whose message i
 
 from typing import Any
 
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable, Values
+from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle, of_kind, written
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
@@ -17,15 +17,6 @@ from adapters.signing.shared_header import SETTINGS as TOLD
 from adapters.signing.shared_header import verify_told
 from adapters.whatsapp_cloud.errors import REASONS as _META
 from schemas.events import Error, Event, Handle
-
-NAME = "zenvia"
-TITLE = "Zenvia"
-DOCS = "https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks"
-CHANNELS = frozenset({"sms", "whatsapp", "rcs", "voice", "email", "chat"})
-SENDS: frozenset[str] = frozenset()
-SIGNATURE = "signs nothing: a header, basic auth or a secret in the URL"
-SETTINGS = TOLD
-SIGNS_BODY = False
 
 #: …/spec/tags/subscriptions.md#code-field. DELETED is of a message that came in, and undoes nothing.
 STATUSES: dict[str, str] = {
@@ -50,7 +41,6 @@ MEDIA: dict[str, str] = {
     "telegram": "chat",
     "gbm": "chat",
 }
-EVENTS = frozenset({*STATUSES.values(), "MessageQueued", "MessageReceived"})
 
 Item = dict[str, Any]
 
@@ -83,16 +73,6 @@ def normalize(request: Request) -> Normalized:
     return Normalized([event])
 
 
-def answer(request: Request) -> Answer:
-    """200; anything else, and more than a second, counts against the webhook."""
-    return Answer()
-
-
-def handshake(request: Request, values: Values) -> Answer | None:
-    """Zenvia has none."""
-    return None
-
-
 def _status(status: Item, body: Item, request: Request) -> Event:
     code = text(status.get("code")) or ""
     type_ = STATUSES.get(code, "ProviderEventReceived")
@@ -116,7 +96,17 @@ def _status(status: Item, body: Item, request: Request) -> Event:
     error = cause if type_ in ("MessageFailed", "MessageRejected") else None
     way = "inbound" if code == "DELETED" else "outbound"  # a person deletes what he sent
     channel = MEDIA.get(medium or "")
-    return Event(type_, request.source, event_id, channel, way, message_id, None, None, time, error, payload)
+    return Event(
+        type_,
+        request.source,
+        event_id,
+        channel=channel,
+        direction=way,
+        provider_message_id=message_id,
+        occurred_at=time,
+        error=error,
+        payload=payload,
+    )
 
 
 def _cause(status: Item, medium: str | None) -> Error:
@@ -150,14 +140,12 @@ def _message(message: Item, body: Item, request: Request) -> Event:
         "MessageQueued" if outbound else "MessageReceived",
         request.source,
         identifier(body.get("id")) or fact_id("message", message_id),
-        MEDIA.get(medium),
-        "outbound" if outbound else "inbound",
-        message_id,
-        None,
-        _customer(recipient if outbound else sender, medium),
-        from_text(message.get("timestamp")) or from_text(body.get("timestamp")),
-        None,
-        payload,
+        channel=MEDIA.get(medium),
+        direction="outbound" if outbound else "inbound",
+        provider_message_id=message_id,
+        handle=_customer(recipient if outbound else sender, medium),
+        occurred_at=from_text(message.get("timestamp")) or from_text(body.get("timestamp")),
+        payload=payload,
     )
 
 
@@ -198,3 +186,19 @@ def _content(contents: Any) -> dict[str, Any]:
     if texts:
         content["text"] = "\n".join(texts)
     return content | {key: value for key, value in (("media", media), ("parts", parts)) if value}
+
+
+ADAPTER = Adapter(
+    name="zenvia",
+    title="Zenvia",
+    docs="https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks",
+    channels=frozenset({"sms", "whatsapp", "rcs", "voice", "email", "chat"}),
+    events=frozenset({*STATUSES.values(), "MessageQueued", "MessageReceived"}),
+    signature="signs nothing: a header, basic auth or a secret in the URL",
+    signs_body=False,
+    settings=TOLD,
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+    # Any answer but 200, and any that takes more than a second, counts against the webhook.
+)

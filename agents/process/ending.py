@@ -1,7 +1,6 @@
-"""Ends the process in time, in whatever state it is: on SIGTERM and SIGINT, and where no Python code can run any more.
+"""Ends the process within a bounded time: on SIGTERM and SIGINT, and when Python code can no longer run.
 
-Nothing that was acknowledged is lost by an end in the middle: offsets are committed, and attempts settled, only after the
-database has them.
+Ending at any point loses nothing: offsets are committed, and attempts settled, only after the database has the data.
 """
 
 import asyncio
@@ -17,54 +16,54 @@ import structlog
 log = structlog.get_logger("agents")
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-#: Seconds that an orderly end may take, and after which the process ends however far that is. The second covers telemetry.
+#: Seconds for an orderly shutdown, and seconds after which the process ends regardless. The difference is for telemetry.
 GRACE, LAST = 8.0, 9.0
-#: Seconds without any Python code at work (one call of a library holds the interpreter, or the process was halted), after
-#: which it ends: no signal could be seen to either.
+#: The process ends if no Python code has run for this many seconds (a library call holds the interpreter, or the process
+#: was stopped), since it could not handle a signal either.
 WEDGED = 9.0
-#: Exit status where the orderly end took too long (EX_TEMPFAIL of sysexits.h).
+#: Exit status if the orderly shutdown took too long (EX_TEMPFAIL of sysexits.h).
 CUT_SHORT = 75
 
 
 class Ending:
-    """Takes the signals in a thread of its own, as a loop that does not turn any more could not. Make it in the main thread,
-    before any other is started: all of them are to leave the signals to it."""
+    """Handles signals in its own thread, since a blocked event loop cannot. Create it in the main thread before other threads
+    start, so that they inherit the blocked signals."""
 
     def __init__(self) -> None:
         self._asked = threading.Event()
-        self._told: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._deadline: float | None = None
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         threading.Thread(target=self._listen, name="ending", daemon=True).start()
 
     @property
     def asked(self) -> bool:
-        """Whether a signal came."""
+        """Whether a signal was received."""
         return self._asked.is_set()
 
     async def wait(self) -> None:
-        """Until a signal comes."""
+        """Wait for a signal."""
         event = asyncio.Event()
-        self._told = (asyncio.get_running_loop(), event)
+        self._waiter = (asyncio.get_running_loop(), event)
         if not self._asked.is_set():
             await event.wait()
 
     def begin(self) -> None:
-        """The process ends now: from here on it has `LAST` seconds."""
+        """Start the deadline: the process ends in `LAST` seconds at the latest."""
         if self._deadline is None:
             self._deadline = time.monotonic() + LAST
 
     def _listen(self) -> None:
         while True:
-            # A thread without the interpreter's lock ends the process, and says what each thread is at.
+            # A C thread that needs no interpreter lock ends the process, and dumps the stack of each thread.
             faulthandler.dump_traceback_later(WEDGED, exit=True)
             if signal.sigtimedwait(SIGNALS, 0.5) is not None:
                 if self._asked.is_set():
-                    leave(CUT_SHORT)  # asked twice
+                    leave(CUT_SHORT)  # a second signal
                 self.begin()
                 self._asked.set()
-                if self._told is not None:
-                    loop, event = self._told
+                if self._waiter is not None:
+                    loop, event = self._waiter
                     loop.call_soon_threadsafe(event.set)
             if self._deadline is not None and time.monotonic() > self._deadline:
                 log.error("the end took too long, so it is cut short", seconds=LAST)
@@ -73,8 +72,7 @@ class Ending:
 
 
 def leave(status: int) -> None:
-    """End the process at once. Threads that do not end (Faust's consumer is one) would keep an interpreter that ends by
-    itself waiting for ever."""
+    """End the process at once. A normal interpreter exit would wait for threads that never end, such as Faust's consumer."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)

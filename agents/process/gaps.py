@@ -1,6 +1,6 @@
-"""What was passed over: records that Kafka deleted before they were read. The loudest error there is.
+"""Reports gaps: records that Kafka deleted before they were read, which is the most severe error of the worker.
 
-A gap is said once in the log, counted, kept in `gaps`, and named by `/readyz` until an operator acknowledges it.
+A gap is logged once, counted, stored in the table `gaps`, and shown by `/readyz` until an operator acknowledges it.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from sql import EventStore
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between two looks at which gaps nobody has acknowledged.
+#: Seconds between two reads of the unacknowledged gaps.
 EVERY = 5.0
 
 
 class Gap(NamedTuple):
-    """Offsets of a partition that were never read, from `first` to before `end`; an `end` before `first` is that of a log
-    which was cut off before what was read of it."""
+    """Offsets of a partition that were deleted unread, from `first` up to and excluding `end`. If `end` is less than `first`, the
+    log was truncated at `end`, before the committed offset `first`."""
 
     topic: str
     partition: int
@@ -32,7 +32,7 @@ class Gap(NamedTuple):
 
 
 class Gaps:
-    """Of this process. `found` and `truncated` may be called from any thread, the others from the event loop."""
+    """The gaps that this process has found. `found` and `truncated` may be called from any thread."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
@@ -45,7 +45,7 @@ class Gaps:
         health.more.append(self.collect)
 
     def found(self, topic: str, partition: int, first: int, end: int) -> None:
-        """The offsets from `first` to before `end` are gone, and were not read. Said once."""
+        """Report that the offsets from `first` up to and excluding `end` were deleted unread. Repeats are ignored."""
         key = (topic, partition, first)
         known = self._known.get(key, first)
         if end <= known:
@@ -54,24 +54,24 @@ class Gaps:
         self.records += end - known
         words = {"topic": topic, "partition": partition, "committed": first, "log_start": end}
         log.critical("records were deleted before they were read", **words, records=end - first)
-        self._health.alarms[f"gap {topic}-{partition} {first}"] = worded(topic, partition, first, end)
+        self._health.alarms[f"gap {topic}-{partition} {first}"] = describe(topic, partition, first, end)
         self._new.put(Gap(topic, partition, first, end))
 
     def truncated(self, topic: str, partition: int, committed: int, end: int) -> None:
-        """The log ends before what was committed: the topic was cut off or made anew, and is read from its beginning."""
+        """Report that the log ends before the committed offset: the topic was truncated or created anew, and is read from its start."""
         key = (topic, partition, -1)
         if self._known.get(key) == committed:
             return
         self._known[key] = committed
         words = {"topic": topic, "partition": partition, "committed": committed, "log_end": end}
         log.critical("the log ends before what was read of it", **words)
-        self._health.alarms[f"gap {topic}-{partition} {committed}"] = worded(topic, partition, committed, end)
+        self._health.alarms[f"gap {topic}-{partition} {committed}"] = describe(topic, partition, committed, end)
         self._new.put(Gap(topic, partition, committed, end))
 
     async def written(self) -> None:
-        """Wait until every gap that was found so far has its row in the database.
+        """Wait until every gap found so far is stored in the database.
 
-        The consumer waits for it before it hands on the records behind a gap: once those are committed, no worker could
+        The consumer waits for this before it delivers the records behind a gap. Once those are committed, no worker could
         find the gap again.
         """
         waiter = asyncio.get_running_loop().create_future()
@@ -80,26 +80,28 @@ class Gaps:
         await waiter
 
     async def run(self, store: EventStore) -> None:
-        """Write down what is new, and see what was acknowledged, for ever. Raises what the store raises."""
+        """Store new gaps, and read which ones were acknowledged, without end. Raises what the store raises."""
         while True:
             self._wake.clear()
             waiters = list(self._waiters)
             await self._write(store)
             for waiter in waiters:
                 self._waiters.remove(waiter)
-                if not waiter.done():  # the consumer gives up waiting where its partitions are taken from it
+                if not waiter.done():  # the consumer stops waiting when its partitions are revoked
                     waiter.set_result(None)
             rows = await store.gaps(all=False)
-            told = {
-                f"gap {row['topic']}-{row['partition']} {row['from_offset']}": worded(
+            open_gaps = {
+                f"gap {row['topic']}-{row['partition']} {row['from_offset']}": describe(
                     row["topic"], row["partition"], row["from_offset"], row["to_offset"]
                 )
                 for row in rows
             }
             if self._new.empty():
-                for about in [about for about in self._health.alarms if about.startswith("gap ") and about not in told]:
+                for about in [
+                    about for about in self._health.alarms if about.startswith("gap ") and about not in open_gaps
+                ]:
                     self._health.alarms.pop(about, None)
-            self._health.alarms.update(told)
+            self._health.alarms.update(open_gaps)
             self._open = len(rows)
             self._health.works("gaps")
             with suppress(TimeoutError):
@@ -119,19 +121,19 @@ class Gaps:
             waiting.pop(0)
 
     def collect(self) -> Iterator[Any]:
-        """For Prometheus."""
+        """Yield metrics for Prometheus."""
         yield CounterMetricFamily(
             "threadline_gap_offsets", "Offsets that were deleted before they were read.", self.records
         )
-        yield GaugeMetricFamily("threadline_gaps_open", "Gaps that nobody has acknowledged.", self._open)
+        yield GaugeMetricFamily("threadline_gaps_open", "Gaps without an acknowledgement.", self._open)
 
 
-def worded(topic: str, partition: int, first: int, end: int) -> str:
-    """A gap in words, with what to do."""
+def describe(topic: str, partition: int, first: int, end: int) -> str:
+    """Describe a gap and what to do about it."""
     if end < first:
         return (
-            f"{topic}-{partition}: the log ends at {end}, before the {first} that was committed: it was cut off or made anew, "
-            "and is read from its beginning. Seen to it? threadline gaps acknowledge"
+            f"{topic}-{partition}: the log ends at {end}, before the committed offset {first}: the topic was truncated or created anew, "
+            "and is read from its start. When this is dealt with, run: threadline gaps acknowledge"
         )
     return (
         f"{topic}-{partition}: the offsets {first} to {end - 1} are gone and were not read: ask their senders for them again, "

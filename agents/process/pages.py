@@ -1,4 +1,4 @@
-"""The worker's pages: `/healthz` (alive), `/readyz` (each part, what it fails at and where) and `/metrics`."""
+"""Serves the worker's `/healthz` (is it alive), `/readyz` (state of each part) and `/metrics`."""
 
 import time
 from typing import Any
@@ -13,7 +13,7 @@ from agents.health import Health
 
 
 def readiness(health: Health) -> dict[str, Any]:
-    """The body of `/readyz`. `status` is `ok`, `alarm` (it works, and an operator must see to something) or `not ready`."""
+    """Return the body of `/readyz`. `status` is `ok`, `alarm` (it works, but an operator must act) or `not ready`."""
     parts = {
         part: {"status": "failing" if failing else "ok" if health.ready else "not ready", "failing": dict(failing)}
         for part, failing in sorted(health.parts.items())
@@ -34,7 +34,7 @@ def readiness(health: Health) -> dict[str, Any]:
 
 
 def pages(health: Health, stall_after: float) -> Starlette:
-    """The three."""
+    """Return the application with the three pages."""
     registry = CollectorRegistry()
     registry.register(health)
 

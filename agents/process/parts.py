@@ -1,4 +1,4 @@
-"""What works in the worker beside its agents: sending what is due, telling others of the log, keeping house."""
+"""Runs the worker's parts beside its agents: the sender, the relay and callbacks, and housekeeping."""
 
 import asyncio
 from datetime import timedelta
@@ -24,14 +24,14 @@ from sql import EventStore
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between looks at what was never answered, and between counts of what waits.
+#: Seconds between sweeps of unanswered attempts, and between counts of waiting messages.
 SWEEP_EVERY, COUNT_EVERY = 5.0, 60.0
-#: Seconds between looks at the day partitions of raw webhooks.
+#: Seconds between runs of partition maintenance.
 MAINTAIN_EVERY = 3600.0
 
 
 async def send(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
-    """Send what is due, until cancelled: each part begins again where it fails."""
+    """Run the sender until cancelled. Each part restarts when it fails."""
     sending = settings.sending
     transport = Transport(timeout=sending.timeout, connections=sending.concurrency, allowed=sending.allowed_networks)
     due = Due(store, clients, transport.carry, Tokens(transport.carry), health, sending)
@@ -47,7 +47,7 @@ async def send(store: EventStore, clients: Clients, health: Health, settings: Se
 
 
 async def _listen(store: EventStore, due: Due, health: Health) -> None:
-    """Wake the sender when requests are accepted, in any process. Without it they leave a fifth of a second later."""
+    """Wake the sender when any process accepts requests. Without this they leave a fifth of a second later."""
 
     def woken() -> None:
         health.works("notifications")
@@ -57,7 +57,7 @@ async def _listen(store: EventStore, due: Due, health: Health) -> None:
 
 
 async def _sweep(store: EventStore, health: Health) -> None:
-    """Settle the unanswered attempts of which a provider told since."""
+    """Settle unanswered attempts whose outcome a provider has reported since."""
     while True:
         health.counts["messages_told"] += await store.sweep()
         health.works("sweep")
@@ -65,8 +65,8 @@ async def _sweep(store: EventStore, health: Health) -> None:
 
 
 async def _count(store: EventStore, health: Health) -> None:
-    """Count what waits, and the accounts that rest; and mend what a database's clock that was set back left far in the
-    future. Seldom: it reads every row that waits."""
+    """Count waiting messages and paused accounts, and repair due times that lie far in the future because the database's clock
+    was set back. Rare, since it reads every waiting row."""
     while True:
         if mended := await store.after_setback():
             log.warning("the database's clock was set back", messages=mended)
@@ -76,13 +76,13 @@ async def _count(store: EventStore, health: Health) -> None:
 
 
 async def tell(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
-    """Relay the log to Kafka and to clients' callbacks, for ever: each part begins again where it fails."""
+    """Relay the log to Kafka and to clients' callbacks until cancelled. Each part restarts when it fails."""
     telling = Telling(health, settings.relay.held_after)
     callbacks = Callbacks(store, clients, Seal.of(settings))
     connect = partial(producer, settings)
     from_now = settings.relay.start == "now"
     relayer = Relayer(store, connect, callbacks, telling, most=max_record(settings), from_now=from_now)
-    # As many to one origin as there may be at all: several clients may have their callbacks there.
+    # No lower limit per origin: several clients may have their callbacks at one.
     transport = Transport(
         timeout=TIMEOUT, connections=2 * MOST, allowed=settings.callbacks.allowed_networks, max_answer=ANSWER
     )
@@ -98,8 +98,7 @@ async def tell(store: EventStore, clients: Clients, health: Health, settings: Se
 
 
 async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
-    """Keep the day partitions of raw webhooks ahead of time, and drop the expired; forget the signed tokens that no provider
-    repeats any more. For ever."""
+    """Create partitions of raw webhooks ahead of time, drop expired ones, and delete expired signed tokens, until cancelled."""
     while True:
         await store.ensure_partitions(days_ahead=3)
         await store.drop_partitions(older_than_days=retain_days)

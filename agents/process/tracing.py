@@ -1,4 +1,4 @@
-"""The worker's part of a webhook's trace: `process`, from Kafka to the commit, and its children. Only where the door sampled it."""
+"""Continues the traces that the door sampled: a span `process`, from Kafka to the commit, with a child `commit`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +14,7 @@ _LONGEST = 256
 
 
 def process(record: Any) -> Span | None:
-    """Continue the trace that came with the record (Kafka header `traceparent`); None where none did, or what came is none."""
+    """Start the span `process` in the trace of the record's Kafka header `traceparent`. Returns None without a valid header."""
     for name, value in record.headers or ():
         if name == "traceparent" and isinstance(value, bytes) and len(value) <= _LONGEST:
             context = _propagator.extract({"traceparent": value.decode("ascii", "replace")})
@@ -28,7 +28,7 @@ def process(record: Any) -> Span | None:
 
 
 def end(spans: Iterable[Span], stored_from: int, events: int) -> None:
-    """The transaction that began at `stored_from` (ns) is over: end these spans, each with a child `commit` for it."""
+    """End these spans, each with a child `commit` for the transaction that began at `stored_from` (ns)."""
     for span in spans:
         inside = trace.set_span_in_context(span)
         _tracer.start_span("commit", inside, SpanKind.CLIENT, {"events": events}, start_time=stored_from).end()

@@ -1,8 +1,7 @@
-"""Watches what the group has committed against the log's end, partition by partition, and ends the process where that
-stands still.
+"""Compares committed offsets with the log's end for each partition, and ends the process if a partition makes no progress.
 
-Faust agents can stop without an error (faust-streaming #175, #523, #532), and so can its consumer. Nothing but a commit
-counts as progress. It runs in a thread of its own, so that an event loop that does not turn any more is found as well.
+Faust agents can stop without an error (faust-streaming #175, #523, #532), and so can its consumer. Only a commit counts as
+progress. The watch runs in its own thread, so that it notices a blocked event loop too.
 """
 
 import asyncio
@@ -23,16 +22,14 @@ log = structlog.get_logger(__name__)
 
 #: Exit status of a worker that ended itself (EX_SOFTWARE of sysexits.h); the supervisor starts another.
 STALLED = 70
-#: Seconds between two looks, between two looks at how old the unread records are, and for which a topic's retention is
-#: believed.
+#: Seconds between two checks, between two checks of the age of unread records, and for which a topic's retention is cached.
 EVERY, AGES_EVERY, BELIEVED = 5.0, 30.0, 300.0
-#: The share of a topic's retention that the unread part may use up before the alarm is raised.
+#: The alarm is raised when unread records have used up this share of their topic's retention.
 ALARM = 0.5
 
 
 class Progress:
-    """For how long each partition has been behind without a commit. Time during which the brokers could not be asked does
-    not count: nothing is known of it."""
+    """How long each partition has lagged without a commit. Time during which the brokers did not answer does not count."""
 
     def __init__(self) -> None:
         self._since: dict[TopicPartition, tuple[int, float]] = {}
@@ -40,7 +37,8 @@ class Progress:
     def seen(
         self, reaches: Mapping[TopicPartition, Reach], others: Collection[TopicPartition], passed: float
     ) -> dict[TopicPartition, float]:
-        """The seconds of each that is behind and not `others`; `passed` are those since the last look, 0 where that failed."""
+        """Return the seconds without progress of each lagging partition that no other member has. `passed` is the time since the
+        last check, or 0 if that failed."""
         now: dict[TopicPartition, tuple[int, float]] = {}
         for tp, reach in reaches.items():
             if reach.behind and tp not in others:
@@ -50,12 +48,12 @@ class Progress:
         return {tp: idle for tp, (_, idle) in now.items()}
 
     def holds_nothing(self, tp: TopicPartition) -> None:
-        """The partition's unread offsets hold no record: begin anew."""
+        """Reset a partition whose unread offsets hold no record."""
         self._since.pop(tp, None)
 
 
 class Watch:
-    """One worker's. `member` gives its id in the group, None while it has none; `gaps` is told of what was passed over."""
+    """The watch of one worker. `member` returns its id in the consumer group, or None; gaps are reported to `gaps`."""
 
     def __init__(
         self, health: Health, kafka: Log, member: Callable[[], str | None], gaps: Gaps, stall_after: float
@@ -65,15 +63,15 @@ class Watch:
         self._progress = Progress()
         self._retention: dict[str, Retention] = {}
         self._asked = self._aged = float("-inf")
-        #: Partitions whose log ended before what was committed, as the last look saw it.
+        #: Partitions whose log ended before the committed offset at the last check.
         self._cut: set[TopicPartition] = set()
 
     def start(self) -> None:
-        """Watch in a thread, for as long as the process lives."""
+        """Run in a thread for as long as the process lives."""
         threading.Thread(target=lambda: asyncio.run(self.run()), name="watch", daemon=True).start()
 
     async def run(self, every: float = EVERY) -> None:
-        """Look for ever; end the process (status `STALLED`) where a partition of ours stands still for too long."""
+        """Check without end. End the process (status `STALLED`) if one of its partitions makes no progress for too long."""
         last: float | None = None
         while True:
             now = time.monotonic()
@@ -81,7 +79,7 @@ class Watch:
                 await self._look(0.0 if last is None else now - last)
                 last = now
                 self._health.works("kafka")
-            except Exception as error:  # the brokers are away: that is their health, and no stall of ours
+            except Exception as error:  # the brokers are unreachable, which is no stall of this worker
                 last = None
                 self._health.fails("kafka", error)
             await asyncio.sleep(every)
@@ -93,7 +91,7 @@ class Watch:
             lag[tp.topic] += reach.behind
             if reach.gap is not None:
                 self._gaps.found(tp.topic, tp.partition, *reach.gap)
-            # Seen twice: a broker that has just started knows its log's end a moment later.
+            # Only at the second check: a broker that has just started learns its log's end a moment later.
             elif reach.truncated and tp in self._cut:
                 self._gaps.truncated(tp.topic, tp.partition, reach.committed or 0, reach.end)
         self._cut = {tp for tp, reach in reaches.items() if reach.truncated}
@@ -105,14 +103,14 @@ class Watch:
         await self._ages(reaches)
 
     async def _others(self) -> set[TopicPartition]:
-        """The partitions that another member has. What nobody has is everyone's: a worker may have lost the group."""
+        """Return the partitions that another member has. Unassigned partitions count as ours: this worker may have left the group."""
         member = self._member()
         return {tp for tp, owner in (await self._kafka.owners()).items() if owner != member}
 
     async def _end(self, still: dict[TopicPartition, Reach], idle: dict[TopicPartition, float]) -> None:
         unread = await self._kafka.unread(still)
         for tp in still.keys() - unread.keys():
-            self._progress.holds_nothing(tp)  # markers of transactions, or it did not answer: no stall for certain
+            self._progress.holds_nothing(tp)  # transaction markers, or no answer: not certainly a stall
         if unread:
             for tp in unread:
                 reach = still[tp]
@@ -121,7 +119,7 @@ class Watch:
             leave(STALLED)
 
     async def _ages(self, reaches: dict[TopicPartition, Reach]) -> None:
-        """Raise the alarm where records may be deleted before they are read, and let it go where that has passed."""
+        """Raise an alarm for partitions whose records may be deleted unread, and clear it when the danger is over."""
         now = time.monotonic()
         if now - self._aged < AGES_EVERY:
             return
@@ -139,7 +137,7 @@ class Watch:
                 continue
             words = (
                 f"{_name(tp)}: {reaches[tp].behind} records from offset {reaches[tp].next} on are unread, and have used up "
-                f"{used:.0%} of what the topic keeps: mend what stops the worker, or raise the topic's retention, before they "
+                f"{used:.0%} of the topic's retention: fix what stops the worker, or raise the topic's retention, before they "
                 "are deleted"
             )
             if about not in self._health.alarms:
@@ -154,7 +152,7 @@ def _name(tp: TopicPartition) -> str:
 
 
 async def measure_lag(client: dict[str, Any], group: str, topics: tuple[str, ...]) -> dict[str, int]:
-    """Records of each topic that the group has not committed, as the brokers tell it, once."""
+    """Return the number of uncommitted records of each topic."""
     kafka = Log(client, group, topics)
     try:
         lag = dict.fromkeys(topics, 0)

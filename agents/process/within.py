@@ -1,15 +1,15 @@
-"""Which part of the worker does something, and where: kept in the context of each task, so that a failure names it."""
+"""Holds, per task, which part of the worker is running and on what, so that a failure can name both."""
 
 from contextvars import ContextVar
 from typing import NamedTuple
 
 
 class Within(NamedTuple):
-    """A part of the worker (one of `health.PARTS`), and where it is: `webhooks.received-3 from offset 17`, or nothing."""
+    """A part of the worker (one of `health.PARTS`) and its place, e.g. `webhooks.received-3 from offset 17`, or empty."""
 
     part: str
     where: str = ""
 
 
-#: Of the task that runs, and of those that it starts; None outside of every part.
+#: Set for the current task and the tasks that it starts; None outside every part.
 WITHIN: ContextVar[Within | None] = ContextVar("within", default=None)

@@ -1,9 +1,10 @@
-"""Bounds the processor time of one record's reading, which is pure: what takes longer is interrupted, wherever it is.
+"""Limits the processor time for reading one record, which is pure computation, and interrupts what takes longer.
 
-A timer of the process (ITIMER_VIRTUAL: it runs while the process computes) ticks while records are read; a tick that finds
-the same record at work for `LIMIT` seconds of this thread's processor time raises TooCostly there. So a record costs two
-assignments, and a machine that is busy or stopped costs nobody anything. A tick cannot come within one call of C: what such
-calls are given is bounded by the size of a record. Outside of the main thread, where Python takes no signals, nothing ticks.
+A process timer (ITIMER_VIRTUAL, which runs only while the process computes) sends a signal every `TICK` seconds while records
+are read. If the same record has used `LIMIT` seconds of this thread's processor time, the signal handler raises TooCostly.
+A record thus costs two assignments, and time spent on a busy or stopped machine does not count. A signal cannot interrupt a
+call into C code; the input of such calls is bounded by the size of a record. Python handles signals in the main thread only,
+so there is no limit in other threads.
 """
 
 import signal
@@ -13,16 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: Seconds of processor time that one record may take, and between two looks at it.
+#: Seconds of processor time that one record may take, and between two timer signals.
 LIMIT, TICK = 0.25, 0.025
 
 
 class TooCostly(BaseException):
-    """A record took more than its processor time. Not an Exception, so that no adapter's `except` takes it for its own."""
+    """A record used more than its processor time. Not an Exception, so that no adapter's `except Exception` catches it."""
 
 
 class Deadline:
-    """What is being read, and since when."""
+    """Whether a record is being read, and since when."""
 
     def __init__(self, limit: float = LIMIT) -> None:
         self._limit = limit
@@ -30,16 +31,16 @@ class Deadline:
         self._since: float | None = None
 
     def begin(self) -> None:
-        """A record's reading begins."""
+        """Start the time of a record."""
         self._since, self._reading = None, True
 
     def end(self) -> None:
-        """It is over: nothing is raised any more."""
+        """Stop the time; nothing is raised after this."""
         self._reading = False
 
     @contextmanager
     def ticking(self) -> Iterator[None]:
-        """Look at what is read meanwhile."""
+        """Run the timer during the block."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -58,9 +59,9 @@ class Deadline:
         if self._since is None:
             self._since = now
         elif now - self._since >= self._limit:
-            self._since = now - self._limit + 2 * TICK  # again, should something have swallowed it
+            self._since = now - self._limit + 2 * TICK  # raise again two ticks later, in case something caught it
             raise TooCostly
 
 
-#: That of this process.
+#: The deadline of this process.
 DEADLINE = Deadline()

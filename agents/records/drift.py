@@ -1,5 +1,7 @@
-"""What providers say that no table knows: counted by source and word, and said once, so that a drifted payload raises an
-alarm where its events would otherwise lie unnoticed as `ProviderEventReceived`."""
+"""Counts provider events that no adapter knows, by source and by the provider's word, and logs each pair once.
+
+Such events become `ProviderEventReceived`. Without the counts a change in a provider's payloads would go unnoticed.
+"""
 
 from collections import Counter
 
@@ -7,7 +9,8 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-#: Pairs of source and word that are told apart; what comes after counts under `OTHER`, as a word is the provider's to make up.
+#: The most pairs of source and word that are counted separately, since providers can send any word; further ones count as
+#: `OTHER`.
 MOST = 200
 OTHER = "(other)"
 #: Characters of a word that are shown.
@@ -15,13 +18,13 @@ _LENGTH = 64
 
 
 class Drift:
-    """Of this process, since its start."""
+    """The counts of this process since its start."""
 
     def __init__(self) -> None:
         self.seen: Counter[tuple[str, str]] = Counter()
 
     def note(self, source: str, word: str | None) -> None:
-        """An event of a source that became a `ProviderEventReceived`; `word` is what the provider calls it, if anything."""
+        """Count a `ProviderEventReceived` of a source. `word` is the provider's name for the event, or None."""
         key = (source, (word or "")[:_LENGTH])
         if key not in self.seen:
             if len(self.seen) >= MOST:
@@ -31,7 +34,7 @@ class Drift:
         self.seen[key] += 1
 
     def by_source(self) -> dict[str, dict[str, int]]:
-        """Source to words to how often, the most frequent first."""
+        """Return the counts as source, then word, then count, most frequent first."""
         found: dict[str, dict[str, int]] = {}
         for (source, word), count in self.seen.most_common():
             found.setdefault(source, {})[word] = count

@@ -1,4 +1,7 @@
-"""What was signed apart from its body is used once, in the worker: the memory that all doors and restarts share."""
+"""Rejects replays of signed tokens in the worker, using the table that all processes share across restarts.
+
+Some providers sign a token and not the body; `webhooks.used` explains why such a token is valid for one body only.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Once, Request
+from adapters.contract import Once, Request
 from adapters.reading.bodies import NUL, scrub
 from agents.failures import until_done
 from agents.health import Health
@@ -17,28 +20,30 @@ from webhooks.used import once_of
 if TYPE_CHECKING:
     from agents.records.outcome import Outcome
 
-#: Why a webhook whose signature held becomes a dead letter.
+#: Why a webhook with a valid signature becomes a dead letter.
 AGAIN = (
-    "token used again with another body: its signature covers the token alone, so that anyone who saw it can forge this"
+    "token used again with another body: the signature covers only the token, so anyone who has seen it can forge this"
 )
 
 log = structlog.get_logger(__name__)
 
 
 def once_in(webhook: Webhook, request: Request) -> tuple[str, Once] | None:
-    """The webhook's client and source, and its token, where its signature held and covers no more than that."""
-    adapter: Any = ADAPTERS.get(webhook.adapter)
+    """Return `client/source` and the token of a verified webhook whose signature covers only the token, else None."""
+    adapter = ADAPTERS.get(webhook.adapter)
     source: Any = webhook.source
     if webhook.authentic is not True or adapter is None or not isinstance(source, str):
         return None
     once = once_of(adapter, request)
-    # Another client's source may have the same name. Whatever the record says, it is text that the database takes.
+    # Two clients may have sources of the same name. `scrub` makes the text storable, whatever the record holds.
     return None if once is None else (scrub(f"{webhook.client}/{source}", NUL), once)
 
 
 async def refuse_used(store: EventStore, outcomes: Sequence["Outcome"], health: Health) -> None:
-    """Make dead letters of those whose token came before with something else. Before they are appended: a token that is
-    written down by a worker which then dies is met again with the same body, and passes."""
+    """Turn each outcome whose token was used before with another body into a dead letter.
+
+    Runs before the append: if the worker dies after the token is stored, the same body is read again and passes.
+    """
     limited = [(outcome, *outcome.once) for outcome in outcomes if outcome.once is not None]
     if not limited:
         return

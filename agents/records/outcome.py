@@ -1,8 +1,8 @@
-"""From a Kafka record to its outcome, whatever is in it: its events, its dead letter, or both, within a budget.
+"""Turns any Kafka record into its outcome: events, a dead letter, or both, within a budget.
 
-`outcome_of` is total: nothing that one record holds is raised out of it, and what comes out can be stored and published. The
-budget of a record of N bytes: 4 N + 1 MiB of events and dead letter, `MOST_EVENTS` events, `deadline.LIMIT` seconds of
-processor time. A record past it is a dead letter that says so, and makes no event: half of what it says would pass for all.
+`outcome_of` is total: no content of a record makes it raise, and its result can be stored and published. The budget of a
+record of N bytes is 4 N + 1 MiB of events and dead letter, `MOST_EVENTS` events, and `deadline.LIMIT` seconds of processor
+time. A record that exceeds it becomes a dead letter and makes no events, since a part of its events would look complete.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from opentelemetry.trace import Span
 
-from adapters.contract.receiving import Once
+from adapters.contract import Once
 from agents.batches import timestamp_of
 from agents.process import tracing
 from agents.records.deadline import DEADLINE, LIMIT, Deadline, TooCostly
@@ -28,23 +28,23 @@ from sql import Bad, DeadLetter, Row, Unstorable
 
 log = structlog.get_logger(__name__)
 
-#: Bytes of events and dead letter that a record may make: so many times its own, and so many more.
-#: The latter is what a batch's report has of a thousand recipients in some kilobytes (Sinch's), each refused as one who opted
-#: out, which is two events of 450 bytes.
+#: Bytes of events and dead letter that a record may make: `TIMES` its own size and `BESIDE` more. The latter allows for a
+#: batch report of a few kilobytes with a thousand recipients (Sinch), each of whom has opted out, which makes two events of
+#: 450 bytes.
 TIMES, BESIDE = 4, 1 << 20
 #: Events that a record may make.
 MOST_EVENTS = 5000
 
-#: A record's own time outside of these is that of a clock that was never set, or is broken.
+#: A record's timestamp before the one, or further ahead of now than the other, comes from a wrong clock.
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _AHEAD = 24 * 3600.0
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one Kafka record: the bytes to keep (or None), its events (and each as JSON), and its dead letter; of a
-    send request, that, or whose it is and why it cannot be sent. `received` in Unix seconds; `size` is the bytes that all
-    of it takes to store."""
+    """The outcome of one Kafka record: the raw bytes to keep (or None), its events (`rows`, and as JSON in `written`), its bad
+    items and its dead letter. A send request gives `request`, or `refused` with the error. `received` is in Unix seconds;
+    `size` is the number of bytes to store."""
 
     record: Any
     received: float = 0.0
@@ -58,18 +58,18 @@ class Outcome:
     webhook_id: str | None = None
     request: Request | None = None
     refused: tuple[Request, Error] | None = None
-    #: Of a webhook whose signature covers a token alone: its source, and that.
+    #: For a webhook whose signature covers only a token: its source and the token.
     once: tuple[str, Once] | None = None
     size: int = 0
 
     def refuse(self, reason: str, detail: Any = None, *, bad: bool = False) -> None:
-        """Have a dead letter that says this of the whole record, or (`bad`) of its bad items, in place of any other."""
+        """Set the dead letter, for the whole record or (`bad`) for its bad items. Replaces an earlier one."""
         self.letter = letter_of(
             self.record, reason, self.bad if bad else (), detail=detail, source=self.source, webhook_id=self.webhook_id
         )
 
     def drop(self) -> None:
-        """Make no event."""
+        """Remove all events."""
         self.rows, self.written, self.bad, self.request, self.refused = [], [], [], None, None
 
 
@@ -78,7 +78,7 @@ Read = Callable[[Outcome], None]
 
 
 def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE) -> Outcome:
-    """The outcome of a record of at most `most` bytes. Raises nothing that comes of the record."""
+    """Return the outcome of a record, which may have at most `most` bytes. No content of the record makes it raise."""
     outcome = Outcome(record)
     try:
         try:
@@ -91,9 +91,8 @@ def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE
         outcome.refuse(f"too costly: it takes more than {LIMIT * 1000:.0f} ms of processor time")
     except (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except (
-        BaseException
-    ) as error:  # a fault of ours (a panic in Rust is no Exception): to be replayed once it is mended
+    # A bug in our code, or a panic in a Rust extension, which is not an Exception. The letter can be replayed after a fix.
+    except BaseException as error:
         outcome.drop()
         outcome.refuse(f"reading failed: {_named(error)}")
         _log(outcome, error)
@@ -130,7 +129,7 @@ def _make(outcome: Outcome, read: Read, most: int) -> None:
 
 
 def received_at(record: Any) -> float:
-    """When the record was put on Kafka, in Unix seconds; now, where its producer's clock says what cannot be."""
+    """Return the record's timestamp in Unix seconds, or now if the producer's clock was wrong."""
     now = time.time()
     try:
         then = timestamp_of(record)
@@ -140,7 +139,7 @@ def received_at(record: Any) -> float:
 
 
 def _fit(outcome: Outcome) -> None:
-    """Write each event, mend or refuse what cannot be stored, and hold all of them to the budget."""
+    """Serialise each event, repair or refuse what cannot be stored, and enforce the budget."""
     rows, outcome.rows = outcome.rows, []
     if len(rows) > MOST_EVENTS:
         outcome.drop()
@@ -168,7 +167,7 @@ def _fit(outcome: Outcome) -> None:
 
 
 def _named(error: BaseException) -> str:
-    """The error's class and words; the words may repeat what the record says, and go into the dead letter alone."""
+    """Return the error's class and message. The message may quote the record, so it goes only into the dead letter."""
     try:
         return f"{type(error).__name__}: {error}"[:REASON]
     except Exception:
@@ -176,7 +175,7 @@ def _named(error: BaseException) -> str:
 
 
 def _log(outcome: Outcome, error: BaseException) -> None:
-    """Say where a fault of ours is. Not its words nor its frames' values: they may be personal."""
+    """Log where the error occurred. Its message and variables may hold personal data, so they are left out."""
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next

@@ -1,4 +1,4 @@
-"""Work that is too much at once, or of which one part is at fault: in parts of bounded size, and halved until that stands alone."""
+"""Splits work into parts of bounded size, and isolates an item that makes its part fail by halving the part."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
@@ -9,19 +9,19 @@ from agents.records.letters import MOST_ITEMS, REASON, stub_of
 from agents.records.outcome import Outcome
 from sql import DeadLetter, EventStore, Row
 
-#: Bytes that one transaction, or one stretch of dead letters, takes at the most (or one record, should that make more).
+#: The most bytes of one transaction, or of dead letters published at once. A larger record goes alone.
 BYTES = 8 << 20
 
 T = TypeVar("T")
 
 
 class TooMany(Exception):
-    """So many rows of one record cannot be stored that the rest of them is not tried."""
+    """Too many events of one record cannot be stored; the rest are not tried."""
 
 
 def parts(items: Sequence[T], cost: Callable[[T], tuple[int, int]], most: int) -> Iterator[list[T]]:
-    """These in their order, in parts of at most `BYTES` bytes and `most` of what else each costs; one that costs more by
-    itself is a part of its own."""
+    """Split items into consecutive parts. `cost` gives an item's bytes and count; a part has at most `BYTES` bytes and a count
+    of at most `most`, unless a single item exceeds them."""
     part: list[T] = []
     size = number = 0
     for item in items:
@@ -41,8 +41,8 @@ async def apart(
     alone: Callable[[T, Exception], Awaitable[None]],
     health: Health,
 ) -> None:
-    """Attempt it with all of them, until it is done; where the content of one makes that impossible for good, halve until
-    that stands `alone`, so that it holds up none of its neighbours."""
+    """Attempt all items together, with retries. If their content makes that fail permanently, halve them until the failing
+    item is alone, and pass it to `alone`. The other items are not affected."""
     try:
         await until_done("database", lambda: attempt(items), health)
     except Exception as error:
@@ -59,7 +59,7 @@ async def apart(
 
 
 async def store_alone(store: EventStore, health: Health, outcome: Outcome, error: Exception) -> None:
-    """Store of a record that cannot be stored as it is those of its events that can, and a dead letter for the others."""
+    """Store those events of a record that can be stored, and one dead letter for the others."""
     events = list(zip(outcome.rows, outcome.written, strict=True))
     kept: list[tuple[Row, bytes]] = []
     failed: list[Exception] = []

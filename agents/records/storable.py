@@ -1,4 +1,4 @@
-"""An event as PostgreSQL can hold it: what it cannot is mended, cut, or the reason why there is no such event."""
+"""Makes events storable in PostgreSQL: repairs values, or gives the reason why an event cannot be stored."""
 
 import re
 from dataclasses import replace
@@ -22,23 +22,23 @@ _LONGEST: dict[str, int] = {
     "message_id": 512,
 }
 _HANDLE = 4096
-#: No event whose JSON is shorter breaks one of these.
+#: An event with shorter JSON cannot exceed any of these lengths.
 _SHORT = 255
-#: Bytes of UTF-8 that a client's and a message's id may have together: both stand in one entry of an index
-#: (`deliveries_order`), and PostgreSQL takes 2,704 bytes there.
+#: The most bytes of UTF-8 that the client id and the message id may have together, since both are in one entry of an index
+#: (`deliveries_order`), which PostgreSQL limits to 2,704 bytes.
 _TOGETHER = 2500
 
-#: Times outside of these are those of a clock that was never set, or of one that is broken.
+#: Times outside this range come from a wrong clock.
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
-#: A number that PostgreSQL writes out in hundreds of digits, and what it may be longer by.
+#: A number that PostgreSQL writes out in hundreds of digits, and by how many bytes it may grow.
 _HUGE, _DIGITS = re.compile(rb"[eE][+-]?[0-9]{2,3}"), 330
-#: Bytes of JSON from which such numbers are looked for.
+#: JSON of at least this many bytes is searched for such numbers.
 _MANY = 4096
 
 
 class Refused(Exception):
-    """A record that cannot be processed. `str()` of it is the reason, `detail` any JSON that says where."""
+    """A record cannot be processed. The message is the reason; `detail` is JSON that shows where."""
 
     def __init__(self, reason: str, detail: Any = None) -> None:
         super().__init__(reason)
@@ -46,7 +46,7 @@ class Refused(Exception):
 
 
 def storable(row: Row) -> tuple[Row, bytes]:
-    """The row as PostgreSQL can hold it, and as JSON. Raises Refused or Unstorable where there is no such row."""
+    """Return the row in a storable form, and its JSON. Raises Refused or Unstorable if there is none."""
     event = row[0]
     at = event.occurred_at
     if at is not None and (at.tzinfo is None or not _EARLIEST <= at <= _LATEST):
@@ -59,7 +59,7 @@ def storable(row: Row) -> tuple[Row, bytes]:
 
 
 def _check_lengths(event: Event, client: str) -> None:
-    """Raise Refused for a text of an event of this client that is too long."""
+    """Raise Refused if a text of the event is too long."""
     for name, most in _LONGEST.items():
         if (text := getattr(event, name)) is not None and len(text) > most:
             raise Refused(f"{name} has more than {most} characters")
@@ -72,5 +72,5 @@ def _check_lengths(event: Event, client: str) -> None:
 
 
 def weight(data: bytes) -> int:
-    """The bytes that an event's JSON has, also once PostgreSQL has written its numbers out."""
+    """Return an upper bound for the bytes of an event's JSON once PostgreSQL has written out its numbers."""
     return len(data) if len(data) < _MANY else len(data) + _DIGITS * len(_HUGE.findall(data))

@@ -5,23 +5,11 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import cast
 
 import structlog
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import (
-    HttpCall,
-    Media,
-    Message,
-    Outcome,
-    Outgoing,
-    Response,
-    Sender,
-    State,
-    Template,
-    Unsendable,
-)
+from adapters.contract import HttpCall, Media, Message, Outcome, Outgoing, Response, State, Template, Unsendable, Values
 from adapters.reading.lines import lined
 from agents.transport import NoAnswer
 from agents.transport.fence import clock, fenced
@@ -60,18 +48,12 @@ class Call:
         return (self.claimed.id, self.claimed.claim, self.route.channel, self.route.account)
 
 
-def sender_of(account: Account) -> Sender:
-    """The sending half of an account's adapter."""
-    adapter: Any = account.adapter
-    return adapter  # type: ignore[no-any-return]
-
-
 def build(
     claimed: Claimed, route: Route, handle: Handle, account: Account, values: Values, expires_at: datetime | None
 ) -> Call:
     """The call that sends a message. Raises Unsendable."""
     message = message_of(claimed.request, route, handle, account.url, expires_at)
-    outgoing = sender_of(account).build_request(lined(message), values, datetime.now(UTC))
+    outgoing = account.send.build_request(lined(message), values, datetime.now(UTC))
     return Call(claimed, route, handle, account, outgoing, values)
 
 
@@ -102,10 +84,11 @@ def message_of(
 def recourse_of(client: Client, account: Account, age: float = 0.0) -> Recourse:
     """What can be done about a call by this account that nobody answered, `age` seconds ago: its provider still knows a
     repetition, or can be asked; else its client decides."""
-    if age + UNDER_WAY < getattr(account.adapter, "IDEMPOTENT_FOR", 0.0):
+    send = account.adapter.send
+    if send is not None and age + UNDER_WAY < send.idempotent_for:
         return Recourse(repeat=True, keyed=True)
-    if (ask_after := getattr(account.adapter, "LOOKUP_AFTER", None)) is not None:
-        return Recourse(ask_after=ask_after)
+    if send is not None and send.look_up is not None:
+        return Recourse(ask_after=send.look_up.after)
     return Recourse(repeat=client.unanswered == "resend")
 
 
@@ -117,7 +100,7 @@ async def make(calls: Sequence[Call], carry: Carry, within: float) -> list[Resul
         results = await _make(calls, carry)
     for result in results:
         result.began = began
-        if getattr(calls[0].account.adapter, "CALLS_RECIPIENT", False):
+        if calls[0].account.send.calls_recipient:
             # A server that the recipient named says nothing of the account, by which others' messages leave.
             result.passed = result.pause = None
     return results
@@ -125,9 +108,9 @@ async def make(calls: Sequence[Call], carry: Carry, within: float) -> list[Resul
 
 async def _make(calls: Sequence[Call], carry: Carry) -> list[Result]:
     first = calls[0]
-    adapter: Any = first.account.adapter
+    send, batch = first.account.send, first.account.send.batch if len(calls) > 1 else None
     try:
-        outgoing = first.outgoing if len(calls) == 1 else adapter.build_batch([call.outgoing for call in calls])
+        outgoing = first.outgoing if batch is None else batch.build([cast(HttpCall, call.outgoing) for call in calls])
         response = await carry(outgoing, first.values, trusted=first.account.trusted)
     except NoAnswer as error:
         return _once(_apart(calls, [_not_answered(call, error) for call in calls]))
@@ -135,8 +118,7 @@ async def _make(calls: Sequence[Call], carry: Carry) -> list[Result]:
         log.exception("a call failed", account=first.account.name)
         return _once([_doubtful(call, type(error).__name__) for call in calls])
     try:
-        several = len(calls) > 1
-        said = adapter.read_batch(response, len(calls)) if several else [adapter.read_response(response)]
+        said = [send.read_response(response)] if batch is None else batch.read(response, len(calls))
     except Exception as error:
         log.exception("an answer cannot be read", account=first.account.name, status=response.status)
         return _once([_doubtful(call, f"its answer cannot be read: {type(error).__name__}") for call in calls])
@@ -176,7 +158,7 @@ def _not_answered(call: Call, error: NoAnswer) -> Result:
         return _doubtful(call, words)
     if error.kind == "lease":
         return outcomes.stopped(call.claimed, call.route, words)
-    named_by_recipient = getattr(call.account.adapter, "CALLS_RECIPIENT", False)
+    named_by_recipient = call.account.send.calls_recipient
     if error.kind in BY_SETTING and not named_by_recipient:
         outcome, status = Outcome("account", None, Error(None, words, "account")), 0
     elif error.kind in (*FOR_GOOD, *BY_SETTING):

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from adapters.contract.sending import TooLate, Unsendable, WrongSetting
+from adapters.contract import TooLate, Unsendable, WrongSetting
 from agents.health import Health
 from agents.sender import claims
 from agents.sender.calls import Call, build, recourse_of, unsendable
@@ -116,7 +116,7 @@ class Deciding:
 
     async def _values(self, account: Account) -> Any:
         """The account's settings, with an access token where it needs one."""
-        if not hasattr(account.adapter, "token_request"):
+        if account.send.token is None:
             return account.values
         async with asyncio.timeout(TOKEN):
             return await self._tokens.prepared(account.adapter, account.values, trusted=account.trusted)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from adapters.contract.sending import HttpCall
+from adapters.contract import HttpCall
 from agents.sender.calls import Call
 
 #: Bytes of the bodies in one call, at most: what grows beyond what an API takes is refused as a whole.
@@ -13,13 +13,13 @@ def gathered(calls: Sequence[Call]) -> Iterator[list[Call]]:
     """The calls, each by itself or with others of its account that go to the same URL."""
     open: dict[tuple[object, ...], tuple[list[Call], int]] = {}
     for call in calls:
-        most, outgoing = getattr(call.account.adapter, "BATCH", 1), call.outgoing
-        if most == 1 or not isinstance(outgoing, HttpCall):
+        batching, outgoing = call.account.send.batch, call.outgoing
+        if batching is None or not isinstance(outgoing, HttpCall):
             yield [call]
             continue
         key = (call.claimed.lane, outgoing.method, outgoing.url, *outgoing.headers.items())
         batch, size = open.get(key, ([], 0))
-        if len(batch) == most or (batch and size + len(outgoing.body) > BYTES):
+        if len(batch) == batching.size or (batch and size + len(outgoing.body) > BYTES):
             yield batch
             batch, size = [], 0
         batch.append(call)

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import Found, HttpCall, Message
+from adapters.contract import Found, HttpCall, LookUp, Message, Values, WrongSetting
 from agents.sender.calls import Carry, jitter, message_of
 from agents.transport import NoAnswer
 from app.clients.configured import Account
@@ -18,9 +17,16 @@ from schemas.events import Error
 log = structlog.get_logger(__name__)
 
 
+def _look_up(account: Account) -> LookUp:
+    """Return how the account's provider is asked. Raises WrongSetting if it cannot be."""
+    if account.send.look_up is None:
+        raise WrongSetting(f"{account.adapter.name} cannot be asked what it accepted")
+    return account.send.look_up
+
+
 @dataclass(slots=True)
 class Lookup:
-    """A question that is ready to be put. `ask_after`: as `LOOKUP_AFTER` of the adapter."""
+    """A question that is ready to be put. `ask_after`: as `LookUp.after` of the adapter."""
 
     claimed: Claimed
     account: Account
@@ -39,17 +45,16 @@ class Lookup:
         assert handle is not None  # it was sent there
         route = claimed.client.route_by(claimed.channel, claimed.account)
         message = message_of(claimed.request, route, handle, account.url, expires_at)
-        adapter: Any = account.adapter
-        return cls(claimed, account, message, adapter.build_lookup(message, values, begun), values, ask_after)
+        return cls(claimed, account, message, _look_up(account).build(message, values, begun), values, ask_after)
 
     async def put(self, carry: Carry) -> list[Result]:
         """Ask. Never raises but CancelledError: what went wrong leaves the question open."""
-        adapter: Any = self.account.adapter
+        look_up = _look_up(self.account)
         try:
             response = await carry(self.outgoing, self.values, trusted=self.account.trusted)
             if response.status in (401, 403):  # the account's fault, which leaves the question open
                 return [self._refused(response.status)]
-            found = adapter.read_lookup(response, self.message)
+            found = look_up.read(response, self.message)
         except NoAnswer as error:
             log.warning("a look-up went unanswered", account=self.account.name, error=str(error)[:300])
             found = Found(None)

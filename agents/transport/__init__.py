@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import HttpCall, Mail, Outgoing, Response
+from adapters.contract import HttpCall, Mail, Outgoing, Response, Values
 from agents.transport.addresses import Dialer, Network
 from agents.transport.calling import Calling
 from agents.transport.mailing import Mailing

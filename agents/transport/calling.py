@@ -18,7 +18,7 @@ import httpcore
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, StreamReset
 
-from adapters.contract.sending import HttpCall, Response
+from adapters.contract import HttpCall, Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.http1 import Http1

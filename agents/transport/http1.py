@@ -22,7 +22,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 
-from adapters.contract.sending import Response
+from adapters.contract import Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.pools import ENDED, KEPT

@@ -17,11 +17,11 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from adapters.contract.sending import Publish, Response
+from adapters.contract import Publish, Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.unanswered import NoAnswer
-from app.mqtt.account import Broker
+from webhooks.mqtt.subscription import Broker
 
 #: Publications without their PUBACK at a time, as many as brokers take by default; seconds between beats; seconds for the
 #: goodbye.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import IO
 
-from adapters.contract.sending import Mail, Response
+from adapters.contract import Mail, Response
 from agents.transport.fence import Fence
 from agents.transport.unanswered import NoAnswer
 

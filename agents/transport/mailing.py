@@ -5,9 +5,7 @@ import re
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import Mail, Response
-from adapters.signing.signatures import secrets_of
+from adapters.contract import Mail, Response, Values, secrets_of
 from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.mail_session import Account, Session

@@ -6,13 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import Outgoing, Response
-from adapters.signing.signatures import secrets_of
+from adapters.contract import Adapter, Outgoing, Response, Token, Values, secrets_of
 from agents.transport.unanswered import NoAnswer
 
 #: Of the time that a token is good for, the last tenth is left unused, a minute at most.
@@ -45,21 +43,21 @@ class Tokens:
         self._tokens: dict[bytes, _Token] = {}
         self._buying: dict[bytes, asyncio.Task[_Token]] = {}
 
-    async def prepared(self, adapter: Any, values: Values, *, trusted: bool = False) -> Values:
-        """The values, with an `access_token` where the adapter buys one (`token_request`, `read_token`) and they have
-        none. Of one account it is bought once, however many wait for it.
+    async def prepared(self, adapter: Adapter, values: Values, *, trusted: bool = False) -> Values:
+        """The values, with an `access_token` where the adapter gets one (`Send.token`) and they have none. Of one account it is bought once, however many wait for it.
 
         `trusted` as for `Transport.carry`. Raises NoAnswer (of the message nothing has left), Unsendable where the
         account's settings cannot be used.
         """
-        if not hasattr(adapter, "token_request") or secrets_of(values, "access_token"):
+        how = adapter.send.token if adapter.send is not None else None
+        if how is None or secrets_of(values, "access_token"):
             return values
-        key = sha256(orjson.dumps([adapter.NAME, trusted, sorted((k, list(v)) for k, v in values.items())])).digest()
+        key = sha256(orjson.dumps([adapter.name, trusted, sorted((k, list(v)) for k, v in values.items())])).digest()
         token = self._tokens.get(key)
         if token is None or token.until <= self._now():
             task = self._buying.get(key)
             if task is None:
-                task = self._buying[key] = asyncio.create_task(self._buy(key, adapter, values, trusted))
+                task = self._buying[key] = asyncio.create_task(self._buy(key, how, values, trusted))
                 task.add_done_callback(lambda done: self._bought(key, done))
             # Shielded: who gives up does not take it from the others.
             token = await asyncio.shield(task)
@@ -71,13 +69,13 @@ class Tokens:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _buy(self, key: bytes, adapter: Any, values: Values, trusted: bool) -> _Token:
+    async def _buy(self, key: bytes, how: Token, values: Values, trusted: bool) -> _Token:
         asked = self._now()
         try:
-            response = await self._carry(adapter.token_request(values, asked), values, trusted=trusted)
+            response = await self._carry(how.build(values, asked), values, trusted=trusted)
         except NoAnswer as error:
             raise NoAnswer(f"no access token: {error}", False, kind="token") from error
-        bought = adapter.read_token(response)
+        bought = how.read(response)
         if bought is None:
             raise NoAnswer(f"no access token: it was answered {response.status}", False, kind="token")
         text, seconds = bought

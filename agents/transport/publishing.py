@@ -3,12 +3,11 @@
 import asyncio
 import time
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import Publish, Response
+from adapters.contract import Publish, Response, Values
 from agents.transport.addresses import Dialer
 from agents.transport.links import Link
 from agents.transport.unanswered import NoAnswer
-from app.mqtt.account import Broker, WrongSetting, broker_of
+from webhooks.mqtt.subscription import Broker, WrongSetting, broker_of
 
 #: Seconds that an idle connection is kept.
 KEPT = 300.0

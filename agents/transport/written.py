@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import httpx
 
-from adapters.contract.sending import HttpCall
+from adapters.contract import HttpCall
 from agents.transport.unanswered import NoAnswer
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

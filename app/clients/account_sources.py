@@ -20,12 +20,12 @@ import psycopg
 import structlog
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Adapter, Values
+from adapters.contract import Adapter, Values
 from app.clients.seal import NoKey, Seal, Tampered
 from app.sending.accounts import Account, UnknownAccount, opened
 from app.settings import Settings
 from sql import EventStore
-from webhooks.recognise import DOOR, Unreadable
+from webhooks.recognise import DOOR, AccountUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -76,12 +76,14 @@ class AccountSources:
         self._looked = asyncio.Event()
 
     def find(self, name: str) -> tuple[str, Adapter, AccountSource] | None:
-        """The account that a URL names as `client/account`, after the source that its events name. Raises Unreadable."""
+        """The account that a URL names as `client/account`, after the source that its events name. Raises AccountUnavailable."""
         client, slash, account = name.partition("/")
         if not slash:
             return None
         if self._rows is None:
-            raise Unreadable("the accounts of clients were never read: the database has been away since the start")
+            raise AccountUnavailable(
+                "the accounts of clients were never read: the database has been away since the start"
+            )
         key = (client, account)
         if (found := self._open.get(key)) is None and (row := self._rows.get(key)) is not None:
             if len(self._open) >= OPEN:
@@ -187,6 +189,6 @@ def _source_of(row: Mapping[str, Any], seal: Seal) -> tuple[str, Adapter, Accoun
     try:
         account: Account = opened(row, seal)
     except UnknownAccount as error:
-        raise Unreadable(f"client {row['client_id']}: {error}") from error
-    source = AccountSource(account.adapter.NAME, row["client_id"], account.url, account.values)
-    return account.source, ADAPTERS[account.adapter.NAME], source
+        raise AccountUnavailable(f"client {row['client_id']}: {error}") from error
+    source = AccountSource(account.adapter.name, row["client_id"], account.url, account.values)
+    return account.source, ADAPTERS[account.adapter.name], source

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Adapter
+from adapters.contract import Adapter
 from app.clients.seal import Seal
 from app.sending.accounts import Account, UnknownAccount, account_of, configured, opened, sealed
 from app.sending.configuration import Client, hint, parse
@@ -54,7 +54,7 @@ class Changes:
         account = account_of(name, document, trusted=trusted)
         if (current := await self.store.client(client_id)) is not None:
             for route in current["document"]["channels"]:
-                if route["account"] == name and route["channel"] not in account.adapter.SENDS:
+                if route["account"] == name and route["channel"] not in account.adapter.sends:
                     raise SchemaError("$.adapter", _cannot(account.adapter, route["channel"]) + "; a channel is by it")
         return account, await self.write_account(client_id, account)
 
@@ -67,7 +67,7 @@ class Changes:
         await self.store.set_account(
             client_id,
             account.name,
-            adapter=account.adapter.NAME,
+            adapter=account.adapter.name,
             source=account.source,
             url=account.url,
             trusted=account.trusted,
@@ -121,12 +121,12 @@ def check_routes(client: Client, senders: Mapping[str, Adapter]) -> None:
         adapter = senders.get(route.account)
         if adapter is None:
             raise SchemaError(path, f"there is no such account of {client.id}{hint(route.account, senders)}")
-        if route.channel not in adapter.SENDS:
+        if route.channel not in adapter.sends:
             raise SchemaError(path, _cannot(adapter, route.channel))
 
 
 def _cannot(adapter: Adapter, channel: str) -> str:
-    return f"{adapter.NAME} does not send {channel}; it sends {', '.join(sorted(adapter.SENDS))}"
+    return f"{adapter.name} does not send {channel}; it sends {', '.join(sorted(adapter.sends))}"
 
 
 def _same(row: Mapping[str, Any], account: Account, seal: Seal) -> bool:

@@ -101,7 +101,7 @@ def implied(client_id: str, settings: Settings) -> Client | None:
     for name, source in settings.sources.items():
         account = configured(name, source) if source.client == client_id else None
         for channel in CHANNELS if account else ():
-            if account and channel in account.adapter.SENDS:
+            if account and channel in account.adapter.sends:
                 routes.setdefault(channel, Route(channel, name))
     return Client(client_id, 0, tuple(routes.values())) if routes else None
 

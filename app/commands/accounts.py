@@ -6,7 +6,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Adapter, Request
+from adapters.contract import Adapter, Request
+from app.declared import register
 from app.settings import Settings, worded
 
 Given = list[tuple[str, str]]
@@ -31,7 +32,7 @@ def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
     """The configured sources, else each adapter under its own name; and the named one if it is an adapter's. Where none
     is configured, a name that is no adapter's is a source of the adapter that recognises the request."""
     try:
-        configured = Settings().sources
+        configured = register(Settings()).sources
     except ValidationError as error:
         raise WrongUse(f"the settings do not fit:\n{worded(error)}") from error
     if configured:
@@ -45,7 +46,7 @@ def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
             adapter = next((key for key, one in ADAPTERS.items() if one.recognise(request)), None)
             if adapter is not None:
                 accounts[name] = Account(adapter)
-    if name in ADAPTERS and name not in accounts:
+    if name is not None and name in ADAPTERS and name not in accounts:
         accounts[name] = Account(name)
     for key, account in accounts.items():
         if account.adapter not in ADAPTERS:
@@ -78,7 +79,7 @@ def apply(given: Given, accounts: dict[str, Account], candidates: list[str]) -> 
             account.values[setting] = (*kept, value)
             replaced.add((key, setting))
         if not found and candidates and not _others(written, candidates, accounts):
-            names = {setting.name for key in candidates for setting in ADAPTERS[str(accounts[key].adapter)].SETTINGS}
+            names = {setting.name for key in candidates for setting in ADAPTERS[str(accounts[key].adapter)].settings}
             known = ", ".join(sorted(names)) or "none"
             unknown.append(
                 f"{', '.join(candidates)} has no setting {written!r}, so it counts for nothing; known: {known}"
@@ -89,9 +90,9 @@ def apply(given: Given, accounts: dict[str, Account], candidates: list[str]) -> 
 def _setting(written: str, source: str, adapter: Adapter) -> str | None:
     """The adapter's name of a setting as it was written: in any case, with or without the source's name before it."""
     plain = _plain(written)
-    for prefix in ("", f"{_plain(source)}_", f"{adapter.NAME}_"):
+    for prefix in ("", f"{_plain(source)}_", f"{adapter.name}_"):
         rest = plain.removeprefix(prefix) if plain.startswith(prefix) else None
-        for setting in adapter.SETTINGS:
+        for setting in adapter.settings:
             if rest in (setting.name, *setting.aliases):
                 return setting.name
     return None
@@ -106,7 +107,7 @@ def _others(written: str, candidates: list[str], accounts: dict[str, Account]) -
             *((key, ADAPTERS[str(account.adapter)]) for key, account in accounts.items() if key not in candidates),
             *ADAPTERS.items(),
         ]
-        for prefix in (f"{_plain(key)}_", f"{adapter.NAME}_")
+        for prefix in (f"{_plain(key)}_", f"{adapter.name}_")
     )
 
 

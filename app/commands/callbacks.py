@@ -15,6 +15,7 @@ from app.clients.seal import NoKey, Seal
 from app.commands.acting import client_of
 from app.commands.opened import actor, opened
 from app.commands.terminal import FAILED, MISUSED, add_row, entry, said, say, table
+from app.declared import register
 from app.embedded.running import resolve
 from app.settings import Settings
 from schemas.times import instant
@@ -118,7 +119,7 @@ def replay(client: str, *, ids: list[UUID], since: str | None, until: str | None
 
 
 def _run(work: Callable[[EventStore, Callbacks], Awaitable[int]], client: str | None = None) -> int:
-    settings = resolve(Settings())
+    settings = resolve(register(Settings()))
 
     async def run() -> int:
         async with opened(settings) as store:

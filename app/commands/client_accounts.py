@@ -40,7 +40,7 @@ def put(
         told = shown(account)
         names = ", ".join([*told["settings"], *told["secrets"]]) or "no settings"
         say(f"Account {name} of client {client_id} {'is' if state == 'unchanged' else 'was'} {state}: {names}.", 0)
-        if account.adapter.EVENTS:
+        if account.adapter.events:
             posts, wrong = webhooks_of(client_id, name, account.url)
             say(f"Its provider posts webhooks to {posts}{f' ({wrong})' if wrong else ''}", 0)
         return 0
@@ -99,7 +99,7 @@ def _open(text: str, adapter: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise Unreadable("--set is NAME=VALUE")
-    known = ADAPTERS[adapter].SETTINGS if adapter in ADAPTERS else ()
+    known = ADAPTERS[adapter].settings if adapter in ADAPTERS else ()
     if any(one.secret and key in (one.name, *one.aliases) for one in known):
         raise Unreadable(
             f"{key} is a secret, and a command line is kept in its history: --secret {key} asks for it, "

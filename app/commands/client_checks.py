@@ -43,7 +43,7 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
             todo = "put its key back into secrets.keys, or set the account again"
             yield Finding(f"Client {row['client_id']}", "wrong", str(error), todo)
             continue
-        if account.adapter.EVENTS:
+        if account.adapter.events:
             yield _webhooks(row["client_id"], account, settings)
     async for finding in _callbacks(callbacks, seal):
         yield finding
@@ -74,7 +74,7 @@ def _webhooks(client_id: str, account: Account, settings: Settings) -> Finding:
         return Finding(what, "ok", f"its webhooks come by the source {account.source} of threadline.toml")
     posts, wrong = webhooks_of(client_id, account.name, account.url)
     if not verifies(account.name, account.adapter, account.values):
-        todo = f"set what it is verified with: threadline providers {account.adapter.NAME}"
+        todo = f"set what it is verified with: threadline providers {account.adapter.name}"
         return Finding(what, "wrong", "has nothing to verify webhooks with, so all are refused", todo)
     if wrong is not None:
         return Finding(what, "look", wrong, f"have its provider post to {posts}, and set that as the account's --url")

@@ -16,6 +16,7 @@ from app.clients.shown_accounts import Told, told
 from app.commands.documents import Unreadable, differences, document_of
 from app.commands.opened import actor, opened
 from app.commands.terminal import FAILED, MISUSED, add_row, minute, say, table
+from app.declared import register
 from app.embedded.running import resolve
 from app.sending.accounts import LockedAccount
 from app.settings import Settings
@@ -92,7 +93,7 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
     """Do it with the store open; what does not fit is said with its path, and ends with 2."""
 
     async def within() -> int:
-        settings = resolve(Settings())
+        settings = resolve(register(Settings()))
         async with opened(settings) as store:
             return await work(Changes(store, settings, actor()))
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from app.commands import checks, client_checks, dead_letter_checks, log_checks, settings_checks, source_checks
 from app.commands.checks import Finding
+from app.declared import register
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
 
@@ -31,7 +32,7 @@ MARKS = {"ok": ("✓", "green"), "look": ("!", "yellow"), "wrong": ("✗", "red"
 def run() -> int:
     """Print a table of findings. Returns 1 where something is wrong."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would say is a row of the table
-    findings = asyncio.run(_examine(Settings()))
+    findings = asyncio.run(_examine(register(Settings())))
     Console().print(_table(findings))
     return 1 if any(finding.state == "wrong" for finding in findings) else 0
 

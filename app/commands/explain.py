@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from adapters import interpret
-from adapters.contract.receiving import Answer, Normalized, Request, Unprocessable
+from adapters.contract import Answer, Normalized, Request, Unprocessable
 from app.commands.accounts import Given, WrongUse, accounts_for, apply, candidates, given_of
 from app.commands.http_file import NoRequest, read_request
 from schemas.events import Event
@@ -66,7 +66,7 @@ def _explain(file: Path, name: str | None, given: Given, url: str | None, at: st
         return OK, _said(verdict.source, None, verdict.reason, _refused(401))
     answer = verdict.adapter.answer(request)
     try:
-        found = interpret(request, verdict.adapter.NAME)
+        found = interpret(request, verdict.adapter.name)
     except Unprocessable as error:
         return NOT_UNDERSTOOD, _said(verdict.source, verdict.authentic, str(error), answer)
     reason = verdict.reason if not found.unprocessable else "; ".join(reason for _, reason in found.unprocessable)

@@ -6,10 +6,10 @@ import sys
 
 from app.embedded import addresses
 from app.embedded.running import NotRunning, resolve
-from app.mqtt.account import Account, WrongSetting, account_of
-from app.mqtt.subscriber import Subscriber
 from app.settings import Settings
 from app.telemetry import configure
+from webhooks.mqtt.subscriber import Subscriber
+from webhooks.mqtt.subscription import Subscription, WrongSetting, subscription_of
 
 ADAPTER = "mqtt"
 
@@ -31,7 +31,7 @@ def run(source: str | None, *, to: str | None) -> int:
     return 0
 
 
-def _accounts(settings: Settings, source: str | None, base: str) -> list[Account]:
+def _accounts(settings: Settings, source: str | None, base: str) -> list[Subscription]:
     """Raises WrongSetting."""
     found = {
         name: one
@@ -43,10 +43,10 @@ def _accounts(settings: Settings, source: str | None, base: str) -> list[Account
     if not found:
         named = f"{source!r} is no configured source of the adapter mqtt" if source else "no source has a broker"
         raise WrongSetting(f"{named}; see adapters/mqtt/README.md")
-    return [account_of(name, one.values, base) for name, one in found.items()]
+    return [subscription_of(name, one.values, base) for name, one in found.items()]
 
 
-async def _run(accounts: list[Account]) -> None:
+async def _run(accounts: list[Subscription]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

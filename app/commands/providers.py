@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters import ADAPTERS, PROVIDERS
+from app.declared import register
 from app.settings import Settings
 from app.simulator import SIMULATED
 from schemas.events import CHANNELS, EVENT_TYPES
@@ -30,7 +31,7 @@ A provider's page says where to set the webhook's URL, which settings there are,
 
 def run(name: str | None, *, as_json: bool, markdown: bool) -> int:
     """Print the table, or one provider in full. 2 where there is none of the name."""
-    Settings()  # which knows the providers that files describe
+    register(Settings())
     if name is not None and name not in ADAPTERS:
         print(f"threadline providers: there is no {name!r}; there are: {', '.join(sorted(ADAPTERS))}", file=sys.stderr)
         return 2
@@ -50,20 +51,21 @@ def run(name: str | None, *, as_json: bool, markdown: bool) -> int:
 def row(name: str) -> dict[str, Any]:
     """What one adapter says of itself, in JSON's types."""
     adapter = ADAPTERS[name]
+    send = adapter.send
     return {
         "name": name,
-        "title": adapter.TITLE,
-        "docs": adapter.DOCS,
-        "channels": in_order(adapter.CHANNELS, CHANNELS),
-        "receives": bool(adapter.EVENTS),
-        "sends": in_order(adapter.SENDS, CHANNELS),
-        "batch": getattr(adapter, "BATCH", None),
-        "idempotentFor": getattr(adapter, "IDEMPOTENT_FOR", 0) or None,
-        "lookup": hasattr(adapter, "LOOKUP_AFTER"),
-        "signature": adapter.SIGNATURE,
-        "signsBody": adapter.SIGNS_BODY,
-        "events": in_order(adapter.EVENTS, EVENT_TYPES),
-        "settings": [{"name": one.name, "secret": one.secret, "help": one.help} for one in adapter.SETTINGS],
+        "title": adapter.title,
+        "docs": adapter.docs,
+        "channels": in_order(adapter.channels, CHANNELS),
+        "receives": bool(adapter.events),
+        "sends": in_order(adapter.sends, CHANNELS),
+        "batch": send.batch.size if send is not None and send.batch is not None else None,
+        "idempotentFor": send.idempotent_for or None if send is not None else None,
+        "lookup": send is not None and send.look_up is not None,
+        "signature": adapter.signature,
+        "signsBody": adapter.signs_body,
+        "events": in_order(adapter.events, EVENT_TYPES),
+        "settings": [{"name": one.name, "secret": one.secret, "help": one.help} for one in adapter.settings],
         "simulated": name in SIMULATED,
     }
 
@@ -87,7 +89,7 @@ def page() -> str:
 
 def ordered(names: Iterable[str]) -> list[str]:
     """By the name that people read."""
-    return sorted(names, key=lambda name: ADAPTERS[name].TITLE.casefold())
+    return sorted(names, key=lambda name: ADAPTERS[name].title.casefold())
 
 
 def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from adapters import ADAPTERS
 from adapters.simulating import Incoming, Post, Sent, Simulator, Webhooks
 from app.commands.accounts import WrongUse, given_of
+from app.declared import register
 from app.embedded import addresses, firstrun, running
 from app.settings import Settings
 from app.simulator import SIMULATED, samples
@@ -31,7 +32,7 @@ class Target:
 
 def target(provider: str, source: str | None, given: list[str], to: str | None) -> Target:
     """Return the target from the configuration and the settings given on the command line. Raises WrongUse."""
-    configured = Settings()
+    configured = register(Settings())
     name = source or provider
     account = configured.sources.get(name)
     adapter = (account.adapter if account is not None else None) or (name if source and name in ADAPTERS else provider)
@@ -51,12 +52,12 @@ def target(provider: str, source: str | None, given: list[str], to: str | None) 
     if missing := _missing(simulator, adapter, settings):
         raise WrongUse(_instructions(name, adapter, missing, configured.data))
     public_url = (account.url if account is not None else None) or to
-    return Target(ADAPTERS[adapter].TITLE, simulator, settings, to, public_url)
+    return Target(ADAPTERS[adapter].title, simulator, settings, to, public_url)
 
 
 def _missing(simulator: Simulator, adapter: str, settings: dict[str, str]) -> dict[str, str]:
     """Return new values of the settings that signing reads and the source lacks."""
-    known = {"private_key", *(setting.name for setting in ADAPTERS[adapter].SETTINGS)}
+    known = {"private_key", *(setting.name for setting in ADAPTERS[adapter].settings)}
     made: dict[str, str] = {}
     webhooks = simulator.webhooks
     while webhooks is not None:
@@ -106,7 +107,7 @@ def _instructions(name: str, adapter: str, made: dict[str, str], data: Path) -> 
     lines = [f"[sources.{name}]", *([f'adapter = "{adapter}"'] if name != adapter else [])]
     lines += [f"{key} = {_quoted(value)}" for key, value in made.items() if key != "private_key"]
     return (
-        f"the source {name!r} is not configured with what {ADAPTERS[adapter].TITLE} signs by. Put this into "
+        f"the source {name!r} is not configured with what {ADAPTERS[adapter].title} signs by. Put this into "
         f"{data / 'threadline.toml'} (its secrets are new), start again what runs, and call this again:\n\n"
         + "\n".join(lines)
     )

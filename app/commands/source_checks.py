@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Adapter, InvalidSignature, Request, Unconfigured, Values
+from adapters.contract import Adapter, InvalidSignature, Request, Unconfigured, Values
 from app.commands.checks import Finding
 from app.settings import Settings, Source
 
@@ -24,12 +24,12 @@ async def sources(settings: Settings) -> AsyncIterator[Finding]:
 
 def _verifying(what: str, name: str, adapter: Adapter, source: Source) -> Finding:
     given = ", ".join(sorted(source.values)) or "no settings"
-    has = f"{adapter.NAME} for client {source.client}, has {given}"
-    if not adapter.EVENTS:
+    has = f"{adapter.name} for client {source.client}, has {given}"
+    if not adapter.events:
         return Finding(what, "ok", f"{has}; it only sends")
     if verifies(name, adapter, source.values):
         return Finding(what, "ok", has)
-    todo = f"set what it is verified with: threadline providers {adapter.NAME}"
+    todo = f"set what it is verified with: threadline providers {adapter.name}"
     if source.accept_unsigned:
         return Finding(what, "look", "accepts anything, unsigned", todo)
     return Finding(what, "wrong", "has nothing to verify webhooks with, so all are refused", todo)

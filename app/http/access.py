@@ -1,8 +1,8 @@
-"""API keys: who calls, for which client, and what the key may do.
+"""Authenticates API keys: who calls, for which client, with which scopes.
 
-A key is `tl_<id>_<secret>`: the id finds its row, the secret proves it. The secret is 256 random bits, so one round of
-SHA-256 is the right hash: the slow, salted ones (bcrypt, Argon2) exist to make guessing a person's password dear, and
-2^256 cannot be guessed at any price, whereas a slow hash at every call would be a way to tire the service out.
+A key is `tl_<id>_<secret>`: the id finds its row, the secret is compared with the stored hash. The secret is 256 random bits,
+so one round of SHA-256 suffices. Slow, salted hashes (bcrypt, Argon2) protect passwords that people choose; here they would
+only let callers exhaust the service.
 """
 
 import hmac
@@ -23,47 +23,47 @@ SCOPES: dict[str, str] = {
     "timeline:read": "read customers, interactions and their streams",
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
-    "messages:read": "read how far the client's messages are, and why one waits",
+    "messages:read": "read the client's messages, and why one waits",
     "messages:write": "have messages sent, and cancel or release them",
-    "recipients:read": "read what recipients want, and their profiles",
+    "recipients:read": "read recipients' consents and profiles",
     "recipients:write": "opt recipients out and in, and change their profiles",
-    "callbacks:read": "read how the client's callback does, and what was told to it",
-    "callbacks:write": "make a new secret for the callback, enable it, and tell what was told again",
+    "callbacks:read": "read the state and the deliveries of the client's callback",
+    "callbacks:write": "rotate the callback's secret, enable it, and replay deliveries",
     "webhooks:write": "post the envelope to the webhook door",
-    "metrics:read": "read the process's metrics, where they are not open",
+    "metrics:read": "read the process's metrics, unless they are public",
 }
 
-#: Seconds a key's row is believed: how long a revoked key may still work. The promise is a minute.
+#: Seconds for which a key's row is cached, and so for which a revoked key may still work. The documented limit is a minute.
 TTL = 30.0
-#: Seconds for which an id without a row is believed to have none: garbage costs one query, not one each time.
+#: Seconds for which the absence of a row is cached, so that an invalid key does not cost a query at each request.
 UNKNOWN_TTL = 5.0
-#: Keys remembered at once.
+#: Cached keys.
 REMEMBERED = 4096
-#: Look-ups a second, and at a stretch, of keys that are not remembered: each is a query, and anyone can make up ids.
+#: Look-ups per second, and their burst, of keys that are not cached: each is a query, and callers can invent ids.
 LOOK_UPS, LOOK_UPS_BURST = 50, 200
 
 _TOKEN = re.compile(r"tl_([0-9a-f]{32})_([0-9a-f]{64})", re.ASCII)
 
 
 class Unauthenticated(Exception):
-    """No key, or none that is good. The message may be told to the caller: it says nothing about other keys."""
+    """There is no valid key. The message may go to the caller, since it reveals nothing about other keys."""
 
 
 class TooManyUnknown(Exception):
-    """Keys that nobody knows are asked for so fast that this one is not looked up now. `wait` is in seconds."""
+    """Too many unknown keys were looked up, so this one is not. `wait` is in seconds."""
 
     def __init__(self, wait: float) -> None:
-        super().__init__("Too many unknown API keys are being tried. Come again in a moment.")
+        super().__init__("Too many unknown API keys are being tried. Retry later.")
         self.wait = wait
 
 
 class Forbidden(Exception):
-    """A good key without the scope, whose name is the message."""
+    """The key is valid but lacks a scope, whose name is the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that was checked: its id, what it is for, the client it acts for, and its scopes."""
+    """A verified key: its id, its name, its client and its scopes."""
 
     id: UUID
     name: str
@@ -72,42 +72,42 @@ class Key:
 
     @property
     def actor(self) -> str:
-        """Who changes something by this key, as the audit names it."""
+        """The name of this key in the audit log."""
         return f"key:{self.name}"
 
 
 class Keys(Protocol):
-    """What the store must answer here."""
+    """The part of the store that is used here."""
 
     async def api_key(self, id: UUID) -> Mapping[str, Any] | None:
-        """The row (id, name, client_id, scopes, hash, revoked_at, expires_at) of a key."""
+        """Return the row (id, name, client_id, scopes, hash, revoked_at, expires_at) of a key, or None."""
         ...
 
 
 def mint() -> tuple[UUID, str, bytes]:
-    """A new key: its id, the token to hand out once, and the hash to store."""
+    """Make a new key: its id, the token to show once, and the hash to store."""
     id, secret = uuid4(), secrets.token_hex(32)
     return id, f"tl_{id.hex}_{secret}", fingerprint(secret)
 
 
 def fingerprint(secret: str) -> bytes:
-    """What is stored of a secret: 32 bytes."""
+    """Return the hash of a secret that is stored: 32 bytes."""
     return sha256(secret.encode()).digest()
 
 
 def unknown_scopes(scopes: Sequence[str]) -> list[str]:
-    """Those that do not exist."""
+    """Return the scopes that do not exist."""
     return [scope for scope in scopes if scope not in SCOPES]
 
 
 def parts_of(token: str) -> tuple[UUID, str] | None:
-    """A key's id and secret; None where it cannot be a key."""
+    """Return the id and secret of a token, or None if it has not the form of a key."""
     match = _TOKEN.fullmatch(token)
     return (UUID(match[1]), match[2]) if match else None
 
 
 def bearer(authorization: str | None) -> str:
-    """The token of an `Authorization` header (RFC 6750 section 2.1). Raises Unauthenticated."""
+    """Return the token of an `Authorization` header (RFC 6750 section 2.1). Raises Unauthenticated."""
     scheme, _, token = (authorization or "").strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthenticated("An API key is needed: Authorization: Bearer tl_…")
@@ -115,7 +115,7 @@ def bearer(authorization: str | None) -> str:
 
 
 class Access:
-    """Checks keys, and remembers their rows for at most `ttl` seconds. `now` is a monotonic clock in seconds."""
+    """Checks keys and caches their rows for at most `ttl` seconds. `now` is a monotonic clock in seconds."""
 
     def __init__(
         self,
@@ -127,29 +127,29 @@ class Access:
     ) -> None:
         nothing_ttl = min(ttl, UNKNOWN_TTL)
         self._look_ups = Rates(LOOK_UPS, LOOK_UPS_BURST, now=now)
-        #: When each key was last used since this was last asked for (`take_used`).
+        #: The last use of each key since the last call of `take_used`.
         self._used: dict[UUID, datetime] = {}
         self._rows = Remembered(keys.api_key, ttl, remembered, now, nothing_ttl=nothing_ttl)
 
     @property
     def remembered(self) -> int:
-        """How many keys are remembered now."""
+        """The number of cached keys."""
         return len(self._rows)
 
     def take_used(self) -> dict[UUID, datetime]:
-        """When keys were last used since the last call, to be noted in the store."""
+        """Return and reset the last uses of keys, for storing."""
         used, self._used = self._used, {}
         return used
 
     async def check(self, authorization: str | None, scope: str | None, *, address: str = "") -> Key:
-        """The key of an `Authorization` header, which must have `scope` (None: any key will do).
+        """Return the key of an `Authorization` header. It must have `scope`, unless that is None.
 
-        `address` is the caller's: what it may try of unknown keys is counted for it alone.
-        Raises Unauthenticated, Forbidden, TooManyUnknown, or what the store raises while it is away.
+        `address` is the caller's, by which look-ups of unknown keys are limited. Raises Unauthenticated, Forbidden,
+        TooManyUnknown, or what the store raises while it is unreachable.
         """
         match = _TOKEN.fullmatch(bearer(authorization))
         row = await self._row(UUID(match[1]), address) if match else None
-        # Compared even where there is no row, so that time does not tell which ids exist.
+        # Compare even without a row, so that the response time does not reveal which ids exist.
         expected = bytes(row["hash"]) if row else bytes(32)
         same = hmac.compare_digest(fingerprint(match[2] if match else ""), expected)
         if row is None or not same or row["revoked_at"] is not None:
@@ -164,7 +164,7 @@ class Access:
         return key
 
     async def _row(self, id: UUID, address: str) -> Mapping[str, Any] | None:
-        # A key that was good is looked up whatever others try meanwhile.
+        # A key that was valid before is looked up regardless of the limit.
         if self._rows.last(id) is None and not (taken := self._look_ups.take(address)).passes:
             raise TooManyUnknown(taken.wait)
         return await self._rows.get(id)

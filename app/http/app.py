@@ -1,6 +1,6 @@
-"""The HTTP process as an ASGI application: `build()` makes the door, the API, health and metrics, and what they live on.
+"""The HTTP process as an ASGI application: the door, the API, health and metrics.
 
-To be served as `app.http.server` does: uvloop, httptools, no access log, no proxy headers.
+Serve it as `app.http.server` does: uvloop, httptools, no access log, no proxy headers.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app import api, telemetry
 from app.clients.account_sources import AccountSources
+from app.declared import register
 from app.embedded.running import resolve
 from app.http import door, monitor, problems
 from app.http.access import Forbidden, TooManyUnknown, Unauthenticated
@@ -24,7 +25,7 @@ from app.http.metrics import HttpMetrics
 from app.kafka.holding import hold_back
 from app.settings import Settings
 from sql import EventStore
-from webhooks.admit import CannotTell, Unauthorized, Unscoped
+from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 from webhooks.counters import Counters
 
@@ -32,14 +33,14 @@ from webhooks.counters import Counters
 SCOPE = "webhooks:write"
 #: Seconds that looking up a key may take.
 PATIENCE = 2.0
-#: Seconds between notes of which keys were used.
+#: Seconds between two writes of when keys were last used.
 NOTE_EVERY = 60.0
 
 log = structlog.get_logger("http")
 
 
 class Http:
-    """The whole of it. `close` is to be called when the process is told to end, before its connections are waited for."""
+    """The application. Call `close` when the process is to end, before waiting for its connections."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.postgres.dsn is None:
@@ -61,7 +62,7 @@ class Http:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI. The door's path does not go through the router: see `webhooks.aggregate`."""
+        """Serve an ASGI request. The door's path bypasses the router: see `webhooks.aggregate`."""
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
         elif at_door(scope["path"]):
@@ -70,11 +71,11 @@ class Http:
             await self._page(scope, receive, send)
 
     def watch(self, connections: Connections) -> None:
-        """Have the metrics tell of these."""
+        """Include these connections in the metrics."""
         self.metrics.connections = connections
 
     def close(self) -> None:
-        """Let the streams of the API end."""
+        """End the API's event streams."""
         if self.api is not None:
             self.api.close()
 
@@ -94,7 +95,7 @@ class Http:
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        # Returns without PostgreSQL: the door does not need it, and the API says so itself.
+        # Does not wait for PostgreSQL: the door works without it, and the API answers 503.
         store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
         self.api = self._pages.state.api = api.Api.of(store, self.settings)
         self.health.store = store
@@ -118,9 +119,9 @@ class Http:
             telemetry.shut_down()
 
     async def _authenticate(self, authorization: str) -> str:
-        """The client whose key may post envelopes: the door's question, answered with the API's keys."""
+        """Return the client whose API key may post envelopes. Raises the exceptions of `webhooks.admit.Authenticate`."""
         if self.api is None:
-            raise CannotTell("not started yet")
+            raise KeysUnavailable("not started yet")
         try:
             async with asyncio.timeout(PATIENCE):
                 return (await self.api.access.check(authorization, SCOPE)).client
@@ -129,24 +130,24 @@ class Http:
         except Forbidden as error:
             raise Unscoped(f"The API key has no scope {error}.") from None
         except TooManyUnknown as error:
-            raise CannotTell(str(error)) from None
+            raise KeysUnavailable(str(error)) from None
         except (psycopg.Error, OSError, TimeoutError) as error:
-            raise CannotTell(f"the API keys cannot be read: {type(error).__name__}") from None
+            raise KeysUnavailable(f"the API keys cannot be read: {type(error).__name__}") from None
 
 
 async def _note_used_keys(served: api.Api) -> None:
-    """Note when keys were used, for ever: a write a minute and not one a request."""
+    """Store when keys were last used, once a minute, without end."""
     while True:
         await asyncio.sleep(NOTE_EVERY)
         used = served.access.take_used()
         try:
             await served.store.used_api_keys(used)
-        except (psycopg.Error, OSError) as error:  # not worth keeping: the next minute notes what is in use then
+        except (psycopg.Error, OSError) as error:  # dropped: keys still in use are stored a minute later
             log.warning("keys_not_noted", error=type(error).__name__)
 
 
 def build(settings: Settings | None = None) -> Http:
-    """The application, by default of the settings found, or of the system that runs embedded here.
+    """Return the application for these settings, by default those found, or those of the embedded system that runs here.
 
-    Raises ValueError where a setting does not fit (no Kafka, a source without an adapter)."""
-    return Http(settings or resolve(Settings()))
+    Raises ValueError for an invalid setting (no Kafka, a source without an adapter)."""
+    return Http(register(settings or resolve(Settings())))

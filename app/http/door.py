@@ -1,4 +1,4 @@
-"""The webhook door as the settings describe it."""
+"""Makes the webhook door from the settings."""
 
 from functools import partial
 
@@ -15,7 +15,8 @@ from webhooks.spool import Spool
 
 
 def make(settings: Settings, authenticate: Authenticate | None = None, accounts: Accounts | None = None) -> Door:
-    """A door that is not yet started, for the settings' sources and the accounts of clients. Raises ValueError for a source whose adapter does not exist, or without Kafka."""
+    """Return a door that is not started, for the configured sources and clients' accounts. Raises ValueError for a source with
+    an unknown adapter, or without Kafka."""
     door = settings.door
     spool = Spool(settings.data / "spool", door.spool_max)
     keep = Keep(partial(producer, settings), spool, timeout=door.keep_timeout)

@@ -1,7 +1,7 @@
-"""`/healthz`, `/readyz` and `/metrics` of the HTTP process: whether it lives, whether it can keep webhooks, what it counts.
+"""Serves `/healthz`, `/readyz` and `/metrics` of the HTTP process.
 
-Ready is who can keep a webhook: in Kafka, or in a spool with room. With PostgreSQL away the door works on (the API
-answers 503 itself), so that is told, but does not take the process out of its load balancer.
+The process is ready if it can keep webhooks: in Kafka, or in a spool with room. Without PostgreSQL the door still works (the
+API answers 503), so that is reported but does not make the process unready.
 """
 
 import asyncio
@@ -18,18 +18,18 @@ from app.http.metrics import MEDIA_TYPE, HttpMetrics
 from app.settings import Settings
 from webhooks.aggregate import Door
 
-#: Seconds that PostgreSQL may take to answer, and for which its answer is believed.
+#: Seconds to wait for PostgreSQL, and for which the result is cached.
 PATIENCE, BELIEVED = 1.0, 1.0
 
 
 class Store(Protocol):
-    """What is asked of the store, to know that it answers."""
+    """The part of the store that is used here."""
 
     async def horizon(self) -> int: ...
 
 
 class Health:
-    """Of one HTTP process. `store` is None until PostgreSQL was reached for the first time."""
+    """The health pages of one HTTP process. `store` is None until PostgreSQL was first reached."""
 
     def __init__(self, door: Door, metrics: HttpMetrics, settings: Settings) -> None:
         self.store: Store | None = None
@@ -40,7 +40,7 @@ class Health:
         self._began = time.monotonic()
 
     def routes(self) -> list[Route]:
-        """The three."""
+        """Return the three routes."""
         return [
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
@@ -48,11 +48,11 @@ class Health:
         ]
 
     async def healthz(self, _: Request) -> Response:
-        """200 while the process answers at all."""
+        """Answer 200 while the process responds."""
         return JSONResponse({"status": "ok", "uptime": round(time.monotonic() - self._began, 1)})
 
     async def readyz(self, _: Request) -> Response:
-        """200 where a webhook can be kept now, else 503; what is away is named."""
+        """Answer 200 if a webhook can be kept now, else 503, and name what is unreachable."""
         keep = self._door.keep
         spool = keep.spool
         postgres = await self._ask()
@@ -73,12 +73,12 @@ class Health:
         return JSONResponse(body, 200 if ready else 503, {"cache-control": "no-store"})
 
     async def metrics(self, request: Request) -> Response:
-        """For Prometheus, where the setting `api.metrics` or the request's key lets it. Raises Problem."""
+        """Serve the metrics if the setting `api.metrics` or the request's key allows it. Raises Problem."""
         await admit(request, self._settings, self._settings.api.metrics, "metrics:read")
         return self._page()
 
     def open_routes(self) -> list[Route]:
-        """The same for a port that only the operator's own machines reach: anyone may read the metrics there."""
+        """Return the routes for the operator's own port, where metrics need no key."""
         healthz, readyz, _ = self.routes()
         return [healthz, readyz, Route("/metrics", self._open_metrics, methods=["GET"])]
 

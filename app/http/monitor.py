@@ -1,4 +1,4 @@
-"""Health and metrics of the HTTP process on a port of their own, which only the operator's machines need to reach."""
+"""Serves health and metrics of the HTTP process on a separate port for the operator."""
 
 import asyncio
 import contextlib
@@ -15,9 +15,9 @@ from app.settings import Settings
 
 @asynccontextmanager
 async def serving(routes: Sequence[Route], settings: Settings) -> AsyncIterator[None]:
-    """Serve these routes on `api.metrics_port` meanwhile; does nothing where no port is set.
+    """Serve these routes on `api.metrics_port` during the block, if that is set.
 
-    Raises OSError where the port cannot be had.
+    Raises OSError if the port is not available.
     """
     port = settings.api.metrics_port
     if port is None:
@@ -27,9 +27,9 @@ async def serving(routes: Sequence[Route], settings: Settings) -> AsyncIterator[
         Starlette(routes=routes), host=settings.door.host, port=port, log_config=None, access_log=False, lifespan="off"
     )
     server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # the process's own server has them
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # the main server handles signals
     host = settings.door.host
-    # Bound here: where it cannot be, uvicorn would end the process without a word of ours.
+    # Bound here, since uvicorn would end the process if the port were not available.
     bound = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     task = asyncio.create_task(server.serve(sockets=[bound]))
     try:

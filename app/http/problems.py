@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem documents: a response, an exception that becomes one, and Starlette's handlers for both."""
+"""Makes RFC 9457 problem documents: a response, an exception that becomes one, and Starlette's handlers."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -22,7 +22,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **extensions: Any,
 ) -> Response:
-    """The response of RFC 9457: `title` is the status's phrase unless given; `extensions` are further members."""
+    """Return a problem document. `title` defaults to the status's phrase; `extensions` are further members."""
     members = {"type": type, "title": title or phrase(status), "status": status}
     if detail is not None:
         members["detail"] = detail
@@ -30,7 +30,7 @@ def problem(
 
 
 def phrase(status: int) -> str:
-    """The words of a status code, e.g. `Not Found`."""
+    """Return the phrase of a status code, e.g. `Not Found`."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -38,7 +38,7 @@ def phrase(status: int) -> str:
 
 
 class Problem(Exception):
-    """Raised where a request ends with a problem document. `detail` is told to the caller."""
+    """Ends a request with a problem document. `detail` goes to the caller."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Problem(Exception):
         self.extensions = extensions
 
     def response(self) -> Response:
-        """The document."""
+        """Return the response."""
         return problem(self.status, self.title, self.detail, type=self.type, headers=self.headers, **self.extensions)
 
 
@@ -70,15 +70,15 @@ async def _raised(_: Request, error: Exception) -> Response:
 
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    # Starlette's detail is the phrase where none was given: then it says nothing that the title does not.
+    # Starlette's default detail repeats the phrase, which is the title already.
     detail = error.detail if error.detail != phrase(error.status_code) else None
     return problem(error.status_code, detail=detail, headers=error.headers)
 
 
-async def _unforeseen(_: Request, __: Exception) -> Response:
-    # Starlette raises it again, and the server logs it.
+async def _unexpected(_: Request, __: Exception) -> Response:
+    # Starlette raises the error again, and the server logs it.
     return problem(500)
 
 
 #: For `Starlette(exception_handlers=…)`.
-HANDLERS: dict[Any, ExceptionHandler] = {Problem: _raised, HTTPException: _http, Exception: _unforeseen}
+HANDLERS: dict[Any, ExceptionHandler] = {Problem: _raised, HTTPException: _http, Exception: _unexpected}

@@ -1,4 +1,4 @@
-"""How often each caller may ask: a token bucket a caller, and the HTTP fields that say what is left."""
+"""Rate limits: a token bucket per caller, and the HTTP fields that report it."""
 
 import math
 import time
@@ -6,14 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-#: Callers remembered at once. One that is forgotten begins with a full bucket.
+#: Callers kept at once. A caller that was evicted starts with a full bucket.
 REMEMBERED = 65536
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The answer to one request: whether it may pass, how many more may, and the seconds until the bucket is full
-    (`full`) and until one more may pass (`wait`)."""
+    """The result for one request: whether it passes, how many more would, and the seconds until the bucket is full (`full`)
+    and until the next request passes (`wait`)."""
 
     passes: bool
     left: int
@@ -22,10 +22,9 @@ class Taken:
 
 
 class Rates:
-    """Lets each caller ask `per_second` times a second on average, and `burst` times at a stretch.
+    """Allows each caller `per_second` requests on average and bursts of `burst`.
 
-    `now` is a monotonic clock in seconds. Counts are of this process: with several processes behind a load balancer a
-    caller has as many buckets.
+    `now` is a monotonic clock in seconds. Each process has its own buckets.
     """
 
     def __init__(
@@ -33,15 +32,15 @@ class Rates:
     ) -> None:
         self.per_second, self.burst = per_second, burst
         self._most, self._now = most, now
-        #: Caller → tokens left and when that was counted; the caller who asked last is the last.
+        #: Caller to tokens left and the time of that count, least recent caller first.
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def take(self, caller: Hashable) -> Taken:
-        """Take one token of the caller's, where there is one."""
+        """Take one of the caller's tokens, if there is one."""
         now = self._now()
         left, then = self._buckets.pop(caller, (float(self.burst), now))
         left = min(float(self.burst), left + (now - then) * self.per_second)
-        passes = left >= 1 - 1e-9  # a caller who waited for exactly one must not miss it by a rounding
+        passes = left >= 1 - 1e-9  # tolerate rounding for a caller who waited exactly long enough
         left = max(0.0, left - passes)
         self._buckets[caller] = (left, now)
         if len(self._buckets) > self._most:
@@ -50,8 +49,8 @@ class Rates:
         return Taken(passes, int(left), (self.burst - left) / self.per_second, wait)
 
     def fields(self, taken: Taken) -> dict[str, str]:
-        """The fields `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-09, and `Retry-After`
-        (RFC 9110 section 10.2.3) where the request may not pass."""
+        """Return the fields `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-09, and `Retry-After`
+        (RFC 9110 section 10.2.3) if the request does not pass."""
         window = max(1, math.ceil(self.burst / self.per_second))
         fields = {
             "ratelimit-policy": f'"key";q={self.burst};w={window}',

@@ -1,4 +1,4 @@
-"""The HTTP process under uvicorn, with the arguments that the door's speed and honesty rest on."""
+"""Runs the HTTP process under uvicorn, with the arguments that the door needs."""
 
 import socket
 
@@ -13,14 +13,14 @@ from app.memory import settle
 from app.settings import Door, Settings
 from webhooks.callers import Proxies
 
-#: Seconds that requests under way may take once the process is told to end, beyond what keeping one may take.
+#: Seconds for requests in progress at shutdown, in addition to the time that keeping a webhook may take.
 GRACE = 10
 
 log = structlog.get_logger("http")
 
 
 class Server(uvicorn.Server):
-    """uvicorn's, which tells the application to let its streams go before it waits for connections to end."""
+    """uvicorn's server, which ends the application's streams before it waits for connections to close."""
 
     def __init__(self, http: Http) -> None:
         door = http.settings.door
@@ -35,12 +35,12 @@ class Server(uvicorn.Server):
                 loop="uvloop",
                 http=protocol_of(self.connections, Proxies(door.trusted_proxies)),
                 ws="none",
-                # The log is `app.telemetry`'s, and a line for each webhook is more than what is done with it.
+                # `app.telemetry` configures logging. An access log line would cost more than the work for a webhook.
                 log_config=None,
                 access_log=False,
-                # Else anyone on this machine could choose the scheme that signatures are checked against.
+                # Else any local caller could choose the scheme of the URL that signatures cover.
                 proxy_headers=False,
-                # No provider reads them, and each costs two regular expressions an answer.
+                # No provider reads them, and each costs two regular expressions per response.
                 server_header=False,
                 date_header=False,
                 backlog=budget.backlog,
@@ -51,21 +51,21 @@ class Server(uvicorn.Server):
         self._budget = budget
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's."""
+        """Extend uvicorn's method."""
         self.connections.start()
         await super().startup(sockets)
         log.info("listening", descriptors=self._budget.descriptors, connections=self._budget.connections)
         settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """As uvicorn's."""
+        """Extend uvicorn's method."""
         self._http.close()
         await super().shutdown(sockets)
         await self.connections.stop()
 
 
 def bounds(door: Door, connections: int) -> Bounds:
-    """What the settings say of each connection, and of all."""
+    """Return the limits for connections that the settings define."""
     return Bounds(
         head_bytes=door.max_header_bytes,
         headers=door.max_headers,
@@ -79,7 +79,7 @@ def bounds(door: Door, connections: int) -> Bounds:
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit status. The caller has set up telemetry."""
+    """Serve until SIGTERM or SIGINT, and return the exit status. The caller has set up telemetry."""
     server = Server(build(settings))
     server.run()
     return 0 if server.started else 1

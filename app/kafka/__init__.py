@@ -1,4 +1,4 @@
-"""Kafka as the settings describe it: what a client is given, and seeing to it that the topics are there."""
+"""Connects to Kafka as configured, and creates and checks the topics."""
 
 import asyncio
 import ssl
@@ -16,15 +16,15 @@ from app.kafka.topics import TOPICS, Topic
 from app.settings import Kafka, Settings
 
 SETTLE_WITHIN = 15.0  # seconds
-#: The topic's setting that bounds its records, in bytes.
+#: The topic setting for the largest record, in bytes.
 LARGEST = "max.message.bytes"
-#: Where a topic's setting comes from, as brokers number it: set for this topic.
+#: How brokers number the source of a topic's setting: set for this topic.
 _OWN = 1
 
 
 @dataclass(slots=True)
 class TopicState:
-    """One topic as it is. `created`: only now. `differs`: each setting that is not as wanted, as `(is, wanted)`."""
+    """The state of one topic. `created`: just now. `differs`: each setting that is not as wanted, as `(is, wanted)`."""
 
     topic: Topic
     partitions: int
@@ -34,17 +34,17 @@ class TopicState:
 
     @property
     def too_small(self) -> tuple[int, int] | None:
-        """The bytes that a record may have there, and that it must be able to have; None where it takes all of ours."""
+        """The largest record that the topic accepts and the largest that we write, in bytes, if it is too small; else None."""
         found, wanted = self.differs.get(LARGEST, ("", ""))
         return (int(found), int(wanted)) if found.isdigit() and int(found) < int(wanted) else None
 
 
 class TopicsFailed(Exception):
-    """A topic could not be made. The message says which and what the broker said."""
+    """A topic could not be created. The message names it and gives the broker's reason."""
 
 
 def client_args(kafka: Kafka) -> dict[str, Any]:
-    """Arguments for AIOKafkaProducer, AIOKafkaConsumer and AIOKafkaAdminClient. Raises ValueError without a bootstrap."""
+    """Return arguments for aiokafka's clients. Raises ValueError without bootstrap servers."""
     if not kafka.bootstrap:
         raise ValueError("no Kafka is configured: set THREADLINE_KAFKA__BOOTSTRAP, or start one with: threadline up")
     given: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap, "security_protocol": kafka.security_protocol}
@@ -61,11 +61,11 @@ def client_args(kafka: Kafka) -> dict[str, Any]:
 
 
 async def ensure_topics(settings: Settings) -> list[TopicState]:
-    """Make the topics that are missing, add partitions where there are too few, have each take records as large as ours
-    may be, and tell how each is now.
+    """Create missing topics, add partitions where there are too few, raise record limits that are too small, and return the
+    state of each topic.
 
-    Other differences are told, not changed: someone may have meant them. Raises TopicsFailed, or aiokafka's KafkaError
-    where the cluster cannot be reached.
+    Other differences are reported and not changed, since they may be intended. Raises TopicsFailed, or aiokafka's
+    KafkaError if the cluster cannot be reached.
     """
     async with admin(settings.kafka) as client:
         before = await _states(client, settings)
@@ -86,14 +86,14 @@ async def ensure_topics(settings: Settings) -> list[TopicState]:
 
 
 async def describe_topics(settings: Settings) -> list[TopicState]:
-    """Those of our topics that are there, as they are; changes nothing."""
+    """Return the state of those of our topics that exist. Changes nothing."""
     async with admin(settings.kafka) as client:
         return list((await _states(client, settings)).values())
 
 
 @asynccontextmanager
 async def admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A connected administration client."""
+    """Give a connected administration client."""
     client = AIOKafkaAdminClient(**client_args(kafka), request_timeout_ms=20_000)
     await client.start()
     try:
@@ -111,15 +111,15 @@ async def _create(client: AIOKafkaAdminClient, settings: Settings, missing: list
         return
     answer = await client.create_topics(wanted)
     for name, code, *message in answer.topic_errors:
-        if code not in (0, TopicAlreadyExistsError.errno):  # another process may have been quicker
+        if code not in (0, TopicAlreadyExistsError.errno):  # another process may have created it meanwhile
             raise TopicsFailed(
-                f"cannot make {name}: {message[0] if message and message[0] else for_code(code).__name__}"
+                f"cannot create {name}: {message[0] if message and message[0] else for_code(code).__name__}"
             )
 
 
 async def _widen(client: AIOKafkaAdminClient, states: list[TopicState]) -> None:
-    """Let these take larger records. The request replaces all that is set for a topic, so that has to be in it. Where the
-    broker refuses, the topic differs still, which is told."""
+    """Raise the record limit of these topics. The request replaces all of a topic's own settings, so it repeats them. If the
+    broker refuses, the difference remains and is reported."""
     if not states:
         return
     wanted = {state.topic.name: state.differs[LARGEST][1] for state in states}
@@ -138,7 +138,7 @@ async def _widen(client: AIOKafkaAdminClient, states: list[TopicState]) -> None:
 
 
 async def _settled(client: AIOKafkaAdminClient, settings: Settings) -> dict[str, TopicState]:
-    """The topics once every broker's metadata has caught up with what was just made."""
+    """Wait until the brokers' metadata includes new topics and partitions, and return the state of each topic."""
     deadline = time.monotonic() + SETTLE_WITHIN
     while True:
         after = await _states(client, settings)
@@ -146,7 +146,7 @@ async def _settled(client: AIOKafkaAdminClient, settings: Settings) -> dict[str,
         if not short:
             return after
         if time.monotonic() > deadline:
-            raise TopicsFailed(f"made, but not there after {SETTLE_WITHIN:.0f} s: {', '.join(short)}")
+            raise TopicsFailed(f"created, but not visible after {SETTLE_WITHIN:.0f} s: {', '.join(short)}")
         await asyncio.sleep(0.1)
 
 

@@ -1,7 +1,7 @@
-"""Whether the settings fit each other, and the broker's topics: what a process asks before it starts.
+"""Checks at start that the settings are consistent with each other and with the broker's topics.
 
-Each fault is a sentence that says what to do. A process whose largest record its topic does not take would stand still at
-the first such record, or have to throw it away.
+Each problem is a sentence that says what to do. If a topic did not accept the largest record, the process would get stuck at
+the first one or have to drop it.
 """
 
 import asyncio
@@ -16,30 +16,30 @@ from app.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-#: Seconds that Kafka may take to tell of its topics. A process must start without it.
+#: Seconds to wait for Kafka. A process must start without it.
 PATIENCE = 5.0
 
 
 def unfit(settings: Settings) -> list[str]:
-    """What does not fit in the settings themselves."""
+    """Return the problems of the settings themselves."""
     size, found = settings.door.max_body, []
     if not 0 < size <= MOST_BODY:
         found.append(
-            f"door.max_body is {size}: set THREADLINE_DOOR__MAX_BODY to 1 to {MOST_BODY} bytes, as the database "
-            "takes what is made of a larger body in no one transaction"
+            f"door.max_body is {size}: set THREADLINE_DOOR__MAX_BODY to 1 to {MOST_BODY} bytes, since the "
+            "events of a larger body do not fit into one transaction"
         )
     return found
 
 
 def too_small(states: list[TopicState]) -> list[str]:
-    """Topics that do not take the largest record of ours."""
+    """Return a problem for each topic that does not accept the largest record."""
     found = []
     for state in states:
         if state.too_small:
             takes, needed = state.too_small
             name = state.topic.name
             found.append(
-                f"{name} takes records of at most {takes} bytes ({LARGEST}), and {needed} are needed: run threadline topics, "
+                f"{name} accepts records of at most {takes} bytes ({LARGEST}), but {needed} are needed: run threadline topics, "
                 f"or kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {LARGEST}={needed}, "
                 "or lower THREADLINE_DOOR__MAX_BODY"
             )
@@ -47,7 +47,7 @@ def too_small(states: list[TopicState]) -> list[str]:
 
 
 async def misfits(settings: Settings) -> list[str]:
-    """All of it. A Kafka that does not answer is no misfit: it may come."""
+    """Return all problems. An unreachable Kafka is none, since it may come up later."""
     found = unfit(settings)
     if not settings.kafka.bootstrap:
         return found
@@ -55,12 +55,12 @@ async def misfits(settings: Settings) -> list[str]:
         async with asyncio.timeout(PATIENCE):
             return found + too_small(await describe_topics(settings))
     except (KafkaError, OSError, TimeoutError) as error:
-        log.warning("kafka_away", reason=type(error).__name__, effect="its topics' limits are not looked at")
+        log.warning("kafka_away", reason=type(error).__name__, effect="its topics' limits are not checked")
         return found
 
 
 def refuses(settings: Settings) -> bool:
-    """Whether a process must not start so; what does not fit is printed, and logged."""
+    """Print and log all problems, and return whether there are any, so that the process must not start."""
     found = asyncio.run(misfits(settings))
     for sentence in found:
         log.critical("settings do not fit", what=sentence)

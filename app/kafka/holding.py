@@ -1,6 +1,6 @@
-"""Holds webhooks back before Kafka would delete acknowledged ones that no worker has read.
+"""Sends webhooks to the spool while Kafka is in danger of deleting acknowledged webhooks that no worker has read.
 
-They go to the door's spool meanwhile, which nothing deletes; where that is full, the provider is told to try again later.
+Nothing is deleted from the spool. When it is full, providers get a 503 and retry.
 """
 
 import asyncio
@@ -15,26 +15,25 @@ from webhooks.keep import TOPIC, Keep
 
 log = structlog.get_logger("http")
 
-#: Seconds between two looks.
+#: Seconds between two checks.
 EVERY = 10.0
-#: Shares of the topic's retention that the unread webhooks have used up: above the first they are held back, below the
-#: second not any more.
+#: Shares of the topic's retention used up by unread webhooks: holding starts above the first and ends below the second.
 ABOVE, BELOW = 0.5, 0.33
 
 
 async def hold_back(keep: Keep, settings: Settings, every: float = EVERY) -> None:
-    """Look for ever. Where Kafka does not answer, what was decided stays."""
+    """Check without end. While Kafka does not answer, the last decision stays."""
     kafka = Log(client_args(settings.kafka), GROUP, (TOPIC,))
     try:
         while True:
             try:
                 used, partition = await _used(kafka)
-            except Exception as error:  # it is away: that is the spool's affair already
-                log.debug("cannot see what is unread", error=f"{type(error).__name__}: {error}")
+            except Exception as error:  # Kafka is unreachable, so webhooks go to the spool anyway
+                log.debug("cannot check unread webhooks", error=f"{type(error).__name__}: {error}")
             else:
                 if used > ABOVE:
                     keep.hold(
-                        f"the unread webhooks of {TOPIC}-{partition} have used up {used:.0%} of what the topic keeps: mend "
+                        f"the unread webhooks of {TOPIC}-{partition} have used up {used:.0%} of the topic's retention: fix "
                         "what stops the worker, or raise the topic's retention"
                     )
                 elif used < BELOW:
@@ -45,7 +44,7 @@ async def hold_back(keep: Keep, settings: Settings, every: float = EVERY) -> Non
 
 
 async def _used(kafka: Log) -> tuple[float, int]:
-    """The largest share of the retention that a partition's unread part has used up, and which partition's."""
+    """Return the largest share of the retention that any partition's unread part has used up, and that partition."""
     reaches = await kafka.reach()
     if not any(reach.behind for reach in reaches.values()):
         return 0.0, 0

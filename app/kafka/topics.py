@@ -1,4 +1,4 @@
-"""Which topics there are, and how each shall be."""
+"""Defines the topics and their settings."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,21 @@ from schemas.events import CHANNELS
 
 DAY = 24 * 3600 * 1000  # milliseconds, as Kafka counts retention
 
-#: What a record needs beside the body of the webhook in it: its head line with all headers, and Kafka's own frame.
+#: Bytes of a record beside the webhook's body: its head line with all headers, and Kafka's framing.
 RECORD_OVERHEAD = 256 << 10
-#: What a dead letter needs beside the record in it: the headers that say what is wrong.
+#: Bytes of a dead letter beside the record's value: the headers with the reason.
 LETTER_OVERHEAD = 64 << 10
-#: Bytes of a body for which there is room in any case: small records go to Kafka together, as much as this at once.
+#: Records have room for a body of at least this many bytes, since small records are sent in batches of up to this size.
 LEAST_BODY = 1 << 20
-#: The largest body that may be configured. A record makes up to four times itself of events (`agents.records.outcome`), which one
-#: transaction takes; PostgreSQL's JSON ends at 256 MB, and brokers at 100 MiB a request (`socket.request.max.bytes`).
+#: The largest body that may be configured. A record makes up to four times its size of events
+#: (`agents.records.outcome`) in one transaction; PostgreSQL limits JSON to 256 MB, brokers a request to 100 MiB
+#: (`socket.request.max.bytes`).
 MOST_BODY = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. `acknowledges`: a caller was told 2xx because of what is in it, so a lone broker flushes it to disk."""
+    """One topic. `acknowledges`: its records were acknowledged to a caller with 2xx, so a single broker flushes them to disk."""
 
     name: str
     purpose: str
@@ -29,15 +30,15 @@ class Topic:
     dead_letters: bool = False
 
     def partitions(self, settings: Settings) -> int:
-        """How many it shall have, at the least. Dead letters are few, and read in order."""
+        """Return the least number of partitions. Dead letters are few and are read in order, so they have one."""
         return 1 if self.dead_letters else settings.kafka.partitions
 
     def largest(self, settings: Settings) -> int:
-        """Bytes of the largest record that goes there."""
+        """Return the size of the largest record in bytes."""
         return max_letter(settings) if self.dead_letters else max_record(settings)
 
     def configs(self, settings: Settings) -> dict[str, str]:
-        """Its settings on the broker (https://kafka.apache.org/documentation/#topicconfigs)."""
+        """Return its settings on the broker (https://kafka.apache.org/documentation/#topicconfigs)."""
         wanted = {"retention.ms": str(self.retention_days * DAY), "max.message.bytes": str(self.largest(settings))}
         if self.acknowledges and settings.kafka.flush_every_message:
             wanted["flush.messages"] = "1"
@@ -47,17 +48,17 @@ class Topic:
 
 
 _LIVE = (
-    Topic("webhooks.received", "webhooks as they came", acknowledges=True),
-    Topic("events.reported", "what services report, as CloudEvents"),
-    Topic("events.recorded", "what the log holds, keyed by customer"),
-    Topic("messages.requested", "send requests, channel by the client's configuration", acknowledges=True),
+    Topic("webhooks.received", "webhooks as received", acknowledges=True),
+    Topic("events.reported", "events of services, as CloudEvents"),
+    Topic("events.recorded", "the log's events, keyed by customer"),
+    Topic("messages.requested", "send requests; the client's configuration decides the channel", acknowledges=True),
     *(
         Topic(f"messages.requested.{channel}", f"send requests for {channel}", acknowledges=True)
         for channel in CHANNELS
     ),
 )
 
-#: Every topic, each with its dead letters.
+#: All topics, with those of their dead letters.
 TOPICS: tuple[Topic, ...] = (
     *_LIVE,
     *(Topic(f"{t.name}.dlq", f"dead letters of {t.name}", retention_days=30, dead_letters=True) for t in _LIVE),
@@ -65,10 +66,10 @@ TOPICS: tuple[Topic, ...] = (
 
 
 def max_record(settings: Settings) -> int:
-    """The largest record in bytes: a producer's `max_request_size`, a topic's `max.message.bytes`."""
+    """Return the size of the largest record in bytes, used for `max_request_size` and `max.message.bytes`."""
     return max(settings.door.max_body, LEAST_BODY) + RECORD_OVERHEAD
 
 
 def max_letter(settings: Settings) -> int:
-    """The largest dead letter in bytes: that of the largest record."""
+    """Return the size of the largest dead letter in bytes."""
     return max_record(settings) + LETTER_OVERHEAD

@@ -1,9 +1,9 @@
-"""Reads past what Kafka's client cannot unpack: a batch whose compressed part is damaged, or makes more than `MOST` bytes; a
-record's header that is no UTF-8.
+"""Skips record batches that aiokafka cannot decode: damaged compression, more than `MOST` bytes decompressed, or a header name
+that is not UTF-8.
 
-aiokafka raises such a fault out of its consumer, at each fetch again: the partition stands still for everybody. Here the
-rest of that batch becomes one record that says why it could not be read, and the next batch follows. And aiokafka unpacks
-without a bound: 20 kB of zstd can make 600 MB.
+aiokafka raises such an error from its consumer at every fetch, so that the partition is stuck. Here the rest of the batch
+becomes one record with the reason, and reading continues with the next batch. aiokafka also decompresses without a limit:
+20 kB of zstd can become 600 MB.
 
 Written against aiokafka 0.14 (`aiokafka/consumer/fetcher.py`, `PartitionRecords`; `aiokafka/codec.py`).
 """
@@ -23,20 +23,20 @@ from aiokafka.record._crecords import default_records as c_default_records
 from aiokafka.record._crecords import legacy_records as c_legacy_records
 from aiokafka.structs import ConsumerRecord
 
-#: Bytes that one batch may unpack to. Brokers bound the packed batch (`message.max.bytes`, 1 MiB as shipped) alone; what
-#: producers fill batches by (`batch.size`, 16 KiB in Java's, 1 MB in librdkafka's) counts bytes before packing.
+#: The largest decompressed size of a batch, in bytes. Brokers limit only the compressed size (`message.max.bytes`, 1 MiB by
+#: default); producers fill batches by uncompressed size (`batch.size`: 16 KiB in Java's client, 1 MB in librdkafka).
 MOST = 64 << 20
 
 
 class TooLarge(Exception):
-    """A batch unpacks to more than `MOST` bytes."""
+    """A batch is larger than `MOST` bytes when decompressed."""
 
     def __init__(self) -> None:
         super().__init__(f"makes more than {MOST >> 20} MiB")
 
 
 def gzip_decode(packed: Any) -> bytes:
-    """Unpack gzip (RFC 1952), several members too. Raises TooLarge, and what `gzip` raises."""
+    """Decompress gzip (RFC 1952) of one or more members. Raises TooLarge, and what `gzip` raises."""
     with gzip.GzipFile(fileobj=io.BytesIO(packed), mode="r") as file:
         data = file.read(MOST + 1)
     if len(data) > MOST:
@@ -45,8 +45,8 @@ def gzip_decode(packed: Any) -> bytes:
 
 
 def snappy_decode(packed: Any) -> bytes:
-    """Unpack snappy, bare or in the blocks of Java's library. A block begins with its length unpacked. Raises TooLarge,
-    cramjam.DecompressionError, struct.error."""
+    """Decompress snappy, raw or in the block format of Java's library. A raw block begins with its decompressed length. Raises
+    TooLarge, cramjam.DecompressionError and struct.error."""
     view = memoryview(packed)
     if not _detect_xerial_stream(view):
         blocks = [view]
@@ -64,7 +64,7 @@ def snappy_decode(packed: Any) -> bytes:
 
 
 def _into(unpack: Callable[[Any, bytearray], int]) -> Callable[[Any], bytes]:
-    """Unpack into room that is made eight times as large until all of it fits, up to `MOST`."""
+    """Return a decoder that decompresses into a buffer, which grows eightfold until the data fits, up to `MOST`."""
 
     def decode(packed: Any) -> bytes:
         room = min(MOST, max(4096, 8 * len(packed)))
@@ -82,7 +82,7 @@ def _into(unpack: Callable[[Any, bytearray], int]) -> Callable[[Any], bytes]:
     return decode
 
 
-#: As aiokafka's modules of records name them.
+#: Decoders by the names that aiokafka's record modules use.
 DECODERS: dict[str, Callable[[Any], bytes]] = {
     "gzip_decode": gzip_decode,
     "snappy_decode": snappy_decode,
@@ -93,14 +93,14 @@ DECODERS: dict[str, Callable[[Any], bytes]] = {
 
 @dataclass
 class Unread(ConsumerRecord):  # type: ignore[misc]  # aiokafka ships no types that mypy can follow
-    """What stands for the rest of a batch: its offset is that of the batch's last record, `unread` says why."""
+    """Stands for the rest of a batch. Its offset is that of the batch's last record; `unread` is the reason."""
 
     unread: str = ""
 
 
 @dataclass(frozen=True)
 class _Rest:
-    """The rest of a batch, with what aiokafka asks of a record."""
+    """The rest of a batch, with the attributes that aiokafka reads from a record."""
 
     offset: int
     timestamp: int
@@ -113,7 +113,7 @@ class _Rest:
 
 
 class _Batch:
-    """A batch that gives its rest as one record where it cannot be read on."""
+    """A batch that yields its rest as one record when decoding fails."""
 
     def __init__(self, batch: Any) -> None:
         self._batch = batch
@@ -130,7 +130,7 @@ class _Batch:
             for record in self._batch:
                 yield record
                 first = record.offset + 1
-        except Exception as error:  # whatever the bytes make of the parser
+        except Exception as error:  # the parser can raise anything
             last = self._batch.next_offset - 1
             words = f"records {first} to {last} cannot be unpacked: {str(error) if isinstance(error, TooLarge) else type(error).__name__}"
             yield _Rest(last, max(0, getattr(self._batch, "max_timestamp", None) or 0), words)
@@ -143,11 +143,11 @@ class _Batches:
         self._records = records
 
     def has_next(self) -> bool:
-        """Whether there is another."""
+        """Return whether there is another batch."""
         return bool(self._records.has_next())
 
     def next_batch(self) -> _Batch:
-        """The next one."""
+        """Return the next batch."""
         return _Batch(self._records.next_batch())
 
 
@@ -166,7 +166,7 @@ class PastTheUnreadable(fetcher.PartitionRecords):  # type: ignore[misc]
 
 
 def install() -> None:
-    """Have every consumer of this process read so. May be called again."""
+    """Install this in aiokafka for all consumers of the process. Idempotent."""
     fetcher.PartitionRecords = PastTheUnreadable
     for module in (default_records, legacy_records, c_default_records, c_legacy_records):
         for name, decode in DECODERS.items():

@@ -1,4 +1,4 @@
-"""How far a consumer group has read the log: its committed offsets against where each partition begins and ends."""
+"""Reports how far a consumer group has read: committed offsets, and the start and end of each partition's log."""
 
 import asyncio
 import contextlib
@@ -19,15 +19,15 @@ T = TypeVar("T")
 #: The consumer group of the workers.
 GROUP = "threadline"
 
-#: Seconds that the brokers may take for one answer, and for the first unread records of all partitions.
+#: Seconds to wait for a broker's response, and for the first unread records of all partitions.
 PATIENCE, PEEK = 10.0, 3.0
-#: Records of a partition that say how large the unread ones are, on average.
+#: Records of a partition that are sampled for the average size.
 SAMPLE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """One partition: the offset that the group committed (None: never), the log's first offset, and its end."""
+    """One partition: the committed offset (or None), the log's first offset, and its end offset."""
 
     committed: int | None
     first: int
@@ -35,28 +35,28 @@ class Reach:
 
     @property
     def next(self) -> int:
-        """The offset that is read next. Without a committed one, that is the first there is."""
+        """The next offset to read. Without a committed offset that is the first one."""
         return self.first if self.committed is None else max(self.committed, self.first)
 
     @property
     def behind(self) -> int:
-        """Offsets that were not committed yet."""
+        """The number of uncommitted offsets."""
         return max(0, self.end - self.next)
 
     @property
     def gap(self) -> tuple[int, int] | None:
-        """The offsets that the log does not have any more though they were not read: from, and up to before."""
+        """The range (start, end) of offsets that were deleted unread, or None."""
         return None if self.committed is None or self.committed >= self.first else (self.committed, self.first)
 
     @property
     def truncated(self) -> bool:
-        """Whether the group has read further than the log goes: the topic was cut off, or made anew."""
+        """Whether the committed offset is past the log's end: the topic was truncated or created anew."""
         return self.committed is not None and self.committed > self.end
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """The first record that was not read: its time on Kafka (Unix seconds), and the average size of it and those after it."""
+    """The first unread record: its timestamp (Unix seconds), and the average size of the next records in bytes."""
 
     since: float
     size: float
@@ -64,13 +64,13 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long a topic keeps a record, in seconds, and how many bytes a partition keeps; None: for ever, any number."""
+    """How long a topic keeps a record, in seconds, and how many bytes a partition keeps. None means no limit."""
 
     seconds: float | None
     bytes: int | None
 
     def used(self, reach: Reach, unread: Unread, now: float) -> float:
-        """Which share of the retention the unread part has used up: at 1 its first record is deleted."""
+        """Return the share of the retention that the unread part has used up. At 1 its first record is deleted."""
         shares = [0.0]
         if self.seconds:
             shares.append((now - unread.since) / self.seconds)
@@ -80,10 +80,10 @@ class Retention:
 
 
 class Log:
-    """The topics as one group reads them, over connections that are kept. Each call raises KafkaError, OSError or
-    TimeoutError where the brokers are away, and connects anew the next time.
+    """Queries the topics of one consumer group over persistent connections. Each method raises KafkaError, OSError or
+    TimeoutError while the brokers are unreachable, and reconnects at the next call.
 
-    `client` are the arguments of aiokafka's clients (`app.kafka.client_args`).
+    `client` holds arguments for aiokafka's clients (`app.kafka.client_args`).
     """
 
     def __init__(self, client: Mapping[str, Any], group: str, topics: Iterable[str]) -> None:
@@ -92,28 +92,28 @@ class Log:
         self._admin: AIOKafkaAdminClient | None = None
 
     async def reach(self) -> dict[TopicPartition, Reach]:
-        """Every partition of the topics."""
+        """Return the offsets of every partition."""
         return await self._asked(self._reach())
 
     async def owners(self) -> dict[TopicPartition, str]:
-        """The member id of whom the coordinator gave each partition to; those of nobody are left out."""
+        """Return the member id that each assigned partition belongs to."""
         return await self._asked(self._owners())
 
     async def unread(self, reaches: Mapping[TopicPartition, Reach]) -> dict[TopicPartition, Unread]:
-        """Of those that are behind, what their first unread record says. A partition whose unread offsets hold no record
-        (markers of transactions, what compaction removed), or that did not answer in time, is left out."""
+        """Return the first unread record of each lagging partition. Left out are partitions whose unread offsets hold no record
+        (transaction markers, compacted records), and those that did not answer in time."""
         return await self._asked(self._unread({tp: each.next for tp, each in reaches.items() if each.behind}))
 
     async def retention(self) -> dict[str, Retention]:
-        """Of each topic."""
+        """Return the retention of each topic."""
         return await self._asked(self._retention())
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         consumer, self._consumer, admin, self._admin = self._consumer, None, self._admin, None
         for end in (consumer and consumer.stop, admin and admin.close):
             if end is not None:
-                with contextlib.suppress(Exception):  # what does not let go in time is forgotten
+                with contextlib.suppress(Exception):  # a connection that does not close in time is abandoned
                     await asyncio.wait_for(end(), PATIENCE)
 
     async def _asked(self, question: Awaitable[T]) -> T:
@@ -126,7 +126,7 @@ class Log:
     async def _connected(self) -> tuple[AIOKafkaConsumer, AIOKafkaAdminClient]:
         if self._consumer is None or self._admin is None:
             unpacking.install()
-            # A small fetch: of the unread records the first few are looked at.
+            # A small fetch, since only the first few unread records are read.
             self._consumer = AIOKafkaConsumer(
                 **self._client, enable_auto_commit=False, max_partition_fetch_bytes=1 << 16
             )

@@ -9,7 +9,7 @@ import orjson
 
 from adapters import ADAPTERS
 from adapters.checked import faults
-from adapters.contract.receiving import Adapter, Values
+from adapters.contract import Adapter, Send, Values, WrongSetting
 from app.clients.seal import NoKey, Seal, Tampered
 from app.sending.configuration import hint, must_be_public
 from app.settings import Source
@@ -40,6 +40,13 @@ class Account:
     url: str | None
     trusted: bool
 
+    @property
+    def send(self) -> Send:
+        """How its adapter sends. Raises WrongSetting if the adapter only receives."""
+        if self.adapter.send is None:
+            raise WrongSetting(f"{self.adapter.name} does not send, it only receives")
+        return self.adapter.send
+
 
 def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Account:
     """The account that the document describes. Raises SchemaError with the path of the first fault."""
@@ -47,8 +54,8 @@ def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Acco
         raise SchemaError("$", f"an account's name must look like {_NAME.pattern}")
     check("account", document)
     adapter = ADAPTERS.get(document["adapter"])
-    senders = {one.NAME: one for one in ADAPTERS.values() if one.SENDS}
-    if adapter is None or not adapter.SENDS:
+    if adapter is None or adapter.send is None:
+        senders = {one.name: one for one in ADAPTERS.values() if one.send is not None}
         wrong = "is no adapter" if adapter is None else "does not send, it only receives"
         raise SchemaError("$.adapter", wrong + hint(document["adapter"], senders))
     values: dict[str, tuple[str, ...]] = {
@@ -64,7 +71,7 @@ def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Acco
 def configured(name: str, source: Source) -> Account | None:
     """The account that a source of the settings is; None where its adapter does not send."""
     adapter = ADAPTERS.get(source.adapter or name)
-    if adapter is None or not adapter.SENDS:
+    if adapter is None or adapter.send is None:
         return None
     return Account(name, adapter, source.values, source.provider(name), source.url, True)
 
@@ -89,10 +96,10 @@ def opened(row: Mapping[str, Any], seal: Seal) -> Account:
 
 def shown(account: Account) -> dict[str, Any]:
     """What may be told of it: the values of settings that are no secrets, and only the names of the others."""
-    open = {name for one in account.adapter.SETTINGS if not one.secret for name in (one.name, *one.aliases)}
+    open = {name for one in account.adapter.settings if not one.secret for name in (one.name, *one.aliases)}
     return {
         "name": account.name,
-        "adapter": account.adapter.NAME,
+        "adapter": account.adapter.name,
         "source": account.source,
         "url": account.url,
         "trusted": account.trusted,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.sending import Outcome
+from adapters.contract import Outcome
 from app.sending.requests import Request
 from schemas.events import Error, Event, Handle
 from schemas.facts import OURS

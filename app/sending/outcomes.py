@@ -3,7 +3,7 @@ account did. Pure, but for the jitter that it is given."""
 
 from dataclasses import replace
 
-from adapters.contract.sending import Found, Outcome
+from adapters.contract import Found, Outcome
 from app.clients.configured import Route
 from app.sending import events
 from app.sending.claimed import CERTAIN, Claimed, Recourse, Result, backoff, following, settled_as

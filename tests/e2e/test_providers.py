@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from adapters import interpret
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.simulating import Post
 from app.sending.consent import learned
 from app.simulator import SIMULATED, webhooks_of

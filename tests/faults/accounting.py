@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from adapters import interpret
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from schemas.cloudevents import read_cloudevent
 from tests.faults.poison import REPORTED, WEBHOOKS, Record
 from webhooks.record import decode

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Protocol
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.simulating import Incoming, Post, Sent
 from app.simulator import SIMULATED, samples, webhooks_of
 from app.simulator.life import life, nth

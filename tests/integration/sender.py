@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.contract.sending import HttpCall, Outgoing, Response
+from adapters.contract import HttpCall, Outgoing, Response
 from agents.health import Health
 from agents.sender.due import Due
 from agents.transport.oauth import Tokens

@@ -19,7 +19,7 @@ from sql import EventStore
 from tests.conftest import Dsns
 from tests.fixtures import accounts
 from tests.support.waiting import eventually
-from webhooks.recognise import Unreadable
+from webhooks.recognise import AccountUnavailable
 
 AWAY = "postgresql://nobody@127.0.0.1:1/none"
 
@@ -92,7 +92,7 @@ async def test_without_file_and_database_it_is_not_known_who_there_is(settings: 
     async with await EventStore.open(AWAY, pool=1) as away:
         copy = AccountSources(settings)
         await copy.start(away)
-        with pytest.raises(Unreadable):
+        with pytest.raises(AccountUnavailable):
             copy.find("shop/twilio")
         assert copy.find("twilio") is None
         await copy.stop()
@@ -128,7 +128,7 @@ async def test_an_account_that_does_not_open_is_that_clients_trouble(
     copy = AccountSources(settings)
     await copy.start(store)
     for client in ("locked", "strange"):
-        with pytest.raises(Unreadable, match=client):
+        with pytest.raises(AccountUnavailable, match=client):
             copy.find(f"{client}/twilio")
     assert token(copy, "shop/twilio") == "secret"
     await copy.stop()

@@ -109,7 +109,7 @@ async def test_an_account_is_the_clients_own_else_that_of_the_settings(changes: 
     assert (operators.values["password"], operators.trusted, operators.source) == (("operators",), True, "gateway")
     await changes.set_account("shop", "gateway", TWILIO)
     own = await clients.account(shop, "gateway")
-    assert (own.adapter.NAME, own.values["auth_token"], own.trusted) == ("twilio", ("hidden-token",), False)
+    assert (own.adapter.name, own.values["auth_token"], own.trusted) == ("twilio", ("hidden-token",), False)
     await changes.set_account("other", "twilio", TWILIO)
     await changes.set_client("other", SMS)
     other = await clients.client("other")

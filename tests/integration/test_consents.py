@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters import interpret
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from app.commands.http_file import read_request
 from app.http.access import SCOPES
 from app.sending.consent import learned, said

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 import adapters.postmark
 import adapters.resend
-from adapters.contract.sending import HttpCall, Outgoing, Response
+from adapters.contract import HttpCall, Outgoing, Response
 from adapters.simulating import Call, Sent
 from agents.transport import NoAnswer
 from app.sending import outcomes
@@ -163,7 +163,16 @@ async def test_what_the_provider_tells_meanwhile_needs_no_question(office: Offic
         await office.ask(channel="email")
         await office.until("retrying")
     id = office.postmark.sent[0].id
-    told = Event("UserMessageSent", "postmark", f"{id}:sent", "email", "outbound", id, "m", payload={"messageId": "m"})
+    told = Event(
+        "UserMessageSent",
+        "postmark",
+        f"{id}:sent",
+        channel="email",
+        direction="outbound",
+        provider_message_id=id,
+        message_id="m",
+        payload={"messageId": "m"},
+    )
     await office.store.append([(told, "default", now(), None)])
     async with office.at_work():
         await office.until("sent")
@@ -188,7 +197,7 @@ async def test_a_doubt_is_judged_by_the_account_that_made_the_call(office: Offic
     be asked, and takes a repetition for another message."""
     office.postmark.dumb = True
     await office.ask("both")
-    out = Event("RecipientUnsubscribed", "postmark", "out", "email", handle=Handle("email", "ana@example.com"))
+    out = Event("RecipientUnsubscribed", "postmark", "out", channel="email", handle=Handle("email", "ana@example.com"))
     await office.store.append([(out, "default", now(), None)])
     (row,) = await office.store.claim(1, 0.2, {})
     assert row["account"] == "postmark"

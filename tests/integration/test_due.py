@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest_asyncio
 
-from adapters.contract.sending import Outgoing, Response
+from adapters.contract import Outgoing, Response
 from agents.transport import NoAnswer
 from schemas.events import Event, Handle
 from sql import EventStore
@@ -69,8 +69,8 @@ async def test_what_is_not_delivered_in_time_goes_to_the_next_channel(sender: Se
             "MessageBounced",
             "resend",
             "b1",
-            "email",
-            "outbound",
+            channel="email",
+            direction="outbound",
             message_id="failing",
             payload={"messageId": "failing"},
         )
@@ -85,7 +85,14 @@ async def test_who_opted_out_gets_nothing_and_the_client_is_told(sender: Sender)
     await sender.ask(channel="sms", notBefore=later)
     async with sender.at_work():
         await sender.until("held")
-        stop = Event("RecipientUnsubscribed", "twilio", "stop", "sms", "inbound", handle=Handle("phone", TO["sms"]))
+        stop = Event(
+            "RecipientUnsubscribed",
+            "twilio",
+            "stop",
+            channel="sms",
+            direction="inbound",
+            handle=Handle("phone", TO["sms"]),
+        )
         await sender.store.append([(stop, "default", datetime.now(UTC), None)])
         row = await sender.until("failed")
     assert row["error"]["reason"] == "opted_out" and sender.provider.calls == []
@@ -140,7 +147,14 @@ async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Send
         row = await sender.until("unanswered", "text")
         assert "release" in row["cause"] and row["attempts"][0]["answeredAt"] is None
         told = Event(
-            "UserMessageSent", "twilio", "SM9:sent", "sms", "outbound", "SM9", "text", payload={"messageId": "text"}
+            "UserMessageSent",
+            "twilio",
+            "SM9:sent",
+            channel="sms",
+            direction="outbound",
+            provider_message_id="SM9",
+            message_id="text",
+            payload={"messageId": "text"},
         )
         await sender.store.append([(told, "default", datetime.now(UTC), None)])
         assert await sender.store.sweep() == 1

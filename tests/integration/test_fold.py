@@ -105,7 +105,7 @@ async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, rows: list
 
 def outbound(type: str, number: int, message: str, **fields: Any) -> Row:
     event = Event(
-        type, "twilio", f"{message}-{type}-{number}", "sms", "outbound", message,
+        type, "twilio", f"{message}-{type}-{number}", channel="sms", direction="outbound", provider_message_id=message,
         handle=Handle("phone", f"+1555{number % 7:07d}"), **fields,
     )  # fmt: skip
     return (event, "default", START + timedelta(seconds=number), None)

@@ -32,7 +32,15 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 def received(name: str) -> Event:
     """A message of a customer, under an id."""
-    return Event("MessageReceived", "twilio", name, "sms", "inbound", name, handle=Handle("phone", "+15550000001"))
+    return Event(
+        "MessageReceived",
+        "twilio",
+        name,
+        channel="sms",
+        direction="inbound",
+        provider_message_id=name,
+        handle=Handle("phone", "+15550000001"),
+    )
 
 
 async def append(store: Appending, *names: str) -> None:

@@ -17,15 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters import interpret, mqtt
-from adapters.contract import receiving as base
+from adapters import contract, interpret, mqtt
 from app.embedded.ports import free
-from app.mqtt.account import VERSIONS, account_of
-from app.mqtt.subscriber import Subscriber
 from tests.integration import mqtt_broker
 from tests.integration.mqtt_broker import packet
 from tests.integration.scripted import tcp_server
 from tests.support.waiting import until
+from webhooks.mqtt.subscriber import Subscriber
+from webhooks.mqtt.subscription import VERSIONS, subscription_of
 
 # amqtt's own, of what it uses.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -61,7 +60,7 @@ class Door:
 
     async def _take(self, request: Request) -> Response:
         now = datetime.now(UTC)
-        told = base.Request("POST", str(request.url), dict(request.headers), await request.body(), now, "mqtt")
+        told = contract.Request("POST", str(request.url), dict(request.headers), await request.body(), now, "mqtt")
         assert mqtt.recognise(told) and mqtt.verify(told, {"url_secret": (SECRET,)}) is True
         (event,) = interpret(told, "mqtt").events
         assert event.handle is not None and event.handle.value == "mqtt:truck-7"
@@ -85,7 +84,9 @@ async def subscribed(port: int, door: Door, protocol: str = "3.1.1") -> AsyncIte
         "url_secret": (SECRET,),
     }
     stop = asyncio.Event()
-    running = asyncio.create_task(Subscriber(account_of("mqtt", values, f"http://127.0.0.1:{door.port}")).run(stop))
+    running = asyncio.create_task(
+        Subscriber(subscription_of("mqtt", values, f"http://127.0.0.1:{door.port}")).run(stop)
+    )
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from adapters.contract.sending import Response
+from adapters.contract import Response
 from schemas.events import CHANNELS, Event, Handle
 from sql import EventStore
 from tests.conftest import Dsns
@@ -30,12 +30,29 @@ async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
 
 def of_twilio(type: str, sid: str = "SM1", **fields: Any) -> Event:
     """What Twilio tells of an SMS by its own id."""
-    return Event(type, "twilio", f"{sid}:{type}", "sms", "outbound", sid, payload={"messageId": sid}, **fields)
+    return Event(
+        type,
+        "twilio",
+        f"{sid}:{type}",
+        channel="sms",
+        direction="outbound",
+        provider_message_id=sid,
+        payload={"messageId": sid},
+        **fields,
+    )
 
 
 def of_resend(type: str) -> Event:
     """What Resend tells of a mail by its own id."""
-    return Event(type, "resend", f"re-1:{type}", "email", "outbound", "re-1", payload={"messageId": "re-1"})
+    return Event(
+        type,
+        "resend",
+        f"re-1:{type}",
+        channel="email",
+        direction="outbound",
+        provider_message_id="re-1",
+        payload={"messageId": "re-1"},
+    )
 
 
 async def append(store: EventStore, *events: Event) -> None:
@@ -100,7 +117,10 @@ async def test_one_sent_is_told_of_a_message(sender: Sender, first: bool) -> Non
     if not first:
         await append(sender.store, of_twilio("UserMessageSent"))
     await append(sender.store, of_twilio("MessageDelivered"), of_twilio("MessageClicked"))
-    await append(sender.store, Event("MessageClicked", "twilio", "again", "sms", "outbound", "SM1"))
+    await append(
+        sender.store,
+        Event("MessageClicked", "twilio", "again", channel="sms", direction="outbound", provider_message_id="SM1"),
+    )
     await relay(sender.store)
     types = [type for type, _ in await told(sender.store)]
     assert types.count("UserMessageSent") == 1
@@ -159,7 +179,16 @@ async def test_a_status_recorded_long_before_its_link_is_told(sender: Sender, po
             "UPDATE threadline.events SET recorded_at = now() - interval '40 days' WHERE provider_message_id = 'SM2'"
         )
     both = [
-        Event("UserMessageSent", "crm", sid, "sms", "outbound", sid, f"m-{sid}", provider="twilio")
+        Event(
+            "UserMessageSent",
+            "crm",
+            sid,
+            channel="sms",
+            direction="outbound",
+            provider_message_id=sid,
+            message_id=f"m-{sid}",
+            provider="twilio",
+        )
         for sid in ("SM1", "SM2")
     ]
     await sender.store.append([(one, "default", NOON, None) for one in both])
@@ -195,12 +224,12 @@ async def test_the_same_person_hears_one_story_whatever_the_order(sender: Sender
         (of_resend("MessageBounced"), "default", NOON, None),
         (
             Event(
-                "MessageDelayed", "threadline", "m:delayed:2", "email", "outbound", message_id="m",
+                "MessageDelayed", "threadline", "m:delayed:2", channel="email", direction="outbound", message_id="m",
                 payload={"messageId": "m", "givenUpFor": "sms"},
             ), "default", NOON, None,
         ),
-        (Event("UserMessageSent", "threadline", "m:sent:1", "email", "outbound", "re-1", "m", provider="resend"), "default", NOON, None),
-        (Event("UserMessageSent", "threadline", "m:sent:3", "sms", "outbound", "SM1", "m", provider="twilio", handle=Handle("phone", "+15551234567")), "default", NOON, None),
+        (Event("UserMessageSent", "threadline", "m:sent:1", channel="email", direction="outbound", provider_message_id="re-1", message_id="m", provider="resend"), "default", NOON, None),
+        (Event("UserMessageSent", "threadline", "m:sent:3", channel="sms", direction="outbound", provider_message_id="SM1", message_id="m", provider="twilio", handle=Handle("phone", "+15551234567")), "default", NOON, None),
         (of_twilio("MessageDelayed"), "default", NOON, None),
     ]  # fmt: skip
     for row in reversed(rows):

@@ -33,7 +33,7 @@ TABLES = {
 def told(type: str, number: int, provider: str | None, ours: str | None = None) -> Row:
     """An event of a message known by their id, ours, or both."""
     event = Event(
-        type, "twilio", f"{type}-{number}", "sms", "outbound", provider, ours,
+        type, "twilio", f"{type}-{number}", channel="sms", direction="outbound", provider_message_id=provider, message_id=ours,
         handle=Handle("phone", f"+1555{number % 3 + 1:07d}"),
     )  # fmt: skip
     return (event, "default", START + timedelta(seconds=number), None)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from adapters.contract.sending import Outgoing, Response
+from adapters.contract import Outgoing, Response
 from agents.health import Health as Counts
 from agents.outbound import Intake, prepare
 from agents.transport import AddressRefused, NoAnswer, Transport

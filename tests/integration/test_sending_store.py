@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from adapters.contract.sending import Outcome
+from adapters.contract import Outcome
 from app.sending.events import ended, sent
 from app.sending.requests import Request, read_request
 from schemas.events import Error, Event, Handle

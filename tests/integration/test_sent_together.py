@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest_asyncio
 
-from adapters.contract.sending import HttpCall, Outgoing, Response
+from adapters.contract import HttpCall, Outgoing, Response
 from adapters.simulating import Call
 from agents.transport import NoAnswer
 from app.settings import Settings

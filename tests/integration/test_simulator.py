@@ -15,10 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters import ADAPTERS, interpret, postmark, twilio
-from adapters.contract.receiving import Request as Webhook
-from adapters.contract.sending import Found, Message
-from adapters.contract.sending import Response as Answer
+from adapters import ADAPTERS, interpret
+from adapters.contract import Found, HttpCall, Message
+from adapters.contract import Request as Webhook
+from adapters.contract import Response as Answer
+from adapters.postmark.send import build_batch, build_lookup, build_request, read_batch, read_lookup
+from adapters.twilio import send as twilio_send
 from app.simulator import SIMULATED
 from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
@@ -90,7 +92,7 @@ async def test_the_api_refuses_as_asked() -> None:
     server = Server(SIMULATED["twilio"], settings, Plan("http://x/", "http://x/", throttle=3, seed=1))
     api = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST"])])
     async with serving(api) as base, httpx.AsyncClient() as http:
-        outcomes = [twilio.read_response(await answer(http, base, number)) for number in range(6)]
+        outcomes = [twilio_send.read_response(await answer(http, base, number)) for number in range(6)]
     assert [outcome.state for outcome in outcomes] == ["accepted"] * 3 + ["retryable"] * 3
     assert outcomes[-1].retry_after == 1.0
 
@@ -99,14 +101,14 @@ async def answer(http: httpx.AsyncClient, base: str, number: int) -> Answer:
     """What the API says to a message that the adapter builds."""
     values = accounts("twilio").values | {"api_url": (base,), "sender": ("+15550001111",)}
     message = Message(f"m{number}", "sms", Handle("phone", f"+1555123{number:04d}"), text="Hello!")
-    call = twilio.build_request(message, values, datetime.now(UTC))
+    call = twilio_send.build_request(message, values, datetime.now(UTC))
     answer = await http.request(call.method, call.url, headers=call.headers, content=call.body)
     return Answer(answer.status_code, answer.headers, answer.content)
 
 
 async def send(http: httpx.AsyncClient, base: str, number: int) -> str:
     """The id under which the provider took it."""
-    outcome = twilio.read_response(await answer(http, base, number))
+    outcome = twilio_send.read_response(await answer(http, base, number))
     assert outcome.state == "accepted" and outcome.provider_message_id
     return outcome.provider_message_id
 
@@ -122,21 +124,22 @@ async def send(http: httpx.AsyncClient, base: str, number: int) -> str:
 )
 async def test_a_repeat_under_its_key_is_taken_once(name: str, channel: str, to: str) -> None:
     """As the provider does that has idempotency keys: nothing is sent, and the adapter reads that it was taken."""
-    account, adapter = accounts(name), ADAPTERS[name]
-    assert adapter.IDEMPOTENT_FOR > 0  # type: ignore[attr-defined]
+    account, send = accounts(name), ADAPTERS[name].send
+    assert send is not None and send.idempotent_for > 0
     server = Server(
         SIMULATED[name], account.settings, Plan(to="http://127.0.0.1:9/", public_url="http://127.0.0.1:9/", seed=1)
     )
     async with serving(Starlette(routes=[Route("/{path:path}", server.api, methods=["POST"])])) as url:
         values = account.values | {"api_url": (url,), "sender": ("shop@example.com",)}
         message = Message("m1", channel, handle_of(to, channel), text="Hello", subject="Hello")
-        call = adapter.build_request(message, values, datetime.now(UTC))  # type: ignore[attr-defined]
+        call = send.build_request(message, values, datetime.now(UTC))
+        assert isinstance(call, HttpCall)
         async with httpx.AsyncClient() as client:
             answers = [
                 await client.request(call.method, call.url, content=call.body, headers=call.headers) for _ in range(3)
             ]
     read = [Answer(answer.status_code, answer.headers, answer.content) for answer in answers]
-    outcomes = [adapter.read_response(each) for each in read]  # type: ignore[attr-defined]
+    outcomes = [send.read_response(each) for each in read]
     assert {outcome.state for outcome in outcomes} == {"accepted"}
     assert outcomes[0].provider_message_id and len(server._accepted) == 1
 
@@ -153,15 +156,15 @@ async def test_it_answers_what_it_took() -> None:
     async with serving(Starlette(routes=[Route("/{path:path}", server.api, methods=methods)])) as url:
         values = account.values | {"api_url": (url,)}
         sent, other = (Message(f"m{n}", "email", handle_of("ana@example.com", "email"), text="Hello") for n in (1, 2))
-        calls = [postmark.build_batch([postmark.build_request(sent, values, datetime.now(UTC))])]
-        calls += [postmark.build_lookup(message, values, datetime.now(UTC)) for message in (sent, other)]
+        calls = [build_batch([build_request(sent, values, datetime.now(UTC))])]
+        calls += [build_lookup(message, values, datetime.now(UTC)) for message in (sent, other)]
         async with httpx.AsyncClient() as client:
             answers = [
                 await client.request(call.method, call.url, content=call.body, headers=call.headers) for call in calls
             ]
     batch, found, absent = (Answer(each.status_code, each.headers, each.content) for each in answers)
-    (outcome,) = postmark.read_batch(batch, 1)
+    (outcome,) = read_batch(batch, 1)
     assert outcome.provider_message_id is not None
-    assert postmark.read_lookup(found, sent) == Found(True, outcome.provider_message_id)
-    assert postmark.read_lookup(absent, other) == Found(False)
+    assert read_lookup(found, sent) == Found(True, outcome.provider_message_id)
+    assert read_lookup(absent, other) == Found(False)
     assert (server.tally.counts["sends taken"], server.tally.counts["look-ups"]) == (1, 2)

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from adapters import smtp
-from adapters.contract.sending import Message, Response
+from adapters.contract import Message, Response
 from schemas.events import Handle
 from tests.integration import mail_server
 from tests.integration.mail_server import Inbox

@@ -21,7 +21,7 @@ PHONE = "+15550000001"
 
 def received(number: int, client: str = "default", **payload: Any) -> Row:
     event = Event(
-        "MessageReceived", "twilio", str(number), "sms", "inbound", f"p{number}",
+        "MessageReceived", "twilio", str(number), channel="sms", direction="inbound", provider_message_id=f"p{number}",
         handle=Handle("phone", PHONE), payload={"content": {"text": f"no. {number}"}, **payload},
     )  # fmt: skip
     return (event, client, START + timedelta(seconds=number), None)

@@ -36,8 +36,8 @@ def tellings(draw: st.DrawFn) -> list[Row]:
         message = draw(st.sampled_from(["1", "2"]))
         whole = Event(
             draw(st.sampled_from(["MessageReceived", "UserMessageSent", "MessageFailed", "RecipientUnsubscribed", "CallStarted"])),
-            "crm", f"e{number}", "sms", None, f"p{message}", f"m{message}", ANA if message == "1" else BEN,
-            draw(st.sampled_from([None, START + timedelta(seconds=number - 20)])), provider="twilio",
+            "crm", f"e{number}", channel="sms", provider_message_id=f"p{message}", message_id=f"m{message}", handle=ANA if message == "1" else BEN,
+            occurred_at=draw(st.sampled_from([None, START + timedelta(seconds=number - 20)])), provider="twilio",
         )  # fmt: skip
         for _ in range(draw(st.integers(1, 4))):
             lacking: dict[str, Any] = {
@@ -88,7 +88,9 @@ async def test_what_the_first_telling_lacked_is_not_lost(postgres_dsn: Dsns) -> 
         sent(5, handle=ANA, payload={"content": {"text": "Hello"}}),
         sent(1, message_id="m1"),
     ]
-    delivered = Event("MessageDelivered", "twilio", "d1", "sms", "outbound", "SM1")
+    delivered = Event(
+        "MessageDelivered", "twilio", "d1", channel="sms", direction="outbound", provider_message_id="SM1"
+    )
     seen = []
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         for order in itertools.permutations(parts):
@@ -110,7 +112,7 @@ async def test_an_id_that_was_used_twice_joins_nobody(postgres_dsn: Dsns, togeth
     """A service that gives everything one id: each message of each person is kept, on its own person's timeline only; a
     telling that names no message, and would fit to both, does not join them."""
     rows = [
-        (Event("MessageReceived", "crm", "1", "chat", "inbound", handle=handle, payload={"content": {"text": text}}), "default", START, None)
+        (Event("MessageReceived", "crm", "1", channel="chat", direction="inbound", handle=handle, payload={"content": {"text": text}}), "default", START, None)
         for handle, text in ((ANA, "I am Ana"), (BEN, "I am Ben"))
     ]  # fmt: skip
     named = [sent(provider_message_id="A", handle=ANA), sent(), sent(provider_message_id="B", handle=BEN)]
@@ -190,7 +192,15 @@ async def test_sources_of_one_account_share_its_message_ids(postgres_dsn: Dsns) 
         )
         told = [
             of_account(
-                Event(type, source, f"{account}{type}", "sms", "outbound", f"SM-{account}"), configured.by_account()
+                Event(
+                    type,
+                    source,
+                    f"{account}{type}",
+                    channel="sms",
+                    direction="outbound",
+                    provider_message_id=f"SM-{account}",
+                ),
+                configured.by_account(),
             )
             for type, source in (("UserMessageSent", "twilio_a"), ("MessageDelivered", "twilio_b"))
         ]
@@ -211,7 +221,15 @@ async def test_linking_waits_for_its_own_client_only(postgres_dsn: Dsns) -> None
     whichever order, end."""
 
     def linking(client: str, number: int) -> Row:
-        event = Event("UserMessageSent", "crm", f"l{number}", "sms", "outbound", f"p{number}", f"m{number % 7}")
+        event = Event(
+            "UserMessageSent",
+            "crm",
+            f"l{number}",
+            channel="sms",
+            direction="outbound",
+            provider_message_id=f"p{number}",
+            message_id=f"m{number % 7}",
+        )
         return (event, client, START, None)
 
     async with await EventStore.open(postgres_dsn.service, pool=6) as store:

@@ -12,7 +12,7 @@ import pytest
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 
-from adapters.contract.sending import HttpCall, Response
+from adapters.contract import HttpCall, Response
 from agents.transport import AddressRefused, NoAnswer, Transport
 from agents.transport.fence import clock, fenced
 from agents.transport.unanswered import UNTOLD

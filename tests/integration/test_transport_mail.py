@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import Mail, Response
+from adapters.contract import Mail, Response, Values
 from agents.transport import AddressRefused, NoAnswer, Transport
 from tests.integration.mail_server import inbox
 from tests.integration.scripted import certificate, tcp_server

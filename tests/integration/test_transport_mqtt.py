@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 
-from adapters.contract.receiving import Values
-from adapters.contract.sending import Publish, Response
+from adapters.contract import Publish, Response, Values
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.embedded.ports import free
-from app.mqtt.account import VERSIONS
 from tests.integration.mqtt_broker import device, packet, running
 from tests.integration.scripted import certificate, tcp_server
+from webhooks.mqtt.subscription import VERSIONS
 
 # amqtt's own, of what it uses.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

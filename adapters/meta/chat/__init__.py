@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.receiving import Normalized, Request, Unprocessable
+from adapters.contract import Normalized, Request, Unprocessable
 from adapters.meta.chat.items import OPTINS, About, Item, events_of, kind_of
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of

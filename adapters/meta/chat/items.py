@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.meta.chat.content import content_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from schemas.events import Event, Handle
@@ -41,7 +41,17 @@ class About:
             payload["from" if outbound else "to"] = self.ours
         direction = "outbound" if outbound else "inbound"
         source, customer = self.request.source, self.customer
-        return Event(type_, source, event_id, "chat", direction, message_id, None, customer, self.at, None, payload)
+        return Event(
+            type_,
+            source,
+            event_id,
+            channel="chat",
+            direction=direction,
+            provider_message_id=message_id,
+            handle=customer,
+            occurred_at=self.at,
+            payload=payload,
+        )
 
     def kept(self, status: str, message_id: str | None = None) -> Event:
         """What is no event of ours, whole."""

@@ -1,1 +1,1 @@
-"""How this process listens: what a connection may send, how long it may take, and who has to go where there are too many."""
+"""Listens for connections with limits on size and time, and closes the least deserving when there are too many."""

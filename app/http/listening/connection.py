@@ -1,4 +1,4 @@
-"""A connection among all of them: what it waits for and for how long, how it is refused, and how it ends."""
+"""One connection: its timeouts, how it is refused, and how it ends."""
 
 import asyncio
 from http import HTTPStatus
@@ -12,52 +12,52 @@ from uvicorn.server import ServerState
 from app.http.listening.connections import Connections
 from webhooks.callers import LOCAL, party_of
 
-#: Seconds for which is read on after a refusal, so that who sends still gets to read it.
+#: Seconds to keep reading after a refusal, so that the caller can read the response.
 LINGER = 2.0
 
-#: What is read: nothing of a request yet, its head, its body.
+#: What is being read: nothing yet, a request's head, or its body.
 BETWEEN, HEAD, BODY = range(3)
 
 
 class Connection(HttpToolsProtocol):
-    """One connection, known to all `connections`. What it reads, and how much, is its subclass's to say."""
+    """One connection, registered in `connections`. Its subclass parses and limits what is read."""
 
     def __init__(self, connections: Connections, config: Config, server_state: ServerState, **more: Any):
-        """Beside uvicorn's own arguments."""
+        """Take the table of connections in addition to uvicorn's arguments."""
         super().__init__(config, server_state, **more)
         self.table = connections
         self.bounds = connections.bounds
         self.address = self.caller = LOCAL
-        #: When it began to wait for what it waits for, as a time, and in the order of all.
+        #: When the current wait began: as a time, and as its place in the order of all waits.
         self.since = connections.now
         self.turn = 0
         self.held = 0
         self.reading = BETWEEN
-        #: Bytes of its body.
+        #: Bytes of the body received so far.
         self.got = 0
-        #: Nothing more is understood; what still comes is thrown away.
+        #: Whether further input is discarded.
         self.deaf = False
-        #: Whether it was refused in words; and since when it is ending.
-        self._said = False
+        #: Whether a refusal was written; and since when the connection is closing.
+        self._refusal_sent = False
         self._ending = 0.0
         self._stuck = 0.0
         self._looked = connections.now
         self._serving: RequestResponseCycle | None = None
 
-    # What the table of connections asks
+    # Called by the table of connections
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for its caller, and not for us."""
+        """Whether it waits for its caller rather than for this process."""
         return self._served or (self.reading is BODY and self._serving is self.cycle)
 
     @property
     def _served(self) -> bool:
-        """Whether every whole request was answered."""
+        """Whether every complete request was answered."""
         return self._serving is None or self._serving.response_complete
 
     def look(self, now: float) -> None:
-        """End what takes too long."""
+        """Enforce the timeouts."""
         bounds, waited = self.bounds, now - self.since
         pause, self._looked = now - self._looked, now
         if self.transport.is_closing():
@@ -68,10 +68,10 @@ class Connection(HttpToolsProtocol):
             self.table.note("unread")
             self.drop()
         elif self.deaf:
-            if (self._said or self._served) and now - self._ending > LINGER:
+            if (self._refusal_sent or self._served) and now - self._ending > LINGER:
                 self.drop()
         elif self.flow.read_paused:
-            self.since += pause  # it is we who do not read
+            self.since += pause  # this process has paused reading, so the time does not count
         elif self.reading is HEAD:
             if waited > bounds.head_timeout:
                 self.table.note("slow head")
@@ -90,28 +90,28 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
     def refuse(self, status: int) -> None:
-        """Answer the request that is being read so, after those before it; then close."""
+        """Answer the request being read with this status, after those before it, then close."""
         self.deaf = True
         self.table.release(self)
         self._ending = self.table.now
-        unread = self.reading is BODY  # then the newest cycle is that of the request which is refused
+        unread = self.reading is BODY  # the newest cycle is then that of the refused request
         serving = self._serving
         if unread and self.pipeline and self.pipeline[0][0] is self.cycle:
             self.pipeline.popleft()
         elif unread and serving is not None and serving is self.cycle:
             serving.disconnected = True
             serving.message_event.set()
-            if serving.response_started:  # it was answered before it was whole
+            if serving.response_started:  # it was answered before it was complete
                 self.drop()
                 return
             serving = None
         if serving is None or serving.response_complete:
-            self._say(status)
+            self._send_refusal(status)
             return
-        # Those that are whole are answered first, and the connection ends after the last of them.
+        # Complete requests are answered first, and the connection closes after the last of them.
         (self.pipeline[0][0] if self.pipeline else serving).keep_alive = False
 
-    def _say(self, status: int) -> None:
+    def _send_refusal(self, status: int) -> None:
         if self.transport.is_closing():
             return
         body = orjson.dumps({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status})
@@ -120,17 +120,17 @@ class Connection(HttpToolsProtocol):
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/problem+json\r\n"
             f"content-length: {len(body)}\r\n{later}connection: close\r\n\r\n"
         )
-        self._said = True
+        self._refusal_sent = True
         self.transport.write(head.encode() + body)
         if self.transport.can_write_eof():
-            self.transport.write_eof()  # and the rest is read for a moment: closed now, it could not be read
+            self.transport.write_eof()  # keep reading for a moment: if it were closed now, the caller could not read the response
         else:
             self.transport.close()
 
-    # asyncio's calls
+    # Called by asyncio
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """As uvicorn's."""
+        """Extend uvicorn's method."""
         super().connection_made(transport)
         if self.client is not None:
             self.address = self.caller = party_of(self.client[0])
@@ -138,7 +138,7 @@ class Connection(HttpToolsProtocol):
         self.table.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """As uvicorn's; and what is being served hears of it, even if another request was read since."""
+        """Extend uvicorn's method: also notify the request being served, even if another was read since."""
         self.table.remove(self)
         self.deaf = True
         super().connection_lost(exc)
@@ -147,7 +147,7 @@ class Connection(HttpToolsProtocol):
             self._serving.message_event.set()
 
     def pause_writing(self) -> None:
-        """The caller does not read what we answer."""
+        """Note that the caller does not read the response."""
         self._stuck = self.table.now
         super().pause_writing()
 

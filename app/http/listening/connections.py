@@ -17,11 +17,11 @@ import structlog
 
 #: Seconds between the clock's looks, at the most.
 TICK = 0.5
-#: Connections that the clock looks at in one go.
+#: Connections checked before other tasks run.
 LOOKS = 50
-#: Seconds for which further closings for one reason are only counted.
+#: Seconds between two log lines for one reason; closings in between are only counted.
 QUIET = 1.0
-#: The part that is freed at once where there are too many: choosing costs more than closing.
+#: The share that is freed at once when there are too many, since choosing costs more than closing.
 PART = 64
 
 log = structlog.get_logger("http")
@@ -29,8 +29,8 @@ log = structlog.get_logger("http")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Of each connection: sizes in bytes, times in seconds. Of all of them: how many, and the bytes of bodies that are
-    not whole."""
+    """Limits of each connection (sizes in bytes, times in seconds), and of all: their number, and the bytes of incomplete
+    bodies."""
 
     head_bytes: int = 32 << 10
     headers: int = 100
@@ -46,23 +46,23 @@ class Bounds:
 
 
 class Member(Protocol):
-    """A connection, as this module sees it."""
+    """The part of a connection that is used here."""
 
-    #: The party that its connection counts for, and that which its request does (behind a trusted proxy another).
+    #: The parties that the connection and its request count for; they differ behind a trusted proxy.
     address: str
     caller: str
-    #: The turn (`Connections.turn`) at which it began to wait for what it waits for.
+    #: The turn (`Connections.turn`) at which the current wait began.
     turn: int
-    #: Bytes that it has sent of a body that is not whole.
+    #: Bytes received of an incomplete body.
     held: int
 
     @property
     def waits(self) -> bool:
-        """Whether it waits for its caller, and not for us."""
+        """Whether it waits for its caller rather than for this process."""
         ...
 
     def look(self, now: float) -> None:
-        """End what takes too long."""
+        """Enforce the timeouts."""
         ...
 
     def drop(self) -> None:
@@ -70,31 +70,31 @@ class Member(Protocol):
         ...
 
     def refuse(self, status: int) -> None:
-        """Answer so, then close."""
+        """Answer with this status, then close."""
         ...
 
 
 class Connections:
-    """Those that are open, by address; and those with an unfinished body, by caller."""
+    """All open connections by address, and those with an incomplete body by caller."""
 
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self.count = 0
-        #: Bytes of bodies that are not whole.
+        #: Bytes of incomplete bodies.
         self.held = 0
         self.ended: Counter[str] = Counter()
-        #: The time as the clock last saw it: finer is not needed, and costs a call each time.
+        #: The time at the last tick, which is precise enough and saves a call.
         self.now = 0.0
-        #: Counts what connections began to wait for: their order, which the time does not tell.
+        #: Counts waits, which gives their order more precisely than the time.
         self.turn = 0
         self._open: dict[str, set[Member]] = {}
         self._bodies: dict[str, set[Member]] = {}
         self._logged: dict[str, float] = {}
-        self._unsaid: Counter[str] = Counter()
+        self._suppressed: Counter[str] = Counter()
         self._clock: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start the clock, in the running loop, before the first connection comes."""
+        """Start the clock in the running loop, before the first connection."""
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time()
         self._clock = asyncio.create_task(self._watch())
@@ -106,7 +106,7 @@ class Connections:
             await asyncio.gather(self._clock, return_exceptions=True)
 
     def add(self, member: Member) -> None:
-        """Take a new connection in; where there are too many, others go, or it goes itself."""
+        """Register a connection. If there are too many, close others, or else this one."""
         self._open.setdefault(member.address, set()).add(member)
         self.count += 1
         most = self.bounds.connections
@@ -120,7 +120,7 @@ class Connections:
         self.note("full", len(going) or 1, most=most, addresses=dict(parties.most_common(3)))
 
     def remove(self, member: Member) -> None:
-        """Forget a connection. What was forgotten already stays so."""
+        """Unregister a connection. Idempotent."""
         members = self._open.get(member.address)
         if members is not None and member in members:
             members.discard(member)
@@ -130,7 +130,7 @@ class Connections:
         self.release(member)
 
     def hold(self, member: Member, size: int) -> None:
-        """Count what has come of a body that is not whole; where it is too much of all, some are refused."""
+        """Count the bytes of an incomplete body. If all such bodies are too large together, refuse some."""
         if not member.held:
             self._bodies.setdefault(member.caller, set()).add(member)
         self.held += size - member.held
@@ -146,7 +146,7 @@ class Connections:
         self.note("bodies", len(going), most=most, callers=dict(callers.most_common(3)))
 
     def release(self, member: Member) -> None:
-        """A body is whole, or will not be: it counts no longer."""
+        """Stop counting a body that is complete or abandoned."""
         if not member.held:
             return
         self.held -= member.held
@@ -157,15 +157,20 @@ class Connections:
             del self._bodies[member.caller]
 
     def note(self, reason: str, count: int = 1, **more: object) -> None:
-        """Count connections that were ended, and say so, at most once a second for each reason."""
+        """Count closed connections, and log at most once a second for each reason."""
         self.ended[reason] += count
         now = time.monotonic()
         if now - self._logged.get(reason, -QUIET) < QUIET:
-            self._unsaid[reason] += count
+            self._suppressed[reason] += count
             return
         self._logged[reason] = now
         log.warning(
-            "connections_ended", reason=reason, count=count, unsaid=self._unsaid.pop(reason, 0), open=self.count, **more
+            "connections_ended",
+            reason=reason,
+            count=count,
+            suppressed=self._suppressed.pop(reason, 0),
+            open=self.count,
+            **more,
         )
 
     async def _watch(self) -> None:
@@ -177,11 +182,11 @@ class Connections:
             for number, member in enumerate([member for members in self._open.values() for member in members]):
                 member.look(now)
                 if number % LOOKS == LOOKS - 1:
-                    await asyncio.sleep(0)  # many may end at once, and requests are not to wait for all of them
+                    await asyncio.sleep(0)  # many may close at once, and requests must not wait for all of them
 
 
 def _greediest(parties: Mapping[str, set[Member]], weigh: Callable[[Member], int], surplus: int) -> Sequence[Member]:
-    """Whom to send away until `surplus` is freed: of the party that has most at each step, the one that waits longest."""
+    """Choose connections to close until `surplus` is freed: at each step, the longest wait of the party that holds most."""
     heap = [(-sum(map(weigh, members)), party) for party, members in parties.items()]
     heapify(heap)
     queues: dict[str, list[Member]] = {}

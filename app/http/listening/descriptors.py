@@ -1,17 +1,17 @@
-"""The process's file descriptors, divided at its start: those for connections, and those that it needs itself."""
+"""Divides the process's file descriptors at start between connections and its own needs."""
 
 import resource
 from dataclasses import dataclass
 
-#: For the log, PostgreSQL's pool, Kafka's brokers, the spool, the certificates, and what libraries open for a moment.
+#: Descriptors for the log, PostgreSQL, Kafka, the spool, certificates, and short-lived ones of libraries.
 OWN = 160
-#: More are of no use: a connection takes memory as well.
+#: The most that are useful, since connections take memory as well.
 MOST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """`descriptors` of the process in all; `connections` that may be open at once; `backlog` that may wait to be taken."""
+    """The process's `descriptors`, the `connections` that may be open, and the `backlog` of connections not yet accepted."""
 
     descriptors: int
     connections: int
@@ -19,7 +19,7 @@ class Budget:
 
 
 def claim() -> int:
-    """Raise the limit of open files to what the process may have (RLIMIT_NOFILE, its hard limit); what it is then."""
+    """Raise the soft limit of open files (RLIMIT_NOFILE) to the hard limit, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -29,10 +29,10 @@ def claim() -> int:
 
 
 def divide(descriptors: int, wanted: int) -> Budget:
-    """So many connections, at most `wanted`, that there is always a descriptor for the next.
+    """Return a budget of at most `wanted` connections that always leaves a descriptor for the next one.
 
-    The loop takes all that waits in one go before any of it is looked at, and those that have to make room for it are
-    closed a turn later: so three times the backlog stays free. Raises ValueError where there are too few for anything.
+    The event loop accepts the whole backlog before handling any of it, and connections closed to make room go one turn
+    later, so three times the backlog stays free. Raises ValueError if there are too few descriptors.
     """
     backlog = max(16, min(1024, descriptors // 16))
     room = descriptors - OWN - 3 * backlog

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP/1.1 connection with bounds: of what a request's head may be, and of how long each step may take.
+"""Adds limits to uvicorn's HTTP/1.1 protocol: the size of a request's head, and the time of each step.
 
-uvicorn and llhttp have none for headers (https://github.com/MagicStack/httptools keeps what it has of one header, and
-copies it for each piece that comes), none for a head that does not end, and a timer for each idle connection.
+uvicorn and llhttp do not limit headers (httptools buffers an incomplete header and copies it for each further piece) or the
+time for a head, and use a timer for each idle connection.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from app.http.listening.connection import BETWEEN, BODY, HEAD, Connection
 from app.http.listening.connections import Connections
 from webhooks.callers import Proxies, party_of
 
-#: Bytes that the parser is given at once: by so much a head can be longer than it may be before that is seen.
+#: Bytes given to the parser at once, and so by how much a head can exceed its limit before that is noticed.
 PIECE = 32 << 10
-#: Bytes for each of a body's that it may come with, itself among them: one in a chunk of its own has six.
+#: Bytes on the wire allowed per byte of the body: a byte in its own chunk takes six.
 FRAMING = 8
-#: Requests that may wait on one connection for the answer of the first.
+#: Pipelined requests that may wait on one connection.
 PIPELINED = 16
-#: Bytes that are read on after a refusal.
+#: Bytes read and discarded after a refusal.
 LINGER_BYTES = 4 << 20
 
 
 class _Refused(Exception):
-    """Raised within the parser's calls: the request is refused so."""
+    """Raised in the parser's callbacks to refuse the request with a status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -34,21 +34,21 @@ class _Refused(Exception):
 
 
 class BoundedProtocol(Connection):
-    """One connection, known to all `connections`; `proxies` says whose word counts for who called."""
+    """One connection, registered in `connections`. `proxies` are the trusted proxies."""
 
     def __init__(
         self, connections: Connections, proxies: Proxies, config: Config, server_state: ServerState, **more: Any
     ):
-        """Beside uvicorn's own arguments."""
+        """Take connections and proxies in addition to uvicorn's arguments."""
         super().__init__(connections, config, server_state, **more)
         self.proxies = proxies
-        #: Bytes of this request that are no body, beyond what its body may come with: its head, chunks' sizes, trailers.
+        #: Bytes of this request beyond its body and the allowed framing: its head, chunk sizes and trailers.
         self.framing = 0
         self._thrown = 0
         self._refusal: _Refused | None = None
 
     def data_received(self, data: bytes) -> None:
-        """Give the parser what came, in pieces, for as long as it is within its bounds."""
+        """Feed the parser in pieces while the limits hold."""
         if len(data) <= PIECE:
             self._feed(data)
             return
@@ -80,8 +80,8 @@ class BoundedProtocol(Connection):
             self.table.hold(self, self.got)
 
     def _stay(self) -> None:
-        """An upgrade was asked for. We stay with HTTP/1.1 (RFC 9110 section 7.8 lets us); but the parser does not tell
-        what follows the head, so that a body is refused, and the connection ends with the answer."""
+        """Ignore a requested upgrade (RFC 9110 section 7.8 allows that). The parser does not report what follows the head, so
+        a body is refused, and the connection closes after the response."""
         names = {name for name, _ in self.scope["headers"]}
         if names & {b"content-length", b"transfer-encoding"}:
             self.reading = BODY
@@ -91,22 +91,22 @@ class BoundedProtocol(Connection):
             self.deaf = True
             self.cycle.keep_alive = False
 
-    # The parser's calls
+    # Called by the parser
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Begin a request."""
         self.reading = HEAD
         self._waits_from_now()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Its head is whole."""
+        """Check the complete head."""
         bounds = self.bounds
         if len(self.url) > bounds.target_bytes:
             self._raise(414)
         if len(self.headers) > bounds.headers:
             self._raise(431)
-        if self.framing > bounds.head_bytes:  # with the body that came along: so it is counted only now
+        if self.framing > bounds.head_bytes:  # this includes body bytes read along with it, so count exactly
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > bounds.head_bytes:
                 self._raise(431)
@@ -124,17 +124,17 @@ class BoundedProtocol(Connection):
         self.reading = BODY
         self._waits_from_now()
         self.got = 0
-        self.headers = []  # trailers are put here, and forgotten: they are no headers (RFC 9110 section 6.5.1)
+        self.headers = []  # the parser appends trailers here; they are dropped, since they are no headers (RFC 9110 section 6.5.1)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of its body."""
+        """Take a piece of the body."""
         size = len(body)
         self.got += size
         self.framing = max(0, self.framing - FRAMING * size)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """It is whole."""
+        """End the request."""
         self.reading = BETWEEN
         self.framing = 0
         if self.held:
@@ -147,10 +147,10 @@ class BoundedProtocol(Connection):
 
 
 def protocol_of(connections: Connections, proxies: Proxies) -> type[asyncio.Protocol]:
-    """What uvicorn's configuration takes as `http`: makes a connection with uvicorn's own arguments."""
+    """Return a factory of connections for uvicorn's option `http`."""
 
     def make(**given: Any) -> BoundedProtocol:
         return BoundedProtocol(connections, proxies, given.pop("config"), given.pop("server_state"), **given)
 
-    # uvicorn only calls it.
+    # uvicorn only calls this.
     return cast(type[asyncio.Protocol], make)

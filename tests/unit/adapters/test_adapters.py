@@ -18,7 +18,7 @@ import pytest
 import schemas
 import schemas.events
 from adapters import ADAPTERS, PROVIDERS, interpret
-from adapters.contract.receiving import Adapter, Answer, InvalidSignature, Request, Setting
+from adapters.contract import Adapter, Answer, InvalidSignature, Request, Setting
 from app.commands.http_file import read_request
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
 from tests.fixtures import accounts, events_of, fixtures
@@ -67,15 +67,14 @@ def without(query: str, name: str) -> str:
 
 @each_provider
 def test_an_adapter_has_the_members_of_the_contract(provider: str) -> None:
-    """Each module offers what `Adapter` lists, under the provider's own word, with settings that explain themselves."""
+    """Each package makes an `Adapter`, under the provider's own word, with settings that explain themselves."""
     adapter = ADAPTERS[provider]
-    wanted = {name for name in vars(Adapter) if not name.startswith("_")}
-    assert wanted <= set(dir(adapter))
-    assert provider == adapter.NAME
-    assert adapter.TITLE and adapter.SIGNATURE and adapter.DOCS.startswith("https://")
-    assert adapter.CHANNELS and adapter.CHANNELS <= set(CHANNELS)
-    assert adapter.SENDS <= adapter.CHANNELS
-    assert all(isinstance(setting, Setting) and setting.help for setting in adapter.SETTINGS)
+    assert isinstance(adapter, Adapter)
+    assert provider == adapter.name
+    assert adapter.title and adapter.signature and adapter.docs.startswith("https://")
+    assert adapter.channels and adapter.channels <= set(CHANNELS)
+    assert adapter.sends <= adapter.channels
+    assert all(isinstance(setting, Setting) and setting.help for setting in adapter.settings)
     assert list(inspect.signature(adapter.recognise).parameters) == ["request"]
     assert list(inspect.signature(adapter.verify).parameters) == ["request", "values", "fresh"]
     assert list(inspect.signature(adapter.normalize).parameters) == ["request"]
@@ -89,7 +88,7 @@ def test_a_provider_has_fixtures(provider: str) -> None:
     met = {
         event.type for file in fixtures(provider) for event in interpret(request_of(provider, file), provider).events
     }
-    assert met == ADAPTERS[provider].EVENTS
+    assert met == ADAPTERS[provider].events
 
 
 @each_fixture
@@ -128,7 +127,7 @@ def test_without_its_signature_it_is_refused(provider: str, file: Path) -> None:
 def test_with_another_secret_it_is_refused_and_with_both_it_passes(provider: str, file: Path) -> None:
     """A wrong secret refuses; while a secret is rotated, the old and the new count, in either order."""
     request, account = request_of(provider, file), accounts(provider, file.stem)
-    secret = {setting.name for setting in ADAPTERS[provider].SETTINGS if setting.secret}
+    secret = {setting.name for setting in ADAPTERS[provider].settings if setting.secret}
     wrong = {name: (f"{value[:-9]}AAAAAAAA=",) for name, value in account.settings.items() if name in secret}
     wrong |= {name: (value,) for name, value in account.wrong.items()}
     with pytest.raises(InvalidSignature):
@@ -143,7 +142,7 @@ def test_with_another_secret_it_is_refused_and_with_both_it_passes(provider: str
 @each_fixture
 def test_with_any_byte_changed_it_is_refused(provider: str, file: Path) -> None:
     """Where the scheme covers the body, not one byte of it can be another."""
-    if not ADAPTERS[provider].SIGNS_BODY:
+    if not ADAPTERS[provider].signs_body:
         return
     request, values = request_of(provider, file), accounts(provider, file.stem).values
     body = request.body

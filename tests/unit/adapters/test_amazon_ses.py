@@ -10,9 +10,19 @@ import pytest
 from adapters import amazon_ses
 from adapters.amazon_ses import sigv4
 from adapters.amazon_ses import simulator as simulated
+from adapters.amazon_ses.send import build_request, read_response
 from adapters.amazon_ses.sns import CERTIFICATE_URL, CONFIRM_URL
-from adapters.contract.receiving import InvalidSignature, Needed, Request, Unconfigured
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import (
+    InvalidSignature,
+    Media,
+    Message,
+    Needed,
+    Request,
+    Response,
+    Template,
+    Unconfigured,
+    Unsendable,
+)
 from adapters.simulating import Post
 from app.commands.http_file import read_request
 from schemas.events import Handle
@@ -194,7 +204,7 @@ def test_a_template_of_temporary_credentials_in_china_is_sent() -> None:
         reference="a b",
     )
     values = VALUES | {"region": ("cn-north-1",), "session_token": ("token",), "reply_to": ("help@example.com",)}
-    call = amazon_ses.build_request(message, values, AT)
+    call = build_request(message, values, AT)
     body = orjson.loads(call.body)
     assert call.url == "https://email.cn-north-1.amazonaws.com.cn/v2/email/outbound-emails"
     assert call.headers["x-amz-security-token"] == "token" and "x-amz-security-token" in call.headers["authorization"]
@@ -207,7 +217,7 @@ def test_a_template_of_temporary_credentials_in_china_is_sent() -> None:
 def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> None:
     """Nothing to say, no subject, or a file by its address."""
     with pytest.raises(Unsendable):
-        amazon_ses.build_request(Message("m-1", "email", Handle("email", "ana@example.com"), **more), VALUES, AT)
+        build_request(Message("m-1", "email", Handle("email", "ana@example.com"), **more), VALUES, AT)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +234,6 @@ def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> N
 def test_its_errors_are_read(status: int, name: str, words: str, state: str, reason: str) -> None:
     """…/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors; the name may have an address after it."""
     headers = {"x-amzn-errortype": f"{name}:http://internal.amazon.com/coral/"}
-    outcome = amazon_ses.read_response(Response(status, headers, orjson.dumps({"message": words})))
+    outcome = read_response(Response(status, headers, orjson.dumps({"message": words})))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.reason, outcome.error.code) == (state, reason, name)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_priva
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from adapters import apns
-from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract import HttpCall, Media, Message, Response, Template, Unsendable
 from adapters.signing import jwt_es256
 from schemas.events import Handle
 from tests.fixtures import accounts

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adapters.contract.receiving import Unprocessable
+from adapters.contract import Unprocessable
 from adapters.reading.bodies import MAX_NO_ESCAPES, parse_form, parse_json
 
 #: What forms are made of, and what quoted-printable, by which they are read, has rules for.

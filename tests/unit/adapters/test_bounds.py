@@ -8,6 +8,7 @@ Kafka and PostgreSQL behind.
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -17,7 +18,7 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, BESIDES, ITEMS, PROVIDERS, TIMES, interpret
-from adapters.contract.receiving import MAX_EVENTS, Normalized, Request, TooMuch, Unprocessable
+from adapters.contract import MAX_EVENTS, Normalized, Request, TooMuch, Unprocessable
 from schemas import SchemaError
 from schemas.events import MAX_ERROR_CODE, MAX_ERROR_TEXT, Error, Event, Handle
 from tests.faults.mutations import HIDDEN, REPEATED, lengthen, mutated, widen
@@ -257,18 +258,10 @@ def test_an_errors_text_is_bounded_whoever_makes_it() -> None:
     assert Error(None, None, "unknown") == Error(None, None, "unknown")
 
 
-class Talkative:
-    """An adapter that makes what it is given."""
-
-    def __init__(self, *events: Event) -> None:
-        self.events = events
-
-    def normalize(self, request: Request) -> Normalized:
-        return Normalized(list(self.events))
-
-
 def made_of(monkeypatch: pytest.MonkeyPatch, *events: Event) -> Normalized:
-    monkeypatch.setitem(ADAPTERS, "talkative", Talkative(*events))
+    """What becomes of the events that an adapter makes."""
+    talkative = replace(ADAPTERS["mqtt"], name="talkative", normalize=lambda _: Normalized(list(events)))
+    monkeypatch.setitem(ADAPTERS, "talkative", talkative)
     return interpret(Request("POST", "https://x.example/", {}, b"{}", AT, "talkative"), "talkative")
 
 

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from adapters import brevo
-from adapters.contract.receiving import Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.brevo.send import build_request, read_response
+from adapters.contract import Media, Message, Request, Response, Template, Unsendable
 from schemas.events import Event, Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -55,7 +55,7 @@ def test_a_senders_own_header_is_the_reference(custom: Any, reference: str | Non
 def test_a_message_has_a_key_by_which_a_quick_repeat_is_known() -> None:
     """A UUID of version 4, as Brevo asks, the same for the same message, and both ids in the header that comes back."""
     message = Message("m-1", "email", ANA, template=Template("22", None, {"n": "1"}), reference="r")
-    calls = [brevo.build_request(message, SENDING | {"reply_to": ("help@example.com",)}, AT) for _ in range(2)]
+    calls = [build_request(message, SENDING | {"reply_to": ("help@example.com",)}, AT) for _ in range(2)]
     body = orjson.loads(calls[0].body)
     assert calls[0].body == calls[1].body
     assert re.fullmatch(
@@ -69,7 +69,7 @@ def test_a_message_has_a_key_by_which_a_quick_repeat_is_known() -> None:
 def test_a_repeat_that_is_refused_was_taken_before() -> None:
     """Its id is not told again, and it must not be sent by another way."""
     said = orjson.dumps({"code": "duplicate_parameter", "message": "duplicate idempotencyKey"})
-    outcome = brevo.read_response(Response(400, {}, said))
+    outcome = read_response(Response(400, {}, said))
     assert (outcome.state, outcome.provider_message_id) == ("accepted", None)
 
 
@@ -85,7 +85,7 @@ def test_a_repeat_that_is_refused_was_taken_before() -> None:
 def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> None:
     """Nothing to say, no subject, a file, a template by name."""
     with pytest.raises(Unsendable):
-        brevo.build_request(Message("m-1", "email", ANA, **more), SENDING, AT)
+        build_request(Message("m-1", "email", ANA, **more), SENDING, AT)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> N
 )
 def test_its_errors_are_read(status: int, code: str, words: str, reason: str) -> None:
     """A code and a sentence."""
-    outcome = brevo.read_response(Response(status, {}, orjson.dumps({"code": code, "message": words})))
+    outcome = read_response(Response(status, {}, orjson.dumps({"code": code, "message": words})))
     assert outcome.error is not None
     state = "account" if reason == "account" else "rejected"
     assert (outcome.state, outcome.error.code, outcome.error.reason) == (state, code, reason)

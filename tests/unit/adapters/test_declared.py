@@ -14,10 +14,20 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, interpret
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
-from adapters.contract.sending import HttpCall, Message, Response, Unsendable
-from adapters.declared import Declared, InvalidDefinition, definition_of
-from app.declared import register
+from adapters.contract import (
+    Adapter,
+    HttpCall,
+    InvalidSignature,
+    Message,
+    Request,
+    Response,
+    Send,
+    Unprocessable,
+    Unsendable,
+)
+from adapters.declared import InvalidDefinition, adapter_of, definition_of
+from app.declared import read, register
+from app.settings import Settings
 from schemas.events import Handle
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "acme.toml"
@@ -29,12 +39,23 @@ def said(**changes: Any) -> dict[str, Any]:
     return tomllib.loads(EXAMPLE.read_text("utf-8")) | changes
 
 
-def declared(**changes: Any) -> Declared:
-    return Declared(definition_of(said(**changes), "acme"))
+def declared(**changes: Any) -> Adapter:
+    return adapter_of(definition_of(said(**changes), "acme"))
+
+
+def sending_of(adapter: Adapter) -> Send:
+    assert adapter.send is not None
+    return adapter.send
+
+
+def request_by(adapter: Adapter, message: Message, values: dict[str, tuple[str, ...]] = VALUES) -> HttpCall:
+    call = sending_of(adapter).build_request(message, values, AT)
+    assert isinstance(call, HttpCall)
+    return call
 
 
 @pytest.fixture
-def acme() -> Iterator[Declared]:
+def acme() -> Iterator[Adapter]:
     """The example, known under its name."""
     ADAPTERS["acme"] = adapter = declared()
     yield adapter
@@ -54,7 +75,7 @@ def item(status: str, number: int = 1, **more: Any) -> dict[str, Any]:
     return {"event_id": f"e{number}", "status": status, "occurred": 1772443770123, "message": message} | more
 
 
-def test_each_of_a_batch_becomes_its_event(acme: Declared) -> None:
+def test_each_of_a_batch_becomes_its_event(acme: Adapter) -> None:
     """Types, ids, addresses, times in milliseconds, text, errors; an unknown word is kept, a bad item told apart."""
     message = {"id": "m2", "from": "+15551234567", "to": "+15550001111", "text": "Hi!"}
     request = request_of(
@@ -82,7 +103,7 @@ def test_each_of_a_batch_becomes_its_event(acme: Declared) -> None:
     assert [reason for _, reason in found.unprocessable] == ["an event without an id, and of no message"]
 
 
-def test_it_is_verified_byte_by_byte_with_any_secret_and_in_time(acme: Declared) -> None:
+def test_it_is_verified_byte_by_byte_with_any_secret_and_in_time(acme: Adapter) -> None:
     """Another body, another or no secret, an old timestamp: refused; of a stored webhook the age does not count."""
     request = request_of(item("sent"), secret="old secret")
     assert acme.verify(request, VALUES) is True
@@ -150,7 +171,7 @@ def test_a_message_is_sent_as_the_templates_say() -> None:
     """Parts are put in, absent ones left out, nothing a message says is read as a template or breaks a header or URL."""
     adapter = declared()
     message = Message("m1", "sms", Handle("phone", "+15551234567"), text='{to} "quoted" {setting:api_key}')
-    call = adapter.build_request(message, VALUES, AT)
+    call = request_by(adapter, message)
     assert (call.method, call.url) == ("POST", "https://api.acme.example/v1/messages")
     assert call.headers == {"authorization": "Bearer key", "content-type": "application/json"}
     assert orjson.loads(call.body) == {
@@ -159,34 +180,34 @@ def test_a_message_is_sent_as_the_templates_say() -> None:
         "text": '{to} "quoted" {setting:api_key}',
         "client_ref": "m1",
     }
-    without = adapter.build_request(Message("m1", "sms", Handle("phone", "+15551234567")), VALUES, AT)
+    without = request_by(adapter, Message("m1", "sms", Handle("phone", "+15551234567")))
     assert "text" not in orjson.loads(without.body)
     with pytest.raises(Unsendable):
-        adapter.build_request(message, {}, AT)
+        request_by(adapter, message, {})
     form = declared(send=said()["send"] | {"format": "form", "url": "https://x.example/{to}/{text}"})
-    call = form.build_request(message, VALUES, AT)
+    call = request_by(form, message)
     assert call.url.startswith("https://x.example/%2B15551234567/%7Bto%7D%20%22")
     assert b"from=%2B15550001111" in call.body
     headers = {"x-text": "{text}", "authorization": "{setting:api_key}"}
     injected = Message("m1", "sms", Handle("phone", "+15551234567"), text="a\r\nx-evil: 1")
     with pytest.raises(Unsendable):
-        declared(send=said()["send"] | {"headers": headers}).build_request(injected, VALUES, AT)
+        request_by(declared(send=said()["send"] | {"headers": headers}), injected)
 
 
 def test_an_answer_is_read_where_the_definition_says() -> None:
     """The id of what was taken; the code of what was not; what may pass later, after how long."""
     adapter = declared()
-    assert adapter.read_response(Response(201, {}, b'{"message":{"id":7}}')).provider_message_id == "7"
-    rejected = adapter.read_response(Response(422, {}, b'{"error":{"code":"E1","title":"no"}}'))
+    assert sending_of(adapter).read_response(Response(201, {}, b'{"message":{"id":7}}')).provider_message_id == "7"
+    rejected = sending_of(adapter).read_response(Response(422, {}, b'{"error":{"code":"E1","title":"no"}}'))
     assert (rejected.state, rejected.error and rejected.error.code) == ("rejected", "E1")
-    later = adapter.read_response(Response(429, {"retry-after": "7"}, b"slow down"))
+    later = sending_of(adapter).read_response(Response(429, {"retry-after": "7"}, b"slow down"))
     assert (later.state, later.retry_after, later.error and later.error.reason) == ("retryable", 7.0, "rate")
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b'{"events":7}', b'{"events":[null,[],"x"]}', b'{"events":{}}', b"\xff"]
 )
-def test_odd_bodies_are_borne(acme: Declared, body: bytes) -> None:
+def test_odd_bodies_are_borne(acme: Adapter, body: bytes) -> None:
     """What is no such webhook is unprocessable with its reason, or kept as unknown."""
     request = Request("POST", "https://hooks.example.com/", {"x-acme-signature": "x"}, body, AT, "acme")
     try:
@@ -202,15 +223,18 @@ def test_a_folder_of_them_is_known(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_bytes(orjson.dumps(said(channel="email")))
     (tmp_path / "README.md").write_text("not one")
     try:
-        assert register(tmp_path) == ["acme", "other"] == register(tmp_path)
-        assert ADAPTERS["other"].CHANNELS == {"email"}
+        assert list(read(tmp_path)) == ["acme", "other"]
+        settings = Settings(adapters=tmp_path)
+        assert not {"acme", "other"} & set(ADAPTERS)  # until a process registers them
+        assert list(register(settings).declared) == ["acme", "other"] == list(register(settings).declared)
+        assert ADAPTERS["other"].channels == {"email"}
     finally:
         del ADAPTERS["acme"], ADAPTERS["other"]
-    assert register(tmp_path / "missing") == []
+    assert read(tmp_path / "missing") == {}
     for text, why in (('name = "twilio"', "built in"), ("x", "cannot be read"), ('title = "x"', "signature")):
         (tmp_path / "acme.toml").write_text(f"{text}\n{EXAMPLE.read_text() if why == 'built in' else ''}")
         with pytest.raises(InvalidDefinition, match=f"(?s)acme.toml.*{why}"):
-            register(tmp_path)
+            read(tmp_path)
 
 
 def test_ids_without_an_id_are_the_facts() -> None:
@@ -246,7 +270,7 @@ def test_a_mark_that_stands_for_nothing_is_refused_as_it_is_read(
     definition = said()
     (tmp_path / "acme.json").write_bytes(orjson.dumps(definition | {"send": definition["send"] | send}))
     with pytest.raises(InvalidDefinition) as refused:
-        register(tmp_path)
+        read(tmp_path)
     words = str(refused.value)
     assert str(tmp_path / "acme.json") in words and key in words
     assert f"did you mean {hint}?" in words if hint else True
@@ -277,5 +301,5 @@ def test_a_setting_that_the_source_lacks_is_named() -> None:
         build(declared(), {"secret": ("s",), "sender": ("+15550001111",)})
 
 
-def build(adapter: Declared, values: dict[str, tuple[str, ...]] = VALUES) -> HttpCall:
-    return adapter.build_request(Message("m-1", "sms", Handle("phone", "+15551234567"), text="hello"), values, AT)
+def build(adapter: Adapter, values: dict[str, tuple[str, ...]] = VALUES) -> HttpCall:
+    return request_by(adapter, Message("m-1", "sms", Handle("phone", "+15551234567"), text="hello"), values)

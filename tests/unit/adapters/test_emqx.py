@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from adapters import interpret
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from schemas.events import Event
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import envelope
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.contract import InvalidSignature, Request, Unprocessable
 from schemas import REPORTABLE, RESERVED
 from schemas.events import EVENT_TYPES, Error, Event, Handle
 
@@ -222,8 +222,8 @@ def test_an_old_signature_is_refused_unless_age_is_left_out(minutes: int) -> Non
 
 def test_the_relay_hears_that_it_was_accepted() -> None:
     """The answer is 202: kept, and not read yet. There is no handshake."""
-    assert envelope.answer(request(DELIVERED)).status == 202
-    assert envelope.handshake(request(b""), {}) is None
+    assert envelope.ADAPTER.answer(request(DELIVERED)).status == 202
+    assert envelope.ADAPTER.handshake(request(b""), {}) is None
 
 
 JSON = st.recursive(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters import facebook_messenger, interpret
-from adapters.contract.receiving import Request
-from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract import HttpCall, Media, Message, Request, Response, Template, Unsendable
+from adapters.facebook_messenger.send import build_request, read_response
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -19,7 +19,7 @@ FILE = Media("https://example.com/a.jpg", "image/jpeg")
 
 
 def call_of(message: Message, **more: str) -> HttpCall:
-    return facebook_messenger.build_request(message, VALUES | {key: (value,) for key, value in more.items()}, NOW)
+    return build_request(message, VALUES | {key: (value,) for key, value in more.items()}, NOW)
 
 
 def body_of(message: Message, **more: str) -> Any:
@@ -90,7 +90,7 @@ def test_what_messenger_has_no_place_for_is_unsendable(message: Message) -> None
 def test_the_code_and_its_subcode_tell(status: int, code: int, subcode: int | None, state: str, reason: str) -> None:
     """The subcode where it says more; of an unknown code the status tells whether it may pass."""
     body = json.dumps({"error": {"code": code, "error_subcode": subcode, "message": "Why."}}).encode()
-    outcome = facebook_messenger.read_response(Response(status, {}, body))
+    outcome = read_response(Response(status, {}, body))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.reason, outcome.error.text) == (state, reason, "Why.")
     assert outcome.error.code == (f"{code}/{subcode}" if subcode else str(code))
@@ -106,4 +106,4 @@ def test_times_are_read_in_milliseconds_and_seconds_and_a_reaction_is_no_message
         assert event.provider_message_id is None
 
 
-NAME = facebook_messenger.NAME
+NAME = facebook_messenger.ADAPTER.name

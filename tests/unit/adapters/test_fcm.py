@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from adapters import fcm
-from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract import HttpCall, Media, Message, Response, Template, Unsendable
 from adapters.fcm import simulator as simulated
 from adapters.simulating import Call
 from schemas.events import Handle

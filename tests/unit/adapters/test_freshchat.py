@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from adapters import freshchat
-from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract import InvalidSignature, Request
 from adapters.freshchat import simulator as simulated
 from adapters.simulating import Post
 from tests.fixtures import accounts

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adapters import ADAPTERS, PROVIDERS, interpret
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.contract import InvalidSignature, Request, Unprocessable
 from adapters.reading.bodies import MAX_FIELDS, parse_form
 from adapters.reading.times import from_text, from_unix
 from app.commands.http_file import read_request

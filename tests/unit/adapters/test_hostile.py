@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from adapters import PROVIDERS
-from adapters.contract.receiving import Request, Unprocessable
+from adapters.contract import Request, Unprocessable
 from adapters.reading.bodies import UNPROVEN, json_of, proved
 from app.commands.http_file import read_request
 from app.settings import Source

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from adapters import infobip
-from adapters.contract.receiving import Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import Media, Message, Request, Response, Template, Unsendable
+from adapters.infobip.send import build_request, read_response
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -47,7 +47,7 @@ def test_what_is_sent_has_infobips_form() -> None:
     }
     bodies = {}
     for path, message in sent.items():
-        call = infobip.build_request(message, VALUES, AT)
+        call = build_request(message, VALUES, AT)
         assert (call.url, call.headers["authorization"]) == (f"https://xyz.api.infobip.com{path}", "App key")
         bodies[path] = orjson.loads(call.body)
     (sms,) = bodies["/sms/3/messages"]["messages"]
@@ -76,18 +76,14 @@ def test_what_is_sent_has_infobips_form() -> None:
 def test_what_infobip_has_no_place_for_is_said(message: Message) -> None:
     """Nothing is left out in silence."""
     with pytest.raises(Unsendable):
-        infobip.build_request(message, VALUES, AT)
+        build_request(message, VALUES, AT)
 
 
 def test_a_message_rejected_within_a_200_is_not_taken() -> None:
     """Infobip takes the request, and says of the message that it will not go."""
     status = {"groupName": "REJECTED", "name": "REJECTED_NOT_ENOUGH_CREDITS", "description": "Not enough credits"}
-    outcome = infobip.read_response(
-        Response(200, {}, orjson.dumps({"messages": [{"messageId": "1", "status": status}]}))
-    )
+    outcome = read_response(Response(200, {}, orjson.dumps({"messages": [{"messageId": "1", "status": status}]})))
     assert outcome.state == "account" and outcome.error is not None
     assert (outcome.error.code, outcome.error.reason) == ("REJECTED_NOT_ENOUGH_CREDITS", "account")
-    newer = infobip.read_response(
-        Response(400, {}, b'{"errorCode":"E400","description":"Request cannot be processed."}')
-    )
+    newer = read_response(Response(400, {}, b'{"errorCode":"E400","description":"Request cannot be processed."}'))
     assert newer.error is not None and newer.error.code == "E400"

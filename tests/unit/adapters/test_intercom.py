@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters import intercom
-from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract import InvalidSignature, Request
 from adapters.intercom.content import content_of, customer_of
 from schemas.events import Handle
 from tests.fixtures import accounts

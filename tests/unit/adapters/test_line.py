@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters import line
-from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.line.send import build_request, read_response
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -17,7 +17,7 @@ ANA = Handle("chat_id", "line:U0123456789abcdef0123456789abcdef")
 
 
 def made(message_id: str = "m-1", **more: Any) -> HttpCall:
-    return line.build_request(Message(message_id, "chat", more.pop("to", ANA), **more), VALUES, NOW)
+    return build_request(Message(message_id, "chat", more.pop("to", ANA), **more), VALUES, NOW)
 
 
 def test_text_and_images_are_parts_of_one_push() -> None:
@@ -58,17 +58,15 @@ def test_a_message_that_was_taken_before_is_taken() -> None:
     body = orjson.dumps(
         {"message": "The retry key is already accepted", "sentMessages": [{"id": "461230966842064897"}]}
     )
-    outcome = line.read_response(Response(409, {"x-line-accepted-request-id": "3a785346"}, body))
+    outcome = read_response(Response(409, {"x-line-accepted-request-id": "3a785346"}, body))
     assert (outcome.state, outcome.provider_message_id) == ("accepted", "461230966842064897")
-    assert line.read_response(Response(409, {}, b"{}")).state == "rejected"
+    assert read_response(Response(409, {}, b"{}")).state == "rejected"
 
 
 def test_the_months_limit_does_not_pass_by_waiting() -> None:
     """Too fast may pass later; the month's messages used up are the account's, though both are 429."""
-    fast = line.read_response(
-        Response(429, {}, b'{"message":"The API rate limit has been exceeded. Try again later."}')
-    )
-    used = line.read_response(Response(429, {}, b'{"message":"You have reached your monthly limit."}'))
+    fast = read_response(Response(429, {}, b'{"message":"The API rate limit has been exceeded. Try again later."}'))
+    used = read_response(Response(429, {}, b'{"message":"You have reached your monthly limit."}'))
     assert (fast.state, used.state) == ("retryable", "account")
     assert fast.error and fast.error.reason == "rate"
 
@@ -77,6 +75,6 @@ def test_what_was_wrong_is_told() -> None:
     """The details name the part."""
     details = [{"message": "May not be empty", "property": "messages[0].text"}]
     body = {"message": "The request body has 1 error(s)", "details": details}
-    error = line.read_response(Response(400, {}, orjson.dumps(body))).error
+    error = read_response(Response(400, {}, orjson.dumps(body))).error
     assert error is not None and error.reason == "content"
     assert error.text == "The request body has 1 error(s) (messages[0].text: May not be empty)"

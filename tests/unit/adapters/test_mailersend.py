@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from adapters import mailersend
-from adapters.contract.receiving import Answer, InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import Answer, InvalidSignature, Media, Message, Request, Response, Template, Unsendable
+from adapters.mailersend.send import build_request, read_response
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -27,7 +27,7 @@ def signed(body: bytes, secret: str) -> Request:
 
 
 def body(message: Message) -> Any:
-    return orjson.loads(mailersend.build_request(message, VALUES, AT).body)
+    return orjson.loads(build_request(message, VALUES, AT).body)
 
 
 def test_the_ping_is_answered_and_no_more() -> None:
@@ -52,7 +52,7 @@ def test_hex_digits_may_be_of_either_case() -> None:
 
 def test_a_message_becomes_a_call() -> None:
     """Every part that MailerSend has a place for."""
-    call = mailersend.build_request(MAIL, VALUES, AT)
+    call = build_request(MAIL, VALUES, AT)
     assert (call.method, call.url) == ("POST", "https://api.mailersend.com/v1/email")
     assert call.headers["authorization"] == "Bearer k"
     data = {"listUnsubscribe": "https://example.com/u/1", "replyTo": "Help <help@example.com>"}
@@ -78,22 +78,22 @@ def test_a_message_becomes_a_call() -> None:
 def test_what_it_cannot_send_it_says(message: Message) -> None:
     """No subject, nothing to say, an attachment that is only a URL."""
     with pytest.raises(Unsendable):
-        mailersend.build_request(message, VALUES, AT)
+        build_request(message, VALUES, AT)
 
 
 def test_a_suppressed_recipient_is_a_rejection_in_a_202() -> None:
     """Nothing is sent; the id is kept, as a webhook may tell of it."""
     warned = {"message": "…", "warnings": [{"type": "SOME_SUPPRESSED", "warning": "Some have been suppressed."}]}
-    outcome = mailersend.read_response(Response(202, {"x-message-id": "5e42"}, orjson.dumps(warned)))
+    outcome = read_response(Response(202, {"x-message-id": "5e42"}, orjson.dumps(warned)))
     assert (outcome.state, outcome.provider_message_id) == ("rejected", "5e42")
-    assert mailersend.read_response(Response(202, {"x-message-id": "5e42"}, b"")).provider_message_id == "5e42"
+    assert read_response(Response(202, {"x-message-id": "5e42"}, b"")).provider_message_id == "5e42"
 
 
 def test_an_answer_of_422_names_the_field() -> None:
     """What is wrong with the recipient is a bad address; else the words tell."""
     for field, reason in (("to.0.email", "invalid_address"), ("from.email", "account")):
         said = {"message": "The given data was invalid.", "errors": {field: ["It must be verified. #MS42207"]}}
-        outcome = mailersend.read_response(Response(422, {}, orjson.dumps(said)))
+        outcome = read_response(Response(422, {}, orjson.dumps(said)))
         assert outcome.state == ("rejected" if field == "to.0.email" else "sender") and outcome.error is not None
         assert (outcome.error.code, outcome.error.text) == (field, "It must be verified. #MS42207")
         assert outcome.error.reason == reason

@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, mailgun
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Request, Response, Template, Unsendable
+from adapters.mailgun.send import build_request, read_response
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -93,7 +93,7 @@ def test_a_template_is_sent_with_its_variables_and_our_ids() -> None:
     """Variables of the template are not those that webhooks have again."""
     message = Message("m-1", "email", Handle("email", "ana@example.com"), template=Template("order", None, {"n": "1"}))
     values = SENDING | {"api_url": ("https://api.eu.mailgun.net",), "reply_to": ("help@mg.example.com",)}
-    call = mailgun.build_request(message, values, AT)
+    call = build_request(message, values, AT)
     fields = parse_qs(call.body.decode())
     assert call.url == "https://api.eu.mailgun.net/v3/mg.example.com/messages"
     assert fields["template"] == ["order"] and orjson.loads(fields["t:variables"][0]) == {"n": "1"}
@@ -105,12 +105,12 @@ def test_a_template_is_sent_with_its_variables_and_our_ids() -> None:
 def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> None:
     """Nothing to say, or a file by its address."""
     with pytest.raises(Unsendable):
-        mailgun.build_request(Message("m-1", "email", Handle("email", "ana@example.com"), **more), SENDING, AT)
+        build_request(Message("m-1", "email", Handle("email", "ana@example.com"), **more), SENDING, AT)
 
 
 def test_the_id_in_the_answer_is_that_of_the_webhooks() -> None:
     """The API writes angle brackets around it, webhooks do not."""
-    answered = mailgun.read_response(Response(200, {}, b'{"id":"<1@mg.example.com>","message":"Queued"}'))
+    answered = read_response(Response(200, {}, b'{"id":"<1@mg.example.com>","message":"Queued"}'))
     data = {"event": "delivered", "id": "1", "message": {"headers": {"message-id": "1@mg.example.com"}}}
     (event,) = ADAPTERS["mailgun"].normalize(request(made(), data)).events
     assert answered.provider_message_id == event.provider_message_id == "1@mg.example.com"

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from adapters import mailjet
-from adapters.contract.receiving import Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import Media, Message, Request, Response, Template, Unsendable
+from adapters.mailjet.send import build_request, read_batch, read_response
 from schemas.events import Event, Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -31,7 +31,7 @@ def test_an_id_is_the_same_number_in_the_answer_and_in_events() -> None:
     """Numbers above 2**53 keep all their digits."""
     number = 1152921514283937453
     body = orjson.dumps({"Messages": [{"Status": "success", "To": [{"Email": "a@b.c", "MessageID": number}]}]})
-    assert mailjet.read_response(Response(200, {}, body)).provider_message_id == str(number)
+    assert read_response(Response(200, {}, body)).provider_message_id == str(number)
     assert event(MessageID=number).provider_message_id == str(number)
 
 
@@ -60,7 +60,7 @@ def test_only_what_is_tried_again_is_a_delay(fields: dict[str, Any], type_: str,
 def test_a_message_is_taken_apart_as_mailjet_wants_it() -> None:
     """Names and addresses, the template's number and its variables, both of our ids."""
     message = Message("m-1", "email", Handle("email", "ana@example.com"), template=Template("4711", None, {"n": "1"}))
-    call = mailjet.build_request(message, SENDING | {"reply_to": ("help@example.com",)}, AT)
+    call = build_request(message, SENDING | {"reply_to": ("help@example.com",)}, AT)
     (made,) = orjson.loads(call.body)["Messages"]
     assert made["From"] == {"Email": "shop@example.com", "Name": "Shop"}
     assert made["ReplyTo"] == {"Email": "help@example.com"}
@@ -74,14 +74,14 @@ def test_a_message_is_taken_apart_as_mailjet_wants_it() -> None:
 def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> None:
     """Nothing to say, a file by its address, a template by name."""
     with pytest.raises(Unsendable):
-        mailjet.build_request(Message("m-1", "email", Handle("email", "ana@example.com"), **more), SENDING, AT)
+        build_request(Message("m-1", "email", Handle("email", "ana@example.com"), **more), SENDING, AT)
 
 
 def test_an_error_within_an_answer_of_200_is_one() -> None:
     """Each message has its own status."""
     error = {"ErrorCode": "mj-0013", "ErrorMessage": "invalid", "ErrorRelatedTo": ["To[0].Email"]}
     body = orjson.dumps({"Messages": [{"Status": "error", "Errors": [error]}]})
-    outcome = mailjet.read_response(Response(200, {}, body))
+    outcome = read_response(Response(200, {}, body))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.code, outcome.error.reason) == ("rejected", "mj-0013", "invalid_address")
 
@@ -96,11 +96,11 @@ def test_each_message_of_a_batch_has_its_own_status(status: int) -> None:
             for code in (400, 401, 429, 500)
         ),
     ]
-    outcomes = mailjet.read_batch(Response(status, {}, orjson.dumps({"Messages": told})), 5)
+    outcomes = read_batch(Response(status, {}, orjson.dumps({"Messages": told})), 5)
     states = ["accepted", "rejected", "account", "retryable", "retryable"]
     assert [outcome.state for outcome in outcomes] == states
     assert outcomes[0].provider_message_id == "7"
     # Where not all are told of, nobody knows which were: none is sent again.
-    assert {each.state for each in mailjet.read_batch(Response(status, {}, orjson.dumps({"Messages": told})), 9)} == {
+    assert {each.state for each in read_batch(Response(status, {}, orjson.dumps({"Messages": told})), 9)} == {
         "accepted"
     }

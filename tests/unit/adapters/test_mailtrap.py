@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters import interpret, mailtrap
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.contract import InvalidSignature, Request, Unprocessable
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 ITEM = b'{"event":"open","message_id":"1","event_id":"%d"}'

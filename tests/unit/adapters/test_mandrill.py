@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from adapters import mandrill
-from adapters.contract.receiving import Answer, InvalidSignature, Request, Unprocessable
+from adapters.contract import Answer, InvalidSignature, Request, Unprocessable
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 URL = "https://hooks.example.com/webhooks/aggregate/mandrill?a=1"

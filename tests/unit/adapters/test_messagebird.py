@@ -11,8 +11,8 @@ import orjson
 import pytest
 
 from adapters import messagebird
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Request, Response, Template, Unsendable
+from adapters.messagebird.send import build_request, read_response
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_bird_signs_the_url_and_repeats_for_a_day() -> None:
 
 def test_what_is_sent_has_its_form() -> None:
     """SMS goes to the REST API, WhatsApp to Conversations by the channel's id, with ours to be echoed."""
-    call = messagebird.build_request(replace(SMS, expires_at=AT + timedelta(minutes=5), callback_url=URL), SENDING, AT)
+    call = build_request(replace(SMS, expires_at=AT + timedelta(minutes=5), callback_url=URL), SENDING, AT)
     assert (call.url, call.headers["authorization"]) == ("https://rest.messagebird.com/messages", "AccessKey key")
     body = orjson.loads(call.body)
     assert (body["reference"], body["validity"], body["reportUrl"]) == ("m-1", 300, URL)
@@ -96,7 +96,7 @@ def test_what_is_sent_has_its_form() -> None:
         replace(WHATSAPP, media=media),
         replace(WHATSAPP, template=Template("ns:order", "de", {"1": "a"})),
     ]
-    text, image, hsm = [orjson.loads(messagebird.build_request(one, SENDING, AT).body) for one in sent]
+    text, image, hsm = [orjson.loads(build_request(one, SENDING, AT).body) for one in sent]
     assert (text["from"], text["source"]) == ("channel-1", {"messageId": "m-1", "reference": "order-1"})
     assert image["content"] == {"image": {"url": "https://example.com/a.jpg", "caption": "Hello!"}}
     assert hsm["content"]["hsm"]["params"] == [{"default": "a"}]
@@ -118,12 +118,12 @@ def test_what_is_sent_has_its_form() -> None:
 def test_what_it_has_no_place_for_is_said(message: Message) -> None:
     """Nothing is left out in silence."""
     with pytest.raises(Unsendable):
-        messagebird.build_request(message, SENDING, AT)
+        build_request(message, SENDING, AT)
 
 
 def test_a_bad_recipient_is_told_from_a_bad_parameter() -> None:
     """By the parameter that the error names."""
     for parameter, reason in (("recipients", "invalid_address"), ("body", "content")):
         error = {"code": 10, "description": "bad", "parameter": parameter}
-        outcome = messagebird.read_response(Response(422, {}, orjson.dumps({"errors": [error]})))
+        outcome = read_response(Response(422, {}, orjson.dumps({"errors": [error]})))
         assert outcome.error is not None and outcome.error.reason == reason

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from adapters.reading.mime import MOST_LINES, bare_id, content_of, mail_of, mailbox_of, word
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from adapters import mqtt
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
-from adapters.contract.sending import Media, Message, Publish, Response, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Publish, Request, Response, Unprocessable, Unsendable
+from adapters.mqtt.send import build_request, read_response
 from schemas.events import Event, Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -107,7 +107,7 @@ def test_times_are_read_in_the_forms_that_devices_write(time: Any, iso: str | No
 
 def sent(topic: str = "", **more: Any) -> Publish:
     message = {"message_id": "m-1", "channel": "iot", "to": Handle("device_id", "mqtt:truck-7"), **more}
-    return mqtt.build_request(Message(**message), {"topic": (topic,)}, AT)
+    return build_request(Message(**message), {"topic": (topic,)}, AT)
 
 
 def test_a_message_is_published_as_text_or_as_json_with_its_id_beside() -> None:
@@ -154,6 +154,6 @@ def test_what_cannot_be_published_is_told(more: dict[str, Any]) -> None:
 )
 def test_each_reason_code_has_its_meaning(code: int, state: str, reason: str | None) -> None:
     """Of PUBACK, section 3.4.2.1; nobody subscribed is taken too, as the broker has it."""
-    outcome = mqtt.read_response(Response(code))
+    outcome = read_response(Response(code))
     assert (outcome.state, outcome.error.reason if outcome.error else None) == (state, reason)
     assert outcome.provider_message_id is None

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from adapters import onesignal
-from adapters.contract.receiving import Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import Media, Message, Request, Response, Template, Unsendable
+from adapters.onesignal.send import build_request, read_response
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -17,7 +17,7 @@ ANA = Handle("user_id", "ana")
 
 
 def made(message_id: str = "m-1", **more: Any) -> dict[str, Any]:
-    call = onesignal.build_request(Message(message_id, "push", more.pop("to", ANA), **more), VALUES, NOW)
+    call = build_request(Message(message_id, "push", more.pop("to", ANA), **more), VALUES, NOW)
     found: dict[str, Any] = orjson.loads(call.body)
     return found
 
@@ -70,7 +70,7 @@ def test_what_onesignal_has_no_place_for_is_not_sent(more: dict[str, Any]) -> No
 )
 def test_200_may_have_sent_nothing(status: int, body: Any, state: str, reason: str | None) -> None:
     """An empty id says so, whatever the status."""
-    outcome = onesignal.read_response(Response(status, {}, orjson.dumps(body)))
+    outcome = read_response(Response(status, {}, orjson.dumps(body)))
     assert (outcome.state, outcome.error.reason if outcome.error else None) == (state, reason)
     assert outcome.provider_message_id == ("n-1" if state == "accepted" else None)
 

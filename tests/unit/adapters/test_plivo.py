@@ -7,7 +7,7 @@ import hmac
 import pytest
 
 from adapters import plivo
-from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract import InvalidSignature, Request
 from app.commands.http_file import read_request
 from tests.fixtures import FOLDER, accounts
 

@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from adapters import postal
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Request, Response, Template, Unsendable
+from adapters.postal.send import build_request, read_response
 from app.commands.http_file import read_request
 from schemas.events import Handle
 from tests.fixtures import FOLDER, accounts
@@ -65,7 +65,7 @@ def test_sha1_counts_only_where_there_is_no_sha256() -> None:
 def test_a_message_becomes_a_call() -> None:
     """Every part that Postal has a place for."""
     data = {"listUnsubscribe": "https://example.com/u/1", "replyTo": "help@example.com"}
-    call = postal.build_request(replace(MAIL, reference="order-42", data=data), VALUES, AT)
+    call = build_request(replace(MAIL, reference="order-42", data=data), VALUES, AT)
     assert (call.url, call.headers["x-server-api-key"]) == ("https://postal.example.com/api/v1/send/message", "k")
     assert orjson.loads(call.body) == {
         "to": ["ana@example.com"],
@@ -93,15 +93,15 @@ def test_a_message_becomes_a_call() -> None:
 def test_what_it_cannot_send_it_says(message: Message) -> None:
     """Nothing to say, an attachment that is only a URL, a template."""
     with pytest.raises(Unsendable):
-        postal.build_request(message, VALUES, AT)
+        build_request(message, VALUES, AT)
 
 
 def test_an_error_in_an_answer_of_200_is_a_rejection() -> None:
     """The status in the body counts."""
     said = {"status": "error", "data": {"code": "UnauthenticatedFromAddress", "message": "Not authorised"}}
-    outcome = postal.read_response(Response(200, {}, orjson.dumps(said)))
+    outcome = read_response(Response(200, {}, orjson.dumps(said)))
     assert outcome.state == "sender" and outcome.error is not None
     assert (outcome.error.code, outcome.error.reason) == ("UnauthenticatedFromAddress", "account")
     said = {"status": "parameter-error", "data": {"message": "`to` parameter is required but is missing"}}
-    outcome = postal.read_response(Response(200, {}, orjson.dumps(said)))
+    outcome = read_response(Response(200, {}, orjson.dumps(said)))
     assert outcome.error is not None and outcome.error.code == "parameter-error"

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from adapters import postmark
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Request, Response, Template, Unsendable
+from adapters.postmark.send import build_batch, build_request, read_batch, read_response
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -53,7 +53,7 @@ def test_a_template_is_named_by_its_number_or_alias(name: str, key: str) -> None
     """And filled with its variables; the stream and the reply address are the source's."""
     message = Message("m-1", "email", Handle("email", "ana@example.com"), template=Template(name, None, {"n": "1"}))
     values = SENDING | {"message_stream": ("broadcast",), "reply_to": ("help@example.com",)}
-    call = postmark.build_request(message, values, AT)
+    call = build_request(message, values, AT)
     body = orjson.loads(call.body)
     assert call.url.endswith("/email/withTemplate") and str(body[key]) == name
     assert (body["TemplateModel"], body["MessageStream"], body["ReplyTo"]) == (
@@ -66,7 +66,7 @@ def test_a_template_is_named_by_its_number_or_alias(name: str, key: str) -> None
 def test_a_reference_that_metadata_cannot_hold_is_left_out() -> None:
     """Postmark refuses longer values; the message is known by Postmark's own id all the same."""
     message = Message("m-1", "email", Handle("email", "ana@example.com"), text="x", reference="r" * 81)
-    assert orjson.loads(postmark.build_request(message, SENDING, AT).body)["Metadata"] == {
+    assert orjson.loads(build_request(message, SENDING, AT).body)["Metadata"] == {
         "messageId": "m-1",
         "threadline": "m-1",
     }
@@ -76,7 +76,7 @@ def test_a_reference_that_metadata_cannot_hold_is_left_out() -> None:
 def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> None:
     """Nothing to say, or a file by its address."""
     with pytest.raises(Unsendable):
-        postmark.build_request(Message("m-1", "email", Handle("email", "ana@example.com"), **more), SENDING, AT)
+        build_request(Message("m-1", "email", Handle("email", "ana@example.com"), **more), SENDING, AT)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> N
 )
 def test_its_error_codes_are_read(status: int, code: int, words: str, state: str, reason: str) -> None:
     """…/developer/api/overview#error-codes; in an answer of 200 too."""
-    outcome = postmark.read_response(Response(status, {}, orjson.dumps({"ErrorCode": code, "Message": words})))
+    outcome = read_response(Response(status, {}, orjson.dumps({"ErrorCode": code, "Message": words})))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.reason, outcome.error.code) == (state, reason, str(code))
 
@@ -105,8 +105,8 @@ def test_a_batch_of_templates_goes_where_templates_go() -> None:
     templated = replace(mail, text=None, template=Template("4711"))
     values = SENDING | {"api_url": ("https://proxy.example.com/email/",)}
     for message, path in ((mail, "batch"), (templated, "batchWithTemplates")):
-        calls = [postmark.build_request(replace(message, message_id=f"m-{n}"), values, AT) for n in range(2)]
-        call = postmark.build_batch(calls)
+        calls = [build_request(replace(message, message_id=f"m-{n}"), values, AT) for n in range(2)]
+        call = build_batch(calls)
         body = orjson.loads(call.body)
         assert call.url == f"https://proxy.example.com/email/email/{path}" and call.headers == calls[0].headers
         assert (body["Messages"] if message is templated else body) == [orjson.loads(each.body) for each in calls]
@@ -115,6 +115,6 @@ def test_a_batch_of_templates_goes_where_templates_go() -> None:
 def test_a_message_of_a_batch_has_its_own_error() -> None:
     """In an answer of 200: what may pass later is tried again, the others are not."""
     told = [{"ErrorCode": 0, "MessageID": "p-1"}, *({"ErrorCode": code, "Message": "no"} for code in (406, 100, 429))]
-    outcomes = postmark.read_batch(Response(200, {}, orjson.dumps(told)), 4)
+    outcomes = read_batch(Response(200, {}, orjson.dumps(told)), 4)
     assert [outcome.state for outcome in outcomes] == ["accepted", "rejected", "retryable", "retryable"]
     assert [outcome.error.reason for outcome in outcomes if outcome.error] == ["opted_out", "unknown", "rate"]

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from adapters import resend
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Request, Response, Template, Unsendable
+from adapters.resend.send import build_request, read_response
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -32,7 +32,7 @@ SECRET = {"signing_secret": ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",)}
 
 
 def body(message: Message) -> Any:
-    return orjson.loads(resend.build_request(message, VALUES, AT).body)
+    return orjson.loads(build_request(message, VALUES, AT).body)
 
 
 def test_the_documented_signature_verifies_for_five_minutes() -> None:
@@ -55,7 +55,7 @@ def test_a_header_that_is_missing_is_named() -> None:
 
 def test_a_message_becomes_a_call() -> None:
     """Every part that Resend has a place for; the key of idempotency is our id."""
-    call = resend.build_request(MAIL, VALUES, AT)
+    call = build_request(MAIL, VALUES, AT)
     assert (call.method, call.url) == ("POST", "https://api.resend.com/emails")
     assert call.headers["authorization"] == "Bearer re_1" and call.headers["idempotency-key"] == "m-1"
     media = (Media("https://example.com/a/bill.pdf?x=1", "application/pdf"),)
@@ -87,7 +87,7 @@ def test_a_message_becomes_a_call() -> None:
 
 def test_what_resend_would_refuse_is_not_given() -> None:
     """A tag's value has letters, digits, `_` and `-`; a key is of printable ASCII."""
-    call = resend.build_request(replace(MAIL, message_id="á/1", reference="order 42"), VALUES, AT)
+    call = build_request(replace(MAIL, message_id="á/1", reference="order 42"), VALUES, AT)
     assert "tags" not in orjson.loads(call.body)
     assert call.headers["idempotency-key"].isascii()
 
@@ -103,13 +103,13 @@ def test_what_resend_would_refuse_is_not_given() -> None:
 def test_what_it_cannot_send_it_says(message: Message) -> None:
     """No subject, nothing to say, or both a template and text."""
     with pytest.raises(Unsendable):
-        resend.build_request(message, VALUES, AT)
+        build_request(message, VALUES, AT)
     with pytest.raises(Unsendable, match="api_key"):
-        resend.build_request(MAIL, {"sender": ("a@example.com",)}, AT)
+        build_request(MAIL, {"sender": ("a@example.com",)}, AT)
 
 
 def test_two_at_once_under_one_key_may_pass_later() -> None:
     """409 is final where the body differs, and not where the first is still under way."""
     for name, state in (("concurrent_idempotent_requests", "retryable"), ("invalid_idempotent_request", "rejected")):
-        outcome = resend.read_response(Response(409, {}, orjson.dumps({"name": name, "message": "…"})))
+        outcome = read_response(Response(409, {}, orjson.dumps({"name": name, "message": "…"})))
         assert (outcome.state, outcome.error and outcome.error.code) == (state, name)

@@ -11,7 +11,7 @@ import pytest
 import adapters
 from adapters import ADAPTERS, PROVIDERS
 from adapters.checked import faults
-from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract import InvalidSignature, Request
 from adapters.signing.keys import ed25519_key
 from adapters.signing.signatures import keyed, same
 from tests.fixtures import accounts, fixtures
@@ -67,7 +67,7 @@ def forged(provider: str, file: Path, said: str) -> Iterator[Request]:
 def test_a_key_that_is_none_never_verifies(provider: str) -> None:
     """Whatever stands in a secret's place, nothing unsigned or wrongly signed is authentic, also one by one."""
     adapter = ADAPTERS[provider]
-    keys = [one.name for one in adapter.SETTINGS if one.secret or one.name in ("public_key", "certificate")]
+    keys = [one.name for one in adapter.settings if one.secret or one.name in ("public_key", "certificate")]
     seen: set[tuple[str, ...]] = set()
     for file in fixtures(provider):
         account = accounts(provider, file.stem)
@@ -91,7 +91,7 @@ def test_a_key_that_is_none_never_verifies(provider: str) -> None:
 def test_what_cannot_be_used_is_refused_as_it_is_read(provider: str) -> None:
     """An empty secret, and text where a key or a number should be: by name, without a word of the value."""
     adapter = ADAPTERS[provider]
-    for setting in adapter.SETTINGS:
+    for setting in adapter.settings:
         if setting.secret or setting.reads:
             assert [name for name, _ in faults(adapter, {setting.name: ("",)})] == [setting.name]
             assert [name for name, _ in faults(adapter, {setting.name: (" \t",)})] == [setting.name]

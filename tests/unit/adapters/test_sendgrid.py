@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from adapters import interpret, sendgrid
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.contract import InvalidSignature, Request, Unprocessable
 from adapters.reading import smtp_codes
 from app.commands.http_file import read_request
 from schemas.events import Event

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from adapters import sendgrid
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import Media, Message, Response, Template, Unsendable
 from adapters.sendgrid.events import _message_id
+from adapters.sendgrid.send import build_request, read_response
 from schemas.events import Handle
 
 MESSAGE = Message(
@@ -25,7 +25,7 @@ MESSAGE = Message(
 
 
 def body_of(message: Message) -> Any:
-    call = sendgrid.build_request(message, {"api_key": ("k",)}, datetime(2026, 3, 2, tzinfo=UTC))
+    call = build_request(message, {"api_key": ("k",)}, datetime(2026, 3, 2, tzinfo=UTC))
     return json.loads(call.body)
 
 
@@ -77,7 +77,7 @@ def test_what_sendgrid_has_no_place_for_is_unsendable(message: Message) -> None:
 def test_a_refusal_is_read_by_its_status_and_field(status: int, field: str | None, state: str, reason: str) -> None:
     """SendGrid has no codes of its own."""
     body = json.dumps({"errors": [{"message": "No.", "field": field, "help": None}]}).encode()
-    outcome = sendgrid.read_response(Response(status, {}, body))
+    outcome = read_response(Response(status, {}, body))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.text, outcome.error.reason) == (state, "No.", reason)
 

@@ -1,6 +1,6 @@
 """What all senders share: what counts as an id, and where the API is."""
 
-from adapters.contract.sending import accepted, api_of
+from adapters.contract import accepted, api_of
 
 
 def test_an_answer_with_an_impossible_id_is_still_accepted() -> None:

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from adapters import sinch
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Request, Response, Template, Unsendable
+from adapters.sinch.send import build_request, read_response
 from schemas.events import Handle
 
 URL = "https://callbacks.yourdomain.com/sinch/callback/ace"
@@ -116,21 +116,21 @@ def test_a_call_hears_to_go_on() -> None:
 
 def test_what_is_sent_has_sinchs_form() -> None:
     """A batch of one, an MMS, and WhatsApp's text, medium and template."""
-    sms = sinch.build_request(replace(SMS, expires_at=AT, callback_url=URL), SENDING | {"region": ["eu"]}, AT)
+    sms = build_request(replace(SMS, expires_at=AT, callback_url=URL), SENDING | {"region": ["eu"]}, AT)
     assert sms.url == "https://eu.sms.api.sinch.com/xms/v1/plan/batches"
     assert sms.headers["authorization"] == "Bearer token"
     body = orjson.loads(sms.body)
     assert (body["client_reference"], body["callback_url"], body["to"]) == ("m-1", URL, ["15551234567"])
     assert body["expire_at"] == "2026-03-02T09:30:00.000Z"
     media = (Media("https://example.com/a.jpg", "image/jpeg", "a.jpg"),)
-    mms = orjson.loads(sinch.build_request(replace(SMS, media=media), SENDING, AT).body)
+    mms = orjson.loads(build_request(replace(SMS, media=media), SENDING, AT).body)
     assert (mms["type"], mms["body"]) == ("mt_media", {"url": "https://example.com/a.jpg", "message": "Hello!"})
     sent = [
         replace(WHATSAPP, expires_at=AT + timedelta(minutes=1)),
         replace(WHATSAPP, text=None, media=media),
         replace(WHATSAPP, template=Template("order", "de", {"1": "a", "header[1]image": "https://example.com/a"})),
     ]
-    calls = [sinch.build_request(one, SENDING, AT) for one in sent]
+    calls = [build_request(one, SENDING, AT) for one in sent]
     assert calls[0].url == "https://us.conversation.api.sinch.com/v1/projects/project/messages:send"
     text, image, template = [orjson.loads(call.body) for call in calls]
     assert (text["ttl"], text["message_metadata"], text["app_id"]) == ("60s", "m-1", "app")
@@ -154,12 +154,12 @@ def test_what_is_sent_has_sinchs_form() -> None:
 def test_what_sinch_has_no_place_for_is_said(message: Message) -> None:
     """Nothing is left out in silence."""
     with pytest.raises(Unsendable):
-        sinch.build_request(message, SENDING, AT)
+        build_request(message, SENDING, AT)
 
 
 def test_the_conversation_apis_errors_are_read() -> None:
     """They have another form than those of SMS."""
     body = b'{"error":{"code":400,"message":"Invalid argument","status":"INVALID_ARGUMENT","details":[]}}'
-    outcome = sinch.read_response(Response(400, {}, body))
+    outcome = read_response(Response(400, {}, body))
     assert outcome.state == "rejected" and outcome.error is not None
     assert (outcome.error.code, outcome.error.text) == ("INVALID_ARGUMENT", "Invalid argument")

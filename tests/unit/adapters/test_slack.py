@@ -7,10 +7,21 @@ import orjson
 import pytest
 
 from adapters import interpret, slack
-from adapters.contract.receiving import InvalidSignature, Request, Unconfigured, Unprocessable
-from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract import (
+    HttpCall,
+    InvalidSignature,
+    Media,
+    Message,
+    Request,
+    Response,
+    Template,
+    Unconfigured,
+    Unprocessable,
+    Unsendable,
+)
 from adapters.simulating import Post
 from adapters.slack import simulator as simulated
+from adapters.slack.send import build_request, read_response
 from schemas.events import Handle
 from tests.fixtures import accounts
 
@@ -83,7 +94,7 @@ def test_a_form_of_nothing_known_is_refused(body: bytes) -> None:
 
 def test_a_message_is_sent_as_text() -> None:
     """Control characters are escaped, the workspace is left out, and our id goes along to be echoed."""
-    call = slack.build_request(Message(**MESSAGE, reference="order-1"), VALUES, AT)
+    call = build_request(Message(**MESSAGE, reference="order-1"), VALUES, AT)
     assert isinstance(call, HttpCall) and call.url == "https://slack.com/api/chat.postMessage"
     document = orjson.loads(call.body)
     assert (document["channel"], document["text"]) == ("U0456EFGH", "a &lt;b&gt; &amp; *c*")
@@ -97,7 +108,7 @@ def test_a_message_is_sent_as_text() -> None:
 def test_pictures_stand_below_the_text() -> None:
     """As blocks, by URL."""
     picture = Media("https://example.com/a.png", "image/png", "A plan")
-    call = slack.build_request(Message(**MESSAGE, media=(picture,)), VALUES, AT)
+    call = build_request(Message(**MESSAGE, media=(picture,)), VALUES, AT)
     assert [block["type"] for block in orjson.loads(call.body)["blocks"]] == ["section", "image"]
 
 
@@ -116,15 +127,15 @@ def test_pictures_stand_below_the_text() -> None:
 def test_what_slack_has_no_place_for_is_unsendable(changes: dict[str, Any]) -> None:
     """It says what to change."""
     with pytest.raises(Unsendable):
-        slack.build_request(Message(**MESSAGE | changes), VALUES, AT)
+        build_request(Message(**MESSAGE | changes), VALUES, AT)
 
 
 def test_an_error_with_status_200_is_an_error() -> None:
     """Its word decides whether it may pass later; of a missing scope it is said which."""
-    outcome = slack.read_response(Response(200, {}, b'{"ok":false,"error":"missing_scope","needed":"chat:write"}'))
+    outcome = read_response(Response(200, {}, b'{"ok":false,"error":"missing_scope","needed":"chat:write"}'))
     assert outcome.state == "account" and outcome.error is not None and outcome.error.text == "needed: chat:write"
-    later = slack.read_response(Response(429, {"retry-after": "30"}, b'{"ok":false,"error":"ratelimited"}'))
+    later = read_response(Response(429, {"retry-after": "30"}, b'{"ok":false,"error":"ratelimited"}'))
     assert (later.state, later.retry_after) == ("retryable", 30.0)
-    assert slack.read_response(Response(200, {}, b'{"ok":false,"error":"internal_error"}')).state == "retryable"
-    sent = slack.read_response(Response(200, {}, b'{"ok":true,"channel":"D1","ts":"1772443776.000700"}'))
+    assert read_response(Response(200, {}, b'{"ok":false,"error":"internal_error"}')).state == "retryable"
+    sent = read_response(Response(200, {}, b'{"ok":true,"channel":"D1","ts":"1772443776.000700"}'))
     assert sent.provider_message_id == "D1:1772443776.000700"

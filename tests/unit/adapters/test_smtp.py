@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from adapters import smtp
-from adapters.contract.sending import Mail, Media, Message, Response, Template, Unsendable
+from adapters.contract import Mail, Media, Message, Response, Template, Unsendable
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

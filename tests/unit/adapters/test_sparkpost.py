@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from adapters import sparkpost
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Request, Response, Template, Unsendable
+from adapters.sparkpost.send import build_request, read_response
 from schemas.events import Event, Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_what_we_sent_is_known_by_its_transmission_and_anothers_by_its_message()
 def test_braces_are_not_taken_for_a_template() -> None:
     """SparkPost reads text, HTML and subject as its template language."""
     message = Message("m-1", "email", ANA, text="{{a}} {{{b}}} {c}", subject="{{x", html="<p>}}</p>")
-    content = orjson.loads(sparkpost.build_request(message, SENDING, AT).body)["content"]
+    content = orjson.loads(build_request(message, SENDING, AT).body)["content"]
     assert content["text"] == (
         "{{opening_double_curly()}}a{{closing_double_curly()}}"
         " {{opening_triple_curly()}}b{{closing_triple_curly()}} {c}"
@@ -74,7 +74,7 @@ def test_braces_are_not_taken_for_a_template() -> None:
 def test_a_template_is_sent_with_its_data_and_our_ids() -> None:
     """In the recipient's part; a reference that metadata cannot hold is left out."""
     message = Message("m-1", "email", ANA, template=Template("order", None, {"n": "1"}), reference="r" * 2000)
-    body = orjson.loads(sparkpost.build_request(message, SENDING | {"transactional": ("true",)}, AT).body)
+    body = orjson.loads(build_request(message, SENDING | {"transactional": ("true",)}, AT).body)
     (recipient,) = body["recipients"]
     assert recipient["metadata"] == {"messageId": "m-1"} and recipient["substitution_data"] == {"n": "1"}
     assert body["content"] == {"template_id": "order"} and body["options"] == {"transactional": True}
@@ -86,7 +86,7 @@ def test_a_template_is_sent_with_its_data_and_our_ids() -> None:
 def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> None:
     """Nothing to say, no subject, or a file by its address."""
     with pytest.raises(Unsendable):
-        sparkpost.build_request(Message("m-1", "email", ANA, **more), SENDING, AT)
+        build_request(Message("m-1", "email", ANA, **more), SENDING, AT)
 
 
 @pytest.mark.parametrize(
@@ -101,5 +101,5 @@ def test_what_it_cannot_send_is_refused_with_a_reason(more: dict[str, Any]) -> N
 )
 def test_its_errors_are_read(status: int, body: Any, state: str, reason: str) -> None:
     """A limit of the plan has a status of its own; an answer of 200 may have taken nobody."""
-    outcome = sparkpost.read_response(Response(status, {}, orjson.dumps(body)))
+    outcome = read_response(Response(status, {}, orjson.dumps(body)))
     assert outcome.error is not None and (outcome.state, outcome.error.reason) == (state, reason)

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters import ADAPTERS, envelope, standard_webhooks
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.contract import InvalidSignature, Request, Unprocessable
 from adapters.simulating import Post
 from adapters.standard_webhooks import simulator as simulated
 from tests.fixtures import accounts
@@ -104,10 +104,10 @@ def test_svix_headers_verify_where_the_source_is_named() -> None:
 @pytest.mark.parametrize(
     ("document", "claimed"),
     [
-        ({"type": "a.b", "data": {}}, [standard_webhooks.NAME]),
-        ({"type": "a.b", "data": {"eventType": "message.sent"}}, [standard_webhooks.NAME]),
-        ({"type": "message.sent", "eventType": "message.sent", "data": {}}, [envelope.NAME]),
-        ({"source": "x", "eventType": "odd", "data": {}, "type": 7}, [envelope.NAME]),
+        ({"type": "a.b", "data": {}}, [standard_webhooks.ADAPTER.name]),
+        ({"type": "a.b", "data": {"eventType": "message.sent"}}, [standard_webhooks.ADAPTER.name]),
+        ({"type": "message.sent", "eventType": "message.sent", "data": {}}, [envelope.ADAPTER.name]),
+        ({"source": "x", "eventType": "odd", "data": {}, "type": 7}, [envelope.ADAPTER.name]),
         ({"type": "a.b", "id": 1}, []),
         ({"type": 7, "data": {}}, []),
         ([{"type": "a.b", "data": {}}], []),

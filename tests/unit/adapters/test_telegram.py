@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters import telegram
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import Media, Message, Response, Template, Unsendable
+from adapters.telegram.send import build_request, read_response
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -18,7 +18,7 @@ PDF = Media("https://example.com/a.pdf", "application/pdf")
 
 
 def made(**more: Any) -> tuple[str, dict[str, Any]]:
-    call = telegram.build_request(Message("m-1", "chat", more.pop("to", ANA), **more), VALUES, NOW)
+    call = build_request(Message("m-1", "chat", more.pop("to", ANA), **more), VALUES, NOW)
     return call.url.rpartition("/")[2], orjson.loads(call.body)
 
 
@@ -62,7 +62,7 @@ def test_what_telegram_has_no_place_for_is_not_sent(more: dict[str, Any]) -> Non
 def test_an_album_is_its_first_message() -> None:
     """The answer lists all of them; webhooks of the first carry its id."""
     body = {"ok": True, "result": [{"message_id": 7, "chat": {"id": 1}}, {"message_id": 8, "chat": {"id": 1}}]}
-    assert telegram.read_response(Response(200, {}, orjson.dumps(body))).provider_message_id == "1:7"
+    assert read_response(Response(200, {}, orjson.dumps(body))).provider_message_id == "1:7"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_album_is_its_first_message() -> None:
 def test_why_telegram_refuses(status: int, words: str, state: str, reason: str) -> None:
     """The description tells; the status tells whether it may pass later."""
     body = orjson.dumps({"ok": False, "error_code": status, "description": words})
-    outcome = telegram.read_response(Response(status, {}, body))
+    outcome = read_response(Response(status, {}, body))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.reason, outcome.error.text) == (state, reason, words)
 
@@ -88,5 +88,5 @@ def test_why_telegram_refuses(status: int, words: str, state: str, reason: str) 
 def test_the_pause_that_telegram_asks_for_is_in_the_body() -> None:
     """`parameters.retry_after`, in seconds."""
     body = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 14}}
-    outcome = telegram.read_response(Response(429, {}, orjson.dumps(body)))
+    outcome = read_response(Response(429, {}, orjson.dumps(body)))
     assert (outcome.state, outcome.retry_after) == ("retryable", 14.0)

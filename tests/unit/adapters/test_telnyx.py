@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from adapters import telnyx
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Response
+from adapters.contract import InvalidSignature, Request, Response
+from adapters.telnyx.send import read_response
 from app.commands.http_file import read_request
 from tests.fixtures import FOLDER, accounts
 
@@ -44,6 +44,6 @@ def test_a_signature_of_another_time_is_refused_unless_it_is_read_again(apart: t
 def test_a_refusal_is_final_unless_it_passes_by_itself(status: int, code: str, state: str, reason: str) -> None:
     """A number in a wrong form never becomes right (10016), a full queue empties (40318)."""
     body = orjson.dumps({"errors": [{"code": code, "title": "Refused"}]})
-    outcome = telnyx.read_response(Response(status, {}, body))
+    outcome = read_response(Response(status, {}, body))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.code, outcome.error.reason) == (state, code, reason)

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from adapters import interpret, the_things_stack
-from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract import InvalidSignature, Request
 from schemas.events import Event
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract import InvalidSignature, Request
 from adapters.signing.shared_header import verify_told
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

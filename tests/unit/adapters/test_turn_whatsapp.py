@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters import interpret, turn_whatsapp
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.contract import InvalidSignature, Request, Unprocessable
 from schemas.events import Event
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

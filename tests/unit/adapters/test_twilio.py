@@ -10,9 +10,9 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 
 from adapters import interpret, twilio
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Request, Response, Template, Unsendable
 from adapters.twilio.errors import REASONS
+from adapters.twilio.send import build_request, read_response
 from schemas.events import Event, Handle
 
 URL = "https://hooks.example.com/webhooks/aggregate/twilio"
@@ -152,7 +152,7 @@ ACCOUNT = {"account_sid": ("AC1",), "auth_token": ("12345",), "sender": ("+15550
 
 def sent(channel: str = "sms", values: dict[str, tuple[str, ...]] = ACCOUNT, **fields: Any) -> dict[str, list[str]]:
     message = Message("m 1", channel, Handle("phone", "+15551234567"), **({"text": "Hello"} | fields))
-    return parse_qs(twilio.build_request(message, values, NOW).body.decode())
+    return parse_qs(build_request(message, values, NOW).body.decode())
 
 
 def test_our_id_goes_into_the_callbacks_query_and_comes_back() -> None:
@@ -196,8 +196,8 @@ def test_an_api_key_goes_with_its_secret() -> None:
     message = Message("m", "sms", Handle("phone", "+15551234567"), text="x")
     values = ACCOUNT | {"api_key": ("SK1",)}
     with pytest.raises(Unsendable, match="api_secret"):
-        twilio.build_request(message, values, NOW)
-    call = twilio.build_request(message, values | {"api_secret": ("s",)}, NOW)
+        build_request(message, values, NOW)
+    call = build_request(message, values | {"api_secret": ("s",)}, NOW)
     assert call.headers["authorization"] == "Basic " + base64.b64encode(b"SK1:s").decode()
 
 
@@ -224,4 +224,4 @@ def test_what_twilio_has_no_place_for_is_unsendable(fields: dict[str, Any]) -> N
 def test_a_full_queue_may_empty(status: int, code: int, state: str) -> None:
     """The code tells, where the status would not."""
     response = Response(status, {}, b'{"code":%d,"message":"m","status":%d}' % (code, status))
-    assert twilio.read_response(response).state == state
+    assert read_response(response).state == state

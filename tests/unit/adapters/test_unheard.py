@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from adapters import interpret
-from adapters.contract.receiving import Unprocessable
+from adapters.contract import Unprocessable
 from tests.unit.adapters.test_adapters import each_fixture, request_of
 
 NEW = "zzunheard"

@@ -7,7 +7,7 @@ from hashlib import md5
 import pytest
 
 from adapters import interpret, unisender_go
-from adapters.contract.receiving import InvalidSignature, Request, Unprocessable
+from adapters.contract import InvalidSignature, Request, Unprocessable
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 KEY = {"api_key": ("k3y",)}

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters import viber
-from adapters.contract.sending import Media, Message, Response, Template, Unsendable
+from adapters.contract import Media, Message, Response, Template, Unsendable
+from adapters.viber.send import build_request, read_response
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -17,7 +17,7 @@ PICTURE = Media("https://example.com/a.jpg", "image/jpeg")
 
 
 def made(**more: Any) -> dict[str, Any]:
-    call = viber.build_request(Message("m-1", "chat", more.pop("to", ANA), **more), VALUES, NOW)
+    call = build_request(Message("m-1", "chat", more.pop("to", ANA), **more), VALUES, NOW)
     found: dict[str, Any] = orjson.loads(call.body)
     return found
 
@@ -67,7 +67,7 @@ def test_what_viber_has_no_place_for_is_not_sent(more: dict[str, Any]) -> None:
 def test_the_status_is_in_the_body(status: int, words: str, state: str, reason: str | None) -> None:
     """HTTP says 200 to all of them; only 12 may pass later."""
     body = {"status": status, "status_message": words, "message_token": 5741311803571721087}
-    outcome = viber.read_response(Response(200, {}, orjson.dumps(body)))
+    outcome = read_response(Response(200, {}, orjson.dumps(body)))
     assert outcome.state == state
     assert (outcome.error.reason if outcome.error else None) == reason
     assert outcome.provider_message_id == ("5741311803571721087" if state == "accepted" else None)

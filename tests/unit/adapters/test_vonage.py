@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from adapters import vonage
-from adapters.contract.receiving import InvalidSignature, Request
-from adapters.contract.sending import Media, Message, Template, Unsendable
+from adapters.contract import InvalidSignature, Media, Message, Request, Template, Unsendable
 from adapters.simulating import Call, Refused
 from adapters.vonage import simulator as simulated
+from adapters.vonage.send import build_request
 from schemas.events import Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -108,14 +108,14 @@ def test_a_send_is_signed_by_the_applications_key() -> None:
     key = rsa.generate_private_key(65537, 2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     values = {"application_id": ["app-1"], "private_key": [pem.replace("\n", "\\n")]}
-    call = vonage.build_request(TEXT, values, AT)
-    assert call == vonage.build_request(TEXT, values, AT)
+    call = build_request(TEXT, values, AT)
+    assert call == build_request(TEXT, values, AT)
     made = Call("POST", "/v1/messages", call.headers, call.body)
     assert simulated.accept(made, {"application_id": "app-1", "private_key": pem}, "1")[0].text == "Hello!"
     with pytest.raises(Refused):
         simulated.accept(made, {"application_id": "app-2", "private_key": pem}, "1")
     with pytest.raises(Unsendable, match="private_key"):
-        vonage.build_request(TEXT, values | {"private_key": ["none"]}, AT)
+        build_request(TEXT, values | {"private_key": ["none"]}, AT)
 
 
 def test_what_is_sent_has_vonages_form() -> None:
@@ -128,7 +128,7 @@ def test_what_is_sent_has_vonages_form() -> None:
         replace(TEXT, channel="chat", to=Handle("chat_id", "messenger:42")),
         replace(TEXT, channel="whatsapp", text="", media=(Media("https://example.com/a.pdf", name="a.pdf"),)),
     ]
-    mms, template, expiring, messenger, file = [orjson.loads(vonage.build_request(one, BASIC, AT).body) for one in sent]
+    mms, template, expiring, messenger, file = [orjson.loads(build_request(one, BASIC, AT).body) for one in sent]
     assert (mms["channel"], mms["image"]["caption"], mms["webhook_version"]) == ("mms", "Hello!", "v1")
     assert template["template"] == {"name": "ns:order", "parameters": ["a", "b"]}
     assert template["whatsapp"] == {"policy": "deterministic", "locale": "de"}
@@ -151,7 +151,7 @@ def test_what_is_sent_has_vonages_form() -> None:
 def test_what_vonage_has_no_place_for_is_said(message: Message) -> None:
     """Nothing is left out in silence."""
     with pytest.raises(Unsendable):
-        vonage.build_request(message, BASIC, AT)
+        build_request(message, BASIC, AT)
 
 
 def test_parameters_cannot_be_told_as_one_under_the_same_signature() -> None:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDH, SECP256R1, Ellipt
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters import webpush
-from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract import HttpCall, Media, Message, Response, Template, Unsendable
 from adapters.signing.jwt_es256 import from_base64url, private_key, to_base64url
 from adapters.webpush.encryption import MAX_PLAINTEXT, encrypt, point
 from adapters.webpush.simulator import CUSTOMERS

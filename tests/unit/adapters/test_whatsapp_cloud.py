@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters import whatsapp_cloud
-from adapters.contract.sending import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.contract import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters.whatsapp_cloud.send import build_request, read_response
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -18,7 +18,7 @@ MESSAGE = Message("m-1", "whatsapp", PHONE, text="Hello")
 
 
 def call_of(message: Message, values: dict[str, tuple[str, ...]] = VALUES) -> HttpCall:
-    return whatsapp_cloud.build_request(message, values, NOW)
+    return build_request(message, values, NOW)
 
 
 def body_of(message: Message) -> Any:
@@ -115,7 +115,7 @@ def test_what_whatsapp_has_no_place_for_is_unsendable(message: Message) -> None:
 def test_the_code_tells_whether_it_may_pass_later(status: int, code: int, state: str, reason: str) -> None:
     """Meta's codes count, not its statuses, as its page of errors asks; of an unknown code the status does."""
     body = json.dumps({"error": {"code": code, "message": "m", "error_data": {"details": "Why."}}}).encode()
-    outcome = whatsapp_cloud.read_response(Response(status, {}, body))
+    outcome = read_response(Response(status, {}, body))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.code, outcome.error.text, outcome.error.reason) == (
         state,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS
-from adapters.contract.sending import HttpCall, Mail, Media, Message, Outgoing, Publish, Template, Unsendable
+from adapters.contract import HttpCall, Mail, Media, Message, Outgoing, Publish, Template, Unsendable
 from adapters.reading.lines import lined
 from agents.transport.mailing import HEADERS, may_be_written
 from agents.transport.unanswered import NoAnswer
@@ -25,7 +25,7 @@ AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SENDERS = [
     pytest.param(provider, channel, id=f"{provider}-{channel}")
     for provider in PROVIDERS
-    for channel in sorted(ADAPTERS[provider].SENDS)
+    for channel in sorted(ADAPTERS[provider].sends)
 ]
 INJECTED = "X-Injected: yes"
 HOSTILE = (
@@ -66,10 +66,11 @@ def hostile(of: Message) -> Iterator[Message]:
 
 def built(provider: str, of: Message) -> Outgoing | None:
     """The call, None where it is refused; it is refused with words, in which no hostile text is repeated."""
-    adapter: Any = ADAPTERS[provider]
+    send = ADAPTERS[provider].send
+    assert send is not None
     values = {name: (value,) for name, value in (accounts(provider).settings).items()} | {"access_token": ("t",)}
     try:
-        outgoing: Outgoing = adapter.build_request(lined(of), values, AT)
+        outgoing: Outgoing = send.build_request(lined(of), values, AT)
     except Unsendable as refusal:
         assert str(refusal) and "\n" not in str(refusal)
         return None
@@ -193,9 +194,7 @@ def test_who_is_called_is_the_accounts_choice_or_the_call_is_not_trusted(provide
 
 def test_a_subscriptions_endpoint_is_the_recipients() -> None:
     """Unless the operator says where push services are."""
-    adapter: Any = ADAPTERS["webpush"]
+    send: Any = ADAPTERS["webpush"].send
     values = {name: (value,) for name, value in accounts("webpush").settings.items() if name != "api_url"}
-    assert adapter.build_request(plain_of("webpush", "push"), values, AT).foreign
-    assert not adapter.build_request(
-        plain_of("webpush", "push"), values | {"api_url": ("http://localhost",)}, AT
-    ).foreign
+    assert send.build_request(plain_of("webpush", "push"), values, AT).foreign
+    assert not send.build_request(plain_of("webpush", "push"), values | {"api_url": ("http://localhost",)}, AT).foreign

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,8 +10,7 @@ import pytest
 import pytest_asyncio
 
 from adapters import fcm, smtp
-from adapters.contract.receiving import Values
-from adapters.contract.sending import HttpCall, Outgoing, Response
+from adapters.contract import HttpCall, Outgoing, Response, Token, Values
 from agents.transport.oauth import Tokens
 from agents.transport.unanswered import NoAnswer
 
@@ -20,9 +20,6 @@ ANSWER = b'{"access_token": "bought-%d", "expires_in": 3600, "token_type": "Bear
 class Shop:
     """An adapter that buys, the provider that sells, and the clock."""
 
-    NAME = "shop"
-    read_token = staticmethod(fcm.read_token)
-
     def __init__(self) -> None:
         self.now = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
         self.calls: list[tuple[Outgoing, bool]] = []
@@ -30,6 +27,10 @@ class Shop:
         self.open = asyncio.Event()
         self.open.set()
         self.tokens = Tokens(self.carry, lambda: self.now)
+        send = fcm.ADAPTER.send
+        assert send is not None
+        token = Token(build=self.token_request, read=fcm.read_token)
+        self.adapter = replace(fcm.ADAPTER, name="shop", send=replace(send, token=token))
 
     def token_request(self, values: Values, now: datetime) -> HttpCall:
         """As an adapter's."""
@@ -45,7 +46,7 @@ class Shop:
 
     async def token(self, account: str = "a", **more: Any) -> str:
         """What a message would be sent with."""
-        prepared = await self.tokens.prepared(self, {"service_account": (account,)}, **more)
+        prepared = await self.tokens.prepared(self.adapter, {"service_account": (account,)}, **more)
         return prepared["access_token"][0]
 
 
@@ -105,7 +106,7 @@ async def test_who_gives_up_does_not_take_it_from_the_others(shop: Shop) -> None
 async def test_who_needs_none_is_left_alone(shop: Shop) -> None:
     """An adapter that buys none, and an account that has one."""
     values = {"host": ("mail.example.com",)}
-    assert await shop.tokens.prepared(smtp, values) is values
+    assert await shop.tokens.prepared(smtp.ADAPTER, values) is values
     given = {"access_token": ("own",)}
-    assert await shop.tokens.prepared(shop, given) is given
+    assert await shop.tokens.prepared(shop.adapter, given) is given
     assert shop.calls == []

@@ -39,7 +39,7 @@ async def test_every_provider_is_well_with_its_settings_and_not_without(provider
     (good,) = [each async for each in source_checks.sources(Settings(sources={"mine": known}))]
     assert good.state == "ok", good
     (bare,) = [each async for each in source_checks.sources(Settings(sources={"mine": Source(adapter=provider)}))]
-    assert bare.state == ("wrong" if ADAPTERS[provider].EVENTS else "ok"), bare
+    assert bare.state == ("wrong" if ADAPTERS[provider].events else "ok"), bare
 
 
 async def test_what_does_not_answer_is_named(tmp_path: Path) -> None:

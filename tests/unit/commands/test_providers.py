@@ -32,10 +32,10 @@ def test_the_page_is_what_the_adapters_say() -> None:
 def test_a_provider_has_its_page(provider: str) -> None:
     """Under its title, with the same sections as each, and every setting of the adapter named in it."""
     text = (ROOT / "adapters" / provider / "README.md").read_text("utf-8")
-    assert text.startswith(f"# {ADAPTERS[provider].TITLE}\n")
+    assert text.startswith(f"# {ADAPTERS[provider].title}\n")
     found = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert found == list(SECTIONS)
-    missing = [setting.name for setting in ADAPTERS[provider].SETTINGS if f"`{setting.name}`" not in text]
+    missing = [setting.name for setting in ADAPTERS[provider].settings if f"`{setting.name}`" not in text]
     assert not missing
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from app.commands.accounts import WrongUse
 from app.commands.simulated_source import sample, target
 from app.simulator import SIMULATED, samples, webhooks_of
@@ -33,7 +33,7 @@ def test_a_source_that_is_not_configured_is_told_how(provider: str, data: Path) 
         head, _, lines = str(error).partition("\n\n")
         assert str(data / "threadline.toml") in head
         (data / "threadline.toml").write_text(lines)
-        assert set(tomllib.loads(lines)["sources"][provider]) <= {one.name for one in ADAPTERS[provider].SETTINGS}
+        assert set(tomllib.loads(lines)["sources"][provider]) <= {one.name for one in ADAPTERS[provider].settings}
     played = target(provider, None, [], None)
     now = datetime.now(UTC)
     post = webhooks_of(provider).sign(sample(SIMULATED[provider], webhooks_of(provider)), played.settings, now)

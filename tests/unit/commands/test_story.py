@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from adapters import ADAPTERS, interpret
-from adapters.contract.receiving import InvalidSignature, Request
+from adapters.contract import InvalidSignature, Request
 from app.commands.provider_posts import DOOR, Relay, SendGrid, Twilio, WhatsApp
 from app.commands.story import EMAIL, PHONE, Story, tell
 

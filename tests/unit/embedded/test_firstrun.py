@@ -30,7 +30,7 @@ def test_each_source_has_what_its_adapter_verifies_with(settings: Settings) -> N
     """Every source names an adapter that exists, and gives only settings that it has."""
     assert settings.sources.keys() == {"twilio", "sendgrid", "whatsapp_cloud"}
     for name, source in settings.sources.items():
-        assert source.values.keys() <= {setting.name for setting in ADAPTERS[name].SETTINGS}
+        assert source.values.keys() <= {setting.name for setting in ADAPTERS[name].settings}
         assert not source.accept_unsigned
 
 

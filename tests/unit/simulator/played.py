@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from adapters.contract.sending import HttpCall, Media, Message, Outgoing, Publish, Response
+from adapters import ADAPTERS
+from adapters.contract import HttpCall, Media, Message, Outgoing, Publish, Response, Send
 from adapters.simulating import Call, Post, Reply, Sent, Settings
 from app.simulator import SIMULATED, samples, webhooks_of
 from schemas.handles import handle_of
@@ -61,3 +62,10 @@ def called(call: Outgoing) -> Call:
 
 def response(reply: Reply) -> Response:
     return Response(reply.status, reply.headers, reply.body)
+
+
+def sending_of(provider: str) -> Send:
+    """How the provider's adapter sends."""
+    send = ADAPTERS[provider].send
+    assert send is not None
+    return send

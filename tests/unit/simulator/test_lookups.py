@@ -2,27 +2,31 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS
-from adapters.contract.sending import Found, HttpCall, LookingUp, Message, Response, Sender, Unsendable
+from adapters.contract import Found, HttpCall, LookUp, Message, Response, Unsendable
 from adapters.simulating import Refused, Sent
 from app.simulator import api_of
 from tests.fixtures import accounts
-from tests.unit.simulator.played import AT, called, message, response, settings_of
+from tests.unit.simulator.played import AT, called, message, response, sending_of, settings_of
 
 #: And the channels whose messages can be looked up.
 LOOKING_UP = {
-    name: sorted(ADAPTERS[name].SENDS - {"whatsapp"}) for name in PROVIDERS if hasattr(ADAPTERS[name], "LOOKUP_AFTER")
+    name: sorted(send.channels - {"whatsapp"})
+    for name in PROVIDERS
+    if (send := ADAPTERS[name].send) is not None and send.look_up is not None
 }
 each_provider = pytest.mark.parametrize("provider", LOOKING_UP)
 
 
-def looking_up(provider: str) -> LookingUp:
-    return cast(LookingUp, ADAPTERS[provider])
+def looking_up(provider: str) -> LookUp:
+    look_up = sending_of(provider).look_up
+    assert look_up is not None
+    return look_up
 
 
 def one(provider: str, number: int = 1) -> Message:
@@ -31,8 +35,8 @@ def one(provider: str, number: int = 1) -> Message:
 
 def taken(provider: str, messages: list[Message]) -> list[Sent]:
     """What the simulated provider took of them."""
-    adapter, values = cast(Sender, ADAPTERS[provider]), accounts(provider).values
-    calls = [called(adapter.build_request(each, values, AT)) for each in messages]
+    send, values = sending_of(provider), accounts(provider).values
+    calls = [called(send.build_request(each, values, AT)) for each in messages]
     return [
         sent
         for number, call in enumerate(calls)
@@ -42,7 +46,7 @@ def taken(provider: str, messages: list[Message]) -> list[Sent]:
 
 def asked(provider: str, about: Message, sent: list[Sent]) -> Response:
     """Its answer to the question."""
-    question = looking_up(provider).build_lookup(about, accounts(provider).values, AT)
+    question = looking_up(provider).build(about, accounts(provider).values, AT)
     assert isinstance(question, HttpCall) and question.method == "GET"
     look_up = api_of(provider).look_up
     assert look_up is not None
@@ -54,13 +58,13 @@ def asked(provider: str, about: Message, sent: list[Sent]) -> Response:
 @each_provider
 def test_what_was_taken_is_found_under_its_id(provider: str) -> None:
     """And what was not is known not to have been, though others were."""
-    adapter, messages = looking_up(provider), [one(provider, number) for number in range(3)]
+    look_up, messages = looking_up(provider), [one(provider, number) for number in range(3)]
     sent = taken(provider, messages)
     for about, each in zip(messages, sent, strict=True):
-        assert adapter.read_lookup(asked(provider, about, sent), about) == Found(True, each.id)
+        assert look_up.read(asked(provider, about, sent), about) == Found(True, each.id)
     other = one(provider, 9)
-    assert adapter.read_lookup(asked(provider, other, sent), other) == Found(False)
-    assert adapter.read_lookup(asked(provider, other, []), other) == Found(False)
+    assert look_up.read(asked(provider, other, sent), other) == Found(False)
+    assert look_up.read(asked(provider, other, []), other) == Found(False)
 
 
 @each_provider
@@ -68,34 +72,34 @@ def test_a_list_of_others_messages_says_nothing(provider: str) -> None:
     """An API that leaves out a filter that it does not know lists what was not asked for; ours may be on its next page."""
     messages = [one(provider, number) for number in range(2)]
     answer = asked(provider, messages[0], taken(provider, messages))
-    assert looking_up(provider).read_lookup(answer, messages[1]) == Found(None)
+    assert looking_up(provider).read(answer, messages[1]) == Found(None)
 
 
 @each_provider
 def test_only_a_list_is_an_answer(provider: str) -> None:
     """A refusal, a gateway's page or another's JSON leaves the question open."""
-    adapter, about = looking_up(provider), one(provider)
+    look_up, about = looking_up(provider), one(provider)
     well = asked(provider, about, taken(provider, [about]))
     for status in (302, 400, 401, 403, 404, 429, 500, 503):
-        assert adapter.read_lookup(Response(status, {}, well.body), about) == Found(None)
+        assert look_up.read(Response(status, {}, well.body), about) == Found(None)
     for body in (b"", b"<html>", b"null", b"[]", b"{}", b"7", b"\xff", well.body[:-2]):
-        assert adapter.read_lookup(Response(200, {}, body), about) == Found(None)
+        assert look_up.read(Response(200, {}, body), about) == Found(None)
     (name,) = [name for name, value in orjson.loads(well.body).items() if isinstance(value, list)]
     strange = {"Metadata": 7, "CustomID": [], "client_reference": {}}
     odd: list[Any] = [None, 7, "x", {}, [None], [7], [[]], [{}], [strange]]
     for value in odd:
-        assert adapter.read_lookup(Response(200, {}, orjson.dumps({name: value})), about) == Found(None)
+        assert look_up.read(Response(200, {}, orjson.dumps({name: value})), about) == Found(None)
 
 
 @each_provider
 def test_an_id_in_another_form_is_none(provider: str) -> None:
     """The message was taken all the same."""
-    adapter, about = looking_up(provider), one(provider)
+    look_up, about = looking_up(provider), one(provider)
     well = orjson.loads(asked(provider, about, taken(provider, [about])).body)
     (listed,) = next(value for value in well.values() if isinstance(value, list))
     for odd in (None, [], {}, 1.5, "", "x" * 513):
         listed |= {name: odd for name in ("MessageID", "ID", "id") if name in listed}
-        assert adapter.read_lookup(Response(200, {}, orjson.dumps(well)), about) == Found(True)
+        assert look_up.read(Response(200, {}, orjson.dumps(well)), about) == Found(True)
 
 
 @each_provider
@@ -103,22 +107,22 @@ def test_wrong_credentials_are_refused(provider: str) -> None:
     """As to a send; and any other call is no look-up."""
     look_up, values = api_of(provider).look_up, accounts(provider).values
     assert look_up is not None
-    question = looking_up(provider).build_lookup(one(provider), values, AT)
+    question = looking_up(provider).build(one(provider), values, AT)
     with pytest.raises(Refused):
         look_up(called(question), {name: f"{value}x" for name, value in settings_of(provider).items()}, [])
-    send = cast(Sender, ADAPTERS[provider]).build_request(one(provider), values, AT)
+    send = sending_of(provider).build_request(one(provider), values, AT)
     assert look_up(called(send), settings_of(provider), []) is None
 
 
 @each_provider
 def test_a_look_up_waits_for_the_providers_records(provider: str) -> None:
     """Seconds, a minute at least: what is too early would send twice."""
-    assert looking_up(provider).LOOKUP_AFTER >= 60
+    assert looking_up(provider).after >= 60
 
 
 def question_of(provider: str, **changes: Any) -> str:
     about, values = replace(one(provider), **changes), accounts(provider).values
-    return looking_up(provider).build_lookup(about, values | {"message_stream": ("broadcast",)}, AT).url
+    return looking_up(provider).build(about, values | {"message_stream": ("broadcast",)}, AT).url
 
 
 def test_the_question_is_about_the_place_where_the_message_went() -> None:

@@ -8,7 +8,7 @@ from adapters import ADAPTERS
 from app.clients.account_sources import AccountSource, webhook_path
 from app.settings import Source
 from tests.unit.webhooks.test_recognise import DOOR, twilio
-from webhooks.recognise import Sources, UnknownSource, Unreadable, named
+from webhooks.recognise import AccountUnavailable, Sources, UnknownSource, named
 
 
 class Known:
@@ -20,7 +20,7 @@ class Known:
     def find(self, name: str) -> Any:
         """As `webhooks.recognise.Accounts`."""
         if name == "shop/broken":
-            raise Unreadable("it does not open")
+            raise AccountUnavailable("it does not open")
         found = self.accounts.get(name)
         return ("texts", ADAPTERS["twilio"], found) if found else None
 
@@ -78,7 +78,7 @@ def test_a_configured_source_of_the_name_comes_first() -> None:
 
 def test_one_that_does_not_open_is_nobody_elses_trouble() -> None:
     """It says so; the next is served."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(AccountUnavailable):
         posted("shop's", "/shop/broken")
     with pytest.raises(UnknownSource):
         posted("shop's", "/shop/none")

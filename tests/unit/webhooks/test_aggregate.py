@@ -13,7 +13,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from tests.unit.webhooks.doors import RELAY_SECRET, URL, a_door, message, sms, status
-from webhooks.admit import CannotTell, Unauthorized, Unscoped
+from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
 
 ENVELOPE = orjson.dumps(
@@ -312,7 +312,7 @@ async def test_envelope_by_key() -> None:
         if authorization == "Bearer good":
             return "globex"
         if authorization == "Bearer unknown":
-            raise CannotTell("PostgreSQL is away")
+            raise KeysUnavailable("PostgreSQL is away")
         raise Unauthorized("not known")
 
     async with a_door(authenticate) as door:

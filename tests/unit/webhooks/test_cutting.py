@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS, interpret
-from adapters.contract.receiving import Request
+from adapters.contract import Request
 from app.settings import Source
 from tests.fixtures import accounts, events_of, fixtures
 from tests.unit.adapters.test_adapters import request_of
@@ -47,7 +47,7 @@ def kept(request: Request, provider: str, settings: dict[str, str]) -> Webhook:
 
 def secrets_of(provider: str, settings: dict[str, str]) -> set[str]:
     """What must not be found, as it is, as a URL has it, and as basic authentication does."""
-    public = {one.name for one in ADAPTERS[provider].SETTINGS if not one.secret}
+    public = {one.name for one in ADAPTERS[provider].settings if not one.secret}
     told = {value for name, value in settings.items() if name not in public}
     told |= {value.partition(":")[2].strip() for value in told if ":" in value}
     told = {value for value in told if len(value) > 3}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters import ADAPTERS
-from adapters.contract.receiving import Answer, Request
+from adapters.contract import Answer, Request
 from app.settings import Source
 from webhooks.recognise import Sources, UnknownSource, named
 

@@ -8,8 +8,7 @@ from uuid import UUID
 import orjson
 import pytest
 
-from adapters.contract.receiving import Request
-from adapters.contract.sending import Response
+from adapters.contract import Request, Response
 from adapters.signing.signatures import verify_standard
 from webhooks.subscribers import GRACE, PAUSES, body_of, judge, pause_after, request_of, shown, signature
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from adapters import ADAPTERS, interpret
-from adapters.contract.receiving import InvalidSignature, Once, Unprocessable
+from adapters.contract import InvalidSignature, Once, Unprocessable
 from tests.fixtures import accounts, events_of
 from tests.unit.adapters.test_adapters import each_fixture, request_of
 from tests.unit.webhooks import doors
@@ -92,7 +92,7 @@ def test_what_a_signature_does_not_cover_is_used_once(provider: str, file: Path)
             continue
         once, other = once_of(adapter, first), once_of(adapter, changed)
         if once is None:
-            assert not adapter.SIGNS_BODY and not KEYED.search(adapter.SIGNATURE), (provider, at)
+            assert not adapter.signs_body and not KEYED.search(adapter.signature), (provider, at)
         else:
             assert other is not None and once.token == other.token and once.digest != other.digest
             assert once.until > first.received_at

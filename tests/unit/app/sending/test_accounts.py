@@ -27,7 +27,7 @@ def row(**changed: Any) -> dict[str, Any]:
 def test_an_account_is_read() -> None:
     """Values are tuples, several while a secret is being rotated; its source is by default its own name."""
     account = account_of("main", TWILIO | {"url": "https://hooks.example.com/x"}, trusted=True)
-    assert account.adapter.NAME == "twilio"
+    assert account.adapter.name == "twilio"
     assert account.values == {
         "account_sid": ("AC1",),
         "auth_token": ("tokenfornow", "tokenbefore"),

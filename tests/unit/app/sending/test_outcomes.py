@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.contract.sending import Outcome
+from adapters.contract import Outcome
 from app.clients.configured import Client, Fallback, Retry, Route
 from app.sending import outcomes, uncalled
 from app.sending.claimed import Claimed, Recourse

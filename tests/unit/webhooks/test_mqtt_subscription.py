@@ -6,8 +6,8 @@ from subprocess import run
 
 import pytest
 
-from app.mqtt.account import WrongSetting, account_of
-from app.mqtt.posting import Publication, headers_of
+from webhooks.mqtt.posting import Publication, headers_of
+from webhooks.mqtt.subscription import WrongSetting, subscription_of
 
 BASE = "http://127.0.0.1:8080"
 SAID = {"broker": ("mqtts://ana:p%40ss@broker.example.com",), "subscribe": ("devices/+/up", "things/#")}
@@ -15,13 +15,13 @@ SAID = {"broker": ("mqtts://ana:p%40ss@broker.example.com",), "subscribe": ("dev
 
 def test_an_account_is_read() -> None:
     """Port, user and client id have defaults; the secrets of the door go along with each post."""
-    account = account_of("fleet one", SAID | {"url_secret": ("a&b",), "basic_auth": ("u:p",)}, BASE)
+    account = subscription_of("fleet one", SAID | {"url_secret": ("a&b",), "basic_auth": ("u:p",)}, BASE)
     assert (account.host, account.port, account.filters) == ("broker.example.com", 8883, ("devices/+/up", "things/#"))
     assert (account.username, account.password, account.version) == ("ana", "p@ss", "5")
     assert account.tls is not None and account.client_id == "threadline-fleet one"
     assert account.url == f"{BASE}/webhooks/aggregate/fleet%20one?key=a%26b"
     assert account.headers == {"authorization": "Basic dTpw"}
-    plain = account_of("fleet", SAID | {"broker": ("mqtt://[::1]:1884",), "client_id": ("us",)}, BASE)
+    plain = subscription_of("fleet", SAID | {"broker": ("mqtt://[::1]:1884",), "client_id": ("us",)}, BASE)
     assert (plain.host, plain.port, plain.tls, plain.client_id) == ("::1", 1884, None, "us")
     assert plain.username is None and plain.headers == {} and plain.url == f"{BASE}/webhooks/aggregate/fleet"
 
@@ -41,7 +41,7 @@ def test_an_account_is_read() -> None:
 def test_a_setting_that_cannot_be_meant_is_told(name: str, value: str) -> None:
     """By its name."""
     with pytest.raises(WrongSetting, match=name):
-        account_of("fleet", SAID | {name: (value,)}, BASE)
+        subscription_of("fleet", SAID | {name: (value,)}, BASE)
 
 
 def test_a_publication_becomes_a_request() -> None:

@@ -1,4 +1,4 @@
-"""One publication to the door: posted until it is kept, however long that takes."""
+"""Posts a publication to the door until it is kept, however long that takes."""
 
 import asyncio
 import random
@@ -9,13 +9,13 @@ from uuid import uuid4
 import httpx
 import structlog
 
-from app.mqtt.account import Account
+from webhooks.mqtt.subscription import Subscription
 
-#: Posts under way at once; seconds before the first repetition, and at most.
+#: Posts in progress at once; seconds before the first retry, and at most.
 AT_ONCE, SOON, LATE = 32, 0.2, 30.0
-#: Characters of a topic, percent-encoded, and of its properties, that a request's head has room for.
+#: Characters of a percent-encoded topic, and of its properties, that fit into a request's head.
 MAX_TOPIC, MAX_PROPERTIES = 8192, 16_384
-#: Refusals that the same publication meets again whenever it is posted: too large, another media type.
+#: Statuses that no retry changes: too large, unsupported media type.
 _FOR_GOOD = frozenset({413, 415})
 
 log = structlog.get_logger("mqtt")
@@ -23,8 +23,8 @@ log = structlog.get_logger("mqtt")
 
 @dataclass(slots=True)
 class Publication:
-    """What the broker gave. `mid` is its packet's number within the session, `connection` which of ours it came by; `id`
-    tells it from the next, and stays the same where the broker gives it again to this process."""
+    """A publication from the broker. `mid` is its packet identifier, `connection` the number of the connection it came by. `id`
+    identifies it, and stays the same when the broker redelivers it to this process."""
 
     topic: str
     payload: bytes
@@ -37,56 +37,56 @@ class Publication:
 
 
 class Posting:
-    """Posts publications of one account. A refusal is logged when it begins and when it ends, not for each."""
+    """Posts the publications of one subscription. The start and the end of a series of refusals are logged, not each one."""
 
-    def __init__(self, account: Account, http: httpx.AsyncClient) -> None:
-        self._account, self._http = account, http
+    def __init__(self, subscription: Subscription, http: httpx.AsyncClient) -> None:
+        self._subscription, self._http = subscription, http
         self._places = asyncio.Semaphore(AT_ONCE)
         self._refused = False
 
     async def post(self, one: Publication) -> None:
-        """Returns once it is kept, or can never be, which is logged."""
-        headers = headers_of(one) | dict(self._account.headers)
+        """Return once the publication is kept, or log that it can never be kept."""
+        headers = headers_of(one) | dict(self._subscription.headers)
         if len(headers["x-mqtt-topic"]) > MAX_TOPIC:
-            log.error("dropped: the topic is too long", source=self._account.source, topic=one.topic[:200])
+            log.error("dropped: the topic is too long", source=self._subscription.source, topic=one.topic[:200])
             return
         wait = SOON
         while True:
             async with self._places:
                 status, after = await self._try(one, headers)
             if 200 <= status < 300:
-                self._told(refused=False, status=status)
+                self._log_change(refused=False, status=status)
                 return
             if status in _FOR_GOOD:
                 what = {"topic": one.topic[:200], "bytes": len(one.payload), "status": status}
-                log.error("dropped: the door takes no such request", source=self._account.source, **what)
+                log.error("dropped: the door rejects it permanently", source=self._subscription.source, **what)
                 return
-            self._told(refused=True, status=status)
-            # Chance to keep many from coming back at once.
+            self._log_change(refused=True, status=status)
+            # Jitter.
             await asyncio.sleep(max(after, wait * random.uniform(0.5, 1.0)))  # noqa: S311
             wait = min(wait * 2, LATE)
 
     async def _try(self, one: Publication, headers: dict[str, str]) -> tuple[int, float]:
-        """The status (0: no answer), and the seconds that the door asks to wait."""
+        """Return the status (0 without a response) and the seconds of Retry-After."""
         try:
-            answer = await self._http.post(self._account.url, content=one.payload, headers=headers)
+            answer = await self._http.post(self._subscription.url, content=one.payload, headers=headers)
         except httpx.HTTPError:
             return 0, 0.0
-        said = answer.headers.get("retry-after", "")
-        return answer.status_code, min(float(said), LATE) if said.isascii() and said.isdigit() else 0.0
+        after = answer.headers.get("retry-after", "")
+        return answer.status_code, min(float(after), LATE) if after.isascii() and after.isdigit() else 0.0
 
-    def _told(self, *, refused: bool, status: int) -> None:
+    def _log_change(self, *, refused: bool, status: int) -> None:
         if refused is self._refused:
             return
         self._refused = refused
         if refused:
-            log.warning("the door does not keep it; trying again", source=self._account.source, status=status)
+            log.warning("the door refuses publications; retrying", source=self._subscription.source, status=status)
         else:
-            log.info("the door keeps it again", source=self._account.source)
+            log.info("the door keeps publications again", source=self._subscription.source)
 
 
 def headers_of(one: Publication) -> dict[str, str]:
-    """The headers that `adapters.mqtt` reads."""
+    """Return the headers that `adapters.mqtt` reads."""
     made = {
         "content-type": _type(one.payload),
         "x-mqtt-topic": quote(one.topic, safe="/"),

@@ -1,4 +1,4 @@
-"""What a source of MQTT says of its broker, and of the door that its publications go to."""
+"""Reads a subscription, with its broker and the door's URL, from the settings of an MQTT source."""
 
 import ssl
 from base64 import b64encode
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
-from adapters.signing.signatures import secrets_of
+from adapters.contract import secrets_of
 from webhooks.recognise import DOOR
 
 #: The schemes of a broker's URL, and their ports: https://www.iana.org/assignments/uri-schemes/prov/mqtt.
@@ -15,12 +15,12 @@ VERSIONS = ("5", "3.1.1")
 
 
 class WrongSetting(ValueError):
-    """A setting is missing, or is none that can be meant. The message says which, and what to write."""
+    """A setting is missing or invalid. The message names it and says what to write."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """One subscription: the broker, as whom, to what, and where each publication is posted, under which headers."""
+class Subscription:
+    """One subscription: the broker, its credentials, the topic filters, and the URL and headers for posting publications."""
 
     source: str
     host: str
@@ -37,24 +37,24 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a broker is, as whom to connect, and how."""
+    """A broker's address, credentials and protocol."""
 
     host: str
     port: int
     username: str | None
     password: str | None
     version: str
-    #: Whether by TLS; the authority's file in place of those of the system.
+    #: Whether to use TLS, and a file of certificate authorities that replaces the system's.
     secure: bool
     ca_file: str | None
 
     def context(self) -> ssl.SSLContext | None:
-        """Of its TLS, if it has one. Raises OSError where ca_file cannot be used."""
+        """Return the TLS context, or None without TLS. Raises OSError if ca_file cannot be read."""
         return ssl.create_default_context(cafile=self.ca_file) if self.secure else None
 
 
 def broker_of(source: str, values: Mapping[str, Sequence[str]]) -> Broker:
-    """The broker of a configured source. Raises WrongSetting."""
+    """Return the broker of a configured source. Raises WrongSetting."""
     broker = urlsplit(_first(values, "broker") or "")
     if broker.scheme not in PORTS or not broker.hostname:
         raise WrongSetting(f"sources.{source}.broker is a URL, as mqtts://broker.example.com:8883")
@@ -76,8 +76,8 @@ def broker_of(source: str, values: Mapping[str, Sequence[str]]) -> Broker:
     )
 
 
-def account_of(source: str, values: Mapping[str, Sequence[str]], base: str) -> Account:
-    """The account of a configured source; `base` is the URL of the HTTP process. Raises WrongSetting."""
+def subscription_of(source: str, values: Mapping[str, Sequence[str]], base: str) -> Subscription:
+    """Return the subscription of a configured source. `base` is the URL of the HTTP process. Raises WrongSetting."""
     broker = broker_of(source, values)
     filters = tuple(secrets_of(values, "subscribe"))
     if not filters:
@@ -89,7 +89,7 @@ def account_of(source: str, values: Mapping[str, Sequence[str]], base: str) -> A
         tls = broker.context()
     except OSError as error:
         raise WrongSetting(f"sources.{source}: ca_file cannot be used: {error}") from error
-    return Account(
+    return Subscription(
         source,
         broker.host,
         broker.port,

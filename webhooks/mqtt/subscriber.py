@@ -1,8 +1,8 @@
-"""One subscription to a broker: QoS 1, a session that the broker keeps, each publication acknowledged once the door has it.
+"""Runs a subscription with QoS 1 and a persistent session, and acknowledges each publication once the door has kept it.
 
-paho-mqtt has the network in a thread of its own, and connects anew by itself. What happens there is handed to the event
-loop in its order. MQTT wants acknowledgements in the order of the publications (MQTT 5.0 section 4.6): the posts run side
-by side, and the oldest is waited for. What was not acknowledged when a connection ended, the broker gives again.
+paho-mqtt runs the network in its own thread and reconnects. Its callbacks are passed to the event loop in order. MQTT requires
+acknowledgements in the order of publications (MQTT 5.0 section 4.6), so posts run concurrently and are awaited in order. The
+broker redelivers what was not acknowledged when a connection ended.
 """
 
 import asyncio
@@ -20,29 +20,29 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from app.mqtt.account import Account
-from app.mqtt.posting import AT_ONCE, Posting, Publication
+from webhooks.mqtt.posting import AT_ONCE, Posting, Publication
+from webhooks.mqtt.subscription import Subscription
 
-#: Publications that the broker may give ahead of our acknowledgements (MQTT 5), and those of QoS 0, which no
-#: acknowledgement holds back, that wait at most.
+#: Publications that the broker may send before acknowledgements (MQTT 5), and the most publications of QoS 0 that wait,
+#: which are not acknowledged.
 WINDOW, UNHELD = 128, 10_000
-#: Seconds that the broker keeps the session while nobody is there (MQTT 5; in 3.1.1 it decides by itself).
+#: Seconds for which the broker keeps the session of a disconnected client (MQTT 5; in 3.1.1 the broker decides).
 SESSION = 7 * 86_400
-#: Seconds between beats; before a connection is tried again, at first and at most; for what is under way at the end.
+#: Seconds between keep-alives; before a reconnect, at first and at most; and for posts in progress at shutdown.
 BEAT, AGAIN, AT_MOST, GRACE = 30, 1, 60, 5.0
-#: Publications whose ids are remembered, for the broker to give them again.
+#: Publications whose ids are kept, in case the broker redelivers them.
 REMEMBERED = 4096
 
 log = structlog.get_logger("mqtt")
 
 
 class Subscriber:
-    """Runs one account's subscription."""
+    """Runs one subscription."""
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
-        self._five = account.version == "5"
-        self._client = self._made()
+    def __init__(self, subscription: Subscription) -> None:
+        self._subscription = subscription
+        self._five = subscription.version == "5"
+        self._client = self._make_client()
         self._connection = 0
         self._unheld = 0
         self._stopping = False
@@ -51,12 +51,12 @@ class Subscriber:
         self._ids: OrderedDict[tuple[int, str, bytes], str] = OrderedDict()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; then what is under way may end, and what does not is the broker's to give again."""
+        """Run until `stop` is set, then wait for posts in progress. The broker redelivers those that do not finish."""
         self._loop = asyncio.get_running_loop()
         async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=AT_ONCE)) as http:
-            self._posting = Posting(self._account, http)
+            self._posting = Posting(self._subscription, http)
             acknowledging = asyncio.create_task(self._acknowledge())
-            self._client.connect_async(self._account.host, self._account.port, BEAT, **self._session())
+            self._client.connect_async(self._subscription.host, self._subscription.port, BEAT, **self._session())
             self._client.loop_start()
             try:
                 await stop.wait()
@@ -70,23 +70,23 @@ class Subscriber:
                     task.cancel()
                 await asyncio.gather(*self._tasks, acknowledging, return_exceptions=True)
 
-    def _made(self) -> Client:
-        account = self._account
+    def _make_client(self) -> Client:
+        subscription = self._subscription
         client = Client(
             CallbackAPIVersion.VERSION2,
-            account.client_id,
+            subscription.client_id,
             clean_session=None if self._five else False,
             protocol=MQTTProtocolVersion.MQTTv5 if self._five else MQTTProtocolVersion.MQTTv311,
             manual_ack=True,
         )
         client.reconnect_delay_set(AGAIN, AT_MOST)
-        if account.username is not None:
-            client.username_pw_set(account.username, account.password)
-        if account.tls is not None:
-            client.tls_set_context(account.tls)
+        if subscription.username is not None:
+            client.username_pw_set(subscription.username, subscription.password)
+        if subscription.tls is not None:
+            client.tls_set_context(subscription.tls)
         client.on_connect, client.on_disconnect = self._connected, self._lost
         client.on_connect_fail, client.on_subscribe = self._unreachable, self._subscribed
-        client.on_message = self._came
+        client.on_message = self._received
         return client
 
     def _session(self) -> dict[str, Any]:
@@ -103,36 +103,42 @@ class Subscriber:
     ) -> None:
         if code.is_failure:
             hint = "for a broker without MQTT 5 set protocol to 3.1.1" if "rotocol" in str(code) else None
-            log.error("the broker refuses us", source=self._account.source, reason=str(code), hint=hint)
+            log.error(
+                "the broker refuses the connection", source=self._subscription.source, reason=str(code), hint=hint
+            )
             return
         kept = flags.session_present
-        log.info("connected", source=self._account.source, host=self._account.host, session_kept=kept)
-        # Always: the filters may be others than those of the session. Only a new one is to show what is retained.
+        log.info("connected", source=self._subscription.source, host=self._subscription.host, session_kept=kept)
+        # Always, since the filters may have changed. Only a new subscription gets retained messages.
         options = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
         if self._five:
-            client.subscribe([(each, options) for each in self._account.filters])
+            client.subscribe([(each, options) for each in self._subscription.filters])
         else:
-            client.subscribe([(each, 1) for each in self._account.filters])
+            client.subscribe([(each, 1) for each in self._subscription.filters])
 
     def _subscribed(self, client: Client, _: Any, mid: int, codes: list[ReasonCode], properties: Any) -> None:
-        for each, code in zip(self._account.filters, codes, strict=False):
+        for each, code in zip(self._subscription.filters, codes, strict=False):
             if code.is_failure:
-                log.error("the broker refuses the filter", source=self._account.source, filter=each, reason=str(code))
+                log.error(
+                    "the broker refuses the filter", source=self._subscription.source, filter=each, reason=str(code)
+                )
 
     def _unreachable(self, client: Client, _: Any) -> None:
-        log.warning("the broker cannot be reached; trying again", source=self._account.source, host=self._account.host)
+        log.warning(
+            "the broker cannot be reached; retrying", source=self._subscription.source, host=self._subscription.host
+        )
 
     def _lost(self, client: Client, _: Any, flags: DisconnectFlags, code: ReasonCode, properties: Any) -> None:
         self._connection += 1
         if not self._stopping:
-            log.warning("the connection ended; connecting anew", source=self._account.source, reason=str(code))
-        self._loop.call_soon_threadsafe(self._let_go, self._connection)
+            log.warning("the connection ended; reconnecting", source=self._subscription.source, reason=str(code))
+        self._loop.call_soon_threadsafe(self._cancel_lost, self._connection)
 
-    def _came(self, client: Client, _: Any, message: MQTTMessage) -> None:
+    def _received(self, client: Client, _: Any, message: MQTTMessage) -> None:
         try:
             topic = message.topic
-        except UnicodeDecodeError:  # which the standard forbids; paho's thread must not end by it
-            log.error("dropped: the topic is not UTF-8", source=self._account.source)
+        except UnicodeDecodeError:  # the standard forbids this; it must not end paho's thread
+            log.error("dropped: the topic is not UTF-8", source=self._subscription.source)
             client.ack(message.mid, message.qos)
             return
         given = getattr(message.properties, "UserProperty", None) or []
@@ -148,7 +154,11 @@ class Subscriber:
             return
         if one.qos == 0:
             if self._unheld >= UNHELD:
-                log.error("dropped: too many of QoS 0 wait", source=self._account.source, topic=one.topic[:200])
+                log.error(
+                    "dropped: too many publications of QoS 0 are waiting",
+                    source=self._subscription.source,
+                    topic=one.topic[:200],
+                )
                 return
             self._unheld += 1
         else:
@@ -168,8 +178,8 @@ class Subscriber:
         if self._tasks.pop(task).qos == 0:
             self._unheld -= 1
 
-    def _let_go(self, connection: int) -> None:
-        """Leave alone what came by a connection that has ended: the broker gives it again."""
+    def _cancel_lost(self, connection: int) -> None:
+        """Cancel posts of publications from an ended connection, since the broker redelivers them."""
         for task, one in self._tasks.items():
             if one.qos and one.connection < connection:
                 task.cancel()
@@ -179,7 +189,7 @@ class Subscriber:
             one, task = await self._under_way.get()
             await asyncio.wait([task])
             if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("not acknowledged", source=self._account.source, error=repr(error))
+                log.error("not acknowledged", source=self._subscription.source, error=repr(error))
             elif not task.cancelled() and one.connection == self._connection:
                 self._client.ack(one.mid, one.qos)
             self._under_way.task_done()
