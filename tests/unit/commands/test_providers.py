@@ -16,9 +16,9 @@ SECTIONS = (
     "Set it up",
     "Settings",
     "What is signed",
-    "What it tells",
-    "What it does not tell",
-    "Limits known",
+    "Events",
+    "What is missing",
+    "Known limits",
     "Sources",
 )
 
