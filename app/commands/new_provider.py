@@ -20,6 +20,7 @@ GROUPS = {
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 REGISTRY = "adapters/__init__.py"
+CHECKS = "tests/unit/adapters tests/unit/simulator tests/unit/commands/test_providers.py"
 
 
 class NotCreated(Exception):
@@ -38,7 +39,7 @@ def run(name: str, *, title: str | None, channel: str) -> int:
     print(f'added "{name}" to {REGISTRY}\n')
     print(f"Next: replace each TODO (grep -rn TODO adapters/{name} tests/fixtures/{name}), then")
     print(f"  python -m tests.fixtures.sign {name}    # signs the fixture and writes its events beside it")
-    print(f"  python -m pytest -q tests/unit -k {name}    # the checks that every provider must pass")
+    print(f"  python -m pytest -q {CHECKS} -k {name}    # the checks of every provider")
     return 0
 
 

@@ -39,6 +39,13 @@ def test_a_provider_has_its_page(provider: str) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_provider_is_finished(provider: str) -> None:
+    """No TODO of the template is left in its files."""
+    files = [*(ROOT / "adapters" / provider).glob("*.*"), *(ROOT / "tests" / "fixtures" / provider).glob("*.*")]
+    assert [str(file.relative_to(ROOT)) for file in files if b"TODO" in file.read_bytes()] == []
+
+
 def test_there_is_no_page_too_many() -> None:
     """Each page is a provider's."""
     assert {file.parent.name for file in (ROOT / "adapters").glob("*/README.md")} == set(PROVIDERS)
