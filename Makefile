@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up demo test bench faults check format lock clean
+.PHONY: help install install-dev up demo test bench faults check format provider lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ check: $(INSTALLED_DEV) ## Format, lint and types, as CI does it; changes nothin
 format: $(INSTALLED_DEV) ## Format the code, and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+provider: $(INSTALLED_DEV) ## Create the files of a new provider: make provider NAME=acme_sms
+	@test -n "$(NAME)" || { echo "make provider needs a name: make provider NAME=acme_sms" >&2; exit 2; }
+	@exec $(BIN)/threadline new-provider "$(NAME)"
 
 lock: $(INSTALLED_DEV) ## Write both lock files anew from pyproject.toml, and the set of Kafka's jars
 	@echo 'setuptools>=80' | $(LOCK) --output-file requirements.lock pyproject.toml -

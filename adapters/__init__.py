@@ -30,6 +30,7 @@ PROVIDERS = (
     "turn_whatsapp",
     "messagebird",
     "sinch",
+    "seven",
     # E-mail
     "mailgun",
     "postmark",

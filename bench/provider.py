@@ -16,7 +16,7 @@ import orjson
 import uvloop
 
 from adapters.simulating import Call, Refused, Reply
-from app.simulator import SIMULATED
+from app.simulator import api_of
 from tests.fixtures import accounts
 from tests.support.plain_http import read_call, written
 
@@ -45,14 +45,14 @@ class Provider:
             if call.method == "DELETE":
                 self.arrivals = []
             return Reply(200, told)
-        simulated = SIMULATED[NAME]
+        simulated = api_of(NAME)
         try:
             sent = simulated.accept(call, SETTINGS, f"{len(self.arrivals):032x}")
         except Refused as refused:
-            refusal: Reply = simulated.refuse(refused.why)
+            refusal = simulated.refuse(refused.why)
             return refusal
         self.arrivals.append((sent[0].text or "", time.monotonic()))
-        reply: Reply = simulated.reply(sent)
+        reply = simulated.reply(sent)
         return reply
 
 

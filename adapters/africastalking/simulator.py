@@ -5,9 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlencode
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("sms",)
 _STATUSES = {
     "UserMessageSent": "Sent",
     "MessageDelivered": "Success",
@@ -15,7 +14,6 @@ _STATUSES = {
     "MessageFailed": "Failed",
     "MessageRejected": "Rejected",
 }
-STATES = tuple(_STATUSES)
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -27,15 +25,15 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(url, urlencode(fields).encode(), dict(_FORM))
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """An incoming message."""
     fields = {
         "date": f"{at:%Y-%m-%dT%H:%M:%SZ}",
-        "from": said.sender,
-        "id": said.id,
+        "from": incoming.sender,
+        "id": incoming.id,
         "linkId": "",
-        "text": said.text,
-        "to": said.to,
+        "text": incoming.text,
+        "to": incoming.to,
         "networkCode": "63902",
     }
     return Post(url, urlencode(fields).encode(), dict(_FORM))
@@ -45,3 +43,10 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     """Not signed: the credentials in the URL that it was told."""
     credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
     return replace(post, headers=post.headers | {"authorization": f"Basic {credentials}"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms",), statuses=Statuses(states=tuple(_STATUSES), build=status), inbound=inbound, sign=sign
+    ),
+)

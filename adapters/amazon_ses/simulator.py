@@ -18,9 +18,21 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("email",)
 _EVENTS = {
     "MessageQueued": "Send",
     "MessageDelayed": "DeliveryDelay",
@@ -31,7 +43,6 @@ _EVENTS = {
     "MessageComplained": "Complaint",
     "MessageRejected": "Reject",
 }
-STATES = tuple(_EVENTS)
 TOPIC = "arn:aws:sns:us-east-1:123456789012:threadline"
 _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "rate": (429, "TooManyRequestsException", "Maximum sending rate exceeded."),
@@ -70,17 +81,17 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _notification({"eventType": word, "mail": mail, name: part}, at, url)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """A mail by a receipt rule's SNS action."""
-    head = f"From: Ana <{said.sender}>\r\nTo: {said.to}\r\nSubject: A question\r\nMIME-Version: 1.0\r\n"
+    head = f"From: Ana <{incoming.sender}>\r\nTo: {incoming.to}\r\nSubject: A question\r\nMIME-Version: 1.0\r\n"
     kind = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
-    common = {"from": [f"Ana <{said.sender}>"], "to": [said.to], "subject": "A question"}
-    mail = {"timestamp": _iso(at), "messageId": said.id, "source": said.sender, "destination": [said.to]}
+    common = {"from": [f"Ana <{incoming.sender}>"], "to": [incoming.to], "subject": "A question"}
+    mail = {"timestamp": _iso(at), "messageId": incoming.id, "source": incoming.sender, "destination": [incoming.to]}
     record = {
         "notificationType": "Received",
         "mail": mail | {"commonHeaders": common},
-        "receipt": {"timestamp": _iso(at), "recipients": [said.to], "action": {"type": "SNS", "encoding": "UTF8"}},
-        "content": head + kind + said.text + "\r\n",
+        "receipt": {"timestamp": _iso(at), "recipients": [incoming.to], "action": {"type": "SNS", "encoding": "UTF8"}},
+        "content": head + kind + incoming.text + "\r\n",
     }
     return _notification(record, at, url)
 
@@ -115,16 +126,21 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     """POST /v2/email/outbound-emails, its Signature Version 4 checked."""
     _check(call, settings["secret_access_key"])
-    said = orjson.loads(call.body)
-    to = said.get("Destination", {}).get("ToAddresses", [])
-    if call.path != "/v2/email/outbound-emails" or len(to) != 1 or "@" not in to[0] or "FromEmailAddress" not in said:
+    request = orjson.loads(call.body)
+    to = request.get("Destination", {}).get("ToAddresses", [])
+    if (
+        call.path != "/v2/email/outbound-emails"
+        or len(to) != 1
+        or "@" not in to[0]
+        or "FromEmailAddress" not in request
+    ):
         raise Refused("invalid", "Missing final '@domain'")
-    simple = said.get("Content", {}).get("Simple", {})
-    if "Template" not in said.get("Content", {}) and not (simple.get("Subject") and simple.get("Body")):
+    simple = request.get("Content", {}).get("Simple", {})
+    if "Template" not in request.get("Content", {}) and not (simple.get("Subject") and simple.get("Body")):
         raise Refused("invalid", "no content")
-    tags = {tag["Name"]: tag["Value"] for tag in said.get("EmailTags", [])}
+    tags = {tag["Name"]: tag["Value"] for tag in request.get("EmailTags", [])}
     words = simple.get("Body", {}).get("Text", {}).get("Data")
-    return [Sent(f"0100{id}-000000", "email", to[0], said["FromEmailAddress"], words, tags.get("reference"))]
+    return [Sent(f"0100{id}-000000", "email", to[0], request["FromEmailAddress"], words, tags.get("reference"))]
 
 
 def reply(sent: list[Sent]) -> Reply:
@@ -188,3 +204,15 @@ def _check(call: Call, secret: str) -> None:
 
 def _iso(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",),
+        statuses=Statuses(states=tuple(_EVENTS), build=status),
+        inbound=inbound,
+        sign=sign,
+        keys=keys,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

@@ -12,10 +12,8 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from adapters.simulating import Call, Refusal, Refused, Reply, Sent, Settings
+from adapters.simulating import Api, Call, Refusal, Refused, Reply, Sent, Settings, Simulator
 
-CHANNELS: tuple[str, ...] = ()
-STATES: tuple[str, ...] = ()
 _PATH = re.compile(r"/3/device/([0-9a-fA-F]{64,200})")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PUSH_TYPES = ("alert", "background", "location", "voip", "complication", "fileprovider", "mdm", "liveactivity")
@@ -63,8 +61,8 @@ def reply(sent: list[Sent]) -> Reply:
 
 def refuse(why: Refusal) -> Reply:
     """…/handling-notification-responses-from-apns"""
-    status, said = _REFUSALS[why]
-    return Reply(status, orjson.dumps(said), {"content-type": "application/json"})
+    status, body = _REFUSALS[why]
+    return Reply(status, orjson.dumps(body), {"content-type": "application/json"})
 
 
 def _authenticate(authorization: str, settings: Settings) -> None:
@@ -88,3 +86,8 @@ def _authenticate(authorization: str, settings: Settings) -> None:
         raise Refused("unauthorized", "InvalidProviderToken") from error
     if not isinstance(claims["iat"], int):
         raise Refused("unauthorized", "InvalidProviderToken")
+
+
+SIMULATOR = Simulator(
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

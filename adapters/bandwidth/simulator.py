@@ -7,9 +7,8 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("sms", "rcs")
 _TYPES = {
     "UserMessageSent": ("message-sent", "Message sent to carrier"),
     "MessageDelivered": ("message-delivered", "Message delivered to carrier."),
@@ -17,7 +16,6 @@ _TYPES = {
     "MessageQueued": ("message-sending", "Message is sending to carrier"),
     "MessageFailed": ("message-failed", "rejected-unallocated-to-number"),
 }
-STATES = tuple(_TYPES)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -42,12 +40,17 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, item)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """One event in a list."""
-    message = _message(said.id, "in", said.sender, said.to, said.text, at)
-    if said.channel == "rcs":
+    message = _message(incoming.id, "in", incoming.sender, incoming.to, incoming.text, at)
+    if incoming.channel == "rcs":
         message |= {"channel": "RBM", "content": {"text": message.pop("text")}}
-    item = {"type": "message-received", "time": _time(at), "description": "Incoming message received", "to": said.to}
+    item = {
+        "type": "message-received",
+        "time": _time(at),
+        "description": "Incoming message received",
+        "to": incoming.to,
+    }
     return _post(url, {**item, "message": message})
 
 
@@ -78,3 +81,13 @@ def _post(url: str, item: dict[str, Any]) -> Post:
 
 def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "rcs"),
+        statuses=Statuses(states=tuple(_TYPES), build=status, absent={"sms": ("MessageRead",)}),
+        inbound=inbound,
+        sign=sign,
+    ),
+)

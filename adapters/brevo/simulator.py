@@ -10,9 +10,22 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Idempotency,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("email",)
 _EVENTS = {
     "MessageQueued": "request",
     "MessageDelayed": "deferred",
@@ -24,7 +37,6 @@ _EVENTS = {
     "MessageComplained": "spam",
     "RecipientUnsubscribed": "unsubscribed",
 }
-STATES = tuple(_EVENTS)
 _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "rate": (429, "too_many_requests", "Too many requests"),
     "invalid": (400, "invalid_parameter", "email is not valid in to"),
@@ -59,22 +71,24 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(url, orjson.dumps(item), dict(_JSON))
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/docs/inbound-parse-webhooks"""
     item = {
-        "Uuid": [f"{said.id[:8]}-{said.id[8:12]}-{said.id[12:16]}-{said.id[16:20]}-{said.id[20:32]}"],
-        "MessageId": f"<{said.id}@mail.example.com>",
+        "Uuid": [
+            f"{incoming.id[:8]}-{incoming.id[8:12]}-{incoming.id[12:16]}-{incoming.id[16:20]}-{incoming.id[20:32]}"
+        ],
+        "MessageId": f"<{incoming.id}@mail.example.com>",
         "InReplyTo": None,
-        "From": {"Name": "Ana", "Address": said.sender},
-        "To": [{"Name": None, "Address": said.to}],
-        "Recipients": [said.to],
+        "From": {"Name": "Ana", "Address": incoming.sender},
+        "To": [{"Name": None, "Address": incoming.to}],
+        "Recipients": [incoming.to],
         "Cc": [],
         "ReplyTo": None,
         "SentAtDate": at.strftime("%a, %d %b %Y %H:%M:%S +0000"),
         "Subject": "A question",
         "RawHtmlBody": None,
-        "RawTextBody": said.text,
-        "ExtractedMarkdownMessage": said.text,
+        "RawTextBody": incoming.text,
+        "ExtractedMarkdownMessage": incoming.text,
         "ExtractedMarkdownSignature": None,
         "SpamScore": 0.1,
         "Attachments": [],
@@ -96,15 +110,17 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     """POST /v3/smtp/email."""
     if call.headers.get("api-key") != settings["api_key"]:
         raise Refused("unauthorized")
-    said = orjson.loads(call.body)
-    (to,) = said.get("to", [{}])
-    if call.path != "/v3/smtp/email" or "@" not in to.get("email", "") or "@" not in said["sender"].get("email", ""):
+    request = orjson.loads(call.body)
+    (to,) = request.get("to", [{}])
+    if call.path != "/v3/smtp/email" or "@" not in to.get("email", "") or "@" not in request["sender"].get("email", ""):
         raise Refused("invalid", "email is not valid in to")
-    if "templateId" not in said and not ("subject" in said and ("textContent" in said or "htmlContent" in said)):
+    if "templateId" not in request and not (
+        "subject" in request and ("textContent" in request or "htmlContent" in request)
+    ):
         raise Refused("invalid", "either of htmlContent, textContent or templateId is required")
-    custom = orjson.loads(said.get("headers", {}).get("X-Mailin-custom", "{}"))
+    custom = orjson.loads(request.get("headers", {}).get("X-Mailin-custom", "{}"))
     reference = custom.get("reference")
-    return [Sent(id, "email", to["email"], said["sender"]["email"], said.get("textContent"), reference)]
+    return [Sent(id, "email", to["email"], request["sender"]["email"], request.get("textContent"), reference)]
 
 
 def key(call: Call) -> str | None:
@@ -131,3 +147,11 @@ def refuse(why: Refusal) -> Reply:
 
 def _id(sent: Sent) -> str:
     return f"{sent.id}@smtp-relay.mailin.fr"
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",), statuses=Statuses(states=tuple(_EVENTS), build=status), inbound=inbound, sign=sign
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse, idempotency=Idempotency(key=key, repeat=repeated)),
+)

@@ -11,16 +11,14 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("sms",)
 _STATUSES: dict[str, tuple[int, str, str]] = {
     "MessageQueued": (8, "QUEUED", "Queued"),
     "UserMessageSent": (3, "SENT_TO_SUPPLIER", "Sent to supplier"),
     "MessageDelivered": (4, "RECEIVED_BY_RECIPIENT", "Received by recipient"),
     "MessageFailed": (9, "ROUTING_ERROR", "Routing error"),
 }
-STATES = tuple(_STATUSES)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -43,18 +41,18 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     )
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/http-api-reply-callback"""
     return _post(
         url,
         {
             "integrationName": "Shop",
             "messageId": None,
-            "replyMessageId": said.id,
-            "fromNumber": said.sender.removeprefix("+"),
-            "toNumber": said.to.removeprefix("+"),
+            "replyMessageId": incoming.id,
+            "fromNumber": incoming.sender.removeprefix("+"),
+            "toNumber": incoming.to.removeprefix("+"),
             "timestamp": str(int(at.timestamp() * 1000)),
-            "text": said.text,
+            "text": incoming.text,
             "charset": "UTF-8",
             "udh": "",
             "network": "310260",
@@ -71,3 +69,10 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 def _post(url: str, document: dict[str, Any]) -> Post:
     return Post(url, orjson.dumps(document), {"content-type": "application/json"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms",), statuses=Statuses(states=tuple(_STATUSES), build=status), inbound=inbound, sign=sign
+    ),
+)

@@ -8,9 +8,8 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Sent, Settings
+from adapters.simulating import Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("email", "sms", "whatsapp", "push")
 _METRICS = {
     "UserMessageSent": "sent",
     "MessageDelivered": "delivered",
@@ -20,7 +19,6 @@ _METRICS = {
     "MessageFailed": "failed",
     "MessageRejected": "undeliverable",
 }
-STATES = tuple(_METRICS)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -56,3 +54,12 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     key = settings["signing_key"].encode()
     digest = hmac.new(key, f"v0:{timestamp}:".encode() + post.body, hashlib.sha256).hexdigest()
     return replace(post, headers=post.headers | {"X-CIO-Timestamp": timestamp, "X-CIO-Signature": digest})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email", "sms", "whatsapp", "push"),
+        statuses=Statuses(states=tuple(_METRICS), build=status),
+        sign=sign,
+    ),
+)

@@ -8,19 +8,17 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent
+from adapters.simulating import Incoming, Post, Sent, Simulator, Statuses, Webhooks
 from adapters.simulating.shared_secrets import sign
 
 __all__ = ["sign"]
 
-CHANNELS = ("iot",)
 CUSTOMERS = {"iot": "device_id:emqx:truck-7"}
 _EVENTS = {
     "UserMessageSent": "message.delivered",
     "MessageDelivered": "message.acked",
     "MessageFailed": "delivery.dropped",
 }
-STATES = tuple(_EVENTS)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -32,10 +30,10 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, _EVENTS[state], at, client, f"devices/{client}/in", sent.id, sent.text or "", fields)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…#mqtt-message"""
-    client = said.sender.removeprefix("device_id:").removeprefix("emqx:")
-    return _post(url, "message.publish", at, client, f"devices/{client}/out", said.id, said.text, {})
+    client = incoming.sender.removeprefix("device_id:").removeprefix("emqx:")
+    return _post(url, "message.publish", at, client, f"devices/{client}/out", incoming.id, incoming.text, {})
 
 
 def _post(
@@ -59,3 +57,11 @@ def _post(
         "username": "undefined",
     }
     return Post(url, orjson.dumps(document | fields), {"content-type": "application/json"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("iot",), statuses=Statuses(states=tuple(_EVENTS), build=status), inbound=inbound, sign=sign
+    ),
+    customers=CUSTOMERS,
+)

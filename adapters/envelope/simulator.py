@@ -12,16 +12,14 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("sms", "email", "whatsapp")
 _TYPES = {
     "UserMessageSent": "message.sent",
     "MessageDelivered": "message.delivered",
     "MessageRead": "message.read",
     "MessageFailed": "message.failed",
 }
-STATES = tuple(_TYPES)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -30,10 +28,10 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, _TYPES[state], {**data, "channel": sent.channel, "timestamp": at.isoformat()})
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """One envelope."""
-    data = {"providerMessageId": said.id, "from": said.sender, "to": said.to, "channel": said.channel}
-    return _post(url, "message.received", {**data, "content": {"text": said.text}, "timestamp": at.isoformat()})
+    data = {"providerMessageId": incoming.id, "from": incoming.sender, "to": incoming.to, "channel": incoming.channel}
+    return _post(url, "message.received", {**data, "content": {"text": incoming.text}, "timestamp": at.isoformat()})
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
@@ -49,3 +47,13 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 def _post(url: str, type: str, data: dict[str, Any]) -> Post:
     body = orjson.dumps({"source": "simulated", "eventType": type, "data": data})
     return Post(url, body, {"content-type": "application/json"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "email", "whatsapp"),
+        statuses=Statuses(states=tuple(_TYPES), build=status, absent={"sms": ("MessageRead",)}),
+        inbound=inbound,
+        sign=sign,
+    ),
+)

@@ -13,12 +13,23 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("chat",)
 CUSTOMERS = {"chat": "messenger:5278543218765432"}
 SENDERS = {"chat": "1906385232743451"}
-STATES = ("UserMessageSent", "MessageDelivered")
 _REFUSALS: dict[Refusal, tuple[int, int, int | None, str]] = {
     "rate": (400, 613, None, "Calls to this API have exceeded the rate limit"),
     "invalid": (400, 100, 2018001, "No matching user found"),
@@ -40,12 +51,12 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, {"sender": person, "recipient": page, "timestamp": now, "delivery": delivery})
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/messages"""
-    message = {"mid": f"m_{said.id}", "text": said.text}
-    person = {"id": said.sender.removeprefix("messenger:")}
+    message = {"mid": f"m_{incoming.id}", "text": incoming.text}
+    person = {"id": incoming.sender.removeprefix("messenger:")}
     time = int(at.timestamp() * 1000)
-    return _post(url, {"sender": person, "recipient": {"id": said.to}, "timestamp": time, "message": message})
+    return _post(url, {"sender": person, "recipient": {"id": incoming.to}, "timestamp": time, "message": message})
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
@@ -90,3 +101,16 @@ def _post(url: str, item: dict[str, Any]) -> Post:
     entry = {"id": SENDERS["chat"], "time": item["timestamp"] + 120, "messaging": [item]}
     headers = {"content-type": "application/json", "user-agent": "facebookexternalua"}
     return Post(url, orjson.dumps({"object": "page", "entry": [entry]}), headers)
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("chat",),
+        statuses=Statuses(states=("UserMessageSent", "MessageDelivered"), build=status),
+        inbound=inbound,
+        sign=sign,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+    customers=CUSTOMERS,
+    senders=SENDERS,
+)

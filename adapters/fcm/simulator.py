@@ -12,10 +12,8 @@ import jwt
 import orjson
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from adapters.simulating import Call, Refusal, Refused, Reply, Sent, Settings
+from adapters.simulating import Api, Call, Refusal, Refused, Reply, Sent, Settings, Simulator
 
-CHANNELS: tuple[str, ...] = ()
-STATES: tuple[str, ...] = ()
 CUSTOMERS = {"push": "cV3xLq0TQkq1:APA91bFictionalRegistrationToken_0123456789-abcdefghijklmnopqrstuvwxyz"}
 PROJECT = "example-shop"
 _PATH = re.compile(r"/v1/projects/([a-z0-9-]+)/messages:send")
@@ -90,3 +88,9 @@ def refuse(why: Refusal) -> Reply:
     if why == "rate":
         answer.headers["retry-after"] = "60"
     return answer
+
+
+SIMULATOR = Simulator(
+    api=Api(accept=accept, reply=reply, refuse=refuse, grant=grant),
+    customers=CUSTOMERS,
+)

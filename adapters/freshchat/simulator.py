@@ -20,11 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("chat",)
 CUSTOMERS = {"chat": "freshchat:dbec0910-b4d6-4d81-8015-81f560a918de"}
-STATES = ("UserMessageSent",)
 AGENT = "fba1873d-67d6-4d63-be97-53b29ae1e42a"
 
 
@@ -33,9 +31,9 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, at, sent.id, "agent", AGENT, _user(sent.to), sent.text or "")
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """message_create of a user"""
-    return _post(url, at, said.id, "user", _user(said.sender), _user(said.sender), said.text)
+    return _post(url, at, incoming.id, "user", _user(incoming.sender), _user(incoming.sender), incoming.text)
 
 
 def keys() -> dict[str, str]:
@@ -87,3 +85,15 @@ def _post(url: str, at: datetime, id: str, who: str, actor: str, user: str, text
     }
     headers = {"content-type": "application/json", "x-freshchat-payload-version": "v1"}
     return Post(url, orjson.dumps(document), headers)
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("chat",),
+        statuses=Statuses(states=("UserMessageSent",), build=status),
+        inbound=inbound,
+        sign=sign,
+        keys=keys,
+    ),
+    customers=CUSTOMERS,
+)

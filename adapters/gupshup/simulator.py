@@ -10,9 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("whatsapp",)
 _STATUSES = {
     "MessageQueued": "enqueued",
     "UserMessageSent": "sent",
@@ -20,7 +19,6 @@ _STATUSES = {
     "MessageRead": "read",
     "MessageFailed": "failed",
 }
-STATES = tuple(_STATUSES)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -36,11 +34,11 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, at, "message-event", item)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/docs/text"""
-    number = said.sender.removeprefix("+")
+    number = incoming.sender.removeprefix("+")
     sender = {"phone": number, "name": "Simulated", "country_code": number[:1], "dial_code": number[1:]}
-    item = {"id": said.id, "source": number, "type": "text", "payload": {"text": said.text}, "sender": sender}
+    item = {"id": incoming.id, "source": number, "type": "text", "payload": {"text": incoming.text}, "sender": sender}
     return _post(url, at, "message", item)
 
 
@@ -54,3 +52,10 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 def _post(url: str, at: datetime, kind: str, item: dict[str, Any]) -> Post:
     document = {"app": "Shop", "timestamp": int(at.timestamp() * 1000), "version": 2, "type": kind, "payload": item}
     return Post(url, orjson.dumps(document), {"content-type": "application/json"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("whatsapp",), statuses=Statuses(states=tuple(_STATUSES), build=status), inbound=inbound, sign=sign
+    ),
+)

@@ -11,9 +11,21 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("sms", "whatsapp")
 _STATUSES: dict[str, tuple[int, str, int, str]] = {
     "MessageQueued": (1, "PENDING", 26, "PENDING_ACCEPTED"),
     "UserMessageSent": (1, "PENDING", 7, "PENDING_ENROUTE"),
@@ -21,7 +33,6 @@ _STATUSES: dict[str, tuple[int, str, int, str]] = {
     "MessageRead": (3, "DELIVERED", 5, "DELIVERED_TO_HANDSET"),
     "MessageFailed": (2, "UNDELIVERABLE", 9, "UNDELIVERABLE_NOT_DELIVERED"),
 }
-STATES = ("UserMessageSent", "MessageDelivered", "MessageRead", "MessageQueued", "MessageFailed")
 _NO_ERROR = {
     "groupId": 0,
     "groupName": "OK",
@@ -70,19 +81,19 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(sent.callback_url or _with_channel(url, sent.channel), {"results": [item]})
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/receive-inbound-sms-messages, …/receive-whatsapp-inbound-messages"""
     item: dict[str, Any] = {
-        "messageId": said.id,
-        "from": _bare(said.sender),
-        "to": _bare(said.to),
+        "messageId": incoming.id,
+        "from": _bare(incoming.sender),
+        "to": _bare(incoming.to),
         "receivedAt": _time(at),
         "price": {"pricePerMessage": 0, "currency": "EUR"},
     }
-    if said.channel == "whatsapp":
-        item |= {"integrationType": "WHATSAPP", "message": {"type": "TEXT", "text": said.text}}
+    if incoming.channel == "whatsapp":
+        item |= {"integrationType": "WHATSAPP", "message": {"type": "TEXT", "text": incoming.text}}
     else:
-        item |= {"text": said.text, "cleanText": said.text, "keyword": "", "smsCount": 1}
+        item |= {"text": incoming.text, "cleanText": incoming.text, "keyword": "", "smsCount": 1}
     return _post(url, {"results": [item], "messageCount": 1, "pendingMessageCount": 0})
 
 
@@ -111,8 +122,8 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
             raise Refused("invalid")
         one = document["messages"][0] if call.path.endswith("/template") else document
         words = one["content"].get("text") or one["content"].get("caption")
-        said = one.get("callbackData")
-        return [Sent(id, "whatsapp", f"+{one['to']}", one["from"], words, said, one.get("notifyUrl"))]
+        reference = one.get("callbackData")
+        return [Sent(id, "whatsapp", f"+{one['to']}", one["from"], words, reference, one.get("notifyUrl"))]
     except (KeyError, IndexError, TypeError) as error:
         raise Refused("invalid") from error
 
@@ -148,3 +159,18 @@ def _time(at: datetime) -> str:
 
 def _with_channel(url: str, channel: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}channel={channel}"
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "whatsapp"),
+        statuses=Statuses(
+            states=("UserMessageSent", "MessageDelivered", "MessageRead", "MessageQueued", "MessageFailed"),
+            build=status,
+            absent={"sms": ("MessageRead",)},
+        ),
+        inbound=inbound,
+        sign=sign,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

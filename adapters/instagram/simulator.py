@@ -11,12 +11,10 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("chat",)
 CUSTOMERS = {"chat": "instagram:3603717463085785"}
 SENDERS = {"chat": "17841453247170088"}
-STATES = ("UserMessageSent", "MessageRead")
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -29,10 +27,10 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, {"sender": person, "recipient": account, "timestamp": now, "read": {"mid": sent.id}})
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """A message with text."""
-    person, account = {"id": said.sender.removeprefix("instagram:")}, {"id": said.to}
-    message = {"mid": f"aWdfZAG{said.id}", "text": said.text}
+    person, account = {"id": incoming.sender.removeprefix("instagram:")}, {"id": incoming.to}
+    message = {"mid": f"aWdfZAG{incoming.id}", "text": incoming.text}
     return _post(
         url, {"sender": person, "recipient": account, "timestamp": int(at.timestamp() * 1000), "message": message}
     )
@@ -48,3 +46,15 @@ def _post(url: str, item: dict[str, Any]) -> Post:
     entry = {"time": item["timestamp"] + 120, "id": SENDERS["chat"], "messaging": [item]}
     headers = {"content-type": "application/json", "user-agent": "facebookexternalua"}
     return Post(url, orjson.dumps({"object": "instagram", "entry": [entry]}), headers)
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("chat",),
+        statuses=Statuses(states=("UserMessageSent", "MessageRead"), build=status),
+        inbound=inbound,
+        sign=sign,
+    ),
+    customers=CUSTOMERS,
+    senders=SENDERS,
+)

@@ -12,11 +12,9 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("chat",)
 CUSTOMERS = {"chat": "intercom:5ba682d23d7cf92bef87bfd4"}
-STATES = ("UserMessageSent",)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -26,11 +24,11 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, at, "conversation.admin.replied", _conversation(_contact(sent.to), at, [part]))
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """conversation.user.replied"""
-    author = {"type": "user", "id": _contact(said.sender), "name": "Simulated", "email": ""}
-    part = _part(said.id, said.text, author, at)
-    return _post(url, at, "conversation.user.replied", _conversation(_contact(said.sender), at, [part]))
+    author = {"type": "user", "id": _contact(incoming.sender), "name": "Simulated", "email": ""}
+    part = _part(incoming.id, incoming.text, author, at)
+    return _post(url, at, "conversation.user.replied", _conversation(_contact(incoming.sender), at, [part]))
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
@@ -85,3 +83,11 @@ def _post(url: str, at: datetime, topic: str, item: dict[str, Any]) -> Post:
         "self": None,
     }
     return Post(url, orjson.dumps(document), {"content-type": "application/json"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("chat",), statuses=Statuses(states=("UserMessageSent",), build=status), inbound=inbound, sign=sign
+    ),
+    customers=CUSTOMERS,
+)

@@ -8,18 +8,27 @@ from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("sms",)
-#: Its reports do not say whose message it is.
-ANONYMOUS = True
 _STATES = {
     "UserMessageSent": ("ESME_ROK", "1"),
     "MessageDelivered": ("DELIVRD", "2"),
     "MessageFailed": ("UNDELIV", "2"),
     "MessageRejected": ("REJECTD", "2"),
 }
-STATES = tuple(_STATES)
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 _REFUSALS: dict[Refusal, tuple[int, str]] = {
     "rate": (403, "User throughput exceeded"),
@@ -44,13 +53,13 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(sent.callback_url or url, urlencode(fields).encode(), dict(_FORM))
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """What a phone sent, as UCS-2 where it is not plain."""
-    raw = said.text.encode("utf-16-be")
+    raw = incoming.text.encode("utf-16-be")
     fields = {
-        "id": said.id,
-        "from": said.sender,
-        "to": said.to,
+        "id": incoming.id,
+        "from": incoming.sender,
+        "to": incoming.to,
         "origin-connector": "operator-1",
         "priority": "1",
         "coding": "8",
@@ -92,3 +101,14 @@ def refuse(why: Refusal) -> Reply:
     """A line."""
     status, text = _REFUSALS[why]
     return Reply(status, f'Error "{text}"'.encode(), {"content-type": "text/plain"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms",),
+        statuses=Statuses(states=tuple(_STATES), build=status, names_recipient=False),
+        inbound=inbound,
+        sign=sign,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

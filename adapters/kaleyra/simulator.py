@@ -9,16 +9,14 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("whatsapp",)
 _STATUSES = {
     "UserMessageSent": "sent",
     "MessageDelivered": "delivered",
     "MessageRead": "read",
     "MessageFailed": "failed",
 }
-STATES = tuple(_STATUSES)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -35,13 +33,13 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, sent.sender, {"statuses": [item]}, {"status": word, "message_id": sent.id}, sent.reference)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """The same form with a message in it."""
-    sender = said.sender.removeprefix("+")
-    text = {"body": said.text}
-    item = {"from": sender, "id": said.id, "timestamp": str(int(at.timestamp())), "type": "text", "text": text}
+    sender = incoming.sender.removeprefix("+")
+    text = {"body": incoming.text}
+    item = {"from": sender, "id": incoming.id, "timestamp": str(int(at.timestamp())), "type": "text", "text": text}
     contacts = [{"profile": {"name": "Simulated"}, "wa_id": sender}]
-    return _post(url, said.to, {"contacts": contacts, "messages": [item]}, {}, None)
+    return _post(url, incoming.to, {"contacts": contacts, "messages": [item]}, {}, None)
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
@@ -56,3 +54,10 @@ def _post(url: str, ours: str, value: dict[str, Any], beside: dict[str, Any], re
     extra = {"trace_id": "8f14e45f-0000-4c1a-9e77-1a5000000000", "waba_id": "120000034512345", "ref": ref}
     document = {"meta_object": meta, "extra_info": extra, **beside}
     return Post(url, orjson.dumps(document), {"content-type": "application/json"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("whatsapp",), statuses=Statuses(states=tuple(_STATUSES), build=status), inbound=inbound, sign=sign
+    ),
+)

@@ -13,11 +13,22 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Idempotency,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Webhooks,
+)
 
-CHANNELS = ("chat",)
 CUSTOMERS = {"chat": "line:U0123456789abcdef0123456789abcdef"}
-STATES: tuple[str, ...] = ()
 BOT = "Ufedcba9876543210fedcba9876543210"
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REFUSALS: dict[Refusal, tuple[int, str]] = {
@@ -28,21 +39,16 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 }
 
 
-def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """None is ever asked for: STATES is empty."""
-    raise ValueError(f"LINE does not tell {state}")
-
-
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…#message-event"""
     event = {
         "type": "message",
-        "message": {"type": "text", "id": said.id, "quoteToken": f"q{said.id}", "text": said.text},
-        "webhookEventId": f"01{said.id[:24].upper()}",
+        "message": {"type": "text", "id": incoming.id, "quoteToken": f"q{incoming.id}", "text": incoming.text},
+        "webhookEventId": f"01{incoming.id[:24].upper()}",
         "deliveryContext": {"isRedelivery": False},
         "timestamp": int(at.timestamp() * 1000),
-        "source": {"type": "user", "userId": said.sender.removeprefix("line:")},
-        "replyToken": said.id,
+        "source": {"type": "user", "userId": incoming.sender.removeprefix("line:")},
+        "replyToken": incoming.id,
         "mode": "active",
     }
     headers = {"content-type": "application/json; charset=utf-8", "user-agent": "LineBotWebhook/2.0"}
@@ -87,3 +93,10 @@ def refuse(why: Refusal) -> Reply:
     """…#error-responses"""
     status, words = _REFUSALS[why]
     return Reply(status, orjson.dumps({"message": words}))
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(channels=("chat",), inbound=inbound, sign=sign),
+    api=Api(accept=accept, reply=reply, refuse=refuse, idempotency=Idempotency(key=key, repeat=repeated)),
+    customers=CUSTOMERS,
+)

@@ -11,9 +11,21 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("email",)
 _TYPES = {
     "UserMessageSent": "sent",
     "MessageDelivered": "delivered",
@@ -25,7 +37,6 @@ _TYPES = {
     "MessageComplained": "spam_complaint",
     "RecipientUnsubscribed": "unsubscribed",
 }
-STATES = tuple(_TYPES)
 _META: dict[str, dict[str, Any]] = {
     "MessageBounced": {"bounce_reason": "Host or domain name not found", "bounce_code": 550, "bounce_type": "hard"},
     "MessageRejected": {"suppression_reason": "on_hold"},
@@ -62,17 +73,20 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     )
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """What an inbound route posts."""
     data = {
         "object": "message",
-        "id": said.id,
-        "recipients": {"rcptTo": [{"email": said.to}], "to": {"raw": said.to, "data": [{"email": said.to}]}},
-        "from": {"email": said.sender, "name": "Ana", "raw": f"Ana <{said.sender}>"},
-        "sender": {"email": said.sender},
+        "id": incoming.id,
+        "recipients": {
+            "rcptTo": [{"email": incoming.to}],
+            "to": {"raw": incoming.to, "data": [{"email": incoming.to}]},
+        },
+        "from": {"email": incoming.sender, "name": "Ana", "raw": f"Ana <{incoming.sender}>"},
+        "sender": {"email": incoming.sender},
         "subject": "Hello",
-        "headers": {"Message-ID": f"<{said.id}@mail.example.com>"},
-        "text": said.text,
+        "headers": {"Message-ID": f"<{incoming.id}@mail.example.com>"},
+        "text": incoming.text,
         "attachments": [],
         "created_at": _iso(at),
     }
@@ -108,8 +122,8 @@ def reply(sent: list[Sent]) -> Reply:
 
 def refuse(why: Refusal) -> Reply:
     """https://developers.mailersend.com/general.html#api-response"""
-    code, said = _REFUSALS[why]
-    answer = Reply(code, orjson.dumps(said))
+    code, body = _REFUSALS[why]
+    answer = Reply(code, orjson.dumps(body))
     if why == "rate":
         answer.headers["retry-after"] = "1"
     return answer
@@ -122,3 +136,11 @@ def _post(document: dict[str, Any], url: str) -> Post:
 
 def _iso(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",), statuses=Statuses(states=tuple(_TYPES), build=status), inbound=inbound, sign=sign
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

@@ -14,9 +14,21 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("email",)
 DOMAIN = "mg.example.com"
 _EVENTS = {
     "MessageQueued": "accepted",
@@ -28,7 +40,6 @@ _EVENTS = {
     "MessageComplained": "complained",
     "RecipientUnsubscribed": "unsubscribed",
 }
-STATES = tuple(_EVENTS)
 _REFUSALS: dict[Refusal, tuple[int, str]] = {
     "rate": (429, '{"message": "Too many requests"}'),
     "invalid": (400, '{"message": "to parameter is not a valid address. please check documentation"}'),
@@ -66,16 +77,16 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(url, orjson.dumps({"signature": {}, "event-data": data}), {"content-type": "application/json"})
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/receive-http, of a mail without attachments."""
     fields = {
-        "recipient": said.to,
-        "sender": said.sender,
-        "from": f"Ana <{said.sender}>",
+        "recipient": incoming.to,
+        "sender": incoming.sender,
+        "from": f"Ana <{incoming.sender}>",
         "subject": "A question",
-        "body-plain": said.text,
-        "stripped-text": said.text,
-        "Message-Id": f"<{said.id}@mail.example.com>",
+        "body-plain": incoming.text,
+        "stripped-text": incoming.text,
+        "Message-Id": f"<{incoming.id}@mail.example.com>",
         "timestamp": str(int(at.timestamp())),
     }
     return Post(url, urlencode(fields).encode(), {"content-type": "application/x-www-form-urlencoded"})
@@ -84,8 +95,8 @@ def inbound(said: Said, at: datetime, url: str) -> Post:
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
     """HMAC-SHA256 over the time and a token; all three stand in the body. Each webhook has a token of its own, which its
     repetitions share: it is made of what the webhook says, so that fixtures are signed the same each time."""
-    said = _stamped(post, dict.fromkeys(_SIGNED, ""))
-    token = hashlib.sha256(post.url.encode() + said).hexdigest()[:50]
+    stamped = _stamped(post, dict.fromkeys(_SIGNED, ""))
+    token = hashlib.sha256(post.url.encode() + stamped).hexdigest()[:50]
     timestamp = str(int(at.timestamp()))
     digest = hmac.new(settings["signing_key"].encode(), (timestamp + token).encode(), hashlib.sha256).hexdigest()
     return replace(post, body=_stamped(post, dict(zip(_SIGNED, (timestamp, token, digest), strict=True))))
@@ -131,3 +142,11 @@ def _stamped(post: Post, made: dict[str, str]) -> bytes:
         fields = [pair for pair in parse_qsl(post.body.decode(), keep_blank_values=True) if pair[0] not in made]
         return urlencode([*fields, *made.items()]).encode()
     return _SIGNATURE.sub(lambda found: found[1] + orjson.dumps(made), post.body, count=1)
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",), statuses=Statuses(states=tuple(_EVENTS), build=status), inbound=inbound, sign=sign
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

@@ -12,9 +12,21 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("email",)
 _EVENTS = {
     "MessageDelivered": "sent",
     "MessageOpened": "open",
@@ -25,7 +37,6 @@ _EVENTS = {
     "MessageComplained": "spam",
     "RecipientUnsubscribed": "unsub",
 }
-STATES = tuple(_EVENTS)
 _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "rate": (429, "mj-0018", "Too many requests"),
     "invalid": (400, "mj-0013", '"ana" is an invalid email address.'),
@@ -61,17 +72,17 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(url, orjson.dumps([item]), {"content-type": "application/json"})
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/guides/parse-api/"""
     item = {
-        "Sender": said.sender,
-        "Recipient": said.to,
+        "Sender": incoming.sender,
+        "Recipient": incoming.to,
         "Date": at.strftime("%Y%m%dT%H%M%S"),
-        "From": f"Ana <{said.sender}>",
+        "From": f"Ana <{incoming.sender}>",
         "Subject": "A question",
-        "Headers": {"Message-ID": f"<{said.id}@mail.example.com>", "From": f"Ana <{said.sender}>"},
+        "Headers": {"Message-ID": f"<{incoming.id}@mail.example.com>", "From": f"Ana <{incoming.sender}>"},
         "Parts": [{"Headers": {"Content-Type": "text/plain; charset=UTF-8"}, "ContentRef": "Text-part"}],
-        "Text-part": said.text,
+        "Text-part": incoming.text,
         "SpamAssassinScore": "0.1",
     }
     return Post(url, orjson.dumps(item), {"content-type": "application/json"})
@@ -152,3 +163,11 @@ def _error(why: Refusal) -> dict[str, Any]:
     code, name, words = _REFUSALS[why]
     error = {"ErrorIdentifier": "f987008f", "ErrorCode": name, "StatusCode": code, "ErrorMessage": words}
     return error | ({"ErrorRelatedTo": ["To[0].Email"]} if why == "invalid" else {})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",), statuses=Statuses(states=tuple(_EVENTS), build=status), inbound=inbound, sign=sign
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse, look_up=look_up),
+)

@@ -9,9 +9,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
-from adapters.simulating import Post, Sent, Settings
+from adapters.simulating import Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("email",)
 _EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "MessageDelivered": ("delivery", {}),
     "MessageDelayed": ("soft bounce", {"response": "451 4.7.1 try again later", "response_code": 451}),
@@ -22,7 +21,6 @@ _EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
     "MessageComplained": ("spam", {}),
     "RecipientUnsubscribed": ("unsubscribe", {"ip": "203.0.113.8", "user_agent": "Mozilla/5.0"}),
 }
-STATES = tuple(_EVENTS)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -46,3 +44,8 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     """…/advanced/webhooks#webhook-signature-verification"""
     digest = hmac.new(settings["signing_secret"].encode(), post.body, hashlib.sha256).hexdigest()
     return replace(post, headers=post.headers | {"Mailtrap-Signature": digest})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(channels=("email",), statuses=Statuses(states=tuple(_EVENTS), build=status), sign=sign),
+)

@@ -13,9 +13,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("email",)
 _EVENTS = {
     "UserMessageSent": "send",
     "MessageDelivered": "delivered",
@@ -27,7 +26,6 @@ _EVENTS = {
     "MessageComplained": "spam",
     "RecipientUnsubscribed": "unsub",
 }
-STATES = tuple(_EVENTS)
 _FORM = {"content-type": "application/x-www-form-urlencoded", "user-agent": "Mandrill-Webhook/1.0"}
 
 
@@ -53,16 +51,16 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(item, url)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """A mail, taken apart."""
     msg = {
-        "from_email": said.sender,
+        "from_email": incoming.sender,
         "from_name": "Ana",
-        "email": said.to,
-        "to": [[said.to, None]],
+        "email": incoming.to,
+        "to": [[incoming.to, None]],
         "subject": "Hello",
-        "text": said.text,
-        "headers": {"Message-Id": f"<{said.id}@mail.example.com>"},
+        "text": incoming.text,
+        "headers": {"Message-Id": f"<{incoming.id}@mail.example.com>"},
     }
     return _post({"event": "inbound", "ts": int(at.timestamp()), "msg": msg}, url)
 
@@ -77,3 +75,10 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 def _post(item: dict[str, Any], url: str) -> Post:
     return Post(url, urlencode({"mandrill_events": orjson.dumps([item]).decode()}).encode(), dict(_FORM))
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",), statuses=Statuses(states=tuple(_EVENTS), build=status), inbound=inbound, sign=sign
+    ),
+)

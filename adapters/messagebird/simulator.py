@@ -14,9 +14,21 @@ from urllib.parse import urlencode
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("sms", "whatsapp")
 _STATUSES = {
     "UserMessageSent": ("sent", "sent"),
     "MessageDelivered": ("delivered", "delivered"),
@@ -24,7 +36,6 @@ _STATUSES = {
     "MessageQueued": ("scheduled", "pending"),
     "MessageFailed": ("delivery_failed", "failed"),
 }
-STATES = tuple(_STATUSES)
 _REFUSALS: dict[Refusal, tuple[int, int, str, str | None]] = {
     "rate": (429, 99, "Too many requests", None),
     "invalid": (422, 10, "no (correct) recipients found", "recipients"),
@@ -58,16 +69,16 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _get(sent.callback_url or url, fields)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/api/sms-messaging/#receive-a-message, `message.created`"""
-    if said.channel == "whatsapp":
-        message = _message(said.id, "received", "received", said.sender, said.to, said.text, at)
-        return _post(url, {"type": "message.created", "contact": _contact(said.sender), "message": message})
+    if incoming.channel == "whatsapp":
+        message = _message(incoming.id, "received", "received", incoming.sender, incoming.to, incoming.text, at)
+        return _post(url, {"type": "message.created", "contact": _contact(incoming.sender), "message": message})
     fields = {
-        "id": said.id,
-        "recipient": said.to.removeprefix("+"),
-        "originator": said.sender.removeprefix("+"),
-        "body": said.text,
+        "id": incoming.id,
+        "recipient": incoming.to.removeprefix("+"),
+        "originator": incoming.sender.removeprefix("+"),
+        "body": incoming.text,
         "createdDatetime": _time(at),
     }
     return _get(url, fields)
@@ -105,13 +116,13 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
         if call.path.endswith("/v1/send"):
             part = document["content"][document["type"]]
             words = part if isinstance(part, str) else part.get("caption")
-            said = document.get("source", {}).get("reference")
+            reference = document.get("source", {}).get("reference")
             url = document.get("reportUrl")
-            return [Sent(id, "whatsapp", document["to"], document["from"], words, said, url)]
+            return [Sent(id, "whatsapp", document["to"], document["from"], words, reference, url)]
         if not call.path.endswith("/messages") or not document["recipients"]:
             raise Refused("invalid")
-        to, said, url = f"+{document['recipients'][0]}", document.get("reference"), document.get("reportUrl")
-        return [Sent(id, "sms", to, document["originator"], document["body"], said, url)]
+        to, reference, url = f"+{document['recipients'][0]}", document.get("reference"), document.get("reportUrl")
+        return [Sent(id, "sms", to, document["originator"], document["body"], reference, url)]
     except (KeyError, TypeError, AttributeError) as error:
         raise Refused("invalid") from error
 
@@ -171,3 +182,14 @@ def _part(document: dict[str, Any]) -> str:
 
 def _time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "whatsapp"),
+        statuses=Statuses(states=tuple(_STATUSES), build=status, absent={"sms": ("MessageRead",)}),
+        inbound=inbound,
+        sign=sign,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

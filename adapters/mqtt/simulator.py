@@ -11,18 +11,16 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import Api, Call, Incoming, Post, Refusal, Refused, Reply, Sent, Settings, Simulator, Webhooks
 
-CHANNELS = ("iot",)
-STATES: tuple[str, ...] = ()
 CUSTOMERS = {"iot": "device_id:mqtt:truck-7"}
 _REFUSALS: dict[Refusal, int] = {"rate": 0x97, "invalid": 0x90, "unauthorized": 0x87, "unavailable": 0x88}
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """A device's publication on `devices/<device>/up`."""
-    device = said.sender.rpartition(":")[2]
-    body = orjson.dumps({"messageId": said.id, "timestamp": int(at.timestamp() * 1000), "text": said.text})
+    device = incoming.sender.rpartition(":")[2]
+    body = orjson.dumps({"messageId": incoming.id, "timestamp": int(at.timestamp() * 1000), "text": incoming.text})
     topic = quote(f"devices/{device}/up", safe="/")
     headers = {"content-type": "application/json", "x-mqtt-topic": topic, "x-mqtt-qos": "1", "x-mqtt-retain": "0"}
     return Post(url, body, headers)
@@ -57,3 +55,10 @@ def reply(sent: list[Sent]) -> Reply:
 def refuse(why: Refusal) -> Reply:
     """Section 3.4.2.1."""
     return Reply(_REFUSALS[why], b"", {})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(channels=("iot",), inbound=inbound, sign=sign),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+    customers=CUSTOMERS,
+)

@@ -9,12 +9,24 @@ from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Idempotency,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 from adapters.simulating.shared_secrets import sign
 
 __all__ = ["sign"]
 
-CHANNELS = ("push",)
 CUSTOMERS = {"push": "b2c3d4e5-f6a7-4901-8cde-f12345678901"}
 _KINDS = {
     "UserMessageSent": "sent",
@@ -23,7 +35,6 @@ _KINDS = {
     "MessageFailed": "failed",
     "RecipientUnsubscribed": "unsubscribed",
 }
-STATES = tuple(_KINDS)
 APP = "5eb5a37e-b458-11e3-ac11-000c2940e62c"
 _REFUSALS: dict[Refusal, tuple[int, dict[str, Any]]] = {
     "rate": (429, {"errors": ["API rate limit exceeded"]}),
@@ -89,3 +100,10 @@ def refuse(why: Refusal) -> Reply:
     """…/reference/create-message"""
     status, document = _REFUSALS[why]
     return Reply(status, orjson.dumps(document))
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(channels=("push",), statuses=Statuses(states=tuple(_KINDS), build=status), sign=sign),
+    api=Api(accept=accept, reply=reply, refuse=refuse, idempotency=Idempotency(key=key)),
+    customers=CUSTOMERS,
+)

@@ -14,9 +14,21 @@ from uuid import UUID
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("sms", "whatsapp")
 _STATUSES = {
     "MessageQueued": "queued",
     "UserMessageSent": "sent",
@@ -25,7 +37,6 @@ _STATUSES = {
     "MessageFailed": "undelivered",
     "MessageRejected": "rejected",
 }
-STATES = tuple(_STATUSES)
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 _REFUSALS: dict[Refusal, tuple[int, str]] = {
     "rate": (429, "Rate limit exceeded"),
@@ -53,10 +64,16 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(sent.callback_url or url, urlencode(fields).encode(), dict(_FORM))
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/receive-messages"""
-    text = "Text" if said.channel == "sms" else "Body"
-    fields = {"From": said.sender, "To": said.to, "Type": said.channel, text: said.text, "MessageUUID": said.id}
+    text = "Text" if incoming.channel == "sms" else "Body"
+    fields = {
+        "From": incoming.sender,
+        "To": incoming.to,
+        "Type": incoming.channel,
+        text: incoming.text,
+        "MessageUUID": incoming.id,
+    }
     return Post(url, urlencode(fields).encode(), dict(_FORM))
 
 
@@ -85,12 +102,22 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     basic = base64.b64encode(f"{settings['auth_id']}:{settings['auth_token']}".encode()).decode()
     if call.headers.get("authorization") != f"Basic {basic}":
         raise Refused("unauthorized")
-    said = orjson.loads(call.body)
-    told = said.get("text") or said.get("media_urls") or said.get("template")
-    if not call.path.endswith("/Message/") or not said.get("dst") or not told:
+    request = orjson.loads(call.body)
+    told = request.get("text") or request.get("media_urls") or request.get("template")
+    if not call.path.endswith("/Message/") or not request.get("dst") or not told:
         raise Refused("invalid")
-    channel = "whatsapp" if said.get("type") == "whatsapp" else "sms"
-    return [Sent(str(UUID(id)), channel, said["dst"], said.get("src", ""), said.get("text"), None, said.get("url"))]
+    channel = "whatsapp" if request.get("type") == "whatsapp" else "sms"
+    return [
+        Sent(
+            str(UUID(id)),
+            channel,
+            request["dst"],
+            request.get("src", ""),
+            request.get("text"),
+            None,
+            request.get("url"),
+        )
+    ]
 
 
 def reply(sent: list[Sent]) -> Reply:
@@ -106,3 +133,14 @@ def refuse(why: Refusal) -> Reply:
     if why == "rate":
         answer.headers["retry-after"] = "1"
     return answer
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "whatsapp"),
+        statuses=Statuses(states=tuple(_STATUSES), build=status, absent={"sms": ("MessageRead",)}),
+        inbound=inbound,
+        sign=sign,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

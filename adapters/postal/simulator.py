@@ -21,9 +21,21 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("email",)
 _EVENTS = {
     "MessageDelivered": ("MessageSent", "Sent", "250 2.0.0 OK"),
     "MessageDelayed": ("MessageDelayed", "SoftFail", "451 4.7.1 try again later"),
@@ -32,7 +44,6 @@ _EVENTS = {
     "MessageFailed": ("MessageDeliveryFailed", "HardFail", "550 5.1.1 no such user"),
     "MessageBounced": ("MessageBounced", "", ""),
 }
-STATES = tuple(_EVENTS)
 _JSON = {"content-type": "application/json", "user-agent": "Postal/3.3.7"}
 _ERRORS = {
     "invalid": ("NoRecipients", "There are no recipients defined to receive this message"),
@@ -70,20 +81,20 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(url, orjson.dumps(body), dict(_JSON))
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/developer/http-payloads, processed, as JSON."""
     body = {
-        "id": said.id,
-        "rcpt_to": said.to,
-        "mail_from": said.sender,
+        "id": incoming.id,
+        "rcpt_to": incoming.to,
+        "mail_from": incoming.sender,
         "token": "rtmuzogUauKN",
         "subject": "Hello",
-        "message_id": f"{said.id}@mail.example.com",
+        "message_id": f"{incoming.id}@mail.example.com",
         "timestamp": at.timestamp(),
         "bounce": False,
-        "to": said.to,
-        "from": said.sender,
-        "plain_body": said.text,
+        "to": incoming.to,
+        "from": incoming.sender,
+        "plain_body": incoming.text,
         "attachments": [],
     }
     return Post(url, orjson.dumps(body), dict(_JSON))
@@ -135,6 +146,18 @@ def refuse(why: Refusal) -> Reply:
     """Errors are 200 as well; what is before Postal, or Postal being down, has a status of its own."""
     if why in _ERRORS:
         code, words = _ERRORS[why]
-        said = {"status": "error", "time": 0.0, "flags": {}, "data": {"code": code, "message": words}}
-        return Reply(200, orjson.dumps(said))
+        body = {"status": "error", "time": 0.0, "flags": {}, "data": {"code": code, "message": words}}
+        return Reply(200, orjson.dumps(body))
     return Reply(429 if why == "rate" else 503, b"", {"content-type": "text/html", "retry-after": "1"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",),
+        statuses=Statuses(states=tuple(_EVENTS), build=status),
+        inbound=inbound,
+        sign=sign,
+        keys=keys,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

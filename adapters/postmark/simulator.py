@@ -13,12 +13,24 @@ from uuid import UUID
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 from adapters.simulating.shared_secrets import sign
 
 __all__ = ["sign"]
 
-CHANNELS = ("email",)
 _RECORDS = {
     "MessageDelivered": ("Delivery", "DeliveredAt"),
     "MessageOpened": ("Open", "ReceivedAt"),
@@ -28,7 +40,6 @@ _RECORDS = {
     "MessageComplained": ("SpamComplaint", "BouncedAt"),
     "RecipientUnsubscribed": ("SubscriptionChange", "ChangedAt"),
 }
-STATES = tuple(_RECORDS)
 _BOUNCES = {
     "MessageDelayed": ("Transient", 2, "4.2.1 try again"),
     "MessageBounced": ("HardBounce", 1, "smtp;550 5.1.1 no such user"),
@@ -76,22 +87,22 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(url, orjson.dumps(item), dict(_HEADERS))
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/inbound-webhook."""
     item = {
         "FromName": "Ana",
         "MessageStream": "inbound",
-        "From": said.sender,
-        "FromFull": {"Email": said.sender, "Name": "Ana", "MailboxHash": ""},
-        "To": said.to,
-        "ToFull": [{"Email": said.to, "Name": "", "MailboxHash": ""}],
-        "OriginalRecipient": said.to,
+        "From": incoming.sender,
+        "FromFull": {"Email": incoming.sender, "Name": "Ana", "MailboxHash": ""},
+        "To": incoming.to,
+        "ToFull": [{"Email": incoming.to, "Name": "", "MailboxHash": ""}],
+        "OriginalRecipient": incoming.to,
         "Subject": "A question",
-        "MessageID": said.id,
+        "MessageID": incoming.id,
         "MailboxHash": "",
         "Date": at.strftime("%a, %d %b %Y %H:%M:%S +0000"),
-        "TextBody": said.text,
-        "Headers": [{"Name": "Message-ID", "Value": f"<{said.id}@mail.example.com>"}],
+        "TextBody": incoming.text,
+        "Headers": [{"Name": "Message-ID", "Value": f"<{incoming.id}@mail.example.com>"}],
         "Attachments": [],
     }
     return Post(url, orjson.dumps(item), dict(_HEADERS))
@@ -100,10 +111,10 @@ def inbound(said: Said, at: datetime, url: str) -> Post:
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     """POST /email and /email/withTemplate, and their batches, of which each message is taken or refused by itself."""
     _let_in(call, settings)
-    said = orjson.loads(call.body)
+    request = orjson.loads(call.body)
     if call.path not in _BATCHES:
-        return [_taken(said, call.path, UUID(id))]
-    items = said["Messages"] if "Messages" in said else said
+        return [_taken(request, call.path, UUID(id))]
+    items = request["Messages"] if "Messages" in request else request
     if not isinstance(items, list) or not 0 < len(items) <= _MOST:
         raise Refused("invalid", "Too many batch messages")
     made = []
@@ -125,7 +136,7 @@ def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | Non
         return None
     _let_in(call, settings)
     asked = dict(parse_qsl(query))
-    fields = {name.removeprefix(_METADATA): said for name, said in asked.items() if name.startswith(_METADATA)}
+    fields = {name.removeprefix(_METADATA): value for name, value in asked.items() if name.startswith(_METADATA)}
     if not {"count", "offset"} <= asked.keys() or len(fields) > 1:
         raise Refused("invalid", "count and offset are required")
     of_stream = [one for one in sent if one.extra["MessageStream"] == asked.get("messagestream", "outbound")]
@@ -152,15 +163,17 @@ def _let_in(call: Call, settings: Settings) -> None:
         raise Refused("unauthorized")
 
 
-def _taken(said: dict[str, Any], path: str, id: UUID) -> Sent:
-    templated = path == "/email/withTemplate" and ("TemplateId" in said or "TemplateAlias" in said)
-    if not templated and (path != "/email" or not ("TextBody" in said or "HtmlBody" in said)):
+def _taken(request: dict[str, Any], path: str, id: UUID) -> Sent:
+    templated = path == "/email/withTemplate" and ("TemplateId" in request or "TemplateAlias" in request)
+    if not templated and (path != "/email" or not ("TextBody" in request or "HtmlBody" in request)):
         raise Refused("invalid", "no body")
-    if "@" not in said.get("To", "") or "From" not in said:
+    if "@" not in request.get("To", "") or "From" not in request:
         raise Refused("invalid", "Illegal email address")
-    metadata = said.get("Metadata", {})
-    kept = {"Metadata": metadata, "MessageStream": said.get("MessageStream", "outbound")}
-    return Sent(str(id), "email", said["To"], said["From"], said.get("TextBody"), metadata.get("reference"), extra=kept)
+    metadata = request.get("Metadata", {})
+    kept = {"Metadata": metadata, "MessageStream": request.get("MessageStream", "outbound")}
+    return Sent(
+        str(id), "email", request["To"], request["From"], request.get("TextBody"), metadata.get("reference"), extra=kept
+    )
 
 
 def _told(one: Sent) -> dict[str, Any]:
@@ -182,3 +195,11 @@ def _listed(one: Sent) -> dict[str, Any]:
         "Status": "Sent",
         "Metadata": one.extra["Metadata"],
     }
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",), statuses=Statuses(states=tuple(_RECORDS), build=status), inbound=inbound, sign=sign
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse, look_up=look_up),
+)

@@ -9,9 +9,8 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Sent, Settings
+from adapters.simulating import Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("push",)
 CUSTOMERS = {"push": "user_id:user-0001"}
 _LISTS = {
     "UserMessageSent": "users_delivered_to_gateway",
@@ -22,7 +21,6 @@ _REPORTS = {
     "MessageDelivered": "v1.UserNotificationAcknowledgement",
     "MessageOpened": "v1.UserNotificationOpen",
 }
-STATES = ("UserMessageSent", "MessageDelivered", "MessageOpened", "MessageFailed", "MessageRejected")
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -55,3 +53,16 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     """HMAC-SHA1 of the body, in hex."""
     digest = hmac.new(settings["secret"].encode(), post.body, hashlib.sha1).hexdigest()
     return replace(post, headers=post.headers | {"Webhook-Signature": digest})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("push",),
+        statuses=Statuses(
+            states=("UserMessageSent", "MessageDelivered", "MessageOpened", "MessageFailed", "MessageRejected"),
+            build=status,
+        ),
+        sign=sign,
+    ),
+    customers=CUSTOMERS,
+)

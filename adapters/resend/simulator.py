@@ -14,9 +14,21 @@ from uuid import UUID
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Idempotency,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("email",)
 _TYPES = {
     "MessageQueued": "email.sent",
     "MessageDelivered": "email.delivered",
@@ -27,7 +39,6 @@ _TYPES = {
     "MessageComplained": "email.complained",
     "MessageRejected": "email.suppressed",
 }
-STATES = tuple(_TYPES)
 _MORE: dict[str, dict[str, Any]] = {
     "MessageBounced": {"bounce": {"message": "550 5.1.1 no such user", "subType": "General", "type": "Permanent"}},
     "MessageRejected": {"suppressed": {"message": "on the list", "type": "OnAccountSuppressionList"}},
@@ -109,3 +120,9 @@ def _post(word: str, data: dict[str, Any], at: datetime, url: str, seed: str) ->
 
 def _iso(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(channels=("email",), statuses=Statuses(states=tuple(_TYPES), build=status), sign=sign),
+    api=Api(accept=accept, reply=reply, refuse=refuse, idempotency=Idempotency(key=key)),
+)

@@ -21,9 +21,21 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("email",)
 _EVENTS = {
     "MessageQueued": "processed",
     "MessageDelivered": "delivered",
@@ -31,7 +43,6 @@ _EVENTS = {
     "MessageBounced": "bounce",
     "MessageDelayed": "deferred",
 }
-STATES = tuple(_EVENTS)
 _REFUSALS: dict[Refusal, tuple[int, str, str | None]] = {
     "rate": (429, "too many requests", None),
     "invalid": (400, "Does not contain a valid address.", "personalizations.0.to.0.email"),
@@ -59,17 +70,17 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(url, orjson.dumps([item]), headers)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/parsing-email/setting-up-the-inbound-parse-webhook: the fields of a mail with text alone."""
     when = format_datetime(at)
     fields = {
         "headers": f"Received: by mx0047p1mdw1.sendgrid.net with SMTP id 6WCVv7KAWn {when} (UTC)\n"
-        f"Message-ID: <{said.id}@mail.example.com>\nSubject: Question\nFrom: {said.sender}\nTo: {said.to}\n",
-        "to": said.to,
-        "from": said.sender,
+        f"Message-ID: <{incoming.id}@mail.example.com>\nSubject: Question\nFrom: {incoming.sender}\nTo: {incoming.to}\n",
+        "to": incoming.to,
+        "from": incoming.sender,
         "subject": "Question",
-        "text": said.text,
-        "envelope": orjson.dumps({"to": [said.to], "from": said.sender}).decode(),
+        "text": incoming.text,
+        "envelope": orjson.dumps({"to": [incoming.to], "from": incoming.sender}).decode(),
         "SPF": "pass",
         "charsets": '{"to":"UTF-8","from":"UTF-8","subject":"UTF-8","text":"UTF-8"}',
     }
@@ -117,10 +128,10 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     for whom in body.get("personalizations", ()):
         arguments: dict[str, Any] = {**body.get("custom_args", {}), **whom.get("custom_args", {})}
         for to in whom["to"]:
-            address, said = parseaddr(to["email"])[1], content.get("text/plain")
+            address, text = parseaddr(to["email"])[1], content.get("text/plain")
             reference = arguments.get("reference")
             extra = {"custom_args": arguments}
-            sent.append(Sent(one, "email", address, body["from"]["email"], said, reference, None, extra))
+            sent.append(Sent(one, "email", address, body["from"]["email"], text, reference, None, extra))
     if not sent:
         raise Refused("invalid", "The personalizations field is required and must have at least one personalization.")
     return sent
@@ -135,3 +146,15 @@ def refuse(why: Refusal) -> Reply:
     """…/how-to-use-the-sendgrid-v3-api/errors"""
     status, text, field = _REFUSALS[why]
     return Reply(status, orjson.dumps({"errors": [{"message": text, "field": field, "help": None}]}))
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",),
+        statuses=Statuses(states=tuple(_EVENTS), build=status),
+        inbound=inbound,
+        sign=sign,
+        keys=keys,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

@@ -1,24 +1,25 @@
-"""The contract of a simulated provider: what its `adapters/<name>/simulator.py` has, and what passes between it and the server.
+"""The contract of simulated providers: the value `SIMULATOR` of each `adapters/<name>/simulator.py`, and its types.
 
-A module plays one provider towards Threadline from its documentation, and shares no code with the adapter, so that each
-checks the other: it takes sends as the provider's API does, answers as it does, and says what becomes of a message in
-webhooks of the provider's own form, signed by the provider's scheme. Pure: no network, no clock.
+A simulator plays one provider towards Threadline, written from the provider's documentation. It shares no code with the
+adapter, so that each checks the other. It accepts sends as the provider's API does, answers as the API does, and builds
+the webhooks that report what became of a message, in the provider's format and signed by the provider's scheme.
+A simulator is pure: no network, no clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-#: Why an API call is refused: too many, a bad recipient or part, wrong credentials, a fault of the provider.
+#: Why an API call is refused: rate limit, bad recipient or content, wrong credentials, provider out of order.
 Refusal = Literal["rate", "invalid", "unauthorized", "unavailable"]
-#: A source's settings as its adapter has them; of a public-key scheme `private_key` beside them, in PEM.
+#: A source's settings by name, as its adapter declares them. For public-key schemes `private_key` too, in PEM.
 Settings = Mapping[str, str]
 
 
 @dataclass(slots=True)
 class Call:
-    """A request to the provider's API: `path` with its query, header names in lower case."""
+    """A request to the provider's API. `path` includes the query; header names are in lower case."""
 
     method: str
     path: str
@@ -28,7 +29,7 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """The API's answer."""
+    """The API's response."""
 
     status: int = 200
     body: bytes = b""
@@ -37,9 +38,9 @@ class Reply:
 
 @dataclass(slots=True)
 class Sent:
-    """A message that the provider took, or made up. Addresses in our spelling: `+15551234567`, `ana@example.com`,
-    `telegram:12345`. `extra` is the module's own. One of a batch that it did not take has `refused`: it is answered, and
-    nothing becomes of it."""
+    """A message that the provider accepted. Addresses are in our format: `+15551234567`, `ana@example.com`,
+    `telegram:12345`. `extra` is for the simulator's own use. A message of a batch that the provider did not accept has
+    `refused`: the response names it, and no webhook follows."""
 
     id: str
     channel: str
@@ -53,8 +54,8 @@ class Sent:
 
 
 @dataclass(slots=True)
-class Said:
-    """What a customer sends in: `sender` is the customer, `to` is ours; addresses as in `Sent`."""
+class Incoming:
+    """A message from a customer: `sender` is the customer's address, `to` is ours; in the format of `Sent`."""
 
     id: str
     channel: str
@@ -65,8 +66,8 @@ class Said:
 
 @dataclass(slots=True)
 class Post:
-    """A webhook to be posted to `url` (as the provider was told it; a scheme may change it). Header names are in lower
-    case, but of those that `sign` adds, which may be as the provider writes them."""
+    """A webhook, to be posted to `url`. A signature scheme may add to the URL. Header names are in lower case, except
+    those that `sign` adds, which are as the provider writes them."""
 
     url: str
     body: bytes = b""
@@ -75,70 +76,88 @@ class Post:
 
 
 class Refused(Exception):
-    """The call is not one that the provider takes."""
+    """The provider's API refuses the call."""
 
     def __init__(self, why: Refusal, text: str = "") -> None:
         super().__init__(text or why)
         self.why = why
 
 
-class Simulated(Protocol):
-    """The members of a provider's `simulator` module.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statuses:
+    """The webhooks that report the state of a sent message."""
 
-    One of a provider that only receives lacks the last three; one of a provider that posts no webhooks has empty `STATES`,
-    and lacks `status` and `sign`; `inbound` is where customers write in. One that sells access tokens has `grant`, which
-    answers a call for one, and None to any other. A public-key scheme's has `keys`, which makes a pair (`private_key`, and
-    the settings of the public half). One whose API has idempotency keys has `key`, which gives a call's, or None, and
-    `repeated` where a repeat is answered otherwise than the first call.
-    One that can be asked what it took has `look_up`. `ANONYMOUS` is there where its webhooks do not say whose message they are about;
-    `CUSTOMERS` and `SENDERS` (channel to an example's address) where the provider's own form is needed."""
+    #: Event types that the webhooks report, in the order of a message's life: first those of a message that arrives
+    #: (`UserMessageSent`, `MessageDelivered`, `MessageRead`), then the others.
+    states: tuple[str, ...]
+    #: Builds the unsigned webhook for a state of a message, with the provider's time, to the URL.
+    build: Callable[[Sent, str, datetime, str], Post]
+    #: States that the provider does not report on a channel, by channel.
+    absent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Whether the webhook names the recipient.
+    names_recipient: bool = True
 
-    #: Of what becomes of a message, the event types that its webhooks tell, in the order of a message's life; first
-    #: those of a message that arrives (`UserMessageSent`, `MessageDelivered`, `MessageRead`), then the others.
-    @property
-    def STATES(self) -> tuple[str, ...]: ...
+    def on(self, channel: str) -> tuple[str, ...]:
+        """Return the states that the provider reports on `channel`."""
+        return tuple(state for state in self.states if state not in self.absent.get(channel, ()))
 
-    #: The channels that it can play.
-    @property
-    def CHANNELS(self) -> tuple[str, ...]: ...
 
-    def status(self, sent: Sent, state: str, at: datetime, url: str) -> Post:
-        """The webhook that tells `state` (one of STATES) of a message, unsigned, of the time `at`."""
-        ...
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """What the provider posts."""
 
-    def inbound(self, said: Said, at: datetime, url: str) -> Post:
-        """The webhook of a message that came in, unsigned."""
-        ...
+    channels: tuple[str, ...]
+    #: Returns the post with its signature for a time; replaces a signature that the post has already.
+    sign: Callable[[Post, Settings, datetime], Post]
+    statuses: Statuses | None = None
+    #: Builds the unsigned webhook of a customer's message, with the provider's time, to the URL.
+    inbound: Callable[[Incoming, datetime, str], Post] | None = None
+    #: Makes a key pair of a public-key scheme: `private_key`, and the settings that hold the public key.
+    keys: Callable[[], dict[str, str]] | None = None
 
-    def sign(self, post: Post, settings: Settings, at: datetime) -> Post:
-        """The same post with its signature, in place of one that it has."""
-        ...
+    def states(self, channel: str) -> tuple[str, ...]:
+        """Return the states that the provider reports on `channel`; empty if it reports none."""
+        return self.statuses.on(channel) if self.statuses is not None else ()
 
-    def keys(self) -> dict[str, str]:
-        """A new pair of keys, as settings."""
-        ...
 
-    def accept(self, call: Call, settings: Settings, id: str) -> list[Sent]:
-        """The messages that an API call sends, under ids made of `id` (unique, 32 hexadecimal digits) as the provider
-        makes them. Raises Refused."""
-        ...
+def _unchanged(first: Reply) -> Reply:
+    return first
 
-    def look_up(self, call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | None:
-        """The answer to a call that asks for what was taken, of all that was; None to any other call. Raises Refused."""
-        ...
 
-    def key(self, call: Call) -> str | None:
-        """The call's idempotency key: a repeat under it is answered as the first was, and sends nothing."""
-        ...
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idempotency:
+    """How the API recognises a repeated call, which sends nothing."""
 
-    def repeated(self, first: Reply) -> Reply:
-        """The answer to a repeat, where it is another than the first."""
-        ...
+    #: Returns the call's idempotency key, or None.
+    key: Callable[[Call], str | None]
+    #: Makes the response to a repeat from the first response.
+    repeat: Callable[[Reply], Reply] = _unchanged
 
-    def reply(self, sent: list[Sent]) -> Reply:
-        """What the API says to a call that it took."""
-        ...
 
-    def refuse(self, why: Refusal) -> Reply:
-        """What the API says to one that it did not."""
-        ...
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The provider's API for sending."""
+
+    #: Returns the messages that a call sends. Their ids are made from the third argument (unique, 32 hexadecimal digits),
+    #: as the provider makes its ids. Raises Refused.
+    accept: Callable[[Call, Settings, str], list[Sent]]
+    #: Returns the response to an accepted call.
+    reply: Callable[[list[Sent]], Reply]
+    #: Returns the response to a refused call.
+    refuse: Callable[[Refusal], Reply]
+    idempotency: Idempotency | None = None
+    #: Answers a look-up call from the messages accepted so far; None for any other call. Raises Refused.
+    look_up: Callable[[Call, Settings, Sequence[Sent]], Reply | None] | None = None
+    #: Answers a request for an access token; None for any other call.
+    grant: Callable[[Call, Settings], Reply | None] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulator:
+    """A simulated provider. `webhooks` is None if the provider posts none, `api` if Threadline cannot send by it."""
+
+    webhooks: Webhooks | None = None
+    api: Api | None = None
+    #: Example addresses of a customer and of ours by channel, for channels where the provider has a format of its own.
+    customers: Mapping[str, str] = field(default_factory=dict)
+    senders: Mapping[str, str] = field(default_factory=dict)

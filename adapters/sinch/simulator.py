@@ -15,9 +15,21 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("sms", "whatsapp")
 _NONCE = "01FJA8B4A7BM43YGWSG9GBV067"
 _STATUSES: dict[str, tuple[str, int, str]] = {
     "UserMessageSent": ("Dispatched", 401, "QUEUED_ON_CHANNEL"),
@@ -26,7 +38,6 @@ _STATUSES: dict[str, tuple[str, int, str]] = {
     "MessageQueued": ("Queued", 400, ""),
     "MessageFailed": ("Failed", 404, "FAILED"),
 }
-STATES = tuple(_STATUSES)
 _PAGE = 30
 _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "rate": (429, "too_many_requests", "Too many requests"),
@@ -63,29 +74,29 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _told(sent.callback_url or url, "message_delivery_report", part, at, sent.reference)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """`mo_text`; `message`."""
-    if said.channel == "sms":
+    if incoming.channel == "sms":
         document = {
             "type": "mo_text",
-            "id": said.id,
-            "from": said.sender.removeprefix("+"),
-            "to": said.to.removeprefix("+"),
-            "body": said.text,
+            "id": incoming.id,
+            "from": incoming.sender.removeprefix("+"),
+            "to": incoming.to.removeprefix("+"),
+            "body": incoming.text,
             "operator_id": "310004",
             "received_at": _time(at),
         }
         return _post(url, document)
     message = {
-        "id": said.id,
+        "id": incoming.id,
         "direction": "TO_APP",
-        "contact_message": {"text_message": {"text": said.text}},
-        "channel_identity": {"channel": "WHATSAPP", "identity": said.sender.removeprefix("+"), "app_id": "app-1"},
+        "contact_message": {"text_message": {"text": incoming.text}},
+        "channel_identity": {"channel": "WHATSAPP", "identity": incoming.sender.removeprefix("+"), "app_id": "app-1"},
         "conversation_id": "conversation-1",
         "contact_id": "contact-1",
         "metadata": "",
         "accept_time": _time(at),
-        "sender_id": said.to.removeprefix("+"),
+        "sender_id": incoming.to.removeprefix("+"),
     }
     return _told(url, "message", message, at, None)
 
@@ -133,8 +144,8 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
             raise Refused("invalid")
         identity = document["recipient"]["identified_by"]["channel_identities"][0]
         words = document["message"].get("text_message", {}).get("text")
-        to, said, url = f"+{identity['identity']}", document.get("message_metadata"), document.get("callback_url")
-        return [Sent(id, "whatsapp", to, "app-1", words, said, url)]
+        to, reference, url = f"+{identity['identity']}", document.get("message_metadata"), document.get("callback_url")
+        return [Sent(id, "whatsapp", to, "app-1", words, reference, url)]
     except (KeyError, IndexError, TypeError) as error:
         raise Refused("invalid") from error
 
@@ -196,3 +207,14 @@ def _post(url: str, document: dict[str, Any]) -> Post:
 
 def _time(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "whatsapp"),
+        statuses=Statuses(states=tuple(_STATUSES), build=status, absent={"sms": ("MessageRead",)}),
+        inbound=inbound,
+        sign=sign,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse, look_up=look_up),
+)

@@ -12,12 +12,23 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("chat",)
 CUSTOMERS = {"chat": "slack:T0123ABCD/U0456EFGH"}
 SENDERS = {"chat": "U0BOT1234"}
-STATES = ("UserMessageSent",)
 APP, BOT, BOT_USER, CONVERSATION = "A0123ABCD", "B0123ABCD", "U0BOT1234", "D0456EFGH"
 _REFUSALS: dict[Refusal, tuple[int, str]] = {
     "rate": (429, "ratelimited"),
@@ -45,21 +56,21 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, team, event, at, f"sent-{sent.id}")
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/reference/events/message.im"""
-    team, user = _parts(said.sender)
-    text = said.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    team, user = _parts(incoming.sender)
+    text = incoming.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     event = {
         "type": "message",
         "user": user,
         "text": text,
-        "ts": said.id,
+        "ts": incoming.id,
         "team": team,
         "channel": CONVERSATION,
         "event_ts": _ts(at),
         "channel_type": "im",
     }
-    return _post(url, team, event, at, f"said-{said.id}")
+    return _post(url, team, event, at, f"incoming-{incoming.id}")
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
@@ -128,3 +139,13 @@ def _post(url: str, team: str, event: dict[str, Any], at: datetime, fact: str) -
     }
     headers = {"content-type": "application/json", "user-agent": "Slackbot 1.0 (+https://api.slack.com/robots)"}
     return Post(url, orjson.dumps(document), headers)
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("chat",), statuses=Statuses(states=("UserMessageSent",), build=status), inbound=inbound, sign=sign
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+    customers=CUSTOMERS,
+    senders=SENDERS,
+)

@@ -11,9 +11,21 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("email",)
 _EVENTS = {
     "MessageQueued": ("message_event", "injection"),
     "MessageDelayed": ("message_event", "delay"),
@@ -26,7 +38,6 @@ _EVENTS = {
     "MessageComplained": ("message_event", "spam_complaint"),
     "RecipientUnsubscribed": ("unsubscribe_event", "link_unsubscribe"),
 }
-STATES = tuple(_EVENTS)
 _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "rate": (420, "2101", "Exceed Sending Limit (hourly)"),
     "invalid": (422, "1400", "required field is missing"),
@@ -67,24 +78,24 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(url, orjson.dumps([{"msys": {kind: item}}]), _headers("0123456789abcdef"))
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/api/relay-webhooks/#header-relay-webhook-payload"""
     date = at.strftime("%a, %d %b %Y %H:%M:%S +0000")
-    names = [("From", f"Ana <{said.sender}>"), ("Message-ID", f"<{said.id}@mail.example.com>"), ("Date", date)]
+    names = [("From", f"Ana <{incoming.sender}>"), ("Message-ID", f"<{incoming.id}@mail.example.com>"), ("Date", date)]
     head = "".join(f"{name}: {value}\r\n" for name, value in names)
     item = {
         "content": {
-            "email_rfc822": f"{head}To: {said.to}\r\n\r\n{said.text}\r\n",
+            "email_rfc822": f"{head}To: {incoming.to}\r\n\r\n{incoming.text}\r\n",
             "email_rfc822_is_base64": False,
             "headers": [{name: value} for name, value in names],
             "subject": "A question",
-            "text": said.text,
-            "to": [said.to],
+            "text": incoming.text,
+            "to": [incoming.to],
         },
         "customer_id": "1337",
-        "friendly_from": said.sender,
-        "msg_from": said.sender,
-        "rcpt_to": said.to,
+        "friendly_from": incoming.sender,
+        "msg_from": incoming.sender,
+        "rcpt_to": incoming.to,
         "webhook_id": "4839201967643219",
         "protocol": "smtp",
     }
@@ -103,15 +114,15 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     """POST /api/v1/transmissions; what is in braces is the template language's."""
     if call.headers.get("authorization") != settings["api_key"]:
         raise Refused("unauthorized")
-    said = orjson.loads(call.body)
-    if call.path != "/api/v1/transmissions" or not said.get("recipients"):
+    request = orjson.loads(call.body)
+    if call.path != "/api/v1/transmissions" or not request.get("recipients"):
         raise Refused("invalid", "recipients is required")
-    content = said["content"]
+    content = request["content"]
     if "template_id" not in content and not ({"text", "html"} & content.keys() and content.get("subject")):
         raise Refused("invalid", "content is required")
     number = f"{int(id, 16)}"[:17]
     made = []
-    for one in said["recipients"]:
+    for one in request["recipients"]:
         email, meta = one.get("address", {}).get("email", ""), one.get("metadata", {})
         if "@" not in email:
             raise Refused("invalid", "address.email is required for each recipient")
@@ -137,3 +148,11 @@ def refuse(why: Refusal) -> Reply:
 
 def _headers(batch: str) -> dict[str, str]:
     return {"content-type": "application/json", "x-messagesystems-batch-id": batch}
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("email",), statuses=Statuses(states=tuple(_EVENTS), build=status), inbound=inbound, sign=sign
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

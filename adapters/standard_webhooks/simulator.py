@@ -13,9 +13,8 @@ from typing import Any
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("sms", "email", "push", "chat")
 _TYPES = {
     "UserMessageSent": "message.sent",
     "MessageDelivered": "message.delivered",
@@ -23,7 +22,6 @@ _TYPES = {
     "MessageFailed": "message.failed",
     "MessageBounced": "message.bounced",
 }
-STATES = tuple(_TYPES)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -32,10 +30,10 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, _TYPES[state], at, data)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """One event."""
-    data = {"providerMessageId": said.id, "from": said.sender, "to": said.to, "channel": said.channel}
-    return _post(url, "message.received", at, {**data, "content": {"text": said.text}})
+    data = {"providerMessageId": incoming.id, "from": incoming.sender, "to": incoming.to, "channel": incoming.channel}
+    return _post(url, "message.received", at, {**data, "content": {"text": incoming.text}})
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
@@ -56,3 +54,13 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 def _post(url: str, type: str, at: datetime, data: dict[str, Any]) -> Post:
     body = orjson.dumps({"type": type, "timestamp": at.isoformat().replace("+00:00", "Z"), "data": data})
     return Post(url, body, {"content-type": "application/json"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "email", "push", "chat"),
+        statuses=Statuses(states=tuple(_TYPES), build=status, absent={"sms": ("MessageRead",)}),
+        inbound=inbound,
+        sign=sign,
+    ),
+)

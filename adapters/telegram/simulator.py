@@ -10,11 +10,21 @@ from zlib import crc32
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Webhooks,
+)
 
-CHANNELS = ("chat",)
 CUSTOMERS = {"chat": "telegram:12345678"}
-STATES: tuple[str, ...] = ()
 _METHODS = {
     "sendMessage": "text",
     "sendPhoto": "photo",
@@ -32,23 +42,18 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 }
 
 
-def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """None is ever asked for: STATES is empty."""
-    raise ValueError(f"Telegram does not tell {state}")
-
-
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…#update, with a …#message of a private chat."""
-    who = _number(said.sender.removeprefix("telegram:"))
+    who = _number(incoming.sender.removeprefix("telegram:"))
     user = {"id": who, "is_bot": False, "first_name": "Simulated", "language_code": "en"}
     message = {
-        "message_id": _number(said.id),
+        "message_id": _number(incoming.id),
         "from": user,
         "chat": {"id": who, "first_name": "Simulated", "type": "private"},
         "date": int(at.timestamp()),
-        "text": said.text,
+        "text": incoming.text,
     }
-    document = {"update_id": crc32(said.id.encode()) >> 2, "message": message}
+    document = {"update_id": crc32(incoming.id.encode()) >> 2, "message": message}
     return Post(url, orjson.dumps(document), {"content-type": "application/json"})
 
 
@@ -92,3 +97,10 @@ def refuse(why: Refusal) -> Reply:
 def _number(text: str) -> int | str:
     """Telegram's ids are numbers; ids that are given to be played with may be others."""
     return int(text) if text.lstrip("-").isdecimal() and len(text) < 17 else text
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(channels=("chat",), inbound=inbound, sign=sign),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+    customers=CUSTOMERS,
+)

@@ -19,16 +19,27 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("sms", "rcs")
 _STATUSES = {
     "UserMessageSent": ("message.sent", "sent"),
     "MessageDelivered": ("message.finalized", "delivered"),
     "MessageRead": ("message.read", "read"),
     "MessageFailed": ("message.finalized", "delivery_failed"),
 }
-STATES = tuple(_STATUSES)
 _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
     "rate": (429, "10011", "Too many requests"),
     "invalid": (400, "40310", "Invalid 'to' address"),
@@ -51,14 +62,16 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(sent.callback_url or url, kind, payload, at, f"{sent.id}{state}")
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/receiving-webhooks"""
-    payload = _payload(said.id, "inbound", said.sender, [{"phone_number": said.to, "status": "webhook_delivered"}])
-    if said.channel == "rcs":
-        payload |= {"type": "RCS", "to": [_agent(said.to)], "body": {"text": said.text}}
+    payload = _payload(
+        incoming.id, "inbound", incoming.sender, [{"phone_number": incoming.to, "status": "webhook_delivered"}]
+    )
+    if incoming.channel == "rcs":
+        payload |= {"type": "RCS", "to": [_agent(incoming.to)], "body": {"text": incoming.text}}
     else:
-        payload |= {"text": said.text, "media": []}
-    return _post(url, "message.received", payload, at, said.id)
+        payload |= {"text": incoming.text, "media": []}
+    return _post(url, "message.received", payload, at, incoming.id)
 
 
 def keys() -> dict[str, str]:
@@ -82,12 +95,23 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     """…/messages/send-message"""
     if call.headers.get("authorization") != f"Bearer {settings['api_key']}":
         raise Refused("unauthorized")
-    said = orjson.loads(call.body)
-    if call.path != "/v2/messages" or not said.get("to") or not (said.get("text") or said.get("media_urls")):
+    request = orjson.loads(call.body)
+    if call.path != "/v2/messages" or not request.get("to") or not (request.get("text") or request.get("media_urls")):
         raise Refused("invalid")
-    extra = {"tags": said.get("tags", [])}
+    extra = {"tags": request.get("tags", [])}
     own = str(uuid.UUID(id))
-    return [Sent(own, "sms", said["to"], said.get("from", ""), said.get("text"), None, said.get("webhook_url"), extra)]
+    return [
+        Sent(
+            own,
+            "sms",
+            request["to"],
+            request.get("from", ""),
+            request.get("text"),
+            None,
+            request.get("webhook_url"),
+            extra,
+        )
+    ]
 
 
 def reply(sent: list[Sent]) -> Reply:
@@ -135,3 +159,15 @@ def _post(url: str, kind: str, payload: dict[str, Any], at: datetime, about: str
     }
     document = {"data": data, "meta": {"attempt": 1, "delivered_to": url}}
     return Post(url, orjson.dumps(document), {"content-type": "application/json", "user-agent": "telnyx-webhooks"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "rcs"),
+        statuses=Statuses(states=tuple(_STATUSES), build=status, absent={"sms": ("MessageRead",)}),
+        inbound=inbound,
+        sign=sign,
+        keys=keys,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

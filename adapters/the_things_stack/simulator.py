@@ -9,12 +9,11 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent
+from adapters.simulating import Incoming, Post, Sent, Simulator, Statuses, Webhooks
 from adapters.simulating.shared_secrets import sign
 
 __all__ = ["sign"]
 
-CHANNELS = ("iot",)
 CUSTOMERS = {"iot": "device_id:the_things_stack:fleet/truck-7"}
 _EVENTS = {
     "MessageQueued": "downlink_queued",
@@ -23,7 +22,6 @@ _EVENTS = {
     "MessageDelayed": "downlink_nack",
     "MessageFailed": "downlink_failed",
 }
-STATES = tuple(_EVENTS)
 AGENT = "ttn-lw-application-server/3.36.0"
 
 
@@ -38,16 +36,16 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, sent.to, at, own, _EVENTS[state], part)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…#uplink-messages, of a device without a payload formatter."""
     part = {
         "session_key_id": "AXA50tHUGUucuzS/bCGMNw==",
         "f_port": 1,
         "f_cnt": 1,
-        "frm_payload": base64.b64encode(said.text.encode()).decode(),
+        "frm_payload": base64.b64encode(incoming.text.encode()).decode(),
         "received_at": _time(at),
     }
-    return _post(url, said.sender, at, [f"as:up:{said.id}", f"gs:uplink:{said.id}"], "uplink_message", part)
+    return _post(url, incoming.sender, at, [f"as:up:{incoming.id}", f"gs:uplink:{incoming.id}"], "uplink_message", part)
 
 
 def _post(url: str, device: str, at: datetime, ids: list[str], kind: str, part: dict[str, Any]) -> Post:
@@ -69,3 +67,11 @@ def _post(url: str, device: str, at: datetime, ids: list[str], kind: str, part: 
 def _time(at: datetime) -> str:
     """To the nanosecond, as it is written there."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z"
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("iot",), statuses=Statuses(states=tuple(_EVENTS), build=status), inbound=inbound, sign=sign
+    ),
+    customers=CUSTOMERS,
+)

@@ -9,16 +9,14 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("whatsapp",)
 _STATUSES = {
     "UserMessageSent": "sent",
     "MessageDelivered": "delivered",
     "MessageRead": "read",
     "MessageFailed": "failed",
 }
-STATES = tuple(_STATUSES)
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -34,14 +32,14 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, {"statuses": [item]})
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """Inbound message webhooks."""
-    sender = said.sender.removeprefix("+")
+    sender = incoming.sender.removeprefix("+")
     message = {
         "_vnd": {"v1": {"direction": "inbound", "author": {"id": sender, "name": "Simulated", "type": "OWNER"}}},
         "from": sender,
-        "id": said.id,
-        "text": {"body": said.text},
+        "id": incoming.id,
+        "text": {"body": incoming.text},
         "timestamp": str(int(at.timestamp())),
         "type": "text",
     }
@@ -58,3 +56,10 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 def _post(url: str, document: dict[str, Any]) -> Post:
     headers = {"content-type": "application/json", "x-turn-hook-subscription": "whatsapp"}
     return Post(url, orjson.dumps(document), headers)
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("whatsapp",), statuses=Statuses(states=tuple(_STATUSES), build=status), inbound=inbound, sign=sign
+    ),
+)

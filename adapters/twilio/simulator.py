@@ -13,9 +13,21 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("sms", "whatsapp")
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 _STATUSES = {
     "MessageQueued": "queued",
@@ -24,7 +36,6 @@ _STATUSES = {
     "MessageRead": "read",
     "MessageFailed": "undelivered",
 }
-STATES = tuple(_STATUSES)
 _FORM = {"content-type": "application/x-www-form-urlencoded; charset=UTF-8", "user-agent": "TwilioProxy/1.1"}
 _REFUSALS: dict[Refusal, tuple[int, int, str]] = {
     "rate": (429, 20429, "Too Many Requests"),
@@ -52,16 +63,16 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return Post(sent.callback_url or url, urlencode(fields).encode(), dict(_FORM))
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/guides/webhook-request."""
     fields = {
-        "MessageSid": said.id,
-        "SmsSid": said.id,
-        "SmsMessageSid": said.id,
+        "MessageSid": incoming.id,
+        "SmsSid": incoming.id,
+        "SmsMessageSid": incoming.id,
         "AccountSid": ACCOUNT,
-        "From": _prefixed(said.sender, said.channel),
-        "To": _prefixed(said.to, said.channel),
-        "Body": said.text,
+        "From": _prefixed(incoming.sender, incoming.channel),
+        "To": _prefixed(incoming.to, incoming.channel),
+        "Body": incoming.text,
         "NumMedia": "0",
         "NumSegments": "1",
         "SmsStatus": "received",
@@ -129,3 +140,14 @@ def refuse(why: Refusal) -> Reply:
 
 def _prefixed(address: str, channel: str) -> str:
     return f"whatsapp:{address}" if channel == "whatsapp" else address
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "whatsapp"),
+        statuses=Statuses(states=tuple(_STATUSES), build=status, absent={"sms": ("MessageRead",)}),
+        inbound=inbound,
+        sign=sign,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+)

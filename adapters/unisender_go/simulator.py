@@ -8,9 +8,8 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Sent, Settings
+from adapters.simulating import Post, Sent, Settings, Simulator, Statuses, Webhooks
 
-CHANNELS = ("email",)
 _WORDS = {
     "MessageQueued": "sent",
     "MessageDelivered": "delivered",
@@ -22,7 +21,6 @@ _WORDS = {
     "RecipientUnsubscribed": "unsubscribed",
     "RecipientSubscribed": "subscribed",
 }
-STATES = tuple(_WORDS)
 _EMPTY = "0" * 32
 
 
@@ -53,3 +51,8 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     before, auth, after = re.split(rb'("auth":\s*")(?:[0-9a-f]{32})?', post.body, maxsplit=1)
     digest = hashlib.md5(before + auth + settings["api_key"].encode() + after, usedforsecurity=False).hexdigest()
     return replace(post, body=before + auth + digest.encode() + after)
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(channels=("email",), statuses=Statuses(states=tuple(_WORDS), build=status), sign=sign),
+)

@@ -12,12 +12,23 @@ from zlib import crc32
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("chat",)
 CUSTOMERS = {"chat": "viber:01234567890A=="}
 _EVENTS = {"MessageDelivered": "delivered", "MessageRead": "seen", "MessageFailed": "failed"}
-STATES = tuple(_EVENTS)
 #: …#error-codes; a fault of Viber's own is HTTP's 500.
 _REFUSALS: dict[Refusal, tuple[int, int, str]] = {
     "rate": (200, 12, "tooManyRequests"),
@@ -40,15 +51,15 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, document)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…#receive-message-from-user"""
-    sender = {"id": said.sender.removeprefix("viber:"), "name": "Simulated", "language": "en", "country": "GB"}
+    sender = {"id": incoming.sender.removeprefix("viber:"), "name": "Simulated", "language": "en", "country": "GB"}
     document = {
         "event": "message",
         "timestamp": int(at.timestamp() * 1000),
-        "message_token": _number(said.id),
+        "message_token": _number(incoming.id),
         "sender": sender | {"api_version": 10},
-        "message": {"type": "text", "text": said.text},
+        "message": {"type": "text", "text": incoming.text},
         "silent": False,
     }
     return _post(url, document)
@@ -99,3 +110,12 @@ def _post(url: str, document: dict[str, Any]) -> Post:
 def _number(text: str) -> int | str:
     """Viber's tokens are numbers; ids that are given to be played with may be others."""
     return int(text) if text.isdecimal() and len(text) < 20 else text
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("chat",), statuses=Statuses(states=tuple(_EVENTS), build=status), inbound=inbound, sign=sign
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+    customers=CUSTOMERS,
+)

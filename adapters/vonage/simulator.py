@@ -16,9 +16,21 @@ import jwt
 import orjson
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("sms", "whatsapp", "rcs", "chat")
 CUSTOMERS = {"chat": "messenger:0123456789012345"}
 SENDERS = {"chat": "9876543210987654", "rcs": "ShopAgent"}
 API_KEY = "abcd1234"
@@ -28,7 +40,6 @@ _STATUSES = {
     "MessageRead": "read",
     "MessageFailed": "rejected",
 }
-STATES = tuple(_STATUSES)
 _NAMES = {
     "sms": "sms",
     "mms": "sms",
@@ -68,16 +79,16 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(sent.callback_url or url, document)
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/api/messages#inbound-message"""
     document = {
-        "message_uuid": said.id,
-        "to": _bare(said.to),
-        "from": _bare(said.sender),
+        "message_uuid": incoming.id,
+        "to": _bare(incoming.to),
+        "from": _bare(incoming.sender),
         "timestamp": at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
-        "channel": _channel(said.channel),
+        "channel": _channel(incoming.channel),
         "message_type": "text",
-        "text": said.text,
+        "text": incoming.text,
     }
     return _post(url, document)
 
@@ -191,3 +202,16 @@ def _check_token(token: str, settings: Settings) -> None:
         raise Refused("unauthorized") from error
     if claims.get("application_id") != settings.get("application_id") or not claims.get("jti"):
         raise Refused("unauthorized")
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "whatsapp", "rcs", "chat"),
+        statuses=Statuses(states=tuple(_STATUSES), build=status, absent={"sms": ("MessageRead",)}),
+        inbound=inbound,
+        sign=sign,
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+    customers=CUSTOMERS,
+    senders=SENDERS,
+)

@@ -11,10 +11,8 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from adapters.simulating import Call, Refusal, Refused, Reply, Sent, Settings
+from adapters.simulating import Api, Call, Refusal, Refused, Reply, Sent, Settings, Simulator
 
-CHANNELS: tuple[str, ...] = ()
-STATES: tuple[str, ...] = ()
 ORIGIN = "https://push.example.com"
 _PATH = "/wpush/v2/gAAAAABnfictionalSubscription0123456789"
 #: The subscription of the example in RFC 8291, appendix A, as a browser writes it.
@@ -76,3 +74,9 @@ def refuse(why: Refusal) -> Reply:
 
 def _decode(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+SIMULATOR = Simulator(
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+    customers=CUSTOMERS,
+)

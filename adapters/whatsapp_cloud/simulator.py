@@ -14,9 +14,21 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings
+from adapters.simulating import (
+    Api,
+    Call,
+    Incoming,
+    Post,
+    Refusal,
+    Refused,
+    Reply,
+    Sent,
+    Settings,
+    Simulator,
+    Statuses,
+    Webhooks,
+)
 
-CHANNELS = ("whatsapp",)
 #: One sends from a phone number's id.
 SENDERS = {"whatsapp": "106540352242922"}
 _STATUSES = {
@@ -25,7 +37,6 @@ _STATUSES = {
     "MessageRead": "read",
     "MessageFailed": "failed",
 }
-STATES = tuple(_STATUSES)
 _REFUSALS: dict[Refusal, tuple[int, int, str]] = {
     "rate": (400, 130429, "Cloud API message throughput has been reached."),
     "invalid": (400, 131009, "Parameter value is not valid"),
@@ -53,18 +64,18 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, sent.sender, {"statuses": [item]})
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """…/webhooks/reference/messages/text"""
-    sender = said.sender.removeprefix("+")
+    sender = incoming.sender.removeprefix("+")
     item = {
         "from": sender,
-        "id": said.id,
+        "id": incoming.id,
         "timestamp": str(int(at.timestamp())),
         "type": "text",
-        "text": {"body": said.text},
+        "text": {"body": incoming.text},
     }
     contacts = [{"profile": {"name": "Simulated"}, "wa_id": sender}]
-    return _post(url, said.to, {"contacts": contacts, "messages": [item]})
+    return _post(url, incoming.to, {"contacts": contacts, "messages": [item]})
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
@@ -85,10 +96,10 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     to = body.get("to") or body.get("recipient")
     if not to or (body.get("to") and not re.fullmatch(r"\+?[0-9]{7,15}", body["to"])):
         raise Refused("invalid", "(#131009) Parameter value is not valid")
-    said = body[kind].get("body") or body[kind].get("caption")
+    text = body[kind].get("body") or body[kind].get("caption")
     to = to if _USER_ID.fullmatch(to) else f"+{to.removeprefix('+')}"
     reference = body.get("biz_opaque_callback_data")
-    return [Sent(_wamid(to, id), "whatsapp", to, place[1], said, reference, None, {"kind": kind})]
+    return [Sent(_wamid(to, id), "whatsapp", to, place[1], text, reference, None, {"kind": kind})]
 
 
 def reply(sent: list[Sent]) -> Reply:
@@ -121,3 +132,12 @@ def _post(url: str, ours: str, value: dict[str, Any]) -> Post:
     change = {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
     document = {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [change]}]}
     return Post(url, orjson.dumps(document), {"content-type": "application/json"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("whatsapp",), statuses=Statuses(states=tuple(_STATUSES), build=status), inbound=inbound, sign=sign
+    ),
+    api=Api(accept=accept, reply=reply, refuse=refuse),
+    senders=SENDERS,
+)

@@ -11,10 +11,7 @@ from typing import Any
 
 import orjson
 
-from adapters.simulating import Post, Said, Sent, Settings
-
-CHANNELS = ("sms", "whatsapp")
-STATES = ("MessageQueued",)
+from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statuses, Webhooks
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
@@ -22,9 +19,9 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     return _post(url, at, sent.id, sent.channel, "OUT", sent.sender, sent.to, sent.text or "")
 
 
-def inbound(said: Said, at: datetime, url: str) -> Post:
+def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
     """A MESSAGE event of the direction IN."""
-    return _post(url, at, said.id, said.channel, "IN", said.sender, said.to, said.text)
+    return _post(url, at, incoming.id, incoming.channel, "IN", incoming.sender, incoming.to, incoming.text)
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
@@ -54,3 +51,13 @@ def _post(url: str, at: datetime, id: str, channel: str, direction: str, sender:
         "message": message,
     }
     return Post(url, orjson.dumps(document), {"content-type": "application/json"})
+
+
+SIMULATOR = Simulator(
+    webhooks=Webhooks(
+        channels=("sms", "whatsapp"),
+        statuses=Statuses(states=("MessageQueued",), build=status),
+        inbound=inbound,
+        sign=sign,
+    ),
+)

@@ -11,6 +11,7 @@ from app.cli.clients import clients
 from app.cli.dead_letters import dead_letters
 from app.cli.gaps import gaps
 from app.cli.messages import messages, send
+from app.cli.new_provider import new_provider
 from app.cli.recipients import recipients
 from app.cli.simulate import simulate
 
@@ -21,7 +22,7 @@ app = typer.Typer(
     help="Every provider's webhooks, every service's events, one timeline per customer. Start with: threadline up",
 )
 keys = typer.Typer(name="keys", no_args_is_help=True, help="API keys: create one, list them, revoke one.")
-for command in (send, simulate):
+for command in (send, simulate, new_provider):
     app.command()(command)
 for group in (callbacks, clients, dead_letters, gaps, keys, messages, recipients):
     app.add_typer(group)

@@ -51,11 +51,11 @@ def simulate(
 
     Duplicated, late, lost, drifted as asked for. For tests, demonstrations, and whoever has no account. Ctrl-C ends it.
     """
-    from app.commands.simulate import Asked, run
+    from app.commands.simulate import Run, run
     from app.simulator.faults import Faults
     from app.simulator.server import Plan
 
     faults = Faults(duplicates, shuffle, lose, skew, drift)
     plan = Plan("", "", faults, failing, inbound, errors, throttle, customers, tries, seed)
-    asked = Asked(rate, count, seconds, host, port)
-    raise typer.Exit(run(provider, source=source, settings=setting or [], to=to, asked=asked, plan=plan))
+    run_for = Run(rate, count, seconds, host, port)
+    raise typer.Exit(run(provider, source=source, settings=setting or [], to=to, run_for=run_for, plan=plan))

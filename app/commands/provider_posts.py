@@ -11,7 +11,7 @@ import orjson
 from adapters import simulating as simulated
 from app.embedded import firstrun
 from app.settings import Settings, Source
-from app.simulator import SIMULATED
+from app.simulator import webhooks_of
 
 DOOR = "/webhooks/aggregate"
 
@@ -29,7 +29,7 @@ class Post:
 def signed(source: str, provider: str, settings: Mapping[str, str], url: str, body: bytes, kind: str) -> Post:
     """The request as the simulated provider signs it."""
     post = simulated.Post(url, body, {"content-type": kind})
-    made = SIMULATED[provider].sign(post, settings, datetime.now(UTC))
+    made = webhooks_of(provider).sign(post, settings, datetime.now(UTC))
     return Post(source, f"/{source}", {name.lower(): value for name, value in made.headers.items()}, made.body)
 
 

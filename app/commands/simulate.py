@@ -1,4 +1,4 @@
-"""`threadline simulate`: play a provider towards a system that runs: its API, and its webhooks with their faults."""
+"""`threadline simulate`: run a simulated provider against a running system: its API, and its webhooks with faults."""
 
 import asyncio
 import signal
@@ -26,8 +26,8 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How long: `rate` in messages a second, `count` of them, `seconds` (0: no end); and where its API listens."""
+class Run:
+    """How long to run: `rate` in messages a second, `count` of messages, `seconds` (0: no end); where the API listens."""
 
     rate: float
     count: int
@@ -36,39 +36,37 @@ class Asked:
     port: int
 
 
-def run(provider: str, *, source: str | None, settings: list[str], to: str | None, asked: Asked, plan: Plan) -> int:
-    """Play it until it ends, or Ctrl-C. 0 where every webhook was taken; 1 where some were given up; 2 for wrong use."""
+def run(provider: str, *, source: str | None, settings: list[str], to: str | None, run_for: Run, plan: Plan) -> int:
+    """Run until the end or Ctrl-C. Returns 0 if every webhook was acknowledged, 1 if some were given up, 2 for wrong use."""
     console = Console()
     try:
         played = target(provider, source, settings, to)
-        listener = _listener(asked) if hasattr(played.simulated, "accept") else None
+        listener = _listener(run_for) if played.simulator.api is not None else None
     except WrongUse as error:
         print(f"threadline simulate: {error}", file=sys.stderr)
         return WRONG_USE
-    server = Server(played.simulated, played.settings, replace(plan, to=played.to, told=played.told))
-    asyncio.run(_play(console, played, server, listener, asked))
+    server = Server(played.simulator, played.settings, replace(plan, to=played.to, public_url=played.public_url))
+    asyncio.run(_play(console, played, server, listener, run_for))
     counts, statuses = server.tally.counts, server.tally.statuses
     console.print(_table(server))
     if statuses["404"] or statuses["401"]:
-        hint = (
-            "404: the source is not configured there. 401: its settings are others there. What is wrong? Its log says."
-        )
+        hint = "404: the source is not configured there. 401: its settings differ there; the log of the server names the reason."
         console.print(Text(hint, "red"), soft_wrap=True)
     return FAILED if counts["given up"] or server.posting.waiting else OK
 
 
-def _listener(asked: Asked) -> socket.socket:
+def _listener(run_for: Run) -> socket.socket:
     try:
         return socket.create_server(
-            (asked.host, asked.port), family=socket.AF_INET6 if ":" in asked.host else socket.AF_INET
+            (run_for.host, run_for.port), family=socket.AF_INET6 if ":" in run_for.host else socket.AF_INET
         )
     except OSError as error:
         raise WrongUse(
-            f"{asked.host}:{asked.port} cannot be listened on ({error.strerror}): give another --port"
+            f"{run_for.host}:{run_for.port} cannot be listened on ({error.strerror}): give another --port"
         ) from error
 
 
-async def _play(console: Console, played: Target, server: Server, listener: socket.socket | None, asked: Asked) -> None:
+async def _play(console: Console, played: Target, server: Server, listener: socket.socket | None, run_for: Run) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -80,13 +78,13 @@ async def _play(console: Console, played: Target, server: Server, listener: sock
         console.print(
             f"{played.title} takes sends at http://{host}:{port} (the source's setting api_url)", soft_wrap=True
         )
-    if played.simulated.CHANNELS:
+    if played.simulator.webhooks is not None:
         console.print(f"Its webhooks go to {played.to}", soft_wrap=True)
     serving = asyncio.create_task(api.serve([listener])) if api is not None and listener is not None else None
     posting = asyncio.create_task(server.posting.run())
     showing = asyncio.create_task(_show(console, server))
     try:
-        await _invent(server, asked, stop)
+        await _invent(server, run_for, stop)
         deadline = time.monotonic() + PATIENCE
         while server.posting.waiting and not stop.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110  # also on Ctrl-C
             await asyncio.sleep(0.05)
@@ -99,26 +97,26 @@ async def _play(console: Console, played: Target, server: Server, listener: sock
 
 
 class _Api(uvicorn.Server):
-    """uvicorn's, which leaves the signals to the command."""
+    """A uvicorn server that leaves signals to the command."""
 
     def install_signal_handlers(self) -> None:
-        """None."""
+        """Install none."""
 
 
-async def _invent(server: Server, asked: Asked, stop: asyncio.Event) -> None:
-    """Let messages happen at the rate, on a fixed beat that a slow moment does not shift."""
+async def _invent(server: Server, run_for: Run, stop: asyncio.Event) -> None:
+    """Simulate messages at the rate, on a fixed schedule that a delay does not shift."""
     began, done = time.monotonic(), 0
     while not stop.is_set():
         elapsed = time.monotonic() - began
-        if asked.seconds and elapsed >= asked.seconds:
+        if run_for.seconds and elapsed >= run_for.seconds:
             return
-        while asked.rate and done < elapsed * asked.rate:
-            if asked.count and done >= asked.count:
+        while run_for.rate and done < elapsed * run_for.rate:
+            if run_for.count and done >= run_for.count:
                 return
             server.invent()
             done += 1
         try:
-            await asyncio.wait_for(stop.wait(), min(0.2, 1 / asked.rate) if asked.rate else 0.2)
+            await asyncio.wait_for(stop.wait(), min(0.2, 1 / run_for.rate) if run_for.rate else 0.2)
         except TimeoutError:
             continue
 
@@ -131,8 +129,8 @@ async def _show(console: Console, server: Server) -> None:
                 await asyncio.sleep(0.25)
     while True:
         await asyncio.sleep(LINES)
-        said = ", ".join(f"{count} {name}" for name, count in server.tally.counts.items() if count)
-        console.print(said or "nothing yet", soft_wrap=True)
+        counts = ", ".join(f"{count} {name}" for name, count in server.tally.counts.items() if count)
+        console.print(counts or "nothing yet", soft_wrap=True)
 
 
 def _table(server: Server) -> Table:
@@ -143,5 +141,5 @@ def _table(server: Server) -> Table:
     for status, count in sorted(server.tally.statuses.items()):
         table.add_row(f"answered {status}", Text(str(count), "green" if status[0] == "2" else "yellow"))
     if server.posting.waiting:
-        table.add_row("still to be told", str(server.posting.waiting))
+        table.add_row("still to post", str(server.posting.waiting))
     return table

@@ -1,4 +1,4 @@
-"""The source that a provider is played to: its settings, and new ones to configure where it has none yet."""
+"""The source that a simulated provider posts to: its settings, or new ones to configure."""
 
 import contextlib
 import secrets
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters import ADAPTERS
-from adapters.simulating import Post, Said, Sent, Simulated
+from adapters.simulating import Incoming, Post, Sent, Simulator, Webhooks
 from app.commands.accounts import WrongUse, given_of
 from app.declared import register
 from app.embedded import addresses, firstrun, running
@@ -20,22 +20,23 @@ from webhooks.recognise import DOOR
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom is played, with which settings, where its webhooks go (`to`), and where it is told that they go (`told`)."""
+    """The simulator with the source's settings, the URL that webhooks are posted to (`to`), and the URL that is configured
+    at the provider (`public_url`)."""
 
     title: str
-    simulated: Simulated
+    simulator: Simulator
     settings: Mapping[str, str]
     to: str
-    told: str
+    public_url: str
 
 
 def target(provider: str, source: str | None, given: list[str], to: str | None) -> Target:
-    """The target as it is configured, with the settings given beside. Raises WrongUse."""
+    """Return the target from the configuration and the settings given on the command line. Raises WrongUse."""
     configured = register(Settings())
     name = source or provider
     account = configured.sources.get(name)
     adapter = (account.adapter if account is not None else None) or (name if source and name in ADAPTERS else provider)
-    if (simulated := SIMULATED.get(adapter)) is None:
+    if (simulator := SIMULATED.get(adapter)) is None:
         raise WrongUse(f"there is no simulated provider {adapter!r}; there are: {', '.join(sorted(SIMULATED))}")
     if to is None:
         with contextlib.suppress(running.NotRunning):
@@ -48,56 +49,58 @@ def target(provider: str, source: str | None, given: list[str], to: str | None) 
     if key.exists():
         settings["private_key"] = key.read_text()
     settings |= dict(map(given_of, given))
-    if missing := _missing(simulated, adapter, settings):
-        raise WrongUse(_told(name, adapter, missing, configured.data))
-    told = (account.url if account is not None else None) or to
-    return Target(ADAPTERS[adapter].title, simulated, settings, to, told)
+    if missing := _missing(simulator, adapter, settings):
+        raise WrongUse(_instructions(name, adapter, missing, configured.data))
+    public_url = (account.url if account is not None else None) or to
+    return Target(ADAPTERS[adapter].title, simulator, settings, to, public_url)
 
 
-def _missing(simulated: Simulated, adapter: str, settings: dict[str, str]) -> dict[str, str]:
-    """New values of the settings that the signature needs and the source lacks: those that it asks for as it signs."""
+def _missing(simulator: Simulator, adapter: str, settings: dict[str, str]) -> dict[str, str]:
+    """Return new values of the settings that signing reads and the source lacks."""
     known = {"private_key", *(setting.name for setting in ADAPTERS[adapter].settings)}
     made: dict[str, str] = {}
-    while hasattr(simulated, "sign"):
+    webhooks = simulator.webhooks
+    while webhooks is not None:
         try:
-            simulated.sign(sample(simulated), settings | made, datetime.now(UTC))
+            webhooks.sign(sample(simulator, webhooks), settings | made, datetime.now(UTC))
         except KeyError as missing:
             name = str(missing.args[0])
             if name in made or name not in known:
                 raise
-            made |= simulated.keys() if name == "private_key" and hasattr(simulated, "keys") else {name: _secret(name)}
+            made |= webhooks.keys() if name == "private_key" and webhooks.keys is not None else {name: _secret(name)}
         else:
             break
-    # One that signs nothing needs no setting to post, and the door one to take it.
+    # Without a signature, signing reads no setting; the endpoint needs a credential all the same.
     if not settings and not made and "basic_auth" in known:
         made["basic_auth"] = _secret("basic_auth")
     return made
 
 
-def sample(simulated: Simulated) -> Post:
-    """Any webhook of the provider."""
-    channel, now, url, id = simulated.CHANNELS[0], datetime.now(UTC), "http://localhost/", "0" * 32
-    theirs = samples.customer(channel, getattr(simulated, "CUSTOMERS", None))
-    ours = samples.ours(channel, getattr(simulated, "SENDERS", None))
-    if simulated.STATES:
-        return simulated.status(Sent(id, channel, theirs, ours), simulated.STATES[0], now, url)
-    return simulated.inbound(Said(id, channel, theirs, ours, "-"), now, url)
+def sample(simulator: Simulator, webhooks: Webhooks) -> Post:
+    """Return an unsigned webhook of the provider."""
+    channel, now, url, id = webhooks.channels[0], datetime.now(UTC), "http://localhost/", "0" * 32
+    theirs = samples.customer(channel, simulator.customers)
+    ours = samples.ours(channel, simulator.senders)
+    if webhooks.statuses is not None:
+        return webhooks.statuses.build(Sent(id, channel, theirs, ours), webhooks.statuses.states[0], now, url)
+    assert webhooks.inbound is not None
+    return webhooks.inbound(Incoming(id, channel, theirs, ours, "-"), now, url)
 
 
 def _secret(name: str) -> str:
-    """A new value, of the form that the setting has."""
+    """Return a new value in the format of the setting."""
     if name == "basic_auth":
         return f"threadline:{secrets.token_hex(16)}"
     if name in ("webhook_header", "header"):
         return f"X-Threadline-Key: {secrets.token_hex(16)}"
     if name == "url_secret":
         return secrets.token_hex(16)
-    # What Standard Webhooks wants is as good a secret anywhere else.
+    # The format of Standard Webhooks; other providers accept it too.
     return f"whsec_{b64encode(secrets.token_bytes(24)).decode()}"
 
 
-def _told(name: str, adapter: str, made: dict[str, str], data: Path) -> str:
-    """What to configure. A private key is put where the next call finds it."""
+def _instructions(name: str, adapter: str, made: dict[str, str], data: Path) -> str:
+    """Return what to configure. Writes a new private key to the file that the next call reads."""
     if (private := made.get("private_key")) is not None:
         data.mkdir(parents=True, exist_ok=True)
         firstrun.write_secret(firstrun.secrets_folder(data) / f"{name}.pem", private)

@@ -1,4 +1,4 @@
-"""How a provider and the network between misbehave: webhooks lost, doubled, late, with a wrong clock, in a drifted form."""
+"""Faults of a provider and the network: webhooks lost, duplicated, late, with a wrong clock, or in a changed format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import orjson
 
 from adapters.simulating import Post
 
-#: Names that providers give the word that says what happened, of which a new one is the usual drift.
+#: Keys under which providers put the event's name. A new name under such a key is the most frequent change of format.
 _WORDS = (
     "status",
     "event",
@@ -27,7 +27,7 @@ _WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Shares (0 to 1) of webhooks that are doubled, never posted, and drifted; `shuffle` and `skew` in seconds."""
+    """Shares (0 to 1) of webhooks that are duplicated, lost, and changed in format; `shuffle` and `skew` in seconds."""
 
     duplicates: float = 0.0
     shuffle: float = 0.0
@@ -36,21 +36,21 @@ class Faults:
     drift: float = 0.0
 
     def delays(self, draw: Random) -> list[float]:
-        """Seconds by which each posting of one webhook is late: none where it is lost, two where it is doubled."""
+        """Return the delay in seconds of each posting of one webhook: empty if it is lost, two if it is duplicated."""
         if draw.random() < self.lose:
             return []
         times = 2 if draw.random() < self.duplicates else 1
         return [draw.uniform(0, self.shuffle) for _ in range(times)]
 
     def drifts(self, draw: Random) -> bool:
-        """Whether this webhook drifts."""
+        """Draw whether the format of this webhook changes."""
         return draw.random() < self.drift
 
 
 def drifted(post: Post, draw: Random) -> Post:
-    """The same webhook as the provider might post it after a change of its own: a new word, a renamed key, a null, an
-    object where text was, a key that nobody knows. Unsigned, as the signature must cover it. JSON and forms; another
-    body stays."""
+    """Return the webhook as the provider might post it after an undocumented change: a new event name, a renamed key, an
+    object in place of a string, a new key. Takes an unsigned webhook, as the signature must cover the change. Changes
+    JSON and forms; any other body stays."""
     if post.headers.get("content-type", "").startswith("application/x-www-form"):
         pairs = parse_qsl(post.body.decode(), keep_blank_values=True)
         return replace(post, body=urlencode(list(_of_form(pairs, draw))).encode())
@@ -85,7 +85,7 @@ def _of_form(pairs: list[tuple[str, str]], draw: Random) -> Iterator[tuple[str, 
 
 
 def _places(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each key of each object within, with the object it is a key of."""
+    """Yield each key of each nested object with its object."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield value, key

@@ -1,10 +1,10 @@
-"""What becomes of a message: which states follow, and after how many seconds. Pure, given a source of chance."""
+"""The life of a simulated message: its states and the seconds between them, drawn at random."""
 
 import re
 from collections.abc import Iterator, Sequence
 from random import Random
 
-#: States on the way of a message that arrives, with the mean seconds after the state before, and the share that gets so far.
+#: States of a message that arrives, with the mean seconds after the previous state and the share that reaches it.
 _WAY: dict[str, tuple[float, float]] = {
     "MessageQueued": (0.05, 1.0),
     "UserMessageSent": (0.2, 1.0),
@@ -17,17 +17,17 @@ _WAY: dict[str, tuple[float, float]] = {
     "CallCompleted": (3.0, 1.0),
     "CallRecorded": (0.5, 0.3),
 }
-#: States after which nothing follows, where it fails; those told of a message that had not even left, apart.
+#: Final states of a message that fails: after it was sent, and before.
 _ENDS = ("MessageFailed", "MessageBounced", "CallFailed")
 _REFUSED = ("MessageRejected",)
-#: What a recipient may do about one that arrived, and how many do.
+#: What a recipient may do after delivery, with the share that does.
 _LATER: dict[str, float] = {"MessageComplained": 0.005, "RecipientUnsubscribed": 0.01, "RecipientSubscribed": 0.002}
 
 
 def life(states: Sequence[str], failing: float, draw: Random) -> Iterator[tuple[float, str]]:
-    """Each state of one message with the seconds after its send, in order; `failing` is the share that does not arrive.
+    """Yield the states of one message with the seconds after its send, in order.
 
-    `states` are those that the provider tells.
+    `states` are those that the provider reports; `failing` is the share of messages that do not arrive.
     """
     at = 0.0
     if draw.random() < failing and (ends := [state for state in states if state in _ENDS + _REFUSED]):
@@ -47,8 +47,8 @@ def life(states: Sequence[str], failing: float, draw: Random) -> Iterator[tuple[
 
 
 def nth(address: str, number: int) -> str:
-    """The address of another customer: the last four digits of the longest run of digits say which; an e-mail address,
-    and what has too few, gets the number behind its name."""
+    """Return the address of the customer `number`, made from an example: the number replaces the last four digits of the
+    longest run of digits; an e-mail address, or one with fewer than three digits, gets it behind its name."""
     name, at, domain = address.partition("@")
     runs = [] if at else list(re.finditer(r"[0-9]{3,}", name))
     if not runs:

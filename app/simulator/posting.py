@@ -1,4 +1,4 @@
-"""A provider's webhooks on their way: each is posted when it is due, and again until it is acknowledged with 2xx."""
+"""The queue of a simulated provider's webhooks: posts each when it is due, and retries it until a 2xx response."""
 
 import asyncio
 import contextlib
@@ -13,23 +13,23 @@ import httpx
 
 from adapters.simulating import Post
 
-#: Posts under way at once, and seconds before the first repetition of one that was not taken; each next is twice as late.
+#: Concurrent posts, and seconds before the first retry; the delay doubles with each.
 AT_ONCE, AGAIN = 64, 0.5
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was done so far, and how the webhooks were answered, by status."""
+    """Counts of what was done, and of the webhooks' responses by status."""
 
     counts: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
 
 
 class Posting:
-    """The queue, by time. `told` is the webhooks' URL as the provider knows it, `to` where they really go."""
+    """A queue ordered by time. `public_url` is the webhook URL configured at the provider, `to` the URL to post to."""
 
-    def __init__(self, signed: Callable[[Post], Post], told: str, to: str, tries: int, tally: Tally) -> None:
-        self._signed, self._told, self._to, self._tries, self._tally = signed, told, to, tries, tally
+    def __init__(self, signed: Callable[[Post], Post], public_url: str, to: str, tries: int, tally: Tally) -> None:
+        self._signed, self._public_url, self._to, self._tries, self._tally = signed, public_url, to, tries, tally
         self._due: list[tuple[float, int, Post, int]] = []
         self._serial = 0
         self._more = asyncio.Event()
@@ -38,17 +38,17 @@ class Posting:
 
     @property
     def waiting(self) -> int:
-        """Webhooks that are still to be posted, or under way."""
+        """The number of webhooks that are queued or being posted."""
         return len(self._due) + len(self._tasks)
 
     def put(self, at: float, post: Post, attempt: int = 1) -> None:
-        """Have it posted at a time of the monotonic clock."""
+        """Queue a webhook for a time of the monotonic clock."""
         self._serial += 1
         heapq.heappush(self._due, (at, self._serial, post, attempt))
         self._more.set()
 
     async def run(self) -> None:
-        """Post what is due, as long as this is not cancelled."""
+        """Post what is due, until cancelled."""
         async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=AT_ONCE)) as http:
             try:
                 while True:
@@ -89,10 +89,10 @@ class Posting:
         finally:
             self._places.release()
 
-    def _place(self, told: str) -> str:
-        """Where a webhook for this URL really goes: another host's is left as it is."""
-        asked, ours, real = urlsplit(told), urlsplit(self._told), urlsplit(self._to)
-        if (asked.scheme, asked.netloc) != (ours.scheme, ours.netloc):
-            return told
-        path = real.path if asked.path == ours.path else asked.path
-        return asked._replace(scheme=real.scheme, netloc=real.netloc, path=path).geturl()
+    def _place(self, url: str) -> str:
+        """Return the URL to post a webhook for `url` to; a URL of another host than the public one stays."""
+        given, ours, real = urlsplit(url), urlsplit(self._public_url), urlsplit(self._to)
+        if (given.scheme, given.netloc) != (ours.scheme, ours.netloc):
+            return url
+        path = real.path if given.path == ours.path else given.path
+        return given._replace(scheme=real.scheme, netloc=real.netloc, path=path).geturl()

@@ -1,7 +1,9 @@
-"""Addresses to play with, none of them anyone's: a customer's and ours.
+"""Fictional example addresses of a customer and of ours, and example texts.
 
-Numbers are of the range kept for fiction (+1 555), mail is at example.com (RFC 2606).
+Numbers are from the range reserved for fiction (+1 555), mail is at example.com (RFC 2606).
 """
+
+from collections.abc import Mapping
 
 _CUSTOMERS = {
     "sms": "+15551234567",
@@ -25,17 +27,17 @@ _OURS = {
 }
 
 
-def customer(channel: str, customers: dict[str, str] | None = None) -> str:
-    """A customer's address on a channel; `customers` are those that a provider has in a form of its own."""
+def customer(channel: str, customers: Mapping[str, str] | None = None) -> str:
+    """Return a customer's address on a channel; `customers` has those in a provider's own format, by channel."""
     return (customers or {}).get(channel) or _CUSTOMERS[channel]
 
 
-def ours(channel: str, senders: dict[str, str] | None = None) -> str:
-    """Our address on a channel; `senders` as above."""
+def ours(channel: str, senders: Mapping[str, str] | None = None) -> str:
+    """Return our address on a channel; `senders` as above."""
     return (senders or {}).get(channel) or _OURS[channel]
 
 
-#: What is written, to and fro.
+#: Example texts, in both directions.
 TEXTS = (
     "Your order is on its way.",
     "When does it come?",

@@ -1,4 +1,4 @@
-"""A provider as a server: takes sends as its API does, and tells what becomes of them, with the faults asked for."""
+"""A simulated provider as a server: accepts sends by its API and posts webhooks about them, with configurable faults."""
 
 import time
 from collections import deque
@@ -7,30 +7,30 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from random import Random
-from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.simulating import Call, Post, Refusal, Refused, Reply, Said, Sent, Settings, Simulated
+from adapters.simulating import Api, Call, Incoming, Post, Refusal, Refused, Reply, Sent, Settings, Simulator
 from app.simulator import samples
 from app.simulator.faults import Faults, drifted
 from app.simulator.life import life, nth
 from app.simulator.posting import Posting, Tally
 
-#: Idempotency keys, and messages taken, that are remembered.
+#: Limit of the idempotency keys and of the accepted messages that are kept.
 REMEMBERED = 100_000
-#: Makes a webhook of the time it is told at.
-Making = Callable[[datetime], Post]
+#: Builds a webhook with the time of its event.
+Build = Callable[[datetime], Post]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to play. Shares are 0 to 1. `told` is the webhook's URL as the provider was told it, `to` where it really is;
-    `throttle` is the sends per second above which the API answers "too many" (0: no limit); `tries` of each webhook."""
+    """What to simulate. Shares are 0 to 1. `to` is the URL that webhooks are posted to, `public_url` the URL configured at
+    the provider, which may differ behind a proxy and which signatures cover. The API refuses sends above `throttle` a
+    second (0: no limit). A webhook is posted at most `tries` times."""
 
     to: str
-    told: str
+    public_url: str
     faults: Faults = field(default_factory=Faults)
     failing: float = 0.05
     inbound: float = 0.2
@@ -42,72 +42,72 @@ class Plan:
 
 
 class Server:
-    """One provider: `api` is its API as a Starlette endpoint; `posting` must run for its webhooks to be posted."""
+    """One provider. `api` is its API as a Starlette endpoint; `posting.run()` posts its webhooks."""
 
-    def __init__(self, simulated: Simulated, settings: Settings, plan: Plan) -> None:
+    def __init__(self, simulator: Simulator, settings: Settings, plan: Plan) -> None:
         self.tally = Tally()
-        self.posting = Posting(self._signed, plan.told, plan.to, plan.tries, self.tally)
-        self._simulated, self._settings, self._plan = simulated, settings, plan
-        self._draw = Random(plan.seed)  # noqa: S311  # chance to play with, not a secret
+        self.posting = Posting(self._signed, plan.public_url, plan.to, plan.tries, self.tally)
+        self._simulator, self._settings, self._plan = simulator, settings, plan
+        self._draw = Random(plan.seed)  # noqa: S311  # not a secret
         self._window: list[float] = []
-        #: Answers by idempotency key, for as long as this runs.
+        #: Responses by idempotency key.
         self._replies: dict[str, Reply] = {}
-        self._taken: deque[Sent] = deque(maxlen=REMEMBERED)
+        self._accepted: deque[Sent] = deque(maxlen=REMEMBERED)
 
     async def api(self, request: Request) -> Response:
-        """A call of the provider's API."""
+        """Answer a call of the provider's API."""
         path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         call = Call(request.method, path, dict(request.headers), await request.body())
-        looked_up = self._look_up(call)
-        reply = looked_up or self._answer(call)
-        what = "look-ups" if looked_up else "sends taken" if reply.status < 300 else "sends refused"
-        self.tally.counts[what] += 1
+        api = self._simulator.api
+        if api is None:
+            reply = Reply(405, b'{"error": "the simulated provider has no API for sending"}')
+            looked_up = None
+        else:
+            looked_up = self._look_up(api, call)
+            reply = looked_up or self._send(api, call)
+        count = "look-ups" if looked_up else "sends taken" if reply.status < 300 else "sends refused"
+        self.tally.counts[count] += 1
         return Response(reply.body, reply.status, reply.headers)
 
-    def _look_up(self, call: Call) -> Reply | None:
-        """The answer to a call that asks for what was taken."""
-        simulated = self._simulated
-        if not hasattr(simulated, "look_up"):
+    def _look_up(self, api: Api, call: Call) -> Reply | None:
+        """Return the response to a look-up, or None if the call is none."""
+        if api.look_up is None:
             return None
         try:
-            told = simulated.look_up(call, self._settings, self._taken)
+            reply = api.look_up(call, self._settings, self._accepted)
         except Refused as refused:
-            return simulated.refuse(refused.why)
-        except KeyError:  # as of a send
-            return simulated.refuse("unauthorized")
-        return simulated.refuse(why) if told is not None and (why := self._mood()) else told
+            return api.refuse(refused.why)
+        except KeyError:  # a setting that the source lacks, as for a send
+            return api.refuse("unauthorized")
+        return api.refuse(why) if reply is not None and (why := self._refusal()) else reply
 
-    def _answer(self, call: Call) -> Reply:
-        simulated = self._simulated
-        if not hasattr(simulated, "accept"):
-            return Reply(405, b'{"error": "this provider is played without an API to send by"}')
-        if why := self._mood():
-            return simulated.refuse(why)
-        key = simulated.key(call) if hasattr(simulated, "key") else None
-        if key is not None and key in self._replies:
-            first = self._replies[key]
-            return simulated.repeated(first) if hasattr(simulated, "repeated") else first
+    def _send(self, api: Api, call: Call) -> Reply:
+        if why := self._refusal():
+            return api.refuse(why)
+        key = api.idempotency.key(call) if api.idempotency is not None else None
+        if api.idempotency is not None and key is not None and key in self._replies:
+            return api.idempotency.repeat(self._replies[key])
         try:
-            if hasattr(simulated, "grant") and (granted := simulated.grant(call, self._settings)) is not None:
-                return cast(Reply, granted)
-            sent = simulated.accept(call, self._settings, self._id())
+            if api.grant is not None and (granted := api.grant(call, self._settings)) is not None:
+                return granted
+            sent = api.accept(call, self._settings, self._id())
         except Refused as refused:
-            return simulated.refuse(refused.why)
-        except KeyError:  # a setting that the source lacks: the API would not know it either
-            return simulated.refuse("unauthorized")
-        taken = [one for one in sent if one.refused is None]
-        self._taken += taken
-        for one in taken:
+            return api.refuse(refused.why)
+        except KeyError:  # a setting that the source lacks: the provider would not accept the credentials either
+            return api.refuse("unauthorized")
+        accepted = [one for one in sent if one.refused is None]
+        self._accepted += accepted
+        for one in accepted:
             self._follow(one)
-        reply = simulated.reply(sent)
+        reply = api.reply(sent)
         if key is not None:
             self._replies[key] = reply
             if len(self._replies) > REMEMBERED:
                 del self._replies[next(iter(self._replies))]
         return reply
 
-    def _mood(self) -> Refusal | None:
-        """Whether this call is refused, whatever it asks."""
+    def _refusal(self) -> Refusal | None:
+        """Return why this call is refused for its rate or by chance; None if it is not."""
         now = time.monotonic()
         if self._plan.throttle:
             self._window = [at for at in self._window if now - at < 1.0]
@@ -117,51 +117,57 @@ class Server:
         return "unavailable" if self._draw.random() < self._plan.errors else None
 
     def invent(self) -> None:
-        """One message more: a customer writes, or one that was sent by other means is told of."""
-        simulated, draw = self._simulated, self._draw
-        writes = hasattr(simulated, "inbound")
-        if not simulated.CHANNELS:
+        """Simulate one more message: from a customer, or sent by other means than this API."""
+        webhooks, draw = self._simulator.webhooks, self._draw
+        if webhooks is None:
             return
-        channel = draw.choice(simulated.CHANNELS)
-        theirs = samples.customer(channel, getattr(simulated, "CUSTOMERS", None))
+        channel = draw.choice(webhooks.channels)
+        theirs = samples.customer(channel, self._simulator.customers)
         customer = nth(theirs, draw.randrange(self._plan.customers))
-        ours = samples.ours(channel, getattr(simulated, "SENDERS", None))
-        if writes and (not simulated.STATES or draw.random() < self._plan.inbound):
+        ours = samples.ours(channel, self._simulator.senders)
+        inbound = webhooks.inbound
+        if inbound is not None and (webhooks.statuses is None or draw.random() < self._plan.inbound):
             text = draw.choice(samples.TEXTS)
-            said = Said(self._id(), channel, customer, ours, text)
+            incoming = Incoming(self._id(), channel, customer, ours, text)
             self.tally.counts["messages from customers"] += 1
-            self._tell(lambda at: simulated.inbound(said, at, self._plan.told), 0.0)
-        elif simulated.STATES:
+            self._post(lambda at: inbound(incoming, at, self._plan.public_url), 0.0)
+        elif webhooks.statuses is not None:
             self.tally.counts["messages sent"] += 1
             self._follow(Sent(self._id(), channel, customer, ours, draw.choice(samples.TEXTS)))
 
     def _follow(self, sent: Sent) -> None:
-        """Let everything happen to a message that will."""
-        if sent.channel in self._simulated.CHANNELS:
-            for delay, state in life(self._simulated.STATES, self._plan.failing, self._draw):
-                self._tell(partial(self._status, sent, state), delay)
+        """Schedule the webhooks that report what becomes of a message."""
+        webhooks = self._simulator.webhooks
+        if webhooks is None or webhooks.statuses is None or sent.channel not in webhooks.channels:
+            return
+        build = webhooks.statuses.build
+        for delay, state in life(webhooks.states(sent.channel), self._plan.failing, self._draw):
+            self._post(partial(_status, build, sent, state, self._plan.public_url), delay)
 
-    def _status(self, sent: Sent, state: str, at: datetime) -> Post:
-        return self._simulated.status(sent, state, at, self._plan.told)
-
-    def _tell(self, make: Making, delay: float) -> None:
-        """Have one webhook posted after so many seconds."""
+    def _post(self, build: Build, delay: float) -> None:
+        """Schedule one webhook after `delay` seconds, with the plan's faults."""
         faults, draw = self._plan.faults, self._draw
         at = datetime.now(UTC) + timedelta(seconds=delay + faults.skew)
-        post = make(at)
+        post = build(at)
         if faults.drifts(draw):
             post = drifted(post, draw)
             self.tally.counts["drifted"] += 1
         delays = faults.delays(draw)
-        self.tally.counts["lost" if not delays else "told"] += 1
+        self.tally.counts["lost" if not delays else "webhooks"] += 1
         self.tally.counts["doubled"] += len(delays) > 1
         for late in delays:
             self.posting.put(time.monotonic() + delay + late, post)
 
     def _signed(self, post: Post) -> Post:
-        """Signed for now, as each try of a webhook is, by the provider's clock."""
+        """Sign a webhook by the provider's clock, anew at each attempt."""
+        webhooks = self._simulator.webhooks
+        assert webhooks is not None
         at = datetime.now(UTC) + timedelta(seconds=self._plan.faults.skew)
-        return self._simulated.sign(replace(post, headers=dict(post.headers)), self._settings, at)
+        return webhooks.sign(replace(post, headers=dict(post.headers)), self._settings, at)
 
     def _id(self) -> str:
         return f"{self._draw.getrandbits(128):032x}"
+
+
+def _status(build: Callable[[Sent, str, datetime, str], Post], sent: Sent, state: str, url: str, at: datetime) -> Post:
+    return build(sent, state, at, url)

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from adapters.simulating import Sent
 from app.clients.seal import new_key
 from app.embedded import ports
-from app.simulator import SIMULATED
+from app.simulator import SIMULATED, webhooks_of
 from app.simulator.server import Plan, Server
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving
@@ -39,7 +39,7 @@ async def provider(name: str, door: str, failing: float) -> AsyncIterator[str]:
     account, port = accounts(name), ports.free()
     url = f"{door}{PATHS[name]}"
     settings = account.settings | {"private_key": account.private_key}
-    server = Server(SIMULATED[name], settings, Plan(to=url, told=url, failing=failing, inbound=0, seed=1))
+    server = Server(SIMULATED[name], settings, Plan(to=url, public_url=url, failing=failing, inbound=0, seed=1))
     app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET"])])
     serving = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
     serving.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
@@ -134,10 +134,12 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
         await stack.children["serve"].stop()
         await stack.start("serve", **key)
         url = f"{stack.url}{PATHS['twilio']}"
-        late = SIMULATED["twilio"].status(
+        webhooks = webhooks_of("twilio")
+        assert webhooks.statuses is not None
+        late = webhooks.statuses.build(
             Sent("SMlate", "sms", "+15551234567", "+15557654321"), "MessageDelivered", datetime.now(UTC), url
         )
-        signed = SIMULATED["twilio"].sign(late, accounts("twilio").settings, datetime.now(UTC))  # type: ignore[attr-defined]
+        signed = webhooks.sign(late, accounts("twilio").settings, datetime.now(UTC))
         async with httpx.AsyncClient() as http:
             kept = await http.post(url, content=signed.body, headers=signed.headers)
             forged = await http.post(url, content=signed.body + b"&x=1", headers=signed.headers)

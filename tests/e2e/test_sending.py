@@ -36,7 +36,7 @@ async def provider(name: str, door: str) -> AsyncIterator[str]:
     account, port = accounts(name), ports.free()
     settings = account.settings | {"private_key": account.private_key}
     url = f"{door}/webhooks/aggregate/{name}"
-    plan = Plan(to=url, told=url, faults=Faults(duplicates=0.2, shuffle=0.5), failing=0.1, seed=1)
+    plan = Plan(to=url, public_url=url, faults=Faults(duplicates=0.2, shuffle=0.5), failing=0.1, seed=1)
     server = Server(SIMULATED[name], settings, plan)
     app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET"])])
     serving = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))

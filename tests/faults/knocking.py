@@ -17,19 +17,18 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 from rich.console import Console
 
-from adapters import PROVIDERS
 from adapters.simulating import Post
 from agents import GROUP, TOPICS
 from agents.process.watch import measure_lag
 from app.kafka import client_args
-from app.simulator import SIMULATED
+from app.simulator import SIMULATED, webhooks_of
 from tests.faults.mutations import mutated
 from tests.faults.poison import SIZES, WEBHOOKS
 from tests.faults.trees import Sample, samples
 from tests.fixtures import accounts
 from tests.support.stack import Stack
 
-NAMES = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "sign") and samples(name)]
+NAMES = [name for name, simulator in SIMULATED.items() if simulator.webhooks is not None and samples(name)]
 LANES = 8
 #: Seconds that the door may take for one, on a machine that does all else besides.
 PATIENCE = 20.0
@@ -121,7 +120,7 @@ class Run:
             Exception
         ):  # a simulated provider signs what it could have said, not all that is hostile
             given = account.settings | {"private_key": account.private_key}
-            post = SIMULATED[sample.provider].sign(post, given, datetime.now(UTC))
+            post = webhooks_of(sample.provider).sign(post, given, datetime.now(UTC))
         return way, post
 
     def _pids(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from random import Random
 from typing import Self
 
 from adapters.simulating import Call, Refused, Reply, Sent
-from app.simulator import SIMULATED
+from app.simulator import api_of
 from tests.support.plain_http import read_call, written
 
 #: What may happen to a call, and its share of the moody ones. The last three leave the caller without an answer though the
@@ -28,7 +28,7 @@ class Moody:
     again."""
 
     def __init__(self, name: str, settings: Mapping[str, str], *, share: float, seed: int, hang: float = 10.0) -> None:
-        self.simulated, self.settings = SIMULATED[name], settings
+        self.simulated, self.settings = api_of(name), settings
         self.share, self.hang = share, hang
         self.taken: Counter[str] = Counter()
         self.sent: list[Sent] = []
@@ -97,7 +97,7 @@ class Moody:
 
     def _refusal(self, mood: str) -> Reply | None:
         if mood == "too many":
-            refused: Reply = self.simulated.refuse("rate")
+            refused = self.simulated.refuse("rate")
             refused.headers["retry-after"] = "1"
             return refused
         if mood == "unavailable":
@@ -105,11 +105,11 @@ class Moody:
         return Reply(500, b"{}") if mood == "error" else None
 
     def _take(self, call: Call) -> Reply:
-        if hasattr(self.simulated, "look_up"):
-            told: Reply | None = self.simulated.look_up(call, self.settings, self.sent)
+        if self.simulated.look_up is not None:
+            told = self.simulated.look_up(call, self.settings, self.sent)
             if told is not None:
                 return told
-        key = self.simulated.key(call) if hasattr(self.simulated, "key") else None
+        key = self.simulated.idempotency.key(call) if self.simulated.idempotency is not None else None
         if key is not None and key in self._answers:
             return self._answers[key]
         try:

@@ -6,17 +6,18 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Protocol
 
-from adapters import PROVIDERS
 from adapters.contract import Request
-from adapters.simulating import Post, Said, Sent
-from app.simulator import SIMULATED, samples
+from adapters.simulating import Incoming, Post, Sent
+from app.simulator import SIMULATED, samples, webhooks_of
 from app.simulator.life import life, nth
 from tests.fixtures import accounts
 from tests.support import traffic
 
 #: Those that `tests.support.traffic` makes are left to it.
 NAMES = [
-    name for name in PROVIDERS if hasattr(SIMULATED.get(name), "sign") and name not in (*traffic.SOURCES, "envelope")
+    name
+    for name, simulator in SIMULATED.items()
+    if simulator.webhooks is not None and name not in (*traffic.SOURCES, "envelope")
 ]
 SOURCES: Mapping[str, Any] = {**traffic.SOURCES, **{name: accounts(name).settings for name in NAMES}}
 #: Customers of each provider.
@@ -61,7 +62,7 @@ class Played:
         """As it is posted now to the door at `base`."""
         account = accounts(self.source)
         told = Post(base + self.post.url, self.post.body, dict(self.post.headers), self.post.method)
-        signed = SIMULATED[self.source].sign(told, account.settings | {"private_key": account.private_key}, now)
+        signed = webhooks_of(self.source).sign(told, account.settings | {"private_key": account.private_key}, now)
         headers = {name.lower(): value for name, value in signed.headers.items()}
         return Request(signed.method, signed.url, headers, signed.body, now, self.source)
 
@@ -77,14 +78,15 @@ def played(count: int, seed: int) -> list[Played]:
 
 
 def _message(name: str, rng: Random, start: datetime) -> list[Played]:
-    simulated, path, id = SIMULATED[name], f"/webhooks/aggregate/{name}", f"{rng.getrandbits(128):032x}"
-    channel = rng.choice(simulated.CHANNELS)
-    customer = nth(samples.customer(channel, getattr(simulated, "CUSTOMERS", None)), rng.randrange(PEOPLE))
-    ours = samples.ours(channel, getattr(simulated, "SENDERS", None))
+    webhooks, path, id = webhooks_of(name), f"/webhooks/aggregate/{name}", f"{rng.getrandbits(128):032x}"
+    channel = rng.choice(webhooks.channels)
+    customer = nth(samples.customer(channel, SIMULATED[name].customers), rng.randrange(PEOPLE))
+    ours = samples.ours(channel, SIMULATED[name].senders)
     at = start + timedelta(seconds=rng.randrange(60))
-    if hasattr(simulated, "inbound") and (not simulated.STATES or rng.random() < 0.3):
-        said = Said(id, channel, customer, ours, rng.choice(samples.TEXTS))
-        return [Played(name, simulated.inbound(said, at, path))]
+    if webhooks.inbound is not None and (webhooks.statuses is None or rng.random() < 0.3):
+        said = Incoming(id, channel, customer, ours, rng.choice(samples.TEXTS))
+        return [Played(name, webhooks.inbound(said, at, path))]
     sent = Sent(id, channel, customer, ours, rng.choice(samples.TEXTS))
-    states = life(simulated.STATES, 0.2, rng)
-    return [Played(name, simulated.status(sent, state, at + timedelta(seconds=later), path)) for later, state in states]
+    assert webhooks.statuses is not None
+    states, build = life(webhooks.states(channel), 0.2, rng), webhooks.statuses.build
+    return [Played(name, build(sent, state, at + timedelta(seconds=later), path)) for later, state in states]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 
 from adapters.simulating import Sent
-from app.simulator import SIMULATED
+from app.simulator import webhooks_of
 from tests.faults.moody import Moody
 from tests.support.stack import Stack
 
@@ -31,7 +31,9 @@ class Teller:
 
     async def _posted(self, client: httpx.AsyncClient, name: str, each: Moody, sent: Sent) -> bool:
         url, now = f"{self.stack.url}/webhooks/aggregate/{name}", datetime.now(UTC)
-        post = SIMULATED[name].sign(SIMULATED[name].status(sent, "MessageDelivered", now, url), each.settings, now)
+        webhooks = webhooks_of(name)
+        assert webhooks.statuses is not None
+        post = webhooks.sign(webhooks.statuses.build(sent, "MessageDelivered", now, url), each.settings, now)
         try:
             return (await client.request(post.method, post.url, content=post.body, headers=post.headers)).is_success
         except httpx.TransportError:

@@ -14,7 +14,7 @@ from adapters.simulating import Call, Sent
 from agents.transport import NoAnswer
 from app.sending import outcomes
 from app.settings import Settings
-from app.simulator import SIMULATED
+from app.simulator import api_of
 from schemas.events import Event, Handle
 from sql import EventStore
 from tests.conftest import Dsns
@@ -43,7 +43,8 @@ class Postmark:
     async def carry(self, outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
         """Instead of the transport."""
         assert isinstance(outgoing, HttpCall)
-        simulated = SIMULATED["postmark"]
+        simulated = api_of("postmark")
+        assert simulated.look_up is not None
         call = Call(
             outgoing.method, outgoing.url.removeprefix("https://api.postmarkapp.com"), outgoing.headers, outgoing.body
         )

@@ -10,7 +10,7 @@ from adapters.contract import HttpCall, Outgoing, Response
 from adapters.simulating import Call
 from agents.transport import NoAnswer
 from app.settings import Settings
-from app.simulator import SIMULATED
+from app.simulator import api_of
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.fixtures import accounts
@@ -40,7 +40,7 @@ class Office(Sender):
         self.sizes.append(len(orjson.loads(outgoing.body)["Messages"]))
         if (refused := self.refuse(self.sizes[-1])) is not None:
             return refused  # type: ignore[no-any-return]
-        simulated = SIMULATED["mailjet"]
+        simulated = api_of("mailjet")
         call = Call(outgoing.method, outgoing.url.removeprefix(API), outgoing.headers, outgoing.body)
         reply = simulated.reply(simulated.accept(call, SETTINGS, f"{len(self.sizes) * 1000:032x}"))
         return Response(reply.status, reply.headers, reply.body)

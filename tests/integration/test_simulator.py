@@ -82,7 +82,7 @@ async def test_a_send_is_taken_and_told_of_until_acknowledged() -> None:
     states = Counter(event.type for event in facts.values())
     assert states["MessageQueued"] == states["UserMessageSent"] == states["MessageDelivered"] == 20
     counts = server.tally.counts
-    assert counts["acknowledged"] == counts["told"] + counts["doubled"] == sum(states.values()) + counts["doubled"]
+    assert counts["acknowledged"] == counts["webhooks"] + counts["doubled"] == sum(states.values()) + counts["doubled"]
     assert server.tally.statuses["503"] == counts["tried again"] > 5
 
 
@@ -127,7 +127,7 @@ async def test_a_repeat_under_its_key_is_taken_once(name: str, channel: str, to:
     account, send = accounts(name), ADAPTERS[name].send
     assert send is not None and send.idempotent_for > 0
     server = Server(
-        SIMULATED[name], account.settings, Plan(to="http://127.0.0.1:9/", told="http://127.0.0.1:9/", seed=1)
+        SIMULATED[name], account.settings, Plan(to="http://127.0.0.1:9/", public_url="http://127.0.0.1:9/", seed=1)
     )
     async with serving(Starlette(routes=[Route("/{path:path}", server.api, methods=["POST"])])) as url:
         values = account.values | {"api_url": (url,), "sender": ("shop@example.com",)}
@@ -141,14 +141,16 @@ async def test_a_repeat_under_its_key_is_taken_once(name: str, channel: str, to:
     read = [Answer(answer.status_code, answer.headers, answer.content) for answer in answers]
     outcomes = [send.read_response(each) for each in read]
     assert {outcome.state for outcome in outcomes} == {"accepted"}
-    assert outcomes[0].provider_message_id and len(server._taken) == 1
+    assert outcomes[0].provider_message_id and len(server._accepted) == 1
 
 
 async def test_it_answers_what_it_took() -> None:
     """A message that was sent is found by our id, one that was not is not, and a look-up is no send."""
     account = accounts("postmark")
     server = Server(
-        SIMULATED["postmark"], account.settings, Plan(to="http://127.0.0.1:9/", told="http://127.0.0.1:9/", seed=1)
+        SIMULATED["postmark"],
+        account.settings,
+        Plan(to="http://127.0.0.1:9/", public_url="http://127.0.0.1:9/", seed=1),
     )
     methods = ["GET", "POST"]
     async with serving(Starlette(routes=[Route("/{path:path}", server.api, methods=methods)])) as url:

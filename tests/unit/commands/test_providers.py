@@ -16,9 +16,9 @@ SECTIONS = (
     "Set it up",
     "Settings",
     "What is signed",
-    "What it tells",
-    "What it does not tell",
-    "Limits known",
+    "Events",
+    "What is missing",
+    "Known limits",
     "Sources",
 )
 
@@ -37,6 +37,13 @@ def test_a_provider_has_its_page(provider: str) -> None:
     assert found == list(SECTIONS)
     missing = [setting.name for setting in ADAPTERS[provider].settings if f"`{setting.name}`" not in text]
     assert not missing
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_provider_is_finished(provider: str) -> None:
+    """No TODO of the template is left in its files."""
+    files = [*(ROOT / "adapters" / provider).glob("*.*"), *(ROOT / "tests" / "fixtures" / provider).glob("*.*")]
+    assert [str(file.relative_to(ROOT)) for file in files if b"TODO" in file.read_bytes()] == []
 
 
 def test_there_is_no_page_too_many() -> None:

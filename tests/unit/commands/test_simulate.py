@@ -10,10 +10,10 @@ from adapters import ADAPTERS
 from adapters.contract import Request
 from app.commands.accounts import WrongUse
 from app.commands.simulated_source import sample, target
-from app.simulator import SIMULATED, samples
+from app.simulator import SIMULATED, samples, webhooks_of
 from app.simulator.life import nth
 
-SIGNING = [name for name, simulated in SIMULATED.items() if hasattr(simulated, "sign")]
+SIGNING = [name for name, simulator in SIMULATED.items() if simulator.webhooks is not None]
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_a_source_that_is_not_configured_is_told_how(provider: str, data: Path) 
         assert set(tomllib.loads(lines)["sources"][provider]) <= {one.name for one in ADAPTERS[provider].settings}
     played = target(provider, None, [], None)
     now = datetime.now(UTC)
-    post = SIMULATED[provider].sign(sample(SIMULATED[provider]), played.settings, now)
+    post = webhooks_of(provider).sign(sample(SIMULATED[provider], webhooks_of(provider)), played.settings, now)
     headers = {name.lower(): value for name, value in post.headers.items()}
     request = Request(post.method, post.url, headers, post.body, now, provider)
     values = {name: (value,) for name, value in played.settings.items() if name != "private_key"}
@@ -49,7 +49,7 @@ def test_another_source_of_a_provider_is_played_by_its_name(data: Path) -> None:
         '[sources.eu]\nadapter = "twilio"\nauth_token = "x"\nurl = "https://hooks.example.com/eu"\n'
     )
     played = target("twilio", "eu", [], "http://127.0.0.1:1/webhooks/aggregate/eu")
-    assert (played.title, played.told) == ("Twilio", "https://hooks.example.com/eu")
+    assert (played.title, played.public_url) == ("Twilio", "https://hooks.example.com/eu")
     assert played.to == "http://127.0.0.1:1/webhooks/aggregate/eu"
 
 
@@ -62,7 +62,7 @@ def test_what_cannot_be_played_is_said(provider: str, to: str | None, why: str) 
 
 def test_customers_are_many() -> None:
     """Each provider's example address makes others of its form."""
-    for simulated in SIMULATED.values():
-        for channel in simulated.CHANNELS:
-            address = samples.customer(channel, getattr(simulated, "CUSTOMERS", None))
+    for provider in SIGNING:
+        for channel in webhooks_of(provider).channels:
+            address = samples.customer(channel, SIMULATED[provider].customers)
             assert len({nth(address, number) for number in range(100)}) == 100

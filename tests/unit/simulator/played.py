@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from adapters import ADAPTERS
 from adapters.contract import HttpCall, Media, Message, Outgoing, Publish, Response, Send
-from adapters.simulating import Call, Reply, Settings
-from app.simulator import SIMULATED, samples
+from adapters.simulating import Call, Post, Reply, Sent, Settings
+from app.simulator import SIMULATED, samples, webhooks_of
 from schemas.handles import handle_of
 from tests.fixtures import accounts
 
@@ -15,11 +15,18 @@ ID = "0123456789abcdef0123456789abcdef"
 
 
 def theirs(provider: str, channel: str) -> str:
-    return samples.customer(channel, getattr(SIMULATED[provider], "CUSTOMERS", None))
+    return samples.customer(channel, SIMULATED[provider].customers)
 
 
 def ours(provider: str, channel: str) -> str:
-    return samples.ours(channel, getattr(SIMULATED[provider], "SENDERS", None))
+    return samples.ours(channel, SIMULATED[provider].senders)
+
+
+def status_post(provider: str, sent: Sent, state: str) -> Post:
+    """Return the webhook that reports a state of the message, unsigned."""
+    statuses = webhooks_of(provider).statuses
+    assert statuses is not None
+    return statuses.build(sent, state, AT, URL)
 
 
 def settings_of(provider: str) -> Settings:

@@ -9,7 +9,7 @@ import pytest
 from adapters import ADAPTERS, PROVIDERS
 from adapters.contract import Batch, HttpCall, Response
 from adapters.simulating import Refusal, Refused, Sent
-from app.simulator import SIMULATED
+from app.simulator import api_of
 from schemas.handles import handle_of
 from tests.fixtures import accounts
 from tests.unit.simulator.played import AT, ID, called, message, response, sending_of, settings_of
@@ -33,7 +33,7 @@ def call_of(provider: str, number: int, **changes: Any) -> HttpCall:
 
 def taken(provider: str, calls: list[HttpCall]) -> tuple[list[Sent], Response]:
     """What the simulated provider makes of the calls as a batch, and its answer."""
-    simulated = SIMULATED[provider]
+    simulated = api_of(provider)
     sent = simulated.accept(called(batching(provider).build(calls)), settings_of(provider), ID)
     return sent, response(simulated.reply(sent))
 
@@ -70,7 +70,7 @@ def test_one_that_is_at_fault_holds_up_no_other(provider: str) -> None:
 def test_a_refusal_of_the_whole_call_is_each_messages_or_none(provider: str) -> None:
     """Of the account or the provider: the same for each. Of what one message may be the reason for: none was taken, and
     each can be tried by itself."""
-    batch, simulated = batching(provider), SIMULATED[provider]
+    batch, simulated = batching(provider), api_of(provider)
     states: dict[Refusal, str] = {"unauthorized": "account", "rate": "retryable", "unavailable": "retryable"}
     for why, state in states.items():
         outcomes = batch.read(response(simulated.refuse(why)), 3)

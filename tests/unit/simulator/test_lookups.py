@@ -10,7 +10,7 @@ import pytest
 from adapters import ADAPTERS, PROVIDERS
 from adapters.contract import Found, HttpCall, LookUp, Message, Response, Unsendable
 from adapters.simulating import Refused, Sent
-from app.simulator import SIMULATED
+from app.simulator import api_of
 from tests.fixtures import accounts
 from tests.unit.simulator.played import AT, called, message, response, sending_of, settings_of
 
@@ -40,7 +40,7 @@ def taken(provider: str, messages: list[Message]) -> list[Sent]:
     return [
         sent
         for number, call in enumerate(calls)
-        for sent in SIMULATED[provider].accept(call, settings_of(provider), f"{number + 1:032x}")
+        for sent in api_of(provider).accept(call, settings_of(provider), f"{number + 1:032x}")
     ]
 
 
@@ -48,7 +48,9 @@ def asked(provider: str, about: Message, sent: list[Sent]) -> Response:
     """Its answer to the question."""
     question = looking_up(provider).build(about, accounts(provider).values, AT)
     assert isinstance(question, HttpCall) and question.method == "GET"
-    reply = SIMULATED[provider].look_up(called(question), settings_of(provider), sent)
+    look_up = api_of(provider).look_up
+    assert look_up is not None
+    reply = look_up(called(question), settings_of(provider), sent)
     assert reply is not None
     return response(reply)
 
@@ -103,12 +105,13 @@ def test_an_id_in_another_form_is_none(provider: str) -> None:
 @each_provider
 def test_wrong_credentials_are_refused(provider: str) -> None:
     """As to a send; and any other call is no look-up."""
-    simulated, values = SIMULATED[provider], accounts(provider).values
+    look_up, values = api_of(provider).look_up, accounts(provider).values
+    assert look_up is not None
     question = looking_up(provider).build(one(provider), values, AT)
     with pytest.raises(Refused):
-        simulated.look_up(called(question), {name: f"{value}x" for name, value in settings_of(provider).items()}, [])
+        look_up(called(question), {name: f"{value}x" for name, value in settings_of(provider).items()}, [])
     send = sending_of(provider).build_request(one(provider), values, AT)
-    assert simulated.look_up(called(send), settings_of(provider), []) is None
+    assert look_up(called(send), settings_of(provider), []) is None
 
 
 @each_provider

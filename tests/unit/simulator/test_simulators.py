@@ -1,30 +1,44 @@
 """Each simulated provider and its adapter understand each other, and share no code: what one writes, the other reads."""
 
 import ast
-import inspect
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, cast, get_args
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from adapters import ADAPTERS, PROVIDERS, interpret
+import adapters
+from adapters import ADAPTERS, interpret
 from adapters.contract import HttpCall, Request, Response
-from adapters.simulating import Post, Refusal, Refused, Said, Sent
-from app.simulator import SIMULATED
+from adapters.simulating import Incoming, Post, Refusal, Refused, Sent
+from app.simulator import SIMULATED, _Simulators, api_of, webhooks_of
 from schemas.handles import handle_of
 from tests.fixtures import accounts, events_of
-from tests.unit.simulator.played import AT, ID, URL, called, message, ours, response, sending_of, settings_of, theirs
+from tests.unit.simulator.played import (
+    AT,
+    ID,
+    URL,
+    called,
+    message,
+    ours,
+    response,
+    sending_of,
+    settings_of,
+    status_post,
+    theirs,
+)
 from webhooks.used import Used, once_of
 
-TELLING = [name for name in PROVIDERS if SIMULATED.get(name) and SIMULATED[name].STATES]
-WRITTEN_TO = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "inbound")]
-SENDING = [name for name in PROVIDERS if hasattr(SIMULATED.get(name), "accept")]
+POSTING = [name for name, simulator in SIMULATED.items() if simulator.webhooks is not None]
+REPORTING = [name for name in POSTING if webhooks_of(name).statuses is not None]
+WRITTEN_TO = [name for name in POSTING if webhooks_of(name).inbound is not None]
+SENDING = [name for name, simulator in SIMULATED.items() if simulator.api is not None]
 
 
 def came(provider: str, post: Post, at: datetime = AT) -> Request:
     """The post, signed at a time, as the door gets it."""
-    signed = SIMULATED[provider].sign(post, settings_of(provider), at)
+    signed = webhooks_of(provider).sign(post, settings_of(provider), at)
     headers = {name.lower(): value for name, value in signed.headers.items()}
     return Request(signed.method, signed.url, headers, signed.body, at + timedelta(seconds=2), provider)
 
@@ -46,15 +60,17 @@ def sent(provider: str, channel: str, number: int = 1) -> Sent:
 def test_a_simulated_provider_does_what_the_adapter_reads(provider: str) -> None:
     """It takes sends where the adapter sends, and posts where the adapter reads; its states are in the adapter's events."""
     adapter, simulated = ADAPTERS[provider], SIMULATED[provider]
-    assert bool(adapter.sends) == hasattr(simulated, "accept")
-    assert bool(adapter.events) == hasattr(simulated, "sign")
-    assert set(simulated.STATES) <= adapter.events and set(simulated.CHANNELS) <= adapter.channels
+    assert bool(adapter.sends) == (simulated.api is not None)
+    assert bool(adapter.events) == (simulated.webhooks is not None)
+    if (webhooks := simulated.webhooks) is not None:
+        assert set(webhooks.channels) <= adapter.channels
+        assert all([set(webhooks.states(channel)) <= adapter.events for channel in webhooks.channels])
 
 
 @pytest.mark.parametrize("provider", SIMULATED)
 def test_they_share_no_code(provider: str) -> None:
     """The simulated provider is written after the documentation, and so each is held to it by the other."""
-    tree = ast.parse(inspect.getsource(cast(Any, SIMULATED[provider])))
+    tree = ast.parse((Path(adapters.__path__[0]) / provider / "simulator.py").read_text("utf-8"))
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     ours = {
@@ -65,66 +81,64 @@ def test_they_share_no_code(provider: str) -> None:
     assert ours <= {"adapters.simulating", "adapters.simulating.shared_secrets"}
 
 
-@pytest.mark.parametrize("provider", TELLING)
+@pytest.mark.parametrize("provider", REPORTING)
 def test_what_it_tells_of_a_message_is_read(provider: str) -> None:
     """Each state, signed, is recognised and authentic, and becomes its event about that message and that recipient."""
-    simulated, values = SIMULATED[provider], accounts(provider).values
-    for channel in simulated.CHANNELS:
+    webhooks, values = webhooks_of(provider), accounts(provider).values
+    assert webhooks.statuses is not None
+    for channel in webhooks.channels:
         seen = set()
-        for state in simulated.STATES:
+        for state in webhooks.states(channel):
             one = sent(provider, channel)
-            if state == "MessageRead" and channel == "sms":
-                continue
-            request = came(provider, simulated.status(one, state, AT, URL))
+            request = came(provider, status_post(provider, one, state))
             assert ADAPTERS[provider].recognise(request)
             assert ADAPTERS[provider].verify(request, values) is True
             found = interpret(request, provider)
             assert not found.unprocessable
             event = next(event for event in found.events if event.type == state)
             assert event.provider_message_id is not None and one.id in event.provider_message_id
-            assert event.handle == (None if hasattr(simulated, "ANONYMOUS") else handle_of(one.to, channel))
+            assert event.handle == (handle_of(one.to, channel) if webhooks.statuses.names_recipient else None)
             assert event.channel == channel
             assert event.occurred_at is None or abs(event.occurred_at - AT) < timedelta(seconds=1)
-            tried_again(provider, simulated.status(one, state, AT, URL))
+            tried_again(provider, status_post(provider, one, state))
             seen.add(event.source_event_id)
             # Told again later in another signature, it is the same fact; of another message, another.
-            again = interpret(came(provider, simulated.status(one, state, AT, URL)), provider).events
+            again = interpret(came(provider, status_post(provider, one, state)), provider).events
             assert event.source_event_id in {event.source_event_id for event in again}
-            other = interpret(
-                came(provider, simulated.status(sent(provider, channel, 2), state, AT, URL)), provider
-            ).events
+            other = interpret(came(provider, status_post(provider, sent(provider, channel, 2), state)), provider).events
             assert event.source_event_id not in {event.source_event_id for event in other}
-        assert len(seen) >= len(simulated.STATES) - 1
+        assert len(seen) >= len(webhooks.states(channel)) - 1
 
 
 @pytest.mark.parametrize("provider", WRITTEN_TO)
 def test_what_a_customer_writes_is_read(provider: str) -> None:
     """A message that comes in is its sender's, with its text."""
-    simulated = SIMULATED[provider]
-    for channel in simulated.CHANNELS:
-        said = Said(ID, channel, theirs(provider, channel), ours(provider, channel), "Grüße & <b>€</b>")
-        request = came(provider, simulated.inbound(said, AT, URL))
-        tried_again(provider, simulated.inbound(said, AT, URL))
+    webhooks = webhooks_of(provider)
+    assert webhooks.inbound is not None
+    for channel in webhooks.channels:
+        incoming = Incoming(ID, channel, theirs(provider, channel), ours(provider, channel), "Grüße & <b>€</b>")
+        request = came(provider, webhooks.inbound(incoming, AT, URL))
+        tried_again(provider, webhooks.inbound(incoming, AT, URL))
         assert ADAPTERS[provider].verify(request, accounts(provider).values) is True
         (event,) = interpret(request, provider).events
         assert (event.type, event.channel, event.direction) == ("MessageReceived", channel, "inbound")
-        assert event.handle == handle_of(said.sender, channel)
-        assert event.payload["content"]["text"].strip() == said.text
+        assert event.handle == handle_of(incoming.sender, channel)
+        assert event.payload["content"]["text"].strip() == incoming.text
         assert event.provider_message_id is not None and ID in event.provider_message_id
 
 
-@pytest.mark.parametrize("provider", [name for name in TELLING if ADAPTERS[name].once is not None])
+@pytest.mark.parametrize("provider", [name for name in REPORTING if ADAPTERS[name].once is not None])
 def test_a_token_is_one_webhooks_alone(provider: str) -> None:
     """Where a token is signed apart from the body, no two webhooks share it, though they are as long and of one second;
     each repeated within the second is the same with it, so that the door takes all of them."""
-    simulated, used = SIMULATED[provider], Used()
-    for channel in simulated.CHANNELS:
+    webhooks, used = webhooks_of(provider), Used()
+    for channel in webhooks.channels:
         about = [sent(provider, channel, number) for number in range(1, 10)]
-        posts = [simulated.status(one, state, AT, URL) for one in about for state in simulated.STATES]
+        posts = [status_post(provider, one, state) for one in about for state in webhooks.states(channel)]
         posts += [
-            simulated.inbound(Said(one.id, channel, one.to, one.sender, "Hello!"), AT, URL)
+            webhooks.inbound(Incoming(one.id, channel, one.to, one.sender, "Hello!"), AT, URL)
             for one in about
-            if hasattr(simulated, "inbound")
+            if webhooks.inbound is not None
         ]
         for post in [*posts, *posts]:
             request = came(provider, post)
@@ -138,18 +152,21 @@ def test_a_token_is_one_webhooks_alone(provider: str) -> None:
 def test_what_is_sent_is_taken(provider: str) -> None:
     """The request that the adapter builds is one that the provider takes, for that recipient, with that text; and the
     adapter reads the id in its answer, by which the webhooks that follow are this message's."""
-    send, simulated = sending_of(provider), SIMULATED[provider]
+    send, api = sending_of(provider), api_of(provider)
     for channel in sorted(ADAPTERS[provider].sends):
         call = send.build_request(message(provider, channel), accounts(provider).values, AT)
-        (one,) = simulated.accept(called(call), settings_of(provider), ID)
+        (one,) = api.accept(called(call), settings_of(provider), ID)
         assert handle_of(one.to, channel) == handle_of(theirs(provider, channel), channel)
         assert one.channel == channel or channel == "voice"
         assert one.text is None or "Hello <&> €!" in one.text
-        outcome = send.read_response(response(simulated.reply([one])))
+        outcome = send.read_response(response(api.reply([one])))
         assert (outcome.state, outcome.error) == ("accepted", None)
-        if simulated.STATES and channel in simulated.CHANNELS:
+        webhooks = SIMULATED[provider].webhooks
+        if webhooks is not None and channel in webhooks.channels and webhooks.statuses is not None:
             assert outcome.provider_message_id
-            event = interpret(came(provider, simulated.status(one, simulated.STATES[0], AT, URL)), provider).events[0]
+            event = interpret(came(provider, status_post(provider, one, webhooks.statuses.states[0])), provider).events[
+                0
+            ]
             assert event.provider_message_id == outcome.provider_message_id
 
 
@@ -159,7 +176,7 @@ def test_why_it_is_not_taken_is_read(provider: str, why: Refusal) -> None:
     """Too many and the provider's own faults may pass later; bad credentials are the account's fault; a bad recipient is
     never taken. A push service is the recipient's, so that whatever it says is about the recipient."""
     send = sending_of(provider)
-    outcome = send.read_response(response(SIMULATED[provider].refuse(why)))
+    outcome = send.read_response(response(api_of(provider).refuse(why)))
     expected = {"rate": "retryable", "unavailable": "retryable"}
     if not send.calls_recipient:
         expected["unauthorized"] = "account"
@@ -185,7 +202,7 @@ def test_whatever_is_answered_is_borne(provider: str) -> None:
 @pytest.mark.parametrize("provider", SENDING)
 def test_wrong_credentials_are_refused(provider: str) -> None:
     """The simulated provider looks at them as the real one does, so that a mistake shows before production."""
-    send, simulated = sending_of(provider), SIMULATED[provider]
+    send, api = sending_of(provider), api_of(provider)
     channel = min(ADAPTERS[provider].sends)
     call = send.build_request(message(provider, channel), accounts(provider).values, AT)
     if not isinstance(call, HttpCall):  # who sends is told when it connects, not with each message
@@ -193,4 +210,20 @@ def test_wrong_credentials_are_refused(provider: str) -> None:
     secrets = [setting.name for setting in ADAPTERS[provider].settings if setting.secret]
     changed = {name: f"{value}x" if name in secrets else value for name, value in settings_of(provider).items()}
     with pytest.raises(Refused):
-        simulated.accept(called(call), changed | {"private_key": settings_of(provider)["private_key"]}, ID)
+        api.accept(called(call), changed | {"private_key": settings_of(provider)["private_key"]}, ID)
+
+
+def test_names_are_known_without_an_import() -> None:
+    """A simulator is imported when it is first read."""
+    simulators = _Simulators()
+    assert "twilio" in simulators and "smtp" not in simulators and len(list(simulators)) == len(simulators)
+    assert not simulators._imported
+    assert simulators["twilio"] is SIMULATED["twilio"] and list(simulators._imported) == ["twilio"]
+    with pytest.raises(KeyError):
+        simulators["smtp"]
+
+
+@pytest.mark.parametrize("provider", [name for name in REPORTING if "sms" in webhooks_of(name).channels])
+def test_no_provider_reports_that_an_sms_was_read(provider: str) -> None:
+    """There are no read receipts of SMS."""
+    assert "MessageRead" not in webhooks_of(provider).states("sms")

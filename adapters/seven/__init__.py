@@ -1,0 +1,114 @@
+"""seven (seven.io, formerly sms77): status reports of SMS, and SMS from customers; one event a webhook, as JSON.
+
+https://docs.seven.io/en/rest-api/webhooks, https://docs.seven.io/en/rest-api/signing.
+A status report has neither the recipient nor a time with a zone.
+"""
+
+from hashlib import md5
+from typing import Any
+
+from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
+from adapters.reading.addresses import handle
+from adapters.reading.bodies import json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.times import from_unix
+from adapters.signing.signatures import check_age, header, signs
+from schemas.events import Error, Event
+
+#: https://docs.seven.io/en/rest-api/endpoints/status-reports. `ACCEPTED` and `TRANSMITTED` come from the network's SMSC.
+STATUSES: dict[str, str] = {
+    "ACCEPTED": "UserMessageSent",
+    "TRANSMITTED": "UserMessageSent",
+    "BUFFERED": "MessageDelayed",
+    "DELIVERED": "MessageDelivered",
+    "NOTDELIVERED": "MessageFailed",
+    "EXPIRED": "MessageFailed",
+    "FAILED": "MessageFailed",
+    "REJECTED": "MessageRejected",
+}
+_FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
+_REASONS = {"BUFFERED": "unreachable", "EXPIRED": "expired"}
+
+
+def recognise(request: Request) -> bool:
+    """Recognise the provider by the headers of its signature and the name of the event in the body."""
+    signed = "x-signature" in request.headers and "x-nonce" in request.headers and "x-timestamp" in request.headers
+    return signed and b'"webhook_event"' in request.body
+
+
+def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
+    """Check the HMAC-SHA256 of time, nonce, method, URL and the body's MD5, hexadecimal. Raises InvalidSignature."""
+    keys = secrets_of(values, "signing_key")
+    if not keys:
+        return None
+    given, timestamp, nonce = (header(request, name) for name in ("x-signature", "x-timestamp", "x-nonce"))
+    if fresh:
+        check_age(timestamp, request.received_at)
+    digest = md5(request.body, usedforsecurity=False).hexdigest()  # seven's scheme
+    signed = "\n".join([timestamp, nonce, request.method, request.url, digest]).encode("utf-8", "replace")
+    if any([signs(key, "sha256", signed, given.lower()) for key in keys]):
+        return True
+    raise InvalidSignature("no configured signing_key makes this signature, or the URL configured at seven is another")
+
+
+def normalize(request: Request) -> Normalized:
+    """Return one event. Raises Unprocessable for a body that is not an object."""
+    body = json_of(request)
+    if not isinstance(body, dict):
+        raise Unprocessable("the body is not an object")
+    data, kind = body.get("data"), text(body.get("webhook_event"))
+    if isinstance(data, dict) and kind == "dlr":
+        return Normalized([_status(data, request)])
+    if isinstance(data, dict) and kind == "sms_mo":
+        return Normalized([_inbound(data, request)])
+    return Normalized([unknown(request, body, status=kind)])
+
+
+def _status(data: dict[str, Any], request: Request) -> Event:
+    word, message_id = text(data.get("status")), identifier(data.get("msg_id"))
+    type = STATUSES.get(word or "")
+    if type is None or word is None or message_id is None:
+        event = unknown(request, data, status=word)
+    else:
+        event = Event(type, request.source, fact_id("status", message_id, word), payload={"providerStatus": word})
+    event.channel, event.direction, event.provider_message_id = "sms", "outbound", message_id
+    if type in _FAILURES:
+        event.error = Error(None, word, _REASONS.get(word or "", "unknown"))
+    return event
+
+
+def _inbound(data: dict[str, Any], request: Request) -> Event:
+    message_id, customer = identifier(data.get("id")), handle(data.get("sender"), "sms")
+    if message_id is None:
+        raise Unprocessable("an SMS without its id")
+    payload: dict[str, Any] = {"content": {"text": text(data.get("text")) or ""}}
+    if sender := customer.value if customer is not None else text(data.get("sender")):
+        payload["from"] = sender
+    if (ours := handle(data.get("system"), "sms")) is not None:
+        payload["to"] = ours.value
+    return Event(
+        "MessageReceived",
+        request.source,
+        fact_id("inbound", message_id),
+        channel="sms",
+        direction="inbound",
+        provider_message_id=message_id,
+        handle=customer,
+        occurred_at=from_unix(data.get("time")),
+        payload=payload,
+    )
+
+
+ADAPTER = Adapter(
+    name="seven",
+    title="seven",
+    docs="https://docs.seven.io/en/rest-api/webhooks",
+    channels=frozenset({"sms"}),
+    events=frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
+    signature="HMAC-SHA256 of time, nonce, method, URL and the body's MD5",
+    signs_body=True,
+    settings=(Setting("signing_key", "The signing key of the account (seven, Developer, API settings)."),),
+    recognise=recognise,
+    verify=verify,
+    normalize=normalize,
+)
