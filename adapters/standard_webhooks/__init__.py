@@ -27,8 +27,8 @@ from adapters.signing.signatures import (
 )
 from schemas import RESERVED, SchemaError
 from schemas import events as names
+from schemas.event_data import event_of, time_of
 from schemas.events import Event
-from schemas.facts import event_of, time_of
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
 NAME = "standard_webhooks"
