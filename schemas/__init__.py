@@ -1,7 +1,7 @@
 """Validates payloads of events against the JSON Schemas (2020-12) beside this file, one for each event type.
 
-The files are the only list of the types that services may report (`$defs/reported`; else `x-reserved` gives the reason),
-and of the properties that hold personal data (`x-personal`).
+The files are the only list of the types that services may report (`$defs/reported`; else `x-reserved` gives the
+reason), and of the properties that hold personal data (`x-personal`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 #: Who reports an event: a service on `events.reported`, or a relay of a provider's webhook in an envelope.
 Form = Literal["reported", "relayed"]
 Schema = dict[str, Any]
-#: The number of a webhook's bad items whose errors are described, and the description of all others: describing one takes a
-#: millisecond, and a webhook may have thousands of bad items.
+#: The number of a webhook's bad items whose errors are described, and the description of all others: describing one
+#: takes a millisecond, and a webhook may have thousands of bad items.
 WORDED = 20
 NOT_WORDED = "does not fit its schema, as others of the same webhook before it"
 
 
 class SchemaError(ValueError):
-    """A document does not match its schema: `path` (JSONPath, `$.content.text`) is the place, `message` the error. The message
-    never repeats a value of the document, which may be personal."""
+    """A document does not match its schema: `path` (JSONPath, `$.content.text`) is the place, `message` the error. The
+    message never repeats a value of the document, which may be personal."""
 
     def __init__(self, path: str, message: str) -> None:
         """`str()` gives both."""
@@ -97,7 +97,8 @@ _COMPILED: dict[str, jsonschema_rs.Draft202012Validator] = {name: compiled(SCHEM
 def validate(type: str, payload: Mapping[str, Any], form: Form | None = None) -> None:
     """Validate a payload against its type's schema, and with `form` against what is required of that reporter.
 
-    Raises SchemaError: the payload does not match, the type is unknown, or `form` is given and only Threadline makes it.
+    Raises SchemaError: the payload does not match, the type is unknown, or `form` is given and only Threadline makes
+    it.
     """
     quick = _COMPILED.get(type)
     if quick is None:
@@ -131,8 +132,8 @@ def schema_of(type: str) -> Schema:
 
 @cache
 def personal_paths(type: str) -> tuple[tuple[str, ...], ...]:
-    """Return the paths of personal data in a type's payload, as tuples of keys (`("error", "text")`). `*` is any item of a
-    list, or any key that the schema does not name: unknown keys of a provider count as personal.
+    """Return the paths of personal data in a type's payload, as tuples of keys (`("error", "text")`). `*` is any item
+    of a list, or any key that the schema does not name: unknown keys of a provider count as personal.
 
     The whole value at a path is personal. Raises SchemaError for an unknown type.
     """

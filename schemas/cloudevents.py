@@ -71,8 +71,8 @@ def read_cloudevent(value: bytes, received_at: datetime) -> Reported:
 def write_cloudevent(event: Event, client_id: str, **extensions: str | int | bool | UUID | datetime) -> bytes:
     """Write an event as a CloudEvent. `read_cloudevent` reads the same event from it, if services may report its type.
 
-    `extensions` are attributes beside the standard ones, their names lower-case letters and digits (spec section "Naming
-    conventions"). Raises ValueError if the payload cannot be written as JSON.
+    `extensions` are attributes beside the standard ones, their names lower-case letters and digits (spec section
+    "Naming conventions"). Raises ValueError if the payload cannot be written as JSON.
     """
     known: dict[str, Any] = {
         "messageId": event.message_id,

@@ -1,4 +1,5 @@
-"""Validates documents that are not events (configurations, requests) against the schema beside this file with their name."""
+"""Validates documents that are not events (configurations, requests) against the schema beside this file with their
+name."""
 
 from functools import cache
 from typing import Any

@@ -36,8 +36,9 @@ _AHEAD = timedelta(days=1)
 
 
 def check_source(source: str) -> str:
-    """Return the source if others may use it: not our own name, and a CloudEvents string, which has no control characters
-    (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system). Raises SchemaError at `$.source`."""
+    """Return the source if others may use it: not our own name, and a CloudEvents string, which has no control
+    characters (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system). Raises SchemaError at
+    `$.source`."""
     check_text(source, "$.source")
     if source.strip().casefold() == OURS:
         raise SchemaError(
@@ -75,7 +76,8 @@ def event_of(
     received_at: datetime,
     form: Form,
 ) -> Event:
-    """Make an event of `data`. The payload is `data` without its null keys, which many serializers write for absent values.
+    """Make an event of `data`. The payload is `data` without its null keys, which many serializers write for absent
+    values.
 
     `at` is when it happened, if that is given outside of `data`; else `data.timestamp`. With the form `reported` an
     unreadable address is an error; with `relayed` the event has no handle then. Raises SchemaError with the path from
@@ -115,7 +117,8 @@ def _without_nulls(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def time_of(text: Any, path: str, received_at: datetime) -> datetime | None:
-    """Read when it happened; None if the clock is plainly wrong (before 2000, or a day ahead of ours). Raises SchemaError."""
+    """Read when it happened; None if the clock is plainly wrong (before 2000, or a day ahead of ours). Raises
+    SchemaError."""
     try:
         if not isinstance(text, str):
             raise ValueError("must be a string: a time with its offset (RFC 3339), such as 2025-11-21T03:42:00Z")
@@ -126,7 +129,8 @@ def time_of(text: Any, path: str, received_at: datetime) -> datetime | None:
 
 
 def _handle(payload: dict[str, Any], channel: str | None, keys: Sequence[str], *, strict: bool) -> Handle | None:
-    """Read the handle: from `userId`, else from the typed `handle`, else from the first address of `keys`, by its form."""
+    """Read the handle: from `userId`, else from the typed `handle`, else from the first address of `keys`, by its
+    form."""
     path = "$"
     try:
         if "userId" in payload:
@@ -153,7 +157,8 @@ def _error(error: dict[str, Any] | None) -> Error | None:
 
 
 def _suggestion(name: str) -> str:
-    """Suggest types for an unknown name: without its prefix, with the same last part, or spelled similarly; else list all."""
+    """Suggest types for an unknown name: without its prefix, with the same last part, or spelled similarly; else list
+    all."""
     known = {dotted: dotted for type, dotted in EVENT_TYPES.items() if type in REPORTABLE}
     if near := [dotted for dotted in known if name.endswith(f".{dotted}")]:
         return f"; say {near[0]!r}, without a prefix"

@@ -12,9 +12,10 @@ Direction = Literal["inbound", "outbound"]
 Reason = Literal[
     "invalid_address", "unreachable", "blocked", "spam", "opted_out", "content", "rate", "expired", "account", "unknown"
 ]
-#: The kinds of a handle's value. `user_id`: a service's own id of the customer. `whatsapp_user_id`: a business-scoped user
-#: id (BSUID). `chat_id`: a chat platform's id after the platform's name (`telegram:12345`). `device_id`: a device's id after
-#: the name of its network or broker (`the_things_stack:fleet/truck-7`). `device_token`: the address of a push message.
+#: The kinds of a handle's value. `user_id`: a service's own id of the customer. `whatsapp_user_id`: a business-scoped
+#: user id (BSUID). `chat_id`: a chat platform's id after the platform's name (`telegram:12345`). `device_id`: a
+#: device's id after the name of its network or broker (`the_things_stack:fleet/truck-7`). `device_token`: the address
+#: of a push message.
 HandleKind = Literal[
     "phone",
     "email",
@@ -110,11 +111,11 @@ class Error:
 class Event:
     """One event. The fields are the columns of the `events` table that its author knows; the store adds the others.
 
-    `source_event_id` is the same at every redelivery of the same fact and differs between facts.
-    `provider_message_id` is the provider's, unique within `provider` (a source name; absent: `source`); `message_id` is ours.
-    `handle` is the customer's: the recipient of an outbound message, the sender of an inbound one.
-    `occurred_at` is the provider's time, aware and in UTC, absent if the provider gives none.
-    `payload` follows the type's schema (`schemas/<Type>.json`), keys in camelCase.
+    `source_event_id` is the same at every redelivery of the same fact and differs between facts. `provider_message_id`
+    is the provider's, unique within `provider` (a source name; absent: `source`); `message_id` is ours. `handle` is the
+    customer's: the recipient of an outbound message, the sender of an inbound one. `occurred_at` is the provider's
+    time, aware and in UTC, absent if the provider gives none. `payload` follows the type's schema
+    (`schemas/<Type>.json`), keys in camelCase.
     """
 
     type: str

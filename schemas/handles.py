@@ -4,8 +4,8 @@ The normal forms:
 
 - phone: E.164 (https://www.itu.int/rec/T-REC-E.164), `+15551234567`.
 - email: without a display name, all in lower case, the domain in its ASCII form (IDNA 2008, UTS 46). RFC 5321 section
-  2.4 allows `Ana@` and `ana@` to be two mailboxes; no major provider does that, and people write both, so the local part
-  is lower-cased too. Tags (`ana+shop@`) and dots stay, since providers differ there.
+  2.4 allows `Ana@` and `ana@` to be two mailboxes; no major provider does that, and people write both, so the local
+  part is lower-cased too. Tags (`ana+shop@`) and dots stay, since providers differ there.
 - whatsapp_user_id: business-scoped user id, `US.13491208655302741918`, as given (case matters).
 - sip: `user@host`, host in lower case, no parameters; a user part that is a phone number makes it a phone.
 - user_id, device_token, and the rest: as given, outer white space removed (case matters).
@@ -90,7 +90,8 @@ def handle_of(text: str, channel: str | None = None) -> Handle:
 
 
 def handle_as(kind: str, value: str) -> Handle:
-    """Return a handle of a known kind with its value in normal form. Raises ValueError if the value is not of that kind."""
+    """Return a handle of a known kind with its value in normal form. Raises ValueError if the value is not of that
+    kind."""
     if kind not in HANDLE_KINDS:
         raise ValueError(f"{kind!r} is not a kind of handle; the kinds are: {', '.join(HANDLE_KINDS)}")
     clean = _clean(value)
@@ -110,7 +111,8 @@ def phone_of(text: str) -> str | None:
 
 
 def email_of(text: str) -> str:
-    """Return the address in `text`, with or without a display name, in normal form. Raises ValueError if it is malformed."""
+    """Return the address in `text`, with or without a display name, in normal form. Raises ValueError if it is
+    malformed."""
     address = text.strip()
     if "<" in address:
         if (named := _NAMED.fullmatch(address)) is None:
@@ -126,7 +128,8 @@ def email_of(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Remove outer white space and the invisible characters that are copied along with an address. Raises ValueError."""
+    """Remove outer white space and the invisible characters that are copied along with an address. Raises
+    ValueError."""
     if len(text) > MAX_LENGTH:
         raise ValueError(f"a handle has at most {MAX_LENGTH} characters")
     if not text.isascii():

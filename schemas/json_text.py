@@ -22,8 +22,8 @@ NAMES = {
 
 
 def read_json(value: bytes) -> Any:
-    """Parse a JSON document. Raises SchemaError if it is not JSON in UTF-8, is nested too deeply, or has the character NUL
-    anywhere, which neither text nor jsonb of PostgreSQL can hold."""
+    """Parse a JSON document. Raises SchemaError if it is not JSON in UTF-8, is nested too deeply, or has the character
+    NUL anywhere, which neither text nor jsonb of PostgreSQL can hold."""
     if len(value) > 1 and value.count(b"\0", 0, 4):
         raise SchemaError("$", "must be JSON in UTF-8, not in another encoding")
     try:

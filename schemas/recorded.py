@@ -3,7 +3,8 @@
 `id` is the event's id, the same at every delivery: consumers may get an event more than once, and deduplicate by it.
 Attributes beside the standard ones: `clientid`, `customerid`, `interactionid`, `sourceeventid`, `sequence`
 (https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/sequence.md: the place in the log) and
-`recordedtime` (the time of the commit, https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/recorded-time.md).
+`recordedtime` (the time of the commit,
+https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/recorded-time.md).
 """
 
 from collections.abc import Mapping
@@ -22,13 +23,13 @@ CUT, STUB = 512, 64
 
 
 def write_recorded(row: Mapping[str, Any], most: int) -> bytes:
-    """Write an event of the log (the columns of `events`, with `interaction_id` and `customer_id`) as a CloudEvent, which
-    `schemas.cloudevents.read_cloudevent` reads. Times of the row are in UTC. Never raises, so that the relay goes on
-    whatever the log holds.
+    """Write an event of the log (the columns of `events`, with `interaction_id` and `customer_id`) as a CloudEvent,
+    which `schemas.cloudevents.read_cloudevent` reads. Times of the row are in UTC. Never raises, so that the relay goes
+    on whatever the log holds.
 
     An event of more than `most` bytes (at least some 2,000), or that cannot be written as JSON, is written without its
-    payload, with the mark `payloadomitted`: the log has it. If that is not enough its texts are cut, and in the end only its
-    ids are left.
+    payload, with the mark `payloadomitted`: the log has it. If that is not enough its texts are cut, and in the end
+    only its ids are left.
     """
     for write in (_whole, _without_payload, _cut):
         try:
@@ -78,7 +79,8 @@ def _short(text: Any) -> str | None:
 
 
 def key_of(row: Mapping[str, Any]) -> bytes:
-    """Return the Kafka key, which keeps a customer's events in one partition: the id of the customer, the interaction, or the event."""
+    """Return the Kafka key, which keeps a customer's events in one partition: the id of the customer, the interaction,
+    or the event."""
     return str(row["customer_id"] or row["interaction_id"] or row["id"]).encode()
 
 

@@ -1,5 +1,5 @@
-"""Describes a validation error for people: its path and what is expected there. Values of the document are never repeated:
-they may be personal, and the text goes to logs and dead letters."""
+"""Describes a validation error for people: its path and what is expected there. Values of the document are never
+repeated: they may be personal, and the text goes to logs and dead letters."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,8 +30,8 @@ MOST = 100
 
 
 def _anything(*_: Any) -> Iterator[ValidationError]:
-    """Accept all keys that a schema does not name, as all our schemas do (a test checks that). jsonschema would look each of
-    them up in a list of all keys, which takes half a minute for 60,000 keys."""
+    """Accept all keys that a schema does not name, as all our schemas do (a test checks that). jsonschema would look
+    each of them up in a list of all keys, which takes half a minute for 60,000 keys."""
     return iter(())
 
 
@@ -52,7 +52,8 @@ class Words:
         self._validators: dict[str, Any] = {}
 
     def fault(self, references: Sequence[str], value: Any) -> tuple[str, str]:
-        """Return the path and the message of the most relevant error, checking the schemas that the `$ref`s name in turn."""
+        """Return the path and the message of the most relevant error, checking the schemas that the `$ref`s name in
+        turn."""
         for reference in references:
             if (validator := self._validators.get(reference)) is None:
                 validator = _Validator({"$ref": reference}, registry=self._registry, format_checker=_FORMATS)

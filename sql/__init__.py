@@ -31,9 +31,9 @@ __all__ = [
 
 
 class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting, Relaying, Delivering, GapsStore):
-    """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`), reading (`sql.read`),
-    housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka (`sql.relay`),
-    callbacks (`sql.deliveries`) and gaps (`sql.gaps`).
+    """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`), reading
+    (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
+    (`sql.relay`), callbacks (`sql.deliveries`) and gaps (`sql.gaps`).
 
     Open it with `await EventStore.open(dsn, pool=8)`, and close it with `async with` or `close`.
     """

@@ -112,8 +112,9 @@ async def _write(
     block: int | None = None,
     varied: bool = False,
 ) -> AsyncCursor[DictRow]:
-    """Append and project; return the cursor whose row will have the number of events `appended`. `kept`: this transaction
-    stored their raw records; else `block` is the block that holds them. `varied`: they are repeated events that differ."""
+    """Append and project; return the cursor whose row will have the number of events `appended`. `kept`: this
+    transaction stored their raw records; else `block` is the block that holds them. `varied`: they are repeated events
+    that differ."""
     cursor = connection.cursor(binary=True)
     parameters: dict[str, Any] = {"events": json(events), "kept": kept, "block": block}
     await cursor.execute(statement("record" if linking else "append"), parameters, prepare=True)

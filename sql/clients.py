@@ -24,8 +24,8 @@ class ClientsStore(Pooled):
         return await self._row("client", {"client_id": client_id})
 
     async def clients(self) -> list[dict[str, Any]]:
-        """Return all clients with a configuration or accounts: `accounts` is the number of accounts; without a configuration
-        `version` is 0 and `document` None."""
+        """Return all clients with a configuration or accounts: `accounts` is the number of accounts; without a
+        configuration `version` is 0 and `document` None."""
         return await self._rows("clients")
 
     async def client_versions(self, client_id: str, *, before: int | None = None, limit: int = 50) -> list[Version]:
@@ -35,8 +35,8 @@ class ClientsStore(Pooled):
     async def set_client(
         self, client_id: str, document: Mapping[str, Any], actor: str, expected: int | None = None
     ) -> Version:
-        """Add the document as the client's next version; return the version that is current then, with `added`, the version
-        `before`, and the document `replaced`.
+        """Add the document as the client's next version; return the version that is current then, with `added`, the
+        version `before`, and the document `replaced`.
 
         Nothing is added (`added` is False) if the document is the current one, or if `expected` is not the current
         version (0: none). Concurrent calls are serialised.
@@ -63,8 +63,8 @@ class ClientsStore(Pooled):
         return int(row["change"])
 
     async def account_changes(self, after: int, limit: int = 1000) -> list[AccountRow]:
-        """Return at most `limit` accounts that changed after the change `after`, in the order of their changes (`change`): each
-        once, as it is now. `sealed` is None for a removed account."""
+        """Return at most `limit` accounts that changed after the change `after`, in the order of their changes
+        (`change`): each once, as it is now. `sealed` is None for a removed account."""
         return await self._rows("account_changes", {"after": after, "limit": limit})
 
     async def set_account(
@@ -97,15 +97,15 @@ class ClientsStore(Pooled):
         return await self._locked("set_account", parameters)
 
     async def reseal_account(self, row: AccountRow, sealed: bytes, key_id: str, actor: str) -> bool:
-        """Replace the sealed settings of an account, encrypted with another key; False if the account was changed since `row`
-        was read."""
+        """Replace the sealed settings of an account, encrypted with another key; False if the account was changed since
+        `row` was read."""
         parameters = {name: row[name] for name in ("client_id", "name", "version")}
         parameters |= {"sealed": sealed, "key_id": key_id, "actor": actor}
         return bool(await self._run("reseal_account", parameters))
 
     async def remove_account(self, client_id: str, name: str, actor: str, *, spare: bool = False) -> dict[str, Any]:
-        """Remove an account; return `removed`, `existed`, and the `channels` that use it in the current configuration. While
-        there are some the account stays, unless `spare`: the settings have another account of this name."""
+        """Remove an account; return `removed`, `existed`, and the `channels` that use it in the current configuration.
+        While there are some the account stays, unless `spare`: the settings have another account of this name."""
         return await self._locked(
             "remove_account", {"client_id": client_id, "name": name, "actor": actor, "spare": spare}
         )

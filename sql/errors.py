@@ -5,7 +5,8 @@ from psycopg import errors
 
 
 class Unstorable(ValueError):
-    """An event cannot be written as JSON, so a retry is useless: `index` is its place in the batch, `reason` the cause."""
+    """An event cannot be written as JSON, so a retry is useless: `index` is its place in the batch, `reason` the
+    cause."""
 
     def __init__(self, index: int, reason: str) -> None:
         """`str()` gives the reason."""
@@ -13,8 +14,9 @@ class Unstorable(ValueError):
         self.index, self.reason = index, reason
 
 
-#: Errors of the data, for which a retry is useless: SQLSTATE classes 22 and 23, values beyond a limit of PostgreSQL (a text
-#: of a gigabyte, JSON nested too deeply), and values that are not JSON. https://www.postgresql.org/docs/current/errcodes-appendix.html
+#: Errors of the data, for which a retry is useless: SQLSTATE classes 22 and 23, values beyond a limit of PostgreSQL (a
+#: text of a gigabyte, JSON nested too deeply), and values that are not JSON.
+#: https://www.postgresql.org/docs/current/errcodes-appendix.html
 DATA_ERRORS: tuple[type[Exception], ...] = (
     Unstorable,
     psycopg.DataError,

@@ -13,8 +13,8 @@ class Keeping(Pooled):
     """Housekeeping: all that neither appends events nor reads timelines."""
 
     async def ensure_partitions(self, days_ahead: int = 3) -> list[str]:
-        """Create the missing partitions of raw webhooks for today and the days ahead; return their names. Webhooks of a day
-        that had no partition are moved into it."""
+        """Create the missing partitions of raw webhooks for today and the days ahead; return their names. Webhooks of a
+        day that had no partition are moved into it."""
         return [row["name"] for row in await self._rows("ensure_partitions", {"days_ahead": days_ahead})]
 
     async def drop_partitions(self, older_than_days: int) -> list[str]:
@@ -22,8 +22,8 @@ class Keeping(Pooled):
         return [row["name"] for row in await self._rows("drop_partitions", {"older_than_days": older_than_days})]
 
     async def use_tokens(self, uses: Sequence[tuple[str, bytes, bytes, datetime]]) -> list[int]:
-        """Store used tokens: (source, token, digest of the request, expiry of the signature). Return the indexes of those that
-        were used before with another digest, by any process."""
+        """Store used tokens: (source, token, digest of the request, expiry of the signature). Return the indexes of
+        those that were used before with another digest, by any process."""
         sources, tokens, digests, untils = (list(each) for each in zip(*uses, strict=True))
         parameters = {"sources": sources, "tokens": tokens, "digests": digests, "untils": untils}
         return [row["place"] - 1 for row in await self._run("use_tokens", parameters)]
@@ -33,8 +33,8 @@ class Keeping(Pooled):
         return len(await self._run("forget_tokens", {"limit": limit}))
 
     async def read_raw(self, block: int, webhook_id: UUID | str | None = None) -> list[bytes]:
-        """Return the records of a block (an event's `webhook_block`), byte for byte; with `webhook_id`, those whose first line
-        contains it. Empty if the block was dropped."""
+        """Return the records of a block (an event's `webhook_block`), byte for byte; with `webhook_id`, those whose
+        first line contains it. Empty if the block was dropped."""
         row = await self._row("raw_block", {"block": block})
         records = list(unpack(row["body"])) if row else []
         if webhook_id is None:
@@ -55,8 +55,8 @@ class Keeping(Pooled):
         open: bool = False,
         limit: int = 100,
     ) -> list[dict[str, Any]]:
-        """Return the latest dead letters, newest first, without their records (`whole`: the record is stored); with `open`
-        only those that were not replayed."""
+        """Return the latest dead letters, newest first, without their records (`whole`: the record is stored); with
+        `open` only those that were not replayed."""
         return await self._rows(
             "dead_letters_listed", {"topic": topic, "source": source, "since": since, "open": open, "limit": limit}
         )
@@ -70,7 +70,8 @@ class Keeping(Pooled):
         await self._run_only("dead_letter_replayed", {"id": id})
 
     async def dead_letters_by_source(self, since: datetime) -> list[dict[str, Any]]:
-        """Count the dead letters since a time that were not replayed (`letters`), by `topic` and `source`, most first."""
+        """Count the dead letters since a time that were not replayed (`letters`), by `topic` and `source`, most
+        first."""
         return await self._rows("dead_letters_by_source", {"since": since})
 
     async def create_api_key(
@@ -95,8 +96,8 @@ class Keeping(Pooled):
         return row
 
     async def api_key(self, id: UUID) -> dict[str, Any] | None:
-        """Return a key (`id`, `name`, `client_id`, `scopes`, `hash`, `created_at`, `revoked_at`, `expires_at`), even if it is
-        revoked or expired; None if there is none."""
+        """Return a key (`id`, `name`, `client_id`, `scopes`, `hash`, `created_at`, `revoked_at`, `expires_at`), even if
+        it is revoked or expired; None if there is none."""
         return await self._row("api_key", {"id": id})
 
     async def api_keys(self) -> list[dict[str, Any]]:

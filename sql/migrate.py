@@ -23,8 +23,9 @@ async def migrate(owner_dsn: str) -> list[str]:
     """Apply the missing migrations, each in a transaction of its own; return their names.
 
     `owner_dsn` connects as the database's owner, or as a role that may create roles and schemas in it. Concurrent calls
-    wait for one another. Raises MigrationError if a released migration was edited, the database is newer than this code,
-    the server is older than `OLDEST`, or the role lacks a privilege; psycopg.OperationalError if the server is away.
+    wait for one another. Raises MigrationError if a released migration was edited, the database is newer than this
+    code, the server is older than `OLDEST`, or the role lacks a privilege; psycopg.OperationalError if the server is
+    away.
     """
     async with await AsyncConnection.connect(owner_dsn, autocommit=True) as connection:
         _check_release(connection)

@@ -29,9 +29,9 @@ def _as_is(data: Any) -> bytes:
 
 
 def events_of(rows: Sequence[Row], variants: Sequence[tuple[str, bool]] = ()) -> bytes:
-    """Return the rows as a JSON array of arrays, in the order of fields that `queries/incoming.sql` reads. `variants`: for
-    repeated events that differ, the `variant` and `joined` of `queries/differing.sql`. Raises Unstorable for the first
-    row that cannot be written."""
+    """Return the rows as a JSON array of arrays, in the order of fields that `queries/incoming.sql` reads. `variants`:
+    for repeated events that differ, the `variant` and `joined` of `queries/differing.sql`. Raises Unstorable for the
+    first row that cannot be written."""
     records = [_record(row) for row in rows]
     if variants:
         records = [(*record, *variant) for record, variant in zip(records, variants, strict=True)]
@@ -78,7 +78,7 @@ def _record(row: Row) -> tuple[Any, ...]:
 
 
 def always_written(value: Any) -> bytes:
-    """The value as JSON, mended; that part of its lists for which JSON has no word as its `repr`."""
+    """Return any value as JSON; items of lists that cannot be written are replaced by their `repr`."""
     try:
         return _one(0, value)
     except Unstorable:

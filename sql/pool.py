@@ -56,7 +56,8 @@ class Pooled:
         await self.close()
 
     async def _rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Return the rows of a query that only reads. It is retried once if an idle connection turns out to be broken."""
+        """Return the rows of a query that only reads. It is retried once if an idle connection turns out to be
+        broken."""
         try:
             return await self._run(name, parameters)
         except PoolTimeout:

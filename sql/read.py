@@ -1,4 +1,5 @@
-"""Reads timelines, interactions and changes for the API and the command line. Ids are `uuid.UUID`, times aware and in UTC.
+"""Reads timelines, interactions and changes for the API and the command line. Ids are `uuid.UUID`, times aware and in
+UTC.
 
 An interaction is a dict with `id`, `client_id`, `customer_id`, `channel`, `direction`, `provider`,
 `provider_message_id`, `message_id`, `handle_id`, `address_kind`, `address_value`, `content`, `error`, `delivery`,
@@ -34,8 +35,8 @@ class Reading(Pooled):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> list[Interaction]:
-        """Return a customer's interactions, newest first by (timestamp, id): at most `limit`, after the previous page's last
-        key (`before`), from `since` (inclusive) to `until` (exclusive). Empty if there is no such customer."""
+        """Return a customer's interactions, newest first by (timestamp, id): at most `limit`, after the previous page's
+        last key (`before`), from `since` (inclusive) to `until` (exclusive). Empty if there is no such customer."""
         parameters = {
             "client_id": client_id,
             "customer_id": customer_id,
@@ -52,8 +53,8 @@ class Reading(Pooled):
         return [_interaction(row) for row in await self._rows("timeline", parameters)]
 
     async def customer_of(self, client_id: str, kind: str, value: str) -> list[dict[str, Any]]:
-        """Return all handles (`id`, `customer_id`, `kind`, `value`) of the customer who has this handle; empty if the handle
-        is unknown."""
+        """Return all handles (`id`, `customer_id`, `kind`, `value`) of the customer who has this handle; empty if the
+        handle is unknown."""
         return await self._rows("customer_of", {"client_id": client_id, "kind": kind, "value": value})
 
     async def handles(self, client_id: str, customer_id: UUID) -> list[dict[str, Any]]:
@@ -66,7 +67,8 @@ class Reading(Pooled):
         return _interaction(row) if row else None
 
     async def history(self, client_id: str, id: UUID) -> list[dict[str, Any]]:
-        """Return the events of the interaction with exactly this id, in the order of the log, with the columns of `events`."""
+        """Return the events of the interaction with exactly this id, in the order of the log, with the columns of
+        `events`."""
         return await self._rows("history", {"client_id": client_id, "id": id})
 
     async def horizon(self) -> int:
@@ -86,8 +88,8 @@ class Reading(Pooled):
         self, *, xid: int, position: int, horizon: int, customers: Sequence[UUID], limit: int
     ) -> list[Interaction]:
         """Return the interactions of these customers that were changed by events after the place (xid, position) and by
-        transactions before `horizon`, in the order of their last change, with its place (`change_xid`, `change_position`).
-        Reads the log from that place on, so it is for readers near the log's end."""
+        transactions before `horizon`, in the order of their last change, with its place (`change_xid`,
+        `change_position`). Reads the log from that place on, so it is for readers near the log's end."""
         parameters = {
             "xid": xid,
             "position": position,
@@ -101,8 +103,8 @@ class Reading(Pooled):
         self, *, client_id: str, customer_id: UUID, xid: int, position: int, limit: int
     ) -> list[Interaction]:
         """Return what `changes_since` does, for one customer and up to the current horizon. It reads the customer's
-        interactions, not the log, so the place may be far back. Interactions that a transaction past the horizon changed
-        come later."""
+        interactions, not the log, so the place may be far back. Interactions that a transaction past the horizon
+        changed come later."""
         parameters = {
             "client_id": client_id,
             "customer_id": customer_id,

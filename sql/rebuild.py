@@ -66,7 +66,8 @@ Place = tuple[int, int]
 async def _fold_settled(
     connection: AsyncConnection[DictRow], place: Place, done: int, total: int, progress: Progress
 ) -> tuple[int, Place]:
-    """Fold events up to the horizon, chunk by chunk, until the last chunk is not full; return their number and the place."""
+    """Fold events up to the horizon, chunk by chunk, until the last chunk is not full; return their number and the
+    place."""
     while True:
         horizon = (await _one(connection, "horizon"))["horizon"]
         at = {"xid": place[0], "position": place[1], "horizon": horizon, "chunk": CHUNK}

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from schemas.events import Event
 
-#: An event to append: the event, its client id, when we received it (aware), and the id of the webhook that brought it (a
-#: uuid, or None). A tuple, because that is the fastest to create.
+#: An event to append: the event, its client id, when we received it (aware), and the id of the webhook that brought it
+#: (a uuid, or None). A tuple, because that is the fastest to create.
 Row = tuple[Event, str, datetime, str | None]
 
 
 class Bad(NamedTuple):
-    """An item of a record that could not be processed: its place, the reason, and the item itself, any JSON (or None)."""
+    """An item of a record that could not be processed: its place, the reason, and the item itself, any JSON (or
+    None)."""
 
     ordinal: int
     reason: str
@@ -24,9 +25,9 @@ class Bad(NamedTuple):
 class DeadLetter:
     """A Kafka record that could not be processed, wholly or in part, with the reason; one for each record.
 
-    Topic, partition and offset identify it: adding it again changes nothing. If single items of the record failed, `items`
-    are the first of them and `bad` is their number; `detail` is any JSON about the whole record. `value` is the record's
-    value (None: it had none, or it is too large to store), `size` its length in bytes, `digest` its SHA-256.
+    Topic, partition and offset identify it: adding it again changes nothing. If single items of the record failed,
+    `items` are the first of them and `bad` is their number; `detail` is any JSON about the whole record. `value` is the
+    record's value (None: it had none, or it is too large to store), `size` its length in bytes, `digest` its SHA-256.
     """
 
     topic: str
