@@ -27,7 +27,7 @@ from adapters.contract import Adapter
 from app import variables
 from app.declared import read
 from app.sending.settings import Callbacks, Part, Relay, Secrets, Sending
-from schemas.facts import OURS
+from schemas.event_data import OURS
 
 #: Where `threadline up` keeps the keys that it made, within the data folder: one a line.
 KEYS_FILE = Path("secrets", "keys")

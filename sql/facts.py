@@ -1,8 +1,8 @@
 r"""The facts of an interaction: what happened to it, each with the earliest time at which an event stated it.
 
-This is the only list of them. `sql.statements` repeats each `\each` line of a SQL file for every fact, in this order, and
-the reader (`sql.read`) and the API (`app.api.bodies`) take the names from here. A new fact is a row here and a migration
-that adds its column.
+This is the only list of them. `sql.statements` repeats each `\each` line of a SQL file for every fact, in this order,
+and the reader (`sql.read`) and the API (`app.api.bodies`) take the names from here. A new fact is a row here and a
+migration that adds its column.
 """
 
 from typing import NamedTuple
@@ -48,7 +48,8 @@ FACTS = (
     Fact("received", "MessageReceived"),
     Fact("started", "CallStarted"),
     Fact("ended", "CallCompleted"),
-    # The time of a call's recording. In `events`, `dead_letters` and `deliveries`, `recorded_at` is the time of a commit.
+    # The time of a call's recording. In `events`, `dead_letters` and `deliveries`, `recorded_at` is the time of a
+    # commit.
     Fact("recorded", "CallRecorded"),
     Fact("processing", "InteractionProcessing"),
     Fact("completed", "InteractionCompleted"),

@@ -1,4 +1,5 @@
-r"""The SQL files: each of `queries/*.sql` is one statement, or a part that others include; `migrations/*.sql` make the schema.
+r"""The SQL files: each of `queries/*.sql` is one statement, or a part that others include; `migrations/*.sql` make the
+schema.
 
 Two kinds of lines in a query are replaced when it is loaded:
 

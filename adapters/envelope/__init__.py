@@ -17,8 +17,8 @@ from adapters.reading.facts import fact_id, identifier
 from adapters.signing.signatures import standard_key, verify_standard
 from schemas import NOT_WORDED, RESERVED, WORDED, SchemaError
 from schemas import events as names
+from schemas.event_data import check_source, event_of, time_of, type_named
 from schemas.events import Event
-from schemas.facts import check_source, event_of, time_of, type_named
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
 #: Characters of a source's name.

@@ -29,8 +29,8 @@ from adapters.signing.keys import ed25519_key, signs_ed25519
 from adapters.signing.signatures import check_age, from_base64, header, readable, standard_key, verify_standard
 from schemas import RESERVED, SchemaError
 from schemas import events as names
+from schemas.event_data import event_of, time_of
 from schemas.events import Event
-from schemas.facts import event_of, time_of
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")

@@ -8,7 +8,7 @@ from uuid import UUID
 from rich.console import Console
 from rich.text import Text
 
-from app.api.callbacks import STATES, told, told_delivery
+from app.api.callbacks import STATES, callback_json, delivery_json
 from app.clients.callbacks import Callbacks
 from app.clients.configured import Clients
 from app.clients.seal import NoKey, Seal
@@ -28,7 +28,7 @@ def show_all() -> int:
     async def read(store: EventStore, _: Callbacks) -> int:
         listed = table("client", "URL", "state", "since", "why", "waiting")
         for row in await store.callbacks():
-            one = told(row)
+            one = callback_json(row)
             since = _time(row["disabled_at"] or row["failing_since"])
             add_row(listed, one["clientId"], one["url"], one["state"], since, one["disabledReason"], row["waiting"])
         nothing = (
@@ -49,14 +49,14 @@ def show(client: str, *, state: str | None, limit: int) -> int:
         row = await callbacks.of(client)
         if row is None:
             return _none(client)
-        one = told(row)
+        one = callback_json(row)
         since = _time(row["disabled_at"] or row["failing_since"])
         why = " ".join(part for part in (since and f"since {since}", one["disabledReason"]) if part)
         console = Console(soft_wrap=True)
         console.print(Text(f"{one['url']}\n{one['state']} {why}".strip()))
         console.print(Text(f"told: {', '.join(one['types']) or 'every type'}; at most {one['concurrency']} at once"))
         rows = await store.deliveries(client, state, limit)
-        for each in map(told_delivery, rows):
+        for each in map(delivery_json, rows):
             print(
                 entry(
                     f"{_time(each['recordedAt'])}  {each['type']}",

@@ -1,6 +1,6 @@
--- Part of `append` and `project`: what each event of `fresh` says of its interaction, in the shape of an interaction; the
--- handles it names; and what its recipient wants.
--- A fact cannot have happened after we heard of it, whatever the provider's clock says.
+-- Part of `append` and `project`: for each event of `fresh`, the columns of an interaction that it sets (`facts`); the
+-- handles that it names; and its recipient's consent. A fact cannot be later than our receipt of it, whatever the provider's
+-- clock says.
 facts AS (
     SELECT
 \ir interaction_of.sql
@@ -20,7 +20,7 @@ facts AS (
         AS failed_by,
         CASE WHEN e.type IN ('MessageDelivered', 'MessageRead', 'MessageOpened', 'MessageClicked') THEN channel_bit(e.channel) ELSE 0 END
         AS reached_by,
-        -- What we say ourselves is of our own tries, and which channel was given up for the next one.
+        -- Our own events are about our own tries, and about the channel that was given up for the next one.
         CASE WHEN e.type = 'MessageDelayed' AND e.source <> 'threadline' THEN channel_bit(e.channel) ELSE 0 END
         AS deferred_by,
         CASE WHEN e.type = 'MessageDelayed' AND e.source = 'threadline' AND e.payload ? 'givenUpFor' THEN channel_bit(e.channel) ELSE 0 END
@@ -41,13 +41,13 @@ handled AS (
     SELECT DISTINCT ON (handle_id) handle_id, handle_id, client_id, handle_kind, handle_value
     FROM fresh
     WHERE handle_id IS NOT NULL
-        -- A scalar subquery, which is a look-up by index whatever the planner believes of the table's size.
+        -- A scalar subquery is looked up by index, whatever the planner's estimate of the table's size.
         AND (SELECT known.id FROM handles AS known WHERE known.id = handle_id) IS NULL
     ORDER BY handle_id
     ON CONFLICT (id) DO NOTHING
 ),
--- Who wants no more messages, or wants them again. What is about a provider's list or group only stops that list, not all
--- mail. The last word of each kind counts, whichever came first, and of two at one time the one whose basis is greatest.
+-- Opt-outs and opt-ins. One for a provider's list or group stops that list only, and is left out. The latest of each kind
+-- counts, whatever the order of arrival, and of two at the same time the one with the greatest basis.
 consented AS (
     INSERT INTO consents AS c (
         handle_id, client_id, channel, opted_out_at, opted_out_basis, opted_in_at, opted_in_basis

@@ -1,5 +1,6 @@
--- Part of `append`, `project` and `move`: joins `facts` into the interactions. Every column is joined by a function that
--- is commutative, associative and idempotent (the earliest time, the least text, the union of sets), so that no order matters.
+-- Part of `append`, `project` and `move`: joins `facts` into the interactions. Each column is joined by a function that is
+-- commutative, associative and idempotent (the earliest time, the least text, the union of sets), so that the order of
+-- events does not matter.
 folded AS MATERIALIZED (
     SELECT
         id, client_id,

@@ -1,4 +1,4 @@
--- Joins what the barred interactions hold into those that they are linked to.
+-- Joins the facts of superseded interactions into the interactions that they are linked to.
 WITH
 \ir pairs.sql
 ,

@@ -1,4 +1,4 @@
-"""What is said in `data` (a CloudEvent's, an envelope's) to an `Event`: one reading for both."""
+"""Makes an `Event` of the `data` of a CloudEvent or of an envelope."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,55 +11,56 @@ from schemas.events import EVENT_TYPES, TYPE_OF_DOTTED, Error, Event, Handle
 from schemas.handles import handle_as, handle_of
 from schemas.times import occurred
 
-#: Which way each type's message went, where `data.direction` does not say. Of a call only its start is taken for the
-#: customer's doing: the fold keeps one direction, which a guess at the call's end must not decide.
+#: The direction of each type if `data.direction` is absent. Of a call only the start has a default: the fold keeps one
+#: direction, which a guess at the call's end must not decide.
 DIRECTION_OF: dict[str, str] = {
     name: "inbound" if name in ("MessageReceived", "CallStarted") else "outbound"
     for name in EVENT_TYPES
     if "Message" in name or name == "CallStarted"
 }
-#: The channel that an address alone tells.
+#: The channel that follows from the kind of an address.
 CHANNEL_OF: dict[str, str] = {
     "email": "email",
     "device_token": "push",
     "whatsapp_user_id": "whatsapp",
     "sip": "voice",
 }
-#: Where the customer's address is, by direction; for who (un)subscribes, which has none, either may be it.
+#: The keys of the customer's address, by direction; types without a direction may have it under either key.
 _ADDRESS_KEYS: dict[str, tuple[str, ...]] = {"inbound": ("from",), "outbound": ("to",)}
 _EITHER: dict[str, tuple[str, ...]] = {"RecipientUnsubscribed": ("from", "to"), "RecipientSubscribed": ("from", "to")}
 #: The source of the events that Threadline makes itself.
 OURS = "threadline"
-_UNNAMED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-#: A clock this far ahead of ours is wrong, and tells no time.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+#: A time this far ahead of our clock comes from a wrong clock, and is left out.
 _AHEAD = timedelta(days=1)
 
 
 def check_source(source: str) -> str:
-    """The source, where it may be said by others: none of ours, and a CloudEvents string, which holds no control character
-    (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system). Raises SchemaError at `$.source`."""
+    """Return the source if others may use it: not our own name, and a CloudEvents string, which has no control
+    characters (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system). Raises SchemaError at
+    `$.source`."""
     check_text(source, "$.source")
     if source.strip().casefold() == OURS:
         raise SchemaError(
-            "$.source", f"{OURS!r} is what Threadline calls itself: give a name of your own, as '/bookings'"
+            "$.source", f"{OURS!r} is what Threadline calls itself: give a name of your own, such as '/bookings'"
         )
     return source
 
 
 def check_text(text: str, path: str) -> None:
-    """Raises SchemaError where the text holds a character that names nothing: a control character or half a pair."""
-    if _UNNAMED.search(text):
-        raise SchemaError(path, "holds a control character, or half of a surrogate pair")
+    """Raise SchemaError at `path` if the text holds a control character or a lone surrogate."""
+    if _UNPRINTABLE.search(text):
+        raise SchemaError(path, "holds a control character or a lone surrogate")
 
 
 def type_named(name: str, path: str) -> str:
-    """Our type that `name` means: dotted (`message.delivered`) or as it is (`MessageDelivered`).
+    """Return our event type for a name, dotted (`message.delivered`) or not (`MessageDelivered`).
 
-    Raises SchemaError at `path`, which lists what may have been meant, or says why only Threadline makes the type.
+    Raises SchemaError at `path`, with similar names, or with the reason why only Threadline makes the type.
     """
     type = TYPE_OF_DOTTED.get(name) or (name if name in EVENT_TYPES else None)
     if type is None:
-        raise SchemaError(path, f"there is no event type {name[:100]!r}{_meant(name[:100].lower())}")
+        raise SchemaError(path, f"there is no event type {name[:100]!r}{_suggestion(name[:100].lower())}")
     if type in RESERVED:
         raise SchemaError(path, f"{name} is not for others to say: {RESERVED[type]}")
     return type
@@ -75,17 +76,17 @@ def event_of(
     received_at: datetime,
     form: Form,
 ) -> Event:
-    """The event that `data` tells, its payload `data` without the keys that are null, which many a
-    serializer writes for what is absent.
+    """Make an event of `data`. The payload is `data` without its null keys, which many serializers write for absent
+    values.
 
-    `at` is when it happened where that is said outside of `data`; `data.timestamp` stands in. An address that cannot
-    be read is a fault of who reports, and no more than an absent one of who relays. Raises SchemaError with the path
-    from `data` (`$.messageId`).
+    `at` is when it happened, if that is given outside of `data`; else `data.timestamp`. With the form `reported` an
+    unreadable address is an error; with `relayed` the event has no handle then. Raises SchemaError with the path from
+    `data` (`$.messageId`).
     """
-    payload = _said(data)
+    payload = _without_nulls(data)
     for key in ("content", "error"):
         if isinstance(part := payload.get(key), dict):
-            payload[key] = _said(part)
+            payload[key] = _without_nulls(part)
     validate(type, payload, form)
     channel = payload.get("channel") or ("voice" if type.startswith("Call") else None)
     direction = payload.get("direction") or DIRECTION_OF.get(type)
@@ -111,15 +112,16 @@ def event_of(
     )
 
 
-def _said(part: Mapping[str, Any]) -> dict[str, Any]:
+def _without_nulls(part: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in part.items() if value is not None}
 
 
 def time_of(text: Any, path: str, received_at: datetime) -> datetime | None:
-    """When it happened; None where the clock is plainly wrong (before 2000, or a day ahead of ours). Raises SchemaError."""
+    """Read when it happened; None if the clock is plainly wrong (before 2000, or a day ahead of ours). Raises
+    SchemaError."""
     try:
         if not isinstance(text, str):
-            raise ValueError("must be a string, a time with its offset (RFC 3339), as 2025-11-21T03:42:00Z")
+            raise ValueError("must be a string: a time with its offset (RFC 3339), such as 2025-11-21T03:42:00Z")
         at = occurred(text)
     except ValueError as error:
         raise SchemaError(path, str(error)) from error
@@ -127,7 +129,8 @@ def time_of(text: Any, path: str, received_at: datetime) -> datetime | None:
 
 
 def _handle(payload: dict[str, Any], channel: str | None, keys: Sequence[str], *, strict: bool) -> Handle | None:
-    """A user id beats a typed address, which beats one whose kind must be told by its looks."""
+    """Read the handle: from `userId`, else from the typed `handle`, else from the first address of `keys`, by its
+    form."""
     path = "$"
     try:
         if "userId" in payload:
@@ -153,8 +156,9 @@ def _error(error: dict[str, Any] | None) -> Error | None:
     return Error(None if code is None else str(code), error.get("text"), error.get("reason", "unknown"))
 
 
-def _meant(name: str) -> str:
-    """What may have been meant: the same behind a prefix, else one that ends so, else what is spelled nearly so."""
+def _suggestion(name: str) -> str:
+    """Suggest types for an unknown name: without its prefix, with the same last part, or spelled similarly; else list
+    all."""
     known = {dotted: dotted for type, dotted in EVENT_TYPES.items() if type in REPORTABLE}
     if near := [dotted for dotted in known if name.endswith(f".{dotted}")]:
         return f"; say {near[0]!r}, without a prefix"
