@@ -14,7 +14,7 @@ from adapters.amazon_ses.sns import CERTIFICATE_URL, CONFIRM_URL
 from adapters.contract.receiving import InvalidSignature, Needed, Request, Unconfigured
 from adapters.contract.sending import Media, Message, Response, Template, Unsendable
 from adapters.simulating import Post
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from schemas.events import Handle
 from tests.fixtures import FOLDER, accounts
 

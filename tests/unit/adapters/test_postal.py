@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from adapters import postal
 from adapters.contract.receiving import InvalidSignature, Request
 from adapters.contract.sending import Media, Message, Response, Template, Unsendable
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from schemas.events import Handle
 from tests.fixtures import FOLDER, accounts
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.commands.settings import page
+from app.cli.settings import page
 from app.settings import Settings, worded
 from app.variables import fields_of, variable
 

@@ -1,0 +1,147 @@
+"""`threadline simulate`: play a provider towards a system that runs: its API, and its webhooks with their faults."""
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, replace
+
+import uvicorn
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from app.cli.simulate.source import Target, target
+from app.cli.support.sources import WrongUse
+from app.simulator.server import Plan, Server
+
+OK, FAILED, WRONG_USE = 0, 1, 2
+#: Seconds that the last webhooks may take once nothing new happens, and between lines where no terminal shows progress.
+PATIENCE, LINES = 60.0, 10.0
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How long: `rate` in messages a second, `count` of them, `seconds` (0: no end); and where its API listens."""
+
+    rate: float
+    count: int
+    seconds: float
+    host: str
+    port: int
+
+
+def run(provider: str, *, source: str | None, settings: list[str], to: str | None, asked: Asked, plan: Plan) -> int:
+    """Play it until it ends, or Ctrl-C. 0 where every webhook was taken; 1 where some were given up; 2 for wrong use."""
+    console = Console()
+    try:
+        played = target(provider, source, settings, to)
+        listener = _listener(asked) if hasattr(played.simulated, "accept") else None
+    except WrongUse as error:
+        print(f"threadline simulate: {error}", file=sys.stderr)
+        return WRONG_USE
+    server = Server(played.simulated, played.settings, replace(plan, to=played.to, told=played.told))
+    asyncio.run(_play(console, played, server, listener, asked))
+    counts, statuses = server.tally.counts, server.tally.statuses
+    console.print(_table(server))
+    if statuses["404"] or statuses["401"]:
+        hint = (
+            "404: the source is not configured there. 401: its settings are others there. What is wrong? Its log says."
+        )
+        console.print(Text(hint, "red"), soft_wrap=True)
+    return FAILED if counts["given up"] or server.posting.waiting else OK
+
+
+def _listener(asked: Asked) -> socket.socket:
+    try:
+        return socket.create_server(
+            (asked.host, asked.port), family=socket.AF_INET6 if ":" in asked.host else socket.AF_INET
+        )
+    except OSError as error:
+        raise WrongUse(
+            f"{asked.host}:{asked.port} cannot be listened on ({error.strerror}): give another --port"
+        ) from error
+
+
+async def _play(console: Console, played: Target, server: Server, listener: socket.socket | None, asked: Asked) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    api = None
+    if listener is not None:
+        app = Starlette(routes=[Route("/{path:path}", server.api, methods=METHODS)])
+        api = _Api(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
+        host, port = listener.getsockname()[:2]
+        console.print(
+            f"{played.title} takes sends at http://{host}:{port} (the source's setting api_url)", soft_wrap=True
+        )
+    if played.simulated.CHANNELS:
+        console.print(f"Its webhooks go to {played.to}", soft_wrap=True)
+    serving = asyncio.create_task(api.serve([listener])) if api is not None and listener is not None else None
+    posting = asyncio.create_task(server.posting.run())
+    showing = asyncio.create_task(_show(console, server))
+    try:
+        await _invent(server, asked, stop)
+        deadline = time.monotonic() + PATIENCE
+        while server.posting.waiting and not stop.is_set() and time.monotonic() < deadline:  # noqa: ASYNC110  # also on Ctrl-C
+            await asyncio.sleep(0.05)
+    finally:
+        if api is not None:
+            api.should_exit = True
+        for task in (posting, showing):
+            task.cancel()
+        await asyncio.gather(posting, showing, *([serving] if serving else []), return_exceptions=True)
+
+
+class _Api(uvicorn.Server):
+    """uvicorn's, which leaves the signals to the command."""
+
+    def install_signal_handlers(self) -> None:
+        """None."""
+
+
+async def _invent(server: Server, asked: Asked, stop: asyncio.Event) -> None:
+    """Let messages happen at the rate, on a fixed beat that a slow moment does not shift."""
+    began, done = time.monotonic(), 0
+    while not stop.is_set():
+        elapsed = time.monotonic() - began
+        if asked.seconds and elapsed >= asked.seconds:
+            return
+        while asked.rate and done < elapsed * asked.rate:
+            if asked.count and done >= asked.count:
+                return
+            server.invent()
+            done += 1
+        try:
+            await asyncio.wait_for(stop.wait(), min(0.2, 1 / asked.rate) if asked.rate else 0.2)
+        except TimeoutError:
+            continue
+
+
+async def _show(console: Console, server: Server) -> None:
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
+            while True:
+                live.update(_table(server))
+                await asyncio.sleep(0.25)
+    while True:
+        await asyncio.sleep(LINES)
+        said = ", ".join(f"{count} {name}" for name, count in server.tally.counts.items() if count)
+        console.print(said or "nothing yet", soft_wrap=True)
+
+
+def _table(server: Server) -> Table:
+    table = Table("what", "times", box=None, padding=(0, 2))
+    counts = server.tally.counts
+    for name in sorted(name for name, count in counts.items() if count):
+        table.add_row(name, Text(str(counts[name]), "red" if name == "given up" else ""))
+    for status, count in sorted(server.tally.statuses.items()):
+        table.add_row(f"answered {status}", Text(str(count), "green" if status[0] == "2" else "yellow"))
+    if server.posting.waiting:
+        table.add_row("still to be told", str(server.posting.waiting))
+    return table
