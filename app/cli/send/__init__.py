@@ -56,8 +56,9 @@ def send(
       threadline send --file messages.jsonl --dry-run
       threadline send --file messages.jsonl --rate 100
 
-    Each line is sent once, even if the command runs again after a crash or with corrected lines. To send the same file
-    to the same people anew, give another --run. The client's configuration decides when a message leaves.
+    Each line is sent once, even if the command runs again after a crash.
+    To send the same file to the same people anew, give another --run.
+    The client's configuration decides when a message leaves.
 
     Exit code: 0; 1 where a message was refused or not all could be sent; 2 where the options do not fit.
     """

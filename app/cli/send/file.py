@@ -83,7 +83,7 @@ def run_file(
     except ApiError as error:
         print_error(str(error))
         return _summary(
-            sent, "Stopped. Run the same command again: messages that were accepted are not sent twice.", FAILED
+            sent, "Stopped: run the same again; messages that were accepted are not sent twice.", FAILED
         )
     except (OSError, UnicodeDecodeError) as error:
         return print_error(f"{path} cannot be read: {error}", MISUSED)

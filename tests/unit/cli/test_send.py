@@ -52,11 +52,11 @@ def test_a_dry_run_of_a_file_checks_each_line(folder: Path) -> None:
     (folder / "m.jsonl").write_bytes(good + LINE + b'{"to": "x", "channel": "sms", "body": "x"}\n{\n' + LINE)
     dry = ["send", "--file", "m.jsonl", "--dry-run"]
     ran = CliRunner().invoke(app, dry, env=NOWHERE)
-    assert (ran.exit_code, ran.stdout) == (1, "3 can be asked for, 2 refused\n")
+    assert (ran.exit_code, ran.stdout) == (1, "3 valid, 2 refused\n")
     assert "line 4: $.to: " in ran.stderr and "line 5: $: " in ran.stderr
     (folder / "m.jsonl").write_bytes(LINE * 3)
     ran = CliRunner().invoke(app, dry, env=NOWHERE)
-    assert (ran.exit_code, ran.stdout) == (0, "3 can be asked for\n")
+    assert (ran.exit_code, ran.stdout) == (0, "3 valid\n")
     (folder / "m.jsonl").write_bytes(LINE * 100)
     ran = CliRunner().invoke(app, [*dry, "--channel", "email"], env=NOWHERE)
     assert (ran.exit_code, ran.stdout) == (1, "100 refused\n")
