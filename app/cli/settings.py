@@ -1,4 +1,4 @@
-"""`threadline settings`: every setting there is, from the models themselves: for people, and as the page in docs/."""
+"""`threadline settings`: list the settings, from their models; with --markdown as the page docs/settings.md."""
 
 import sys
 from collections.abc import Iterator
@@ -9,10 +9,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
+from app.cli.support.terminal import entry
 from app.settings import Settings, Source
 from app.variables import BESIDE, fields_of, variable
 
@@ -54,15 +52,13 @@ def settings(
     if markdown:
         sys.stdout.write(page())
         return 0
-    table = Table("in the file", "default", "what", box=SIMPLE_HEAD)
-    for path, _, default, words in rows():
-        table.add_row(path, default, words)
-    Console().print(table)
+    for path, name, default, words in rows():
+        print(entry(f"{path}  {name}", f"default: {default.strip('`')}" if default else "", words.replace("`", "")))
     return 0
 
 
 def page() -> str:
-    """The text of docs/settings.md."""
+    """Return the text of docs/settings.md."""
     lines = [f"| `{path}` | `{name}` | {default} | {words} |" for path, name, default, words in rows()]
     own = [f"| `{path}` | {default} | {words} |" for path, default, words in _rows_of(Source)]
     assert set(BESIDE) <= set(_BESIDE.replace("`", " ").replace(",", " ").split())
@@ -70,7 +66,7 @@ def page() -> str:
 
 
 def rows() -> Iterator[tuple[str, str, str, str]]:
-    """Of each setting: its path in the file, its variable, its default, and what it is for."""
+    """Return of each setting its path in the file, its variable, its default in backticks, and its purpose, as Markdown."""
     for path, field in fields_of(Settings):
         if path != ("sources",):
             yield ".".join(path), variable(path), _default(field), _words(field)
@@ -93,11 +89,11 @@ def _default(field: FieldInfo) -> str:
 
 
 def _words(field: FieldInfo) -> str:
-    """What its author wrote; and where only some values are possible, which."""
-    said = field.description or ""
+    """Return the description of a setting, with the possible values where it is a choice."""
+    words = field.description or ""
     if choices := _choices(field.annotation):
-        said = f"{said}{': ' if said else ''}{', '.join(f'`{one}`' for one in choices)}"
-    return said.replace("|", "\\|")
+        words = f"{words}{': ' if words else ''}{', '.join(f'`{one}`' for one in choices)}"
+    return words.replace("|", "\\|")
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:

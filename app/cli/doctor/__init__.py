@@ -1,20 +1,20 @@
-"""`threadline doctor`: is everything reachable, configured and in step?"""
+"""`threadline doctor`: check that everything is reachable, configured and up to date."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from app.cli.doctor import clients, dead_letters, log, servers, sources
 from app.cli.doctor import settings as settings_file
 from app.cli.doctor.finding import Finding
+from app.cli.support.terminal import entry, printable
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
 
-#: What needs a system that runs, then what does not.
+#: The checks of a system that runs, then those that need none.
 RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
     servers.postgres,
     servers.kafka,
@@ -34,13 +34,16 @@ def doctor() -> int:
 
     Exit code 1 where something is wrong.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it would say is a row of the table
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the check of Kafka prints what it would log
     findings = asyncio.run(_examine(Settings()))
-    Console().print(_table(findings))
+    console = Console(soft_wrap=True)
+    for line in _lines(findings):
+        console.print(line)
     return 1 if any(finding.state == "wrong" for finding in findings) else 0
 
 
 async def _examine(settings: Settings) -> list[Finding]:
+    """Run the checks, and return their findings in order."""
     findings: list[Finding] = []
     try:
         settings = resolve(settings)
@@ -54,9 +57,16 @@ async def _examine(settings: Settings) -> list[Finding]:
     return findings
 
 
-def _table(findings: list[Finding]) -> Table:
-    table = Table("", "what", "found", "what to do")
+def _lines(findings: list[Finding]) -> Iterator[Text]:
+    """Return a line for each finding that is well, then an entry with what to do for each other, and the count of these."""
+    problems = [finding for finding in findings if finding.state != "ok"]
     for finding in findings:
+        if finding.state == "ok":
+            mark, colour = MARKS[finding.state]
+            yield Text.assemble((mark, colour), f" {printable(f'{finding.what}: {finding.found}')}")
+    for finding in problems:
         mark, colour = MARKS[finding.state]
-        table.add_row(Text(mark, colour), Text(finding.what), Text(finding.found), Text(finding.todo))
-    return table
+        todo = f"to do: {finding.todo}" if finding.todo else ""
+        yield Text.assemble((mark, colour), " ", entry(finding.what, finding.found, todo))
+    wrong = sum(1 for finding in problems if finding.state == "wrong")
+    yield Text(f"{wrong} wrong, {len(problems) - wrong} to look at" if problems else "All is well.", "bold")

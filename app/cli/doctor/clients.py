@@ -1,4 +1,4 @@
-"""What `threadline doctor` looks at in the clients' configurations and accounts."""
+"""The checks of `threadline doctor` on the clients' configurations, accounts and callbacks."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -19,14 +19,16 @@ from sql import EventStore
 
 
 async def clients(settings: Settings) -> AsyncIterator[Finding]:
-    """There is a key to encrypt with, every account opens and can verify its webhooks, every secret of a callback opens, and
-    every configuration is one that this version reads."""
+    """Check that there is a key to encrypt with, that every account and callback secret can be decrypted, that every account
+    can verify its webhooks, and that this version can read every configuration."""
     seal = Seal.of(settings)
     try:
         found = f"the key {seal.key_id} encrypts, {len(settings.secrets.keys)} decrypt"
         yield Finding("Clients' secrets", "ok", found)
     except NoKey:
-        yield Finding("Clients' secrets", "look", "no key, so no accounts can be set", "see docs/clients.md, The key")
+        yield Finding(
+            "Clients' secrets", "look", "no key, so no accounts can be stored", "see docs/clients.md, The key"
+        )
     if settings.postgres.dsn is None:
         return
     try:
@@ -34,7 +36,7 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
             configured, accounts = await store.clients(), await store.accounts()
             callbacks = await store.sealed_secrets()
             resting, unanswered = await store.resting_accounts(), await store.unanswered_counts()
-    except psycopg.Error:  # the rows of PostgreSQL say what is wrong with it
+    except psycopg.Error:  # the check of PostgreSQL reports it
         return
     for row in accounts:
         try:
@@ -52,12 +54,12 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
             if row["document"] is not None:
                 parse(row["client_id"], row["version"], row["document"], http_hosts=None)
         except SchemaError as error:
-            todo = f"threadline clients show {row['client_id']} --json, mend it, threadline clients set"
+            todo = f"threadline clients show {row['client_id']} --json, correct it, threadline clients set"
             yield Finding(f"Client {row['client_id']}", "wrong", f"version {row['version']}: {error}", todo)
     for row in resting:
-        until = f"rests until {row['rests_until']:%H:%M:%S} UTC" if row["rests_until"] else "is tried just now"
-        found = f"sends nothing: {printable(row['trouble'])}; it {until}, then one message tries it"
-        todo = "mend its credentials or settings, or wait for its provider: its messages wait, and go by themselves"
+        until = f"until {row['rests_until']:%H:%M:%S} UTC" if row["rests_until"] else "now"
+        found = f"sending by it is paused {until}, then retried with one message: {printable(row['trouble'])}"
+        todo = "correct its credentials or settings, or wait for its provider; its messages wait, and are sent once it works"
         yield Finding(f"Account {row['account']} of {row['client_id']}", "wrong", found, todo)
     for row in unanswered:
         todo = "threadline messages list --state unanswered, with a key of that client; then release or cancel each"
@@ -67,14 +69,14 @@ async def clients(settings: Settings) -> AsyncIterator[Finding]:
 
 
 def _webhooks(client_id: str, account: Account, settings: Settings) -> Finding:
-    """What an account's provider tells arrives, and can be verified: by itself, or by a source of the settings."""
+    """Check that an account's webhooks arrive and can be verified, by the account or by a source of the settings."""
     what = f"Client {client_id}, account {account.name}"
     source = settings.sources.get(account.source)
     if source is not None and source.client == client_id:
         return Finding(what, "ok", f"its webhooks come by the source {account.source} of threadline.toml")
     posts, wrong = webhooks_of(client_id, account.name, account.url)
     if not verifies(account.name, account.adapter, account.values):
-        todo = f"set what it is verified with: threadline providers {account.adapter.NAME}"
+        todo = f"set the setting that verifies webhooks: threadline providers {account.adapter.NAME}"
         return Finding(what, "wrong", "has nothing to verify webhooks with, so all are refused", todo)
     if wrong is not None:
         return Finding(what, "look", wrong, f"have its provider post to {posts}, and set that as the account's --url")
@@ -82,11 +84,13 @@ def _webhooks(client_id: str, account: Account, settings: Settings) -> Finding:
 
 
 async def _callbacks(callbacks: list[dict[str, Any]], seal: Seal) -> AsyncIterator[Finding]:
-    """Every secret that signs opens: else its client is told nothing."""
+    """Check that every signing secret of a callback can be decrypted: without it nothing is delivered to the client."""
     for row in callbacks:
         try:
             seal.unseal(bytes(row["sealed"]), context(row["client_id"]))
         except (NoKey, Tampered) as error:
             todo = f"put its key back into secrets.keys, or: threadline callbacks rotate {row['client_id']}"
-            found = f"version {row['version']} of its callback's secret does not open, so it is told nothing: {error}"
+            found = (
+                f"nothing is delivered: version {row['version']} of its callback's secret cannot be decrypted: {error}"
+            )
             yield Finding(f"Client {row['client_id']}", "wrong", found, todo)

@@ -1,4 +1,4 @@
-"""What `threadline doctor` looks at in the dead letters."""
+"""The check of `threadline doctor` on dead letters."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -9,12 +9,12 @@ from app.cli.doctor.finding import Finding
 from app.settings import Settings
 from sql import EventStore
 
-#: How far back the doctor looks.
+#: The age of the oldest dead letters that are checked.
 RECENT = timedelta(days=7)
 
 
 async def dead_letters(settings: Settings) -> AsyncIterator[Finding]:
-    """Nothing of the last week waits as a dead letter. What cannot be asked is another check's to say."""
+    """Check that no dead letter of the last week waits for a replay. Where PostgreSQL fails, its own check reports it."""
     if settings.postgres.dsn is None:
         return
     try:

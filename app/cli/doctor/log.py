@@ -1,4 +1,4 @@
-"""What `threadline doctor` looks at in the log: whether its readers wait for a transaction that does not end."""
+"""The check of `threadline doctor` on the event log: whether its readers wait for a long transaction."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,8 +13,8 @@ from sql.statements import statement
 
 
 async def horizon(settings: Settings) -> AsyncIterator[Finding]:
-    """Nobody keeps the relay and the streams waiting for longer than the settings allow. What cannot be asked is another
-    check's to say."""
+    """Check that no transaction blocks the relay and the streams for longer than the settings allow. Where PostgreSQL
+    fails, its own check reports it."""
     if settings.postgres.dsn is None:
         return
     try:
@@ -27,7 +27,7 @@ async def horizon(settings: Settings) -> AsyncIterator[Finding]:
     held = [one for one in holders if one["seconds"] is None or one["seconds"] > settings.relay.held_after]
     for one in held:
         if one["seconds"] is not None:
-            todo = f"it keeps relay, callbacks and streams waiting: pg_terminate_backend({one['pid']}) ends it"
+            todo = f"it blocks relay, callbacks and streams; pg_terminate_backend({one['pid']}) ends it"
             yield Finding("Log", "wrong", held_by(one, one["seconds"]), todo)
         else:
             found = f"process {one['pid']} appends, as another role; for how long is hidden"

@@ -1,4 +1,4 @@
-"""What `threadline doctor` looks at: each check gives rows of what was found, and what to do where that is not right."""
+"""The checks of `threadline doctor` on the servers, the processes and the machine."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -19,11 +19,12 @@ from app.settings import Door, Settings, Worker
 from sql.migrate import MigrationError, pending
 
 GIB = 1 << 30
-LEAST_FREE = 2 * GIB  # bytes of disk, below which it is time to act
+#: Free bytes of the disk below which it is time to act.
+LEAST_FREE = 2 * GIB
 
 
 async def postgres(settings: Settings) -> AsyncIterator[Finding]:
-    """Both roles can connect, the service has no more rights than it should, and the schema is in step."""
+    """Check that both roles can connect, that the service role is no superuser, and that no migration is missing."""
     roles = (("service role", settings.postgres.dsn, "DSN"), ("owner role", settings.postgres.owner_dsn, "OWNER_DSN"))
     for role, dsn, variable in roles:
         what = f"PostgreSQL, {role}"
@@ -52,7 +53,7 @@ async def postgres(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def kafka(settings: Settings) -> AsyncIterator[Finding]:
-    """The cluster answers and has the topics, each as the settings want it."""
+    """Check that the cluster answers, and that its topics are as the settings want them."""
     try:
         states = await describe_topics(settings)
     except (KafkaError, OSError, ValueError) as error:
@@ -79,7 +80,7 @@ async def kafka(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def programs(settings: Settings) -> AsyncIterator[Finding]:
-    """The door and the worker are ready; nothing waits in the spool; the worker keeps up."""
+    """Check that the HTTP process and the worker are ready, that the spool is empty, and that the worker keeps up."""
     door = await _ask(settings.door)
     if isinstance(door, str):
         yield Finding("Door and API", "wrong", door, "threadline up, or threadline serve")
@@ -88,7 +89,7 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
         away = ", ".join(f"{part} {door[part]}" for part in ("kafka", "postgres") if door.get(part, "ok") != "ok")
         if door.get("held"):
             away = f"held back: {door['held']}"
-        todo = "mend what is said there" if door.get("held") else "see the rows of PostgreSQL and Kafka" if away else ""
+        todo = "correct that first" if door.get("held") else "see the lines of PostgreSQL and Kafka" if away else ""
         yield Finding("Door and API", state, f"{addresses.url(settings.door)}, {away or door.get('status')}", todo)
         spool = door.get("spool", {})
         waiting = f"{spool.get('records', 0)} webhooks wait, {spool.get('bytes', 0) / (1 << 20):.1f} of {spool.get('limit', 0) >> 20} MiB"
@@ -96,7 +97,7 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
             "Spool",
             "look" if spool.get("records") else "ok",
             waiting,
-            "they drain by themselves, once nothing holds them back" if spool.get("records") else "",
+            "nothing: they drain once nothing holds them back" if spool.get("records") else "",
         )
     worker = await _ask(settings.worker)
     if isinstance(worker, str):
@@ -104,23 +105,24 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
     elif worker.get("status") not in ("ok", "alarm"):
         yield Finding("Worker", "wrong", _failing(worker), f"see its log, in {settings.data.absolute() / 'logs'}")
     else:
-        lag = ", ".join(f"{behind} in {topic}" for topic, behind in (worker.get("lag") or {}).items())
-        yield Finding("Worker", "ok", f"{addresses.url(settings.worker)}, behind by {lag or 'nothing'}")
+        lag = ", ".join(f"{behind} in {topic}" for topic, behind in (worker.get("lag") or {}).items() if behind)
+        found = f"behind by {lag}" if lag else "up to date with all topics"
+        yield Finding("Worker", "ok", f"{addresses.url(settings.worker)}, {found}")
     if isinstance(worker, dict):
-        for finding in _told_by(worker):
+        for finding in _reported_by(worker):
             yield finding
     for source, words in (worker.get("unknown") or {}).items() if isinstance(worker, dict) else ():
-        told = ", ".join(f"{printable(word) or '(nameless)'} {count}" for word, count in list(words.items())[:5])
+        counts = ", ".join(f"{printable(word) or '(nameless)'} {count}" for word, count in list(words.items())[:5])
         yield Finding(
             f"Source {source}",
             "look",
-            f"tells what no table knows (word and times: {told})",
-            "kept whole; has its format changed?",
+            f"sent events that its adapter does not know (name and count: {counts})",
+            "see whether the provider changed its format; the events are stored as they came",
         )
 
 
 async def machine(settings: Settings) -> AsyncIterator[Finding]:
-    """Room on the disk, a Java for Kafka, secrets that only their owner can read."""
+    """Check the room on the disk, Java for Kafka, and that only the owner can read the settings file."""
     settings.data.mkdir(parents=True, exist_ok=True)
     disk = shutil.disk_usage(settings.data)
     room = f"{disk.free / GIB:.1f} of {disk.total / GIB:.0f} GiB free at {settings.data.absolute()}"
@@ -152,16 +154,17 @@ async def _migrations(dsn: SecretStr | None) -> Finding:
 
 
 async def _ask(server: Door | Worker) -> dict[str, Any] | str:
+    """Return the JSON of a process's /readyz, or words that say why there is none."""
     async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
         try:
-            said = (await client.get(addresses.url(server) + "/readyz")).json()
+            ready = (await client.get(addresses.url(server) + "/readyz")).json()
         except (httpx.HTTPError, ValueError) as error:
             return f"no answer from {addresses.url(server)} ({type(error).__name__})"
-    return said if isinstance(said, dict) else f"{addresses.url(server)} is some other program"
+    return ready if isinstance(ready, dict) else f"{addresses.url(server)} is some other program"
 
 
-def _told_by(worker: dict[str, Any]) -> Iterator[Finding]:
-    """What the worker says that an operator must see to, and what is a client's own fault."""
+def _reported_by(worker: dict[str, Any]) -> Iterator[Finding]:
+    """Return findings of the worker's alarms, and of faults in clients' own configurations."""
     for alarm in worker.get("alarms") or ():
         about, _, rest = printable(str(alarm)).partition(": ")
         found, _, todo = rest.partition(": ")
@@ -172,14 +175,16 @@ def _told_by(worker: dict[str, Any]) -> Iterator[Finding]:
             f"Client {printable(str(fault.get('client')))}",
             "wrong",
             printable(found),
-            "its own fault: the others go on",
+            "a fault of this client's own settings or endpoint; others are not affected",
         )
 
 
 def _failing(worker: dict[str, Any]) -> str:
     parts = worker.get("parts") or {}
     failing = [
-        f"{part}: {what}: {why}" for part, told in parts.items() for what, why in (told.get("failing") or {}).items()
+        f"{part}: {what}: {why}"
+        for part, health in parts.items()
+        for what, why in (health.get("failing") or {}).items()
     ]
     return "; ".join(failing) or "starting, or stopping"
 

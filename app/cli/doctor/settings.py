@@ -1,4 +1,4 @@
-"""What `threadline doctor` looks at in the file of settings: whether what runs has read it as it is now."""
+"""The check of `threadline doctor` on the settings file: whether the running processes have read it as it is."""
 
 import time
 from collections.abc import AsyncIterator
@@ -11,8 +11,8 @@ from app.settings import Settings, settings_file
 
 
 async def in_use(settings: Settings) -> AsyncIterator[Finding]:
-    """The file was not changed since the door and the worker started: they read it then, and not again. What does not
-    answer is another check's to say."""
+    """Check that the file was not changed since the HTTP process and the worker read it, at their start. Where one does not
+    answer, its own check reports it."""
     file = settings_file()
     try:
         changed = file.stat().st_mtime
@@ -22,15 +22,13 @@ async def in_use(settings: Settings) -> AsyncIterator[Finding]:
     async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
         for what, server in (("the door", settings.door), ("the worker", settings.worker)):
             try:
-                said = (await client.get(addresses.url(server) + "/healthz")).json()
-                if time.time() - float(said["uptime"]) < changed:
+                health = (await client.get(addresses.url(server) + "/healthz")).json()
+                if time.time() - float(health["uptime"]) < changed:
                     late.append(what)
             except (httpx.HTTPError, ValueError, KeyError, TypeError):
                 continue
     if late:
-        found = f"{file} was changed after {' and '.join(late)} started, which do not know of it yet"
-        yield Finding(
-            "Settings", "wrong", found, "start them again: stop threadline up (or serve and work), and start it"
-        )
+        found = f"{file} was changed after {' and '.join(late)} started, and is not in use yet"
+        yield Finding("Settings", "wrong", found, "restart threadline up (or serve and work)")
     else:
-        yield Finding("Settings", "ok", f"{file} is in use as it is")
+        yield Finding("Settings", "ok", f"{file} is in use")

@@ -1,4 +1,4 @@
-"""What `threadline doctor` looks at in the configured sources."""
+"""The check of `threadline doctor` on the configured sources."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from app.settings import Settings, Source
 
 
 async def sources(settings: Settings) -> AsyncIterator[Finding]:
-    """Each source has an adapter, and what it verifies with. Settings that cannot be used are refused as they are read."""
+    """Check that each source has an adapter and can verify its webhooks. Invalid settings are refused when they are read."""
     if not settings.sources:
         yield Finding("Sources", "look", "none configured", "add [sources.NAME] to threadline.toml")
     for name, source in settings.sources.items():
@@ -29,14 +29,14 @@ def _verifying(what: str, name: str, adapter: Adapter, source: Source) -> Findin
         return Finding(what, "ok", f"{has}; it only sends")
     if verifies(name, adapter, source.values):
         return Finding(what, "ok", has)
-    todo = f"set what it is verified with: threadline providers {adapter.NAME}"
+    todo = f"set the setting that verifies webhooks: threadline providers {adapter.NAME}"
     if source.accept_unsigned:
         return Finding(what, "look", "accepts anything, unsigned", todo)
     return Finding(what, "wrong", "has nothing to verify webhooks with, so all are refused", todo)
 
 
 def verifies(name: str, adapter: Adapter, values: Values) -> bool:
-    """Whether it can tell a webhook that is not authentic: asked with one that is plainly none."""
+    """Return whether an adapter with these settings refuses an empty webhook: with nothing to verify by, it cannot."""
     nothing = Request("POST", "https://localhost/", {}, b"{}", datetime.now(UTC), name)
     try:
         return adapter.verify(nothing, values) is not None

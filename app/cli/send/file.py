@@ -82,9 +82,7 @@ def run_file(
                 _send(http, f"/v1/{channel}/messages" if channel else "/v1/messages", lines, sent, rate)
     except ApiError as error:
         print_error(str(error))
-        return _summary(
-            sent, "Stopped: run the same again; messages that were accepted are not sent twice.", FAILED
-        )
+        return _summary(sent, "Stopped: run the same again; messages that were accepted are not sent twice.", FAILED)
     except (OSError, UnicodeDecodeError) as error:
         return print_error(f"{path} cannot be read: {error}", MISUSED)
     if dry_run:
