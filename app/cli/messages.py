@@ -60,7 +60,11 @@ _SHOWN = {
 @messages.command("list")
 def list_(
     state: Annotated[
-        str, typer.Option(help="unanswered, held, retrying, failed, expired or cancelled.")
+        str,
+        typer.Option(
+            help="unanswered, held, retrying, failed, expired or cancelled. Messages that are queued or sending change "
+            "state within moments, and sent ones are in the timelines, so these have no list: show one by its id."
+        ),
     ] = "unanswered",
     limit: Annotated[int, typer.Option(min=1, help="The number of messages, last changed first.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,

@@ -33,6 +33,6 @@ def _table(states: list[TopicState]) -> Table:
         differs = "; ".join(
             f"{name} is {found or 'unset'}, not {wanted}" for name, (found, wanted) in state.differs.items()
         )
-        said = f"[yellow]{differs}[/]" if differs else "[green]created[/]" if state.created else "ok"
-        table.add_row(state.topic.name, str(state.partitions), str(state.replication), state.topic.purpose, said)
+        words = f"[yellow]{differs}[/]" if differs else "[green]created[/]" if state.created else "ok"
+        table.add_row(state.topic.name, str(state.partitions), str(state.replication), state.topic.purpose, words)
     return table

@@ -1,4 +1,4 @@
-"""`threadline demo`: a customer's day, posted through the front door as its providers would, scrambled and some twice."""
+"""`threadline demo`: post the webhooks of a customer's day, shuffled and some twice, and print the timelines."""
 
 import asyncio
 import random
@@ -25,13 +25,13 @@ from app.embedded.supervisor import Supervisor
 from app.http.access import mint
 from app.settings import Settings
 
-#: Requests under way at once, the share that is posted twice, and seconds for all of it to be seen.
+#: Requests at once, the share that is posted twice, and the seconds until the timelines must show all.
 AT_ONCE, TWICE, PATIENCE = 8, 0.3, 30.0
-NOTE = "(Twilio's webhooks tell no time, so theirs is that of receipt, here in the order of the posts.)\n"
+NOTE = "(Twilio's webhooks have no time, so the time of receipt stands in, here in the order of the posts.)\n"
 
 
 class Failed(Exception):
-    """The demo did not end as it should. The message says how."""
+    """The demo failed. The message says how."""
 
 
 def demo() -> int:
@@ -63,8 +63,8 @@ async def _run(console: Console) -> int:
             seen = 1000 * (time.monotonic() - began)
             console.print(f"All of it is in the timelines, seen {seen:.0f} ms after the last answer.", soft_wrap=True)
             console.print(Text(NOTE, "dim"), soft_wrap=True)
-        for customer, handles, told, earlier in timelines:
-            console.print(timeline_table(customer, handles, told))
+        for customer, handles, interactions, earlier in timelines:
+            console.print(timeline_table(customer, handles, interactions))
             if earlier:
                 console.print(Text(f"and {earlier} from before: threadline timeline {handles[0]['value']}\n", "dim"))
     return 0
@@ -72,7 +72,7 @@ async def _run(console: Console) -> int:
 
 @asynccontextmanager
 async def _running(console: Console) -> AsyncIterator[Settings]:
-    """The settings of a system that runs: the one of this folder, or else one of our own, which ends with this."""
+    """Return the settings of the system that runs from this folder, or of one that is started now and stopped at the end."""
     settings = Settings()
     try:
         found = running.resolve(settings)
@@ -102,7 +102,7 @@ async def _running(console: Console) -> AsyncIterator[Settings]:
 
 @asynccontextmanager
 async def _key(settings: Settings) -> AsyncIterator[str]:
-    """An API key that holds as long as this."""
+    """Return an API key that is revoked at the end."""
     id, token, hash = mint()
     async with opened(settings) as store:
         await store.create_api_key(id, "threadline demo", client(settings), ["timeline:read", "webhooks:write"], hash)
@@ -113,13 +113,13 @@ async def _key(settings: Settings) -> AsyncIterator[str]:
 
 
 async def _post(console: Console, http: httpx.AsyncClient, story: Story) -> None:
-    """Post everything in a random order, some of it twice, and tell how it was answered. Raises Failed."""
+    """Post the story in random order, some of it twice, and print the answers. Raises Failed."""
     draw = random.Random()  # noqa: S311  # an order, not a secret
     posts = story.posts + draw.sample(story.posts, int(len(story.posts) * TWICE))
     draw.shuffle(posts)
     again = len(posts) - len(story.posts)
     console.print(
-        f"Posting {len(posts)} requests to {http.base_url.join(DOOR)}, scrambled, {again} of them twice:",
+        f"Posting {len(posts)} requests to {http.base_url.join(DOOR)}, shuffled, {again} of them twice:",
         soft_wrap=True,
     )
     places = asyncio.Semaphore(AT_ONCE)
@@ -138,23 +138,25 @@ async def _post(console: Console, http: httpx.AsyncClient, story: Story) -> None
         raise Failed(f"{refused} requests were refused; the log of the HTTP process says why.")
 
 
-#: A customer's id and handles, the interactions of this telling, and how many others there are.
+#: A customer's id and handles, the interactions of this run, and the number of others.
 Timeline = tuple[str, list[dict[str, Any]], list[dict[str, Any]], int]
 
 
 async def _see(http: httpx.AsyncClient, story: Story) -> list[Timeline]:
-    """The timelines, once they show everything that was told. Raises Failed where they don't in time."""
+    """Return the timelines once they show every expected fact. Raises Failed after PATIENCE seconds."""
     deadline = time.monotonic() + PATIENCE
     while True:
         timelines: list[Timeline] = []
         missing: list[str] = []
         for handle, expected in story.expected.items():
-            customer, told = await _read(http, handle)
-            ours = [one for one in told if one["providerMessageId"] in expected]
+            customer, interactions = await _read(http, handle)
+            ours = [one for one in interactions if one["providerMessageId"] in expected]
             for id, types in expected.items():
                 seen = {fact for one in ours if one["providerMessageId"] == id for fact in one["facts"]}
                 missing += [f"{fact} of {id}" for fact in sorted(types - seen)]
-            timelines.append((customer.get("customerId", ""), customer.get("handles", []), ours, len(told) - len(ours)))
+            timelines.append(
+                (customer.get("customerId", ""), customer.get("handles", []), ours, len(interactions) - len(ours))
+            )
         if not missing:
             return timelines
         if time.monotonic() > deadline:

@@ -1,6 +1,6 @@
-"""Ana's parcel: what a customer and a shop say to each other in one day, as the webhooks that tell of it.
+"""The demo's story: the webhooks of one day between a customer, Ana, and a shop.
 
-Ids are new at each telling. Numbers are of the range kept for fiction, addresses at example.com.
+Ids are new in each run. Numbers are from the range reserved for fiction, addresses at example.com.
 """
 
 import secrets
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.cli.demo.provider_posts import Post, Relay, SendGrid, Twilio, WhatsApp
 
-#: What SendGrid tells of some kinds of event.
+#: Further members of some kinds of SendGrid's events.
 _MORE = {
     "click": {"url": "https://shop.example.com/orders/4711"},
     "deferred": {"response": "451 4.7.1 try again later", "attempt": "1"},
@@ -21,21 +21,21 @@ SHOP, SHOP_WHATSAPP = "+18005550199", "18005550199"
 
 @dataclass(slots=True)
 class Story:
-    """The posts of one telling, in the order in which they would have come, and what they must become: the event types
-    that each message's facts must name, by the provider's id of it, for the customer of each handle."""
+    """The posts of one run, in order, and the facts that the timelines must then show: event types by the provider's message
+    id, by the customer's handle."""
 
     posts: list[Post] = field(default_factory=list)
     expected: dict[str, dict[str, set[str]]] = field(default_factory=dict)
 
     def expect(self, handle: str, id: str, *types: str) -> None:
-        """The message must have these facts."""
+        """Add the facts that a message must have."""
         self.expected.setdefault(handle, {}).setdefault(id, set()).update(types)
 
 
 def tell(
     now: datetime, *, relay: Relay, twilio: Twilio | None, whatsapp: WhatsApp | None, sendgrid: SendGrid | None
 ) -> Story:
-    """The story by those providers that there are; `now` (aware) is when it ends."""
+    """Return the story by the configured providers, ending at `now` (aware)."""
     story = Story()
     if twilio:
         for part in (_texts, _call):
@@ -49,7 +49,7 @@ def tell(
 
 def _texts(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
     """Twilio's form: https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A status callback
-    does not repeat what was sent: that is told by the service which sent it."""
+    does not repeat the text: the service that sent the message reports it."""
     for text, last, error in (
         ("Hi Ana, your parcel comes today. When are you at home?", "delivered", None),
         ("Thank you. The driver comes between 18:00 and 19:00.", "delivered", None),
@@ -57,8 +57,8 @@ def _texts(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
     ):
         sid = f"SM{secrets.token_hex(16)}"
         form = {"AccountSid": "AC" + "0" * 32, "From": SHOP, "To": PHONE, "MessageSid": sid, "ApiVersion": "2010-04-01"}
-        said = {"channel": "sms", "providerMessageId": sid, "from": SHOP, "to": PHONE, "content": {"text": text}}
-        yield relay.post(twilio.source, "message.sent", said)
+        sent = {"channel": "sms", "providerMessageId": sid, "from": SHOP, "to": PHONE, "content": {"text": text}}
+        yield relay.post(twilio.source, "message.sent", sent)
         for status in ("queued", "sent", last):
             more = {"ErrorCode": error} if error and status == last else {}
             yield twilio.post({**form, "MessageStatus": status, "SmsStatus": status, **more})
@@ -101,8 +101,8 @@ def _chat(story: Story, whatsapp: WhatsApp, relay: Relay, now: datetime) -> Iter
     yield whatsapp.post({"metadata": meta, "contacts": [contact], "messages": [asked]})
     story.expect(PHONE, question, "MessageReceived")
     text = "We are sorry, Ana. A new one leaves today; keep the other."
-    said = {"channel": "whatsapp", "providerMessageId": answer, "to": PHONE, "content": {"text": text}}
-    yield relay.post(whatsapp.source, "message.sent", {**said, "timestamp": _time(now, 181)})
+    sent = {"channel": "whatsapp", "providerMessageId": answer, "to": PHONE, "content": {"text": text}}
+    yield relay.post(whatsapp.source, "message.sent", {**sent, "timestamp": _time(now, 181)})
     statuses = [
         {"id": answer, "status": status, "timestamp": _unix(now, ago), "recipient_id": PHONE[1:]}
         for status, ago in (("sent", 180), ("delivered", 178), ("read", 120))
@@ -120,8 +120,8 @@ def _mails(story: Story, sendgrid: SendGrid, relay: Relay, now: datetime) -> Ite
         ("How was it, Ana?", ("processed", "deferred", "delivered"), 90),
     ):
         id = f"{secrets.token_urlsafe(16)}.recvd-0000000000-aaaaa-1-00000000-0.0"
-        said = {"channel": "email", "providerMessageId": id, "to": EMAIL, "content": {"subject": subject}}
-        yield relay.post(sendgrid.source, "message.sent", {**said, "timestamp": _time(now, began)})
+        sent = {"channel": "email", "providerMessageId": id, "to": EMAIL, "content": {"subject": subject}}
+        yield relay.post(sendgrid.source, "message.sent", {**sent, "timestamp": _time(now, began)})
         for number, kind in enumerate(kinds):
             batches[number % 2].append({
                 "email": EMAIL, "event": kind, "timestamp": int(_unix(now, began)) + 4 * number,

@@ -1,4 +1,4 @@
-"""`threadline simulate`: play a provider towards a system that runs: its API, and its webhooks with their faults."""
+"""`threadline simulate`: run a provider's simulator against a running system: its API, and its webhooks with faults."""
 
 import asyncio
 import signal
@@ -20,14 +20,14 @@ from app.cli.support.sources import WrongUse
 from app.simulator.server import Plan, Server
 
 OK, FAILED, WRONG_USE = 0, 1, 2
-#: Seconds that the last webhooks may take once nothing new happens, and between lines where no terminal shows progress.
+#: Seconds for the last webhooks after the last message, and between lines of progress where there is no terminal.
 PATIENCE, LINES = 60.0, 10.0
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How long: `rate` in messages a second, `count` of them, `seconds` (0: no end); and where its API listens."""
+    """How many messages: `rate` a second, `count` in all, for `seconds` (0: no end); and the address of its API."""
 
     rate: float
     count: int
@@ -37,7 +37,7 @@ class Asked:
 
 
 def run(provider: str, *, source: str | None, settings: list[str], to: str | None, asked: Asked, plan: Plan) -> int:
-    """Play it until it ends, or Ctrl-C. 0 where every webhook was taken; 1 where some were given up; 2 for wrong use."""
+    """Run the simulator until it ends or Ctrl-C; return 0 where every webhook was accepted, 1 where not, 2 for wrong use."""
     console = Console()
     try:
         played = target(provider, source, settings, to)
@@ -78,7 +78,7 @@ async def _play(console: Console, played: Target, server: Server, listener: sock
         api = _Api(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
         host, port = listener.getsockname()[:2]
         console.print(
-            f"{played.title} takes sends at http://{host}:{port} (the source's setting api_url)", soft_wrap=True
+            f"{played.title} accepts sends at http://{host}:{port} (the source's setting api_url)", soft_wrap=True
         )
     if played.simulated.CHANNELS:
         console.print(f"Its webhooks go to {played.to}", soft_wrap=True)
@@ -99,14 +99,14 @@ async def _play(console: Console, played: Target, server: Server, listener: sock
 
 
 class _Api(uvicorn.Server):
-    """uvicorn's, which leaves the signals to the command."""
+    """A uvicorn server that leaves signals to the command."""
 
     def install_signal_handlers(self) -> None:
-        """None."""
+        """Install none."""
 
 
 async def _invent(server: Server, asked: Asked, stop: asyncio.Event) -> None:
-    """Let messages happen at the rate, on a fixed beat that a slow moment does not shift."""
+    """Invent messages at the rate, measured from the start, so that a slow moment is caught up."""
     began, done = time.monotonic(), 0
     while not stop.is_set():
         elapsed = time.monotonic() - began
@@ -131,8 +131,8 @@ async def _show(console: Console, server: Server) -> None:
                 await asyncio.sleep(0.25)
     while True:
         await asyncio.sleep(LINES)
-        said = ", ".join(f"{count} {name}" for name, count in server.tally.counts.items() if count)
-        console.print(said or "nothing yet", soft_wrap=True)
+        counts = ", ".join(f"{count} {name}" for name, count in server.tally.counts.items() if count)
+        console.print(counts or "nothing yet", soft_wrap=True)
 
 
 def _table(server: Server) -> Table:
@@ -143,5 +143,5 @@ def _table(server: Server) -> Table:
     for status, count in sorted(server.tally.statuses.items()):
         table.add_row(f"answered {status}", Text(str(count), "green" if status[0] == "2" else "yellow"))
     if server.posting.waiting:
-        table.add_row("still to be told", str(server.posting.waiting))
+        table.add_row("still to be posted", str(server.posting.waiting))
     return table

@@ -1,4 +1,4 @@
-"""A file that holds one HTTP/1.1 request as it came over the wire: bytes in, its parts out."""
+"""Read a file that holds one HTTP/1.1 request as it came over the wire."""
 
 import re
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r\n")
 
 
 class NoRequest(ValueError):
-    """The bytes are no HTTP request; the message says why."""
+    """The bytes are not an HTTP request. The message says why."""
 
 
 @dataclass(slots=True)
 class HttpRequest:
-    """`target` as in the request line; header names in lower case, one that came twice joined by a comma."""
+    """A request: `target` as in the request line; header names in lower case, values of a repeated header joined by commas."""
 
     method: str
     target: str
@@ -23,19 +23,19 @@ class HttpRequest:
     body: bytes
 
     def url(self) -> str:
-        """The URL as the sender wrote it: https is assumed, as nothing in a request tells. Raises NoRequest."""
+        """Return the URL as the sender wrote it, with https, which a request does not tell. Raises NoRequest."""
         if "://" in self.target.partition("?")[0]:
             return self.target
         url = f"https://{self.headers.get('host', 'localhost')}{self.target}"
         try:
             urlsplit(url)
         except ValueError as error:
-            raise NoRequest(f"the Host header is none: {error}") from error
+            raise NoRequest(f"the Host header is not valid: {error}") from error
         return url
 
 
 def read_request(raw: bytes) -> HttpRequest:
-    """The head may have LF or CRLF line ends; the body is what follows the blank line, byte for byte, unless it is
+    """Parse a request. Lines of the head end with LF or CRLF; the body follows the blank line, byte for byte, unless it is
     `chunked`. Raises NoRequest."""
     raw = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
     blank = _BLANK.search(raw)
@@ -43,7 +43,7 @@ def read_request(raw: bytes) -> HttpRequest:
     line, *rest = head.decode("latin-1").replace("\r\n", "\n").split("\n")
     found = _REQUEST_LINE.fullmatch(line.strip())
     if found is None:
-        raise NoRequest("the first line is no request line, as POST /webhooks/aggregate HTTP/1.1")
+        raise NoRequest("the first line is not a request line such as POST /webhooks/aggregate HTTP/1.1")
     headers = _headers(rest)
     if headers.get("transfer-encoding", "").lower().endswith("chunked"):
         body = _joined(body)
@@ -66,7 +66,7 @@ def _headers(lines: list[str]) -> dict[str, str]:
 
 
 def _joined(body: bytes) -> bytes:
-    """The chunks of RFC 9112 section 7.1 put together."""
+    """Join the chunks of a chunked body (RFC 9112 section 7.1)."""
     data: list[bytes] = []
     at = 0
     while found := _CHUNK.match(body, at):
@@ -75,4 +75,4 @@ def _joined(body: bytes) -> bytes:
             return b"".join(data)
         data.append(body[found.end() : found.end() + size])
         at = found.end() + size + 2
-    raise NoRequest("the body is said to be chunked, and is not")
+    raise NoRequest("the body is not chunked, as its header says it is")

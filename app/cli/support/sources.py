@@ -1,4 +1,4 @@
-"""The sources that a question about one webhook is asked of: the configured ones, with the settings given beside them."""
+"""The sources of `explain` and `simulate`: the configured ones, with the settings that the command line gives."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +13,12 @@ Given = list[tuple[str, str]]
 
 
 class WrongUse(Exception):
-    """An option that cannot be; the message says which can."""
+    """An option does not fit. The message says which values do."""
 
 
 @dataclass(slots=True)
 class Account:
-    """A source as it is for this one question."""
+    """A source as this one command uses it."""
 
     adapter: str | None
     client: str = "default"
@@ -28,8 +28,10 @@ class Account:
 
 
 def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
-    """The configured sources, else each adapter under its own name; and the named one if it is an adapter's. Where none
-    is configured, a name that is no adapter's is a source of the adapter that recognises the request."""
+    """Return the sources by name: the configured ones, else one for each adapter, and `name` where it is an adapter's.
+
+    Where none is configured, another `name` is a source of the adapter that recognises the request. Raises WrongUse.
+    """
     try:
         configured = Settings().sources
     except ValidationError as error:
@@ -55,14 +57,14 @@ def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
 
 
 def candidates(request: Request, name: str | None, accounts: dict[str, Account]) -> list[str]:
-    """The sources whose settings are meant: the named one, else those of the adapters that recognise the request."""
+    """Return the names of the sources that the settings are for: `name`, else those whose adapters recognise the request."""
     if name is not None:
         return [name] if name in accounts else []
     return [key for key, account in accounts.items() if ADAPTERS[str(account.adapter)].recognise(request)]
 
 
 def apply(given: Given, accounts: dict[str, Account], candidates: list[str]) -> list[str]:
-    """Put the given settings in place of the configured ones; returns what to say of those that no candidate has."""
+    """Replace configured settings by the given ones, and return an error for each that no candidate has."""
     unknown = []
     replaced: set[tuple[str, str]] = set()
     for written, value in given:
@@ -80,14 +82,12 @@ def apply(given: Given, accounts: dict[str, Account], candidates: list[str]) -> 
         if not found and candidates and not _others(written, candidates, accounts):
             names = {setting.name for key in candidates for setting in ADAPTERS[str(accounts[key].adapter)].SETTINGS}
             known = ", ".join(sorted(names)) or "none"
-            unknown.append(
-                f"{', '.join(candidates)} has no setting {written!r}, so it counts for nothing; known: {known}"
-            )
+            unknown.append(f"{', '.join(candidates)} has no setting {written!r}, so it is ignored; known: {known}")
     return unknown
 
 
 def _setting(written: str, source: str, adapter: Adapter) -> str | None:
-    """The adapter's name of a setting as it was written: in any case, with or without the source's name before it."""
+    """Return the adapter's name of a setting, written in any case, with or without the source's name as prefix."""
     plain = _plain(written)
     for prefix in ("", f"{_plain(source)}_", f"{adapter.NAME}_"):
         rest = plain.removeprefix(prefix) if plain.startswith(prefix) else None
@@ -98,7 +98,7 @@ def _setting(written: str, source: str, adapter: Adapter) -> str | None:
 
 
 def _others(written: str, candidates: list[str], accounts: dict[str, Account]) -> bool:
-    """Whether it is a setting of another source, named by its prefix: a set of all secrets may be given at once."""
+    """Return whether it is a setting of another source, by its prefix: all secrets may be given at once."""
     plain = _plain(written)
     return any(
         plain.startswith(prefix) and _setting(written, key, adapter) is not None
@@ -115,6 +115,7 @@ def _plain(name: str) -> str:
 
 
 def given_of(text: str) -> tuple[str, str]:
+    """Return name and value of NAME=VALUE; of NAME=@FILE the text of the file. Raises WrongUse."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise WrongUse(f"a setting is NAME=VALUE or NAME=@FILE, not {name[:60]!r}")

@@ -1,4 +1,4 @@
-"""A customer's interactions, as the API tells them, as a table that a person likes to read. Prints nothing itself."""
+"""A customer's interactions, in the API's JSON, as a table for the terminal. Prints nothing."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from app.cli.support.terminal import printable
 
-#: Colours of the states: well, on the way, not well.
+#: Colours of the states: success, in progress, failure.
 _COLOURS = {
     "delivered": "green",
     "received": "green",
@@ -29,7 +29,7 @@ _COLOURS = {
     "cancelled": "red",
     "expired": "red",
 }
-#: Facts in words; any other is its type's name without what all have in common.
+#: Names of facts; any other is named by its event type without the prefix.
 _FACTS = {"UserMessageSent": "sent", "InteractionProcessing": "in work", "InteractionCompleted": "dealt with"}
 _ARROWS = {"inbound": Text("← in", "cyan"), "outbound": Text("→ out", "magenta")}
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -38,7 +38,7 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 def timeline_table(
     customer: str, handles: Sequence[Mapping[str, Any]], interactions: Sequence[Mapping[str, Any]]
 ) -> Table:
-    """The table; `handles` and `interactions` are those of the API's JSON. Times are shown in the zone of this machine."""
+    """Return the table of interactions. Times are shown in the time zone of this machine."""
     names = ", ".join(printable(handle["value"]) for handle in handles)
     table = Table(
         title=Text.assemble((names, "bold"), (f"   customer {customer}", "dim")),
@@ -50,7 +50,7 @@ def timeline_table(
     table.add_column("when", no_wrap=True)
     table.add_column("channel", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("what was said", ratio=3, min_width=20, overflow="fold")
+    table.add_column("content", ratio=3, min_width=20, overflow="fold")
     table.add_column("delivery", ratio=2, min_width=18, overflow="fold")
     day = None
     for one in interactions:
@@ -59,12 +59,12 @@ def timeline_table(
             day = at.date()
             table.add_row(Text(f"{at:%a} {at.day} {at:%b %Y}", "bold"))
         cells = (Text(f"{at:%H:%M:%S}"), Text(one["channel"] or ""), _ARROWS.get(one["direction"], Text("")))
-        table.add_row(*cells, said(one["content"], one["channel"]), delivery(one))
+        table.add_row(*cells, content_text(one["content"], one["channel"]), delivery(one))
     return table
 
 
-def said(content: Mapping[str, Any], channel: str | None) -> Text:
-    """What was said, or what came in its place."""
+def content_text(content: Mapping[str, Any], channel: str | None) -> Text:
+    """Return an interaction's content: text, subject, media, location, reply or payload."""
     parts: list[Text] = []
     if content.get("subject"):
         parts.append(Text(printable(str(content["subject"])), "bold"))
@@ -88,12 +88,12 @@ def said(content: Mapping[str, Any], channel: str | None) -> Text:
     if "pushPayload" in content:
         parts.append(Text(printable(orjson.dumps(content["pushPayload"]).decode())))
     if not parts:
-        return Text("(call)" if channel == "voice" else "(not told)", "dim")
+        return Text("(call)" if channel == "voice" else "(no content)", "dim")
     return Text("\n").join(parts)
 
 
 def delivery(interaction: Mapping[str, Any]) -> Text:
-    """The state, when each fact was, as the time since the first, and what went wrong."""
+    """Return the delivery state, the time of each fact since the first, and the error."""
     state = interaction["delivery"] or interaction["status"]
     text = Text(state, f"bold {_COLOURS.get(state, '')}".strip())
     if interaction["contradiction"]:
@@ -103,10 +103,10 @@ def delivery(interaction: Mapping[str, Any]) -> Text:
     if len(facts) > 1:
         text.append("\n" + ", ".join(words), "dim")
     if error := interaction["error"]:
-        told = " ".join(printable(str(error[key])) for key in ("code", "text") if error.get(key))
-        # What passed over, on the way to a good end, is no alarm.
-        text.append(f"\n{told or error['reason']}", "red" if _COLOURS.get(state) == "red" else "dim yellow")
-        text.append(f" ({error['reason']})" if told else "", "dim")
+        cause = " ".join(printable(str(error[key])) for key in ("code", "text") if error.get(key))
+        # An error before a good end is not shown as an alarm.
+        text.append(f"\n{cause or error['reason']}", "red" if _COLOURS.get(state) == "red" else "dim yellow")
+        text.append(f" ({error['reason']})" if cause else "", "dim")
     return text
 
 
@@ -115,7 +115,7 @@ def _fact(name: str) -> str:
 
 
 def _since(passed: timedelta) -> str:
-    """`+3 s`, `+2 min`, `+1.5 s`; nothing for the first."""
+    """Return `+3 s`, `+2 min` or `+1.5 s`; nothing below 0.05 s."""
     seconds = passed.total_seconds()
     if seconds < 0.05:
         return ""
@@ -126,12 +126,12 @@ def _since(passed: timedelta) -> str:
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    """The value where it is an object; else none: what a provider's unknown event says may have any shape."""
+    """Return the value if it is an object, else an empty one: an unknown event of a provider has any shape."""
     return value if isinstance(value, dict) else {}
 
 
 def _link(address: str) -> Text:
-    """Where something is, short enough for a cell; a terminal that can opens all of it."""
+    """Return a URL shortened for a cell, with the whole URL as a hyperlink for terminals that support it."""
     plain = printable(address)
     short = plain.removeprefix("https://").removeprefix("http://")
     if " " in short or "\n" in short:

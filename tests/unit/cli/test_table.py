@@ -66,7 +66,7 @@ def test_contradiction_is_shown() -> None:
 @pytest.mark.parametrize(
     ("content", "channel", "part"),
     [
-        ({}, "sms", "(not told)"),
+        ({}, "sms", "(no content)"),
         ({}, "voice", "(call)"),
         ({"subject": "Your order", "html": "<p>x</p>"}, "email", "Your order"),
         ({"html": "<p>x</p>"}, "email", "(HTML)"),
