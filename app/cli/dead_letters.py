@@ -11,6 +11,7 @@ import orjson
 import typer
 from aiokafka.errors import KafkaError
 
+from app.cli.support.kafka import kafka_error_text
 from app.cli.support.store import in_store, opened
 from app.cli.support.terminal import FAILED, MISUSED, entry, minute, print_error, print_note, printable
 from app.embedded.running import resolve
@@ -132,9 +133,8 @@ async def _replay(ids: list[UUID], topic: str | None, source: str | None) -> int
                 await store.dead_letter_replayed(id)
                 done += 1
         except (KafkaError, OSError) as error:
-            return print_error(
-                f"Stopped after {done}: Kafka cannot be reached ({error}). What is wrong? threadline doctor", FAILED
-            )
+            words = kafka_error_text(error, settings)
+            return print_error(f"Stopped after {done}: {words}. What is wrong? threadline doctor")
         finally:
             await sender.stop()
     failures = f", {failed} not" if failed else ""

@@ -3,10 +3,9 @@
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from app.cli.support.store import actor, in_store
-from app.cli.support.terminal import FAILED, add_row, minute, print_error, table
+from app.cli.support.terminal import FAILED, entry, fields, minute, print_error
 from sql import EventStore
 
 gaps = typer.Typer(
@@ -33,12 +32,11 @@ def show(
         if not rows:
             print("No gap: nothing was deleted before it was read.")
             return 0
-        listed = table("topic", "partition", "what", "found", "acknowledged", "by", whole="topic")
         for row in rows:
-            acknowledged = minute(row["acknowledged_at"])
-            found = minute(row["found_at"])
-            add_row(listed, row["topic"], row["partition"], what(row), found, acknowledged, row["acknowledged_by"])
-        Console().print(listed)
+            times = fields(
+                found=minute(row["found_at"]), acknowledged=minute(row["acknowledged_at"]), by=row["acknowledged_by"]
+            )
+            print(entry(f"{row['topic']}, partition {row['partition']}", what(row), times))
         return FAILED if any(row["acknowledged_at"] is None for row in rows) else 0
 
     return in_store(read)

@@ -9,12 +9,11 @@ import httpx
 import orjson
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from app.api.batch import link
 from app.cli.support.api import ApiError, Key, Url, api, error_text
-from app.cli.support.terminal import FAILED, add_row, entry, fields, print_error, print_note, printable
+from app.cli.support.terminal import FAILED, entry, fields, print_error, print_note, printable
 
 messages = typer.Typer(
     name="messages",
@@ -34,6 +33,8 @@ MessageId = Annotated[
     str,
     typer.Argument(metavar="ID", help="The message's id, as `send` prints it, or the Idempotency-Key of its request."),
 ]
+#: States in which a message waits for a time, an account or a person.
+WAITING = ("queued", "held", "retrying", "unanswered")
 #: Messages of one page, at most.
 PAGE = 200
 #: What `messages show` prints of a message: member of the API's document, label.
@@ -102,13 +103,12 @@ def show(id: MessageId, key: Key = None, url: Url = None) -> int:
     message = _request("GET", link(id), None, key, url)
     if message is None:
         return FAILED
-    shown = Table(title=Text(printable(f"message {message['messageId']}")), title_justify="left", show_header=False)
-    for name, label in _SHOWN.items():
-        if (value := message[name]) is not None:
-            add_row(shown, label, _words(name, value))
-    Console().print(shown)
+    lines = (f"{label}: {_words(name, message[name])}" for name, label in _SHOWN.items() if message[name] is not None)
+    print(entry(f"message {message['messageId']}", *lines))
     for attempt in message["attempts"]:
         print(_attempt(attempt))
+    if message["state"] in WAITING:
+        print_note(f"Why it waits: threadline messages explain {message['messageId']}")
     return 0
 
 

@@ -1,12 +1,11 @@
 """`threadline topics`: create the missing Kafka topics, and list all."""
 
 import asyncio
-import sys
 
 from aiokafka.errors import KafkaError
-from rich.console import Console
-from rich.table import Table
 
+from app.cli.support.kafka import kafka_error_text
+from app.cli.support.terminal import entry, print_error
 from app.embedded.running import resolve
 from app.kafka import TopicsFailed, TopicState, ensure_topics
 from app.settings import Settings
@@ -21,18 +20,17 @@ def topics() -> int:
     try:
         states = asyncio.run(ensure_topics(settings))
     except (KafkaError, TopicsFailed, OSError, ValueError) as error:
-        print(f"Kafka at {settings.kafka.bootstrap}: {error or type(error).__name__}", file=sys.stderr)
-        return 1
-    Console().print(_table(states))
+        return print_error(kafka_error_text(error, settings))
+    for state in states:
+        print(_entry(state))
     return 1 if any(state.differs for state in states) else 0
 
 
-def _table(states: list[TopicState]) -> Table:
-    table = Table("topic", "partitions", "replicas", "purpose", "state", title_justify="left")
-    for state in states:
-        differs = "; ".join(
-            f"{name} is {found or 'unset'}, not {wanted}" for name, (found, wanted) in state.differs.items()
-        )
-        words = f"[yellow]{differs}[/]" if differs else "[green]created[/]" if state.created else "ok"
-        table.add_row(state.topic.name, str(state.partitions), str(state.replication), state.topic.purpose, words)
-    return table
+def _entry(state: TopicState) -> str:
+    """Return a topic with its state: created, ok, or how it differs from the settings."""
+    differs = "; ".join(
+        f"{name} is {found or 'unset'}, not {wanted}" for name, (found, wanted) in state.differs.items()
+    )
+    words = differs or ("created" if state.created else "ok")
+    counts = f"{state.partitions} partitions, {state.replication} replicas: {state.topic.purpose}"
+    return entry(f"{state.topic.name}: {words}", counts)

@@ -66,14 +66,15 @@ def _retrying(row: Row, waits: Row, now: datetime) -> Iterator[Reason]:
     if row["state"] == "retrying" and row["due_at"] > now:
         error = row["error"] or {}
         rests = waits["open_until"] is not None and waits["open_until"] > row["due_at"]
-        when = "once its account is used again" if rests else f"at {_time(row['due_at'])}"
+        when = "once the account is used again" if rests else f"at {_time(row['due_at'])}"
         last = error.get("text") or error.get("code") or row["cause"] or error.get("reason") or "not told"
         tries = f"after {row['tries']} tries by {row['channel']}" if row["tries"] > 1 else f"by {row['channel']}"
         if error.get("reason") == "account":
             words = f"held by a fault of the account {row['account']}, until it is mended: {last}"
             yield Reason("account", f"{words}; tried again {when}", row["due_at"])
             return
-        yield Reason("retry", f"tried again {when} {tries}; the last error: {last}", row["due_at"])
+        again = f"{tries}, tried again {when}" if rests else f"tried again {when} {tries}"
+        yield Reason("retry", f"{again}; the last error: {last}", row["due_at"])
 
 
 def _decided(row: Row, decision: Decision | str, now: datetime) -> Iterator[Reason]:

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
 from app.cli.doctor.finding import Finding, State
+from app.cli.support.kafka import kafka_error_text
 from app.cli.support.terminal import printable
 from app.embedded import addresses, java
 from app.kafka import LARGEST, describe_topics
@@ -57,7 +58,7 @@ async def kafka(settings: Settings) -> AsyncIterator[Finding]:
     try:
         states = await describe_topics(settings)
     except (KafkaError, OSError, ValueError) as error:
-        yield Finding("Kafka", "wrong", _first_line(error), "start it, or correct THREADLINE_KAFKA__…")
+        yield Finding("Kafka", "wrong", kafka_error_text(error, settings), "start it, or correct THREADLINE_KAFKA__…")
         return
     yield Finding("Kafka", "ok", f"{settings.kafka.bootstrap}, {settings.kafka.security_protocol}")
     missing = {topic.name for topic in TOPICS} - {state.topic.name for state in states}
@@ -159,7 +160,8 @@ async def _ask(server: Door | Worker) -> dict[str, Any] | str:
         try:
             ready = (await client.get(addresses.url(server) + "/readyz")).json()
         except (httpx.HTTPError, ValueError) as error:
-            return f"no answer from {addresses.url(server)} ({type(error).__name__})"
+            late = " in time" if isinstance(error, httpx.TimeoutException) else ""
+            return f"no answer{late} from {addresses.url(server)}"
     return ready if isinstance(ready, dict) else f"{addresses.url(server)} is some other program"
 
 

@@ -43,8 +43,8 @@ def api(key: str | None, url: str | None) -> Iterator[httpx.Client]:
         try:
             yield http
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            words = f"{base} does not answer ({type(error).__name__})"
-            raise ApiError(f"{words}. What is wrong? threadline doctor") from error
+            late = " in time" if isinstance(error, httpx.TimeoutException) else ""
+            raise ApiError(f"{base} does not answer{late}. What is wrong? threadline doctor") from error
 
 
 def post(http: httpx.Client, path: str, body: Any, tries: int = 2) -> httpx.Response:
