@@ -31,9 +31,10 @@ def failure_words(error: BaseException, *, started: bool) -> str:
         return "the connection was closed before the answer was complete"
     for one in causes:
         if isinstance(one, ssl.SSLCertVerificationError):
-            return f"its TLS certificate is not valid ({one.verify_message})"
+            return f"its TLS certificate is not valid ({getattr(one, 'verify_message', None) or 'it could not be verified'})"
         if isinstance(one, ssl.SSLError):
-            return f"TLS could not be agreed on ({(one.reason or 'no reason given').lower().replace('_', ' ')})"
+            reason = getattr(one, "reason", None) or "no reason given"  # absent where OpenSSL did not raise it
+            return f"TLS could not be agreed on ({reason.lower().replace('_', ' ')})"
         if isinstance(one, ConnectionRefusedError):
             return "the connection was refused"
         if isinstance(one, ConnectionResetError):

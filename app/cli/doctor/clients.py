@@ -90,7 +90,5 @@ async def _callbacks(callbacks: list[dict[str, Any]], seal: Seal) -> AsyncIterat
             seal.unseal(bytes(row["sealed"]), context(row["client_id"]))
         except (NoKey, Tampered) as error:
             todo = f"put its key back into secrets.keys, or: threadline callbacks rotate {row['client_id']}"
-            found = (
-                f"nothing is delivered: version {row['version']} of its callback's secret cannot be decrypted: {error}"
-            )
+            found = f"version {row['version']} of its callback's secret does not open, so nothing is delivered: {error}"
             yield Finding(f"Client {row['client_id']}", "wrong", found, todo)
