@@ -1,14 +1,14 @@
 """The pages of the providers say what the adapters do."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from adapters import ADAPTERS, PROVIDERS
 from app.cli import providers
+from app.cli.program import program
 
 ROOT = Path(__file__).parents[3]
 #: The sections of a provider's page, in their order.
@@ -56,13 +56,12 @@ def test_how_long_a_provider_knows_repeats_is_told(seconds: float, words: str) -
 def test_the_command_says_it_to_people_and_programs() -> None:
     """A table, one in full, JSON; a name that is none is refused with those that are."""
 
-    def said(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "app", "providers", *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    def said(*words: str) -> Result:
+        return CliRunner().invoke(program, ["providers", *words])
 
     assert "sendgrid" in said().stdout
     assert "auth_token (secret)" in said("twilio").stdout
     rows = json.loads(said("--json").stdout)
     assert {row["name"] for row in rows} >= set(PROVIDERS)
     none = said("pigeon")
-    assert none.returncode == 2 and "twilio" in none.stderr
+    assert none.exit_code == 2 and "twilio" in none.stderr
