@@ -1,5 +1,4 @@
-"""GET /v1/messages?state=…: pages of a client's messages in one state: those that wait for a decision or a time, and
-those that were not sent."""
+"""GET /v1/messages?state=…: a client's messages that wait, or that ended without being sent, by state and page by page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,8 +13,8 @@ from app.api.messages import READ
 from app.api.parameters import limit_of, read, refusal
 from app.api.service import api_of, caller
 
-#: The states that can be listed: those of the index `messages_by_state`. Messages leave the other states within
-#: moments.
+#: The states that can be listed: those of the index `messages_by_state`. Nearly all messages pass through `queued` and
+#: `sending` to `sent`, so an index of these would cost every send; sent messages are in the timelines.
 LISTED = ("unanswered", "held", "retrying", "failed", "expired", "cancelled")
 PARAMETERS = ("state", "limit", "cursor")
 
@@ -26,7 +25,7 @@ async def listed(request: Request) -> Response:
     given = read(request, PARAMETERS)
     state = given.get("state")
     if state not in LISTED:
-        raise refusal("state", f"state is one of: {', '.join(LISTED)}. A message of another is found by its id.")
+        raise refusal("state", f"state is one of: {', '.join(LISTED)}. A message in another state is found by its id.")
     question, after = f"messages\x1f{key.client}\x1f{state}", None
     if "cursor" in given:
         try:

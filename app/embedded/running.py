@@ -6,13 +6,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from app.embedded.kafka import Kafka as Broker
 from app.embedded.postgres import Postgres
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.embedded.kafka import Kafka as Broker
 
 
 class NotRunning(SystemExit):
@@ -65,8 +67,11 @@ def postgres_of(data: Path) -> Postgres:
     return Postgres(data / "postgres", data / "logs" / "postgres.log")
 
 
-def kafka_of(data: Path) -> Broker:
-    """Return the embedded Kafka of a data folder, not started."""
+def kafka_of(data: Path) -> "Broker":
+    """The embedded Kafka of a data folder, not started."""
+    # Imported here: what is needed to start it costs every command that uses an outside Kafka half a second.
+    from app.embedded.kafka import Kafka as Broker
+
     return Broker(data / "kafka", data / "logs" / "kafka.log")
 
 
