@@ -1,6 +1,7 @@
 """What the sending half of the store is given, and what it answers."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,10 +10,10 @@ Told = tuple[str, str, str | None, str | None]
 Lane = tuple[str, str, float | None, int, int]
 
 
-class Health(NamedTuple):
-    """How an account did in calls that were under way together: whether one `passed`, or they `failed`, by a `fault` of its
-    own (credentials, settings); the seconds of rest that were asked for (`pause`), words, how many seconds ago the latest
-    began (`age`), and whether one of them tried if it is well again (`probe`)."""
+class LaneReport(NamedTuple):
+    """How an account did in calls that were under way together: whether one `passed`, whether any `failed`, by a `fault` of
+    its own (credentials, settings); for how many seconds it asks to `pause`; the error in words (`trouble`); how many
+    seconds ago the latest call began (`age`); and whether one was the `probe` of an account that had failed."""
 
     lane: str
     passed: bool = False
@@ -77,10 +78,11 @@ class InFlight(Exception):
     """A request with this Idempotency-Key is being answered just now."""
 
 
-class Settled(NamedTuple):
-    """What came of a claim. `due_in`: seconds until it is due again; `outcome`: of its attempt, None where none was made;
-    `status`: the provider's answer; `doubted`, `checks`: whether it may have been taken, and which
-    time the provider is asked next."""
+@dataclass(slots=True, kw_only=True)
+class Settled:
+    """What came of a claim. `due_in`: seconds until the message is due again; `outcome`: of its attempt, None where none was
+    made; `status`: the provider's answer; `doubted`: a repeat with the same key is under way; `checks`: how often the provider
+    has been asked about an unanswered call."""
 
     id: str
     claim: int
@@ -90,10 +92,10 @@ class Settled(NamedTuple):
     channel: str
     account: str
     tried: list[str]
-    cause: str | None
-    error: dict[str, Any] | None
-    provider_message_id: str | None
-    outcome: str | None
-    status: int | None
+    cause: str | None = None
+    error: dict[str, Any] | None = None
+    provider_message_id: str | None = None
+    outcome: str | None = None
+    status: int | None = None
     doubted: bool = False
     checks: int = 0

@@ -1,7 +1,9 @@
 """Messages to be sent: accepted once, claimed by one worker at a time, and what came of each."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +11,7 @@ import orjson
 import psycopg
 
 from sql.append import Appending
-from sql.messages import Answer, Health, InFlight, KeyTaken, Lane, NewMessage, Remembered, Settled, Told, Verdict
+from sql.messages import Answer, InFlight, KeyTaken, Lane, LaneReport, NewMessage, Remembered, Settled, Told, Verdict
 from sql.parameters import always_written, json
 from sql.pool import Connection
 from sql.rows import Row
@@ -22,6 +24,8 @@ TROUBLE, LONGEST_PAUSE = 3, 60.0
 MOST_RESTING = 100
 #: Seconds after which a lane that rests is looked at again, at the latest; and lanes that one claim looks at, at the least.
 REST, LOOKS = 10.0, 128
+#: The columns of a claim's outcome, in the order in which `settle` reads them.
+_SETTLED = attrgetter(*(each.name for each in fields(Settled)))
 
 
 class Sending(Appending):
@@ -73,7 +77,7 @@ class Sending(Appending):
 
     async def settle(self, settled: Sequence[Settled], rows: Sequence[Row]) -> None:
         """Write down what came of claims, with the events that tell it."""
-        parameters = {"settled": json(orjson.dumps([tuple(each) for each in settled]))}
+        parameters = {"settled": json(orjson.dumps([_SETTLED(each) for each in settled]))}
 
         async def work(connection: Connection) -> None:
             await connection.execute(statement("settle"), parameters, prepare=True)
@@ -85,7 +89,7 @@ class Sending(Appending):
         """Have lanes as their accounts are configured now."""
         await self._run_only("set_lanes", {"lanes": json(orjson.dumps(list(lanes)))})
 
-    async def note_lanes(self, lanes: Sequence[Health]) -> None:
+    async def note_lanes(self, lanes: Sequence[LaneReport]) -> None:
         """Write down how accounts did. Apart from what came of their messages: a lane that is being written to is claimed
         from by nobody."""
         parameters = {

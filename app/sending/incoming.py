@@ -50,7 +50,7 @@ class Incoming:
     def reject(self, request: Request, error: Error, at: datetime) -> None:
         """Add one that can never be sent, as failed, so that its client is told."""
         self._add(request, (request.channels or ("",))[0], "", "failed", error, None)
-        self.rows.append((ended(request, "rejected", None, error), request.client_id, at, None))
+        self.rows.append((ended(request, "MessageRejected", None, error), request.client_id, at, None))
 
     def _add(
         self, request: Request, channel: str, account: str, state: str, error: Error | None, expires: datetime | None

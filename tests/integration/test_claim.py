@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from sql import EventStore
-from sql.messages import Health
+from sql.messages import LaneReport
 from sql.parameters import json
 from sql.statements import statement
 from tests.conftest import Dsns
@@ -161,7 +161,7 @@ class Crowd:
             {"pause": 0.2},
             {"pause": 3600.0},
         ]
-        await self.store.note_lanes([Health(lane, trouble="503", **self.random.choice(ways)) for lane in lanes])
+        await self.store.note_lanes([LaneReport(lane, trouble="503", **self.random.choice(ways)) for lane in lanes])
 
     async def configure(self) -> None:
         """An account's rate."""
@@ -202,9 +202,9 @@ async def test_a_lane_that_rests_goes_on_as_soon_as_it_may(postgres_dsn: Dsns) -
         (row,) = await store.claim(1, 60, {})
         lane = str(row["lane"])
         await store.settle([settled(row, "retrying", due_in=0)], [])
-        await store.note_lanes([Health(lane, pause=3600.0, trouble="429")])
+        await store.note_lanes([LaneReport(lane, pause=3600.0, trouble="429")])
         assert await store.claim(1, 60, {}) == await store.claim(1, 60, {}) == []
-        await store.note_lanes([Health(lane, passed=True)])
+        await store.note_lanes([LaneReport(lane, passed=True)])
         assert len(await store.claim(1, 60, {})) == 1
 
 

@@ -20,7 +20,7 @@ from app.sending import outcomes
 from app.sending.events import cancelled
 from app.settings import Settings
 from sql import EventStore
-from sql.messages import Health
+from sql.messages import LaneReport
 from sql.sending import TROUBLE
 from tests.conftest import Dsns
 from tests.integration.sender import OK, SOURCES, Sender
@@ -122,14 +122,14 @@ async def test_failures_one_after_another_rest_an_account_ever_longer(sender: Ow
     name = str(row["lane"])
     rests = []
     for _ in range(TROUBLE + 2):
-        await sender.store.note_lanes([Health(name, failed=True, trouble="503")])
-        await sender.store.note_lanes([Health(name, failed=True, trouble="503", age=30.0)])  # in flight all the time
+        await sender.store.note_lanes([LaneReport(name, failed=True, trouble="503")])
+        await sender.store.note_lanes([LaneReport(name, failed=True, trouble="503", age=30.0)])  # in flight all the time
         (rest,) = await sender.run("SELECT extract(epoch FROM open_until - now())::float FROM lanes")
         rests.append(rest and round(rest + 0.3))
     assert rests == [None] * (TROUBLE - 1) + [1, 2, 4]
     await sender.run("UPDATE lanes SET failures = 0, open_until = NULL, failed_at = NULL")
-    await sender.store.note_lanes([Health(name, pause=60.0, trouble="429")])
-    await sender.store.note_lanes([Health(name, passed=True, age=5.0)])
+    await sender.store.note_lanes([LaneReport(name, pause=60.0, trouble="429")])
+    await sender.store.note_lanes([LaneReport(name, passed=True, age=5.0)])
     assert await sender.store.claim(1, 60, {}) == []
 
 
@@ -257,7 +257,7 @@ async def test_a_clock_that_is_set_back_stalls_no_lane(sender: Owned) -> None:
     )
     await asyncio.sleep(0.2)  # until its bucket's next token, as was noted before
     (probe,) = await sender.store.claim(1, 60, {})
-    await sender.store.note_lanes([Health(str(probe["lane"]), passed=True, probe=True)])
+    await sender.store.note_lanes([LaneReport(str(probe["lane"]), passed=True, probe=True)])
     await asyncio.sleep(0.2)
     assert len(await sender.store.claim(1, 60, {})) == 1
 

@@ -10,12 +10,11 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from adapters.contract.sending import Outcome
 from app.sending.events import ended, sent
 from app.sending.requests import Request, read_request
 from schemas.events import Error, Event, Handle
 from sql import EventStore, InFlight, NewMessage, Remembered, Settled, Verdict
-from sql.messages import Health
+from sql.messages import LaneReport
 from sql.sending import TROUBLE
 from tests.conftest import Dsns
 
@@ -177,7 +176,7 @@ async def test_what_came_of_a_claim_counts_for_its_owner_alone(store: EventStore
     await store.settle([settled(first, "failed", outcome="rejected")], [])
     kept = await store.message("shop", "m-1")
     assert kept is not None and kept["state"] == "sending"
-    event = sent(asked(1), "sms", Handle("phone", TO), "twilio", Outcome("accepted", "SM1"), second["claims"])
+    event = sent(asked(1), "sms", Handle("phone", TO), "twilio", "SM1", second["claims"])
     await store.settle([settled(second, "sent", provider_message_id="SM1")], [(event, "shop", datetime.now(UTC), None)])
     kept = await store.message("shop", "m-1")
     assert kept is not None and (kept["state"], kept["delivery"], kept["provider_message_id"]) == (
@@ -195,7 +194,7 @@ async def test_an_account_in_trouble_is_left_alone_then_probed(store: EventStore
     name = str(rows[0]["lane"])
     await store.settle([settled(row, "retrying", due_in=0, outcome="retryable") for row in rows], [])
     for _ in range(TROUBLE):
-        await store.note_lanes([Health(name, failed=True, trouble="503", age=-1.0)])
+        await store.note_lanes([LaneReport(name, failed=True, trouble="503", age=-1.0)])
     assert await store.claim(50, 60, {}) == []
     kept = await store.waits("shop", "m-1")
     assert kept is not None and kept["open_until"] > datetime.now(UTC) and kept["trouble"] == "503"
@@ -205,7 +204,7 @@ async def test_an_account_in_trouble_is_left_alone_then_probed(store: EventStore
     assert probe["ailing"] and probe["probe"]
     assert await store.claim(50, 60, {}) == []
     await store.settle([settled(probe, "sent")], [])
-    await store.note_lanes([Health(name, passed=True, probe=True)])
+    await store.note_lanes([LaneReport(name, passed=True, probe=True)])
     assert len(await store.claim(50, 60, {})) == 19
 
 
@@ -214,7 +213,7 @@ async def test_a_pause_asked_for_is_given(store: EventStore) -> None:
     await accept(store, asked(1), asked(2))
     (row,) = await store.claim(1, 60, {})
     await store.settle([settled(row, "retrying", due_in=0, outcome="retryable")], [])
-    await store.note_lanes([Health(str(row["lane"]), pause=0.3, trouble="429")])
+    await store.note_lanes([LaneReport(str(row["lane"]), pause=0.3, trouble="429")])
     assert await store.claim(9, 60, {}) == []
     await asyncio.sleep(0.35)
     assert len(await store.claim(9, 60, {})) == 2
@@ -231,7 +230,12 @@ async def test_held_messages_wait_for_their_time(store: EventStore) -> None:
 async def test_cancel_and_release(store: EventStore) -> None:
     """A waiting one is cancelled at once; one that is being sent is not tried again; a held one is let go."""
     await accept(store, asked(1), asked(2), asked(3))
-    row = (ended(asked(1), "cancelled", None, Error(None, "by its client", "unknown")), "shop", datetime.now(UTC), None)
+    row = (
+        ended(asked(1), "MessageCancelled", None, Error(None, "by its client", "unknown")),
+        "shop",
+        datetime.now(UTC),
+        None,
+    )
     assert await store.cancel("shop", "m-1", row) == "queued"
     assert await store.cancel("shop", "m-1", row) is None
     rows = await store.claim(9, 60, {})
