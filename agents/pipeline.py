@@ -138,7 +138,7 @@ class Pipeline:
             log.error("cannot say that a message failed", error=type(error).__name__)
 
         if failed:
-            await apart(failed, self.store.told, refuse, self.health)
+            await apart(failed, self.store.recheck_watched, refuse, self.health)
 
     async def _publish(self, letters: Sequence[DeadLetter]) -> None:
         """Put these on their topics; what Kafka takes in no form is in the database all the same."""

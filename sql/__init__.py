@@ -6,7 +6,7 @@ from sql.deliveries import Delivering
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import Gaps
 from sql.keep import Keeping
-from sql.messages import InFlight, KeyTaken, NewMessage, Remembered, Settled, Verdict
+from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Settled
 from sql.read import Reading
 from sql.relay import Relaying
 from sql.rows import Appended, Bad, DeadLetter, Row
@@ -14,18 +14,18 @@ from sql.sending import Sending
 
 __all__ = [
     "DATA_ERRORS",
+    "Accepted",
     "Appended",
     "Bad",
     "DeadLetter",
     "EventStore",
     "InFlight",
+    "KeptAnswer",
     "KeyTaken",
     "NewMessage",
-    "Remembered",
     "Row",
     "Settled",
     "Unstorable",
-    "Verdict",
     "is_transient",
 ]
 

@@ -11,7 +11,18 @@ import orjson
 import psycopg
 
 from sql.append import Appending
-from sql.messages import Answer, InFlight, KeyTaken, Lane, LaneReport, NewMessage, Remembered, Settled, Told, Verdict
+from sql.messages import (
+    Accepted,
+    Answer,
+    InFlight,
+    KeptAnswer,
+    KeyTaken,
+    Lane,
+    LaneReport,
+    NewMessage,
+    Reference,
+    Settled,
+)
 from sql.parameters import always_written, json
 from sql.pool import Connection
 from sql.rows import Row
@@ -24,6 +35,8 @@ TROUBLE, LONGEST_PAUSE = 3, 60.0
 MOST_RESTING = 100
 #: Seconds after which a lane that rests is looked at again, at the latest; and lanes that one claim looks at, at the least.
 REST, LOOKS = 10.0, 128
+#: How many members of a NewMessage stand before those that `accept` reads.
+_COLUMNS = NewMessage._fields.index("client_id")
 #: The columns of a claim's outcome, in the order in which `settle` reads them.
 _SETTLED = attrgetter(*(each.name for each in fields(Settled)))
 
@@ -31,29 +44,29 @@ _SETTLED = attrgetter(*(each.name for each in fields(Settled)))
 class Sending(Appending):
     """What sends go through. All raise psycopg's errors as `append` does."""
 
-    async def accept(
-        self, messages: Sequence[NewMessage], lanes: Sequence[Lane], rows: Sequence[Row], answer: Answer | None = None
-    ) -> list[Verdict]:
-        """Take requests, each with the event (`rows`, in the same order) that says so; those taken before change
-        nothing. Durable on return. The answers that `answer` makes of the verdicts are kept with them, or nothing is.
+    async def accept(self, messages: Sequence[NewMessage], answer: Answer | None = None) -> list[Accepted]:
+        """Accept messages, each with its event; one accepted before changes nothing. Durable on return. The answers that
+        `answer` makes are kept with them, or nothing is.
 
-        Raises InFlight where a request with the same key is being answered in another transaction, psycopg's
-        UniqueViolation where one was, and KeyTaken where the key of a request for several was that of another."""
+        Raises InFlight where another transaction is answering a request with the same key, psycopg's UniqueViolation where
+        one was answered meanwhile, and KeyTaken where the key of a request for several was used for another."""
+        lanes = {each.lane[:2]: each.lane for each in messages if each.lane is not None}
         parameters = {
-            "messages": json(orjson.dumps([tuple(each) for each in messages])),
-            "lanes": json(orjson.dumps(list(lanes))),
+            "messages": json(orjson.dumps([each[_COLUMNS:] for each in messages])),
+            "lanes": json(orjson.dumps([*lanes.values()])),
         }
 
-        async def work(connection: Connection) -> list[Verdict]:
+        async def work(connection: Connection) -> list[Accepted]:
             found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
             fresh = [row["fresh"] for row in found]
             if any(row["same"] is None for row in found):  # taken while this one waited: a second look sees it
                 found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
-            verdicts = [Verdict(new, row["same"], row["meant"]) for new, row in zip(fresh, found, strict=True)]
-            await self.write(connection, [row for row, new in zip(rows, fresh, strict=True) if new])
-            if answers := answer(verdicts) if answer is not None else ():
-                await _remember(connection, answers)
-            return verdicts
+            accepted = [Accepted(new, row["same"], row["meant"]) for new, row in zip(fresh, found, strict=True)]
+            new_ones = (each for each, new in zip(messages, fresh, strict=True) if new)
+            await self.write(connection, [(each.event, each.client_id, each.received_at, None) for each in new_ones])
+            if answers := answer(accepted) if answer is not None else ():
+                await _keep(connection, answers)
+            return accepted
 
         return await self.transact(work)
 
@@ -99,9 +112,9 @@ class Sending(Appending):
         }
         await self._run_only("lane_health", parameters)
 
-    async def told(self, references: Sequence[Told]) -> None:
-        """Providers told that these messages failed: (client, provider, our id, theirs)."""
-        await self._run_only("told", {"told": json(always_written(references))})
+    async def recheck_watched(self, references: Sequence[Reference]) -> None:
+        """Make those of these messages due that are watched: providers reported that they failed."""
+        await self._run_only("recheck_watched", {"references": json(always_written(references))})
 
     async def on_accepted(self, call: Callable[[], None]) -> None:
         """Call this at once and whenever requests were accepted, in any process; on a connection of its own, until that is
@@ -180,10 +193,10 @@ class Sending(Appending):
         return next((str(row["was"]) for row in await self._run("release", parameters)), None)
 
 
-async def _remember(connection: Connection, answers: Sequence[Remembered]) -> None:
+async def _keep(connection: Connection, answers: Sequence[KeptAnswer]) -> None:
     """Keep the answers under their keys. Raises InFlight, KeyTaken."""
     kept = [each[:-1] for each in answers]
-    columns = {name: [*column] for name, column in zip(Remembered._fields[:-1], zip(*kept, strict=True), strict=True)}
+    columns = {name: [*column] for name, column in zip(KeptAnswer._fields[:-1], zip(*kept, strict=True), strict=True)}
     cursor = await connection.execute(statement("remember"), columns, prepare=True)
     if len(await cursor.fetchall()) < len(answers):
         raise InFlight

@@ -105,7 +105,7 @@ def read(row: Mapping[str, Any], client: Client) -> Claimed:
         account=row["doubt_account"] or row["account"],
         claimed_for=row["account"],
         delivery=row["delivery"],
-        reported=row["told"],
+        reported=row["reported"],
         request=kept_request(row["client_id"], row["message_id"], row["request"], row["handles"]),
         client=client,
         probe=row["probe"],

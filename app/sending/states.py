@@ -109,10 +109,10 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_WATCHED, "not delivered in time", "", "sent"),
 )  # fmt: skip
 
-_BY_SENDER: dict[tuple[str, str], list[Transition]] = {}
+BY_SENDER: dict[tuple[str, str], list[Transition]] = {}
 for _each in TRANSITIONS:
     for _before in _each.before if _each.by == "sender" else ():
-        _BY_SENDER.setdefault((_before, _each.happened), []).append(_each)
+        BY_SENDER.setdefault((_before, _each.happened), []).append(_each)
 
 #: The states that no transition leaves.
 FINAL = tuple(state for state in STATES if not any(state in each.before for each in TRANSITIONS))
@@ -124,7 +124,7 @@ class NoTransition(Exception):
 
 def transition(state: str, happened: str, holds: Callable[[str], bool]) -> Transition:
     """Return the sender's transition from `state`; `holds` says whether a guard holds. Raises NoTransition."""
-    for each in _BY_SENDER.get((state, happened), ()):
+    for each in BY_SENDER.get((state, happened), ()):
         if not each.guard or holds(each.guard):
             return each
     raise NoTransition(f"a message in state {state!r} cannot go on: {happened!r}")

@@ -87,7 +87,7 @@ async def test_a_claim_reads_of_what_is_due_alone(postgres_dsn: Dsns) -> None:
         await connection.execute(MANY, [3000])
         await connection.execute("DELETE FROM lanes_due WHERE state = 'ready'")
         request = asked(1, "c7")
-        await store.accept([new(request)], [], [said(request)])
+        await store.accept([new(request)])
         assert await explained(connection, "claim", looks) < 300
         row = await store.message("c7", "m-1")
         assert row is not None and row["state"] == "sending"
@@ -116,11 +116,8 @@ class Crowd:
             requests.append(asked(self.number, self.random.choice(self.lanes)[0]))
         wait = self.random.choice([None, -3600, 0.05, 0.2, 3600])
         due_at = None if wait is None else datetime.now(UTC) + timedelta(seconds=wait)
-        clients = {request.client_id for request in requests}
-        lanes = [lane for lane in self.lanes if lane[0] in clients]
-        await self.store.accept(
-            [new(each, due_at=due_at) for each in requests], lanes, [said(each) for each in requests]
-        )
+        lanes = {lane[0]: lane for lane in self.lanes}
+        await self.store.accept([new(each, due_at=due_at, lane=lanes[each.client_id]) for each in requests])
 
     async def claim(self) -> None:
         """A worker, which may die and leave its messages."""
@@ -150,7 +147,7 @@ class Crowd:
     async def told(self) -> None:
         """A provider says that it failed."""
         client, message = await self._any()
-        await self.store.told([(client, "twilio", message, None)])
+        await self.store.recheck_watched([(client, "twilio", message, None)])
 
     async def trouble(self) -> None:
         """An account fails, or works again, or asks for a rest."""
@@ -198,7 +195,7 @@ async def test_a_lane_that_rests_goes_on_as_soon_as_it_may(postgres_dsn: Dsns) -
     """Its hint says when its account may be used again; if that is sooner than was thought, it leaves sooner."""
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
         request = asked(1)
-        await store.accept([new(request)], [("shop", "twilio", None, 10, 10)], [said(request)])
+        await store.accept([new(request, lane=("shop", "twilio", None, 10, 10))])
         (row,) = await store.claim(1, 60, {})
         lane = str(row["lane"])
         await store.settle([settled(row, "retrying", due_in=0)], [])
@@ -212,7 +209,7 @@ async def test_a_clock_that_was_set_back_keeps_no_lane_resting(postgres_dsn: Dsn
     """A hint that lies further ahead than any lane rests is from another time."""
     async with await EventStore.open(postgres_dsn.service, pool=2) as store, owner(postgres_dsn) as connection:
         request = asked(1)
-        await store.accept([new(request)], [("shop", "twilio", None, 10, 10)], [said(request)])
+        await store.accept([new(request, lane=("shop", "twilio", None, 10, 10))])
         await connection.execute("UPDATE lanes_due SET state = 'resting', due_at = now() + interval '1 hour'")
         assert len(await store.claim(1, 60, {})) == 1
 
@@ -221,8 +218,7 @@ async def test_more_lanes_than_a_look_takes_in_take_turns(postgres_dsn: Dsns) ->
     """Of 400 lanes with three messages each, none gets its second before each had its first."""
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
         lanes: list[Lane] = [(f"c{number}", "twilio", None, 10, 10) for number in range(400)]
-        requests = [asked(number, lane[0]) for lane in lanes for number in range(3)]
-        await store.accept([new(each) for each in requests], lanes, [said(each) for each in requests])
+        await store.accept([new(asked(number, lane[0]), lane=lane) for lane in lanes for number in range(3)])
         order: list[str] = []
         while rows := await store.claim(20, 60, {}):
             order.extend(row["client_id"] for row in rows)

@@ -12,8 +12,8 @@ import adapters.postmark
 import adapters.resend
 from adapters.contract.sending import HttpCall, Outgoing, Response
 from adapters.simulating import Call, Sent
+from agents.sender import moves
 from agents.transport import NoAnswer
-from app.sending import outcomes
 from app.settings import Settings
 from app.simulator import SIMULATED
 from schemas.events import Event, Handle
@@ -80,7 +80,7 @@ class Office(Sender):
 async def office(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
     """One that asks soon."""
     monkeypatch.setattr(adapters.postmark, "LOOKUP_AFTER", 0.2)
-    monkeypatch.setattr(outcomes, "CHECKS", 3)
+    monkeypatch.setattr(moves, "CHECKS", 3)
     async with await EventStore.open(postgres_dsn.service, pool=4) as store:
         made = Office(store)
         await made.configure()
