@@ -8,13 +8,13 @@ from typing import Any
 from app.clients.configured import Client
 from app.sending.decide import Decision, End, Hold, Send, decide, known
 from app.sending.requests import kept_request
+from app.sending.states import FINAL
 
 #: What is said of a message; those but the last five are of one that waits.
 KINDS = (
     "window", "zone", "notBefore", "ending", "ready", "retry", "account", "asking", "unanswered", "sending", "watched", "resting", "trouble",
     "rate", "queue", "due", "configuration", "cancelling", "sent", "failed", "expired", "cancelled",
 )  # fmt: skip
-FINAL = ("sent", "failed", "expired", "cancelled")
 #: As many messages before one as are counted.
 COUNTED = 1000
 

@@ -13,7 +13,7 @@ STATES: dict[str, str] = {
     "sending": "a worker has claimed it and holds its lease",
     "retrying": "did not pass, and is tried again; or its account rests; or the provider is asked whether it took it",
     "unanswered": "the call went out and no answer came: see below",
-    "watched": "the provider took it; if delivery fails or takes too long, the next channel is tried",
+    "watched": "the provider took it; if delivery fails or takes too long, the next channel is tried (the API shows it as `sent`)",
     "sent": "the provider took it; its webhooks report what follows, and join the same interaction",
     "failed": "the provider, the configuration, or the recipient's opt-out says no; or the retries ran out",
     "expired": "not sent in time",

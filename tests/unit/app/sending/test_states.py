@@ -7,6 +7,7 @@ import pytest
 
 from agents.sender import moves
 from agents.sender.claimed import HOLD, Recovery
+from app.api import message, message_list
 from app.clients.configured import Route
 from app.sending import states
 from app.sending.states import NEW, STATES, TRANSITIONS, NoTransition, transition
@@ -76,10 +77,11 @@ def test_the_statements_make_the_same_transitions() -> None:
         assert set(re.findall(r"\.state = '([a-z]+)'", text[name])) == leaving(name)
 
 
-def test_every_event_of_the_table_can_be_listed() -> None:
-    """A state that a person looks for is one that `messages_in_state` has; those that pass quickly it has not."""
+def test_the_api_has_the_same_states() -> None:
+    """It shows all, and lists those that `messages_in_state` has: not those that pass quickly, nor what was sent."""
     (query,) = listed((QUERIES / "messages_in_state.sql").read_text("utf-8"), "m.state")
-    assert query == set(STATES) - {"queued", "sending", "watched", "sent"}
+    assert query == set(message_list.LISTED) == set(STATES) - {"queued", "sending", "watched", "sent"}
+    assert set(message.STATES) == set(STATES) - {"watched"}
 
 
 def test_the_page_has_the_table() -> None:
