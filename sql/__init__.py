@@ -2,15 +2,15 @@
 
 from sql.clients import ClientsStore
 from sql.consents import Consenting
-from sql.deliveries import Delivering
+from sql.deliveries import DeliveryStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import Gaps
 from sql.keep import Keeping
 from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Settled
 from sql.read import Reading
-from sql.relay import Relaying
+from sql.relay import RelayStore
 from sql.rows import Appended, Bad, DeadLetter, Row
-from sql.sending import Sending
+from sql.sending import SendingStore
 
 __all__ = [
     "DATA_ERRORS",
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting, Relaying, Delivering, Gaps):
+class EventStore(SendingStore, Reading, Keeping, ClientsStore, Consenting, RelayStore, DeliveryStore, Gaps):
     """Appends (`sql.append`), sends (`sql.sending`), reads (`sql.read`), keeps house (`sql.keep`), has the clients
     (`sql.clients`), knows recipients (`sql.consents`), tells others (`sql.relay`, `sql.deliveries`), and notes what was passed over (`sql.gaps`).
 

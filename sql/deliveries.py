@@ -32,7 +32,7 @@ _FORGOTTEN = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryOutcome:
     """What came of one try of a delivery. `due_at` is what the claim gave; `pause` is how long to wait for the next try,
     None where there is none."""
 
@@ -45,7 +45,7 @@ class Outcome:
     secret_version: int
 
 
-class Delivering(Pooled):
+class DeliveryStore(Pooled):
     """What tells clients of their messages."""
 
     async def callback(self, client_id: str) -> dict[str, Any] | None:
@@ -130,7 +130,7 @@ class Delivering(Pooled):
         return await self._run("claim_deliveries", {"client_id": client_id, "limit": limit, "lease": lease})
 
     async def settle_deliveries(
-        self, client_id: str, url: str, outcomes: Sequence[Outcome], *, gone: bool, patience: timedelta
+        self, client_id: str, url: str, outcomes: Sequence[DeliveryOutcome], *, gone: bool, patience: timedelta
     ) -> str | None:
         """Write down what came of the tries of one URL. Returns why that disables the callback (`gone`, or `failing`
         for longer than `patience`), None where it does not."""
@@ -181,7 +181,7 @@ async def _note(connection: Connection, client_id: str, actor: str, action: str,
     await connection.execute(statement("audit_callback"), noted)
 
 
-def _settled(outcome: Outcome) -> tuple[Any, ...]:
+def _settled(outcome: DeliveryOutcome) -> tuple[Any, ...]:
     """As `delivery_outcomes` reads it."""
     waits = outcome.pause is not None
     return (

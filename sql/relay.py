@@ -13,11 +13,11 @@ Place = tuple[int, int]
 COUNTED = 100_000
 
 
-class Elsewhere(Exception):
+class PlaceLost(Exception):
     """The relay's place is not of this log, or another worker has moved it; the message says which."""
 
 
-class Relay:
+class RelaySession:
     """The one relay there is, for as long as its connection lasts: all it does goes over that."""
 
     def __init__(self, connection: Connection) -> None:
@@ -25,10 +25,10 @@ class Relay:
 
     async def begin(self, *, from_now: bool) -> Place:
         """The place up to which the log was relayed. Where there is none it is made: at the log's beginning, or
-        `from_now` at its end. Raises Elsewhere where the place is beyond the log's end, as after a restore."""
+        `from_now` at its end. Raises PlaceLost where the place is beyond the log's end, as after a restore."""
         (row,) = await self._run("relay_begin", {"from_now": from_now, "horizon": await self._horizon()})
         if row["xid"] > row["log_end"]:
-            raise Elsewhere(
+            raise PlaceLost(
                 "the relay's place is beyond the log's end (was the database restored?): see docs/callbacks.md"
             )
         return row["xid"], row["position"]
@@ -43,7 +43,7 @@ class Relay:
 
     async def advance(self, after: Place, upto: Place, clients: Sequence[str]) -> int:
         """Move the place on, and enqueue the deliveries of what lies between for these clients, which have callbacks:
-        both or neither. Returns how many deliveries were new. Raises Elsewhere where another worker was quicker."""
+        both or neither. Returns how many deliveries were new. Raises PlaceLost where another worker was quicker."""
         stretch = {
             "after_xid": after[0],
             "after_position": after[1],
@@ -54,7 +54,7 @@ class Relay:
         async with self._connection.transaction():
             enqueued = await self._run("enqueue", stretch) if clients else []
             if not await self._run("relay_advance", stretch):
-                raise Elsewhere("another worker has relayed these events meanwhile")
+                raise PlaceLost("another worker has relayed these events meanwhile")
         return len(enqueued)
 
     async def _horizon(self) -> int:
@@ -67,11 +67,11 @@ class Relay:
         return await cursor.fetchall()
 
 
-class Relaying(Pooled):
+class RelayStore(Pooled):
     """What the relay asks of the store."""
 
     @asynccontextmanager
-    async def relay(self) -> AsyncIterator[Relay | None]:
+    async def relay(self) -> AsyncIterator[RelaySession | None]:
         """The relay, where no other worker has it; else None. It is let go at the end, and with a lost connection."""
         async with self._pool.connection() as connection:
             row = await (await connection.execute(statement("relay_lock"))).fetchone()
@@ -80,7 +80,7 @@ class Relaying(Pooled):
                 yield None
                 return
             try:
-                yield Relay(connection)
+                yield RelaySession(connection)
             finally:
                 # The lock is the session's: closing lets go of it whatever state the connection is in.
                 await connection.close()
@@ -100,7 +100,7 @@ class Relaying(Pooled):
 
 
 def held_by(holder: dict[str, Any], seconds: float) -> str:
-    """In words: a session that appends (a row of `Relaying.holders`), and for how long it has."""
+    """In words: a session that appends (a row of `RelayStore.holders`), and for how long it has."""
     program = holder["application_name"] or "unnamed"
     words = (
         f"process {holder['pid']} ({program}, role {holder['role']}) in database {holder['database']} "

@@ -41,7 +41,7 @@ _COLUMNS = NewMessage._fields.index("client_id")
 _SETTLED = attrgetter(*(each.name for each in fields(Settled)))
 
 
-class Sending(Appending):
+class SendingStore(Appending):
     """What sends go through. All raise psycopg's errors as `append` does."""
 
     async def accept(self, messages: Sequence[NewMessage], answer: Answer | None = None) -> list[Accepted]:

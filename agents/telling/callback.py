@@ -14,11 +14,11 @@ from typing import Any
 
 import structlog
 
-from agents.telling.counts import Telling
+from agents.telling.metrics import NotificationMetrics
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.clients.callbacks import Callbacks
 from sql import EventStore
-from sql.deliveries import Outcome
+from sql.deliveries import DeliveryOutcome
 from webhooks.subscribers import PATIENCE, judge, pause_after, request_of
 
 log = structlog.get_logger(__name__)
@@ -35,21 +35,21 @@ LEASE = timedelta(seconds=60)
 MOST = 384
 _ERROR = 200
 
-Tried = tuple[Outcome, str]
+Tried = tuple[DeliveryOutcome, str]
 
 
-class Places:
+class Slots:
     """Who of the clients being served may make how many tries at once."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self.served: set[Serving] = set()
+        self.served: set[ClientDeliveries] = set()
 
     def count(self, *, failing: bool) -> int:
         """How many clients are served whose callbacks fail, or do not."""
         return sum(each.failing is failing for each in self.served)
 
-    def left(self, serving: "Serving") -> int:
+    def left(self, serving: "ClientDeliveries") -> int:
         """How many tries a client may begin now: those that its callback bears; where all together are many, its share."""
         if serving.failing:
             return 1 - serving.held
@@ -59,7 +59,7 @@ class Places:
         return min(serving.pace - serving.held, max(room, share))
 
 
-class Serving:
+class ClientDeliveries:
     """The deliveries of one client. `run` ends once nothing is due and nothing is under way."""
 
     def __init__(
@@ -68,26 +68,26 @@ class Serving:
         store: EventStore,
         callbacks: Callbacks,
         transport: Transport,
-        telling: Telling,
-        places: Places,
+        metrics: NotificationMetrics,
+        slots: Slots,
     ) -> None:
         self.client, self.failing = client, False
         self.flying: set[asyncio.Task[Tried]] = set()
-        self._store, self._callbacks, self._transport, self._telling = store, callbacks, transport, telling
-        self._places = places
+        self._store, self._callbacks, self._transport, self._metrics = store, callbacks, transport, metrics
+        self._slots = slots
         self._stirred = asyncio.Event()
         #: How many tries at once the callback bears; 0 until it is known. And places that are kept while a claim is made.
         self.pace = self._kept = 0
 
     @property
     def held(self) -> int:
-        """Places that are its own now."""
+        """Slots that are its own now."""
         return len(self.flying) + self._kept
 
     @property
     def full(self) -> bool:
         """Whether it can begin nothing more now, whatever is due."""
-        return self._places.left(self) < 1
+        return self._slots.left(self) < 1
 
     def stir(self) -> None:
         """Something is due."""
@@ -126,7 +126,7 @@ class Serving:
         self.failing, most = callback["failing_since"] is not None, callback["concurrency"]
         self.pace = 1 if self.failing else min(self.pace, most) or most
         self._stirred.clear()
-        if (left := self._places.left(self)) < 1:
+        if (left := self._slots.left(self)) < 1:
             return
         self._kept = left
         try:
@@ -150,7 +150,7 @@ class Serving:
 
     async def _settle(self, callback: Mapping[str, Any], tries: list[Tried]) -> None:
         outcomes, verdicts = [outcome for outcome, _ in tries], [verdict for _, verdict in tries]
-        self._telling.outcomes.update(verdicts)
+        self._metrics.outcomes.update(verdicts)
         delivered = verdicts.count("delivered")
         if delivered < len(tries):
             self.pace = max(1, self.pace // 2)
@@ -179,7 +179,7 @@ class Serving:
             error = f"answered {answer.status}"
         pause = None if delivered else pause_after(row["attempts"], random.random(), answer)  # noqa: S311  # jitter
         status = None if answer is None else answer.status
-        outcome = Outcome(row["event_id"], row["due_at"], delivered, status, error, pause, secrets[0][0])
+        outcome = DeliveryOutcome(row["event_id"], row["due_at"], delivered, status, error, pause, secrets[0][0])
         return outcome, verdict
 
 

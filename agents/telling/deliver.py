@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import structlog
 
-from agents.telling.callback import ANSWER, LEASE, MOST, TIMEOUT, Places, Serving
-from agents.telling.counts import Telling
+from agents.telling.callback import ANSWER, LEASE, MOST, TIMEOUT, ClientDeliveries, Slots
+from agents.telling.metrics import NotificationMetrics
 from agents.transport import Transport
 from app.clients.callbacks import Callbacks
 from sql import EventStore, is_transient
@@ -35,12 +35,12 @@ class Deliverer:
     """The deliveries of this process."""
 
     def __init__(
-        self, store: EventStore, callbacks: Callbacks, transport: Transport, telling: Telling, retain: timedelta
+        self, store: EventStore, callbacks: Callbacks, transport: Transport, metrics: NotificationMetrics, retain: timedelta
     ) -> None:
-        self._store, self._callbacks, self._transport, self._telling = store, callbacks, transport, telling
+        self._store, self._callbacks, self._transport, self._metrics = store, callbacks, transport, metrics
         self._retain = retain
-        self._places = Places()
-        self._serving: dict[str, tuple[Serving, asyncio.Task[None]]] = {}
+        self._slots = Slots()
+        self._serving: dict[str, tuple[ClientDeliveries, asyncio.Task[None]]] = {}
         #: Clients that could not be served, and until when they are left alone (the loop's clock).
         self._resting: dict[str, float] = {}
         #: Until when what is everyone's (the database) counts as failing.
@@ -65,7 +65,7 @@ class Deliverer:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._serving.clear()
-            self._places.served.clear()
+            self._slots.served.clear()
 
     async def _look(self) -> None:
         """Serve the clients for whom something is due. One that cannot be served is left alone for a while, and keeps
@@ -75,32 +75,32 @@ class Deliverer:
             self._ended(client, now)
         self._resting = {client: until for client, until in self._resting.items() if until > now}
         if now >= self._down:
-            self._telling.health.works("deliveries")
+            self._metrics.health.works("deliveries")
         full = [client for client, (serving, _) in self._serving.items() if serving.full]
-        crowded = self._failing if self._places.count(failing=True) >= FAILING else ()
+        crowded = self._failing if self._slots.count(failing=True) >= FAILING else ()
         for client in await self._store.due_clients(LOOK, [*full, *self._resting, *crowded]):
             if client in self._serving:
                 self._serving[client][0].stir()
-            elif client in self._failing or self._places.count(failing=False) < CLIENTS:
+            elif client in self._failing or self._slots.count(failing=False) < CLIENTS:
                 self._serve(client)
 
     def _serve(self, client: str) -> None:
-        serving = Serving(client, self._store, self._callbacks, self._transport, self._telling, self._places)
+        serving = ClientDeliveries(client, self._store, self._callbacks, self._transport, self._metrics, self._slots)
         serving.failing = client in self._failing
-        self._places.served.add(serving)
+        self._slots.served.add(serving)
         self._serving[client] = serving, asyncio.create_task(serving.run(), name=f"deliver to {client}")
 
     def _ended(self, client: str, now: float) -> None:
         serving, task = self._serving.pop(client)
-        self._places.served.discard(serving)
+        self._slots.served.discard(serving)
         (self._failing.add if serving.failing else self._failing.discard)(client)
         if (error := task.exception()) is None:
-            self._telling.health.tenant_works(client, "callback")
+            self._metrics.health.tenant_works(client, "callback")
             return
         self._resting[client] = now + REST
         log.error("deliveries cannot be made", client=client, error=type(error).__name__)
         if is_transient(error) or isinstance(error, OSError):
-            self._telling.health.fails("deliveries", error)
+            self._metrics.health.fails("deliveries", error)
             self._down = now + REST
         else:
-            self._telling.health.tenant_fails(client, "callback", error)
+            self._metrics.health.tenant_fails(client, "callback", error)

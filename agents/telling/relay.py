@@ -16,11 +16,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from agents.telling.counts import Telling
+from agents.telling.metrics import NotificationMetrics
 from app.clients.callbacks import Callbacks
 from schemas.recorded import CONTENT_TYPE, key_of, write_recorded
 from sql import EventStore, is_transient
-from sql.relay import Place, Relay
+from sql.relay import Place, RelaySession
 from webhooks.abandoning import abandon
 
 log = structlog.get_logger(__name__)
@@ -62,13 +62,13 @@ class Relayer:
         store: EventStore,
         connect: Callable[[], AIOKafkaProducer],
         callbacks: Callbacks,
-        telling: Telling,
+        metrics: NotificationMetrics,
         *,
         most: int,
         from_now: bool = False,
         topic: str = TOPIC,
     ) -> None:
-        self._store, self._connect, self._callbacks, self._telling = store, connect, callbacks, telling
+        self._store, self._connect, self._callbacks, self._metrics = store, connect, callbacks, metrics
         self._most, self._from_now, self._topic = most - FRAME, from_now, topic
         self._full = False
 
@@ -78,10 +78,10 @@ class Relayer:
             async with self._store.relay() as relay:
                 if relay is not None:
                     await self._run(relay)
-            self._telling.health.works("relay")
+            self._metrics.health.works("relay")
             await asyncio.sleep(STANDBY)
 
-    async def _run(self, relay: Relay) -> None:
+    async def _run(self, relay: RelaySession) -> None:
         place = await relay.begin(from_now=self._from_now)
         producer = self._connect()
         log.info("relaying", xid=place[0], position=place[1])
@@ -89,7 +89,7 @@ class Relayer:
             await producer.start()
             while True:
                 went_on = await self.step(relay, producer, place)
-                self._telling.health.works("relay")
+                self._metrics.health.works("relay")
                 place = went_on or place
                 if not self._full:  # what comes meanwhile goes together: a page costs much the same with one event
                     await asyncio.sleep(POLL)
@@ -97,7 +97,7 @@ class Relayer:
             # Not `stop`, which waits for what Kafka has not acknowledged, for as long as it is away.
             await abandon(producer)
 
-    async def step(self, relay: Relay, producer: AIOKafkaProducer, place: Place) -> Place | None:
+    async def step(self, relay: RelaySession, producer: AIOKafkaProducer, place: Place) -> Place | None:
         """Tell one page after the place; returns the place after it, None where there was nothing to tell."""
         page = await relay.page(place, PAGE)
         self._full = len(page) == PAGE
@@ -107,8 +107,8 @@ class Relayer:
         clients = sorted({row["client_id"] for row in page if row["message_id"] is not None})
         called = [client for client in clients if await self._is_called(client)]
         upto = (page[-1]["xid"], page[-1]["position"])
-        self._telling.enqueued += await relay.advance(place, upto, called)
-        self._telling.relayed += len(page)
+        self._metrics.enqueued += await relay.advance(place, upto, called)
+        self._metrics.relayed += len(page)
         return upto
 
     async def _is_called(self, client: str) -> bool:
@@ -119,7 +119,7 @@ class Relayer:
         except Exception as error:
             if is_transient(error) or isinstance(error, OSError):
                 raise
-            self._telling.health.tenant_fails(client, "configuration", error)
+            self._metrics.health.tenant_fails(client, "configuration", error)
             log.error("a client's callback cannot be read", client=client, error=f"{type(error).__name__}: {error}")
             return True
         return found is not None

@@ -14,7 +14,7 @@ from app.clients.shown_accounts import webhooks_of
 from app.commands.clients import run
 from app.commands.documents import Unreadable
 from app.commands.terminal import FAILED, say
-from app.sending.accounts import shown
+from app.sending.accounts import account_json
 
 
 def put(
@@ -37,7 +37,7 @@ def put(
         said = {"adapter": adapter, "settings": settings, "source": source, "url": url}
         document = {key: value for key, value in said.items() if value is not None}
         account, state = await changes.set_account(client_id, name, document, trusted=trusted)
-        told = shown(account)
+        told = account_json(account)
         names = ", ".join([*told["settings"], *told["secrets"]]) or "no settings"
         say(f"Account {name} of client {client_id} {'is' if state == 'unchanged' else 'was'} {state}: {names}.", 0)
         if account.adapter.EVENTS:

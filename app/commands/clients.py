@@ -12,7 +12,7 @@ from rich.text import Text
 from app.clients.changes import Changes, InUse
 from app.clients.configured import implied_document
 from app.clients.seal import NoKey
-from app.clients.shown_accounts import Told, told
+from app.clients.shown_accounts import AccountJson, accounts_json
 from app.commands.documents import Unreadable, differences, document_of
 from app.commands.opened import actor, opened
 from app.commands.terminal import FAILED, MISUSED, add_row, minute, say, table
@@ -54,7 +54,7 @@ def show(client_id: str, *, history: bool, as_json: bool) -> int:
         if as_json and document is not None:
             print(_json(document))
             return 0
-        found = await told(changes.store, changes.settings, client_id)
+        found = await accounts_json(changes.store, changes.settings, client_id)
         if document is None and not found:
             return say(
                 f"There is no client {client_id}. Configure it: threadline clients set {client_id} --file …", FAILED
@@ -104,7 +104,7 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
         return say(f"{error}", FAILED)
 
 
-def _print_accounts(found: Sequence[Told]) -> None:
+def _print_accounts(found: Sequence[AccountJson]) -> None:
     listed = table("name", "adapter", "settings", "secrets", "from", "changed", "webhooks to", title="Accounts")
     for one, wrong in found:
         settings = wrong or "\n".join(f"{name}={', '.join(values)}" for name, values in one["settings"].items())

@@ -7,11 +7,11 @@ from uuid import uuid4
 from rich.console import Console
 from rich.text import Text
 
-from app.clients.shown_recipients import recipient_of, told
+from app.clients.shown_recipients import recipient_json, recipient_of
 from app.commands.acting import client_of
 from app.commands.opened import in_store, user
 from app.commands.terminal import MISUSED, add_row, minute, printable, say, table
-from app.sending.consent import ALL, said
+from app.sending.consent import ALL, consent_event
 from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
@@ -30,7 +30,7 @@ def consent(text: str, channel: str, state: str, *, client: str | None) -> int:
 
     async def append(store: EventStore, client: str, handle: Handle) -> int:
         now = datetime.now(UTC)
-        event = said(handle, channel, state, _agent(), now, str(uuid4()))
+        event = consent_event(handle, channel, state, _agent(), now, str(uuid4()))
         await store.append([(event, client, now, None)])
         return await _print(store, client, handle)
 
@@ -68,7 +68,7 @@ def _with(
 
 
 async def _print(store: EventStore, client: str, handle: Handle) -> int:
-    known = await told(store, client, handle)
+    known = await recipient_json(store, client, handle)
     title = f"{handle.kind}:{handle.value} of client {client}, zone {known['zone'] or 'not known'}"
     consents = table("channel", "state", "out since", "in again", "basis", title=Text(printable(title)))
     for one in known["consents"]:

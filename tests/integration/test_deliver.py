@@ -20,7 +20,7 @@ from app.clients.configured import Clients
 from app.clients.seal import NoKey, Seal
 from schemas.events import Event
 from sql import EventStore
-from sql.deliveries import Outcome
+from sql.deliveries import DeliveryOutcome
 from sql.relay import Place
 from tests.conftest import Dsns
 from tests.integration.callbacks import CLIENT, Office, Receiver, receiving, verified
@@ -610,7 +610,8 @@ async def test_no_delivery_is_passed_over(office: Office, postgres_dsn: Dsns, se
         pause = chance.choice([None, timedelta(), timedelta(seconds=0.05), timedelta(hours=1)])
         good = chance.random() < 0.5
         outcomes = [
-            Outcome(row["event_id"], row["due_at"], good, 200, None, None if good else pause, 1) for _, row in mine
+            DeliveryOutcome(row["event_id"], row["due_at"], good, 200, None, None if good else pause, 1)
+            for _, row in mine
         ]
         url, gone = "https://shop.example.com/told", chance.random() < 0.1
         await store.settle_deliveries(client, url, outcomes, gone=gone, patience=timedelta(days=1))

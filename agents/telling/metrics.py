@@ -30,7 +30,7 @@ class HeldUp(Exception):
     """The relay and the streams wait for a transaction; the message says whose."""
 
 
-class Telling:
+class NotificationMetrics:
     """Of this process, since its start; the lag is that of the installation, whoever relays."""
 
     def __init__(self, health: Health, held_after: float = HELD_AFTER) -> None:
