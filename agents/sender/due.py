@@ -42,12 +42,12 @@ class Due:
         self._calls: set[asyncio.Task[None]] = set()
         self._settling = Settling(store, health)
         self._deciding = Deciding(clients, tokens, self._settling.lanes, health)
-        self._stirred = asyncio.Event()
+        self._woken = asyncio.Event()
         self._ended = False
 
     def wake(self) -> None:
         """Claim soon: there may be something to send."""
-        self._stirred.set()
+        self._woken.set()
 
     async def run(self) -> None:
         """Work until cancelled; then finish: attempts that are recorded are made, and their outcomes are recorded too."""
@@ -57,7 +57,7 @@ class Due:
             await asyncio.shield(asyncio.gather(claiming, settling))
         finally:
             self._ended = True
-            self._stirred.set()
+            self._woken.set()
             await asyncio.wait([claiming])
             while self._calls:
                 await asyncio.wait(self._calls)
@@ -66,7 +66,7 @@ class Due:
 
     async def _claiming(self) -> None:
         while not self._ended:
-            self._stirred.clear()
+            self._woken.clear()
             free, busy = self.most - self._busy.total(), dict(self._busy)
             if free > 0:
                 rows = await until_done("database", lambda: self._claim(free, busy), self.health)  # noqa: B023
@@ -75,7 +75,7 @@ class Due:
                 if len(rows) == free:
                     continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stirred.wait(), IDLE)
+                await asyncio.wait_for(self._woken.wait(), IDLE)
             if self._calls and not self._ended:
                 await asyncio.sleep(LINGER)
 
@@ -121,6 +121,6 @@ class Due:
             settlements = await call
         finally:
             self._busy -= lanes
-            self._stirred.set()
+            self._woken.set()
         for settlement in settlements:
             self._settling.add(settlement)
