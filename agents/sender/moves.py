@@ -133,7 +133,7 @@ def in_doubt(claimed: Claimed, recovery: Recovery, why: str) -> Settlement:
 def reported(claimed: Claimed) -> Settlement:
     """Return that a message whose call went unanswered was sent: the provider's webhooks report on it."""
     move = _transition(claimed, "reported")
-    return _settlement(claimed, move, None, None, cause="the provider told of it", doubt=_CERTAIN)
+    return _settlement(claimed, move, None, None, cause="the provider has reported on it", doubt=_CERTAIN)
 
 
 def after_watching(claimed: Claimed) -> Settlement:
@@ -235,7 +235,7 @@ def _held_in_doubt(
 ) -> Settlement:
     cause = (
         f"the provider may have taken it, and gives no way to tell ({why}): "
-        "release it to send it again, or cancel it; what the provider tells of it later settles it"
+        "release it to send it again, or cancel it; a later report of the provider settles it"
     )
     event = events.held(claimed.request, route.channel, cause, None, f"unanswered:{claimed.claim}")
     return _settlement(

@@ -21,7 +21,7 @@ _LAG = {
     "events": ("relay_lag_events", "Events that were not relayed yet, counted up to 100,000."),
     "seconds": ("relay_lag_seconds", "Age of the oldest event that was not relayed yet, settled or not."),
     "horizon": ("horizon_age_seconds", "Age of the oldest transaction that appends: readers of the log wait for it."),
-    "disabled": ("callbacks_disabled", "Callbacks that are told nothing: gone, failing for days, or removed."),
+    "disabled": ("callbacks_disabled", "Callbacks that are disabled: gone, failing for days, or removed."),
     "overdue": ("deliveries_overdue_seconds", "How long the delivery that is longest due has been due."),
 }
 

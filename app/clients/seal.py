@@ -66,7 +66,7 @@ class Seal:
             raise NoKey(
                 "there is no key to encrypt secrets with. Make one: openssl rand -base64 32, and give it to both programs "
                 'and to this one: THREADLINE_SECRETS__KEYS=\'["…"]\', or keys = ["…"] under [secrets] in threadline.toml. '
-                "(threadline up makes one by itself.)"
+                "(threadline up makes one on its own.)"
             )
         return self._first
 

@@ -16,7 +16,7 @@ from schemas.events import Error, Handle
 LOOK_AGAIN = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """The state of a message beside its request. `tried`: the channels that were given up; `released`: somebody let it go
     before its window; `opted_out`: the channels that its recipient opted out of, `*` for all."""

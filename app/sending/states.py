@@ -47,6 +47,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_NEW, "requested", "", "queued", "MessageRequested", "accept"),
     Transition(_NEW, "refused", "", "failed", "MessageRejected", "accept"),
     Transition(_from("queued", "held", "retrying", "unanswered"), "cancelled", "", "cancelled", "MessageCancelled", "cancel"),
+    Transition(_SENDING, "cancelled", "", "sending", None, "cancel"),
     Transition(_from("held", "unanswered"), "released", "", "queued", None, "release"),
     # A worker claims what is due: it waits, a lease has ended, or a delivery was watched long enough.
     Transition(_from("queued", "held", "retrying", "sending"), "claimed", "", "sending", None, "claim"),
