@@ -538,7 +538,7 @@ async def test_those_that_hang_leave_places_for_others(office: Office, receiver:
         await office.configure(receiver.url, client=client, concurrency=64)
         await relayed(office, *(one for n in range(3) for one in message(n, "UserMessageSent")), client=client)
     async with receiving(Receiver()) as other, office.delivering() as deliverer:
-        deliverer._places._most = 4
+        deliverer._slots._most = 4
         await receiver.until(4)
         await office.configure(other.url)
         await relayed(office, *(one for n in range(20) for one in message(n, "UserMessageSent")))
