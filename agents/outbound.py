@@ -1,4 +1,4 @@
-"""Send requests from `messages.requested` and `messages.requested.<channel>`, into the messages that are due."""
+"""Accepts the send requests of `messages.requested` and `messages.requested.<channel>`."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,28 +11,29 @@ from agents.pipeline import Pipeline
 from agents.records.outcome import Outcome, outcome_of
 from agents.records.parted import apart
 from app.clients.configured import Client, Clients, UnknownClient
-from app.sending.incoming import Incoming
+from app.sending.incoming import failed_message, new_message
 from app.sending.requests import Request, read_request
 from schemas import SchemaError
 from schemas.events import CHANNELS, Error
 from schemas.json_text import read_json
+from sql import NewMessage
 
 log = structlog.get_logger(__name__)
 
 TOPIC = "messages.requested"
 TOPICS = (TOPIC, *(f"{TOPIC}.{channel}" for channel in CHANNELS))
 
-#: A request's outcome, with it as the store takes it.
-Taken = tuple[Outcome, Incoming]
+#: A record's outcome, with the message that it becomes.
+Message = tuple[Outcome, NewMessage]
 
 
 def prepare(record: Any, most: int) -> Outcome:
-    """The outcome of a record, whatever is in it."""
+    """Return the outcome of a record, whatever is in it."""
     return outcome_of(record, read, most)
 
 
 def read(outcome: Outcome) -> None:
-    """Read one. Raises SchemaError."""
+    """Read the request of an outcome's record into it. Raises SchemaError."""
     record = outcome.record
     channel = record.topic.removeprefix(TOPIC).removeprefix(".") or None
     document: Any = None
@@ -42,12 +43,12 @@ def read(outcome: Outcome) -> None:
     except SchemaError as error:
         outcome.refused = _named(document, error)
         raise
-    # It is kept with its message and with the event that says so.
+    # The request is kept twice: with its message, and with the event of its acceptance.
     outcome.size = 2 * len(record.value)
 
 
 def _named(document: Any, error: SchemaError) -> tuple[Request, Error] | None:
-    """A request that cannot be read, but names its client and message: who asked can be told."""
+    """Return a request that cannot be read but names its client and message, with the error: its client can be notified."""
     if not isinstance(document, dict):
         return None
     client, message = document.get("clientId"), document.get("messageId")
@@ -58,60 +59,58 @@ def _named(document: Any, error: SchemaError) -> tuple[Request, Error] | None:
 
 
 class Intake(Pipeline):
-    """Takes requests as `Pipeline` takes events: in batches, in one transaction, retried until it is done."""
+    """Accepts requests as `Pipeline` appends events: in batches, in one transaction, retried until it is done."""
 
     def __init__(self, *arguments: Any, clients: Clients) -> None:
         super().__init__(*arguments)
         self.clients = clients
 
     async def _store(self, outcomes: list[Outcome]) -> None:
-        taken = [(outcome, incoming) for outcome in outcomes if (incoming := await self._incoming(outcome)).messages]
-        if taken:
-            await apart(taken, self._accept, self._refuse, self.health)
+        found = [(outcome, await self._message(outcome)) for outcome in outcomes]
+        if messages := [(outcome, message) for outcome, message in found if message is not None]:
+            await apart(messages, self._accept, self._refuse, self.health)
         if letters := [outcome for outcome in outcomes if outcome.letter is not None]:
             await super()._store(letters)
 
-    async def _accept(self, taken: Sequence[Taken]) -> None:
-        all_of_them = Incoming()
-        for _, incoming in taken:
-            all_of_them.join(incoming)
-        verdicts = await self.store.accept(all_of_them.messages, all_of_them.lanes, all_of_them.rows)
-        for (outcome, _), verdict in zip(taken, verdicts, strict=True):
-            if not verdict.same and outcome.request is not None:
+    async def _accept(self, messages: Sequence[Message]) -> None:
+        accepted = await self.store.accept([message for _, message in messages])
+        for (outcome, _), each in zip(messages, accepted, strict=True):
+            if not each.same and outcome.request is not None:
                 words = "another request was taken under this messageId (or idempotencyKey): the first one counts"
                 outcome.refuse(words, {"path": "$.messageId"})
-        self.health.counts["requests"] += sum(verdict.fresh for verdict in verdicts)
-        self.health.counts["duplicates"] += sum(not verdict.fresh for verdict in verdicts)
+        self.health.counts["requests"] += sum(each.fresh for each in accepted)
+        self.health.counts["duplicates"] += sum(not each.fresh for each in accepted)
 
-    async def _refuse(self, taken: Taken, error: Exception) -> None:
-        """A request that the database can never hold."""
-        outcome, _ = taken
+    async def _refuse(self, message: Message, error: Exception) -> None:
+        """Make a dead letter of a request that the database can never hold."""
+        outcome, _ = message
         log.error("a request cannot be stored", offset=outcome.record.offset, error=type(error).__name__)
         outcome.refuse(f"cannot be stored: {type(error).__name__}: {error}")
 
-    async def _incoming(self, outcome: Outcome) -> Incoming:
-        """The request as the store takes it; without a message where there is none to take, and it is only a dead letter."""
-        incoming, at = Incoming(), datetime.fromtimestamp(outcome.received, UTC)
+    async def _message(self, outcome: Outcome) -> NewMessage | None:
+        """Return the message of a record's request, or None where the record is only a dead letter."""
+        at = datetime.fromtimestamp(outcome.received, UTC)
         try:
             if outcome.refused is not None:
-                incoming.reject(*outcome.refused, at)
-            elif outcome.request is not None:
-                await self._add(incoming, outcome, outcome.request, at)
-        except Exception as error:  # of this request or its client alone: its neighbours are to be taken
+                return failed_message(*outcome.refused, at)
+            return await self._routed(outcome, outcome.request, at) if outcome.request is not None else None
+        except Exception as error:  # of this request or its client alone: its neighbours are to be accepted
             log.error("a request cannot be taken", offset=outcome.record.offset, error=type(error).__name__)
             outcome.refuse(f"cannot be taken: {type(error).__name__}: {error}")
-            return Incoming()
-        return incoming
+            return None
 
-    async def _add(self, incoming: Incoming, outcome: Outcome, request: Request, at: datetime) -> None:
+    async def _routed(self, outcome: Outcome, request: Request, at: datetime) -> NewMessage | None:
         client = await until_done("database", lambda: self._client(request.client_id), self.health)
         if client is None:
             words = f"no client {request.client_id!r} is configured, and no source is its"
             outcome.refuse(words, {"path": "$.clientId"})
-        elif error := incoming.add(request, client, at):
-            path = "$.sendBefore" if error.reason == "expired" else "$.channel"
-            outcome.refuse(error.text or error.reason, {"path": path})
-            incoming.reject(request, error, at)
+            return None
+        message = new_message(request, client, at)
+        if isinstance(message, Error):
+            path = "$.sendBefore" if message.reason == "expired" else "$.channel"
+            outcome.refuse(message.text or message.reason, {"path": path})
+            return failed_message(request, message, at)
+        return message
 
     async def _client(self, client_id: str) -> Client | None:
         try:

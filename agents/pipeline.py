@@ -135,7 +135,7 @@ class Pipeline:
             log.error("cannot mark a message as failed", error=type(error).__name__)
 
         if failed:
-            await apart(failed, self.store.told, refuse, self.health)
+            await apart(failed, self.store.recheck_watched, refuse, self.health)
 
     async def _publish(self, letters: Sequence[DeadLetter]) -> None:
         """Publish dead letters. One that Kafka rejects in any form is still in the database."""

@@ -9,7 +9,7 @@ import httpx
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from agents.telling.counts import EVERY as RELAY_LAG_EVERY
+from agents.telling.metrics import EVERY as RELAY_LAG_EVERY
 from app.kafka import client_args
 from bench import provider
 from tests.support.stack import Stack

@@ -16,12 +16,12 @@ import httpx
 
 from app.clients.configured import Clients
 from app.http.access import mint
-from app.sending.incoming import Incoming
+from app.sending.incoming import new_message
 from app.sending.requests import read_request
 from bench import provider
 from bench.asking import SINGLY, asked, by_http, by_kafka, done, sent, told
 from bench.progress import say
-from sql import EventStore
+from sql import EventStore, NewMessage
 from tests.support.stack import Stack
 
 #: Connections tried for the limit; httpx is at its best with few.
@@ -110,12 +110,13 @@ async def _due(stack: Stack, url: str, count: int) -> Figures:
         for name, many in wanted.items():
             client = await clients.client(name)
             for start in range(0, many, 1000):
-                incoming = Incoming()
+                messages = []
                 for number in range(start, min(start + 1000, many)):
                     request = asked(f"due-{name}", number) | {"notBefore": at.isoformat()}
-                    incoming.add(read_request(request, client_id=name), client, datetime.now(UTC))
-                messages = [message._replace(due_at=at) for message in incoming.messages]
-                await store.accept(messages, incoming.lanes, incoming.rows)
+                    message = new_message(read_request(request, client_id=name), client, datetime.now(UTC))
+                    assert isinstance(message, NewMessage)
+                    messages.append(message._replace(due_at=at))
+                await store.accept(messages)
     if (late := (datetime.now(UTC) - at).total_seconds()) > 0:
         raise RuntimeError(f"asking took {late:.0f} s longer than they were held")
     moment = time.monotonic() + (at - datetime.now(UTC)).total_seconds()

@@ -2,35 +2,35 @@
 
 from sql.clients import ClientsStore
 from sql.consents import Consenting
-from sql.deliveries import Delivering
+from sql.deliveries import DeliveryStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
 from sql.keep import Keeping
-from sql.messages import InFlight, KeyTaken, NewMessage, Remembered, Settled, Verdict
+from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Settled
 from sql.read import Reading
-from sql.relay import Relaying
+from sql.relay import RelayStore
 from sql.rows import Appended, Bad, DeadLetter, Row
-from sql.sending import Sending
+from sql.sending import SendingStore
 
 __all__ = [
     "DATA_ERRORS",
+    "Accepted",
     "Appended",
     "Bad",
     "DeadLetter",
     "EventStore",
     "InFlight",
+    "KeptAnswer",
     "KeyTaken",
     "NewMessage",
-    "Remembered",
     "Row",
     "Settled",
     "Unstorable",
-    "Verdict",
     "is_transient",
 ]
 
 
-class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting, Relaying, Delivering, GapsStore):
+class EventStore(SendingStore, Reading, Keeping, ClientsStore, Consenting, RelayStore, DeliveryStore, GapsStore):
     """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`), reading
     (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
     (`sql.relay`), callbacks (`sql.deliveries`) and gaps (`sql.gaps`).

@@ -1,5 +1,4 @@
-"""Callbacks, their secrets, and the deliveries to them: what waits, what is being tried, what came of it. What changes a
-callback is noted in the audit.
+"""Callbacks, their secrets, and the deliveries to them: waiting, claimed, settled. Changes of a callback are noted in the audit.
 
 A callback is a dict with `client_id`, `url`, `types`, `concurrency`, `created_at`, `failing_since`, `recovered_at`,
 `disabled_at`, `disabled_reason`.
@@ -18,23 +17,22 @@ from sql.parameters import json
 from sql.pool import Connection, Pooled
 from sql.statements import statement
 
-#: The reason of a callback that its client's configuration names no more.
+#: The reason of a callback that is no longer in its client's configuration.
 REMOVED = "removed"
-#: Who the audit names where nobody asked for it.
+#: The actor in the audit where nobody asked for a change.
 WORKER = "worker"
-#: Most deliveries that one call makes wait again.
+#: Most deliveries that one call replays.
 REPLAYED = 10_000
-#: Tries in a row that are an outage when they fail, and not a fault of the one event; and how many deliveries that waited
-#: through one are woken by each success after it: what an endpoint bears doubles with each answer, and it is not flooded.
+#: Failures in a row that count as an outage of the callback, not as an error of one event; and how many deliveries each
+#: success after an outage makes due: the rate doubles with each answer, so the endpoint is not flooded.
 OUTAGE, WOKEN = 3, 2
-#: Deliveries removed at once.
+#: Most deliveries removed at once.
 _FORGOTTEN = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one try of a delivery. `due_at` is what the claim gave; `pause` is how long to wait for the next try,
-    None where there is none."""
+class DeliveryOutcome:
+    """The outcome of one try of a delivery. `due_at`: as the claim gave it; `pause`: until the next try, None: no more."""
 
     event_id: UUID
     due_at: datetime
@@ -45,19 +43,19 @@ class Outcome:
     secret_version: int
 
 
-class Delivering(Pooled):
-    """What tells clients of their messages."""
+class DeliveryStore(Pooled):
+    """The statements of callbacks and deliveries."""
 
     async def callback(self, client_id: str) -> dict[str, Any] | None:
-        """A client's callback."""
+        """Return a client's callback."""
         return await self._row("callback", {"client_id": client_id})
 
     async def callbacks(self) -> list[dict[str, Any]]:
-        """All of them, each with how many deliveries are `waiting`."""
+        """Return all callbacks, each with the number of `waiting` deliveries."""
         return await self._rows("callbacks")
 
     async def set_callback(self, client_id: str, url: str, types: Sequence[str], concurrency: int) -> None:
-        """Note what a client's configuration says; `types` are event types, none for all. Another URL begins anew."""
+        """Set a client's callback as configured. `types`: event types, none for all. Another URL resets its failures."""
         parameters = {
             "client_id": client_id,
             "url": url,
@@ -68,7 +66,7 @@ class Delivering(Pooled):
         await self._run("set_callback", parameters)
 
     async def disable_callback(self, client_id: str, reason: str) -> bool:
-        """Tell it nothing more; False where it is disabled already, or there is none."""
+        """Disable a callback; return False where it is disabled already, or there is none."""
         parameters = {"client_id": client_id, "reason": reason}
         async with self._pool.connection() as connection, connection.transaction():
             disabled = (await connection.execute(statement("disable_callback"), parameters)).rowcount > 0
@@ -77,7 +75,7 @@ class Delivering(Pooled):
         return disabled
 
     async def enable_callback(self, client_id: str, actor: str) -> int | None:
-        """Begin with it again, with all that waits due now; returns how many those are, None where there is none."""
+        """Enable a callback and make its waiting deliveries due; return how many, or None where there is no callback."""
         async with self._pool.connection() as connection, connection.transaction():
             parameters = {"client_id": client_id, "removed": REMOVED}
             enabled = await connection.execute(statement("enable_callback"), parameters)
@@ -88,19 +86,19 @@ class Delivering(Pooled):
             return waiting
 
     async def callback_secrets(self, client_id: str) -> list[tuple[int, bytes]]:
-        """The secrets that sign now, sealed, by version, the newest first."""
+        """Return the secrets that sign now, encrypted, by version, the newest first."""
         rows = await self._rows("callback_secrets", {"client_id": client_id})
         return [(row["version"], row["sealed"]) for row in rows]
 
     async def sealed_secrets(self) -> list[dict[str, Any]]:
-        """The secrets that sign now, of all callbacks that are not disabled: `client_id`, `version`, `sealed`."""
+        """Return the secrets that sign now, of all callbacks that are not disabled: `client_id`, `version`, `sealed`."""
         return await self._rows("sealed_secrets")
 
     async def add_secret(
         self, client_id: str, sealed: bytes, grace: timedelta, actor: str, *, first: bool = False
     ) -> int | None:
-        """Add a secret, those before it signing on for `grace`; returns its version. With `first`, only where none
-        signs yet. None where it was not added, or where there is no callback."""
+        """Add a secret and return its version; older ones sign for another `grace`. `first`: only where none signs yet. Return
+        None where it was not added, or there is no callback."""
         client = {"client_id": client_id}
         async with self._pool.connection() as connection, connection.transaction():
             if not await (await connection.execute(statement("callback_lock"), client)).fetchall():
@@ -116,24 +114,24 @@ class Delivering(Pooled):
             return int(row["version"])
 
     async def due_clients(self, limit: int, but: Sequence[str] = ()) -> list[str]:
-        """At most `limit` clients for whom deliveries may be due, the longest waiting first, none of `but`; a claim
-        finds out whether they are."""
+        """Return at most `limit` clients with deliveries that may be due (a claim finds out), the longest waiting first, without
+        `but`."""
         return [row["client_id"] for row in await self._rows("due_clients", {"limit": limit, "but": list(but)})]
 
     async def quiet_callback(self, client_id: str) -> None:
-        """Look no more for what is due to a client, where its callback is disabled."""
+        """Leave a client whose callback is disabled out of `due_clients`."""
         await self._run_only("quiet_callback", {"client_id": client_id})
 
     async def claim_deliveries(self, client_id: str, limit: int, lease: timedelta) -> list[dict[str, Any]]:
-        """Take deliveries that are due, of each message only the first that waits; nobody else gets them for `lease`.
-        Each has `attempts` (this one counted), `due_at` (when the lease ends) and the columns of its event."""
+        """Claim due deliveries for `lease`, of each message only the first that waits. Each has `attempts` (with this one),
+        `due_at` (when the lease ends) and the columns of its event."""
         return await self._run("claim_deliveries", {"client_id": client_id, "limit": limit, "lease": lease})
 
     async def settle_deliveries(
-        self, client_id: str, url: str, outcomes: Sequence[Outcome], *, gone: bool, patience: timedelta
+        self, client_id: str, url: str, outcomes: Sequence[DeliveryOutcome], *, gone: bool, patience: timedelta
     ) -> str | None:
-        """Write down what came of the tries of one URL. Returns why that disables the callback (`gone`, or `failing`
-        for longer than `patience`), None where it does not."""
+        """Write the outcomes of tries at one URL. Return the reason if they disable the callback (`gone`, or `failing` for
+        longer than `patience`), else None."""
         delivered = sum(outcome.delivered for outcome in outcomes)
         callback = {
             "client_id": client_id,
@@ -157,22 +155,22 @@ class Delivering(Pooled):
         return reason
 
     async def deliveries(self, client_id: str, state: str | None, limit: int) -> list[dict[str, Any]]:
-        """The latest deliveries, all or those in one state; columns as in `deliveries`, with the event's `type`."""
+        """Return the latest deliveries, of all states or one; columns as in `deliveries`, with the event's `type`."""
         return await self._rows("deliveries", {"client_id": client_id, "state": state, "limit": limit})
 
     async def replay_ids(self, client_id: str, ids: Sequence[UUID]) -> int:
-        """Make deliveries wait again, by their events' ids; returns how many of these there are."""
+        """Make deliveries wait again, by their events' ids; return how many there were."""
         return len(await self._run("replay_ids", {"client_id": client_id, "ids": list(ids)}))
 
     async def replay_span(self, client_id: str, since: datetime, until: datetime) -> tuple[int, datetime | None]:
-        """Make the deliveries of events recorded in a span wait again, the oldest `REPLAYED` of them; returns how many,
-        and from when on to ask for the rest (None where there is none)."""
+        """Make the oldest `REPLAYED` deliveries of events recorded in a span wait again; return how many, and the time from which
+        to ask for the rest (None where none is left)."""
         span = {"client_id": client_id, "since": since, "until": until, "most": REPLAYED}
         (row,) = await self._run("replay_span", span)
         return row["replayed"], row["next"]
 
     async def forget_deliveries(self, age: timedelta) -> int:
-        """Remove some deliveries of events recorded longer ago; returns how many, 0 where none is left."""
+        """Remove some deliveries of events older than `age`; return how many, 0 where none is left."""
         return len(await self._run("forget_deliveries", {"age": age, "limit": _FORGOTTEN}))
 
 
@@ -181,7 +179,7 @@ async def _note(connection: Connection, client_id: str, actor: str, action: str,
     await connection.execute(statement("audit_callback"), noted)
 
 
-def _settled(outcome: Outcome) -> tuple[Any, ...]:
+def _settled(outcome: DeliveryOutcome) -> tuple[Any, ...]:
     """As `delivery_outcomes` reads it."""
     waits = outcome.pause is not None
     return (

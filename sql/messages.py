@@ -1,18 +1,22 @@
-"""What the sending half of the store is given, and what it answers."""
+"""The types that the sending half of the store takes and returns."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-Told = tuple[str, str, str | None, str | None]
+from schemas.events import Event
+
+#: A message on which a provider reported: client, provider, our id, the provider's id.
+Reference = tuple[str, str, str | None, str | None]
 #: An account of a client: client, account, sends a second, burst, calls at once.
 Lane = tuple[str, str, float | None, int, int]
 
 
-class Health(NamedTuple):
-    """How an account did in calls that were under way together: whether one `passed`, or they `failed`, by a `fault` of its
-    own (credentials, settings); the seconds of rest that were asked for (`pause`), words, how many seconds ago the latest
-    began (`age`), and whether one of them tried if it is well again (`probe`)."""
+class LaneReport(NamedTuple):
+    """How an account did in calls that were under way together: whether one `passed`, whether any `failed`, by a `fault` of
+    its own (credentials, settings); for how many seconds it asks to `pause`; the error in words (`trouble`); how many
+    seconds ago the latest call began (`age`); and whether one was the `probe` of an account that had failed."""
 
     lane: str
     passed: bool = False
@@ -25,10 +29,14 @@ class Health(NamedTuple):
 
 
 class NewMessage(NamedTuple):
-    r"""A request to be accepted, with its first route. `fingerprint` in hexadecimal digits; `state` is `queued`, or
-    `failed` (with its `error`) where it can never be sent; `handles` are pairs of a channel and the address on it (kind,
-    \x1f, value), and `user` and the service's own id; `key`: that of its request, under which a second one is the first."""
+    r"""A message to be accepted, with its first route. `event`: of its acceptance, `received_at`: when the request came;
+    `lane`: of its account, as configured now (None: it has none); `fingerprint`: in hexadecimal digits; `state`: `queued`, or
+    `failed` (with its `error`) where it can never be sent; `handles`: pairs of a channel and the address on it (kind, \x1f,
+    value), and of `user` and the service's own id; `key`: of its request, under which a second request is the first."""
 
+    event: Event
+    received_at: datetime
+    lane: Lane | None
     client_id: str
     message_id: str
     priority: int
@@ -45,17 +53,17 @@ class NewMessage(NamedTuple):
     key: str | None = None
 
 
-class Verdict(NamedTuple):
-    """What became of a request: `fresh`, or one that was accepted before, `same` or under another body. `message_id`: of the
-    message that was first taken under its key, where that is another than the request names."""
+class Accepted(NamedTuple):
+    """How the store took a request: `fresh`, or accepted before, with the `same` body or another. `message_id`: of the message
+    first accepted under its key, where the request names another."""
 
     fresh: bool
     same: bool
     message_id: str | None = None
 
 
-class Remembered(NamedTuple):
-    """The answer to a request under its Idempotency-Key. `several`: it asked for several messages."""
+class KeptAnswer(NamedTuple):
+    """The answer to keep for a request's Idempotency-Key. `several`: it asked for several messages."""
 
     client_id: str
     key: str
@@ -65,22 +73,23 @@ class Remembered(NamedTuple):
     several: bool = False
 
 
-#: What to remember of the verdicts on messages.
-Answer = Callable[[list[Verdict]], Sequence[Remembered]]
+#: Makes the answers to keep, from how the messages were taken.
+Answer = Callable[[list[Accepted]], Sequence[KeptAnswer]]
 
 
 class KeyTaken(Exception):
-    """A request for another message, or for others, was taken under this key."""
+    """This key was used for another message, or for several."""
 
 
 class InFlight(Exception):
-    """A request with this Idempotency-Key is being answered just now."""
+    """Another transaction is answering a request with this Idempotency-Key."""
 
 
-class Settled(NamedTuple):
-    """What came of a claim. `due_in`: seconds until it is due again; `outcome`: of its attempt, None where none was made;
-    `status`: the provider's answer; `doubted`, `checks`: whether it may have been taken, and which
-    time the provider is asked next."""
+@dataclass(slots=True, kw_only=True)
+class Settled:
+    """What came of a claim. `due_in`: seconds until the message is due again; `outcome`: of its attempt, None where none was
+    made; `status`: the provider's answer; `doubted`: a repeat with the same key is under way; `checks`: how often the provider
+    has been asked about an unanswered call."""
 
     id: str
     claim: int
@@ -90,10 +99,10 @@ class Settled(NamedTuple):
     channel: str
     account: str
     tried: list[str]
-    cause: str | None
-    error: dict[str, Any] | None
-    provider_message_id: str | None
-    outcome: str | None
-    status: int | None
+    cause: str | None = None
+    error: dict[str, Any] | None = None
+    provider_message_id: str | None = None
+    outcome: str | None = None
+    status: int | None = None
     doubted: bool = False
     checks: int = 0

@@ -1,4 +1,4 @@
-"""Telling the log to others: one reader of all workers, its durable place, and the deliveries that follow from it."""
+"""The relay's part of the store: the one reader among all workers, its durable place, and the deliveries it enqueues."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,37 +13,37 @@ Place = tuple[int, int]
 COUNTED = 100_000
 
 
-class Elsewhere(Exception):
-    """The relay's place is not of this log, or another worker has moved it; the message says which."""
+class PlaceLost(Exception):
+    """The relay's place is beyond this log's end, or another worker has moved it; the message says which."""
 
 
-class Relay:
-    """The one relay there is, for as long as its connection lasts: all it does goes over that."""
+class RelaySession:
+    """The one relay, for as long as its connection lasts: it does everything over that."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def begin(self, *, from_now: bool) -> Place:
-        """The place up to which the log was relayed. Where there is none it is made: at the log's beginning, or
-        `from_now` at its end. Raises Elsewhere where the place is beyond the log's end, as after a restore."""
+        """Return the place up to which the log was relayed, at first the log's beginning or, `from_now`, its end. Raises
+        PlaceLost where the place is beyond the log's end, as after a restore."""
         (row,) = await self._run("relay_begin", {"from_now": from_now, "horizon": await self._horizon()})
         if row["xid"] > row["log_end"]:
-            raise Elsewhere(
+            raise PlaceLost(
                 "the relay's place is beyond the log's end (was the database restored?): see docs/callbacks.md"
             )
         return row["xid"], row["position"]
 
     async def page(self, after: Place, limit: int) -> list[dict[str, Any]]:
-        """The events after a place, as far as no writer can add to them any more, in order: the columns of
+        """Return the events after a place, in order, up to the oldest transaction that may still add to them: the columns of
         `events` with `interaction_id`, `customer_id`, and the interaction's `message_id` where the event has none."""
-        horizon = await self._horizon()  # before the page, in a statement of its own: see there
+        horizon = await self._horizon()  # before the page, in a statement of its own: see horizon.sql
         return await self._run(
             "relay_page", {"xid": after[0], "position": after[1], "limit": limit, "horizon": horizon}
         )
 
     async def advance(self, after: Place, upto: Place, clients: Sequence[str]) -> int:
-        """Move the place on, and enqueue the deliveries of what lies between for these clients, which have callbacks:
-        both or neither. Returns how many deliveries were new. Raises Elsewhere where another worker was quicker."""
+        """Move the place, and enqueue the deliveries of the events between for these clients, which have callbacks: both or
+        neither. Return how many deliveries were new. Raises PlaceLost where another worker was quicker."""
         stretch = {
             "after_xid": after[0],
             "after_position": after[1],
@@ -54,7 +54,7 @@ class Relay:
         async with self._connection.transaction():
             enqueued = await self._run("enqueue", stretch) if clients else []
             if not await self._run("relay_advance", stretch):
-                raise Elsewhere("another worker has relayed these events meanwhile")
+                raise PlaceLost("another worker has relayed these events meanwhile")
         return len(enqueued)
 
     async def _horizon(self) -> int:
@@ -67,12 +67,12 @@ class Relay:
         return await cursor.fetchall()
 
 
-class Relaying(Pooled):
-    """What the relay asks of the store."""
+class RelayStore(Pooled):
+    """The statements of the relay and of its lag."""
 
     @asynccontextmanager
-    async def relay(self) -> AsyncIterator[Relay | None]:
-        """The relay, where no other worker has it; else None. It is let go at the end, and with a lost connection."""
+    async def relay(self) -> AsyncIterator[RelaySession | None]:
+        """Yield the relay if no other worker holds its lock, else None. The lock is released at the end, and with the connection."""
         async with self._pool.connection() as connection:
             row = await (await connection.execute(statement("relay_lock"))).fetchone()
             assert row is not None
@@ -80,27 +80,27 @@ class Relaying(Pooled):
                 yield None
                 return
             try:
-                yield Relay(connection)
+                yield RelaySession(connection)
             finally:
-                # The lock is the session's: closing lets go of it whatever state the connection is in.
+                # The lock is the session's: closing releases it whatever state the connection is in.
                 await connection.close()
 
     async def holders(self) -> list[dict[str, Any]]:
-        """Whom readers of the log wait for, the oldest first: `pid`, `database`, `application_name`, `role`, `state`,
-        `seconds` and `query` (its beginning) of the sessions that append just now; the last three are None where this role
+        """Return the sessions that are appending, for which readers of the log wait, the oldest first: `pid`, `database`,
+        `application_name`, `role`, `state`, `seconds` and `query` (its beginning); the last three are None where this role
         may not see them."""
         return await self._rows("holders")
 
     async def relay_lag(self) -> dict[str, Any]:
-        """`events` not relayed yet (at most `COUNTED` are counted) and the age of the oldest in `seconds`; callbacks
-        that are `disabled`; seconds that the delivery longest due is `overdue`."""
+        """Return the `events` not relayed yet (at most `COUNTED`) and the age of the oldest in `seconds`, the number of `disabled`
+        callbacks, and for how many seconds the oldest due delivery is `overdue`."""
         row = await self._row("relay_lag", {"most": COUNTED})
         assert row is not None
         return row
 
 
 def held_by(holder: dict[str, Any], seconds: float) -> str:
-    """In words: a session that appends (a row of `Relaying.holders`), and for how long it has."""
+    """Return in words which session is appending (a row of `RelayStore.holders`), and for how long."""
     program = holder["application_name"] or "unnamed"
     words = (
         f"process {holder['pid']} ({program}, role {holder['role']}) in database {holder['database']} "

@@ -1,7 +1,9 @@
-"""Messages to be sent: accepted once, claimed by one worker at a time, and what came of each."""
+"""Messages to be sent: accepted once, claimed by one worker at a time, and settled."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -9,52 +11,67 @@ import orjson
 import psycopg
 
 from sql.append import Appending
-from sql.messages import Answer, Health, InFlight, KeyTaken, Lane, NewMessage, Remembered, Settled, Told, Verdict
+from sql.messages import (
+    Accepted,
+    Answer,
+    InFlight,
+    KeptAnswer,
+    KeyTaken,
+    Lane,
+    LaneReport,
+    NewMessage,
+    Reference,
+    Settled,
+)
 from sql.parameters import always_written, json
 from sql.pool import Connection
 from sql.rows import Row
 from sql.statements import statement
 
-#: Failures of one account in a row before it is left alone, and the longest that is, in seconds. Calls that were under way
-#: together are one failure: of a provider that hangs, each costs a time-out, and each call that was made meanwhile a doubt.
+#: Failures of one account in a row before it rests, and its longest rest in seconds. Calls that were under way together are one
+#: failure: if a provider hangs, each failure costs a time-out, and leaves the calls made meanwhile unanswered.
 TROUBLE, LONGEST_PAUSE = 3, 60.0
-#: Accounts in trouble that are listed.
+#: Most resting accounts that are listed.
 MOST_RESTING = 100
-#: Seconds after which a lane that rests is looked at again, at the latest; and lanes that one claim looks at, at the least.
+#: Most seconds before a resting lane is looked at again; and least lanes that one claim looks at.
 REST, LOOKS = 10.0, 128
+#: How many members of a NewMessage stand before those that `accept` reads.
+_COLUMNS = NewMessage._fields.index("client_id")
+#: The columns of a claim's outcome, in the order in which `settle` reads them.
+_SETTLED = attrgetter(*(each.name for each in fields(Settled)))
 
 
-class Sending(Appending):
-    """What sends go through. All raise psycopg's errors as `append` does."""
+class SendingStore(Appending):
+    """The statements of sending. All raise psycopg's errors as `append` does."""
 
-    async def accept(
-        self, messages: Sequence[NewMessage], lanes: Sequence[Lane], rows: Sequence[Row], answer: Answer | None = None
-    ) -> list[Verdict]:
-        """Take requests, each with the event (`rows`, in the same order) that says so; those taken before change
-        nothing. Durable on return. The answers that `answer` makes of the verdicts are kept with them, or nothing is.
+    async def accept(self, messages: Sequence[NewMessage], answer: Answer | None = None) -> list[Accepted]:
+        """Accept messages, each with its event; one accepted before changes nothing. Durable on return. The answers that
+        `answer` makes are kept with them, or nothing is.
 
-        Raises InFlight where a request with the same key is being answered in another transaction, psycopg's
-        UniqueViolation where one was, and KeyTaken where the key of a request for several was that of another."""
+        Raises InFlight where another transaction is answering a request with the same key, psycopg's UniqueViolation where
+        one was answered meanwhile, and KeyTaken where the key of a request for several was used for another."""
+        lanes = {each.lane[:2]: each.lane for each in messages if each.lane is not None}
         parameters = {
-            "messages": json(orjson.dumps([tuple(each) for each in messages])),
-            "lanes": json(orjson.dumps(list(lanes))),
+            "messages": json(orjson.dumps([each[_COLUMNS:] for each in messages])),
+            "lanes": json(orjson.dumps([*lanes.values()])),
         }
 
-        async def work(connection: Connection) -> list[Verdict]:
+        async def work(connection: Connection) -> list[Accepted]:
             found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
             fresh = [row["fresh"] for row in found]
             if any(row["same"] is None for row in found):  # taken while this one waited: a second look sees it
                 found = await (await connection.execute(statement("accept"), parameters, prepare=True)).fetchall()
-            verdicts = [Verdict(new, row["same"], row["meant"]) for new, row in zip(fresh, found, strict=True)]
-            await self.write(connection, [row for row, new in zip(rows, fresh, strict=True) if new])
-            if answers := answer(verdicts) if answer is not None else ():
-                await _remember(connection, answers)
-            return verdicts
+            accepted = [Accepted(new, row["same"], row["meant"]) for new, row in zip(fresh, found, strict=True)]
+            new_ones = (each for each, new in zip(messages, fresh, strict=True) if new)
+            await self.write(connection, [(each.event, each.client_id, each.received_at, None) for each in new_ones])
+            if answers := answer(accepted) if answer is not None else ():
+                await _keep(connection, answers)
+            return accepted
 
         return await self.transact(work)
 
     async def claim(self, most: int, lease: float, busy: dict[str, int]) -> list[dict[str, Any]]:
-        """At most `most` messages that are due, taken for `lease` seconds; `busy`: calls in flight here by lane."""
+        """Claim at most `most` due messages for `lease` seconds. `busy`: this worker's calls in flight, by lane."""
         parameters = {
             "most": most,
             "lease": lease,
@@ -66,14 +83,14 @@ class Sending(Appending):
         return await self._run("claim", parameters)
 
     async def begin(self, attempts: Sequence[tuple[str, int, str, str]]) -> dict[str, bool]:
-        """Write attempts down (message's id, claim, channel, account). The ids of those that are still this worker's, and
-        whether each may be made: one that was cancelled meanwhile may not."""
+        """Record attempts (message's id, claim, channel, account) before they are made. Return, for the messages that are still
+        this worker's, whether the attempt may be made: False for one that was cancelled meanwhile."""
         rows = await self._run("begin", {"attempts": json(orjson.dumps(attempts))})
         return {str(row["id"]): not row["cancelled"] for row in rows}
 
     async def settle(self, settled: Sequence[Settled], rows: Sequence[Row]) -> None:
-        """Write down what came of claims, with the events that tell it."""
-        parameters = {"settled": json(orjson.dumps([tuple(each) for each in settled]))}
+        """Write the outcomes of claims, with their events."""
+        parameters = {"settled": json(orjson.dumps([_SETTLED(each) for each in settled]))}
 
         async def work(connection: Connection) -> None:
             await connection.execute(statement("settle"), parameters, prepare=True)
@@ -82,12 +99,11 @@ class Sending(Appending):
         await self.transact(work)
 
     async def set_lanes(self, lanes: Sequence[Lane]) -> None:
-        """Have lanes as their accounts are configured now."""
+        """Set lanes as their accounts are configured now."""
         await self._run_only("set_lanes", {"lanes": json(orjson.dumps(list(lanes)))})
 
-    async def note_lanes(self, lanes: Sequence[Health]) -> None:
-        """Write down how accounts did. Apart from what came of their messages: a lane that is being written to is claimed
-        from by nobody."""
+    async def note_lanes(self, lanes: Sequence[LaneReport]) -> None:
+        """Write how accounts did, apart from `settle`: while a lane is being written, nobody can claim from it."""
         parameters = {
             "lanes": json(orjson.dumps([tuple(each) for each in lanes])),
             "trouble": TROUBLE,
@@ -95,12 +111,12 @@ class Sending(Appending):
         }
         await self._run_only("lane_health", parameters)
 
-    async def told(self, references: Sequence[Told]) -> None:
-        """Providers told that these messages failed: (client, provider, our id, theirs)."""
-        await self._run_only("told", {"told": json(always_written(references))})
+    async def recheck_watched(self, references: Sequence[Reference]) -> None:
+        """Make those of these messages due that are watched: providers reported that they failed."""
+        await self._run_only("recheck_watched", {"references": json(always_written(references))})
 
     async def on_accepted(self, call: Callable[[], None]) -> None:
-        """Call this at once and whenever requests were accepted, in any process; on a connection of its own, until that is
+        """Call `call` now and whenever requests are accepted, in any process, until the connection, which is its own, is
         lost."""
         dsn = self._pool.conninfo
         assert isinstance(dsn, str)
@@ -111,54 +127,54 @@ class Sending(Appending):
                 call()
 
     async def sweep(self) -> int:
-        """Settle unanswered attempts of which the provider told since; how many."""
+        """Settle the unanswered messages on which the provider has reported since; return how many."""
         return len(await self._run("sweep"))
 
     async def after_setback(self) -> int:
-        """Have messages due as long after now as they were to be, where the database's clock was set back; how many. Reads
-        each that waits."""
+        """Correct the due times of waiting messages after the database's clock was set back; return how many. Reads each that
+        waits."""
         (row,) = await self._run("after_setback")
         return int(row["messages"])
 
     async def resting_accounts(self) -> list[dict[str, Any]]:
-        """Accounts whose calls fail (at most 100): `client_id`, `account`, `trouble`, `failures`, `probed` (one message at a
-        time is tried), `rests_until` (None: it is tried just now)."""
+        """Return the accounts whose calls fail (at most 100): `client_id`, `account`, `trouble`, `failures`, `probed` (one message
+        at a time is tried), `rests_until` (None: one is being tried)."""
         return await self._rows("resting_accounts", {"trouble": TROUBLE, "limit": MOST_RESTING})
 
     async def unanswered_counts(self) -> list[dict[str, Any]]:
-        """`client_id` and `messages` of those for which somebody has to decide about unanswered ones."""
+        """Return the number of unanswered `messages` that wait for a person, for each `client_id`."""
         return await self._rows("unanswered_counts")
 
     async def messages_in_state(
         self, client_id: str, state: str, after: tuple[datetime, UUID] | None, limit: int
     ) -> list[dict[str, Any]]:
-        """A client's messages in a state (of `sql/queries/messages_in_state.sql`), the last changed first, after one's
-        `changed_at` and `id`."""
+        """Return a client's messages in a state (one of `sql/queries/messages_in_state.sql`), the last changed first, after the
+        `changed_at` and `id` of one."""
         changed_at, id = after or (None, None)
         parameters = {"client_id": client_id, "state": state, "changed_at": changed_at, "id": id, "limit": limit}
         return await self._rows("messages_in_state", parameters)
 
     async def sending_counts(self) -> list[dict[str, Any]]:
-        """What waits: `state`, `messages`, `oldest` (seconds)."""
+        """Return the number of `messages` that wait in each `state`, and the age of the `oldest` in seconds."""
         return await self._rows("sending_counts")
 
     async def recall(self, client_id: str, key: str) -> dict[str, Any] | None:
-        """What was answered under an Idempotency-Key (`fingerprint`, `status`, `answer`, `created_at`)."""
+        """Return the answer kept for an Idempotency-Key (`fingerprint`, `status`, `answer`, `created_at`)."""
         return await self._row("recall", {"client_id": client_id, "key": key})
 
     async def message(self, client_id: str, message_id: str) -> dict[str, Any] | None:
-        """A message with its `attempts`, and its interaction's `delivery`; columns as in `messages`. `message_id` may be the
-        key that it was asked for under as well."""
+        """Return a message with its `attempts` and its interaction's `delivery`; columns as in `messages`. `message_id`: its id,
+        or the key of its request."""
         return await self._row("message", {"client_id": client_id, "message_id": message_id})
 
     async def waits(self, client_id: str, message_id: str) -> dict[str, Any] | None:
-        """What a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many are
-        due `ahead` of it (counted up to 1001), and its recipient's `opted_out` (channels) and `zone`."""
+        """Return what a message waits for beside its own time: its account's `open_until`, `trouble` and `rate`, how many are due
+        `ahead` of it (counted up to 1001), and its recipient's `opted_out` (channels) and `zone`."""
         return await self._row("waits", {"client_id": client_id, "message_id": message_id})
 
     async def cancel(self, client_id: str, message_id: str, row: Row) -> str | None:
-        """Cancel a message, with the event that says so where it waited: the state it was in; None where it is too late
-        or unknown. One that was `sending` may still be sent, and is not tried again."""
+        """Cancel a message, with its event if it waited. Return the state it was in, or None if it is too late or unknown. A
+        message that was `sending` may still be sent, and is not retried."""
 
         async def work(connection: Connection) -> str | None:
             parameters = {"client_id": client_id, "message_id": message_id}
@@ -170,16 +186,16 @@ class Sending(Appending):
         return await self.transact(work)
 
     async def release(self, client_id: str, message_id: str, resend: bool, actor: str) -> str | None:
-        """Let go a message that is held, or (`resend`) one whose attempt went unanswered: the state it was in, or None.
-        The audit says that `actor` did."""
+        """Release a message that is held, or with `resend` one that is unanswered. Return the state it was in, or None. The audit
+        names `actor`."""
         parameters = {"client_id": client_id, "message_id": message_id, "resend": resend, "actor": actor}
         return next((str(row["was"]) for row in await self._run("release", parameters)), None)
 
 
-async def _remember(connection: Connection, answers: Sequence[Remembered]) -> None:
+async def _keep(connection: Connection, answers: Sequence[KeptAnswer]) -> None:
     """Keep the answers under their keys. Raises InFlight, KeyTaken."""
     kept = [each[:-1] for each in answers]
-    columns = {name: [*column] for name, column in zip(Remembered._fields[:-1], zip(*kept, strict=True), strict=True)}
+    columns = {name: [*column] for name, column in zip(KeptAnswer._fields[:-1], zip(*kept, strict=True), strict=True)}
     cursor = await connection.execute(statement("remember"), columns, prepare=True)
     if len(await cursor.fetchall()) < len(answers):
         raise InFlight

@@ -9,8 +9,8 @@ import structlog
 from agents.failures import keep_on
 from agents.health import Health
 from agents.sender.due import Due
-from agents.telling.counts import Telling
 from agents.telling.deliver import ANSWER, MOST, TIMEOUT, Deliverer
+from agents.telling.metrics import NotificationMetrics
 from agents.telling.relay import Relayer
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
@@ -76,8 +76,8 @@ async def _count(store: EventStore, health: Health) -> None:
 
 
 async def tell(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
-    """Relay the log to Kafka and to clients' callbacks until cancelled. Each part restarts when it fails."""
-    telling = Telling(health, settings.relay.held_after)
+    """Relay the log to Kafka and to clients' callbacks, for ever: each part begins again where it fails."""
+    telling = NotificationMetrics(health, settings.relay.held_after)
     callbacks = Callbacks(store, clients, Seal.of(settings))
     connect = partial(producer, settings)
     from_now = settings.relay.start == "now"

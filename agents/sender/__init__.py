@@ -1,1 +1,1 @@
-"""The sender: claims messages that are due, decides, calls providers, and writes down what came of it."""
+"""The sender: claims messages that are due, decides, calls providers, and records the outcomes."""

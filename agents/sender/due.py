@@ -1,7 +1,7 @@
-"""Sends what is due: claims messages, decides, writes each attempt down, calls providers, and writes down what came of it.
+"""Sends what is due: claims messages, decides, records each attempt, calls providers, and records what came of it.
 
-Claims, calls and settlements overlap: while providers answer, the next messages are claimed and the last ones' outcomes
-are written in one transaction for all that came meanwhile. A worker that dies leaves rows whose lease ends.
+Claims, calls and settlements overlap: while providers answer, the next messages are claimed, and the outcomes that have
+gathered are written in one transaction. The messages of a worker that dies are claimed again when their lease ends.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from typing import Any
 from agents.failures import until_done
 from agents.health import Health
 from agents.sender.calls import Call, Carry, make
+from agents.sender.claimed import Settlement
 from agents.sender.deciding import Deciding, cancelled
 from agents.sender.gathering import gathered
 from agents.sender.lookups import Lookup
@@ -21,12 +22,11 @@ from agents.sender.settling import Settling
 from agents.transport.fence import clock
 from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
-from app.sending.claimed import Result
 from app.sending.settings import Sending
 from sql import EventStore
 
-#: Seconds between looks for due messages while nothing stirs, and for which freed places gather before a claim: a claim
-#: for twenty costs little more than one for one.
+#: Seconds between claims while nothing happens, and for which freed places gather before a claim: to claim twenty costs
+#: little more than to claim one.
 IDLE, LINGER = 0.2, 0.015
 
 
@@ -42,23 +42,22 @@ class Due:
         self._calls: set[asyncio.Task[None]] = set()
         self._settling = Settling(store, health)
         self._deciding = Deciding(clients, tokens, self._settling.lanes, health)
-        self._stirred = asyncio.Event()
+        self._woken = asyncio.Event()
         self._ended = False
 
     def wake(self) -> None:
-        """There may be something to send."""
-        self._stirred.set()
+        """Claim soon: there may be something to send."""
+        self._woken.set()
 
     async def run(self) -> None:
-        """Work until cancelled; then finish what was begun: an attempt that is written down is made, and what comes of it
-        is written down too."""
+        """Work until cancelled; then finish: attempts that are recorded are made, and their outcomes are recorded too."""
         self._ended = False
         claiming, settling = asyncio.create_task(self._claiming()), asyncio.create_task(self._settling.run())
         try:
             await asyncio.shield(asyncio.gather(claiming, settling))
         finally:
             self._ended = True
-            self._stirred.set()
+            self._woken.set()
             await asyncio.wait([claiming])
             while self._calls:
                 await asyncio.wait(self._calls)
@@ -67,7 +66,7 @@ class Due:
 
     async def _claiming(self) -> None:
         while not self._ended:
-            self._stirred.clear()
+            self._woken.clear()
             free, busy = self.most - self._busy.total(), dict(self._busy)
             if free > 0:
                 rows = await until_done("database", lambda: self._claim(free, busy), self.health)  # noqa: B023
@@ -76,28 +75,28 @@ class Due:
                 if len(rows) == free:
                     continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stirred.wait(), IDLE)
+                await asyncio.wait_for(self._woken.wait(), IDLE)
             if self._calls and not self._ended:
                 await asyncio.sleep(LINGER)
 
     async def _claim(self, most: int, busy: dict[str, int]) -> list[dict[str, Any]]:
-        """Rows, each with the time of our clock (`until`) by which its lease is surely not over yet."""
-        until = clock() + self.lease  # before it is asked for: the store counts from later
+        """Claim rows; each has `until`, a time of our clock at which its lease still holds."""
+        until = clock() + self.lease  # from before the claim: the store's lease begins later
         return [row | {"until": until} for row in await self.store.claim(most, self.lease, busy)]
 
     async def _work(self, rows: list[dict[str, Any]]) -> None:
-        """Decide for each; what is to be sent is written down as an attempt, then called."""
+        """Decide for each row; record an attempt for each call, then make the calls."""
         lanes: dict[str, list[dict[str, Any]]] = {}
         for row in rows:
             lanes.setdefault(str(row["lane"]), []).append(row)
         calls: list[Call] = []
-        # Lane by lane, as a task for each message costs as much as its decision; an account that waits for its access
-        # token holds up none but its own.
+        # A task for each lane, not for each message, which would cost as much as its decision; an account that waits for its
+        # access token delays only its own messages.
         for made in chain.from_iterable(await asyncio.gather(*map(self._deciding.decide_all, lanes.values()))):
             if isinstance(made, Call):
                 calls.append(made)
             elif isinstance(made, Lookup):
-                self._begin([made], made.put(self._carry))
+                self._begin([made], made.ask(self._carry))
             else:
                 self._settling.add(made)
         if not calls:
@@ -105,23 +104,23 @@ class Due:
         attempts = [call.attempt for call in calls]
         allowed = await until_done("database", lambda: self.store.begin(attempts), self.health)
         for call in calls:
-            if allowed.get(call.claimed.id) is False:  # nobody else would look at it before its lease is over
+            if allowed.get(call.claimed.id) is False:  # else it would wait until its lease ends
                 self._settling.add(cancelled(call))
         for together in gathered([call for call in calls if allowed.get(call.claimed.id)]):
             self._begin(together, make(together, self._carry, self._timeout))
 
-    def _begin(self, made: Sequence[Call | Lookup], call: Coroutine[Any, Any, list[Result]]) -> None:
+    def _begin(self, made: Sequence[Call | Lookup], call: Coroutine[Any, Any, list[Settlement]]) -> None:
         lanes = Counter(each.claimed.lane for each in made)
         self._busy += lanes
         task = asyncio.create_task(self._finish(lanes, call))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    async def _finish(self, lanes: Counter[str], call: Coroutine[Any, Any, list[Result]]) -> None:
+    async def _finish(self, lanes: Counter[str], call: Coroutine[Any, Any, list[Settlement]]) -> None:
         try:
-            results = await call
+            settlements = await call
         finally:
             self._busy -= lanes
-            self._stirred.set()
-        for result in results:
-            self._settling.add(result)
+            self._woken.set()
+        for settlement in settlements:
+            self._settling.add(settlement)

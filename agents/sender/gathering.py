@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from adapters.contract import HttpCall
 from agents.sender.calls import Call
 
-#: Bytes of the bodies in one call, at most: what grows beyond what an API takes is refused as a whole.
+#: Most bytes of the bodies in one call: an API refuses as a whole what is larger than it takes.
 BYTES = 1 << 20
 
 
 def gathered(calls: Sequence[Call]) -> Iterator[list[Call]]:
-    """The calls, each by itself or with others of its account that go to the same URL."""
+    """Yield the calls, each alone or with others of its account that go to the same URL."""
     open: dict[tuple[object, ...], tuple[list[Call], int]] = {}
     for call in calls:
         batching, outgoing = call.account.send.batch, call.outgoing

@@ -1,4 +1,4 @@
-"""One question to a provider: whether it took a message whose call nobody answered."""
+"""One question to a provider: whether it took a message whose call went unanswered."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,11 +7,11 @@ from typing import Self
 import structlog
 
 from adapters.contract import Found, HttpCall, LookUp, Message, Values, WrongSetting
+from agents.sender import answers, moves
 from agents.sender.calls import Carry, jitter, message_of
+from agents.sender.claimed import Claimed, Recovery, Settlement
 from agents.transport import NoAnswer
 from app.clients.configured import Account
-from app.sending import outcomes
-from app.sending.claimed import Claimed, Result
 from schemas.events import Error
 
 log = structlog.get_logger(__name__)
@@ -26,34 +26,32 @@ def _look_up(account: Account) -> LookUp:
 
 @dataclass(slots=True)
 class Lookup:
-    """A question that is ready to be put. `ask_after`: as `LookUp.after` of the adapter."""
+    """A question that is ready to be asked. `recovery.ask_after`: `LookUp.after` of the adapter."""
 
     claimed: Claimed
     account: Account
     message: Message
     outgoing: HttpCall
     values: Values
-    ask_after: float
+    recovery: Recovery
 
     @classmethod
-    def of(
-        cls, claimed: Claimed, account: Account, values: Values, begun: datetime, expires_at: datetime | None,
-        ask_after: float,
-    ) -> Self:  # fmt: skip
-        """About the call that was `begun` then. Raises Unsendable."""
+    def of(cls, claimed: Claimed, account: Account, values: Values, begun: datetime, recovery: Recovery) -> Self:
+        """Build the look-up for a call that started at `begun`. Raises Unsendable."""
         handle = claimed.request.handle(claimed.channel)
         assert handle is not None  # it was sent there
-        route = claimed.client.route_by(claimed.channel, claimed.account)
-        message = message_of(claimed.request, route, handle, account.url, expires_at)
-        return cls(claimed, account, message, _look_up(account).build(message, values, begun), values, ask_after)
+        message = message_of(claimed.request, claimed.route, handle, account.url, claimed.expires_at)
+        return cls(claimed, account, message, _look_up(account).build(message, values, begun), values, recovery)
 
-    async def put(self, carry: Carry) -> list[Result]:
-        """Ask. Never raises but CancelledError: what went wrong leaves the question open."""
+    async def ask(self, carry: Carry) -> list[Settlement]:
+        """Ask. Raises nothing but CancelledError: an error leaves the question open."""
         look_up = _look_up(self.account)
         try:
             response = await carry(self.outgoing, self.values, trusted=self.account.trusted)
             if response.status in (401, 403):  # the account's fault, which leaves the question open
-                return [self._refused(response.status)]
+                text = "the provider does not let the account ask what it took"
+                error = Error(str(response.status), text, "account")
+                return [self._settled(answers.at_fault(f"{response.status}: {text}", error, response.status))]
             found = look_up.read(response, self.message)
         except NoAnswer as error:
             log.warning("a look-up went unanswered", account=self.account.name, error=str(error)[:300])
@@ -61,10 +59,11 @@ class Lookup:
         except Exception:
             log.exception("a look-up failed", account=self.account.name)
             found = Found(None)
-        return [outcomes.looked_up(self.claimed, self.account.source, found, self.ask_after, jitter())]
+        return [self._settled(answers.found(found))]
 
-    def _refused(self, status: int) -> Result:
-        error = Error(str(status), "the provider does not let the account ask what it took", "account")
-        result = outcomes.at_fault(self.claimed, None, error, f"{status}: {error.text}", status)
-        result.settled = result.settled._replace(outcome=None)  # no call was made to send it
-        return result
+    def _settled(self, answer: answers.Answer) -> Settlement:
+        claimed, recovery = self.claimed, self.recovery
+        return moves.after_call(
+            claimed, claimed.route, answer, handle=self.message.to, source=self.account.source, recovery=recovery,
+            jitter=jitter(), called=False,
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Writes down what came of claims: in one transaction for all that came meanwhile, until it is written."""
+"""Writes down what came of claims: all outcomes that have gathered in one transaction, retried until it is done."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,9 +7,11 @@ import structlog
 
 from agents.failures import until_done
 from agents.health import Health
-from agents.sender import claims
+from agents.sender import lanes
+from agents.sender.claimed import Settlement
 from agents.transport.fence import clock
-from app.sending.claimed import Result
+from app.sending.consent import learned
+from schemas.events import Event
 from sql import EventStore, Row
 from sql.messages import Lane
 
@@ -25,13 +27,13 @@ class Settling:
     def __init__(self, store: EventStore, health: Health) -> None:
         self.store, self.health = store, health
         self.lanes: dict[tuple[str, str], Lane] = {}
-        self._results: list[Result] = []
+        self._settlements: list[Settlement] = []
         self._there = asyncio.Event()
         self._ended = False
 
-    def add(self, result: Result) -> None:
-        """Have it written, in a moment."""
-        self._results.append(result)
+    def add(self, settlement: Settlement) -> None:
+        """Have it written soon."""
+        self._settlements.append(settlement)
         self._there.set()
 
     def end(self) -> None:
@@ -42,50 +44,60 @@ class Settling:
     async def run(self) -> None:
         """Write until `end`; begins with what an earlier run left."""
         self._ended = False
-        while not self._ended or self._results:
-            if not self._results:
+        while not self._ended or self._settlements:
+            if not self._settlements:
                 await self._there.wait()
             await asyncio.sleep(GATHER)
             self._there.clear()
-            results, self._results = self._results, []
-            if results:
-                await self._write(results)
+            settlements, self._settlements = self._settlements, []
+            if settlements:
+                await self._write(settlements)
 
-    async def _write(self, results: list[Result]) -> None:
+    async def _write(self, settlements: list[Settlement]) -> None:
         try:
-            await self._write_lanes(results)
-        except Exception:  # the outcomes count more than what they say of the accounts
+            await self._write_lanes(settlements)
+        except Exception:  # the outcomes matter more than how the accounts did
             log.exception("how an account did cannot be stored")
-        await self._settle(results)
+        await self._settle(settlements)
 
-    async def _write_lanes(self, results: list[Result]) -> None:
-        if moved := self.lanes | claims.moved(results):
+    async def _write_lanes(self, settlements: list[Settlement]) -> None:
+        if moved := self.lanes | lanes.moved(settlements):
             self.lanes.clear()
             await until_done("database", lambda: self.store.set_lanes([*moved.values()]), self.health)
-        if claims.lanes(results, 0.0):
-            # Made anew at each try, as it says how long ago the calls began.
-            await until_done("database", lambda: self.store.note_lanes(claims.lanes(results, clock())), self.health)
+        if lanes.reports(settlements, 0.0):
+            # Made anew for each try, as it has the age of the calls.
+            await until_done(
+                "database", lambda: self.store.note_lanes(lanes.reports(settlements, clock())), self.health
+            )
 
-    async def _settle(self, results: list[Result]) -> None:
-        """Halved until the one that the database cannot hold stands alone: its events are given up, not its state."""
+    async def _settle(self, settlements: list[Settlement], *, with_events: bool = True) -> None:
+        """Write them; if the database refuses one, halve them until it is alone, then write its state without its events."""
         at = datetime.now(UTC)
         rows: list[Row] = [
-            (event, result.claimed.request.client_id, at, None) for result in results for event in claims.told(result)
+            (event, each.claimed.request.client_id, at, None)
+            for each in settlements
+            for event in (_events(each) if with_events else ())
         ]
         try:
-            settled = [result.settled for result in results]
-            await until_done("database", lambda: self.store.settle(settled, rows), self.health)
+            await until_done("database", lambda: self.store.settle(settlements, rows), self.health)
         except Exception as error:
-            if len(results) > 1:
-                half = len(results) // 2
-                await self._settle(results[:half])
-                await self._settle(results[half:])
-            elif results[0].events:
-                log.exception("an event cannot be stored", message=results[0].claimed.id)
-                results[0].events = []
-                await self._settle(results)
+            if len(settlements) > 1:
+                half = len(settlements) // 2
+                await self._settle(settlements[:half])
+                await self._settle(settlements[half:])
+            elif rows:
+                log.exception("an event cannot be stored", message=settlements[0].id)
+                await self._settle(settlements, with_events=False)
             else:
-                log.exception("an outcome cannot be stored", message=results[0].claimed.id, error=str(error))
+                log.exception("an outcome cannot be stored", message=settlements[0].id, error=str(error))
             return
-        for result in results:
-            self.health.counts[f"messages_{result.settled.state}"] += 1
+        for each in settlements:
+            self.health.counts[f"messages_{each.state}"] += 1
+
+
+def _events(settlement: Settlement) -> list[Event]:
+    """Return the events to append, including consent learned from a provider's refusal (not from our own, which rests on a
+    consent already)."""
+    if not settlement.status:
+        return settlement.events
+    return [each for event in settlement.events for each in (event, *learned(event))]

@@ -1,1 +1,1 @@
-"""Tells others of the log: the relay to Kafka, and clients' callbacks."""
+"""Relays the log to Kafka, and notifies clients by their callbacks."""

@@ -1,8 +1,8 @@
-"""Tells clients of their messages: looks for whom deliveries are due, and serves each of them by itself (`agents.telling.callback`).
+"""Notifies clients of their messages: finds the clients with due deliveries, and starts a task for each (`agents.telling.callback`).
 
-One whose callback hangs, fails or cannot be signed for holds up nobody else's: those that fail have places of their own, one
-each. A worker that dies leaves its deliveries to be taken again when their lease ends: a callback may be told twice, which
-its `webhook-id` shows.
+A callback that hangs, fails or cannot be signed delays no other client: clients whose callbacks fail have slots of their own,
+one each. The deliveries of a worker that dies are claimed again when their lease ends: a callback may be notified twice, with
+the same `webhook-id`.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import structlog
 
-from agents.telling.callback import ANSWER, LEASE, MOST, TIMEOUT, Places, Serving
-from agents.telling.counts import Telling
+from agents.telling.callback import ANSWER, LEASE, MOST, TIMEOUT, ClientDeliveries, Slots
+from agents.telling.metrics import NotificationMetrics
 from agents.transport import Transport
 from app.clients.callbacks import Callbacks
 from sql import EventStore, is_transient
@@ -20,14 +20,14 @@ __all__ = ["ANSWER", "LEASE", "MOST", "TIMEOUT", "Deliverer"]
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between looks for what is due, and between rounds of forgetting.
+#: Seconds between queries for due deliveries, and between removals of old ones.
 POLL = 0.25
 FORGET_EVERY = 3600.0
-#: Clients served at once, of those whose callbacks fail and of the others.
+#: Most clients at once: those whose callbacks fail, and the others.
 FAILING, CLIENTS = 128, MOST
-#: Clients that one look asks for.
+#: Most clients that one query returns.
 LOOK = 256
-#: Seconds for which a client that cannot be served is left alone.
+#: Seconds to back off after a client's delivery fails by a fault of ours.
 REST = 5.0
 
 
@@ -35,21 +35,26 @@ class Deliverer:
     """The deliveries of this process."""
 
     def __init__(
-        self, store: EventStore, callbacks: Callbacks, transport: Transport, telling: Telling, retain: timedelta
+        self,
+        store: EventStore,
+        callbacks: Callbacks,
+        transport: Transport,
+        metrics: NotificationMetrics,
+        retain: timedelta,
     ) -> None:
-        self._store, self._callbacks, self._transport, self._telling = store, callbacks, transport, telling
+        self._store, self._callbacks, self._transport, self._metrics = store, callbacks, transport, metrics
         self._retain = retain
-        self._places = Places()
-        self._serving: dict[str, tuple[Serving, asyncio.Task[None]]] = {}
-        #: Clients that could not be served, and until when they are left alone (the loop's clock).
+        self._slots = Slots()
+        self._running: dict[str, tuple[ClientDeliveries, asyncio.Task[None]]] = {}
+        #: Clients that are backed off, and until when (the loop's clock).
         self._resting: dict[str, float] = {}
-        #: Until when what is everyone's (the database) counts as failing.
+        #: Until when the database counts as failing.
         self._down = float("-inf")
-        #: Clients whose callbacks failed when they were last served, which wait for a place among their like.
+        #: Clients whose callbacks failed the last time, which wait for a slot among their like.
         self._failing: set[str] = set()
 
     async def run(self) -> None:
-        """Deliver for ever. Raises what ends it (see `failures.keep_on`); what was begun is ended with it."""
+        """Deliver for ever. Raises what ends it (see `failures.keep_on`), and cancels the tasks it started."""
         forgotten = float("-inf")
         try:
             while True:
@@ -60,47 +65,46 @@ class Deliverer:
                     forgotten = now
                 await asyncio.sleep(POLL)
         finally:
-            tasks = [task for _, task in self._serving.values()]
+            tasks = [task for _, task in self._running.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._serving.clear()
-            self._places.served.clear()
+            self._running.clear()
+            self._slots.clients.clear()
 
     async def _look(self) -> None:
-        """Serve the clients for whom something is due. One that cannot be served is left alone for a while, and keeps
-        nobody else waiting."""
+        """Start or wake the tasks of the clients with due deliveries."""
         now = asyncio.get_running_loop().time()
-        for client in [client for client, (_, task) in self._serving.items() if task.done()]:
+        for client in [client for client, (_, task) in self._running.items() if task.done()]:
             self._ended(client, now)
         self._resting = {client: until for client, until in self._resting.items() if until > now}
         if now >= self._down:
-            self._telling.health.works("deliveries")
-        full = [client for client, (serving, _) in self._serving.items() if serving.full]
-        crowded = self._failing if self._places.count(failing=True) >= FAILING else ()
+            self._metrics.health.works("deliveries")
+        full = [client for client, (one, _) in self._running.items() if one.full]
+        crowded = self._failing if self._slots.count(failing=True) >= FAILING else ()
         for client in await self._store.due_clients(LOOK, [*full, *self._resting, *crowded]):
-            if client in self._serving:
-                self._serving[client][0].stir()
-            elif client in self._failing or self._places.count(failing=False) < CLIENTS:
-                self._serve(client)
+            if client in self._running:
+                self._running[client][0].wake()
+            elif client in self._failing or self._slots.count(failing=False) < CLIENTS:
+                self._start(client)
 
-    def _serve(self, client: str) -> None:
-        serving = Serving(client, self._store, self._callbacks, self._transport, self._telling, self._places)
-        serving.failing = client in self._failing
-        self._places.served.add(serving)
-        self._serving[client] = serving, asyncio.create_task(serving.run(), name=f"deliver to {client}")
+    def _start(self, client: str) -> None:
+        one = ClientDeliveries(client, self._store, self._callbacks, self._transport, self._metrics, self._slots)
+        one.failing = client in self._failing
+        self._slots.clients.add(one)
+        self._running[client] = one, asyncio.create_task(one.run(), name=f"deliver to {client}")
 
     def _ended(self, client: str, now: float) -> None:
-        serving, task = self._serving.pop(client)
-        self._places.served.discard(serving)
-        (self._failing.add if serving.failing else self._failing.discard)(client)
+        one, task = self._running.pop(client)
+        self._slots.clients.discard(one)
+        (self._failing.add if one.failing else self._failing.discard)(client)
         if (error := task.exception()) is None:
-            self._telling.health.tenant_works(client, "callback")
+            self._metrics.health.tenant_works(client, "callback")
             return
         self._resting[client] = now + REST
         log.error("deliveries cannot be made", client=client, error=type(error).__name__)
         if is_transient(error) or isinstance(error, OSError):
-            self._telling.health.fails("deliveries", error)
+            self._metrics.health.fails("deliveries", error)
             self._down = now + REST
         else:
-            self._telling.health.tenant_fails(client, "callback", error)
+            self._metrics.health.tenant_fails(client, "callback", error)

@@ -9,7 +9,7 @@ from app.http.problems import Problem, phrase
 from app.sending.requests import Request, read_request
 from schemas import SchemaError
 from schemas.events import Error
-from sql import Verdict
+from sql import Accepted
 
 #: Messages of one call.
 MOST = 50
@@ -57,12 +57,12 @@ class Item:
         names = {"invalid_address": ("to",), "expired": ("sendBefore",)}.get(error.reason, ("channel", "channels"))
         self.refuse(422, self._path(*names), error.text or error.reason)
 
-    def judge(self, verdict: Verdict) -> None:
-        """Note what the store says of it."""
-        self.duplicate, self.refusal, self.message_id = not verdict.fresh, None, verdict.message_id
-        if not verdict.same and self.keyed and "messageId" not in self.document:
+    def judge(self, accepted: Accepted) -> None:
+        """Note how the store took it."""
+        self.duplicate, self.refusal, self.message_id = not accepted.fresh, None, accepted.message_id
+        if not accepted.same and self.keyed and "messageId" not in self.document:
             self.refuse(422, "$", "another request was taken under this Idempotency-Key; the first one counts")
-        elif not verdict.same:
+        elif not accepted.same:
             path = self._path("messageId", "idempotencyKey")
             self.refuse(409, path, "another message was taken under this id (or idempotency key); the first one counts")
 

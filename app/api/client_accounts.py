@@ -10,10 +10,10 @@ from app.api.payload import json_of
 from app.api.service import api_of
 from app.clients.account_sources import webhook_path
 from app.clients.changes import InUse
-from app.clients.shown_accounts import told
+from app.clients.shown_accounts import accounts_json
 from app.http.access import Key
 from app.http.problems import Problem
-from app.sending.accounts import shown
+from app.sending.accounts import account_json
 
 
 async def accounts(request: Request) -> Response:
@@ -21,7 +21,7 @@ async def accounts(request: Request) -> Response:
     key = await own(request, READ)
     read(request, ())
     api = api_of(request)
-    by_name = {one["name"]: one for one, _ in await told(api.store, api.settings, key.client)}
+    by_name = {one["name"]: one for one, _ in await accounts_json(api.store, api.settings, key.client)}
     return answer(request, {"clientId": key.client, "accounts": list(by_name.values())})
 
 
@@ -34,7 +34,7 @@ async def put_account(request: Request) -> Response:
     async with refusing():
         account, state = await changes_of(request, key).set_account(key.client, name, document)
     api_of(request).clients.forget(key.client, name)
-    body = shown(account) | {"webhookPath": webhook_path(key.client, name)}
+    body = account_json(account) | {"webhookPath": webhook_path(key.client, name)}
     return Response(write(body), 201 if state == "added" else 200, PRIVATE, "application/json")
 
 

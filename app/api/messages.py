@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from psycopg.errors import UniqueViolation
 from starlette.requests import Request
@@ -15,15 +14,16 @@ from starlette.responses import Response
 
 from app.api import idempotency
 from app.api.batch import Item, documents_of, items_of
-from app.api.bodies import write
 from app.api.parameters import read
 from app.api.payload import json_of
 from app.api.service import Api, api_of, caller
+from app.api.taken import Taken
 from app.clients.configured import Client, UnknownClient
 from app.http.problems import Problem
-from app.sending.incoming import Incoming
-from schemas.events import CHANNELS
-from sql import InFlight, KeyTaken, Remembered, Verdict
+from app.sending.incoming import new_message
+from app.sending.requests import Request as Asked
+from schemas.events import CHANNELS, Error
+from sql import InFlight, KeyTaken
 
 READ, WRITE = "messages:read", "messages:write"
 #: Bytes of a body, and of one that is read beside the event loop; seconds that taking it may last.
@@ -61,7 +61,7 @@ async def _answer(request: Request, channel: str | None) -> Response:
                 large = _large(request)
                 found = await asyncio.to_thread(list, items) if large else await _each(items)
                 taken = Taken(found, many, client_id, key, mark)
-                await taken.offer(api, alone=large)
+                await _take(api, taken, client_id, alone=large)
                 return taken.answer()
         except InFlight as error:
             raise idempotency.in_flight() from error
@@ -92,71 +92,34 @@ async def _each(items: Iterator[Item]) -> list[Item]:
     return found
 
 
-class Taken:
-    """The messages of one request, what becomes of each, and the answer that follows."""
+async def _take(api: Api, taken: Taken, client_id: str, *, alone: bool) -> None:
+    """Have the messages that can be sent accepted. `alone`, and what is raised: as of `Accepting.accept`."""
+    at = datetime.now(UTC)
+    client: Client | str
+    try:
+        client = await api.clients.client(client_id)
+    except UnknownClient as error:
+        client = str(error)
+    for item in taken.items:
+        if item.request is None:
+            continue
+        if isinstance(client, str):
+            item.refuse(422, "$", client)
+        elif isinstance(message := new_message(item.request, client, at), Error):
+            item.unroutable(message)
+        else:
+            taken.offer(item, message)
+            continue
+        await _seen(api, client_id, item, item.request)
+    if taken.messages:
+        await api.taking.accept(taken, alone=alone)
 
-    def __init__(self, items: list[Item], many: bool, client_id: str, key: str | None, mark: bytes) -> None:
-        self.items, self._many = items, many
-        self._client_id, self._key, self._mark = client_id, key, mark
-        self._offered: list[Item] = []
 
-    async def offer(self, api: Api, *, alone: bool) -> None:
-        """Have those that can be sent written down, in one transaction with the answer under its key. `alone`, and what
-        is raised: as of `Accepting.accept`."""
-        incoming, at = Incoming(), datetime.now(UTC)
-        client: Client | str
-        try:
-            client = await api.clients.client(self._client_id)
-        except UnknownClient as error:
-            client = str(error)
-        for item in self.items:
-            if item.request is None:
-                continue
-            if isinstance(client, str):
-                item.refuse(422, "$", client)
-            elif fault := incoming.add(item.request, client, at):
-                item.unroutable(fault)
-            else:
-                item.channel = incoming.messages[-1].channel
-                self._offered.append(item)
-                continue
-            await self._seen(api, item)
-        if self._offered:
-            await api.taking.accept(incoming, self._judged, alone=alone)
-
-    async def _seen(self, api: Api, item: Item) -> None:
-        """What the client's configuration has no way for now was taken all the same, if it was taken before."""
-        assert item.request is not None
-        row = await api.store.message(self._client_id, item.request.message_id)
-        if row and bytes(row["fingerprint"]) == item.request.fingerprint:
-            item.refusal, item.duplicate, item.channel = None, True, row["channel"]
-
-    def _judged(self, verdicts: list[Verdict]) -> Remembered | None:
-        """What to keep under the key: an answer that took something. What failed as a whole may be mended and tried
-        again."""
-        for item, verdict in zip(self._offered, verdicts, strict=True):
-            item.judge(verdict)
-        if self._key is None or not self._some():
-            return None
-        return Remembered(self._client_id, self._key, self._mark, 202, self._body(), self._many)
-
-    def answer(self) -> Response:
-        """The answer. Raises Problem where nothing was taken."""
-        if self._some():
-            return Response(self._body(), 202, media_type="application/json")
-        if not self._many and (refusal := self.items[0].refusal):
-            raise refusal.problem()
-        raise Problem(422, "None of the messages was taken.", **self._told())
-
-    def _some(self) -> bool:
-        return any(item.refusal is None for item in self.items)
-
-    def _told(self) -> dict[str, Any]:
-        told = [item.told() for item in self.items]
-        return {"messages": told} if self._many else told[0]
-
-    def _body(self) -> bytes:
-        return write(self._told())
+async def _seen(api: Api, client_id: str, item: Item, asked: Asked) -> None:
+    """Undo the refusal of a message that was accepted before: the client's configuration has no route for it only now."""
+    row = await api.store.message(client_id, asked.message_id)
+    if row and bytes(row["fingerprint"]) == asked.fingerprint:
+        item.refusal, item.duplicate, item.channel = None, True, row["channel"]
 
 
 @contextmanager

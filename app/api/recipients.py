@@ -10,9 +10,9 @@ from app.api.bodies import answer
 from app.api.parameters import read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
-from app.clients.shown_recipients import recipient_of, told
+from app.clients.shown_recipients import recipient_json, recipient_of
 from app.http.problems import Problem
-from app.sending.consent import ALL, STATES, said
+from app.sending.consent import ALL, STATES, consent_event
 from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
@@ -26,7 +26,7 @@ async def recipient(request: Request) -> Response:
     """Return the recipient's zone and consents; an unknown recipient has none. Raises Problem."""
     key = await caller(request, READ)
     read(request, ())
-    return answer(request, await told(api_of(request).store, key.client, _handle(request)))
+    return answer(request, await recipient_json(api_of(request).store, key.client, _handle(request)))
 
 
 async def put_recipient(request: Request) -> Response:
@@ -42,7 +42,7 @@ async def put_recipient(request: Request) -> Response:
             raise refusal("zone", str(error)) from error
     store = api_of(request).store
     await store.set_profile(key.client, handle, zone=zone)
-    return answer(request, await told(store, key.client, handle))
+    return answer(request, await recipient_json(store, key.client, handle))
 
 
 async def put_consent(request: Request) -> Response:
@@ -57,10 +57,10 @@ async def put_consent(request: Request) -> Response:
     if state not in STATES:
         raise refusal("state", f"state is one of: {', '.join(STATES)}.")
     now = datetime.now(UTC)
-    event = said(handle, channel, state, f"key {key.id}", now, str(uuid4()))
+    event = consent_event(handle, channel, state, f"key {key.id}", now, str(uuid4()))
     store = api_of(request).store
     await store.append([(event, key.client, now, None)])
-    return answer(request, await told(store, key.client, handle))
+    return answer(request, await recipient_json(store, key.client, handle))
 
 
 def _handle(request: Request, channel: str | None = None) -> Handle:

@@ -9,12 +9,12 @@ from typing import Any
 
 from starlette.requests import Request
 
+from app.api.accepting import Accepting
 from app.api.tailer import Tailer
 from app.clients.configured import Clients
 from app.http.access import Access, Forbidden, Key, TooManyUnknown, Unauthenticated
 from app.http.problems import Problem
 from app.http.rates import Rates
-from app.sending.accepting import Accepting
 from app.settings import Settings
 from sql import EventStore
 

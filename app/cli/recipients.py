@@ -12,8 +12,8 @@ from rich.text import Text
 from app.cli.support.client import client_of
 from app.cli.support.store import in_store, user
 from app.cli.support.terminal import MISUSED, add_row, minute, print_error, printable, table
-from app.clients.shown_recipients import recipient_of, told
-from app.sending.consent import ALL, said
+from app.clients.shown_recipients import recipient_json, recipient_of
+from app.sending.consent import ALL, consent_event
 from app.sending.zones import zone_named
 from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
@@ -83,7 +83,7 @@ def _consent(text: str, channel: str, state: str, client: str | None) -> int:
 
     async def append(store: EventStore, client: str, handle: Handle) -> int:
         now = datetime.now(UTC)
-        event = said(handle, channel, state, _agent(), now, str(uuid4()))
+        event = consent_event(handle, channel, state, _agent(), now, str(uuid4()))
         await store.append([(event, client, now, None)])
         return await _print(store, client, handle)
 
@@ -106,7 +106,7 @@ def _with(
 
 
 async def _print(store: EventStore, client: str, handle: Handle) -> int:
-    known = await told(store, client, handle)
+    known = await recipient_json(store, client, handle)
     title = f"{handle.kind}:{handle.value} of client {client}, zone {known['zone'] or 'not known'}"
     consents = table("channel", "state", "out since", "in again", "basis", title=Text(printable(title)))
     for one in known["consents"]:

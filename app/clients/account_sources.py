@@ -1,8 +1,8 @@
-"""The door's own copy of the accounts that clients set, so that their webhooks are known without asking the database.
+"""The door's copy of clients' accounts, by which it recognises their webhooks without asking the database.
 
-It follows the database by its order of changes, within `EVERY` seconds. It is kept in the data folder too, encrypted as the
-accounts themselves are and readable by this user alone: a door that starts while the database is away knows what it knew.
-An account is opened when its first webhook comes; one that does not open is that account's trouble alone.
+It follows the database's log of account changes, within `EVERY` seconds. It is also stored in the data folder, encrypted like
+the accounts themselves and readable by this user alone, so that a door can start while the database is away. An account is
+decrypted when its first webhook comes; where that fails, only this account is affected.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from webhooks.recognise import DOOR, AccountUnavailable
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between looks at what changed, and for which a start waits for the first.
+#: Seconds between queries for changes, and for which `start` waits for the first.
 EVERY, PATIENCE = 2.0, 2.0
-#: Seconds between two writings of the file, at the least.
+#: Least seconds between two writings of the file.
 WRITE_EVERY = 5.0
 FILE = Path("accounts.sealed")
-#: Accounts that are kept open.
+#: Most accounts that are kept decrypted.
 OPEN = 1024
 _CONTEXT = "copy of accounts"
 _COLUMNS = ("client_id", "name", "adapter", "source", "url", "trusted")
@@ -46,7 +46,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AccountSource:
-    """An account as `webhooks.recognise` has its sources."""
+    """An account as a source of `webhooks.recognise`."""
 
     adapter: str
     client: str
@@ -56,7 +56,7 @@ class AccountSource:
 
 
 def webhook_path(client_id: str, name: str) -> str:
-    """Where the provider of a client's account posts to, after the door's host."""
+    """Return the path on the door's host to which the provider of a client's account posts."""
     return f"{DOOR}/{quote(client_id, safe='')}/{quote(name, safe='')}"
 
 
@@ -67,7 +67,7 @@ class AccountSources:
         self._seal, self._file = Seal.of(settings), settings.data / FILE
         self._rows: dict[Key, Row] | None = None
         self._open: dict[Key, tuple[str, Adapter, AccountSource]] = {}
-        #: The last change that is in the copy; None while that is only what the file had.
+        #: The last change in the copy; None while it is only what the file held.
         self._change: int | None = None
         self._task: asyncio.Task[None] | None = None
         self._unwritten = False
@@ -76,7 +76,7 @@ class AccountSources:
         self._looked = asyncio.Event()
 
     def find(self, name: str) -> tuple[str, Adapter, AccountSource] | None:
-        """The account that a URL names as `client/account`, after the source that its events name. Raises AccountUnavailable."""
+        """Return the account that a URL names as `client/account`: its events' source, its adapter, itself. Raises AccountUnavailable."""
         client, slash, account = name.partition("/")
         if not slash:
             return None
@@ -92,7 +92,7 @@ class AccountSources:
         return found
 
     async def start(self, store: EventStore) -> None:
-        """Read the file, then follow the store; returns soon, also where the database is away."""
+        """Read the file, then follow the store in a task. Return within `PATIENCE` seconds, also while the database is away."""
         await asyncio.to_thread(self._read)
         self._task = asyncio.create_task(self._follow(store), name="accounts")
         with contextlib.suppress(TimeoutError):
@@ -100,7 +100,7 @@ class AccountSources:
                 await self._looked.wait()
 
     async def stop(self) -> None:
-        """End it, with what is not written yet."""
+        """Stop following; write what is not written yet."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -114,14 +114,14 @@ class AccountSources:
                 self._trouble = None
             except (psycopg.Error, OSError) as error:
                 self._note("the accounts of clients cannot be read", error)
-            except Exception as error:  # whatever it is, the copy there is stays good, and the door open
+            except Exception as error:  # whatever it is, the present copy stays in use, and the door open
                 self._note("the copy of clients' accounts cannot be kept up", error)
             self._looked.set()
             await asyncio.sleep(EVERY)
 
     async def refresh(self, store: EventStore) -> None:
-        """Take over what changed since the last time: all of it at the first, and after a restore of the database. Raises
-        psycopg's errors."""
+        """Read the changes since the last time, or everything at first and after a restore of the database. Raises psycopg's
+        errors."""
         last = await store.last_account_change()
         if self._change is None or last < self._change:
             await self._take_over(store, {}, 0)
@@ -179,7 +179,7 @@ class AccountSources:
             self._note("the copy of clients' accounts cannot be written", error)
 
     def _note(self, what: str, error: Exception) -> None:
-        """Say it once, not every time."""
+        """Log an error once, not every time."""
         if self._trouble != what:
             log.warning(what, error=f"{type(error).__name__}: {error}")
         self._trouble = what

@@ -1,4 +1,4 @@
-"""Clients' callbacks: what the configuration names, kept in step with the store, and the secrets that sign."""
+"""Clients' callbacks: keeps the store in step with the configuration, and their signing secrets."""
 
 import secrets
 from typing import Any
@@ -18,8 +18,8 @@ class Callbacks:
         self._store, self._clients, self._seal = store, clients, seal
 
     async def of(self, client_id: str) -> dict[str, Any] | None:
-        """The client's callback as the store has it (`sql.deliveries`), once that is what the configuration says; None
-        where the configuration names none."""
+        """Return the client's callback (a row, see `sql.deliveries`), brought in step with the configuration; None where that
+        has none."""
         try:
             configured = (await self._clients.client(client_id)).callback
         except UnknownClient:
@@ -35,12 +35,12 @@ class Callbacks:
         return row
 
     async def removed(self, client_id: str) -> None:
-        """Tell nothing more to a callback that the configuration names no longer; it begins again when it does."""
+        """Disable a callback that is no longer in the configuration; it is enabled when it is there again."""
         await self._store.disable_callback(client_id, REMOVED)
 
     async def secrets(self, client_id: str) -> list[tuple[int, bytes]]:
-        """What signs now, by version, the newest first; the first secret is made where there is none. Raises NoKey or
-        Tampered (`app.clients.seal`)."""
+        """Return the secrets that sign now, by version, the newest first; make the first one. Raises NoKey or Tampered
+        (`app.clients.seal`)."""
         sealed = await self._store.callback_secrets(client_id)
         if not sealed:
             await self._add(client_id, WORKER, first=True)
@@ -48,8 +48,8 @@ class Callbacks:
         return [(version, self._seal.unseal(one, context(client_id))) for version, one in sealed]
 
     async def rotate(self, client_id: str, actor: str) -> str | None:
-        """Make a new secret and return it, this once, as the client is shown it; those before it go on signing for
-        a day. None where there is no callback. Raises NoKey."""
+        """Make a new secret and return it, in the form for the client, this once; older ones sign for another day. None where
+        there is no callback. Raises NoKey."""
         if await self.of(client_id) is None:
             return None
         return await self._add(client_id, actor, first=False)
@@ -62,5 +62,5 @@ class Callbacks:
 
 
 def context(client_id: str) -> str:
-    """What the secrets of a client's callback are sealed for."""
+    """Return the encryption context of the secrets of a client's callback."""
     return f"callback\x1f{client_id}"

@@ -1,4 +1,4 @@
-"""Changes of clients' configurations, as the API and the command line make them: checked, then written with an audit."""
+"""Changes clients' configurations, for the API and the command line: checks, then writes with an audit."""
 
 import re
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ State = Literal["added", "changed", "unchanged"]
 
 
 class InUse(Exception):
-    """The account cannot go: the client has channels by it. The message names them."""
+    """The account cannot be removed: channels of the client use it. The message names them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Where changes are made: the store, the settings, and on whose behalf (`actor`, for the audit)."""
+    """Makes changes. `actor`: whom the audit names."""
 
     store: EventStore
     settings: Settings
@@ -35,7 +35,7 @@ class Changes:
     async def set_client(self, client_id: str, document: Mapping[str, Any], expected: int | None = None) -> Any:
         """Make the document the next version of a client's configuration; the row is that of `EventStore.set_client`.
 
-        Raises SchemaError: the document does not fit, or names an account that is not there or does not send so.
+        Raises SchemaError: the document is invalid, or names an account that does not exist or does not send by the channel.
         """
         self.check_client(client_id)
         client = parse(client_id, 0, document, self.settings.callbacks.http_hosts)
@@ -46,20 +46,20 @@ class Changes:
     async def set_account(
         self, client_id: str, name: str, document: Mapping[str, Any], *, trusted: bool = False
     ) -> tuple[Account, State]:
-        """Add an account, or put this in the place of one: settings that the document has not are gone.
+        """Add an account, or replace one with all its settings.
 
-        Raises SchemaError (also where a channel of the client needs what the new adapter does not send), NoKey.
+        Raises SchemaError (also where the new adapter does not send by a channel that uses the account), NoKey.
         """
         self.check_client(client_id)
         account = account_of(name, document, trusted=trusted)
         if (current := await self.store.client(client_id)) is not None:
             for route in current["document"]["channels"]:
                 if route["account"] == name and route["channel"] not in account.adapter.sends:
-                    raise SchemaError("$.adapter", _cannot(account.adapter, route["channel"]) + "; a channel is by it")
+                    raise SchemaError("$.adapter", _cannot(account.adapter, route["channel"]) + "; a channel uses it")
         return account, await self.write_account(client_id, account)
 
     async def write_account(self, client_id: str, account: Account) -> State:
-        """Add or replace an account that was looked at. Raises NoKey."""
+        """Add or replace an account that was checked. Raises NoKey."""
         seal = Seal.of(self.settings)
         row = await self.store.account(client_id, account.name)
         if row is not None and _same(row, account, seal):
@@ -79,7 +79,7 @@ class Changes:
         return "changed" if row else "added"
 
     async def remove_account(self, client_id: str, name: str) -> bool:
-        """Remove an account; False where there is none. Raises InUse."""
+        """Remove an account; return False where there is none. Raises InUse."""
         source = self.settings.sources.get(name)
         spare = source is not None and source.client == client_id
         row = await self.store.remove_account(client_id, name, self.actor, spare=spare)
@@ -90,7 +90,7 @@ class Changes:
         return bool(row["removed"])
 
     async def reseal(self) -> int:
-        """Put the settings of all accounts under the first key; returns how many were not. Raises NoKey, LockedAccount."""
+        """Encrypt the settings of all accounts with the first key; return how many were not. Raises NoKey, LockedAccount."""
         seal, done = Seal.of(self.settings), 0
         for row in await self.store.accounts():
             if row["key_id"] != seal.key_id:
@@ -99,7 +99,7 @@ class Changes:
         return done
 
     async def senders(self, client_id: str) -> list[tuple[str, Adapter]]:
-        """The client's accounts with their adapters: those of the settings, then its own, which win."""
+        """Return the client's accounts with their adapters: those of the settings, then its own, which take precedence."""
         sources = self.settings.sources.items()
         found = [(name, configured(name, source)) for name, source in sources if source.client == client_id]
         rows = await self.store.accounts(client_id)
@@ -109,13 +109,13 @@ class Changes:
 
     @staticmethod
     def check_client(client_id: str) -> None:
-        """Raises SchemaError for what cannot be a client's id."""
+        """Raise SchemaError unless it can be a client's id."""
         if not _ID.fullmatch(client_id):
             raise SchemaError("$", "a client's id has 1 to 128 characters, no slash and no control characters in it")
 
 
 def check_routes(client: Client, senders: Mapping[str, Adapter]) -> None:
-    """Raises SchemaError for a route whose account is not there, or does not send by its channel."""
+    """Raise SchemaError for a route whose account does not exist, or does not send by its channel."""
     for index, route in enumerate(client.routes):
         path = f"$.channels[{index}].account"
         adapter = senders.get(route.account)

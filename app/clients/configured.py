@@ -1,12 +1,12 @@
-"""Clients and their accounts, as they are configured now: in the store, else by the sources of the settings.
+"""Reads clients and their accounts as they are configured now: in the store, else by the sources of the settings.
 
 A change takes effect within `ttl` seconds, in every process, without a restart.
 """
 
 from typing import Any
 
-from app.clients.remembered import Remembered
 from app.clients.seal import Seal
+from app.clients.ttl_cache import TtlCache
 from app.sending.accounts import Account, LockedAccount, UnknownAccount, configured, opened
 from app.sending.configuration import Callback, Client, Fallback, Retry, Route, parse
 from app.settings import Settings
@@ -32,29 +32,29 @@ __all__ = [
 
 
 class UnknownClient(Exception):
-    """No client of this id is configured to send, or its configuration does not fit any more. The message says which."""
+    """No client of this id is configured to send, or its configuration is no longer valid. The message says which."""
 
 
 class Clients:
-    """What is configured, believed for at most `ttl` seconds; however many ask at once, the store is asked once."""
+    """The configuration, cached for at most `ttl` seconds; concurrent questions ask the store once."""
 
     def __init__(self, store: EventStore, settings: Settings, *, ttl: float = 2.0) -> None:
         self._store, self._settings = store, settings
         self._seal = Seal.of(settings)
-        self._clients = Remembered(self._read_client, ttl)
-        self._accounts = Remembered(self._read_account, ttl)
+        self._clients = TtlCache(self._read_client, ttl)
+        self._accounts = TtlCache(self._read_account, ttl)
 
     async def client(self, client_id: str) -> Client:
-        """A client. Raises UnknownClient, psycopg.OperationalError."""
+        """Return a client. Raises UnknownClient, psycopg.OperationalError."""
         found = await self._clients.get(client_id)
         if isinstance(found, Client):
             return found
         raise UnknownClient(found)
 
     async def account(self, client: Client, name: str) -> Account:
-        """An account of a client: its own, else the source of the settings that has this name and client.
+        """Return an account of a client: its own, else the source of the settings that has this name and client.
 
-        Raises UnknownAccount (LockedAccount, where it is there and cannot be decrypted), psycopg.OperationalError.
+        Raises UnknownAccount (LockedAccount where it cannot be decrypted), psycopg.OperationalError.
         """
         found = await self._accounts.get((client.id, name))
         if isinstance(found, Account):
@@ -62,14 +62,14 @@ class Clients:
         raise type(found)(str(found))
 
     def forget(self, client_id: str, name: str | None = None) -> None:
-        """Ask the store anew for a client (or for its account of this name): this process has changed it."""
+        """Drop a client (or its account of this name) from the cache: this process has changed it."""
         if name is None:
             self._clients.forget(client_id)
         else:
             self._accounts.forget((client_id, name))
 
     async def _read_client(self, client_id: str) -> Client | str:
-        """The client, or why there is none."""
+        """Return the client, or in words why there is none."""
         row = await self._store.client(client_id)
         if row is None:
             return implied(client_id, self._settings) or f"no client {client_id} is configured to send"
@@ -95,8 +95,8 @@ class Clients:
 
 
 def implied(client_id: str, settings: Settings) -> Client | None:
-    """The client that the sources of the settings make without more: a route for each channel that one of them sends
-    by, in the order in which they are configured. None where none does."""
+    """Return the client that the sources of the settings make: a route for each channel by which one of them sends, in their
+    order; None where none sends."""
     routes: dict[str, Route] = {}
     for name, source in settings.sources.items():
         account = configured(name, source) if source.client == client_id else None
@@ -107,7 +107,7 @@ def implied(client_id: str, settings: Settings) -> Client | None:
 
 
 def implied_document(client_id: str, settings: Settings) -> dict[str, Any] | None:
-    """The same as the JSON of a configuration, to begin one from."""
+    """Return the same as the JSON of a configuration, to start one from."""
     client = implied(client_id, settings)
     routes = client.routes if client else ()
     return {"channels": [{"channel": one.channel, "account": one.account} for one in routes]} if client else None

@@ -1,8 +1,8 @@
-"""Encryption at rest of what must be given back (a hash will not do): AES-256-GCM (NIST SP 800-38D), keys from the settings.
+"""Encrypts secrets at rest that must be read again: AES-256-GCM (NIST SP 800-38D), keys from the settings.
 
-What is sealed is `key id (8 bytes) · nonce (12) · ciphertext and tag`. The context (whose it is, and what) is the
-associated data: what was sealed for one place opens in no other. Nonces are random, 96 bits: a key is good for 2^32
-seals (section 8.3).
+A sealed value is `key id (8 bytes) · nonce (12) · ciphertext and tag`. The context (whose secret, and which) is the associated
+data, so that a value can only be decrypted in its own place. Nonces are random, 96 bits: a key is good for 2^32 values
+(section 8.3).
 """
 
 import base64
@@ -20,15 +20,15 @@ _ID, _NONCE, _TAG = 8, 12, 16
 
 
 class NoKey(Exception):
-    """No key is configured to seal with, or not the one that this was sealed with. The message says what to do."""
+    """No key is configured, or not the one that encrypted this value. The message says what to do."""
 
 
 class Tampered(Exception):
-    """What is sealed was changed, or is not of this context."""
+    """The value was changed, or is not of this context."""
 
 
 class Seal:
-    """Seals with the first of the keys (32 bytes each), and opens with all of them, so that keys can be rotated."""
+    """Encrypts with the first of the keys (32 bytes each) and decrypts with any of them, so that keys can be rotated."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._keys = {_id_of(key): AESGCM(key) for key in keys}
@@ -36,12 +36,12 @@ class Seal:
 
     @classmethod
     def of(cls, settings: Settings) -> "Seal":
-        """With the keys of the settings; without any, both of its ways raise NoKey."""
+        """Return one with the keys of the settings; without a key, its methods raise NoKey."""
         return cls([base64.b64decode(key.get_secret_value()) for key in settings.secrets.keys])
 
     @property
     def key_id(self) -> str:
-        """The id of the key that seals, 16 hexadecimal digits. Raises NoKey."""
+        """The id of the key that encrypts, 16 hexadecimal digits. Raises NoKey."""
         return self._sealing().hex()
 
     def seal(self, plain: bytes, context: str) -> bytes:
@@ -66,21 +66,21 @@ class Seal:
             raise NoKey(
                 "there is no key to encrypt secrets with. Make one: openssl rand -base64 32, and give it to both programs "
                 'and to this one: THREADLINE_SECRETS__KEYS=\'["…"]\', or keys = ["…"] under [secrets] in threadline.toml. '
-                "(threadline up makes one by itself.)"
+                "(threadline up makes one on its own.)"
             )
         return self._first
 
 
 def key_id_of(sealed: bytes) -> str:
-    """The id of the key that opens it, 16 hexadecimal digits."""
+    """Return the id of the key that decrypts the value, 16 hexadecimal digits."""
     return sealed[:_ID].hex()
 
 
 def new_key() -> str:
-    """A new key, as the settings have it: base64 of 32 random bytes."""
+    """Return a new key in the form of the settings: base64 of 32 random bytes."""
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
 def _id_of(key: bytes) -> bytes:
-    # A digest of 256 random bits tells nothing of them.
+    # A digest of 256 random bits discloses nothing of them.
     return sha256(b"threadline key " + key).digest()[:_ID]

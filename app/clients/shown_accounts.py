@@ -1,32 +1,32 @@
-"""A client's accounts as people are told of them, for the API and the command line alike, with where their providers post to."""
+"""Shows a client's accounts, for the API and the command line, with the URLs to which their providers post."""
 
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from app.clients.account_sources import webhook_path
 from app.clients.seal import Seal
-from app.sending.accounts import UnknownAccount, configured, opened, shown
+from app.sending.accounts import UnknownAccount, account_json, configured, opened
 from app.settings import Settings
 from sql import EventStore
 from webhooks.recognise import DOOR
 
-#: An account as the API tells it, and what is wrong with one whose key or adapter is not there.
-Told = tuple[dict[str, Any], str | None]
+#: An account as JSON, and what is wrong with it where its key or adapter is missing.
+AccountJson = tuple[dict[str, Any], str | None]
 
 
-async def told(store: EventStore, settings: Settings, client_id: str) -> list[Told]:
-    """Those of the settings, then those of the store, without their secrets. The store's counts where both have one of a
-    name. Of one that something is wrong with, `settings` and `secrets` are None."""
-    found: list[Told] = []
+async def accounts_json(store: EventStore, settings: Settings, client_id: str) -> list[AccountJson]:
+    """Return the accounts of the settings, then those of the store, without their secrets. Where both have one of a name, the
+    store's is used. Where something is wrong with an account, its `settings` and `secrets` are None."""
+    found: list[AccountJson] = []
     for name, source in settings.sources.items():
         if source.client == client_id and (account := configured(name, source)):
             more = {"origin": "settings", "changedAt": None, "webhookPath": f"{DOOR}/{quote(name, safe='')}"}
-            found.append((shown(account) | more, None))
+            found.append((account_json(account) | more, None))
     seal = Seal.of(settings)
     for row in await store.accounts(client_id):
         wrong = None
         try:
-            one = shown(opened(row, seal))
+            one = account_json(opened(row, seal))
         except UnknownAccount as error:
             wrong = str(error)
             one = {name: row[name] for name in ("name", "adapter", "source", "url", "trusted")}
@@ -37,13 +37,13 @@ async def told(store: EventStore, settings: Settings, client_id: str) -> list[To
 
 
 def webhooks_of(client_id: str, name: str, url: str | None) -> tuple[str, str | None]:
-    """Where the provider of an account in the store is to post, as a URL, and what is wrong with the URL that the account
-    has (None: nothing)."""
+    """Return the URL to which the provider of an account in the store must post, and what is wrong with the URL that is
+    configured (None: nothing)."""
     path = webhook_path(client_id, name)
     if url is None:
         return (
             f"https://your.host{path}",
-            "it has no --url, so its provider is not told where to post, if that goes by message",
+            "it has no --url, so a provider that takes the URL with each message is not given one",
         )
     parts = urlsplit(url)
     if parts.path.rstrip("/") != path and f"source={client_id}/{name}" not in parts.query:

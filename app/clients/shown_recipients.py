@@ -1,4 +1,4 @@
-"""A recipient as people are told of one, for the API and the command line alike."""
+"""Reads and shows recipients, for the API and the command line."""
 
 import re
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from schemas.events import Handle
 from schemas.handles import handle_of
 from sql import EventStore
 
-#: What looks like a telephone number, and is none in a form that says of which country.
+#: Looks like a telephone number, but does not say of which country.
 _LIKE_A_PHONE = re.compile(r"[0-9 ().\-/]{7,24}")
 
 
 def recipient_of(text: str, channel: str | None = None) -> Handle:
-    """Whom the text names; with a `channel`, as that channel reaches them. Raises ValueError, worded for people, where it
-    names nobody there: an address that is taken for another kind of name stops no message."""
+    """Return the recipient that a text names, on a `channel` if given. Raises ValueError, with a message for people, where it
+    is no address there: a consent recorded for a wrong kind of address would stop no message."""
     handle = handle_of(text, channel)
     how = "a phone number is written with + and its country's code, as +15551234567; a service's own id as user_id:…"
     if channel is not None and handle.kind not in REACHED_BY[channel]:
@@ -26,9 +26,8 @@ def recipient_of(text: str, channel: str | None = None) -> Handle:
     return handle
 
 
-async def told(store: EventStore, client: str, handle: Handle) -> dict[str, Any]:
-    """`handle`, `zone` (None: not known) and `consents`, as the API tells them; of one nobody said anything, no more
-    than the handle."""
+async def recipient_json(store: EventStore, client: str, handle: Handle) -> dict[str, Any]:
+    """Return a recipient as JSON: `handle`, `zone` (None: not known) and `consents` (empty: none on record)."""
     profile = await store.profile(client, handle)
     return {
         "handle": {"kind": handle.kind, "value": handle.value},
@@ -38,7 +37,7 @@ async def told(store: EventStore, client: str, handle: Handle) -> dict[str, Any]
 
 
 def consent(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the store's: `since` is the last opt-out, `until` the opt-in after it, `basis` what the state rests on."""
+    """Return a consent of the store as JSON. `since`: the last opt-out; `until`: the opt-in after it; `basis`: of the state."""
     out = row["opted_out"]
     return {
         "channel": row["channel"],

@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from app.clients.remembered import Remembered
+from app.clients.ttl_cache import TtlCache
 from app.http.rates import Rates
 
 SCOPES: dict[str, str] = {
@@ -129,7 +129,7 @@ class Access:
         self._look_ups = Rates(LOOK_UPS, LOOK_UPS_BURST, now=now)
         #: The last use of each key since the last call of `take_used`.
         self._used: dict[UUID, datetime] = {}
-        self._rows = Remembered(keys.api_key, ttl, remembered, now, nothing_ttl=nothing_ttl)
+        self._rows = TtlCache(keys.api_key, ttl, remembered, now, nothing_ttl=nothing_ttl)
 
     @property
     def remembered(self) -> int:

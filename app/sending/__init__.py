@@ -1,1 +1,1 @@
-"""Sending: what a client asks for, what its configuration decides, and when it leaves. Pure rules; the calls are the worker's."""
+"""The rules of sending: requests, clients' configurations, windows, consent, and the states of a message. Pure."""

@@ -1,4 +1,4 @@
-"""A client's accounts at providers: read from JSON (`schemas/account.json`), sealed, opened, and shown without secrets."""
+"""A client's accounts at providers: reads them from JSON (`schemas/account.json`), encrypts, decrypts and shows them."""
 
 import re
 from collections.abc import Mapping
@@ -20,18 +20,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class UnknownAccount(Exception):
-    """The client has no such account. The message says which it has, or what is wrong with it."""
+    """The client has no such account, or it cannot be used: the message says why."""
 
 
 class LockedAccount(UnknownAccount):
-    """The account is there, and its settings cannot be decrypted: the operator can mend that."""
+    """The account's settings cannot be decrypted, which the operator can correct."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account at a provider. `source` is the name under which its webhooks come, or of
-    the account that several sources are (its messages' ids are known by that), `url` where they are posted.
-    `trusted`: the operator set it, so it may be at a private address."""
+    """An account at a provider. `source`: the name under which its webhooks come and its messages' ids are known (several
+    sources may be one account); `url`: where its webhooks are posted; `trusted`: the operator set it, so it may be at a
+    private address."""
 
     name: str
     adapter: Adapter
@@ -49,7 +49,7 @@ class Account:
 
 
 def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Account:
-    """The account that the document describes. Raises SchemaError with the path of the first fault."""
+    """Return the account that a document describes. Raises SchemaError with the path of the first error."""
     if not _NAME.fullmatch(name):
         raise SchemaError("$", f"an account's name must look like {_NAME.pattern}")
     check("account", document)
@@ -59,7 +59,7 @@ def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Acco
         wrong = "is no adapter" if adapter is None else "does not send, it only receives"
         raise SchemaError("$.adapter", wrong + hint(document["adapter"], senders))
     values: dict[str, tuple[str, ...]] = {
-        key: (said,) if isinstance(said, str) else tuple(said) for key, said in document["settings"].items()
+        key: (value,) if isinstance(value, str) else tuple(value) for key, value in document["settings"].items()
     }
     for key, fault in faults(adapter, values):
         raise SchemaError(f"$.settings['{key}']", fault)
@@ -69,7 +69,7 @@ def account_of(name: str, document: Mapping[str, Any], *, trusted: bool) -> Acco
 
 
 def configured(name: str, source: Source) -> Account | None:
-    """The account that a source of the settings is; None where its adapter does not send."""
+    """Return the account of a source in the settings, or None where its adapter does not send."""
     adapter = ADAPTERS.get(source.adapter or name)
     if adapter is None or adapter.send is None:
         return None
@@ -77,12 +77,12 @@ def configured(name: str, source: Source) -> Account | None:
 
 
 def sealed(account: Account, client_id: str, seal: Seal) -> bytes:
-    """Its settings, encrypted for this client and name. Raises NoKey."""
+    """Return the account's settings, encrypted for this client and name. Raises NoKey."""
     return seal.seal(orjson.dumps(dict(account.values)), _context(client_id, account.name))
 
 
 def opened(row: Mapping[str, Any], seal: Seal) -> Account:
-    """The account of a row of the store. Raises UnknownAccount, LockedAccount."""
+    """Return the account of a row of the store, decrypted. Raises UnknownAccount, LockedAccount."""
     adapter = ADAPTERS.get(row["adapter"])
     if adapter is None:
         raise UnknownAccount(f"the account {row['name']} is of the adapter {row['adapter']}, which is not there")
@@ -90,12 +90,12 @@ def opened(row: Mapping[str, Any], seal: Seal) -> Account:
         plain = seal.unseal(bytes(row["sealed"]), _context(row["client_id"], row["name"]))
     except (NoKey, Tampered) as error:
         raise LockedAccount(f"the settings of the account {row['name']} cannot be decrypted: {error}") from error
-    values = {key: tuple(said) for key, said in orjson.loads(plain).items()}
-    return Account(row["name"], adapter, values, row["source"], row["url"], row["trusted"])
+    settings = {key: tuple(values) for key, values in orjson.loads(plain).items()}
+    return Account(row["name"], adapter, settings, row["source"], row["url"], row["trusted"])
 
 
-def shown(account: Account) -> dict[str, Any]:
-    """What may be told of it: the values of settings that are no secrets, and only the names of the others."""
+def account_json(account: Account) -> dict[str, Any]:
+    """Return the account as JSON: of its secrets only the names."""
     open = {name for one in account.adapter.settings if not one.secret for name in (one.name, *one.aliases)}
     return {
         "name": account.name,
@@ -109,5 +109,5 @@ def shown(account: Account) -> dict[str, Any]:
 
 
 def _context(client_id: str, name: str) -> str:
-    # Neither has a control character in it (see `app.clients.changes`), so no two pairs are one text.
+    # Neither contains a control character (see `app.clients.changes`), so no two pairs give the same text.
     return f"account\x1f{client_id}\x1f{name}"

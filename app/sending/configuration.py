@@ -1,4 +1,4 @@
-"""A client's configuration as sending reads it, made of its JSON (`schemas/client.json`). Pure. Times are in seconds."""
+"""Reads a client's configuration from its JSON (`schemas/client.json`). Pure. Times are in seconds."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often what may pass later is tried, and how long between: from `first`, doubling, to `longest`."""
+    """How often a temporary failure is retried, and the pauses between: from `first`, doubling, to `longest`."""
 
     attempts: int = 8
     first: float = 2.0
@@ -42,7 +42,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """When the next channel is tried: after a permanent failure, and `after` so many seconds without delivery."""
+    """When the next channel is tried: after a permanent failure, and `after` this many seconds without delivery."""
 
     on_failure: bool = False
     after: float | None = None
@@ -50,8 +50,8 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """Where the client is told of its messages; `types` are dotted event types, () for all; `concurrency` is how many it
-    is posted at once, at the most."""
+    """Where the client is notified of its messages. `types`: dotted event types, () for all; `concurrency`: most posts at
+    once."""
 
     url: str
     types: tuple[str, ...] = ()
@@ -62,8 +62,7 @@ class Callback:
 class Client:
     """A client, with its routes in the order of preference. `version` 0: configured by the settings' sources alone.
 
-    `exempt` are the categories that opt-outs do not stop; `expires_after` counts from the request, where that names no
-    end of its own.
+    `exempt`: the categories that opt-outs do not stop; `expires_after`: from the request, unless that has its own time.
     """
 
     id: str
@@ -78,18 +77,18 @@ class Client:
     callback: Callback | None = None
 
     def route(self, channel: str) -> Route | None:
-        """The route of a channel."""
+        """Return the route of a channel."""
         return next((route for route in self.routes if route.channel == channel), None)
 
     def route_by(self, channel: str, account: str) -> Route:
-        """The route of a channel as far as it is configured, by an account that may be another by now."""
+        """Return the route of a channel by an account, which may not be the one that is configured now."""
         route = self.route(channel)
         return replace(route, account=account) if route else Route(channel, account)
 
 
 def parse(client_id: str, version: int, document: Mapping[str, Any], http_hosts: Collection[str] | None = ()) -> Client:
-    """The client that the document describes. `http_hosts` are those whose callbacks need no https (None: any, for what
-    was looked at when it was set). Raises SchemaError with the path of the first fault."""
+    """Return the client that a document describes. `http_hosts`: whose callbacks need no https (None: any, for a document
+    that was checked when it was set). Raises SchemaError with the path of the first error."""
     check("client", document)
     zone = document.get("zone")
     if zone is not None:
@@ -116,18 +115,18 @@ def parse(client_id: str, version: int, document: Mapping[str, Any], http_hosts:
 def _routes(document: Mapping[str, Any]) -> tuple[Route, ...]:
     windows = _windows(document)
     routes: dict[str, Route] = {}
-    for index, said in enumerate(document["channels"]):
-        channel, rate = said["channel"], said.get("rate")
+    for index, each in enumerate(document["channels"]):
+        channel, rate = each["channel"], each.get("rate")
         if channel in routes:
             raise SchemaError(f"$.channels[{index}].channel", f"{channel} is named twice; each channel has one place")
         routes[channel] = Route(
             channel=channel,
-            account=said["account"],
-            sender=said.get("sender"),
+            account=each["account"],
+            sender=each.get("sender"),
             windows=windows.get(channel),
             rate=rate,
-            burst=int(said.get("burst", max(1, ceil(rate or 1)))),
-            concurrency=int(said.get("concurrency", CONCURRENCY)),
+            burst=int(each.get("burst", max(1, ceil(rate or 1)))),
+            concurrency=int(each.get("concurrency", CONCURRENCY)),
         )
     if unused := [channel for channel in windows if channel not in routes]:
         raise SchemaError(f"$.windows.{unused[0]}", f"there is no {unused[0]} among the channels: {', '.join(routes)}")
@@ -135,9 +134,9 @@ def _routes(document: Mapping[str, Any]) -> tuple[Route, ...]:
 
 
 def _windows(document: Mapping[str, Any]) -> dict[str, Windows]:
-    """Those of each channel, with the holidays that all have."""
+    """Return the windows of each channel, with the holidays that all share."""
     shared = document.get("holidays", [])
-    rules.parse({"daily": "never", "holidays": shared})  # by itself, so that a fault is told where it stands
+    rules.parse({"daily": "never", "holidays": shared})  # alone, so that an error is reported at its own path
     found = {}
     for channel, spec in document.get("windows", {}).items():
         own = spec.get("holidays", [])
@@ -146,21 +145,21 @@ def _windows(document: Mapping[str, Any]) -> dict[str, Windows]:
     return found
 
 
-def _callback(said: Mapping[str, Any], http_hosts: Collection[str] | None) -> Callback:
-    url, types = said["url"], said.get("types", ())
+def _callback(document: Mapping[str, Any], http_hosts: Collection[str] | None) -> Callback:
+    url, types = document["url"], document.get("types", ())
     must_be_public(url, "$.callback.url", http_hosts)
     for index, type in enumerate(types):
         if type not in EVENT_TYPES.values():
             raise SchemaError(f"$.callback.types[{index}]", f"is no event type{hint(type, EVENT_TYPES.values())}")
-    return Callback(url, tuple(types), int(said.get("concurrency", CALLBACKS)))
+    return Callback(url, tuple(types), int(document.get("concurrency", CALLBACKS)))
 
 
 def must_be_public(url: str, path: str, http_hosts: Collection[str] | None = None) -> None:
-    """Raises SchemaError for what is no https URL (http where the host is one of `http_hosts`, or those are None). The
-    name is not resolved: whoever connects looks at the address."""
+    """Raise SchemaError unless `url` is an https URL (or http, where its host is in `http_hosts` or those are None). The name
+    is not resolved: the transport checks the address as it connects."""
     try:
         parts = urlsplit(url)
-        port = parts.port  # raises where it is none
+        port = parts.port  # raises ValueError for an invalid port
     except ValueError:
         raise SchemaError(path, "must be a URL, as https://shop.example.com/messages") from None
     sound = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
@@ -174,7 +173,7 @@ def must_be_public(url: str, path: str, http_hosts: Collection[str] | None = Non
         raise SchemaError(path, "must be https; http is for the hosts of the setting callbacks.http_hosts alone")
 
 
-def hint(said: str, known: Collection[str]) -> str:
-    """`; did you mean …?`, or what there is."""
-    close: Sequence[str] = get_close_matches(said, list(known), n=1)
+def hint(name: str, known: Collection[str]) -> str:
+    """Return `; did you mean …?`, or the list of the known names."""
+    close: Sequence[str] = get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(known) or 'none'}"

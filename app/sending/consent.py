@@ -1,4 +1,4 @@
-"""Whether a recipient wants messages: what follows from other events, and what somebody says by hand. Pure."""
+"""Consent of recipients: what events imply about it, and how a person records it. Pure."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -10,9 +10,9 @@ from schemas.event_data import OURS
 from schemas.events import Event, Handle
 
 OUT, IN = "RecipientUnsubscribed", "RecipientSubscribed"
-#: The event that tells each state of a consent.
+#: The event of each state of a consent.
 STATES: dict[str, str] = {"out": OUT, "in": IN}
-#: Who says what is said by hand.
+#: The source of consents that a person records.
 SOURCE = OURS
 #: Stands for every channel.
 ALL = "*"
@@ -28,8 +28,8 @@ _AMAZON = "https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-requi
 _SINCH = "https://community.sinch.com/t5/Conversation-API/Can-I-customize-opt-in-and-opt-out-keywords-for-use-with-consent/ta-p/18980"
 _ENABLEX = "https://developer.enablex.io/docs/quickstart/sms/international-sms-regulations/country/norway/"
 
-#: The words by which a recipient opts out, each with a page that lists it. Amazon's TD is left out: it is too short to
-#: mean nothing else.
+#: The words by which a recipient opts out, each with a page that lists it. Amazon's TD is left out: it is so short that
+#: it may mean something else.
 OPT_OUTS: dict[str, str] = {
     "stop": _CTIA,
     "end": _CTIA,
@@ -57,22 +57,22 @@ OPT_OUTS: dict[str, str] = {
 OPT_INS: dict[str, str] = {"start": _TELNYX, "unstop": _TELNYX}
 
 _WORDS = dict.fromkeys(OPT_OUTS, OUT) | dict.fromkeys(OPT_INS, IN)
-#: Characters of a text that is looked at: a longer one is no such word, whatever white space is around it.
+#: Longest text that is compared, in characters: a longer one is no such word.
 _MOST = 100
-#: Where a recipient writes such words.
+#: Channels on which a recipient writes such words.
 _WRITTEN = frozenset({"sms", "whatsapp", "rcs"})
 _REFUSALS = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
-#: Keys of what is about one list or group of a provider's only.
+#: Keys of events that concern only one list or group at a provider.
 _PARTIAL = frozenset({"list", "unsubscribeGroup"})
 
 
 def learned(event: Event) -> list[Event]:
-    """The events that follow from this one: a recipient who writes STOP, is refused as one who opted out, or complains,
-    wants no more messages on that channel; one who writes START does.
+    """Return the consent events that an event implies: a recipient who writes STOP, is refused as opted out, or complains,
+    opts out of that channel; one who writes START opts in.
 
-    Each has an id made of the event's, so that a redelivery makes the same, its message, handle, channel, direction and
-    time, and says as `basis` what it rests on. The provider may have told the same itself: both say one thing at one
-    time, which the fold takes for one. Not for a refusal of our own, which rests on a consent and proves none.
+    Each keeps the event's message, handle, channel, direction and time, has an id made of the event's (so a redelivery gives
+    the same) and names its `basis`. Where the provider reports the same consent, the fold counts both as one. Do not call
+    it for our own refusals, which rest on a known consent.
     """
     if event.handle is None or (found := _found(event)) is None:
         return []
@@ -89,9 +89,9 @@ def learned(event: Event) -> list[Event]:
     ]
 
 
-def said(handle: Handle, channel: str, state: str, agent: str, at: datetime, id: str) -> Event:
-    """What somebody (`agent`) says of a recipient by hand: `state` is `out` or `in`, `channel` one of ours or `*`, `id`
-    unique."""
+def consent_event(handle: Handle, channel: str, state: str, agent: str, at: datetime, id: str) -> Event:
+    """Return the event of a consent that a person (`agent`) records. `state`: `out` or `in`; `channel`: one of ours or `*`;
+    `id`: unique."""
     return Event(
         STATES[state],
         SOURCE,
@@ -104,7 +104,7 @@ def said(handle: Handle, channel: str, state: str, agent: str, at: datetime, id:
 
 
 def meaning(text: str) -> str | None:
-    """The event type that a whole message means (`RecipientUnsubscribed`, `RecipientSubscribed`), or None."""
+    """Return the consent event type that a whole message means, or None."""
     if len(text) > _MOST:
         return None
     word = normalize("NFC", text.strip().rstrip(".!").rstrip().casefold())
@@ -112,7 +112,7 @@ def meaning(text: str) -> str | None:
 
 
 def _found(event: Event) -> tuple[str, str] | None:
-    """The type and the basis of what follows."""
+    """Return the type and the basis of the implied event, or None."""
     if event.type == "MessageReceived":
         if event.channel not in _WRITTEN:
             return None

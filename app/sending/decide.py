@@ -1,4 +1,4 @@
-"""What is to be done with a message that is due: send it by which account, hold it, or end it. Pure."""
+"""Decides about a message that is due: send it (by which account), hold it, or end it. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,14 @@ from app.sending.windows import Windows, next_open, worded
 from app.sending.zones import Zone, zone_of
 from schemas.events import Error, Handle
 
-#: How long a message waits whose recipient's zone nobody knows, before it is looked at again.
+#: How long a message waits before it is looked at again, where the recipient's zone is not known.
 LOOK_AGAIN = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
-    """What is known of a message beside its request: when it expires, which channels were given up, whether its client
-    cancelled it or somebody released it from its window, the channels that its recipient opted out of, and the zone of
-    the recipient's profile."""
+    """The state of a message beside its request. `tried`: the channels that were given up; `released`: somebody let it go
+    before its window; `opted_out`: the channels that its recipient opted out of, `*` for all."""
 
     expires_at: datetime | None = None
     tried: Collection[str] = ()
@@ -31,7 +30,7 @@ class Known:
 
 
 def known(row: Mapping[str, Any]) -> Known:
-    """What a row of the store says: of `EventStore.claim`, or of `message` with `waits`."""
+    """Return the state in a row of the store: of `EventStore.message` with `waits`."""
     return Known(
         expires_at=row["expires_at"],
         tried=row["tried"],
@@ -44,7 +43,7 @@ def known(row: Mapping[str, Any]) -> Known:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """It leaves by this route, to this address."""
+    """Send it by this route, to this address."""
 
     route: Route
     handle: Handle
@@ -52,7 +51,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """It waits: until when it is looked at again, `opens` where that is when its window opens, and why, in words."""
+    """Hold it. `until`: when it is looked at again; `opens`: when its window opens, if that is the cause; `cause`: in words."""
 
     until: datetime
     cause: str
@@ -62,7 +61,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """It will not be sent: the state that it ends in (`expired`, `cancelled`, `failed`), and why."""
+    """Do not send it. `state`: that it ends in (`expired`, `cancelled`, `failed`)."""
 
     state: str
     error: Error
@@ -74,7 +73,7 @@ CANCELLED = End("cancelled", Error(None, "cancelled by its client", "unknown"))
 
 
 def decide(request: Request, client: Client, known: Known, now: datetime) -> Decision:
-    """What to do with it now (aware, UTC)."""
+    """Return what to do with the message at `now` (aware, UTC)."""
     if known.cancelled:
         return CANCELLED
     if known.expires_at is not None and known.expires_at <= now:
@@ -91,7 +90,7 @@ def decide(request: Request, client: Client, known: Known, now: datetime) -> Dec
 
 
 def routes(request: Request, client: Client) -> list[Route]:
-    """The client's routes that a request may take, in order."""
+    """Return the client's routes that a request may take, in order."""
     if not request.channels:
         return [route for route in client.routes if request.handle(route.channel)]
     found = (client.route(channel) for channel in request.channels)
@@ -99,7 +98,7 @@ def routes(request: Request, client: Client) -> list[Route]:
 
 
 def refusal(request: Request, client: Client) -> Error | None:
-    """Why a request can never be sent as its client is configured; None where it can."""
+    """Return why no route of the client can take a request, or None where one can."""
     if routes(request, client):
         return None
     has = ", ".join(route.channel for route in client.routes) or "none"
@@ -111,7 +110,7 @@ def refusal(request: Request, client: Client) -> Error | None:
 
 
 def _route(request: Request, client: Client, known: Known) -> tuple[Route, Handle] | End:
-    """The first route that was not given up, and whose channel the recipient did not opt out of."""
+    """Return the first route that was not given up and whose channel the recipient did not opt out of."""
     exempt = request.document.get("category") in client.exempt
     stopped: str | None = None
     for route in routes(request, client):
@@ -144,7 +143,7 @@ def _window(
 
 
 def because(route: Route, windows: Windows, zone: Zone, now: datetime, opens: datetime) -> str:
-    """Why it waits, in words: the window, the hour there, until when, and how the zone is known."""
+    """Return in words why a message waits: the window, the local time, until when, and how the zone is known."""
     there = ZoneInfo(zone.name)
     until = opens.astimezone(there).strftime("%Y-%m-%d %H:%M")
     return (
@@ -154,5 +153,5 @@ def because(route: Route, windows: Windows, zone: Zone, now: datetime, opens: da
 
 
 def _sooner(until: datetime, known: Known) -> datetime:
-    """When it is looked at again: no later than it expires."""
+    """Return when a message is looked at again: no later than it expires."""
     return until if known.expires_at is None else min(until, known.expires_at)

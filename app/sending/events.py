@@ -1,10 +1,9 @@
-"""What sending says to the log, as events. Their ids are made of the message's, so that the same fact is told once."""
+"""The events that sending records. Their ids are made of the message's, so that the same fact is recorded once."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from adapters.contract import Outcome
 from app.sending.requests import Request
 from schemas.event_data import OURS
 from schemas.events import Error, Event, Handle
@@ -13,7 +12,7 @@ SOURCE = OURS
 
 
 def requested(request: Request, channels: tuple[str, ...]) -> Event:
-    """A client asks for it. The channel is told where there is no choice: which of several it will be, the send says."""
+    """Return the event of a new request. It names the channel where there is only one; else the send will."""
     only = channels[0] if len(channels) == 1 else None
     handle = request.handle(channels[0]) if channels else None
     document = request.document
@@ -31,42 +30,43 @@ def requested(request: Request, channels: tuple[str, ...]) -> Event:
 
 
 def held(request: Request, channel: str, cause: str, opens: datetime | None, what: str) -> Event:
-    """It waits. `what` names the reason, so that waiting on is not another fact."""
+    """Return the event of a message that waits. `what` identifies the reason: waiting on for the same is not a new event."""
     payload: dict[str, Any] = {"cause": cause[:1024]} | ({"until": opens.isoformat()} if opens else {})
     return _event("MessageHeld", request, f"held:{what}", channel, payload, request.handle(channel))
 
 
-def sent(request: Request, channel: str, handle: Handle, provider: str, outcome: Outcome, number: int) -> Event:
-    """The provider took it."""
+def sent(request: Request, channel: str, handle: Handle, provider: str, their_id: str | None, number: int) -> Event:
+    """Return the event of a message that the provider took, under `their_id`. `number`: of the attempt."""
     event = _event("UserMessageSent", request, f"sent:{number}", channel, {"to": handle.value}, handle)
-    event.provider, event.provider_message_id = provider, outcome.provider_message_id
+    event.provider, event.provider_message_id = provider, their_id
     return event
 
 
 def delayed(request: Request, channel: str, error: Error | None, number: int, next: str | None = None) -> Event:
-    """It did not pass, and will be tried again: the same way, or by the `next` channel, this one being given up."""
+    """Return the event of a try that failed and will be repeated: by the same channel, or by the `next` one in its place."""
     event = _failing("MessageDelayed", request, f"delayed:{number}", channel, error)
     if next is not None:
         event.payload["givenUpFor"] = next
     return event
 
 
-#: The event that tells each state that a message ends in without being sent; `rejected` is a provider's or our own no.
-ENDED = {
-    "failed": "MessageFailed",
-    "rejected": "MessageRejected",
-    "expired": "MessageExpired",
-    "cancelled": "MessageCancelled",
+#: What follows the message's id in that of the event of its end.
+_ENDS = {
+    "MessageFailed": "failed",
+    "MessageRejected": "rejected",
+    "MessageExpired": "expired",
+    "MessageCancelled": "cancelled",
 }
 
 
-def ended(request: Request, how: str, channel: str | None, error: Error | None) -> Event:
-    """It will not be sent: `how` is a key of ENDED."""
-    return _failing(ENDED[how], request, how, channel, error)
+def ended(request: Request, type: str, channel: str | None, error: Error | None) -> Event:
+    """Return the event of a message that ends without being sent: MessageFailed, MessageRejected (by the provider or by us),
+    MessageExpired or MessageCancelled."""
+    return _failing(type, request, _ENDS[type], channel, error)
 
 
 def cancelled(client_message_id: str) -> Event:
-    """Its client cancelled it while it waited."""
+    """Return the event of a message that its client cancelled while it waited."""
     return Event(
         "MessageCancelled",
         SOURCE,
@@ -78,7 +78,7 @@ def cancelled(client_message_id: str) -> Event:
 
 
 def _failing(type: str, request: Request, what: str, channel: str | None, error: Error | None) -> Event:
-    payload: dict[str, Any] = {"error": _told(error)} if error is not None else {}
+    payload: dict[str, Any] = {"error": _error(error)} if error is not None else {}
     event = _event(type, request, what, channel, payload, request.handle(channel) if channel else None)
     event.error = error
     return event
@@ -88,8 +88,8 @@ def _event(
     type: str, request: Request, what: str, channel: str | None, payload: Mapping[str, Any], handle: Handle | None
 ) -> Event:
     user = request.document.get("userId")
-    said = {"messageId": request.message_id} | ({"channel": channel} if channel else {})
-    said |= {"userId": user} if user else {}
+    named = {"messageId": request.message_id} | ({"channel": channel} if channel else {})
+    named |= {"userId": user} if user else {}
     return Event(
         type,
         SOURCE,
@@ -97,12 +97,12 @@ def _event(
         channel=channel,
         direction="outbound",
         message_id=request.message_id,
-        # Of what a client says it is its word whose the message is; the others name the address.
+        # The client says to whom a request is; the other events name the address.
         handle=Handle("user_id", user) if user and type == "MessageRequested" else handle,
-        payload=said | dict(payload),
+        payload=named | dict(payload),
     )
 
 
-def _told(error: Error) -> dict[str, Any]:
-    told = {"code": error.code, "text": error.text, "reason": error.reason}
-    return {name: value[:1024] for name, value in told.items() if value is not None}
+def _error(error: Error) -> dict[str, Any]:
+    members = {"code": error.code, "text": error.text, "reason": error.reason}
+    return {name: value[:1024] for name, value in members.items() if value is not None}

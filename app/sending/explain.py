@@ -1,4 +1,4 @@
-"""Why a message waits, or what became of it, in words and in kinds. Pure: decides again, as configured now."""
+"""Explains why a message waits, or how it ended. Pure: decides again, by the configuration of now."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Any
 from app.clients.configured import Client
 from app.sending.decide import Decision, End, Hold, Send, decide, known
 from app.sending.requests import kept_request
+from app.sending.states import FINAL
 
-#: What is said of a message; those but the last five are of one that waits.
+#: The kinds of reasons; all but the last five are of a message that waits.
 KINDS = (
     "window", "zone", "notBefore", "ending", "ready", "retry", "account", "asking", "unanswered", "sending", "watched", "resting", "trouble",
     "rate", "queue", "due", "configuration", "cancelling", "sent", "failed", "expired", "cancelled",
 )  # fmt: skip
-FINAL = ("sent", "failed", "expired", "cancelled")
-#: As many messages before one as are counted.
+#: Most messages before one that are counted.
 COUNTED = 1000
 
 Row = Mapping[str, Any]
@@ -23,7 +23,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One of them: its kind (of KINDS), the words, and until when it holds, where that is known."""
+    """One reason: its kind (of KINDS), in words, and until when it holds, if known."""
 
     kind: str
     words: str
@@ -31,14 +31,14 @@ class Reason:
 
 
 def decision_of(row: Row, waits: Row, client: Client, now: datetime) -> Decision:
-    """What a worker would do with it now."""
+    """Return what a worker would do with a message now."""
     request = kept_request(row["client_id"], row["message_id"], row["request"], row["handles"])
     return decide(request, client, known({**row, **waits}), now)
 
 
 def explain(row: Row, waits: Row, decision: Decision | str, now: datetime) -> list[Reason]:
-    """Why a message (`EventStore.message`, `EventStore.waits`) is where it is, the weightiest first. `decision` is what a
-    worker would do with it now, or words that say why none can tell."""
+    """Return the reasons for a message's state, the most important first. `row`, `waits`: of `EventStore.message` and
+    `EventStore.waits`; `decision`: what a worker would do with it now, or in words why that is not known."""
     state = row["state"]
     if state in FINAL:
         return [Reason(state, _ended(row))]
@@ -67,7 +67,7 @@ def _retrying(row: Row, waits: Row, now: datetime) -> Iterator[Reason]:
         error = row["error"] or {}
         rests = waits["open_until"] is not None and waits["open_until"] > row["due_at"]
         when = "once the account is used again" if rests else f"at {_time(row['due_at'])}"
-        last = error.get("text") or error.get("code") or row["cause"] or error.get("reason") or "not told"
+        last = error.get("text") or error.get("code") or row["cause"] or error.get("reason") or "not known"
         tries = f"after {row['tries']} tries by {row['channel']}" if row["tries"] > 1 else f"by {row['channel']}"
         if error.get("reason") == "account":
             words = f"held by a fault of the account {row['account']}, until it is mended: {last}"

@@ -1,4 +1,4 @@
-"""A service's request for one message, read: the same document over HTTP and on Kafka (`schemas/request.json`)."""
+"""Reads a service's request for one message: the same document over HTTP and on Kafka (`schemas/request.json`)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from schemas.times import instant
 
 PRIORITIES = {"high": 0, "normal": 1, "low": 2}
 
-#: The kinds of address that a channel reaches. A push token, a chat's and a device's id are whatever the platform says.
+#: The kinds of address that each channel reaches. Push tokens, chat ids and device ids have any form.
 REACHED_BY: dict[str, frozenset[str]] = {
     "sms": frozenset({"phone", "short_code"}),
     "rcs": frozenset({"phone"}),
@@ -34,10 +34,10 @@ REACHED_BY: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One message to be sent, as asked for.
+    """A request for one message.
 
-    `document` is the request without what names it (client, ids), as it is kept; `fingerprint` (32 bytes) is the same
-    for the same request. `channels` are those asked for, in order; empty: the client's.
+    `document`: the request without its client and ids, as it is stored; `fingerprint`: 32 bytes, equal for equal requests;
+    `channels`: those asked for, in order (empty: the client's).
     """
 
     client_id: str
@@ -49,11 +49,11 @@ class Request:
     priority: int
     not_before: datetime | None
     expires_at: datetime | None
-    #: What names the request beside its message's id: a second one under it is the first.
+    #: Its idempotency key: a second request with it is the first.
     key: str | None = None
 
     def handle(self, channel: str) -> Handle | None:
-        """Whom it is for on a channel; None where its address is of no kind that the channel reaches."""
+        """Return the recipient's address on a channel, or None where the channel reaches none of its kind."""
         return self.to.get(channel)
 
 
@@ -65,18 +65,18 @@ def read_request(
     key: str | None = None,
     name: str | None = None,
 ) -> Request:
-    """The request in a JSON document. `client_id` is who asks, where that is known; `channel` the only one there is to
-    choose; `key` its Idempotency-Key, which is the same as its member `idempotencyKey`; `name` what names the message where
-    neither the document nor a key does. Raises SchemaError, with the path of the fault."""
+    """Return the request in a JSON document. `client_id`: who asks, where that is known; `channel`: the only one allowed;
+    `key`: its Idempotency-Key, the same as its member `idempotencyKey`; `name`: gives the message its id where neither the
+    document nor a key does. Raises SchemaError with the path of the error."""
     check("request", document)
     client = _same(document, "clientId", client_id)
     if client is None:
         raise SchemaError("$.clientId", "is required")
     channels = _channels(document, channel)
-    said = document.get("idempotencyKey")
-    if said is not None and key is not None and said != key:
+    own_key = document.get("idempotencyKey")
+    if own_key is not None and key is not None and own_key != key:
         raise SchemaError("$.idempotencyKey", "is another than the header Idempotency-Key: give one of the two")
-    key = said if key is None else key
+    key = own_key if key is None else key
     kept = {name: value for name, value in document.items() if name not in ("clientId", "messageId", "idempotencyKey")}
     if "body" in kept:
         if "content" in kept:
@@ -99,7 +99,7 @@ def read_request(
 
 
 def too_late(request: Request, at: datetime) -> Error | None:
-    """Why a request that was made at that time can never be sent in time; None where it can."""
+    """Return why a request made at that time can never be sent in time, or None."""
     if request.expires_at is None or request.expires_at > at:
         return None
     until = request.document["sendBefore"]
@@ -113,14 +113,14 @@ def kept_request(
     handles: Iterable[Sequence[str]],
     fingerprint: bytes = b"",
 ) -> Request:
-    """The request in a document that was accepted and kept before, with the `handles` of then."""
+    """Return the request in a stored document, with the `handles` that were stored beside it."""
     pairs = [(channel, *address.split("\x1f", 1)) for channel, address in handles if channel in REACHED_BY]
     to = {channel: Handle(kind, value) for channel, kind, value in pairs}
     return _request(client_id, message_id, document, fingerprint, to)
 
 
 def handles(request: Request) -> list[tuple[str, str]]:
-    """Whom it is for, as it is kept beside the document: pairs of a channel, or `user`, and the address on it (kind,
+    """Return the addresses to store beside the document: pairs of a channel, or `user`, and the address on it (kind,
     \\x1f, value)."""
     user = request.document.get("userId")
     pairs = [(channel, f"{handle.kind}\x1f{handle.value}") for channel, handle in request.to.items()]
@@ -142,15 +142,15 @@ def _request(client: str, message: str, document: dict[str, Any], fingerprint: b
 
 
 def _same(document: Mapping[str, Any], name: str, known: str | None) -> str | None:
-    said: str | None = document.get(name)
-    if said is not None and known is not None and said != known:
+    given: str | None = document.get(name)
+    if given is not None and known is not None and given != known:
         raise SchemaError(f"$.{name}", "is another than that of the API key")
-    return known or said
+    return known or given
 
 
 def _short(document: Mapping[str, Any]) -> dict[str, object]:
-    """The texts of a request that come to stand in one line somewhere, by their paths. A subject's line ends become
-    blanks, so it may have them."""
+    """Return the texts of a request that must be one line, by their paths. A subject may have several: its line ends become
+    blanks."""
     content, template = document.get("content", {}), document.get("template")
     named = template if isinstance(template, dict) else {"name": template}
     found = {"$.sender": document.get("sender")}
@@ -174,7 +174,7 @@ def _channels(document: Mapping[str, Any], only: str | None) -> tuple[str, ...]:
 
 
 def _message_id(document: Mapping[str, Any], client: str, key: str | None) -> str:
-    """The id asked for; of a key always the same; else a new one."""
+    """Return the id asked for, else one made of the key, else a new one."""
     if given := document.get("messageId"):
         return str(given)
     if key is not None:
@@ -183,7 +183,7 @@ def _message_id(document: Mapping[str, Any], client: str, key: str | None) -> st
 
 
 def _addresses(to: str | Mapping[str, str], channels: tuple[str, ...]) -> dict[str, Handle]:
-    """The handle by channel. Raises SchemaError where no channel is reached by it."""
+    """Return the address for each channel. Raises SchemaError where no channel reaches it."""
     if isinstance(to, str):
         found = {}
         for channel in channels or REACHED_BY:

@@ -1,4 +1,4 @@
-"""The settings of what leaves: sending, the keys of clients' secrets, the relay and callbacks. `app.settings` has them all."""
+"""The settings of sending, of the keys of clients' secrets, of the relay and of callbacks. `app.settings` has them all."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-#: Of a key that secrets are encrypted with at rest: AES-256.
+#: Bytes of a key that encrypts secrets at rest: AES-256.
 KEY_BYTES = 32
 
 
@@ -18,7 +18,7 @@ class Part(BaseModel):
 
 
 class Sending(Part):
-    """What leaves. Times in seconds."""
+    """Sending. Times in seconds."""
 
     concurrency: int = Field(default=128, ge=1, le=4096, description="calls of providers at once, in one worker")
     lease: float = Field(

@@ -1,10 +1,10 @@
-"""From the wall clock of a zone to real time. Pure.
+"""Converts the wall clock of a zone to real time. Pure.
 
 A stretch is open from the first instant at which the wall clock reaches its start until the first at which it reaches its
 end, that one excluded. What daylight saving does to it follows:
 
-- a wall time that is left out counts as the next that there is: what starts in the gap opens at the gap's end, what ends
-  there closes at it, what is wholly within it is empty;
+- a wall time that is skipped counts as the next that exists: a stretch that starts in the gap opens at its end, one that
+  ends there closes at its end, and one wholly within it is empty;
 - a wall time that comes twice counts when it comes first: 01:30 opens, or closes, at the first 01:30, and what lies
   between an opening and its closing is one stretch of real time.
 """
@@ -22,13 +22,13 @@ Stretch = tuple[datetime, datetime]
 
 @lru_cache(maxsize=16384)
 def stretches(spans: tuple[Span, ...], zone: ZoneInfo, day: date) -> tuple[Stretch, ...]:
-    """The real time of spans that start on a local date, in their order, without those that a gap swallowed."""
+    """Return the stretches of spans that start on a local date, in their order, without those that are empty."""
     found = ((reached(zone, day, start), reached(zone, day, end)) for start, end in spans)
     return tuple((opens, closes) for opens, closes in found if opens < closes)
 
 
 def reached(zone: ZoneInfo, day: date, minutes: int) -> datetime:
-    """The first instant (UTC) at which the wall clock shows so many minutes after that day's midnight, or more."""
+    """Return the first instant (UTC) at which the wall clock shows at least so many minutes after that day's midnight."""
     wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)
     first = wall.replace(tzinfo=zone).astimezone(UTC)
     if shown(zone, first) == wall:
@@ -41,5 +41,5 @@ def reached(zone: ZoneInfo, day: date, minutes: int) -> datetime:
 
 
 def shown(zone: ZoneInfo, at: datetime) -> datetime:
-    """What the wall clock shows at an instant, without a zone."""
+    """Return what the wall clock shows at an instant, as a time without a zone."""
     return at.astimezone(zone).replace(tzinfo=None)

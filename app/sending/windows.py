@@ -1,4 +1,4 @@
-"""Time windows: when a channel may be used, by the wall clock of a zone. Pure.
+"""Time windows: the hours at which a channel may be used, by the wall clock of a zone. Pure.
 
 A window belongs to the weekday on which it starts, also one over midnight. It is open from its start until its end, that
 one excluded; `wall_clock` says what daylight saving does to both.
@@ -41,12 +41,12 @@ class Windows:
     yearly: frozenset[tuple[int, int]] = frozenset()
 
     def is_holiday(self, day: date) -> bool:
-        """Whether no window starts on that local date."""
+        """Return whether no window starts on that local date."""
         return day in self.holidays or (day.month, day.day) in self.yearly
 
 
 def parse(spec: Mapping[str, Any], path: str = "$") -> Windows:
-    """Windows from their JSON: `{"mon-fri": ["09:00-20:00"], "sat": ["22:00-02:00"], "sun": "never", "holidays":
+    """Read windows from their JSON: `{"mon-fri": ["09:00-20:00"], "sat": ["22:00-02:00"], "sun": "never", "holidays":
     ["2026-12-25", "01-01"]}`. A key is a day, a range of days (`sat-mon` goes over Sunday) or `daily`; a day that no key
     names is closed. Raises SchemaError, its path below `path`: `$.windows.sms.sat[1]`."""
     if not isinstance(spec, Mapping):
@@ -65,7 +65,7 @@ def parse(spec: Mapping[str, Any], path: str = "$") -> Windows:
 
 
 def write(windows: Windows) -> dict[str, Any]:
-    """The JSON that `parse` reads as these windows, each day by itself."""
+    """Return the JSON that `parse` reads as these windows, each day as a member of its own."""
     days = {
         name: ALL_DAY if spans == _WHOLE else ["-".join(_clock(span)) for span in spans]
         for name, spans in zip(DAYS, windows.days, strict=True)
@@ -77,9 +77,9 @@ def write(windows: Windows) -> dict[str, Any]:
 
 
 def next_open(windows: Windows, zone: ZoneInfo, at: datetime) -> datetime | None:
-    """`at` (aware, UTC) itself where it is open then, else the first instant (UTC) at which it is; None where no window
-    starts on the local date of `at` or the 400 after it."""
-    # They come in order of their openings: the first that is not over is the one, also where several overlap.
+    """Return `at` (aware, UTC) if a window is open then, else the next opening (UTC); None if no window starts on the local
+    date of `at` or the 400 after it."""
+    # In the order of their openings: the first that is not over is the next, also where several overlap.
     for opens, closes in _ahead(windows, zone, at):
         if closes > at:
             return max(opens, at)
@@ -87,23 +87,23 @@ def next_open(windows: Windows, zone: ZoneInfo, at: datetime) -> datetime | None
 
 
 def is_open(windows: Windows, zone: ZoneInfo, at: datetime) -> bool:
-    """Whether it is open at that instant (aware, UTC)."""
+    """Return whether a window is open at that instant (aware, UTC)."""
     return next_open(windows, zone, at) == at
 
 
 def worded(windows: Windows, zone: ZoneInfo, at: datetime) -> str:
-    """Why a message waits, to a person, to be put after the channel: `may be sent Monday to Friday 09:00 to 20:00; it is
+    """Return in words why a message waits, to follow the name of a channel: `may be sent Monday to Friday 09:00 to 20:00; it is
     Saturday 21:14 in Europe/Lisbon`, with the holidays that it waits for."""
     there = shown(zone, at)
-    said = f"may be sent {_worded_days(windows)}; it is {NAMES[there.weekday()]} {there:%H:%M} in {zone.key}"
+    words = f"may be sent {_worded_days(windows)}; it is {NAMES[there.weekday()]} {there:%H:%M} in {zone.key}"
     if closed := _holidays_between(windows, zone, at):
         more = " and more" if len(closed) > 3 else ""
-        return f"{said}; closed for the holiday of {', '.join(day.isoformat() for day in closed[:3])}{more}"
-    return said
+        return f"{words}; closed for the holiday of {', '.join(day.isoformat() for day in closed[:3])}{more}"
+    return words
 
 
 def _ahead(windows: Windows, zone: ZoneInfo, at: datetime) -> Iterator[Stretch]:
-    """From the windows of yesterday, which may go over midnight, to those of the horizon."""
+    """Yield the stretches from those of yesterday, which may go over midnight, to the horizon."""
     today = at.astimezone(zone).date()
     for ahead in range(-1, HORIZON + 1):
         day = today + timedelta(days=ahead)
@@ -112,7 +112,7 @@ def _ahead(windows: Windows, zone: ZoneInfo, at: datetime) -> Iterator[Stretch]:
 
 
 def _holidays_between(windows: Windows, zone: ZoneInfo, at: datetime) -> list[date]:
-    """The holidays but for which it would be open before it is."""
+    """Return the holidays without which a window would open earlier."""
     until = next_open(windows, zone, at)
     day, last = shown(zone, at).date() - timedelta(days=1), shown(zone, until or at).date()
     found = []

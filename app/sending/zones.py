@@ -1,4 +1,4 @@
-"""Time zones by name, and the zone of a recipient with how it is known. Pure.
+"""Finds time zones by name, and the zone of a recipient. Pure.
 
 The names are those of the IANA time zone database (https://www.iana.org/time-zones), read from the system's files or,
 where it has none, from the package `tzdata`.
@@ -19,39 +19,38 @@ from schemas.events import Handle
 KnownFrom = Literal["request", "profile", "phone number", "client"]
 #: Files of the database that name no place.
 _NO_ZONES = frozenset({"Factory", "localtime", "posixrules"})
-#: Longest text that names like it are looked for: the longest zone has 32 characters.
+#: Longest text, in characters, for which similar names are looked for: the longest zone has 32.
 _LONGEST = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A zone by its IANA name, and what told it."""
+    """A zone by its IANA name, and how it is known."""
 
     name: str
     known_from: KnownFrom
 
 
 def zone_of(requested: str | None, profile: str | None, handle: Handle | None, client: str | None) -> Zone | None:
-    """The zone by whose wall clock the windows are read: the first of the request's, that of the recipient's profile,
-    that of a phone number that has one zone only, and the client's.
+    """Return the zone by whose wall clock the windows are read: the request's, else the recipient's profile's, else that of
+    a phone number which has only one, else the client's.
 
-    None where nobody tells one, and where the first that is told is a name that this system has not: what was meant is
-    not known then, and the next would be a guess.
+    None where none is given, or where the first that is given is a name unknown to this system: the next would be a guess.
     """
-    told: tuple[tuple[KnownFrom, str | None], ...] = (
+    given: tuple[tuple[KnownFrom, str | None], ...] = (
         ("request", requested),
         ("profile", profile),
         ("phone number", _of_number(handle.value) if handle is not None and handle.kind == "phone" else None),
         ("client", client),
     )
-    for known_from, name in told:
+    for known_from, name in given:
         if name is not None:
             return Zone(name, known_from) if name in zone_names() else None
     return None
 
 
 def zone_named(text: str, path: str = "$") -> ZoneInfo:
-    """The zone of that name. Raises SchemaError at `path`, with names that may have been meant."""
+    """Return the zone of that name. Raises SchemaError at `path`, which suggests similar names."""
     if text in zone_names():
         return ZoneInfo(text)
     if not zone_names():
@@ -65,14 +64,14 @@ def zone_named(text: str, path: str = "$") -> ZoneInfo:
 
 @cache
 def zone_names() -> frozenset[str]:
-    """The zones that this system has; none where it has neither files of its own nor the package `tzdata`."""
+    """Return the names of the zones that this system knows: none without zone files or the package `tzdata`."""
     return frozenset(available_timezones()) - _NO_ZONES
 
 
 @cache
 def _meant() -> dict[str, str]:
-    """What people may write for a zone, in lower case: its name, or its city alone. Not those of `Etc/`, whose signs
-    are the other way round than people think (Etc/GMT+2 is two hours behind)."""
+    """Return the zones by what people may write, in lower case: the name, or the city alone. Without those of `Etc/`, whose
+    signs are the opposite of what people expect (Etc/GMT+2 is two hours behind)."""
     places = sorted(name for name in zone_names() if not name.startswith("Etc/"))
     return {_folded(name.rpartition("/")[2]): name for name in places} | {_folded(name): name for name in places}
 
@@ -83,7 +82,7 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _of_number(number: str) -> str | None:
-    """By the prefixes of libphonenumber (https://github.com/google/libphonenumber/blob/master/FAQ.md)."""
+    """Return the zone of a phone number's prefix, if it has only one, by libphonenumber (https://github.com/google/libphonenumber/blob/master/FAQ.md)."""
     try:
         zones = timezone.time_zones_for_number(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:

@@ -1,6 +1,6 @@
--- Takes requests that were not taken before, with the lanes that they will leave by. A key names one message: the one that
--- was first taken under it, whatever id the others ask for. Gives each one's place in the batch, the id of the message that
--- it is, whether that is new, and whether it asks for the same; NULL where another transaction is taking it just now.
+-- Accepts requests that were not accepted before, with the lanes of their accounts. A key names one message: the first accepted
+-- under it, whatever id later requests ask for. Returns each request's place in the batch, the id of its message, whether that
+-- is new, and whether the request is the same; NULL where another transaction is accepting it.
 WITH incoming AS MATERIALIZED (
     SELECT
         place, message_reference(r ->> 0, r ->> 1) AS id, r ->> 0 AS client_id, r ->> 1 AS message_id,

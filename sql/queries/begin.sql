@@ -1,5 +1,5 @@
--- Writes attempts down before they are made. Gives those whose message is still this worker's: those that may be made, and
--- those that were cancelled meanwhile, which are not.
+-- Records attempts before they are made. Returns those whose message is still this worker's: those that may be made, and those
+-- that were cancelled meanwhile and may not.
 WITH mine AS MATERIALIZED (
     SELECT m.id, m.claims, r ->> 2 AS channel, r ->> 3 AS account, m.cancelled
     FROM jsonb_array_elements(%(attempts)s) AS given (r)
@@ -9,7 +9,7 @@ WITH mine AS MATERIALIZED (
 begun AS (
     INSERT INTO attempts (id, number, channel, account)
     SELECT id, claims, channel, account FROM mine WHERE NOT cancelled ORDER BY id
-    -- Written already where the answer to an earlier try of this statement was lost.
+    -- Recorded already if the answer to an earlier try of this statement was lost.
     ON CONFLICT (id, number) DO UPDATE SET begun_at = attempts.begun_at
     RETURNING id
 )

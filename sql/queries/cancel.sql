@@ -1,4 +1,4 @@
--- Cancels a message that waits; of one that is being sent right now, keeps it from being tried again.
+-- Cancels a message that waits; marks one that is being sent, so that it is not retried.
 UPDATE messages AS m SET
     state = CASE WHEN m.state = 'sending' THEN m.state ELSE 'cancelled' END,
     cancelled = true, changed_at = now()

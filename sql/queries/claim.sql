@@ -1,6 +1,6 @@
--- Takes messages that are due, for `lease` seconds: of each lane what its account may send now, by priority, and turn by turn
--- from all lanes, so that a flood in one delays no other. A lane that another worker is taking from is left to it.
--- Looks at lanes that have a hint (`lanes_due`) alone, those first whose turn is longest ago, and leaves the hints that follow.
+-- Claims due messages for `lease` seconds: of each lane what its account may send now, by priority, and in turn from all lanes,
+-- so that a flood in one delays no other. A lane from which another worker is claiming is skipped.
+-- Looks only at lanes that have a hint (`lanes_due`), those first whose turn is longest ago, and writes their next hints.
 WITH seen AS MATERIALIZED (
     (SELECT lane, state, due_at FROM lanes_due WHERE state = 'ready' ORDER BY due_at LIMIT %(looks)s)
     UNION ALL
@@ -10,7 +10,7 @@ WITH seen AS MATERIALIZED (
     )
     UNION ALL
     (
-        -- None rests for so long: the clock was set back.
+        -- No lane rests for so long: the clock was set back.
         SELECT lane, state, due_at FROM lanes_due
         WHERE state = 'resting' AND due_at > now() + make_interval(secs => %(rest)s + 1)
         ORDER BY due_at DESC LIMIT %(looks)s
@@ -57,9 +57,9 @@ lane AS MATERIALIZED (
                 l.burst, l.tokens + l.rate * greatest(0, extract(epoch FROM now() - l.filled_at))::double precision
             ) AS tokens
         ) AS available
-        -- What was noted in the future was noted before the database's clock was set back: it counts no more.
+        -- A time in the future was written before the database's clock was set back: it does not count.
         WHERE l.id = c.lane AND (l.open_until IS NULL OR l.open_until <= now() OR l.failed_at > now() + interval '5 s')
-            -- Of an account in trouble one call at a time tries whether it is well, of all workers' calls.
+            -- An account in trouble is tried by one call at a time, of all workers.
             AND (
                 l.failures < %(trouble)s OR l.probing_until IS NULL OR l.probing_until <= now()
                 OR l.probing_until > now() + make_interval(secs => %(lease)s)
@@ -107,7 +107,7 @@ spent AS (
 ),
 claimed AS (
     UPDATE messages AS m SET
-        -- One that is watched was sent: a worker that dies with it must not leave it looking as if it were not.
+        -- A watched message was sent, and stays so if its worker dies.
         state = CASE WHEN m.state = 'watched' THEN m.state ELSE 'sending' END,
         due_at = now() + make_interval(secs => %(lease)s), claims = m.claims + 1, changed_at = now()
     FROM taken
@@ -115,8 +115,7 @@ claimed AS (
     WHERE m.id = taken.id
     RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.probe, taken.lane AS claimed_from
 ),
--- Of each lane that was looked at, the hint that follows: what is left to be done, and what comes next. (`claimed` notes when
--- the leases end.)
+-- The next hint of each lane that was looked at: what is left to do, and what comes next. (`claimed` notes when the leases end.)
 counted AS MATERIALIZED (
     SELECT p.lane, count(*) AS picked, (SELECT count(*) FROM taken AS t WHERE t.lane = p.lane) AS taken
     FROM picked AS p
@@ -173,13 +172,13 @@ follows AS MATERIALIZED (
                 now() + make_interval(secs => %(rest)s),
                 greatest(shut_until, CASE WHEN tokens < 1 THEN now() + make_interval(secs => least((1 - tokens) / rate, %(rest)s)) END)
             )
-            -- Who was not served keeps its turn.
+            -- A lane that was not served keeps its turn.
             WHEN taken = 0 THEN least(turn, now())
             ELSE now()
         END AS due_at
     FROM looked
 ),
--- One that stays as it is need not be written anew.
+-- An unchanged hint is not written again.
 renewed AS MATERIALIZED (
     SELECT lane, known, state, due_at FROM follows WHERE NOT (plain AND state = 'ready' AND known)
 ),
@@ -191,7 +190,7 @@ removed AS (
     WHERE h.lane = old.lane AND h.id = old.id
 ),
 noted AS (
-    -- A lane that is not there yet brings its own.
+    -- A lane that does not exist yet writes its own.
     INSERT INTO lanes_due (lane, state, due_at)
     SELECT lane, state, due_at FROM renewed WHERE known AND due_at IS NOT NULL
 )
@@ -199,13 +198,12 @@ SELECT
     m.id, m.client_id, m.message_id, m.lane, m.claims, m.tries, m.doubted, m.checks, m.cancelled, m.released, m.ailing, m.probe, m.was, m.channel,
     m.account, m.tried, m.expires_at, m.request, m.handles, lane.rate, lane.burst, lane.concurrency, standing.opted_out,
     standing.zone, a.doubt_since, a.channel AS doubt_channel, a.account AS doubt_account, i.delivery,
-    coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS told
+    coalesce(i.sent_at, i.delivered_at, i.failed_at, i.bounced_at, i.rejected_at) IS NOT NULL AS reported
 FROM claimed AS m
 JOIN lane ON lane.id = m.claimed_from
--- Of most nothing is to be looked up: within the laterals (and with OFFSET, which keeps them apart) `was` and `doubted` spare
--- the look itself.
+-- Most messages need no look-up: within the laterals (kept apart by OFFSET) `was` and `doubted` avoid it.
 LEFT JOIN LATERAL (
-    -- Of any earlier claim: the one before may have died before its attempt.
+    -- Of any earlier claim: the last one may have died before its attempt.
     SELECT
         min(begun_at) AS doubt_since, (array_agg(channel ORDER BY number DESC))[1] AS channel,
         (array_agg(account ORDER BY number DESC))[1] AS account

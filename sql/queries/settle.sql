@@ -1,5 +1,5 @@
--- Writes down what came of claims: of the attempt, and of the message where it is still this worker's. That the provider took
--- it counts also where it is not: a worker that was taken for dead may have sent it all the same.
+-- Writes the outcome of claims: of the attempt, and of the message if the claim still holds. That the provider accepted it counts
+-- even if another worker has claimed the message since: the first one may have sent it after its lease.
 WITH given AS MATERIALIZED (
     SELECT
         (r ->> 0)::uuid AS id, (r ->> 1)::integer AS claim, r ->> 2 AS state,
@@ -12,7 +12,7 @@ WITH given AS MATERIALIZED (
     ORDER BY 1
 ),
 answered AS (
-    -- Earlier ones that still have no outcome were left so by a worker that died.
+    -- Earlier attempts without an outcome are of a worker that died.
     UPDATE attempts AS a SET
         answered_at = CASE WHEN a.number = given.claim AND given.outcome <> 'unanswered' THEN now() END,
         outcome = CASE WHEN a.number = given.claim THEN given.outcome ELSE 'unanswered' END,
@@ -33,7 +33,7 @@ UPDATE messages AS m SET
     lane = lane_id(m.client_id, given.account), tried = given.tried,
     doubted = given.doubted, checks = given.checks, cause = given.cause, error = given.error,
     provider_message_id = coalesce(given.provider_message_id, m.provider_message_id), changed_at = now(),
-    -- Of one that another worker has by now the claim is void: it is not sent again.
+    -- If another worker has claimed it, that claim becomes void: the message is not sent again.
     claims = CASE WHEN m.claims = given.claim THEN m.claims ELSE m.claims + 1 END
 FROM given
 WHERE m.id = given.id AND m.id = ANY (ARRAY(SELECT id FROM given))

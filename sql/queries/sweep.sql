@@ -1,5 +1,5 @@
--- Messages of which a call went unanswered, and of which the provider told since: they were sent.
-UPDATE messages AS m SET state = 'sent', doubted = false, checks = 0, cause = 'the provider told of it', changed_at = now()
+-- Settles messages whose call went unanswered and on which the provider has reported since: they were sent.
+UPDATE messages AS m SET state = 'sent', doubted = false, checks = 0, cause = 'the provider has reported on it', changed_at = now()
 FROM (
     SELECT w.id
     FROM messages AS w
@@ -10,6 +10,6 @@ FROM (
     ORDER BY w.id
     LIMIT 1000
     FOR UPDATE OF w SKIP LOCKED
-) AS told
-WHERE m.id = told.id
+) AS reported
+WHERE m.id = reported.id
 RETURNING m.id

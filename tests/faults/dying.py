@@ -10,11 +10,11 @@ from typing import Any
 from adapters import ADAPTERS
 from adapters.contract import Response
 from agents.health import Health
+from agents.sender import moves
 from agents.sender.due import Due
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
-from app.sending import outcomes
 from app.settings import Settings
 from sql import EventStore
 from tests.support.adapted import asked_after
@@ -54,7 +54,7 @@ async def send(step: str, side: str, times: int, within: float) -> None:
     """The process: sends until it dies, or until nothing has been left to do for a moment."""
     settings, dying = Settings(), Dying(step, side, times)
     ADAPTERS["postmark"] = asked_after("postmark", LOOKUP_AFTER)
-    outcomes.CHECKS = CHECKS
+    moves.CHECKS = CHECKS
     assert settings.postgres.dsn is not None
     transport = Transport(timeout=settings.sending.timeout)
 

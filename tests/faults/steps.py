@@ -20,10 +20,10 @@ import psycopg
 from app.clients.configured import Clients
 from app.embedded.postgres import Postgres
 from app.embedded.process import Child
-from app.sending.incoming import Incoming
+from app.sending.incoming import new_message
 from app.sending.requests import read_request
 from app.settings import Settings
-from sql import EventStore
+from sql import EventStore, NewMessage
 from sql.migrate import migrate
 from tests.faults.moody import Moody
 from tests.faults.senders import asked, configuration, moody_providers, sources, taken, twice
@@ -101,11 +101,13 @@ async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
         await store.set_client("default", configuration(PROVIDERS, unanswered=unanswered), "faults")
         client = await Clients(store, settings).client("default")
         for start in range(0, messages, 500):
-            incoming = Incoming()
+            accepted = []
             for number in range(start, min(start + 500, messages)):
                 request = read_request(asked(PROVIDERS, number), client_id="default")
-                assert incoming.add(request, client, datetime.now(UTC)) is None
-            await store.accept(incoming.messages, incoming.lanes, incoming.rows)
+                message = new_message(request, client, datetime.now(UTC))
+                assert isinstance(message, NewMessage)
+                accepted.append(message)
+            await store.accept(accepted)
 
 
 async def _life(folder: Path, given: dict[str, str], step: str, side: str, times: int, *, within: float) -> bool:

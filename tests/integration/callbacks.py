@@ -16,8 +16,8 @@ import orjson
 from pydantic import SecretStr
 
 from agents.health import Health
-from agents.telling.counts import Telling
 from agents.telling.deliver import Deliverer
+from agents.telling.metrics import NotificationMetrics
 from agents.transport import Transport
 from app.clients.callbacks import Callbacks
 from app.clients.configured import Clients
@@ -122,7 +122,7 @@ class Office:
     store: EventStore
     settings: Settings
     callbacks: Callbacks
-    telling: Telling
+    telling: NotificationMetrics
     health: Health
 
     @classmethod
@@ -131,7 +131,7 @@ class Office:
         settings = Settings(data=data, secrets=Secrets(keys=[SecretStr(new_key())]))
         health = Health()
         callbacks = Callbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
-        return cls(store, settings, callbacks, Telling(health), health)
+        return cls(store, settings, callbacks, NotificationMetrics(health), health)
 
     async def configure(self, url: str | None, types: Sequence[str] = (), client: str = CLIENT, **more: Any) -> None:
         """Make this URL the client's callback, or let it have none."""

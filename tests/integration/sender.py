@@ -12,11 +12,11 @@ from agents.health import Health
 from agents.sender.due import Due
 from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
-from app.sending.incoming import Incoming
+from app.sending.incoming import new_message
 from app.sending.requests import read_request
 from app.sending.settings import Sending
 from app.settings import Settings
-from sql import EventStore
+from sql import EventStore, NewMessage
 from tests.fixtures import accounts
 
 TO = {"email": "ana@example.com", "sms": "+15551234567"}
@@ -61,9 +61,10 @@ class Sender:
     async def ask(self, id: str = "m", **more: Any) -> None:
         """Accept one request."""
         document = {"messageId": id, "to": TO, "content": {"subject": "Hello", "text": "Hello"}} | more
-        incoming, client = Incoming(), await self.clients.client("default")
-        assert incoming.add(read_request(document, client_id="default"), client, datetime.now(UTC)) is None
-        await self.store.accept(incoming.messages, incoming.lanes, incoming.rows)
+        client = await self.clients.client("default")
+        message = new_message(read_request(document, client_id="default"), client, datetime.now(UTC))
+        assert isinstance(message, NewMessage)
+        await self.store.accept([message])
 
     async def until(self, state: str, id: str = "m") -> dict[str, Any]:
         """The message, once it is in that state."""

@@ -1,27 +1,41 @@
 """Requests that come at the same time share a transaction, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 import pytest_asyncio
 
+from app.api import accepting
+from app.api.accepting import Accepting
+from app.api.batch import Item
+from app.api.taken import Taken
 from app.clients.configured import Client
-from app.sending import accepting
-from app.sending.accepting import Accepting
-from app.sending.incoming import Incoming
+from app.sending.incoming import new_message
 from app.sending.requests import read_request
 from app.settings import Settings, Source
-from sql import EventStore, Remembered, Verdict
+from sql import Accepted, EventStore, KeptAnswer, NewMessage
 from tests.conftest import Dsns
 from tests.integration.sender import Sender
 from tests.integration.serving import serving
 
 URL = "/v1/messages"
-NEW, SAME, OTHER = Verdict(True, True), Verdict(False, True), Verdict(False, False)
+NEW, SAME, OTHER = Accepted(True, True), Accepted(False, True), Accepted(False, False)
+
+
+class Noted(Taken):
+    """A request that notes how its messages were taken."""
+
+    accepted: Sequence[Accepted] = ()
+
+    def judge(self, accepted: Sequence[Accepted]) -> KeptAnswer | None:
+        """As it does, noted."""
+        self.accepted = accepted
+        return super().judge(accepted)
 
 
 class Desk:
@@ -45,19 +59,17 @@ class Desk:
 
         store.accept = accept  # type: ignore[method-assign]
 
-    async def ask(self, id: str, text: str = "Hello", *, alone: bool = False, key: str | None = None) -> list[Verdict]:
-        """The verdicts on one request."""
+    async def ask(self, id: str, text: str = "Hello", *, alone: bool = False, key: str | None = None) -> list[Accepted]:
+        """How one request was taken."""
         document = {"messageId": id, "to": "+15551234567", "channel": "sms", "body": text}
-        incoming = Incoming()
-        assert incoming.add(read_request(document, client_id="default"), self._client, datetime.now(UTC)) is None
-        found: list[Verdict] = []
-
-        def judge(verdicts: list[Verdict]) -> Remembered | None:
-            found[:] = verdicts
-            return Remembered("default", key, b"f" * 32, 202, id.encode()) if key else None
-
-        await self.taking.accept(incoming, judge, alone=alone)
-        return found
+        request = read_request(document, client_id="default")
+        message = new_message(request, self._client, datetime.now(UTC))
+        assert isinstance(message, NewMessage)
+        item = Item("$", document, request)
+        taken = Noted([item], False, "default", key, b"f" * 32)
+        taken.offer(item, message)
+        await self.taking.accept(taken, alone=alone)
+        return [*taken.accepted]
 
 
 async def all_at_once(*asked: Coroutine[Any, Any, Any]) -> list[Any]:
@@ -107,7 +119,7 @@ async def test_one_key_twice_in_a_transaction(desk: Desk) -> None:
     assert isinstance(found.pop(1), psycopg.errors.UniqueViolation) and found == [[NEW]] * 2
     for key, id in (("key", b"m"), ("another", b"n")):
         kept = await desk.store.recall("default", key)
-        assert kept is not None and bytes(kept["answer"]) == id
+        assert kept is not None and orjson.loads(bytes(kept["answer"]))["messageId"].encode() == id
 
 
 async def test_a_database_that_is_away_is_asked_once(desk: Desk) -> None:

@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from sql import EventStore
-from sql.messages import Health
+from sql.messages import LaneReport
 from sql.parameters import json
 from sql.statements import statement
 from tests.conftest import Dsns
@@ -87,7 +87,7 @@ async def test_a_claim_reads_of_what_is_due_alone(postgres_dsn: Dsns) -> None:
         await connection.execute(MANY, [3000])
         await connection.execute("DELETE FROM lanes_due WHERE state = 'ready'")
         request = asked(1, "c7")
-        await store.accept([new(request)], [], [said(request)])
+        await store.accept([new(request)])
         assert await explained(connection, "claim", looks) < 300
         row = await store.message("c7", "m-1")
         assert row is not None and row["state"] == "sending"
@@ -116,11 +116,8 @@ class Crowd:
             requests.append(asked(self.number, self.random.choice(self.lanes)[0]))
         wait = self.random.choice([None, -3600, 0.05, 0.2, 3600])
         due_at = None if wait is None else datetime.now(UTC) + timedelta(seconds=wait)
-        clients = {request.client_id for request in requests}
-        lanes = [lane for lane in self.lanes if lane[0] in clients]
-        await self.store.accept(
-            [new(each, due_at=due_at) for each in requests], lanes, [said(each) for each in requests]
-        )
+        lanes = {lane[0]: lane for lane in self.lanes}
+        await self.store.accept([new(each, due_at=due_at, lane=lanes[each.client_id]) for each in requests])
 
     async def claim(self) -> None:
         """A worker, which may die and leave its messages."""
@@ -150,7 +147,7 @@ class Crowd:
     async def told(self) -> None:
         """A provider says that it failed."""
         client, message = await self._any()
-        await self.store.told([(client, "twilio", message, None)])
+        await self.store.recheck_watched([(client, "twilio", message, None)])
 
     async def trouble(self) -> None:
         """An account fails, or works again, or asks for a rest."""
@@ -161,7 +158,7 @@ class Crowd:
             {"pause": 0.2},
             {"pause": 3600.0},
         ]
-        await self.store.note_lanes([Health(lane, trouble="503", **self.random.choice(ways)) for lane in lanes])
+        await self.store.note_lanes([LaneReport(lane, trouble="503", **self.random.choice(ways)) for lane in lanes])
 
     async def configure(self) -> None:
         """An account's rate."""
@@ -198,13 +195,13 @@ async def test_a_lane_that_rests_goes_on_as_soon_as_it_may(postgres_dsn: Dsns) -
     """Its hint says when its account may be used again; if that is sooner than was thought, it leaves sooner."""
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
         request = asked(1)
-        await store.accept([new(request)], [("shop", "twilio", None, 10, 10)], [said(request)])
+        await store.accept([new(request, lane=("shop", "twilio", None, 10, 10))])
         (row,) = await store.claim(1, 60, {})
         lane = str(row["lane"])
         await store.settle([settled(row, "retrying", due_in=0)], [])
-        await store.note_lanes([Health(lane, pause=3600.0, trouble="429")])
+        await store.note_lanes([LaneReport(lane, pause=3600.0, trouble="429")])
         assert await store.claim(1, 60, {}) == await store.claim(1, 60, {}) == []
-        await store.note_lanes([Health(lane, passed=True)])
+        await store.note_lanes([LaneReport(lane, passed=True)])
         assert len(await store.claim(1, 60, {})) == 1
 
 
@@ -212,7 +209,7 @@ async def test_a_clock_that_was_set_back_keeps_no_lane_resting(postgres_dsn: Dsn
     """A hint that lies further ahead than any lane rests is from another time."""
     async with await EventStore.open(postgres_dsn.service, pool=2) as store, owner(postgres_dsn) as connection:
         request = asked(1)
-        await store.accept([new(request)], [("shop", "twilio", None, 10, 10)], [said(request)])
+        await store.accept([new(request, lane=("shop", "twilio", None, 10, 10))])
         await connection.execute("UPDATE lanes_due SET state = 'resting', due_at = now() + interval '1 hour'")
         assert len(await store.claim(1, 60, {})) == 1
 
@@ -221,8 +218,7 @@ async def test_more_lanes_than_a_look_takes_in_take_turns(postgres_dsn: Dsns) ->
     """Of 400 lanes with three messages each, none gets its second before each had its first."""
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
         lanes: list[Lane] = [(f"c{number}", "twilio", None, 10, 10) for number in range(400)]
-        requests = [asked(number, lane[0]) for lane in lanes for number in range(3)]
-        await store.accept([new(each) for each in requests], lanes, [said(each) for each in requests])
+        await store.accept([new(asked(number, lane[0]), lane=lane) for lane in lanes for number in range(3)])
         order: list[str] = []
         while rows := await store.claim(20, 60, {}):
             order.extend(row["client_id"] for row in rows)

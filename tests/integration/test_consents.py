@@ -17,7 +17,7 @@ from adapters import interpret
 from adapters.contract import Request
 from app.cli.support.http_file import read_request
 from app.http.access import SCOPES
-from app.sending.consent import learned, said
+from app.sending.consent import consent_event, learned
 from schemas.events import Error, Event, Handle
 from sql import EventStore
 from sql.rebuild import rebuild
@@ -381,5 +381,5 @@ async def test_what_is_said_by_hand_is_said_each_time(store: EventStore) -> None
     now = datetime(2026, 2, 4, tzinfo=UTC)
     for number, state in enumerate(("out", "in", "out")):
         at = now + timedelta(seconds=number)
-        await store.append([(said(ANA, "sms", state, "key 1", at, str(number)), "default", at, None)])
+        await store.append([(consent_event(ANA, "sms", state, "key 1", at, str(number)), "default", at, None)])
     assert await states(store) == {"sms": (True, "api")}

@@ -20,7 +20,7 @@ from app.clients.configured import Clients
 from app.clients.seal import NoKey, Seal
 from schemas.events import Event
 from sql import EventStore
-from sql.deliveries import Outcome
+from sql.deliveries import DeliveryOutcome
 from sql.relay import Place
 from tests.conftest import Dsns
 from tests.integration.callbacks import CLIENT, Office, Receiver, receiving, verified
@@ -538,7 +538,7 @@ async def test_those_that_hang_leave_places_for_others(office: Office, receiver:
         await office.configure(receiver.url, client=client, concurrency=64)
         await relayed(office, *(one for n in range(3) for one in message(n, "UserMessageSent")), client=client)
     async with receiving(Receiver()) as other, office.delivering() as deliverer:
-        deliverer._places._most = 4
+        deliverer._slots._most = 4
         await receiver.until(4)
         await office.configure(other.url)
         await relayed(office, *(one for n in range(20) for one in message(n, "UserMessageSent")))
@@ -610,7 +610,8 @@ async def test_no_delivery_is_passed_over(office: Office, postgres_dsn: Dsns, se
         pause = chance.choice([None, timedelta(), timedelta(seconds=0.05), timedelta(hours=1)])
         good = chance.random() < 0.5
         outcomes = [
-            Outcome(row["event_id"], row["due_at"], good, 200, None, None if good else pause, 1) for _, row in mine
+            DeliveryOutcome(row["event_id"], row["due_at"], good, 200, None, None if good else pause, 1)
+            for _, row in mine
         ]
         url, gone = "https://shop.example.com/told", chance.random() < 0.1
         await store.settle_deliveries(client, url, outcomes, gone=gone, patience=timedelta(days=1))

@@ -75,7 +75,7 @@ async def test_what_is_not_delivered_in_time_goes_to_the_next_channel(sender: Se
             payload={"messageId": "failing"},
         )
         await sender.store.append([(bounced, "default", datetime.now(UTC), None)])
-        await sender.store.told([("default", "resend", "failing", None)])
+        await sender.store.recheck_watched([("default", "resend", "failing", None)])
         assert (await sender.until("sent", "failing"))["channel"] == "sms"
 
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from agents.health import Health
-from agents.telling.counts import Telling
+from agents.telling.metrics import NotificationMetrics
 from app.cli.doctor import log as log_checks
 from app.embedded.postgres import Postgres
 from app.sending.settings import Relay
@@ -168,7 +168,7 @@ async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
     """A transaction that appends and does not end: the metrics count from the oldest event that was not told and give the
     transaction's age, the worker is not ready and says who it is, and so does `doctor`; when it has ended all is well."""
     health = Health()
-    telling = Telling(health, held_after=0.2)
+    telling = NotificationMetrics(health, held_after=0.2)
     settings = Settings(
         postgres=PostgresSettings(dsn=SecretStr(postgres_dsn.service)), relay=Relay.model_validate({"held_after": 0.2})
     )

@@ -58,7 +58,7 @@ def of_resend(type: str) -> Event:
 async def append(store: EventStore, *events: Event) -> None:
     """Append what a provider told; failures are looked at, as the agents do."""
     await store.append([(one, "default", datetime.now(UTC), None) for one in events])
-    await store.told([("default", one.source, None, one.provider_message_id) for one in events])
+    await store.recheck_watched([("default", one.source, None, one.provider_message_id) for one in events])
 
 
 async def relay(store: EventStore) -> None:

@@ -19,7 +19,7 @@ from app.kafka.topics import max_record
 from app.settings import Kafka, Settings
 from schemas.cloudevents import read_cloudevent
 from sql import EventStore
-from sql.relay import Elsewhere, Place, Relay
+from sql.relay import Place, PlaceLost, RelaySession
 from tests.conftest import Dsns, NewTopicFunction
 from tests.integration.callbacks import CLIENT, Office
 from tests.integration.serving import ANA, NOON, event
@@ -176,7 +176,7 @@ async def test_a_relay_that_dies_after_the_acknowledgement_repeats(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(Relay, "advance", killed)
+        patched.setattr(RelaySession, "advance", killed)
         with pytest.raises(Killed):
             await relayer(office, topics, topic).run()
     assert await place(postgres_dsn.owner) == (0, 0)
@@ -220,7 +220,7 @@ async def test_a_place_that_was_moved_is_not_moved_back(office: Office) -> None:
         rows = await relay.page(start, 10)
         upto = (rows[-1]["xid"], rows[-1]["position"])
         await relay.advance(start, upto, [])
-        with pytest.raises(Elsewhere):
+        with pytest.raises(PlaceLost):
             await relay.advance(start, upto, [])
         assert await relay.begin(from_now=True) == upto
         assert await relay.page(upto, 10) == []
@@ -245,7 +245,7 @@ async def test_a_restored_log_is_not_taken_for_one_that_is_told(office: Office, 
         await db.execute("INSERT INTO threadline.relay_cursor (xid, position) VALUES (1000000000, 7)")
     async with office.store.relay() as relay:
         assert relay is not None
-        with pytest.raises(Elsewhere, match="restored"):
+        with pytest.raises(PlaceLost, match="restored"):
             await relay.begin(from_now=False)
 
 

@@ -14,13 +14,13 @@ import pytest_asyncio
 from adapters.contract import Outgoing, Response
 from agents.health import Health as Counts
 from agents.outbound import Intake, prepare
+from agents.sender import moves
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.clients.configured import Clients
-from app.sending import outcomes
 from app.sending.events import cancelled
 from app.settings import Settings
 from sql import EventStore
-from sql.messages import Health
+from sql.messages import LaneReport
 from sql.sending import TROUBLE
 from tests.conftest import Dsns
 from tests.integration.sender import OK, SOURCES, Sender
@@ -122,14 +122,16 @@ async def test_failures_one_after_another_rest_an_account_ever_longer(sender: Ow
     name = str(row["lane"])
     rests = []
     for _ in range(TROUBLE + 2):
-        await sender.store.note_lanes([Health(name, failed=True, trouble="503")])
-        await sender.store.note_lanes([Health(name, failed=True, trouble="503", age=30.0)])  # in flight all the time
+        await sender.store.note_lanes([LaneReport(name, failed=True, trouble="503")])
+        await sender.store.note_lanes(
+            [LaneReport(name, failed=True, trouble="503", age=30.0)]
+        )  # in flight all the time
         (rest,) = await sender.run("SELECT extract(epoch FROM open_until - now())::float FROM lanes")
         rests.append(rest and round(rest + 0.3))
     assert rests == [None] * (TROUBLE - 1) + [1, 2, 4]
     await sender.run("UPDATE lanes SET failures = 0, open_until = NULL, failed_at = NULL")
-    await sender.store.note_lanes([Health(name, pause=60.0, trouble="429")])
-    await sender.store.note_lanes([Health(name, passed=True, age=5.0)])
+    await sender.store.note_lanes([LaneReport(name, pause=60.0, trouble="429")])
+    await sender.store.note_lanes([LaneReport(name, passed=True, age=5.0)])
     assert await sender.store.claim(1, 60, {}) == []
 
 
@@ -152,7 +154,7 @@ async def test_a_fault_of_the_account_fails_no_message(
     sender: Owned, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They wait, with a reason that is not their content; one tries it now and then; mended, all go."""
-    monkeypatch.setattr(outcomes, "FAULT_PAUSE", 0.4)
+    monkeypatch.setattr(moves, "FAULT_PAUSE", 0.4)
     await sender.configure(retry={"attempts": 1, "first": 0.1, "longest": 1})
     if fault in ("setting", "token"):
         sender.configured_by(twilio=without("twilio", "account_sid" if fault == "setting" else "auth_token"))
@@ -189,7 +191,7 @@ async def test_an_expired_message_of_a_faulty_account_still_expires(
     sender: Owned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once its turn comes."""
-    monkeypatch.setattr(outcomes, "FAULT_PAUSE", 0.3)
+    monkeypatch.setattr(moves, "FAULT_PAUSE", 0.3)
     sender.provider.answer = lambda name, number: Response(401, {}, b"{}")
     await sender.ask(channel="sms", sendBefore=datetime.fromtimestamp(datetime.now().timestamp() + 2, UTC).isoformat())
     async with sender.at_work():
@@ -257,7 +259,7 @@ async def test_a_clock_that_is_set_back_stalls_no_lane(sender: Owned) -> None:
     )
     await asyncio.sleep(0.2)  # until its bucket's next token, as was noted before
     (probe,) = await sender.store.claim(1, 60, {})
-    await sender.store.note_lanes([Health(str(probe["lane"]), passed=True, probe=True)])
+    await sender.store.note_lanes([LaneReport(str(probe["lane"]), passed=True, probe=True)])
     await asyncio.sleep(0.2)
     assert len(await sender.store.claim(1, 60, {})) == 1
 

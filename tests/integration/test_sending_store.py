@@ -10,12 +10,11 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from adapters.contract import Outcome
 from app.sending.events import ended, sent
 from app.sending.requests import Request, read_request
 from schemas.events import Error, Event, Handle
-from sql import EventStore, InFlight, NewMessage, Remembered, Settled, Verdict
-from sql.messages import Health
+from sql import Accepted, EventStore, InFlight, KeptAnswer, NewMessage, Settled
+from sql.messages import LaneReport
 from sql.sending import TROUBLE
 from tests.conftest import Dsns
 
@@ -37,16 +36,8 @@ def asked(number: int = 0, client: str = "shop", **more: Any) -> Request:
     )
 
 
-def new(request: Request, account: str = "twilio", due_at: datetime | None = None) -> NewMessage:
-    """The request as the store takes it."""
-    return NewMessage(
-        request.client_id, request.message_id, request.priority, due_at, None, None, "sms", account, "queued", None,
-        request.document, request.fingerprint.hex(), [("sms", f"phone\x1f{TO}")],
-    )  # fmt: skip
-
-
 def lane(client: str = "shop", account: str = "twilio", rate: float | None = None, burst: int = 10) -> Lane:
-    """Its lane."""
+    """The lane of an account."""
     return (client, account, rate, burst, 1000)
 
 
@@ -59,12 +50,24 @@ def said(request: Request) -> tuple[Event, str, datetime, None]:
     return (event, request.client_id, datetime.now(UTC), None)
 
 
-async def accept(store: EventStore, *requests: Request, lanes: list[Lane] | None = None, **more: Any) -> list[Verdict]:
-    """Accept requests by one account."""
+def new(
+    request: Request, account: str = "twilio", due_at: datetime | None = None, lane: Lane | None = None
+) -> NewMessage:
+    """The request as the store takes it, with its event."""
+    event, _, at, _ = said(request)
+    return NewMessage(
+        event, at, lane, request.client_id, request.message_id, request.priority, due_at, None, None, "sms",
+        account, "queued", None, request.document, request.fingerprint.hex(), [("sms", f"phone\x1f{TO}")],
+    )  # fmt: skip
+
+
+async def accept(store: EventStore, *requests: Request, lanes: list[Lane] | None = None, **more: Any) -> list[Accepted]:
+    """Accept requests by one account; the messages bring the lanes."""
+    known = lanes or [lane(requests[0].client_id)]
+    by_account = {(each[0], each[1]): each for each in known}
+    account = more.get("account", "twilio")
     return await store.accept(
-        [new(request, **more) for request in requests],
-        lanes or [lane(requests[0].client_id)],
-        [said(request) for request in requests],
+        [new(each, lane=by_account.get((each.client_id, account), known[0]), **more) for each in requests]
     )
 
 
@@ -81,8 +84,12 @@ def settled(row: dict[str, Any], state: str, **more: Any) -> Settled:
 async def test_a_request_is_taken_once_and_tells_whether_it_is_the_same(store: EventStore) -> None:
     """The same again changes nothing, also within a batch; another body under the same id is told apart."""
     first, same, other = asked(1), asked(1), asked(1, body="Another")
-    assert await accept(store, first, same, other) == [Verdict(True, True), Verdict(False, True), Verdict(False, False)]
-    assert await accept(store, asked(1), asked(2)) == [Verdict(False, True), Verdict(True, True)]
+    assert await accept(store, first, same, other) == [
+        Accepted(True, True),
+        Accepted(False, True),
+        Accepted(False, False),
+    ]
+    assert await accept(store, asked(1), asked(2)) == [Accepted(False, True), Accepted(True, True)]
     kept = await store.message("shop", "m-1")
     assert kept is not None and kept["request"]["content"] == {"text": "Hello"} and kept["state"] == "queued"
     assert kept["delivery"] == "requested"
@@ -93,17 +100,17 @@ async def test_two_at_once_under_one_id_are_told_apart(store: EventStore) -> Non
     """Also who had to wait for the other learns whether the other asked for the same."""
     for number in range(10):
         requests = [asked(number), asked(number), asked(number, body="Another"), asked(number, body="Another")]
-        verdicts = [found for (found,) in await asyncio.gather(*(accept(store, each) for each in requests))]
+        taken = [found for (found,) in await asyncio.gather(*(accept(store, each) for each in requests))]
         kept = await store.message("shop", f"m-{number}")
-        assert kept is not None and sum(verdict.fresh for verdict in verdicts) == 1
-        assert [verdict.same for verdict in verdicts] == [each.fingerprint == kept["fingerprint"] for each in requests]
+        assert kept is not None and sum(each.fresh for each in taken) == 1
+        assert [each.same for each in taken] == [each.fingerprint == kept["fingerprint"] for each in requests]
 
 
 async def test_an_idempotency_key_is_kept_with_its_messages_or_not_at_all(store: EventStore) -> None:
     """Two under one key at once: one is told to wait; afterwards the answer is there."""
-    key = Remembered("shop", "key", b"f" * 32, 202, b"{}")
+    key = KeptAnswer("shop", "key", b"f" * 32, 202, b"{}")
     request = asked(1)
-    tries = [store.accept([new(request)], [lane()], [said(request)], lambda _: [key]) for _ in range(8)]
+    tries = [store.accept([new(request, lane=lane())], lambda _: [key]) for _ in range(8)]
     found = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(isinstance(each, list) for each in found) == 1
     assert all(isinstance(each, list | InFlight) or "idempotency_keys_pkey" in str(each) for each in found)
@@ -177,7 +184,7 @@ async def test_what_came_of_a_claim_counts_for_its_owner_alone(store: EventStore
     await store.settle([settled(first, "failed", outcome="rejected")], [])
     kept = await store.message("shop", "m-1")
     assert kept is not None and kept["state"] == "sending"
-    event = sent(asked(1), "sms", Handle("phone", TO), "twilio", Outcome("accepted", "SM1"), second["claims"])
+    event = sent(asked(1), "sms", Handle("phone", TO), "twilio", "SM1", second["claims"])
     await store.settle([settled(second, "sent", provider_message_id="SM1")], [(event, "shop", datetime.now(UTC), None)])
     kept = await store.message("shop", "m-1")
     assert kept is not None and (kept["state"], kept["delivery"], kept["provider_message_id"]) == (
@@ -195,7 +202,7 @@ async def test_an_account_in_trouble_is_left_alone_then_probed(store: EventStore
     name = str(rows[0]["lane"])
     await store.settle([settled(row, "retrying", due_in=0, outcome="retryable") for row in rows], [])
     for _ in range(TROUBLE):
-        await store.note_lanes([Health(name, failed=True, trouble="503", age=-1.0)])
+        await store.note_lanes([LaneReport(name, failed=True, trouble="503", age=-1.0)])
     assert await store.claim(50, 60, {}) == []
     kept = await store.waits("shop", "m-1")
     assert kept is not None and kept["open_until"] > datetime.now(UTC) and kept["trouble"] == "503"
@@ -205,7 +212,7 @@ async def test_an_account_in_trouble_is_left_alone_then_probed(store: EventStore
     assert probe["ailing"] and probe["probe"]
     assert await store.claim(50, 60, {}) == []
     await store.settle([settled(probe, "sent")], [])
-    await store.note_lanes([Health(name, passed=True, probe=True)])
+    await store.note_lanes([LaneReport(name, passed=True, probe=True)])
     assert len(await store.claim(50, 60, {})) == 19
 
 
@@ -214,7 +221,7 @@ async def test_a_pause_asked_for_is_given(store: EventStore) -> None:
     await accept(store, asked(1), asked(2))
     (row,) = await store.claim(1, 60, {})
     await store.settle([settled(row, "retrying", due_in=0, outcome="retryable")], [])
-    await store.note_lanes([Health(str(row["lane"]), pause=0.3, trouble="429")])
+    await store.note_lanes([LaneReport(str(row["lane"]), pause=0.3, trouble="429")])
     assert await store.claim(9, 60, {}) == []
     await asyncio.sleep(0.35)
     assert len(await store.claim(9, 60, {})) == 2
@@ -231,7 +238,12 @@ async def test_held_messages_wait_for_their_time(store: EventStore) -> None:
 async def test_cancel_and_release(store: EventStore) -> None:
     """A waiting one is cancelled at once; one that is being sent is not tried again; a held one is let go."""
     await accept(store, asked(1), asked(2), asked(3))
-    row = (ended(asked(1), "cancelled", None, Error(None, "by its client", "unknown")), "shop", datetime.now(UTC), None)
+    row = (
+        ended(asked(1), "MessageCancelled", None, Error(None, "by its client", "unknown")),
+        "shop",
+        datetime.now(UTC),
+        None,
+    )
     assert await store.cancel("shop", "m-1", row) == "queued"
     assert await store.cancel("shop", "m-1", row) is None
     rows = await store.claim(9, 60, {})
@@ -293,7 +305,7 @@ async def test_a_failure_told_hastens_a_watched_message(store: EventStore, named
     await accept(store, asked(1))
     (row,) = await store.claim(9, 60, {})
     await store.settle([settled(row, "watched", due_in=3600, provider_message_id="SM1")], [])
-    await store.told([("shop", "twilio", named, None)])
+    await store.recheck_watched([("shop", "twilio", named, None)])
     assert [each["was"] for each in await store.claim(9, 60, {})] == (["watched"] if named == "m-1" else [])
 
 

@@ -17,10 +17,10 @@ from agents.sender.due import Due
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
-from app.sending.incoming import Incoming
+from app.sending.incoming import new_message
 from app.sending.requests import read_request
 from app.settings import Settings
-from sql import EventStore
+from sql import EventStore, NewMessage
 from tests.conftest import Dsns
 from tests.faults.moody import Moody
 from tests.faults.senders import asked, configuration, sources
@@ -42,10 +42,11 @@ async def test_a_worker_that_was_stopped_does_not_call_any_more(
         settings = Settings(sources=known, sending={"lease": LEASE, "timeout": TIMEOUT})
         async with await EventStore.open(postgres_dsn.service, pool=4) as store:
             await store.set_client("default", configuration(["postmark"]), "test")
-            clients, incoming = Clients(store, settings), Incoming()
+            clients = Clients(store, settings)
             request = read_request(asked(["postmark"], 1), client_id="default")
-            assert incoming.add(request, await clients.client("default"), datetime.now(UTC)) is None
-            await store.accept(incoming.messages, incoming.lanes, incoming.rows)
+            message = new_message(request, await clients.client("default"), datetime.now(UTC))
+            assert isinstance(message, NewMessage)
+            await store.accept([message])
             first = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "tests.integration.stopping", "8",
                 env=os.environ | {

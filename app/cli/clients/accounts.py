@@ -19,7 +19,7 @@ from app.cli.clients.documents import Unreadable
 from app.cli.support.terminal import print_error, print_note
 from app.clients.changes import Changes
 from app.clients.shown_accounts import webhooks_of
-from app.sending.accounts import shown
+from app.sending.accounts import account_json
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")]
 
@@ -56,7 +56,7 @@ def set_account(
         members = {"adapter": adapter, "settings": settings, "source": source, "url": url}
         document = {key: value for key, value in members.items() if value is not None}
         account, state = await changes.set_account(client, name, document, trusted=trusted)
-        public = shown(account)
+        public = account_json(account)
         names = ", ".join([*public["settings"], *public["secrets"]]) or "no settings"
         print_note(f"Account {name} of client {client} {'is' if state == 'unchanged' else 'was'} {state}: {names}.")
         if account.adapter.events:

@@ -16,7 +16,7 @@ from app.cli.support.terminal import FAILED, MISUSED, add_row, entry, fields, mi
 from app.clients.changes import Changes, InUse
 from app.clients.configured import implied_document
 from app.clients.seal import NoKey
-from app.clients.shown_accounts import Told, told
+from app.clients.shown_accounts import AccountJson, accounts_json
 from app.declared import register
 from app.embedded.running import resolve
 from app.sending.accounts import LockedAccount
@@ -64,7 +64,7 @@ def show_client(
         if as_json and document is not None:
             print(_json(document))
             return 0
-        found = await told(changes.store, changes.settings, client)
+        found = await accounts_json(changes.store, changes.settings, client)
         if document is None and not found:
             return print_error(f"There is no client {client}. Configure it: threadline clients set {client} --file …")
         origin = (
@@ -118,7 +118,7 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
         return print_error(str(error), FAILED)
 
 
-def _print_accounts(found: Sequence[Told]) -> None:
+def _print_accounts(found: Sequence[AccountJson]) -> None:
     """Print each account as an entry, with the names of its secrets and what is wrong with it."""
     for account, wrong in found:
         settings = "\n".join(f"{name}={', '.join(values)}" for name, values in (account["settings"] or {}).items())

@@ -9,7 +9,7 @@ from app.api.batch import MOST, Item, documents_of, items_of, link
 from app.api.idempotency import fingerprint, key_of
 from app.http.problems import Problem
 from schemas.events import Error
-from sql import Verdict
+from sql import Accepted
 
 SMS = {"channel": "sms", "to": "+15551234567", "body": "Hello"}
 
@@ -69,11 +69,11 @@ def test_verdicts() -> None:
     """Fresh, taken before, and another under the same id, which is judged anew where the transaction was."""
     (item,) = items_of([("$", SMS | {"messageId": "m-1"})], "shop", None, None, many=False)
     item.channel = "sms"
-    item.judge(Verdict(False, False))
+    item.judge(Accepted(False, False))
     assert item.told()["error"]["status"] == 409 and item.told()["error"]["path"] == "$.messageId"
-    item.judge(Verdict(False, True))
+    item.judge(Accepted(False, True))
     assert item.told()["duplicate"] is True
-    item.judge(Verdict(True, True))
+    item.judge(Accepted(True, True))
     links = {"self": "/v1/messages/m-1"}
     assert item.told() == {"messageId": "m-1", "state": "accepted", "channel": "sms", "links": links}
 

@@ -1,4 +1,4 @@
-"""An account: read from its JSON, kept encrypted, shown without its secrets."""
+"""An account: read from its JSON, kept encrypted, account_json without its secrets."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from app.clients.configured import implied, implied_document
 from app.clients.seal import Seal
-from app.sending.accounts import LockedAccount, UnknownAccount, account_of, configured, opened, sealed, shown
+from app.sending.accounts import LockedAccount, UnknownAccount, account_json, account_of, configured, opened, sealed
 from app.settings import Settings, Source
 from schemas import SchemaError
 
@@ -98,14 +98,14 @@ def test_without_its_key_or_its_adapter_it_is_said_so() -> None:
 
 def test_secrets_are_shown_by_name_alone() -> None:
     """What the adapter does not say is open counts as secret, aliases too."""
-    told = shown(opened(row(), SEAL))
+    told = account_json(opened(row(), SEAL))
     assert told["settings"] == {"account_sid": ["AC1"], "sender": ["+15550001111"]}
     assert told["secrets"] == ["auth_token"]
     source = Source(phone_number_id="1", access_token="t", someday="x")
     account = configured("whatsapp_cloud", source)
     assert account is not None
-    assert shown(account)["settings"] == {"phone_number_id": ["1"]}
-    assert shown(account)["secrets"] == ["access_token", "someday"]
+    assert account_json(account)["settings"] == {"phone_number_id": ["1"]}
+    assert account_json(account)["secrets"] == ["access_token", "someday"]
 
 
 def test_sources_make_a_client_without_more() -> None:

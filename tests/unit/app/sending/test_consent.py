@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.sending.consent import OPT_INS, OPT_OUTS, learned, meaning, said
+from app.sending.consent import OPT_INS, OPT_OUTS, consent_event, learned, meaning
 from schemas import validate
 from schemas.events import CHANNELS, EVENT_TYPES, Error, Event, Handle
 
@@ -142,7 +142,7 @@ def test_nothing_follows_from_what_follows(type: str) -> None:
 @pytest.mark.parametrize(("state", "type"), [("out", OUT), ("in", IN)])
 def test_what_is_said_by_hand_names_who_said_it(state: str, type: str) -> None:
     """An event of ours, for one channel or for all."""
-    one = said(ANA, "sms", state, "key 1", NOON, "id")
+    one = consent_event(ANA, "sms", state, "key 1", NOON, "id")
     assert (one.type, one.source, one.source_event_id, one.channel, one.handle) == (
         type,
         "threadline",
@@ -151,5 +151,5 @@ def test_what_is_said_by_hand_names_who_said_it(state: str, type: str) -> None:
         ANA,
     )
     assert one.payload == {"basis": "api", "agent": "key 1"}
-    assert said(ANA, "*", state, "key 1", NOON, "id").channel is None
+    assert consent_event(ANA, "*", state, "key 1", NOON, "id").channel is None
     validate(one.type, one.payload)

@@ -1,10 +1,10 @@
--- Providers told that these messages failed: those that are watched are looked at now, for the next channel's sake.
+-- Makes watched messages due on which providers reported a failure, so that the next channel starts.
 WITH given AS MATERIALIZED (
     SELECT CASE
         WHEN r ->> 2 IS NOT NULL THEN message_reference(r ->> 0, r ->> 2)
         ELSE provider_reference(r ->> 0, r ->> 1, r ->> 3)
     END AS reference
-    FROM jsonb_array_elements(%(told)s) AS each (r)
+    FROM jsonb_array_elements(%(references)s) AS each (r)
 ),
 named AS (
     SELECT reference FROM given

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.clients.remembered import Remembered
+from app.clients.ttl_cache import TtlCache
 
 
 class Store:
@@ -25,9 +25,9 @@ class Store:
             raise OSError("away")
         return f"{key}{number}"
 
-    def remembered(self, most: int = 4096) -> Remembered[str, str]:
+    def remembered(self, most: int = 4096) -> TtlCache[str, str]:
         """What remembers this one's answers for two seconds."""
-        return Remembered(self.ask, 2.0, most, lambda: self.now)
+        return TtlCache(self.ask, 2.0, most, lambda: self.now)
 
 
 async def test_many_at_once_ask_once() -> None:

@@ -1,4 +1,4 @@
-"""What the worker knows of telling others: counts of the relay and of deliveries, and how far they are behind."""
+"""Metrics of the relay and of deliveries: their counts, and their lag."""
 
 import asyncio
 import time
@@ -14,40 +14,40 @@ from sql.relay import held_by
 
 #: Seconds between two measurements of the lag.
 EVERY = 5.0
-#: Seconds that the log may wait for one transaction before that is a fault.
+#: Seconds that the log may wait for one transaction before the health check fails.
 HELD_AFTER = 30.0
 
 _LAG = {
     "events": ("relay_lag_events", "Events that were not relayed yet, counted up to 100,000."),
     "seconds": ("relay_lag_seconds", "Age of the oldest event that was not relayed yet, settled or not."),
     "horizon": ("horizon_age_seconds", "Age of the oldest transaction that appends: readers of the log wait for it."),
-    "disabled": ("callbacks_disabled", "Callbacks that are told nothing: gone, failing for days, or removed."),
+    "disabled": ("callbacks_disabled", "Callbacks that are disabled: gone, failing for days, or removed."),
     "overdue": ("deliveries_overdue_seconds", "How long the delivery that is longest due has been due."),
 }
 
 
 class HeldUp(Exception):
-    """The relay and the streams wait for a transaction; the message says whose."""
+    """The relay and the streams wait too long for a transaction; the message names it."""
 
 
-class Telling:
-    """Of this process, since its start; the lag is that of the installation, whoever relays."""
+class NotificationMetrics:
+    """Counts of this process since its start, and the lag of the installation, whichever worker relays."""
 
     def __init__(self, health: Health, held_after: float = HELD_AFTER) -> None:
-        """`held_after`: seconds that the log may wait for one transaction before that is a fault."""
+        """`held_after`: seconds that the log may wait for one transaction before the health check fails."""
         self.health = health
         self._held_after = held_after
-        #: When (monotonic) a holder of the horizon was first seen here, by its process id.
+        #: When (monotonic) each session that holds the log up was first seen, by its process id.
         self._seen: dict[int, float] = {}
         self.relayed = 0
         self.enqueued = 0
-        #: Tries of deliveries by what came of them: `delivered`, `failed`, `gone`, `refused`, `unanswered`.
+        #: Tries of deliveries by their outcome: `delivered`, `failed`, `gone`, `refused`, `unanswered`.
         self.outcomes: Counter[str] = Counter()
         self.lag: dict[str, float] = {}
         health.more.append(self.collect)
 
     async def measure(self, store: EventStore, every: float = EVERY) -> None:
-        """Measure the lag, for ever, with so many seconds between."""
+        """Measure the lag, for ever, every so many seconds."""
         while True:
             holders = await store.holders()
             self.lag = await store.relay_lag() | {"horizon": self._judge(holders)}
@@ -55,10 +55,10 @@ class Telling:
             await asyncio.sleep(every)
 
     def _judge(self, holders: Sequence[dict[str, Any]]) -> float:
-        """The age of the oldest holder in seconds, 0 where there is none. One that is too old is noted as failing."""
+        """Return the age of the oldest holder in seconds, 0 without one. If it is too old, note that in the health check."""
         now = time.monotonic()
         self._seen = {one["pid"]: self._seen.get(one["pid"], now) for one in holders}
-        # How old another role's transaction is may be hidden: then since it was seen here first.
+        # The age of another role's transaction may be hidden: then it counts from when it was first seen here.
         aged = [(now - self._seen[one["pid"]] if one["seconds"] is None else one["seconds"], one) for one in holders]
         age, oldest = max(aged, key=lambda each: each[0], default=(0.0, None))
         if oldest is not None and age > self._held_after:
@@ -68,7 +68,7 @@ class Telling:
         return age
 
     def collect(self) -> Iterator[Any]:
-        """For Prometheus."""
+        """Yield the metrics for Prometheus."""
         yield CounterMetricFamily("threadline_relayed_events", "Events put on events.recorded.", self.relayed)
         yield CounterMetricFamily("threadline_deliveries_enqueued", "Deliveries that came of them.", self.enqueued)
         outcomes = CounterMetricFamily("threadline_deliveries", "Tries of deliveries.", labels=["outcome"])

@@ -1,4 +1,4 @@
-"""Answers of the store, believed for a moment: however many ask at once, the question is put once."""
+"""A cache with a time-to-live: concurrent questions for one key are asked once."""
 
 import asyncio
 import time
@@ -10,11 +10,10 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Remembered(Generic[K, V]):
-    """Asks `ask` for what is not known, or was asked for more than `ttl` seconds ago (`nothing_ttl`, where the answer was
-    None). Keeps at most `most` answers.
+class TtlCache(Generic[K, V]):
+    """Keeps at most `most` answers of `ask`, each for `ttl` seconds (`nothing_ttl`, if it is None).
 
-    What `ask` raises is raised to all who wait for it, and not remembered. `now` is a monotonic clock in seconds.
+    An error of `ask` is raised to all who wait for it, and not kept. `now`: a monotonic clock in seconds.
     """
 
     def __init__(
@@ -32,27 +31,27 @@ class Remembered(Generic[K, V]):
         self._asked: dict[K, asyncio.Task[V]] = {}
 
     def __len__(self) -> int:
-        """How many answers are kept."""
+        """Return how many answers are kept."""
         return len(self._known)
 
     async def get(self, key: K) -> V:
-        """The answer, at most `ttl` seconds old when it was asked for."""
+        """Return the answer, at most `ttl` seconds old."""
         if (known := self._known.get(key)) is not None and self._now() < known[0]:
             self._known.move_to_end(key)
             return known[1]
         if (task := self._asked.get(key)) is None:
             task = self._asked[key] = asyncio.create_task(self._answer(key))
             task.add_done_callback(lambda done: self._answered(key, done))
-        # Shielded: one caller who goes away must not cancel the question of the others.
+        # Shielded: a caller that is cancelled must not cancel the question of the others.
         return await asyncio.shield(task)
 
     def last(self, key: K) -> V | None:
-        """The last answer, however old."""
+        """Return the last answer, however old, or None."""
         known = self._known.get(key)
         return known[1] if known else None
 
     def forget(self, key: K) -> None:
-        """Ask anew next time, also where the question is being asked: it may be answered with what was."""
+        """Ask again next time, also if the question is under way: its answer may be from before a change."""
         self._known.pop(key, None)
         self._asked.pop(key, None)
 
@@ -60,10 +59,10 @@ class Remembered(Generic[K, V]):
         if self._asked.get(key) is done:
             del self._asked[key]
         if not done.cancelled():
-            done.exception()  # looked at, since everyone who would have been told may be gone
+            done.exception()  # retrieved, as all who waited for it may be gone
 
     async def _answer(self, key: K) -> V:
-        # Counted from before the question, so that the promise holds however long the answer takes.
+        # Counted from before the question, so that no answer gets older than `ttl` however long it takes.
         asked = self._now()
         value = await self._ask(key)
         if self._asked.get(key) is asyncio.current_task():
