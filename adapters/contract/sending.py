@@ -96,13 +96,15 @@ class Message:
 @dataclass(slots=True)
 class HttpCall:
     """An HTTP request to be made; header names in lower case. `foreign`: the recipient chose its host, so that it goes to
-    public addresses only, whoever the account's owner is, and says nothing of the account."""
+    public addresses only, whoever the account's owner is, and says nothing of the account. `http2`: the provider speaks HTTP/2
+    alone; without https it is ignored."""
 
     method: str
     url: str
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     foreign: bool = False
+    http2: bool = False
 
 
 @dataclass(slots=True)
