@@ -12,6 +12,7 @@ import httpx
 from app.embedded import addresses, sample
 from app.embedded.running import resolve
 from app.settings import Settings
+from webhooks.backoff import exponential
 
 #: Answers that pass, and the longest wait before the next try (seconds).
 PASSING, LONGEST = (409, 429, 502, 503, 504), 10.0
@@ -38,7 +39,7 @@ def post(http: httpx.Client, path: str, body: Any, tries: int = 2) -> httpx.Resp
     """The answer to a request that may be repeated: again, after a pause, where the API is away or busy. Raises what
     httpx does where it stays away."""
     for attempt in range(1, tries + 1):
-        pause = min(LONGEST, 0.25 * 2**attempt)
+        pause = exponential(0.5, LONGEST, attempt - 1)
         try:
             response = http.post(path, json=body)
         except httpx.TransportError:

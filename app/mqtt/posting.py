@@ -10,6 +10,7 @@ import httpx
 import structlog
 
 from app.mqtt.account import Account
+from webhooks.backoff import exponential
 
 #: Posts under way at once; seconds before the first repetition, and at most.
 AT_ONCE, SOON, LATE = 32, 0.2, 30.0
@@ -50,7 +51,7 @@ class Posting:
         if len(headers["x-mqtt-topic"]) > MAX_TOPIC:
             log.error("dropped: the topic is too long", source=self._account.source, topic=one.topic[:200])
             return
-        wait = SOON
+        failures = 0
         while True:
             async with self._places:
                 status, after = await self._try(one, headers)
@@ -63,8 +64,9 @@ class Posting:
                 return
             self._told(refused=True, status=status)
             # Chance to keep many from coming back at once.
+            wait = exponential(SOON, LATE, failures)
             await asyncio.sleep(max(after, wait * random.uniform(0.5, 1.0)))  # noqa: S311
-            wait = min(wait * 2, LATE)
+            failures += 1
 
     async def _try(self, one: Publication, headers: dict[str, str]) -> tuple[int, float]:
         """The status (0: no answer), and the seconds that the door asks to wait."""

@@ -9,6 +9,7 @@ from app.sending.decide import routes
 from app.sending.requests import Request
 from schemas.events import Error, Event
 from sql import Settled
+from webhooks.backoff import exponential
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,8 @@ def following(claimed: Claimed, route: Route) -> Route | None:
 
 
 def backoff(retry: Retry, tries: int, jitter: float) -> float:
-    """Seconds until the next try after so many: doubling, up to the longest, with full jitter
-    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)."""
-    return float(min(retry.longest, retry.first * 2.0 ** min(tries, 60)) * jitter)
+    """Return the seconds until the next try after `tries`, with full jitter (`jitter` is between 0 and 1)."""
+    return exponential(retry.first, retry.longest, tries) * jitter
 
 
 def _falls_back(client: Client) -> bool:

@@ -10,4 +10,5 @@ Scalar.createApiReference("#reference", {
   hideTestRequestButton: true,
   showDeveloperTools: "never",
   persistAuth: false,
+  defaultOpenAllTags: true,
 });
