@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up demo test bench faults check format provider lock clean
+.PHONY: help install install-dev up demo test bench faults check lint-api format provider lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,13 @@ check: $(INSTALLED_DEV) ## Format, lint and types, as CI does it; changes nothin
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+lint-api: $(INSTALLED_DEV) ## Lint the API's description with Spectral and Redocly, where npm is installed
+	@if ! command -v npm >/dev/null; then echo "npm is not installed: the API's description is not linted"; exit 0; fi; \
+		mkdir -p build && $(BIN)/python -m app.api.openapi.bundle > build/openapi.json && cd tests/lint && \
+		npm install --silent --no-package-lock --no-audit --no-fund && \
+		npx spectral lint --fail-severity error --ruleset .spectral.yaml ../../build/openapi.json && \
+		npx redocly lint ../../build/openapi.json
 
 format: $(INSTALLED_DEV) ## Format the code, and mend what the linter can
 	@$(BIN)/ruff format .

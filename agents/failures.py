@@ -19,6 +19,7 @@ from aiokafka.errors import (
 from agents.health import Health, part_of, worded
 from agents.process.within import WITHIN, Within
 from sql import DATA_ERRORS, is_transient
+from webhooks.backoff import exponential
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +53,7 @@ def is_permanent(error: BaseException) -> bool:
 
 async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Health) -> T:
     """Retry an attempt until it succeeds, and return its result. Permanent failures are raised at once."""
-    pause = FIRST_PAUSE
+    failures = 0
     while True:
         try:
             result = await attempt()
@@ -60,9 +61,10 @@ async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Hea
             if is_permanent(error):
                 raise
             health.failing(what, error)
+            pause = exponential(FIRST_PAUSE, LAST_PAUSE, failures)
             log.warning("retrying", what=what, error=worded(error), pause=round(pause, 1))
             await asyncio.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, no secret
-            pause = min(pause * 2, LAST_PAUSE)
+            failures += 1
         else:
             health.works(what)
             return result
@@ -74,7 +76,7 @@ async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health
     A failure shows in the health of the part that `what` belongs to.
     """
     WITHIN.set(Within(part_of(what)))
-    pause = FIRST_PAUSE
+    failures = 0
     while True:
         began = time.monotonic()
         try:
@@ -84,5 +86,6 @@ async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health
             away = is_transient(error) or isinstance(error, KafkaError | OSError)
             log.warning("starting again", what=what, error=worded(error), exc_info=not away)
         # Work that ran for long restarts at once; work that fails early waits longer each time.
-        pause = FIRST_PAUSE if time.monotonic() - began > LAST_PAUSE else min(pause * 2, LAST_PAUSE)
+        failures = 0 if time.monotonic() - began > LAST_PAUSE else failures + 1
+        pause = exponential(FIRST_PAUSE, LAST_PAUSE, failures)
         await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # jitter, no secret

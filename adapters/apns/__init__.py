@@ -79,7 +79,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if message.expires_at is not None:
         headers["apns-expiration"] = str(max(0, int(message.expires_at.timestamp())))
     device = quote(message.to.value, safe="")
-    return HttpCall("POST", f"{optional(values, 'api_url', API)}/3/device/{device}", headers, payload)
+    return HttpCall("POST", f"{optional(values, 'api_url', API)}/3/device/{device}", headers, payload, http2=True)
 
 
 def read_response(response: Response) -> Outcome:

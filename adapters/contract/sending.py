@@ -9,7 +9,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-from adapters.contract.receiving import MAX_ID
+from adapters.contract import MAX_ID
 from adapters.contract.settings import Values, secrets_of
 from schemas.events import Error, Handle
 
@@ -95,13 +95,15 @@ class Message:
 @dataclass(slots=True)
 class HttpCall:
     """An HTTP request to be made; header names in lower case. `foreign`: the recipient chose the host, so the request goes
-    to public addresses only, even for a trusted account, and its failure does not count against the account."""
+    to public addresses only, even for a trusted account, and its failure does not count against the account. `http2`: the provider accepts only
+    HTTP/2; ignored without https."""
 
     method: str
     url: str
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     foreign: bool = False
+    http2: bool = False
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from app.sending.decide import End, Hold
 from app.sending.states import Transition, transition
 from schemas.events import Error, Event, Handle
 from sql.messages import LaneReport
+from webhooks.backoff import exponential
 
 #: Seconds that an account rests after a fault of its own; one message then tries it. Correcting it takes a while, and no
 #: message is lost meanwhile.
@@ -187,9 +188,8 @@ def misconfigured(claimed: Claimed, why: str) -> Settlement:
 
 
 def backoff(retry: Retry, tries: int, jitter: float) -> float:
-    """Return the seconds until the next try: doubling with each, up to the longest, with full jitter
-    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)."""
-    return float(min(retry.longest, retry.first * 2.0 ** min(tries, 60)) * jitter)
+    """Return the seconds until the next try after `tries`, with full jitter (`jitter` is between 0 and 1)."""
+    return exponential(retry.first, retry.longest, tries) * jitter
 
 
 def _transition(claimed: Claimed, happened: str, route: Route | None = None, recovery: Recovery = HOLD) -> Transition:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import jgo.maven
 import platformdirs
-import requests
 
 LOCK = Path(__file__).with_name("kafka.lock")
 
@@ -94,7 +93,7 @@ def _download(jar: Jar, folder: Path) -> Jar:
             try:
                 file = _context(scratch).project(*jar.coordinate.split(":")[:2]).at_version(_version(jar)).artifact()
                 path = file.resolve()
-            except (requests.RequestException, RuntimeError, OSError) as error:
+            except (RuntimeError, OSError) as error:  # what jgo raises of HTTP is an OSError
                 reason = str(error)
                 continue
             if jar.is_whole(path):

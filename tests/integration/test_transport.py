@@ -38,6 +38,11 @@ def call(port: int, body: bytes = b"hello", scheme: str = "http") -> HttpCall:
     return HttpCall("POST", f"{scheme}://localhost:{port}/v1/messages?a=b%20c", {"x-key": "k"}, body)
 
 
+def call2(port: int, body: bytes = b"hello") -> HttpCall:
+    """A call by HTTP/2."""
+    return HttpCall("POST", f"https://localhost:{port}/v1/messages?a=b%20c", {"x-key": "k"}, body, http2=True)
+
+
 async def carried(own: Transport, outgoing: HttpCall) -> Response:
     return await own.carry(outgoing, {}, trusted=True)
 
@@ -364,7 +369,7 @@ async def test_a_certificate_that_is_not_trusted_means_that_nothing_arrived(tmp_
 
 
 async def test_http_1_over_tls_has_a_connection_for_each_call_at_a_time(tls: ssl.SSLContext) -> None:
-    """Those that waited for the first, which might have spoken HTTP/2, open their own then; each call arrives once."""
+    """Each call arrives once, and the second ten use the connections of the first."""
 
     async def slow(number: int, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.1)
@@ -373,8 +378,7 @@ async def test_http_1_over_tls_has_a_connection_for_each_call_at_a_time(tls: ssl
     async with Server(slow).open(tls) as server, transport(20, 10) as own:
         for _ in range(2):
             await asyncio.gather(*(carried(own, call(server.port, scheme="https")) for _ in range(10)))
-        # The second time by aiohttp, once it is known that no HTTP/2 is spoken.
-        assert server.connections <= 20 and len(server.received) == 20
+        assert server.connections <= 10 and len(server.received) == 20
 
 
 def ok(server: Server2, connection: H2Connection, stream: int) -> None:
@@ -384,16 +388,24 @@ def ok(server: Server2, connection: H2Connection, stream: int) -> None:
 async def test_http_2_is_spoken_where_it_is_offered_over_one_connection(tls: ssl.SSLContext) -> None:
     """Many calls at a time, each with its answer."""
     async with Server2(ok).open(tls) as server, transport(20, 10) as own:
-        answers = await asyncio.gather(*(carried(own, call(server.port, b"%d" % n, "https")) for n in range(50)))
+        answers = await asyncio.gather(*(carried(own, call2(server.port, b"%d" % n)) for n in range(50)))
         assert {(answer.status, answer.headers["apns-id"], answer.body) for answer in answers} == {(200, "1", b"ok")}
         assert (server.connections, sorted(server.received)) == (1, sorted(b"%d" % n for n in range(50)))
+
+
+async def test_http_2_is_not_replaced_by_http_1(tls: ssl.SSLContext) -> None:
+    """A server that offers HTTP/1.1 alone gets no request of an adapter that needs HTTP/2; other calls offer HTTP/1.1 alone."""
+    async with Server(answering).open(tls) as server, transport() as own:
+        failure = await failed(own, call2(server.port))
+        assert (failure.kind, failure.may_have_arrived, server.received) == ("connect", False, [])
+        assert (await carried(own, call(server.port, scheme="https"))).status == 201
 
 
 async def test_http_2_that_was_closed_while_idle_is_not_used_again(tls: ssl.SSLContext) -> None:
     """The next call goes by another connection, and arrives once."""
     async with Server2(ok).open(tls) as server, transport() as own:
         for number in (1, 2, 3):
-            assert (await carried(own, call(server.port, scheme="https"))).status == 200
+            assert (await carried(own, call2(server.port))).status == 200
             assert (server.connections, len(server.received)) == (number, number)
             server.writers[-1].transport.abort()
             await asyncio.sleep(0.05)
@@ -416,8 +428,8 @@ async def test_what_an_http_2_server_says_it_did_not_take_is_asked_again(tls: ss
         server.say(connection, stream)
 
     async with Server2(answer).open(tls) as server, transport() as own:
-        assert (await carried(own, call(server.port, b"first", "https"))).status == 200
-        assert (await carried(own, call(server.port, b"second", "https"))).status == 200
+        assert (await carried(own, call2(server.port, b"first"))).status == 200
+        assert (await carried(own, call2(server.port, b"second"))).status == 200
         assert (len(taken), len(server.received)) == (2, 3)
 
 
@@ -437,9 +449,9 @@ async def test_what_an_http_2_server_may_have_taken_is_not_asked_again(tls: ssl.
             server.writers[-1].transport.abort()
 
     async with Server2(answer).open(tls) as server, transport(0.7) as own:
-        assert (await failed(own, call(server.port, scheme="https"))).may_have_arrived
+        assert (await failed(own, call2(server.port))).may_have_arrived
         assert len(server.received) == 1
-        assert (await carried(own, call(server.port, scheme="https"))).status == 200
+        assert (await carried(own, call2(server.port))).status == 200
         assert (server.connections, len(server.received)) == (2, 2)
 
 
@@ -455,8 +467,8 @@ async def test_an_endless_answer_of_http_2_is_cut_and_the_next_call_is_well(tls:
         return None
 
     async with Server2(answer).open(tls) as server, transport(most=50_000) as own:
-        assert len((await carried(own, call(server.port, scheme="https"))).body) == 50_000
-        assert (await carried(own, call(server.port, scheme="https"))).body == b"ok"
+        assert len((await carried(own, call2(server.port))).body) == 50_000
+        assert (await carried(own, call2(server.port))).body == b"ok"
         assert server.connections == 2
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import structlog
 
+from webhooks.backoff import exponential
 from webhooks.mqtt.subscription import Subscription
 
 #: Posts in progress at once; seconds before the first retry, and at most.
@@ -50,7 +51,7 @@ class Posting:
         if len(headers["x-mqtt-topic"]) > MAX_TOPIC:
             log.error("dropped: the topic is too long", source=self._subscription.source, topic=one.topic[:200])
             return
-        wait = SOON
+        failures = 0
         while True:
             async with self._places:
                 status, after = await self._try(one, headers)
@@ -62,9 +63,10 @@ class Posting:
                 log.error("dropped: the door rejects it permanently", source=self._subscription.source, **what)
                 return
             self._log_change(refused=True, status=status)
+            wait = exponential(SOON, LATE, failures)
             # Jitter.
             await asyncio.sleep(max(after, wait * random.uniform(0.5, 1.0)))  # noqa: S311
-            wait = min(wait * 2, LATE)
+            failures += 1
 
     async def _try(self, one: Publication, headers: dict[str, str]) -> tuple[int, float]:
         """Return the status (0 without a response) and the seconds of Retry-After."""

@@ -13,6 +13,7 @@ import typer
 from app.embedded import addresses, sample
 from app.embedded.running import resolve
 from app.settings import Settings
+from webhooks.backoff import exponential
 
 Key = Annotated[
     str | None,
@@ -53,7 +54,7 @@ def post(http: httpx.Client, path: str, body: Any, tries: int = 2) -> httpx.Resp
     Raises httpx.TransportError where it stays away.
     """
     for attempt in range(1, tries + 1):
-        pause = min(LONGEST, 0.25 * 2**attempt)
+        pause = exponential(0.5, LONGEST, attempt - 1)
         try:
             response = http.post(path, json=body)
         except httpx.TransportError:

@@ -1,6 +1,9 @@
 """The description of the API is whole and sound: every route is in it, every schema is one, every example fits."""
 
+import gzip
 from collections.abc import Iterator
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import SecretStr
 from starlette.routing import Route
 
-from app.api.openapi import document
+from app.api.openapi import SCALAR, SCALAR_SHA256, document
 from app.http.access import SCOPES
 from app.http.app import Http
 from app.settings import Kafka, Postgres, Settings
@@ -62,6 +65,17 @@ def test_every_route_of_the_process_is_described_and_nothing_else(tmp_path: Path
         if route.include_in_schema:
             served |= {(route.path_format, method.lower()) for method in (route.methods or set()) - {"HEAD"}}
     assert {(path, method) for path, method, _ in operations()} == served
+
+
+def test_the_document_is_whole() -> None:
+    """No reference leads to another document: the files that it is built of are not served."""
+    assert {node["$ref"][:2] for _, node in every(DOCUMENT) if isinstance(node, dict) and "$ref" in node} == {"#/"}
+
+
+def test_viewer_is_the_pinned_one() -> None:
+    """The script that the page loads is the released file, byte for byte."""
+    file = Path(str(files("app.api"))) / "reference" / SCALAR
+    assert sha256(gzip.decompress(file.read_bytes())).hexdigest() == SCALAR_SHA256
 
 
 def test_every_reference_leads_somewhere() -> None:

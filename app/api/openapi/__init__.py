@@ -1,0 +1,93 @@
+"""GET /openapi.json and the page that shows it, /docs.
+
+`bundle.py` builds the description. The page is Scalar's API reference (`app/api/reference/`), served from here so that it
+needs no network.
+"""
+
+import gzip
+from collections.abc import Awaitable, Callable
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.api.bodies import answer
+from app.api.openapi.bundle import document
+from app.api.service import admit, api_of
+
+__all__ = ["SCALAR", "SCALAR_SHA256", "document", "routes"]
+
+#: The viewer: `dist/browser/standalone.js` of the npm package @scalar/api-reference, as `gzip -9n` packs it.
+SCALAR = "scalar-1.76.0.js.gz"
+#: SHA-256 of the unpacked file.
+SCALAR_SHA256 = "dcb027152bf20bf2f6dcd66e8f9fb073c1a9e274cf0b94b939a7d99ab8947060"
+
+#: The page's files under /docs/, with their media types.
+_FILES = {
+    "scalar.js": (SCALAR, "text/javascript"),
+    "start.js": ("start.js", "text/javascript"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
+}
+
+#: Nothing from another host, no inline script, no frame around it. Scalar inserts its style sheets as elements.
+_PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
+
+
+async def _admit(request: Request) -> None:
+    """Raise Problem if the description is not open and the request has no API key. The page requests the description
+    without a key, so it works only where the description is open."""
+    settings = api_of(request).settings
+    await admit(request, settings, settings.api.description, None)
+
+
+def routes() -> list[Route]:
+    """Return the routes of the description and its page. Builds the description and reads the page's files once."""
+    described = document()
+
+    async def description(request: Request) -> Response:
+        await _admit(request)
+        return answer(request, described)
+
+    return [
+        Route("/openapi.json", description, methods=["GET"], name="openapi"),
+        Route("/docs", _file("index.html", "text/html"), methods=["GET"], name="docs"),
+        *[
+            Route(f"/docs/{name}", _file(*file), methods=["GET"], name=name, include_in_schema=False)
+            for name, file in _FILES.items()
+        ],
+    ]
+
+
+def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that serves a file of the page. A `.gz` file is sent packed to clients that accept gzip."""
+    stored = files("app.api").joinpath("reference", name).read_bytes()
+    packed = name.endswith(".gz")
+    digest = sha256(stored).hexdigest()[:32]
+
+    @cache
+    def unpacked() -> bytes:
+        return gzip.decompress(stored)
+
+    async def serve(request: Request) -> Response:
+        await _admit(request)
+        as_gzip = packed and "gzip" in request.headers.get("accept-encoding", "")
+        tag = f'"{digest}-gzip"' if as_gzip else f'"{digest}"'
+        headers = _PAGE_HEADERS | {"etag": tag}
+        if packed:
+            headers["vary"] = "accept-encoding"
+        if as_gzip:
+            headers["content-encoding"] = "gzip"
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(unpacked() if packed and not as_gzip else stored, headers=headers, media_type=media_type)
+
+    return serve

@@ -1,0 +1,14 @@
+// Configures the viewer: no request leaves this origin, no API key is asked for or stored.
+// https://scalar.com/products/api-references/configuration
+Scalar.createApiReference("#reference", {
+  url: "/openapi.json",
+  withDefaultFonts: false,
+  telemetry: false,
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  hideClientButton: true,
+  hideTestRequestButton: true,
+  showDeveloperTools: "never",
+  persistAuth: false,
+  defaultOpenAllTags: true,
+});
