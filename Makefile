@@ -24,8 +24,8 @@ up: $(INSTALLED) ## Run all of it here: PostgreSQL, Kafka, the door, the worker.
 demo: $(INSTALLED) ## Post signed provider requests, scrambled and some twice, and print the customer's timeline
 	@exec $(BIN)/threadline demo
 
-test: $(INSTALLED_DEV) ## Run the tests. They start what they need, on free ports, and leave nothing running
-	@exec $(BIN)/python -m pytest
+test: $(INSTALLED_DEV) ## Run the tests, pure ones beside those with servers, on free ports; nothing is left running
+	@exec $(BIN)/python -m tests
 
 bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writes bench/results.json and a picture
 	@exec $(BIN)/python -m bench

@@ -43,26 +43,6 @@ class Turn:
         return self.door.per_second / self.bare
 
 
-def requests(count: int, host: str) -> list[bytes]:
-    """Status callbacks of Twilio as they come over the wire."""
-    made = []
-    for number in range(count):
-        sid = f"SM{number:032x}"
-        form = {
-            "MessageSid": sid, "SmsSid": sid, "MessageStatus": "delivered", "SmsStatus": "delivered",
-            "AccountSid": "AC" + "0" * 32, "From": "+15550009999", "To": f"+1555{number % 10**7:07d}",
-            "ApiVersion": "2010-04-01",
-        }  # fmt: skip
-        post = traffic.twilio(form)
-        post.headers |= {
-            "user-agent": "TwilioProxy/1.1",
-            "accept": "*/*",
-            "i-twilio-idempotency-token": f"{number:032x}",
-        }
-        made.append(post.raw(host, PATH))
-    return made
-
-
 async def bare(request: Request) -> Response:
     """The limit: whatever the door does beside this is its own cost."""
     await request.body()
@@ -92,7 +72,7 @@ async def answers(port: int) -> None:
 async def take_turns(stack: Stack, turns: int, seconds: float) -> list[Turn]:
     """Load on the bare route and on the door, in turn. Raises RuntimeError where one answer was not 2xx."""
     file = stack.folder / "requests.bin"
-    load.write(file, requests(5000, f"127.0.0.1:{stack.door}"))
+    load.write(file, traffic.callbacks(5000, f"127.0.0.1:{stack.door}"))
     port = ports.free()
     limit = Child("bare", [sys.executable, "-m", "bench.door", str(port)], stack.folder / "bare.log", folder=ROOT)
     limit.start()

@@ -16,8 +16,7 @@ import httpx
 from rich.console import Console
 
 from app.http.listening.descriptors import claim
-from bench.door import requests
-from tests.support import load
+from tests.support import load, traffic
 from tests.support.stack import Stack
 
 CONNECTIONS = 32
@@ -141,7 +140,7 @@ async def run(
     async with Stack(folder) as stack:
         await stack.start("serve")
         file = stack.folder / "requests.bin"
-        load.write(file, requests(5000, f"127.0.0.1:{stack.door}"))
+        load.write(file, traffic.callbacks(5000, f"127.0.0.1:{stack.door}"))
         for name, addresses in (("many", [f"127.0.0.{n}" for n in range(2, 42)]), ("one", ["127.0.0.1"])):
             crowd = Crowd(stack.door, addresses, counts, outcome.opened)
             await crowd.come()

@@ -18,7 +18,7 @@ from app.settings import Settings
 from sql.migrate import migrate
 from tests.support import traffic
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Stack:

@@ -59,6 +59,26 @@ def twilio(form: dict[str, str], url: str = URL) -> Post:
     return Post("twilio", headers, urlencode(form).encode())
 
 
+def callbacks(count: int, host: str) -> list[bytes]:
+    """Return status callbacks of Twilio as bytes of HTTP/1.1, with the headers that Twilio sends."""
+    made = []
+    for number in range(count):
+        sid = f"SM{number:032x}"
+        form = {
+            "MessageSid": sid, "SmsSid": sid, "MessageStatus": "delivered", "SmsStatus": "delivered",
+            "AccountSid": "AC" + "0" * 32, "From": "+15550009999", "To": f"+1555{number % 10**7:07d}",
+            "ApiVersion": "2010-04-01",
+        }  # fmt: skip
+        post = twilio(form)
+        post.headers |= {
+            "user-agent": "TwilioProxy/1.1",
+            "accept": "*/*",
+            "i-twilio-idempotency-token": f"{number:032x}",
+        }
+        made.append(post.raw(host))
+    return made
+
+
 def whatsapp(value: dict[str, object], facts: int = 1) -> Post:
     """Signed with X-Hub-Signature-256: https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
     change = {"field": "messages", "value": {"messaging_product": "whatsapp", **value}}

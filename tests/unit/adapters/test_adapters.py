@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -91,8 +92,37 @@ def test_a_provider_has_fixtures(provider: str) -> None:
     assert met == ADAPTERS[provider].events
 
 
-@each_fixture
-def test_a_fixture_verifies_and_becomes_its_events(provider: str, file: Path) -> None:
+class _Source:
+    def __init__(self, adapter: str, values: dict[str, tuple[str, ...]]) -> None:
+        self.adapter: str | None = adapter
+        self.client = "default"
+        self.url: str | None = None
+        self.accept_unsigned = False
+        self.values = values
+
+
+def flipped(request: Request) -> Iterator[tuple[int, Request]]:
+    """The request once for each byte of its body, with that byte changed, and the byte's place."""
+    for at, byte in enumerate(request.body):
+        body = request.body[:at] + bytes([byte ^ 1]) + request.body[at + 1 :]
+        yield at, replace(request, body=body)
+
+
+def covers_bodies(provider: str) -> bool:
+    """Whether the signature of each fixture covers its body. Plivo's are signed by V3, which does; its V2 does not."""
+    return ADAPTERS[provider].signs_body or provider == "plivo"
+
+
+def passes(adapter: Adapter, request: Request, values: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the adapter accepts the request's signature."""
+    try:
+        adapter.verify(request, values)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def verifies_and_becomes_its_events(provider: str, file: Path) -> None:
     """The request is recognised by its adapter and no other, is authentic, and becomes exactly the events beside it."""
     request = request_of(provider, file)
     assert [name for name, adapter in ADAPTERS.items() if adapter.recognise(request)] == [provider]
@@ -103,8 +133,7 @@ def test_a_fixture_verifies_and_becomes_its_events(provider: str, file: Path) ->
     assert events_of(interpret(request, provider)) == json.loads(file.with_suffix(".json").read_text("utf-8"))
 
 
-@each_fixture
-def test_events_use_the_words_that_all_parts_share(provider: str, file: Path) -> None:
+def events_use_the_words_that_all_parts_share(provider: str, file: Path) -> None:
     """Types, channels, directions, handle kinds and reasons are of the tables; times are in UTC and since 2000."""
     for event in interpret(request_of(provider, file), provider).events:
         assert event.type in EVENT_TYPES
@@ -116,15 +145,13 @@ def test_events_use_the_words_that_all_parts_share(provider: str, file: Path) ->
         assert event.source_event_id and len(event.source_event_id) <= 512
 
 
-@each_fixture
-def test_without_its_signature_it_is_refused(provider: str, file: Path) -> None:
+def without_its_signature_it_is_refused(provider: str, file: Path) -> None:
     """What the provider signs does not pass without a signature, whatever else it says."""
     with pytest.raises(InvalidSignature):
         ADAPTERS[provider].verify(unsigned(provider, file), accounts(provider, file.stem).values)
 
 
-@each_fixture
-def test_with_another_secret_it_is_refused_and_with_both_it_passes(provider: str, file: Path) -> None:
+def with_another_secret_it_is_refused_and_with_both_it_passes(provider: str, file: Path) -> None:
     """A wrong secret refuses; while a secret is rotated, the old and the new count, in either order."""
     request, account = request_of(provider, file), accounts(provider, file.stem)
     secret = {setting.name for setting in ADAPTERS[provider].settings if setting.secret}
@@ -139,23 +166,17 @@ def test_with_another_secret_it_is_refused_and_with_both_it_passes(provider: str
     )
 
 
-@each_fixture
-def test_with_any_byte_changed_it_is_refused(provider: str, file: Path) -> None:
-    """Where the scheme covers the body, not one byte of it can be another."""
-    if not ADAPTERS[provider].signs_body:
+def with_any_byte_changed_it_is_refused(provider: str, file: Path) -> None:
+    """Where the scheme covers the body, not one byte of it can be another: each is changed in turn."""
+    adapter = ADAPTERS[provider]
+    if not covers_bodies(provider):  # test_a_body_that_is_said_to_be_unsigned_is holds the adapter to that
         return
     request, values = request_of(provider, file), accounts(provider, file.stem).values
-    body = request.body
-    for at in sorted({*range(0, len(body), max(1, len(body) // 40)), len(body) - 1} if body else ()):
-        changed = bytearray(body)
-        changed[at] ^= 1
-        request = request_of(provider, file, body=bytes(changed))
-        with pytest.raises(InvalidSignature):
-            ADAPTERS[provider].verify(request, values)
+    taken = [at for at, changed in flipped(request) if passes(adapter, changed, values)]
+    assert not taken, f"accepted with another byte at {taken}"
 
 
-@each_fixture
-def test_a_redelivery_is_the_same_facts(provider: str, file: Path) -> None:
+def a_redelivery_is_the_same_facts(provider: str, file: Path) -> None:
     """The same request, a day later, gives the same events with the same ids, and no id twice within it."""
     first = interpret(request_of(provider, file), provider)
     again = request_of(provider, file)
@@ -163,6 +184,55 @@ def test_a_redelivery_is_the_same_facts(provider: str, file: Path) -> None:
     assert events_of(interpret(again, provider)) == events_of(first)
     ids = [event.source_event_id for event in first.events]
     assert len(ids) == len(set(ids))
+
+
+def a_source_is_found_without_being_named(provider: str, file: Path) -> None:
+    """Among sources of all adapters, the one whose secret verifies is it, even where another has the same adapter."""
+    source = _Source(provider, accounts(provider, file.stem).values)
+    other = _Source(provider, {name: ("another secret of another account",) for name in source.values})
+    sources = Sources(
+        {"other": other, "mine": source, **{name: _Source(name, {}) for name in PROVIDERS if name != provider}}
+    )
+    request = request_of(provider, file)
+    request.url = request.url.replace(f"/webhooks/aggregate/{provider}", "/webhooks/aggregate")
+    source.url = request_of(provider, file).url  # some signatures cover it
+    verdict = sources.recognise(request)
+    assert (verdict.source, verdict.authentic, verdict.accepted) == ("mine", True, True)
+
+
+CHECKS = (
+    verifies_and_becomes_its_events,
+    events_use_the_words_that_all_parts_share,
+    without_its_signature_it_is_refused,
+    with_another_secret_it_is_refused_and_with_both_it_passes,
+    with_any_byte_changed_it_is_refused,
+    a_redelivery_is_the_same_facts,
+    a_source_is_found_without_being_named,
+)
+
+
+@each_fixture
+def test_a_fixture_conforms(provider: str, file: Path) -> None:
+    """Hold one request to each of `CHECKS`. A failure names the check, by its function and its docstring."""
+    for check in CHECKS:
+        try:
+            check(provider, file)
+        except BaseException as error:  # also pytest's own, where nothing was raised
+            error.add_note(f"{provider}/{file.stem}, {check.__name__}: {check.__doc__}")
+            raise
+
+
+@each_provider
+def test_a_body_that_is_said_to_be_unsigned_is(provider: str) -> None:
+    """An adapter that says that its scheme leaves the body out accepts a fixture of which a byte was changed."""
+    adapter = ADAPTERS[provider]
+    bodies = [file for file in fixtures(provider) if request_of(provider, file).body]
+    if bodies and not covers_bodies(provider):
+        assert any(
+            passes(adapter, changed, accounts(provider, file.stem).values)
+            for file in bodies
+            for _, changed in flipped(request_of(provider, file))
+        )
 
 
 @each_provider
@@ -213,27 +283,3 @@ def test_every_key_of_every_table_is_met_by_a_fixture(provider: str) -> None:
             ):
                 missing = [key for key in table if isinstance(key, str) and key.lower().encode() not in said]
                 assert not missing, f"{module.__name__}.{name}: {missing}"
-
-
-@each_fixture
-def test_a_source_is_found_without_being_named(provider: str, file: Path) -> None:
-    """Among sources of all adapters, the one whose secret verifies is it, even where another has the same adapter."""
-    source = _Source(provider, accounts(provider, file.stem).values)
-    other = _Source(provider, {name: ("another secret of another account",) for name in source.values})
-    sources = Sources(
-        {"other": other, "mine": source, **{name: _Source(name, {}) for name in PROVIDERS if name != provider}}
-    )
-    request = request_of(provider, file)
-    request.url = request.url.replace(f"/webhooks/aggregate/{provider}", "/webhooks/aggregate")
-    source.url = request_of(provider, file).url  # some signatures cover it
-    verdict = sources.recognise(request)
-    assert (verdict.source, verdict.authentic, verdict.accepted) == ("mine", True, True)
-
-
-class _Source:
-    def __init__(self, adapter: str, values: dict[str, tuple[str, ...]]) -> None:
-        self.adapter: str | None = adapter
-        self.client = "default"
-        self.url: str | None = None
-        self.accept_unsigned = False
-        self.values = values
