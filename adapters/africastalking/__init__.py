@@ -59,7 +59,7 @@ _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "applic
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the names that its forms have, all of one kind as nothing else identifies it."""
+    """Recognise a webhook by the names of its form's fields: nothing else identifies it."""
     if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         return False
     names = {field.partition(b"=")[0] for field in request.body[:8192].split(b"&")[:40]}

@@ -29,7 +29,7 @@ def recognise(request: Request) -> bool:
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify that the topic is a configured one and that Amazon SNS signed the message. Raises InvalidSignature,
-    Unconfigured if no topic is configured, Needed if the certificate must be fetched."""
+    Unconfigured if neither a topic nor a url_secret is, Needed if the certificate must be fetched."""
     sns.verify(request, values, fresh=fresh)
     return True
 
@@ -60,7 +60,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """A subscription is confirmed by a visit to its address, once it is known to be SNS's, of a topic of ours.
+    """Confirm a subscription, once it is verified to be SNS's and of our topic, by a visit to its URL.
     Raises as `verify` does."""
     if request.headers.get("x-amz-sns-message-type") != sns.CONFIRMATION:
         return None

@@ -89,7 +89,7 @@ def answer(request: Request) -> Answer:
 
 
 def _topic(request: Request) -> str:
-    """Return the event. Raises Unprocessable if none is given."""
+    """Return the topic in the header. Raises Unprocessable if there is none."""
     if header := request.headers.get(_TOPIC):
         if "\0" in (told := unquote(header)):
             raise Unprocessable("the topic has a NUL, which MQTT allows in none (section 1.5.4)")

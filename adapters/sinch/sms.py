@@ -38,7 +38,7 @@ def is_sms(body: Item) -> bool:
 
 
 def events(body: Item, request: Request) -> Normalized:
-    """Return the event. Raises Unprocessable if there is no id."""
+    """Return the events. Raises Unprocessable if there is no id."""
     kind = str(body["type"])
     if "received_at" in body:
         return Normalized([_message(body, kind, request)])

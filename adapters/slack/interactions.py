@@ -23,7 +23,7 @@ def is_form(request: Request) -> bool:
 
 
 def events(request: Request) -> list[Event]:
-    """Return the event. Raises Unprocessable if there is neither a payload nor a command."""
+    """Return the events. Raises Unprocessable if there is neither a payload nor a command."""
     fields = dict(form_of(request))
     if "payload" in fields:
         payload = parse_json(fields["payload"].encode("utf-8", "surrogatepass"))
