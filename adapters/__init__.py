@@ -70,10 +70,10 @@ PROVIDERS = (
     "standard_webhooks",
 )
 
-#: Bytes of events that a webhook may make: so many for each of its own, and so many besides, for what events have by
-#: themselves (ids, addresses, words): a batch's report of some kilobytes has a thousand.
+#: Bytes of events that a webhook may make: `TIMES` its own size, and `BESIDES` for what each event adds (ids, addresses,
+#: words), as a report of some kilobytes can have a thousand events.
 TIMES, BESIDES = 3, 448 << 10
-#: Bytes of items that are given back as unprocessable, beside the size of the webhook; of the rest only why.
+#: Bytes of unprocessable items that are returned, beyond the webhook's size; for further items only the reason is.
 ITEMS = 64 << 10
 
 
@@ -110,11 +110,11 @@ ADAPTERS = Registry(PROVIDERS)
 
 
 def interpret(request: Request, adapter_name: str) -> Normalized:
-    """The events of a request, each held to its type's schema and to what can be kept; what does not fit is among the
-    unprocessable.
+    """Return the events of a request, each validated against its type's schema and made storable; an event that fails
+    either is among the unprocessable items.
 
-    No text in them has a NUL or a lone surrogate, wherever the request hid it. Raises Unprocessable where the whole of
-    it cannot be read or makes too much, KeyError where there is no such adapter.
+    Their text contains no NUL and no lone surrogate. Raises Unprocessable if nothing of the request can be read or if it
+    makes too much, KeyError if there is no such adapter.
     """
     try:
         found = ADAPTERS[adapter_name].normalize(request)

@@ -1,4 +1,4 @@
-"""Whether the settings of a source can be meant: looked at where they are read, so that no webhook finds it out."""
+"""Checks the settings of a source when the configuration is loaded, so that a mistake shows before the first webhook."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -7,19 +7,19 @@ from adapters.contract import Adapter, InvalidSignature, Setting, Unsendable
 
 
 def names_of(adapter: Adapter) -> dict[str, Setting]:
-    """Each name that a setting of the adapter may be given under."""
+    """Return the adapter's settings by each of their names and aliases."""
     return {name: setting for setting in adapter.settings for name in (setting.name, *setting.aliases)}
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """A question with the known name that this one looks like, or nothing."""
+    """Return `; did you mean …?` with the most similar known name, or an empty text."""
     found = get_close_matches(name, known, 1, 0.6)
     return f"; did you mean {found[0]}?" if found else ""
 
 
 def faults(adapter: Adapter, values: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
-    """The name of each setting that cannot be used, and why, in words that hold nothing of its value: one that the adapter
-    does not know, a secret without anything in it (anyone could sign with it), a key or a number that cannot be read."""
+    """Yield the name of each unusable setting and the reason, which contains nothing of its value: an unknown setting, an
+    empty secret (anyone could sign with it), or a key or number that cannot be parsed."""
     known = names_of(adapter)
     for name, each in values.items():
         if (setting := known.get(name)) is None:
@@ -30,7 +30,7 @@ def faults(adapter: Adapter, values: Mapping[str, Sequence[str]]) -> Iterator[tu
 
 
 def _fault(setting: Setting, value: str) -> str | None:
-    """Why this one value cannot be used; None where it can."""
+    """Return why one value cannot be used, or None."""
     if not value.strip():
         return "is empty: with it anyone could sign. Leave it out, or set it" if _must_hold(setting) else None
     if setting.reads is None:
@@ -43,5 +43,5 @@ def _fault(setting: Setting, value: str) -> str | None:
 
 
 def _must_hold(setting: Setting) -> bool:
-    """Of what is neither a secret nor read, nothing is as good as unset."""
+    """Return whether an empty value is a fault: a plain setting that is empty counts as unset."""
     return setting.secret or setting.reads is not None

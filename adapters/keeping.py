@@ -1,4 +1,4 @@
-"""What of an event can be kept: JSON without NUL and lone surrogates, ids that are ids."""
+"""Makes events storable: replaces NUL and lone surrogates, and refuses ids and addresses that are too long."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ _NUL = b"\\u0000"
 
 
 def size_of(event: Event) -> int:
-    """The bytes that it has as JSON, once it is as it can be kept: each NUL and lone surrogate in it, whatever encoding
-    of the request hid it, is made U+FFFD. PostgreSQL's text and jsonb have no NUL, UTF-8 no lone surrogate.
+    """Make the event storable, and return its size as JSON in bytes.
 
-    Raises SchemaError for what is nested too deeply to be written, and for an id that is none: cut to its bound, two
-    could become one.
+    Each NUL and lone surrogate in it, whatever encoding of the request hid it, becomes U+FFFD: PostgreSQL's text and jsonb
+    hold no NUL, UTF-8 no lone surrogate. Raises SchemaError for an event that is nested too deeply, and for an id or
+    address that is too long: if they were cut, two could become one.
     """
     for name in _IDS:
         if len(getattr(event, name) or "") > MAX_ID:
@@ -36,14 +36,14 @@ def size_of(event: Event) -> int:
 
 
 class Shown:
-    """What of unprocessable items is shown beside why they are: those that JSON and PostgreSQL can hold, and no more
-    bytes of them than there are `left`. The dead letter has the whole webhook besides."""
+    """Selects the unprocessable items that are stored beside their reasons: those that JSON and PostgreSQL can hold, up to
+    `left` bytes in all. The dead letter has the whole webhook as well."""
 
     def __init__(self, left: int) -> None:
         self._left = left
 
     def __call__(self, item: Any) -> Any:
-        """The item, as it can be kept, else None."""
+        """Return the item in a storable form, or None."""
         if self._left <= 0:
             return None
         written = _json(item)
@@ -82,7 +82,7 @@ def _scrub(event: Event) -> None:
 
 
 def _json(item: Any) -> bytes | None:
-    """It as JSON, inside of what it is put into; None where it cannot be written: a lone surrogate, too many levels."""
+    """Return the item as JSON, nested as deeply as storage nests it; None for a lone surrogate or too many levels."""
     try:
         return orjson.dumps([[[[[[[item]]]]]]])
     except orjson.JSONEncodeError:

@@ -27,7 +27,7 @@ from adapters.contract import Adapter
 from app import variables
 from app.declared import read
 from app.sending.settings import Callbacks, Part, Relay, Secrets, Sending
-from schemas.facts import OURS
+from schemas.event_data import OURS
 
 #: Where `threadline up` keeps the keys that it made, within the data folder: one a line.
 KEYS_FILE = Path("secrets", "keys")
@@ -256,7 +256,8 @@ def settings_file() -> Path:
 
 
 def worded(error: Exception) -> str:
-    """A line for each fault: the setting, and what is wrong with it. Never what was given: it may be a secret."""
+    """Return a line for each fault: the setting, what is wrong with it, and the variable or the file that it comes from.
+    The value is left out: it may be a secret."""
     if not isinstance(error, ValidationError):
         return ""
     return "\n".join(_line(one) for one in error.errors(include_input=False, include_url=False))
@@ -266,4 +267,5 @@ def _line(fault: Any) -> str:
     path = tuple(map(str, fault["loc"]))
     unknown = fault["type"] == "extra_forbidden"
     words = variables.no_setting(Settings, path) if unknown else fault["msg"].removeprefix("Value error, ")
-    return f"  {'.'.join(path)}{': ' if path else ''}{words}"
+    where = variables.origin(path, settings_file())
+    return f"  {'.'.join(path)}{': ' if path else ''}{words}{f' (from {where})' if where else ''}"

@@ -1,7 +1,6 @@
-"""Logs and traces of a process: structlog's JSON lines with trace ids, and OpenTelemetry, sampled.
+"""Configures a process's logs (structlog's JSON lines with trace ids) and sampled OpenTelemetry traces.
 
-A log line holds ids, types and reasons, never a body or a secret: whoever logs sees to that, and exceptions are logged
-without the values of their frames.
+A log line holds ids, types and reasons, never a body or a secret. Exceptions are logged without local variables.
 """
 
 import logging
@@ -19,7 +18,7 @@ from structlog.typing import EventDict, Processor
 
 from app.settings import Telemetry
 
-#: aiokafka tells of a broker that is away ten times a second, for as long as it is; those who use it say it once.
+#: aiokafka logs an unreachable broker ten times a second; the callers log it once.
 QUIET = {
     "aiokafka": logging.CRITICAL,
     "httpx": logging.WARNING,
@@ -29,13 +28,13 @@ QUIET = {
 
 
 def configure(telemetry: Telemetry, *, service: str) -> None:
-    """Set up this process's logs and traces; `service` is `http` or `worker`. To be called once, at its start."""
+    """Set up this process's logs and traces; `service` is `http` or `worker`. Call it once, at the start."""
     configure_logs(telemetry, service=service)
     configure_traces(telemetry, service=service)
 
 
 def configure_logs(telemetry: Telemetry, *, service: str, stream: Any = None) -> None:
-    """Send structlog and the standard library's logging to one stream (standard output), a line each."""
+    """Send structlog and the standard library's logging to one stream (standard output), one line per entry."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -47,7 +46,7 @@ def configure_logs(telemetry: Telemetry, *, service: str, stream: Any = None) ->
     ]
     if telemetry.log_format == "json":
         last: list[Processor] = [
-            # No locals: a frame's values are bodies and secrets.
+            # Without locals, which may be bodies and secrets.
             structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(),
         ]
@@ -80,8 +79,8 @@ def configure_logs(telemetry: Telemetry, *, service: str, stream: Any = None) ->
 def configure_traces(telemetry: Telemetry, *, service: str) -> None:
     """Export spans to the configured collector (OTLP over HTTP); without one, or with `sample` 0, no span is recorded.
 
-    Whoever starts a trace decides whether it is sampled (the door draws once per webhook, before any span exists), so
-    a root span that is started here is kept, and a child follows its parent.
+    The door decides once per webhook whether to sample it, before any span exists, so root spans started here are kept, and
+    children follow their parents.
     """
     if telemetry.otlp_endpoint is None or telemetry.sample == 0:
         return
@@ -94,14 +93,14 @@ def configure_traces(telemetry: Telemetry, *, service: str) -> None:
 
 
 def shut_down() -> None:
-    """Send the spans that wait to be sent. To be called once, at the process's end."""
+    """Export the remaining spans. Call it once, at the end of the process."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, TracerProvider):
         provider.shutdown()
 
 
 def share(telemetry: Telemetry) -> float:
-    """The share of webhooks to trace: 0 where no span would go anywhere."""
+    """Return the share of webhooks to trace: 0 without a collector."""
     return telemetry.sample if telemetry.otlp_endpoint else 0.0
 
 

@@ -5,8 +5,11 @@ A setting that nobody knows is a mistake that shows much later (a port that stay
 
 import os
 import re
+import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -55,6 +58,30 @@ def no_setting(model: type[BaseModel], path: tuple[str, ...]) -> str:
     known = [".".join(each) for each, _ in fields_of(model)]
     known += sorted({each[0] for each, _ in fields_of(model) if len(each) > 1})
     return f"there is no such setting{_nearest('.'.join(path), known)}"
+
+
+def origin(path: tuple[str, ...], file: Path) -> str:
+    """Return where the value of a setting comes from: the name of the variable, else the file if it has the setting, else
+    nothing."""
+    if not path:
+        return ""
+    names = {name.upper(): name for name in os.environ}
+    for end in range(len(path), 0, -1):
+        if name := names.get(variable(path[:end])):
+            return name
+    if below := [name for upper, name in sorted(names.items()) if upper.startswith(f"{variable(path)}__")]:
+        return below[0]
+    try:
+        found: Any = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return ""
+    for key in path:
+        if not isinstance(found, dict):  # the rest of the path is within a list
+            break
+        if key not in found:
+            return ""
+        found = found[key]
+    return str(file)
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -16,7 +16,7 @@ import orjson
 
 from adapters import ADAPTERS, PROVIDERS, interpret
 from adapters.contract import Request
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from tests.fixtures import accounts, fixtures
 
 #: Runs of which each is timed by itself; the median tells.

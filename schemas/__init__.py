@@ -1,7 +1,7 @@
-"""What travels: each event type's payload has a JSON Schema (2020-12) beside this file, and `validate` holds it to that.
+"""Validates payloads of events against the JSON Schemas (2020-12) beside this file, one for each event type.
 
-The files are the only list of types that services may report (`$defs/reported`, else `x-reserved` says why not), and
-of the properties that hold personal data (`x-personal`).
+The files are the only list of the types that services may report (`$defs/reported`; else `x-reserved` gives the
+reason), and of the properties that hold personal data (`x-personal`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,66 +17,66 @@ from schemas.events import EVENT_TYPES
 if TYPE_CHECKING:
     from schemas.words import Words
 
-#: Who says it: a service on `events.reported`, or a relay of a provider's webhook in an envelope.
+#: Who reports an event: a service on `events.reported`, or a relay of a provider's webhook in an envelope.
 Form = Literal["reported", "relayed"]
 Schema = dict[str, Any]
-#: Faults of one webhook's items that are put into words, and what is said of the rest: a word takes a millisecond, and a
-#: webhook may have thousands of bad items.
+#: The number of a webhook's bad items whose errors are described, and the description of all others: describing one
+#: takes a millisecond, and a webhook may have thousands of bad items.
 WORDED = 20
 NOT_WORDED = "does not fit its schema, as others of the same webhook before it"
 
 
 class SchemaError(ValueError):
-    """What was said does not fit its schema: `path` (JSONPath, `$.content.text`) is where, `message` says what is wrong
-    without repeating what was said, which may be personal."""
+    """A document does not match its schema: `path` (JSONPath, `$.content.text`) is the place, `message` the error. The
+    message never repeats a value of the document, which may be personal."""
 
     def __init__(self, path: str, message: str) -> None:
-        """`str()` of it is both."""
+        """`str()` gives both."""
         super().__init__(path, message)
-        self._said = (path, message)
+        self._error = (path, message)
 
     @property
     def path(self) -> str:
-        """Where it is."""
-        return self._said[0]
+        """The JSONPath of the error."""
+        return self._error[0]
 
     @property
     def message(self) -> str:
-        """What is wrong there."""
-        return self._said[1]
+        """The error."""
+        return self._error[1]
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
 
     def under(self, path: str) -> "SchemaError":
-        """The same fault, seen from a document that holds this one at `path` (`$.data`)."""
+        """Return the same error with a path from a document that holds this one at `path` (`$.data`)."""
         return SchemaError(path + self.path[1:], self.message)
 
 
 class Unfit(SchemaError):
-    """A fault that is not worded before somebody asks, as that takes far longer than finding that there is one."""
+    """A SchemaError whose path and message are made when they are first read: that takes far longer than the check."""
 
     def __init__(self, references: Sequence[str], value: Any, at: str = "$") -> None:
-        """`value` does not fit the schemas that the `$ref`s name; it stands at `at` in what is read."""
+        """`value` does not match the schemas that the `$ref`s name; `at` is its path in the document that was read."""
         ValueError.__init__(self)
-        self._asked = (references, value, at)
+        self._checked = (references, value, at)
 
     @cached_property
-    def _said(self) -> tuple[str, str]:  # type: ignore[override]
-        references, value, at = self._asked
+    def _error(self) -> tuple[str, str]:  # type: ignore[override]
+        references, value, at = self._checked
         path, message = _words().fault(references, value)
         return at + path[1:], message
 
     def under(self, path: str) -> "SchemaError":
-        """The same fault, still without words."""
-        references, value, at = self._asked
+        """Return the same error with a longer path, its message still to be made."""
+        references, value, at = self._checked
         return Unfit(references, value, path + at[1:])
 
 
 SCHEMAS: dict[str, Schema] = {
     file.stem: orjson.loads(file.read_bytes()) for file in sorted(Path(__file__).parent.glob("*.json"))
 }
-#: Types that only Threadline makes, each with the reason that a service is told.
+#: Types that only Threadline makes, each with the reason that a service gets.
 RESERVED: dict[str, str] = {
     name: schema["x-reserved"] for name in EVENT_TYPES if "x-reserved" in (schema := SCHEMAS[name])
 }
@@ -87,7 +87,7 @@ _REGISTRY = jsonschema_rs.Registry(list(_BY_ID.items()))
 
 
 def compiled(schema: Schema) -> jsonschema_rs.Draft202012Validator:
-    """A quick validator of one of our schemas, which may refer to the others."""
+    """Compile a fast validator of one of our schemas, which may refer to the others."""
     return jsonschema_rs.Draft202012Validator(schema, registry=_REGISTRY, validate_formats=True, offline=True)
 
 
@@ -95,35 +95,36 @@ _COMPILED: dict[str, jsonschema_rs.Draft202012Validator] = {name: compiled(SCHEM
 
 
 def validate(type: str, payload: Mapping[str, Any], form: Form | None = None) -> None:
-    """Hold a payload to its type's schema, and with `form` to what whoever says it must say.
+    """Validate a payload against its type's schema, and with `form` against what is required of that reporter.
 
-    Raises SchemaError: the payload does not fit, the type is unknown, or `form` is given and only Threadline makes it.
+    Raises SchemaError: the payload does not match, the type is unknown, or `form` is given and only Threadline makes
+    it.
     """
     quick = _COMPILED.get(type)
     if quick is None:
         raise SchemaError("$", f"there is no event type {type[:100]!r}")
-    said = None if form is None else _form(type, form)
+    required = None if form is None else _form(type, form)
     try:
-        if quick.is_valid(payload) and (said is None or said.is_valid(payload)):
+        if quick.is_valid(payload) and (required is None or required.is_valid(payload)):
             return
-    except ValueError as error:  # a key that is no string, a value that JSON has no word for
+    except ValueError as error:  # a key that is not a string, or a value that JSON does not have
         raise SchemaError("$", "cannot be written as JSON") from error
     references = [SCHEMAS[type]["$id"]] + ([_reference(type, form)] if form else [])
     raise worded(references, payload)
 
 
 def worded(references: Sequence[str], value: Any) -> SchemaError:
-    """The fault of a value that does not fit the schemas that the `$ref`s name."""
+    """Return the error of a value that does not match the schemas that the `$ref`s name."""
     return Unfit(references, value)
 
 
 def load_words() -> None:
-    """Have what words a fault at hand: loading it takes longer than a record may."""
+    """Import what describes errors, which takes longer than one record may."""
     _words()
 
 
 def schema_of(type: str) -> Schema:
-    """A type's schema, as its file has it. Raises SchemaError where there is no such type."""
+    """Return a type's schema, as in its file. Raises SchemaError for an unknown type."""
     if type not in EVENT_TYPES:
         raise SchemaError("$", f"there is no event type {type[:100]!r}")
     return SCHEMAS[type]
@@ -131,10 +132,10 @@ def schema_of(type: str) -> Schema:
 
 @cache
 def personal_paths(type: str) -> tuple[tuple[str, ...], ...]:
-    """Where a type's payload holds personal data: paths of keys (`("error", "text")`; `*` is any item of a list, or
-    any key that the schema does not name: what a provider says beside what we know is personal until someone looks).
+    """Return the paths of personal data in a type's payload, as tuples of keys (`("error", "text")`). `*` is any item
+    of a list, or any key that the schema does not name: unknown keys of a provider count as personal.
 
-    What is at a path is personal as a whole. Raises SchemaError where there is no such type.
+    The whole value at a path is personal. Raises SchemaError for an unknown type.
     """
     return tuple(sorted(set(_marked(schema_of(type), ()))))
 
@@ -156,7 +157,7 @@ def _marked(schema: Schema, path: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 
 def resolve(reference: str) -> Schema:
-    """The schema that a `$ref` of ours names, as `urn:threadline:schema:definitions:1#/$defs/content`."""
+    """Return the schema that one of our `$ref`s names, such as `urn:threadline:schema:definitions:1#/$defs/content`."""
     document, _, pointer = reference.partition("#")
     schema: Any = _BY_ID[document]
     for name in pointer.split("/")[1:]:
@@ -178,6 +179,6 @@ def _form(type: str, form: Form) -> jsonschema_rs.Draft202012Validator:
 
 @cache
 def _words() -> "Words":
-    from schemas.words import Words  # slow to import, and only needed where there is a fault
+    from schemas.words import Words  # slow to import, and only needed for errors
 
     return Words(_BY_ID)

@@ -1,4 +1,4 @@
-"""Services' events as they travel on Kafka: CloudEvents 1.0, structured JSON.
+"""Reads and writes services' events as they travel on Kafka: CloudEvents 1.0, structured JSON.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md and
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
@@ -15,35 +15,36 @@ from uuid import UUID
 import orjson
 
 from schemas import SCHEMAS, SchemaError
-from schemas.events import EVENT_TYPES, Event
-from schemas.facts import check_source, check_text, event_of, time_of, type_named
+from schemas.event_data import check_source, check_text, event_of, time_of, type_named
+from schemas.events import EVENT_TYPES, MAX_ID, MAX_SOURCE, Event
 from schemas.json_text import kind_of, read_json
 
 SPEC_VERSION = "1.0"
 DEFAULT_CLIENT = "default"
-#: Most characters of `id`, `source` and `clientid`: what the events table indexes.
-_MOST = {"id": 512, "source": 512, "clientid": 255, "subject": 1024}
+#: Most characters of the attributes that the events table indexes, and of others.
+_MOST = {"id": MAX_ID, "source": MAX_SOURCE, "subject": 1024}
+_MOST_OF_OTHERS = 255
 
 
 @dataclass(slots=True)
 class Reported:
-    """What a service reports: the event, and the client it speaks for (the extension attribute `clientid`)."""
+    """A service's report: the event, and the client it is for (the extension attribute `clientid`)."""
 
     event: Event
     client_id: str
 
 
 def read_cloudevent(value: bytes, received_at: datetime) -> Reported:
-    """The event in a record of `events.reported`. `received_at` is the record's time, aware.
+    """Read the event in a record of `events.reported`. `received_at` is the record's time, aware.
 
-    `type` is ours, dotted or as it is; `data` (or `data_base64`, of JSON) follows the type's schema and what its
-    `reported` form asks; `time` says when it happened, else `data.timestamp`. Raises SchemaError, and nothing else.
+    `type` is one of our types, dotted or not; `data` (or `data_base64`, of JSON) matches the type's schema and its
+    `reported` form; `time` is when it happened, else `data.timestamp`. Raises SchemaError, and nothing else.
     """
     document = read_json(value)
     if not isinstance(document, dict):
         raise SchemaError("$", f"must be one CloudEvent, an object, not {kind_of(document)}")
     if document.get("specversion") != SPEC_VERSION:
-        raise SchemaError("$.specversion", f'must be "{SPEC_VERSION}": this is to be a CloudEvent in structured JSON')
+        raise SchemaError("$.specversion", f'must be "{SPEC_VERSION}": a CloudEvent in structured JSON is expected')
     source_event_id, source = _text(document, "id"), check_source(_text(document, "source"))
     type = type_named(_text(document, "type"), "$.type")
     client_id = _text(document, "clientid", DEFAULT_CLIENT)
@@ -68,11 +69,10 @@ def read_cloudevent(value: bytes, received_at: datetime) -> Reported:
 
 
 def write_cloudevent(event: Event, client_id: str, **extensions: str | int | bool | UUID | datetime) -> bytes:
-    """The event as a CloudEvent, which `read_cloudevent` reads back to the same event, where it is one that services may
-    report; `extensions` are attributes
-    beside the standard ones, their names lower-case letters and digits (spec section "Naming conventions").
+    """Write an event as a CloudEvent. `read_cloudevent` reads the same event from it, if services may report its type.
 
-    Raises ValueError where the payload cannot be written as JSON.
+    `extensions` are attributes beside the standard ones, their names lower-case letters and digits (spec section
+    "Naming conventions"). Raises ValueError if the payload cannot be written as JSON.
     """
     known: dict[str, Any] = {
         "messageId": event.message_id,
@@ -104,7 +104,7 @@ def write_cloudevent(event: Event, client_id: str, **extensions: str | int | boo
 
 
 def _text(document: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    """An attribute that is text. Raises SchemaError."""
+    """Return an attribute that must be text. Raises SchemaError."""
     value = document.get(name, default)
     if value is None:
         raise SchemaError(f"$.{name}", "is required")
@@ -112,17 +112,18 @@ def _text(document: Mapping[str, Any], name: str, default: str | None = None) ->
         raise SchemaError(f"$.{name}", f"must be a string, not {kind_of(value)}")
     if not value.strip():
         raise SchemaError(f"$.{name}", "must not be empty")
-    if len(value) > _MOST.get(name, 255):
-        raise SchemaError(f"$.{name}", f"has more than {_MOST.get(name, 255)} characters")
+    most = _MOST.get(name, _MOST_OF_OTHERS)
+    if len(value) > most:
+        raise SchemaError(f"$.{name}", f"has more than {most} characters")
     check_text(value, f"$.{name}")
     return value
 
 
 def _data(document: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """The data, and the JSONPath where it is."""
+    """Return the data and its JSONPath. Raises SchemaError."""
     media_type = document.get("datacontenttype") or "application/json"
     if not isinstance(media_type, str) or not _is_json(media_type):
-        raise SchemaError("$.datacontenttype", "must be application/json, or left out")
+        raise SchemaError("$.datacontenttype", "must be application/json, or absent")
     data, path = document.get("data"), "$.data"
     if data is None and (encoded := document.get("data_base64")) is not None:
         path = "$.data_base64"

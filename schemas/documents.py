@@ -1,4 +1,5 @@
-"""Documents that are no events: configurations and requests. Each has a schema beside this file, by its name."""
+"""Validates documents that are not events (configurations, requests) against the schema beside this file with their
+name."""
 
 from functools import cache
 from typing import Any
@@ -9,11 +10,11 @@ from schemas import SCHEMAS, SchemaError, compiled, worded
 
 
 def check(name: str, document: Any) -> None:
-    """Hold a document to the schema `<name>.json`. Raises SchemaError with the path of its fault, and the words."""
+    """Validate a document against `<name>.json`. Raises SchemaError with the path and the message."""
     try:
         if _validator(name).is_valid(document):
             return
-    except ValueError as error:  # a key that is no string, a value that JSON has no word for
+    except ValueError as error:  # a key that is not a string, or a value that JSON does not have
         raise SchemaError("$", "cannot be written as JSON") from error
     raise worded([SCHEMAS[name]["$id"]], document)
 

@@ -1,6 +1,6 @@
-"""What travels: the event, its handle, its error, and the tables of names that all parts share.
+"""Defines the event, its handle and its error, and the names that all parts share: channels, reasons, kinds, types.
 
-Everything here is plain data. An `Event` is what an adapter makes of one fact in a webhook, and what the store appends.
+Everything here is plain data. Adapters make an `Event` of each fact in a webhook, and the store appends it.
 """
 
 from dataclasses import KW_ONLY, dataclass, field
@@ -12,9 +12,10 @@ Direction = Literal["inbound", "outbound"]
 Reason = Literal[
     "invalid_address", "unreachable", "blocked", "spam", "opted_out", "content", "rate", "expired", "account", "unknown"
 ]
-#: What a handle's value is. `user_id` is a service's own id of the customer; `whatsapp_user_id` a business-scoped one
-#: (BSUID); `chat_id` a chat platform's id behind its name (`telegram:12345`); `device_id` a device's, behind its
-#: network's or broker's name (`the_things_stack:fleet/truck-7`), where `device_token` is what a push is sent to.
+#: The kinds of a handle's value. `user_id`: a service's own id of the customer. `whatsapp_user_id`: a business-scoped
+#: user id (BSUID). `chat_id`: a chat platform's id after the platform's name (`telegram:12345`). `device_id`: a
+#: device's id after the name of its network or broker (`the_things_stack:fleet/truck-7`). `device_token`: the address
+#: of a push message.
 HandleKind = Literal[
     "phone",
     "email",
@@ -69,7 +70,10 @@ EVENT_TYPES: dict[str, str] = {
 }
 TYPE_OF_DOTTED: dict[str, str] = {dotted: name for name, dotted in EVENT_TYPES.items()}
 
-SCHEMA_VERSION = 1
+#: Most characters of an id of a message or a fact, as `definitions.json` has it too, and of the name of a source. The
+#: longest id that is known has some 130 (WhatsApp's). A longer one is refused, since half of it is another id.
+MAX_ID = 512
+MAX_SOURCE = 512
 
 
 @dataclass(slots=True)
@@ -80,7 +84,7 @@ class Handle:
     value: str
 
 
-#: Characters of an error's code and text: whoever reads an event gets both whole, however large what was said is.
+#: Most characters of an error's code and text, so that every reader of an event gets both whole.
 MAX_ERROR_CODE = 128
 MAX_ERROR_TEXT = 1024
 
@@ -89,7 +93,7 @@ MAX_ERROR_TEXT = 1024
 class Error:
     """Why a message failed: the provider's code and text as given, and our normalized reason (one of `REASONS`).
 
-    Of a code and a text beyond `MAX_ERROR_CODE` and `MAX_ERROR_TEXT` characters the beginning is kept.
+    The code is cut to `MAX_ERROR_CODE` characters, the text to `MAX_ERROR_TEXT`.
     """
 
     code: str | None
@@ -105,13 +109,13 @@ class Error:
 
 @dataclass(slots=True)
 class Event:
-    """One fact. The fields are those of the `events` table that its author knows; the rest is added on the way.
+    """One event. The fields are the columns of the `events` table that its author knows; the store adds the others.
 
-    `source_event_id` is the same at every redelivery of the same fact and differs between facts.
-    `provider_message_id` is theirs, unique within `provider` (a source name; absent: `source`); `message_id` is ours.
-    `handle` is the customer's: who received an outbound message, who sent an inbound one.
-    `occurred_at` is the provider's clock, aware and in UTC, absent where it gives none.
-    `payload` follows the type's schema (`schemas/<Type>.json`), keys in camelCase.
+    `source_event_id` is the same at every redelivery of the same fact and differs between facts. `provider_message_id`
+    is the provider's, unique within `provider` (a source name; absent: `source`); `message_id` is ours. `handle` is the
+    customer's: the recipient of an outbound message, the sender of an inbound one. `occurred_at` is the provider's
+    time, aware and in UTC, absent if the provider gives none. `payload` follows the type's schema
+    (`schemas/<Type>.json`), keys in camelCase.
     """
 
     type: str

@@ -1,11 +1,11 @@
-"""Handles from text: one spelling for one address, so that the same person written twice is found once.
+"""Reads handles from text in one normal form, so that two spellings of an address are one handle.
 
-Two addresses are the same person's where a person would say so, which decides the spelling kept:
+The normal forms:
 
 - phone: E.164 (https://www.itu.int/rec/T-REC-E.164), `+15551234567`.
-- email: without a display name, wholly in lower case, the domain in its ASCII form (IDNA 2008, UTS 46). RFC 5321
-  section 2.4 lets a mailbox tell `Ana@` from `ana@`; no provider of note does, and people write both, so the local
-  part is lowered too. Tags (`ana+shop@`) and dots stay: there providers differ.
+- email: without a display name, all in lower case, the domain in its ASCII form (IDNA 2008, UTS 46). RFC 5321 section
+  2.4 allows `Ana@` and `ana@` to be two mailboxes; no major provider does that, and people write both, so the local
+  part is lower-cased too. Tags (`ana+shop@`) and dots stay, since providers differ there.
 - whatsapp_user_id: business-scoped user id, `US.13491208655302741918`, as given (case matters).
 - sip: `user@host`, host in lower case, no parameters; a user part that is a phone number makes it a phone.
 - user_id, device_token, and the rest: as given, outer white space removed (case matters).
@@ -33,7 +33,7 @@ _PHONE_MARKS = re.compile(r"[\s().\-/]+")
 _PLAIN_EMAIL = re.compile(
     r"[a-z0-9._+\-]{1,64}@(?=[^@]{1,189}$)(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
 )
-#: With underscores, which are in no host name: mail comes from such all the same.
+#: Host names have no underscores, but mail comes from domains that do.
 _ASCII_DOMAIN = re.compile(r"(?!.{254})[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]+)*")
 _NAMED = re.compile(r"[^<>]*<([^<>]*)>")
 _LOCAL = re.compile(r"""[^\s@<>()\[\]\\,;:"]{1,64}|"(?:[^"\\]|\\.){1,62}\"""")
@@ -41,7 +41,7 @@ _PREFIX = re.compile(r"([A-Za-z][A-Za-z0-9_]{1,31}):(.+)", re.DOTALL)
 _BSUID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,128}")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
-#: What a word without any mark of its kind is, by the channel it was seen on; elsewhere it is a service's user id.
+#: The kind of a text that does not show its kind, by channel; on other channels it is a service's user id.
 _BARE = {
     "sms": "alphanumeric",
     "rcs": "alphanumeric",
@@ -49,23 +49,23 @@ _BARE = {
     "email": "other",
     "push": "device_token",
 }
-#: Address schemes as providers and browsers write them, and the channel their rest is read for.
+#: Address schemes as providers and browsers write them, and the channel for which the rest is read.
 _SCHEMES = {"tel": "voice", "sms": "sms", "whatsapp": "whatsapp", "rcs": "rcs", "mailto": "email"}
 _SIP = frozenset({"sip", "sips"})
-#: Prefixes of chat platforms, and one that names no kind of ours (a Twilio client): the prefix stays in the handle.
+#: Prefixes that stay in the handle: of chat platforms, and of Twilio clients, for which there is no kind.
 _PLATFORMS = dict.fromkeys(
     ("messenger", "instagram", "telegram", "line", "viber", "slack", "intercom", "freshchat"), "chat_id"
 ) | {"client": "other"}
 
 
 def handle_of(text: str, channel: str | None = None) -> Handle:
-    """The handle that `text` writes: `+1 (555) 123-4567`, `Ana <ana@example.com>`, `whatsapp:+15551234567`,
-    `tel:…`, `mailto:…`, `sip:…`, `kind:value` with a kind of ours (`user_id:42`), else a user id.
+    """Read a handle: `+1 (555) 123-4567`, `Ana <ana@example.com>`, `whatsapp:+15551234567`,
+    `tel:…`, `mailto:…`, `sip:…`, `kind:value` with one of `HANDLE_KINDS` (`user_id:42`), else a user id.
 
-    Digits alone are a phone number where they are 10 to 15, can be one, and do not begin with 0; else `channel` (one
-    of `CHANNELS`, where known) decides. One space before digits stands for the `+` that a URL's query turned into it.
-    Raises ValueError, worded for people, where the text is no address: empty, several at once, control characters,
-    a damaged e-mail address.
+    10 to 15 digits that do not begin with 0 are a phone number if their length is possible in that country; for other
+    digits `channel` (one of `CHANNELS`, if known) decides. One space before digits is read as `+`, which a URL's query
+    turns into a space. Raises ValueError, with a message for people, if the text is not one address: empty, several,
+    control characters, a malformed e-mail address.
     """
     if _E164.fullmatch(text):
         return Handle("phone", text)
@@ -90,9 +90,10 @@ def handle_of(text: str, channel: str | None = None) -> Handle:
 
 
 def handle_as(kind: str, value: str) -> Handle:
-    """The handle of a known kind, its value in the spelling that is kept. Raises ValueError where it is not one."""
+    """Return a handle of a known kind with its value in normal form. Raises ValueError if the value is not of that
+    kind."""
     if kind not in HANDLE_KINDS:
-        raise ValueError(f"{kind!r} is no kind of handle; one of: {', '.join(HANDLE_KINDS)}")
+        raise ValueError(f"{kind!r} is not a kind of handle; the kinds are: {', '.join(HANDLE_KINDS)}")
     clean = _clean(value)
     if (read := _READERS.get(kind)) is None:
         return Handle(kind, clean)
@@ -100,7 +101,7 @@ def handle_as(kind: str, value: str) -> Handle:
 
 
 def phone_of(text: str) -> str | None:
-    """The E.164 form of an international number (`+`, then digits with the usual marks between), else None."""
+    """Return the E.164 form of an international number (`+`, then digits with the usual separators), else None."""
     if not text.startswith(("+", "\uff0b")):
         return None
     digits = _PHONE_MARKS.sub("", text)
@@ -110,15 +111,16 @@ def phone_of(text: str) -> str | None:
 
 
 def email_of(text: str) -> str:
-    """The address in `text`, with or without a display name, as it is kept. Raises ValueError where it is damaged."""
+    """Return the address in `text`, with or without a display name, in normal form. Raises ValueError if it is
+    malformed."""
     address = text.strip()
     if "<" in address:
         if (named := _NAMED.fullmatch(address)) is None:
-            raise ValueError("one e-mail address is wanted, not several")
+            raise ValueError("must be one e-mail address, not several")
         address = named[1].strip()
     local, at, domain = address.rpartition("@")
     if not at or not _LOCAL.fullmatch(local):
-        raise ValueError("this is no e-mail address: before the @ is nothing that can be there (in a URL, + is %2B)")
+        raise ValueError("this is no e-mail address: the part before the @ is not valid (in a URL, write + as %2B)")
     kept = f"{unicodedata.normalize('NFC', local).lower()}@{_domain(domain)}"
     if len(kept) > MAX_EMAIL:
         raise ValueError(f"an e-mail address has at most {MAX_EMAIL} characters")
@@ -126,20 +128,21 @@ def email_of(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without outer white space and without the invisible marks that come along when an address is copied."""
+    """Remove outer white space and the invisible characters that are copied along with an address. Raises
+    ValueError."""
     if len(text) > MAX_LENGTH:
         raise ValueError(f"a handle has at most {MAX_LENGTH} characters")
     if not text.isascii():
         text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     if _FORBIDDEN.search(text):
-        raise ValueError("a handle has no control characters")
+        raise ValueError("a handle must not have control characters")
     if not (clean := text.strip()):
         raise ValueError("a handle is not empty")
     return clean
 
 
 def _domain(domain: str) -> str:
-    """Raises ValueError where it is no host name."""
+    """Return a domain in normal form. Raises ValueError if it is not a host name."""
     domain = domain.strip().rstrip(".")
     if _ASCII_DOMAIN.fullmatch(domain):
         return domain.lower()
@@ -152,7 +155,7 @@ def _domain(domain: str) -> str:
 
 
 def _bare(text: str, channel: str | None) -> Handle:
-    """Text without a mark of its kind."""
+    """Return the handle of a text that does not show its kind."""
     if channel == "push":  # a token may be digits alone
         return Handle("device_token", text)
     if _DIGITS.fullmatch(text) and (channel == "whatsapp" or _is_length(text[:3], len(text))):
@@ -168,8 +171,8 @@ def _bare(text: str, channel: str | None) -> Handle:
 
 @lru_cache(maxsize=8192)
 def _is_length(code: str, length: int) -> bool:
-    """Whether numbers that begin with these three digits can have this length: lengths, not ranges, which open
-    every month. Asked of a made-up number, so that the answer rests on nothing else and can be remembered."""
+    """Return whether numbers that begin with these three digits can have this length. Only lengths are checked, since
+    number ranges change every month; a made-up number makes the answer depend on nothing else, so it can be cached."""
     try:
         number = phonenumbers.parse(f"+{code}{'2' * (length - len(code))}", None)
     except phonenumbers.NumberParseException:
@@ -178,7 +181,7 @@ def _is_length(code: str, length: int) -> bool:
 
 
 def _sip(text: str) -> Handle:
-    """`user@host;parameters` (RFC 3261 section 19.1)."""
+    """Read `user@host;parameters` (RFC 3261 section 19.1)."""
     user, at, host = text.partition(";")[0].removeprefix("sip:").removeprefix("sips:").rpartition("@")
     if phone := phone_of(user.partition(":")[0]):
         return Handle("phone", phone)
@@ -188,7 +191,7 @@ def _sip(text: str) -> Handle:
 def _phone(text: str) -> Handle:
     bare = "+" + text if _DIGITS.fullmatch(_PHONE_MARKS.sub("", text)) else text
     if (phone := phone_of(bare)) is None:
-        raise ValueError("a phone number is written in E.164: +, country code, number, 7 to 15 digits")
+        raise ValueError("must be a phone number in E.164: +, country code, number, 7 to 15 digits")
     return Handle("phone", phone)
 
 

@@ -1,4 +1,4 @@
-"""JSON from outside that PostgreSQL can hold and that can be written again, or the path of what is wrong with it."""
+"""Reads JSON from outside, and refuses what PostgreSQL cannot store or what cannot be written again."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import orjson
 
 from schemas import SchemaError
 
-#: Levels of nesting: PostgreSQL and every reader of ours go deeper, and nobody says anything there.
+#: Most levels of nesting: far more than any sender uses, and fewer than PostgreSQL and our readers can take.
 MAX_DEPTH = 128
 
 #: JSON's types, in words.
@@ -22,8 +22,8 @@ NAMES = {
 
 
 def read_json(value: bytes) -> Any:
-    """The document. Raises SchemaError where it is no JSON in UTF-8, too deep, or has the character NUL anywhere,
-    which PostgreSQL has neither in text nor in JSONB."""
+    """Parse a JSON document. Raises SchemaError if it is not JSON in UTF-8, is nested too deeply, or has the character
+    NUL anywhere, which neither text nor jsonb of PostgreSQL can hold."""
     if len(value) > 1 and value.count(b"\0", 0, 4):
         raise SchemaError("$", "must be JSON in UTF-8, not in another encoding")
     try:
@@ -36,9 +36,9 @@ def read_json(value: bytes) -> Any:
 
 
 def check(document: Any, *, nul: bool = True) -> None:
-    """Raises SchemaError for what is nested too deeply, or (with `nul`) has the character NUL.
+    """Raise SchemaError if the document is nested too deeply or, with `nul`, has the character NUL.
 
-    Keeps a list of what is left in place of calling itself, as depth is what it judges."""
+    Uses a stack of its own in place of recursion, which a deep document would exhaust."""
     left: list[tuple[Any, str, int]] = [(document, "$", 1)]
     while left:
         value, path, depth = left.pop()
@@ -58,7 +58,7 @@ def check(document: Any, *, nul: bool = True) -> None:
 
 
 def kind_of(value: Any) -> str:
-    """What a JSON value is, in words."""
+    """Return the JSON type of a value, in words (`a list`)."""
     if value is None or isinstance(value, bool):
         return NAMES["null"] if value is None else NAMES["boolean"]
     for types, name in ((str, "string"), (int | float, "number"), (dict, "object"), (list, "array")):

@@ -1,9 +1,10 @@
-"""The log's events as they travel on `events.recorded`: CloudEvents 1.0, structured JSON.
+"""Writes events of the log as they travel on `events.recorded`: CloudEvents 1.0, structured JSON.
 
-`id` is the event's id, the same each time it is told: whoever reads may get an event more than once, and tells by it.
+`id` is the event's id, the same at every delivery: consumers may get an event more than once, and deduplicate by it.
 Attributes beside the standard ones: `clientid`, `customerid`, `interactionid`, `sourceeventid`, `sequence`
 (https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/sequence.md: the place in the log) and
-`recordedtime` (https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/recorded-time.md).
+`recordedtime` (the time of the commit,
+https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/recorded-time.md).
 """
 
 from collections.abc import Mapping
@@ -17,17 +18,18 @@ from schemas.events import EVENT_TYPES, Error, Event, Handle
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 
 
-#: Most characters of a text where the event is too large as it is, and where it is so without its payload.
+#: Most characters of a text in an event that is still too large without its payload, and in a stub.
 CUT, STUB = 512, 64
 
 
 def write_recorded(row: Mapping[str, Any], most: int) -> bytes:
-    """An event of the log (the columns of `events`, with `interaction_id` and `customer_id`) as a CloudEvent, which
-    `schemas.cloudevents.read_cloudevent` reads. Times of the row are in UTC. Never raises: whatever the log holds, the
-    relay goes on.
+    """Write an event of the log (the columns of `events`, with `interaction_id` and `customer_id`) as a CloudEvent,
+    which `schemas.cloudevents.read_cloudevent` reads. Times of the row are in UTC. Never raises, so that the relay goes
+    on whatever the log holds.
 
-    One of more than `most` bytes (at least some 2,000), or that cannot be written as JSON, is told without its payload, and
-    says so (`payloadomitted`): the log has it. Where that is not enough its texts are cut, and in the end it is its ids.
+    An event of more than `most` bytes (at least some 2,000), or that cannot be written as JSON, is written without its
+    payload, with the mark `payloadomitted`: the log has it. If that is not enough its texts are cut, and in the end
+    only its ids are left.
     """
     for write in (_whole, _without_payload, _cut):
         try:
@@ -55,15 +57,15 @@ def _cut(row: Mapping[str, Any]) -> bytes:
 
 
 def _stub(row: Mapping[str, Any]) -> bytes:
-    """Which event it is, and nothing that an event's author chose the length of."""
+    """Write the event's ids, and nothing whose length an author chose."""
     known = {
         "specversion": "1.0",
         "id": str(row["id"]),
-        "source": _few(row.get("source")) or "unknown",
-        "type": EVENT_TYPES.get(str(row["type"])) or _few(row["type"]),
-        "clientid": _few(row["client_id"]),
-        "customerid": _few(row.get("customer_id")),
-        "interactionid": _few(row.get("interaction_id")),
+        "source": _short(row.get("source")) or "unknown",
+        "type": EVENT_TYPES.get(str(row["type"])) or _short(row["type"]),
+        "clientid": _short(row["client_id"]),
+        "customerid": _short(row.get("customer_id")),
+        "interactionid": _short(row.get("interaction_id")),
         "sequence": _sequence(row),
         "payloadomitted": True,
     }
@@ -71,13 +73,14 @@ def _stub(row: Mapping[str, Any]) -> bytes:
     return orjson.dumps(document | {"data": {}})
 
 
-def _few(text: Any) -> str | None:
-    """A text as UTF-8 can hold it, at most `STUB` characters."""
+def _short(text: Any) -> str | None:
+    """Return at most `STUB` characters of a text, without what UTF-8 cannot hold."""
     return None if text is None else str(text)[:STUB].encode("utf-8", "replace").decode()
 
 
 def key_of(row: Mapping[str, Any]) -> bytes:
-    """What keeps a customer's events in one partition: the customer's id, else the interaction's, else the event's."""
+    """Return the Kafka key, which keeps a customer's events in one partition: the id of the customer, the interaction,
+    or the event."""
     return str(row["customer_id"] or row["interaction_id"] or row["id"]).encode()
 
 
@@ -100,7 +103,7 @@ def _event(row: Mapping[str, Any], payload: dict[str, Any]) -> Event:
 
 
 def _attributes(row: Mapping[str, Any]) -> dict[str, Any]:
-    known = {  # ids and times as they are: the writer of JSON makes text of them in a tenth of the time
+    known = {  # ids and times are not made text here: orjson does that in a tenth of the time
         "customerid": row["customer_id"],
         "interactionid": row["interaction_id"],
         "sourceeventid": row["source_event_id"],

@@ -1,5 +1,5 @@
-"""A fault in a payload, in words: where it is and what is wanted there. What was said is never repeated: it may be
-personal, and the words go to logs and dead letters."""
+"""Describes a validation error for people: its path and what is expected there. Values of the document are never
+repeated: they may be personal, and the text goes to logs and dead letters."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from schemas.json_text import NAMES, kind_of
 from schemas.times import instant
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_FORMATS = FormatChecker(formats=())  # of this checker alone: the class is shared by all of the process
+_FORMATS = FormatChecker(formats=())  # for this checker alone: the class attribute is shared in the process
 
 
 def _is_date_time(text: object) -> bool:
@@ -25,13 +25,13 @@ def _is_date_time(text: object) -> bool:
 
 _FORMATS.checkers["date-time"] = (_is_date_time, ValueError)
 
-#: Faults that are looked at: one is worded, and a list of 60,000 bad items has as many.
+#: Most errors of one value that are compared; one is described, and a list of 60,000 bad items has as many errors.
 MOST = 100
 
 
 def _anything(*_: Any) -> Iterator[ValidationError]:
-    """Finds no fault in keys that a schema does not name: ours keep them as they come (a test holds the schemas to it).
-    jsonschema would look each of them up in a list of all, which for 60,000 keys takes half a minute."""
+    """Accept all keys that a schema does not name, as all our schemas do (a test checks that). jsonschema would look
+    each of them up in a list of all keys, which takes half a minute for 60,000 keys."""
     return iter(())
 
 
@@ -39,11 +39,11 @@ _Validator: Any = extend(Draft202012Validator, {"unevaluatedProperties": _anythi
 
 
 class Words:
-    """Finds the fault in a value that is known to have one. `documents` are the schemas by `$id`."""
+    """Describes the error in a value that is known to have one. `documents` are the schemas by `$id`."""
 
     def __init__(self, documents: Mapping[str, Any]) -> None:
-        """Ready to be asked: what takes long is done once, so that a flood of faults costs little."""
-        # Without the mark that would have a part of them judged by jsonschema's own class for the draft.
+        """Load the schemas once, so that many errors cost little."""
+        # Without `$schema`, for which jsonschema would switch to its own class for the draft.
         plain = (
             (name, {k: part for k, part in schema.items() if k != "$schema"}) for name, schema in documents.items()
         )
@@ -52,7 +52,8 @@ class Words:
         self._validators: dict[str, Any] = {}
 
     def fault(self, references: Sequence[str], value: Any) -> tuple[str, str]:
-        """The path and the words of the fault that matters most, held to the schemas that the `$ref`s name, in turn."""
+        """Return the path and the message of the most relevant error, checking the schemas that the `$ref`s name in
+        turn."""
         for reference in references:
             if (validator := self._validators.get(reference)) is None:
                 validator = _Validator({"$ref": reference}, registry=self._registry, format_checker=_FORMATS)
@@ -63,7 +64,7 @@ class Words:
 
 
 def worded(error: ValidationError) -> tuple[str, str]:
-    """The path and the words of one fault."""
+    """Return the path and the message of one error."""
     if error.validator == "anyOf" and error.context:
         if not all(inner.validator == "required" for inner in error.context):
             return worded(max(error.context, key=relevance))
@@ -81,7 +82,7 @@ def worded(error: ValidationError) -> tuple[str, str]:
 
 
 def path_of(keys: Iterable[str | int]) -> str:
-    """A JSONPath (RFC 9535): `$.content.media[0].url`."""
+    """Return a JSONPath (RFC 9535): `$.content.media[0].url`."""
     path = "$"
     for key in keys:
         if isinstance(key, int):
@@ -99,7 +100,7 @@ def _type(error: ValidationError) -> str:
 
 
 _SHAPES = {
-    "date-time": "must be a time with its offset (RFC 3339), as 2025-11-21T03:42:00Z",
+    "date-time": "must be a time with its offset (RFC 3339), such as 2025-11-21T03:42:00Z",
 }
 _WORDS: dict[str, Callable[[ValidationError], str]] = {
     "type": _type,

@@ -1,10 +1,10 @@
-"""The store: the log of events, and what is folded from it. `EventStore` is its single door."""
+"""The store: the log of events, and the tables projected from it. All access goes through `EventStore`."""
 
 from sql.clients import ClientsStore
 from sql.consents import Consenting
 from sql.deliveries import Delivering
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
-from sql.gaps import Gaps
+from sql.gaps import GapsStore
 from sql.keep import Keeping
 from sql.messages import InFlight, KeyTaken, NewMessage, Remembered, Settled, Verdict
 from sql.read import Reading
@@ -30,9 +30,10 @@ __all__ = [
 ]
 
 
-class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting, Relaying, Delivering, Gaps):
-    """Appends (`sql.append`), sends (`sql.sending`), reads (`sql.read`), keeps house (`sql.keep`), has the clients
-    (`sql.clients`), knows recipients (`sql.consents`), tells others (`sql.relay`, `sql.deliveries`), and notes what was passed over (`sql.gaps`).
+class EventStore(Sending, Reading, Keeping, ClientsStore, Consenting, Relaying, Delivering, GapsStore):
+    """The whole store, one base class for each part: appending (`sql.append`), sending (`sql.sending`), reading
+    (`sql.read`), housekeeping (`sql.keep`), clients (`sql.clients`), recipients (`sql.consents`), the relay to Kafka
+    (`sql.relay`), callbacks (`sql.deliveries`) and gaps (`sql.gaps`).
 
-    Open it with `await EventStore.open(dsn, pool=8)`; `async with` what that gives closes it.
+    Open it with `await EventStore.open(dsn, pool=8)`, and close it with `async with` or `close`.
     """

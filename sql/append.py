@@ -1,4 +1,4 @@
-"""Append and project: one batch, one transaction, one round trip."""
+"""Appends a batch of events and projects it onto the interactions, in one transaction and one round trip."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,9 +14,9 @@ from sql.pool import Connection, Pooled
 from sql.rows import Appended, DeadLetter, Row
 from sql.statements import statement
 
-#: Tries of a transaction that another one's lock or link undid; then the caller is told.
+#: Tries of a transaction that failed because of another transaction; then the error is raised.
 TRIES = 5
-#: Blocks larger than this (bytes) are compressed beside the event loop.
+#: Blocks larger than this (bytes) are compressed in a thread, not on the event loop.
 LARGE = 1 << 18
 _END = (1 << 63) - 1
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Appending(Pooled):
-    """What writes the log."""
+    """Writes the log."""
 
     async def append(
         self,
@@ -33,15 +33,14 @@ class Appending(Pooled):
         dead: Sequence[DeadLetter] = (),
         written: Sequence[bytes] | None = None,
     ) -> Appended:
-        """Append the events that the log has not, fold them into their interactions, keep the raw records as one
-        block, and add the dead letters: all or nothing, durable on return. The same again changes nothing (but keeps
-        the raw records again). What is told again otherwise (with another content, an id that was lacking, an earlier
-        receipt) is appended beside the first telling, in a transaction of its own. `written` is each row as
-        `sql.parameters.written` has it, where the caller made that.
+        """Append the events that the log does not have, fold them into their interactions, store the raw records as one
+        block, and add the dead letters: all or nothing, durable on return. Repeating a call changes nothing, but stores
+        the raw records again. A repeated event that differs from the log (other content, an id that was missing, an
+        earlier receipt) is appended beside the first version, in a transaction of its own. `written` is the result of
+        `sql.parameters.written` for each row, if the caller has it.
 
-        Raises Unstorable (with the place of the event at fault), psycopg.DataError or IntegrityError where the data is
-        at fault (see `sql.errors`), other psycopg errors where a later try may succeed or the database is not as it
-        should be.
+        Raises Unstorable (with the event's index), psycopg.DataError or IntegrityError for bad data (see `sql.errors`);
+        other psycopg errors if a retry may succeed, or if the database is misconfigured.
         """
         if not rows and not raw and not dead:
             return Appended(0, 0)
@@ -56,16 +55,16 @@ class Appending(Pooled):
                 await connection.execute(statement("bury"), letters, prepare=True)
             return await _write(connection, events, _links(rows), kept=bool(raw))
 
-        # Asked for only now: a look within the transaction would be a round trip of its own.
-        told = await (await self.transact(work)).fetchone()
-        assert told is not None
-        appended = int(told["appended"])
-        if told["repeated"]:
-            appended += await self._append_differing([rows[place] for place in told["repeated"]], told["block"])
+        # Fetched only now: within the transaction it would be a round trip of its own.
+        counts = await (await self.transact(work)).fetchone()
+        assert counts is not None
+        appended = int(counts["appended"])
+        if counts["repeated"]:
+            appended += await self._append_differing([rows[place] for place in counts["repeated"]], counts["block"])
         return Appended(appended, len(rows) - appended)
 
     async def _append_differing(self, rows: Sequence[Row], block: int | None) -> int:
-        """Append what says something else than the log has under its identity; returns how many events that were."""
+        """Append those of the repeated events that differ from the log; return how many."""
         differing = await self._rows("differing", {"events": json(events_of(rows))})
         if not differing:
             return 0
@@ -76,12 +75,12 @@ class Appending(Pooled):
         async def work(connection: Connection) -> AsyncCursor[DictRow]:
             return await _write(connection, again, True, block=block, varied=True)
 
-        told = await (await self.transact(work)).fetchone()
-        assert told is not None
-        return int(told["appended"])
+        counts = await (await self.transact(work)).fetchone()
+        assert counts is not None
+        return int(counts["appended"])
 
     async def transact(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Do this in one transaction, its statements in one pipeline; again where another transaction undid it."""
+        """Run `work` in one transaction and one pipeline; repeat it if another transaction made it fail."""
         for attempt in range(1, TRIES + 1):
             try:
                 async with self._pool.connection() as connection, connection.pipeline(), connection.transaction():
@@ -94,14 +93,13 @@ class Appending(Pooled):
         raise AssertionError("unreachable")
 
     async def write(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Append and project within a transaction of `transact` that has more to do. Of what is told twice the first
-        telling counts: it is what we say ourselves."""
+        """Append and project events of our own within a transaction of `transact`. Repeated events are ignored."""
         if rows:
             await _write(connection, events_of(rows), _links(rows))
 
 
 def _links(rows: Sequence[Row]) -> bool:
-    """Whether any event carries both ids of a message."""
+    """Return whether any event has both the provider's id and our id of a message."""
     return any(row[0].message_id is not None and row[0].provider_message_id is not None for row in rows)
 
 
@@ -114,8 +112,9 @@ async def _write(
     block: int | None = None,
     varied: bool = False,
 ) -> AsyncCursor[DictRow]:
-    """Append and project; where it will be told how many events were `appended`. `kept`: their raw records were kept just
-    now, in this transaction; else `block` has them. `varied`: they are tellings that differ from what the log has."""
+    """Append and project; return the cursor whose row will have the number of events `appended`. `kept`: this
+    transaction stored their raw records; else `block` is the block that holds them. `varied`: they are repeated events
+    that differ."""
     cursor = connection.cursor(binary=True)
     parameters: dict[str, Any] = {"events": json(events), "kept": kept, "block": block}
     await cursor.execute(statement("record" if linking else "append"), parameters, prepare=True)
@@ -128,22 +127,22 @@ async def _write(
 
 
 async def _project(connection: Connection, recorded: dict[str, Any], varied: bool) -> None:
-    """Fold what this transaction appended, after linking what its events know by both ids, or by what was told before."""
+    """Fold what this transaction appended, after linking the references that its events connect."""
     if not recorded["appended"]:
         return
     xid = recorded["xid"]
-    stretch = {"after_xid": xid, "after_position": 0, "upto_xid": xid, "upto_position": _END}
+    span = {"after_xid": xid, "after_position": 0, "upto_xid": xid, "upto_position": _END}
     if varied or recorded["unlinked"]:
-        await connection.execute(statement("link_lock"), stretch, prepare=True)
+        await connection.execute(statement("link_lock"), span, prepare=True)
         left = None
         if not varied:
-            left = await (await connection.execute(statement("link_new"), stretch, prepare=True)).fetchone()
+            left = await (await connection.execute(statement("link_new"), span, prepare=True)).fetchone()
         for name in LINKING if left is None or left["pairs_left"] else ():
-            await connection.execute(statement(name), stretch, prepare=True)
-    await connection.execute(statement("project"), stretch, prepare=True)
+            await connection.execute(statement(name), span, prepare=True)
+    await connection.execute(statement("project"), span, prepare=True)
 
 
-#: The steps of linking a stretch of the log, in order.
+#: The statements that link a range of the log, in order.
 LINKING = ("link", "supersede", "move", "clear")
 
 
@@ -153,8 +152,8 @@ async def _block(raw: Sequence[bytes]) -> dict[str, Any]:
 
 
 def _letters(letters: Sequence[DeadLetter]) -> dict[str, Any]:
-    """The parameters of `bury`: what they say as JSON, and their values, which are bytes, beside."""
-    said = [
+    """Return the parameters of `bury`: the letters as JSON, and beside it their values, which are bytes."""
+    records = [
         (
             letter.topic,
             letter.partition,
@@ -170,4 +169,4 @@ def _letters(letters: Sequence[DeadLetter]) -> dict[str, Any]:
         )
         for letter in letters
     ]
-    return {"letters": json(always_written(said)), "bodies": [letter.value for letter in letters]}
+    return {"letters": json(always_written(records)), "bodies": [letter.value for letter in letters]}

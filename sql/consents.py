@@ -1,4 +1,4 @@
-"""What recipients want, and what clients told of them. A consent is changed by appending an event, and in no other way."""
+"""Reads recipients' consents, and stores their profiles. Only appending an event changes a consent."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ from sql.pool import Pooled
 
 
 class Consenting(Pooled):
-    """What `app.sending` and the API know of a recipient. All raise psycopg.OperationalError while the database is away."""
+    """Consents and profiles of recipients. All methods raise psycopg.OperationalError while the database is away."""
 
     async def consents(self, client_id: str, handle: Handle) -> list[dict[str, Any]]:
-        """A row for each channel that the recipient said something of, in order: `channel` (`*`: all of them),
-        `opted_out`, and the last time and the basis of either word, None where it was never said: `opted_out_at`,
-        `opted_out_basis`, `opted_in_at`, `opted_in_basis`. What a provider knows of its lists is not among them."""
-        return await self._rows("consents", _whose(client_id, handle))
+        """Return the recipient's consents, one row for each channel, in order: `channel` (`*`: all channels),
+        `opted_out`, and the last time and the basis of the opt-out and of the opt-in, None if there was none:
+        `opted_out_at`, `opted_out_basis`, `opted_in_at`, `opted_in_basis`. Providers' own lists are not included."""
+        return await self._rows("consents", _handle_of(client_id, handle))
 
     async def profile(self, client_id: str, handle: Handle) -> dict[str, Any] | None:
-        """What the client told of the recipient: `zone` (a name of the IANA database, or None) and `changed_at`; None
-        where it told nothing."""
-        return await self._row("profile", _whose(client_id, handle))
+        """Return the recipient's profile: `zone` (a name of the IANA database, or None) and `changed_at`; None if the
+        client has not set one."""
+        return await self._row("profile", _handle_of(client_id, handle))
 
     async def set_profile(self, client_id: str, handle: Handle, *, zone: str | None) -> dict[str, Any]:
-        """Note the recipient's zone, None to forget it; returns the profile."""
-        (row,) = await self._run("set_profile", _whose(client_id, handle) | {"zone": zone})
+        """Set the recipient's time zone, None to forget it; return the profile."""
+        (row,) = await self._run("set_profile", _handle_of(client_id, handle) | {"zone": zone})
         return row
 
 
-def _whose(client_id: str, handle: Handle) -> dict[str, Any]:
+def _handle_of(client_id: str, handle: Handle) -> dict[str, Any]:
     return {"client_id": client_id, "kind": handle.kind, "value": handle.value}

@@ -1,4 +1,4 @@
-"""Keeping house: raw webhooks and their partitions, dead letters, API keys, counts."""
+"""Stores raw webhooks' partitions, used tokens, dead letters and API keys, and counts rows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,32 +10,31 @@ from sql.pool import Pooled
 
 
 class Keeping(Pooled):
-    """What neither appends nor reads timelines."""
+    """Housekeeping: all that neither appends events nor reads timelines."""
 
     async def ensure_partitions(self, days_ahead: int = 3) -> list[str]:
-        """Make the day partitions of raw webhooks for today and the days ahead that are missing; returns their names.
-        What came on a day that had none is moved into it."""
+        """Create the missing partitions of raw webhooks for today and the days ahead; return their names. Webhooks of a
+        day that had no partition are moved into it."""
         return [row["name"] for row in await self._rows("ensure_partitions", {"days_ahead": days_ahead})]
 
     async def drop_partitions(self, older_than_days: int) -> list[str]:
-        """Drop the raw webhooks of days more than so many (at least one) ago; returns the names of the partitions."""
+        """Drop the raw webhooks older than so many days (at least one); return the names of the partitions."""
         return [row["name"] for row in await self._rows("drop_partitions", {"older_than_days": older_than_days})]
 
     async def use_tokens(self, uses: Sequence[tuple[str, bytes, bytes, datetime]]) -> list[int]:
-        """Write down tokens of sources: (source, token, digest of what it came with, until when its signature holds).
-        Returns the indexes of those that came before with another digest: of one token the first counts, for ever as
-        long as it is remembered, whatever process wrote it."""
+        """Store used tokens: (source, token, digest of the request, expiry of the signature). Return the indexes of
+        those that were used before with another digest, by any process."""
         sources, tokens, digests, untils = (list(each) for each in zip(*uses, strict=True))
         parameters = {"sources": sources, "tokens": tokens, "digests": digests, "untils": untils}
         return [row["place"] - 1 for row in await self._run("use_tokens", parameters)]
 
     async def forget_tokens(self, limit: int = 1000) -> int:
-        """Remove some tokens whose signatures have expired; returns how many."""
+        """Remove at most `limit` tokens with expired signatures; return how many."""
         return len(await self._run("forget_tokens", {"limit": limit}))
 
     async def read_raw(self, block: int, webhook_id: UUID | str | None = None) -> list[bytes]:
-        """The records of a block (an event's `webhook_block`), as they came; with `webhook_id`, those whose first line
-        names it. Empty where they were dropped."""
+        """Return the records of a block (an event's `webhook_block`), byte for byte; with `webhook_id`, those whose
+        first line contains it. Empty if the block was dropped."""
         row = await self._row("raw_block", {"block": block})
         records = list(unpack(row["body"])) if row else []
         if webhook_id is None:
@@ -44,7 +43,7 @@ class Keeping(Pooled):
         return [record for record in records if wanted in record.partition(b"\n")[0]]
 
     async def dead_letters(self, limit: int = 100) -> list[dict[str, Any]]:
-        """The latest dead letters, newest first; columns as in `dead_letters`."""
+        """Return the latest dead letters, newest first, with the columns of `dead_letters`."""
         return await self._rows("dead_letters", {"limit": limit})
 
     async def dead_letters_listed(
@@ -56,22 +55,23 @@ class Keeping(Pooled):
         open: bool = False,
         limit: int = 100,
     ) -> list[dict[str, Any]]:
-        """The latest dead letters without their records (`whole`: it is there), newest first; `open`: those that were not
-        replayed."""
+        """Return the latest dead letters, newest first, without their records (`whole`: the record is stored); with
+        `open` only those that were not replayed."""
         return await self._rows(
             "dead_letters_listed", {"topic": topic, "source": source, "since": since, "open": open, "limit": limit}
         )
 
     async def dead_letter(self, id: UUID) -> dict[str, Any] | None:
-        """One dead letter with its record (`value`)."""
+        """Return one dead letter with its record (`value`), or None."""
         return await self._row("dead_letter", {"id": id})
 
     async def dead_letter_replayed(self, id: UUID) -> None:
-        """Note that its record was put on its topic again."""
+        """Mark a dead letter as replayed: its record was published on its topic again."""
         await self._run_only("dead_letter_replayed", {"id": id})
 
     async def dead_letters_by_source(self, since: datetime) -> list[dict[str, Any]]:
-        """How many dead letters (`letters`) came since and were not replayed, by `topic` and `source`, the most first."""
+        """Count the dead letters since a time that were not replayed (`letters`), by `topic` and `source`, most
+        first."""
         return await self._rows("dead_letters_by_source", {"since": since})
 
     async def create_api_key(
@@ -83,7 +83,7 @@ class Keeping(Pooled):
         hash: bytes,
         expires_at: datetime | None = None,
     ) -> dict[str, Any]:
-        """Add a key and return its row, without the hash. Raises psycopg.IntegrityError where the id is taken."""
+        """Add a key and return its row, without the hash. Raises psycopg.IntegrityError if the id is taken."""
         parameters = {
             "id": id,
             "name": name,
@@ -96,26 +96,26 @@ class Keeping(Pooled):
         return row
 
     async def api_key(self, id: UUID) -> dict[str, Any] | None:
-        """A key (`id`, `name`, `client_id`, `scopes`, `hash`, `created_at`, `revoked_at`, `expires_at`), also
-        where it is revoked or has expired."""
+        """Return a key (`id`, `name`, `client_id`, `scopes`, `hash`, `created_at`, `revoked_at`, `expires_at`), even if
+        it is revoked or expired; None if there is none."""
         return await self._row("api_key", {"id": id})
 
     async def api_keys(self) -> list[dict[str, Any]]:
-        """All keys, oldest first, without their hashes."""
+        """Return all keys, oldest first, without their hashes."""
         return await self._rows("api_keys")
 
     async def used_api_keys(self, used: Mapping[UUID, datetime]) -> None:
-        """Note when keys were last used."""
+        """Store when keys were last used."""
         if used:
             await self._run_only("used_api_keys", {"ids": list(used), "times": list(used.values())})
 
     async def revoke_api_key(self, id: UUID) -> bool:
-        """Revoke a key; False where there is none. One that is revoked stays so from the first time."""
+        """Revoke a key; False if there is none. Revoking again does not change the time."""
         return bool(await self._rows("revoke_api_key", {"id": id}))
 
     async def counts(self) -> dict[str, Any]:
-        """`events`, `interactions` and `handles` (estimates), `dead_letters`, `first_day` and `last_day` of raw
-        partitions, `unpartitioned_blocks` (0 while partitions are made in time), `database_bytes`."""
+        """Return `events`, `interactions` and `handles` (estimates), `dead_letters`, `first_day` and `last_day` of raw
+        partitions, `unpartitioned_blocks` (0 as long as partitions are created in time), `database_bytes`."""
         row = await self._row("counts")
         assert row is not None
         return row

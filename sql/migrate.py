@@ -1,4 +1,4 @@
-"""Brings a database's schema up to date: the files of `migrations/` that were not applied yet, in order, once."""
+"""Applies the files of `migrations/` to a database, in order, each once."""
 
 from hashlib import sha256
 
@@ -7,12 +7,12 @@ from psycopg import AsyncConnection
 
 from sql.statements import migrations, statement
 
-#: Makes the role that all others run as, so it runs as whoever connects.
+#: Creates the role that all other migrations run as, so it runs as the role that connects.
 ROLES = "0000_roles"
 
 
 class MigrationError(Exception):
-    """The schema cannot be brought up to date; the message says why and what to do."""
+    """The database cannot be migrated; the message says why, and what to do."""
 
 
 #: The oldest release of PostgreSQL that has what the migrations use (`GRANT … WITH INHERIT, SET`).
@@ -20,11 +20,12 @@ OLDEST = 16
 
 
 async def migrate(owner_dsn: str) -> list[str]:
-    """Apply what is missing, each migration in a transaction of its own; returns the names of those applied.
+    """Apply the missing migrations, each in a transaction of its own; return their names.
 
-    `owner_dsn` connects as the database's owner, or as a role that may create roles and schemas in it. Others that
-    migrate the same database wait. Raises MigrationError where a released migration was edited, where the database
-    is ahead of this code, where the server is older than `OLDEST`, or where the role may not do it; psycopg.OperationalError where the server is away.
+    `owner_dsn` connects as the database's owner, or as a role that may create roles and schemas in it. Concurrent calls
+    wait for one another. Raises MigrationError if a released migration was edited, the database is newer than this
+    code, the server is older than `OLDEST`, or the role lacks a privilege; psycopg.OperationalError if the server is
+    away.
     """
     async with await AsyncConnection.connect(owner_dsn, autocommit=True) as connection:
         _check_release(connection)
@@ -39,7 +40,7 @@ async def migrate(owner_dsn: str) -> list[str]:
 
 
 async def pending(dsn: str) -> list[str]:
-    """The names of the migrations that are missing, for any role of ours; raises as `migrate` does."""
+    """Return the names of the missing migrations; any of our roles may call it. Raises as `migrate` does."""
     async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
         applied = await _applied(connection)
     known = migrations()

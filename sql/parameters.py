@@ -1,7 +1,7 @@
-"""Events to JSON parameters. orjson writes what it can; what PostgreSQL or JSON cannot hold is mended, or named.
+"""Writes events as JSON parameters, and replaces what JSON or PostgreSQL cannot hold.
 
-PostgreSQL's text and jsonb have no NUL, and UTF-8 has no lone surrogate: each becomes U+FFFD. JSON has no NaN or
-infinity: they become null. An integer beyond 64 bits, or nesting deeper than orjson writes, is refused.
+NUL (which text and jsonb of PostgreSQL cannot hold) and lone surrogates (not valid in UTF-8) become U+FFFD; NaN and
+infinity become null. An integer beyond 64 bits, or nesting deeper than orjson writes, is refused (Unstorable).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _SURROGATES = {code: "\ufffd" for code in range(0xD800, 0xE000)} | {0: "\ufffd"}
 
 
 def json(data: bytes) -> Jsonb:
-    """A jsonb parameter of what is JSON already."""
+    """Return a jsonb parameter of bytes that are JSON."""
     return Jsonb(data, dumps=_as_is)
 
 
@@ -29,9 +29,9 @@ def _as_is(data: Any) -> bytes:
 
 
 def events_of(rows: Sequence[Row], variants: Sequence[tuple[str, bool]] = ()) -> bytes:
-    """The rows as a JSON array of arrays, their places as `queries/incoming.sql` reads them; with `variants`, what sets each
-    apart from what the log has, and whether the two are joined (see `queries/differing.sql`). Raises Unstorable for the
-    first that cannot be written."""
+    """Return the rows as a JSON array of arrays, in the order of fields that `queries/incoming.sql` reads. `variants`:
+    for repeated events that differ, the `variant` and `joined` of `queries/differing.sql`. Raises Unstorable for the
+    first row that cannot be written."""
     records = [_record(row) for row in rows]
     if variants:
         records = [(*record, *variant) for record, variant in zip(records, variants, strict=True)]
@@ -45,12 +45,12 @@ def events_of(rows: Sequence[Row], variants: Sequence[tuple[str, bool]] = ()) ->
 
 
 def written(row: Row) -> bytes:
-    """One row, as a part of that (see `array_of`). Raises Unstorable where it cannot be written."""
+    """Return one row as JSON, an item of that array (see `array_of`). Raises Unstorable if it cannot be written."""
     return _one(0, _record(row))
 
 
 def array_of(parts: Sequence[bytes]) -> bytes:
-    """A JSON array of parts that are JSON."""
+    """Return a JSON array of items that are JSON."""
     return b"[%b]" % b",".join(parts)
 
 
@@ -78,7 +78,7 @@ def _record(row: Row) -> tuple[Any, ...]:
 
 
 def always_written(value: Any) -> bytes:
-    """The value as JSON, mended; that part of its lists for which JSON has no word as its `repr`."""
+    """Return any value as JSON; items of lists that cannot be written are replaced by their `repr`."""
     try:
         return _one(0, value)
     except Unstorable:
@@ -91,7 +91,7 @@ def always_written(value: Any) -> bytes:
 
 
 def clean(value: Any) -> Any:
-    """The value with each NUL and lone surrogate of its texts replaced by U+FFFD."""
+    """Return the value with each NUL and lone surrogate in its texts replaced by U+FFFD."""
     if isinstance(value, str):
         return value.translate(_SURROGATES)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The connections that the store works with."""
+"""Holds the store's connection pool, and runs statements on it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -12,23 +12,23 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from sql.statements import statement
 
-#: Seconds to wait for a connection, before the caller is told that the database is away or busy.
+#: Seconds to wait for a connection before PoolTimeout is raised.
 WAIT = 5.0
 
 Connection = AsyncConnection[DictRow]
 
 
 class Pooled:
-    """A pool of connections, each a session as `queries/session.sql` says."""
+    """A pool of connections, each set up by `queries/session.sql`."""
 
     def __init__(self, pool: AsyncConnectionPool[Connection]) -> None:
         self._pool = pool
 
     @classmethod
     async def open(cls, dsn: str, pool: int = 8) -> Self:
-        """A store on the database at `dsn`, as a member of threadline_service, with at most `pool` connections.
+        """Open a store on the database at `dsn`, as a member of threadline_service, with at most `pool` connections.
 
-        Returns before the first connection is there, so that a process can start while the database is away; calls
+        It returns before the first connection is made, so that a process can start while the database is away; calls
         then raise psycopg_pool.PoolTimeout (a psycopg.OperationalError) after five seconds.
         """
         connections: AsyncConnectionPool[Connection] = AsyncConnectionPool(
@@ -46,7 +46,7 @@ class Pooled:
         return cls(connections)
 
     async def close(self) -> None:
-        """Close the connections, waiting a moment for those at work."""
+        """Close the connections, waiting a moment for those in use."""
         await self._pool.close()
 
     async def __aenter__(self) -> Self:
@@ -56,7 +56,8 @@ class Pooled:
         await self.close()
 
     async def _rows(self, name: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """The rows of a query that reads. A connection that broke while it lay idle is replaced once."""
+        """Return the rows of a query that only reads. It is retried once if an idle connection turns out to be
+        broken."""
         try:
             return await self._run(name, parameters)
         except PoolTimeout:
@@ -77,12 +78,12 @@ class Pooled:
             return await cursor.fetchall()
 
     async def _run_only(self, name: str, parameters: Mapping[str, Any] | None = None) -> None:
-        """A statement that gives no rows."""
+        """Run a statement that returns no rows."""
         async with self._pool.connection() as connection:
             await connection.execute(statement(name), parameters, prepare=True)
 
 
 async def _configure(connection: Connection) -> None:
-    # Quicker, and 1e308 comes back as the float it was, not as an integer that no JSON writer of ours takes.
+    # orjson is faster, and reads 1e308 as a float, not as an integer that orjson cannot write.
     set_json_loads(orjson.loads, connection)
     await connection.execute(statement("session"))

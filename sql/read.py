@@ -1,9 +1,10 @@
-"""What the API and the command line read. Rows are dicts; ids are `uuid.UUID`, times aware `datetime`s in UTC.
+"""Reads timelines, interactions and changes for the API and the command line. Ids are `uuid.UUID`, times aware and in
+UTC.
 
 An interaction is a dict with `id`, `client_id`, `customer_id`, `channel`, `direction`, `provider`,
 `provider_message_id`, `message_id`, `handle_id`, `address_kind`, `address_value`, `content`, `error`, `delivery`,
-`status`, `contradiction`, `timestamp`, and `facts`: the first time of each fact that was seen, by name (`sent`,
-`delivered`, …; `ended` is a call's end, `completed` a service's word that it dealt with the interaction).
+`status`, `contradiction`, `timestamp`, and `facts`: the earliest time of each fact by its name (see
+`sql.facts`; `ended` is a call's end, `completed` a service's report that it has dealt with the interaction).
 """
 
 from collections.abc import Sequence
@@ -11,21 +12,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sql.facts import FACTS
 from sql.pool import Pooled
 
-#: The facts of an interaction, in the order in which they are told.
-FACTS = (
-    "requested", "held", "queued", "sent", "delayed", "delivered", "failed", "bounced", "rejected", "cancelled",
-    "expired", "read", "opened", "clicked", "complained", "unsubscribed", "subscribed", "received", "started", "ended",
-    "recorded", "processing", "completed",
-)  # fmt: skip
-_COLUMNS = tuple((fact, f"{fact}_at") for fact in FACTS)
-
-Shown = dict[str, Any]
+Interaction = dict[str, Any]
 
 
 class Reading(Pooled):
-    """What reads the log and what is folded from it. All raise psycopg.OperationalError while the database is away."""
+    """Reads the log and its projections. All methods raise psycopg.OperationalError while the database is away."""
 
     async def timeline(
         self,
@@ -40,9 +34,9 @@ class Reading(Pooled):
         delivery: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> list[Shown]:
-        """A customer's interactions, newest first by (timestamp, id): at most `limit`, before the key of the last
-        page's last, `since` (inclusive) to `until` (exclusive). Empty also where there is no such customer."""
+    ) -> list[Interaction]:
+        """Return a customer's interactions, newest first by (timestamp, id): at most `limit`, after the previous page's
+        last key (`before`), from `since` (inclusive) to `until` (exclusive). Empty if there is no such customer."""
         parameters = {
             "client_id": client_id,
             "customer_id": customer_id,
@@ -56,45 +50,46 @@ class Reading(Pooled):
             "since": since,
             "until": until,
         }
-        return [_shown(row) for row in await self._rows("timeline", parameters)]
+        return [_interaction(row) for row in await self._rows("timeline", parameters)]
 
     async def customer_of(self, client_id: str, kind: str, value: str) -> list[dict[str, Any]]:
-        """All handles (`id`, `customer_id`, `kind`, `value`) of the customer whom this one belongs to; empty where the
+        """Return all handles (`id`, `customer_id`, `kind`, `value`) of the customer who has this handle; empty if the
         handle is unknown."""
         return await self._rows("customer_of", {"client_id": client_id, "kind": kind, "value": value})
 
     async def handles(self, client_id: str, customer_id: UUID) -> list[dict[str, Any]]:
-        """A customer's handles, as `customer_of` gives them; empty where there is no such customer."""
+        """Return a customer's handles, as `customer_of` does; empty if there is no such customer."""
         return await self._rows("handles", {"client_id": client_id, "customer_id": customer_id})
 
-    async def interaction(self, client_id: str, id: UUID) -> Shown | None:
-        """One interaction. The id of one that was joined to another gives that other."""
+    async def interaction(self, client_id: str, id: UUID) -> Interaction | None:
+        """Return one interaction, or None. The id of an interaction that was merged into another gives that other."""
         row = await self._row("interaction", {"client_id": client_id, "id": id})
-        return _shown(row) if row else None
+        return _interaction(row) if row else None
 
     async def history(self, client_id: str, id: UUID) -> list[dict[str, Any]]:
-        """The events of the interaction with exactly this id, in the order of the log; columns as in `events`."""
+        """Return the events of the interaction with exactly this id, in the order of the log, with the columns of
+        `events`."""
         return await self._rows("history", {"client_id": client_id, "id": id})
 
     async def horizon(self) -> int:
-        """The oldest transaction that may still append: whatever older ones did is visible to who asks after this, and
-        will not grow."""
+        """Return the oldest transaction that may still append. All that older transactions appended is visible to later
+        queries, and complete."""
         row = await self._row("horizon")
         assert row is not None
         return int(row["horizon"])
 
     async def log_end(self) -> int:
-        """The number that no transaction has had yet: no place in the log is beyond it."""
+        """Return the next transaction number: no place in the log is beyond it."""
         row = await self._row("log_end")
         assert row is not None
         return int(row["log_end"])
 
     async def changes_since(
         self, *, xid: int, position: int, horizon: int, customers: Sequence[UUID], limit: int
-    ) -> list[Shown]:
-        """The interactions of these customers that events after the place (xid, position), of transactions before
-        `horizon`, changed, each with `change_xid` and `change_position`, the place of its last change there, and in
-        that order. Reads the log from that place: for who keeps up with it."""
+    ) -> list[Interaction]:
+        """Return the interactions of these customers that were changed by events after the place (xid, position) and by
+        transactions before `horizon`, in the order of their last change, with its place (`change_xid`,
+        `change_position`). Reads the log from that place on, so it is for readers near the log's end."""
         parameters = {
             "xid": xid,
             "position": position,
@@ -102,13 +97,14 @@ class Reading(Pooled):
             "customers": list(customers),
             "limit": limit,
         }
-        return [_shown(row) for row in await self._rows("changes_since", parameters)]
+        return [_interaction(row) for row in await self._rows("changes_since", parameters)]
 
     async def customer_changes(
         self, *, client_id: str, customer_id: UUID, xid: int, position: int, limit: int
-    ) -> list[Shown]:
-        """As `changes_since`, up to the present horizon, for one customer and from a place however long ago: reads the
-        customer's interactions, not the log. One that a transaction past the horizon changed is left to later."""
+    ) -> list[Interaction]:
+        """Return what `changes_since` does, for one customer and up to the current horizon. It reads the customer's
+        interactions, not the log, so the place may be far back. Interactions that a transaction past the horizon
+        changed come later."""
         parameters = {
             "client_id": client_id,
             "customer_id": customer_id,
@@ -117,9 +113,9 @@ class Reading(Pooled):
             "horizon": await self.horizon(),
             "limit": limit,
         }
-        return [_shown(row) for row in await self._rows("customer_changes", parameters)]
+        return [_interaction(row) for row in await self._rows("customer_changes", parameters)]
 
 
-def _shown(row: dict[str, Any]) -> Shown:
-    row["facts"] = {fact: at for fact, column in _COLUMNS if (at := row.pop(column)) is not None}
+def _interaction(row: dict[str, Any]) -> Interaction:
+    row["facts"] = {fact.name: at for fact in FACTS if (at := row.pop(fact.column)) is not None}
     return row

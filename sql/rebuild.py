@@ -1,4 +1,4 @@
-"""Computes interactions, links, handles and consents again from the log, beside the live tables, then swaps them in."""
+"""Rebuilds interactions, links, handles and consents from the log in tables beside the live ones, then swaps them."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from psycopg.rows import DictRow, dict_row
 from sql.append import LINKING
 from sql.statements import statement
 
-#: Events of one transaction: short, since whoever tails the log waits for the oldest one running.
+#: Events folded in one transaction, which must be short: readers of the log wait for the oldest running transaction.
 CHUNK = 5_000
-#: Tries to get the short lock at the end, each of at most the time that `rebuild_session` allows, and the seconds between
-#: them, in which those that waited behind us get their turn.
+#: Tries to get the lock for the swap, each within the lock timeout of `rebuild_session`, and seconds between them, in
+#: which transactions that waited behind us can run.
 TRIES, PAUSE = 20, 2.0
 _END = (1 << 63) - 1
 
@@ -22,15 +22,15 @@ Progress = Callable[[int, int], None]
 
 
 class RebuildError(Exception):
-    """The rebuild cannot be done; the message says why. The live tables are as they were."""
+    """The rebuild failed; the message says why. The live tables are unchanged."""
 
 
 async def rebuild(owner_dsn: str, progress: Progress = lambda done, total: None) -> int:
-    """Rebuild; returns how many events were folded. `progress(done, total)` is told after each chunk.
+    """Rebuild the projections; return how many events were folded. `progress(done, total)` is called after each chunk.
 
-    Events may be appended meanwhile; only the end, which folds the last of them and swaps the tables, keeps writers
-    waiting. A rebuild that is killed leaves the live tables alone, and the next one starts anew. Raises RebuildError
-    where another one runs, or where the lock at the end cannot be had.
+    Events may be appended meanwhile; writers wait only at the end, while the last events are folded and the tables
+    swapped. A killed rebuild leaves the live tables unchanged, and the next one starts from the beginning. Raises
+    RebuildError if another rebuild runs, or if the lock for the swap is not available.
     """
     connect = AsyncConnection[DictRow].connect(owner_dsn, autocommit=True, row_factory=dict_row)
     async with await connect as connection:
@@ -66,7 +66,8 @@ Place = tuple[int, int]
 async def _fold_settled(
     connection: AsyncConnection[DictRow], place: Place, done: int, total: int, progress: Progress
 ) -> tuple[int, Place]:
-    """Fold what no running transaction can add to any more, chunk by chunk, until little is left."""
+    """Fold events up to the horizon, chunk by chunk, until the last chunk is not full; return their number and the
+    place."""
     while True:
         horizon = (await _one(connection, "horizon"))["horizon"]
         at = {"xid": place[0], "position": place[1], "horizon": horizon, "chunk": CHUNK}
@@ -83,17 +84,17 @@ async def _fold_settled(
 
 
 async def _fold(connection: AsyncConnection[DictRow], after: Place, upto: Place) -> int:
-    """Link and fold one stretch of the log; returns how many events it has."""
-    stretch: dict[str, Any] = {
+    """Link and fold one range of the log; return how many events it has."""
+    span: dict[str, Any] = {
         "after_xid": after[0],
         "after_position": after[1],
         "upto_xid": upto[0],
         "upto_position": upto[1],
     }
-    if (await _one(connection, "linking", stretch))["linking"]:
+    if (await _one(connection, "linking", span))["linking"]:
         for name in LINKING:
-            await connection.execute(statement(name), stretch)
-    folded = await _one(connection, "project", stretch)
+            await connection.execute(statement(name), span)
+    folded = await _one(connection, "project", span)
     return int(folded["events"])
 
 

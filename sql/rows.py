@@ -1,4 +1,4 @@
-"""What the store is given, and what it answers to an append."""
+"""Defines what `append` takes and returns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 from schemas.events import Event
 
-#: An event as it is appended: the event, its client id, when it came to our door (aware), and the id of the webhook it
-#: came in (a uuid, or None). A tuple, because that is the quickest to make.
+#: An event to append: the event, its client id, when we received it (aware), and the id of the webhook that brought it
+#: (a uuid, or None). A tuple, because that is the fastest to create.
 Row = tuple[Event, str, datetime, str | None]
 
 
 class Bad(NamedTuple):
-    """One item of a record that could not be processed: which, why, and the item itself, any JSON (or None)."""
+    """An item of a record that could not be processed: its place, the reason, and the item itself, any JSON (or
+    None)."""
 
     ordinal: int
     reason: str
@@ -22,11 +23,11 @@ class Bad(NamedTuple):
 
 @dataclass(slots=True)
 class DeadLetter:
-    """A Kafka record that could not be processed, or not all of it, and why: one a record.
+    """A Kafka record that could not be processed, wholly or in part, with the reason; one for each record.
 
-    Topic, partition and offset are its identity: the same letter again changes nothing. Of a record whose items failed one
-    by one, `items` are the first of them and `bad` says how many there were; `detail` is any JSON about the whole.
-    `value` is the record's (None: it had none, or is too large to be kept), `size` its bytes, `digest` its SHA-256.
+    Topic, partition and offset identify it: adding it again changes nothing. If single items of the record failed,
+    `items` are the first of them and `bad` is their number; `detail` is any JSON about the whole record. `value` is the
+    record's value (None: it had none, or it is too large to store), `size` its length in bytes, `digest` its SHA-256.
     """
 
     topic: str
@@ -45,7 +46,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """How many events of a batch were new, and how many the log had already."""
+    """The number of events of a batch that were new, and of those that the log had already."""
 
     appended: int
     duplicates: int

@@ -1,30 +1,46 @@
-"""The SQL files: each of `queries/*.sql` is one statement (or a part that others include), `migrations/*.sql` the schema."""
+r"""The SQL files: each of `queries/*.sql` is one statement, or a part that others include; `migrations/*.sql` make the
+schema.
+
+Two kinds of lines in a query are replaced when it is loaded:
+
+- `\ir FILE` (as in psql) by that file's text;
+- `\each LINE` by the line once for every fact of an interaction (`sql.facts.FACTS`), with the fact's column in place of
+  `{column}` and the event types that state it, as SQL literals, in place of `{types}`.
+"""
 
 import re
 from functools import cache
 from pathlib import Path
 
+from sql.facts import FACTS
+
 QUERIES = Path(__file__).parent / "queries"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _INCLUDE = re.compile(r"^\\ir (\S+)$", re.MULTILINE)
+_EACH = re.compile(r"^\\each (.+)$", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
 
 
 @cache
 def statement(name: str) -> bytes:
-    r"""The statement in `queries/<name>.sql`, with the files of its `\ir` lines (as psql has them) in their place.
+    """Return the statement in `queries/<name>.sql`, with its includes and its facts. Raises FileNotFoundError.
 
-    Comments are left out: psycopg would look for parameters in them. Raises FileNotFoundError.
+    Comments are left out, because psycopg would look for parameters in them.
     """
     return _text(f"{name}.sql").strip().encode()
 
 
 def _text(file: str) -> str:
     text = _COMMENT.sub("", (QUERIES / file).read_text(encoding="utf-8"))
+    text = _EACH.sub(lambda line: _for_each_fact(line[1]), text)
     return _INCLUDE.sub(lambda include: _text(include[1]).rstrip(), text)
 
 
+def _for_each_fact(line: str) -> str:
+    return "\n".join(line.replace("{column}", fact.column).replace("{types}", fact.types) for fact in FACTS)
+
+
 def migrations() -> dict[str, bytes]:
-    """All migrations, in order: name (the file's, without its ending) to text."""
+    """Return all migrations in order: the file's name without its suffix, and its text."""
     return {file.stem: file.read_bytes() for file in sorted(MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql"))}

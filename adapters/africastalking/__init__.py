@@ -1,7 +1,9 @@
-"""Africa's Talking: delivery reports, inbound SMS, opt-outs, premium subscriptions, and calls; one a request, as a form.
+"""Africa's Talking: delivery reports, inbound SMS, opt-outs, premium subscriptions, and calls; one a request, as a
+form.
 
-https://developers.africastalking.com/docs/sms/notifications, https://developers.africastalking.com/docs/voice/notifications.
-Nothing is signed, and no report tells a time that has a zone. A number that calls is `callerNumber` on either way.
+https://developers.africastalking.com/docs/sms/notifications,
+https://developers.africastalking.com/docs/voice/notifications. Nothing is signed, and no report has a time with a zone.
+A number that calls is `callerNumber` on either way.
 """
 
 from typing import Any
@@ -57,7 +59,7 @@ _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "applic
 
 
 def recognise(request: Request) -> bool:
-    """By the names that its forms have, all of one kind: nothing else tells."""
+    """Recognise a webhook by the names of its form's fields: nothing else identifies it."""
     if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         return False
     names = {field.partition(b"=")[0] for field in request.body[:8192].split(b"&")[:40]}
@@ -69,12 +71,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """By basic auth or the secret in the URL. Raises InvalidSignature."""
+    """Verify basic authentication or the secret in the URL. Raises InvalidSignature."""
     return unsigned.verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event; two of a call that ends with a recording."""
+    """Return one event; two of a call that ends with a recording."""
     fields = dict(form_of(request))
     if not fields:
         raise Unprocessable("a form without fields")
@@ -147,7 +149,7 @@ def _inbound(fields: Fields, request: Request) -> Event:
 
 
 def _consent(fields: Fields, type: str | None, word: str, request: Request) -> Event:
-    """No id and no time: who opts out twice, with a change of mind between that is not told, is told once."""
+    """Return the event of an opt-out or opt-in, which has no id and no time: repeats of the same one count as one."""
     customer = handle(fields["phoneNumber"], "sms")
     if type is None or customer is None:
         return unknown(request, fields, status=word or None)

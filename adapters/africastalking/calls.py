@@ -1,6 +1,6 @@
 """Africa's Talking's calls as events. https://developers.africastalking.com/docs/voice/notifications
 
-The time at which a call began is told without a zone, and so is not taken.
+A call's start time has no zone, so it is not used.
 """
 
 from adapters.contract import Request, Unprocessable

@@ -1,8 +1,10 @@
-"""Amazon SES: what becomes of mail and the mail that comes in, by way of an Amazon SNS topic, and sending by the API v2.
+"""Amazon SES: what becomes of mail and the mail that comes in, by way of an Amazon SNS topic, and sending by the API
+v2.
 
 Events: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html; notifications of an
 identity: …/notification-contents.html; mail: …/receiving-email-notifications-contents.html. The signature is that of
-SNS (`sns`), which tries again for an hour at most: https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html.
+SNS (`sns`), which tries again for an hour at most:
+https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html.
 """
 
 from adapters.amazon_ses import events, inbound, sns
@@ -17,7 +19,8 @@ _MARKS = (b'\\"eventType\\"', b'\\"notificationType\\"', b"Amazon SES")
 
 
 def recognise(request: Request) -> bool:
-    """By SNS's header, and in a notification by what SES writes: other services publish by SNS as well."""
+    """Recognise a webhook by SNS's header, and in a notification by what SES writes: other services publish by SNS
+    as well."""
     kind = request.headers.get("x-amz-sns-message-type")
     if kind is None:
         return False
@@ -25,14 +28,14 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """The topic is ours, and the signature that of Amazon SNS. Raises InvalidSignature, Unconfigured where no topic can
-    be told from another's, Needed where the certificate must be fetched."""
+    """Verify that the topic is a configured one and that Amazon SNS signed the message. Raises InvalidSignature,
+    Unconfigured if neither a topic nor a url_secret is, Needed if the certificate must be fetched."""
     sns.verify(request, values, fresh=fresh)
     return True
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each recipient that the record is about; one of a mail."""
+    """Return one event per recipient that the record is about; one of a mail."""
     message = sns.message_of(request)
     if message is None:
         raise Unprocessable("no message of Amazon SNS: it has no Type")
@@ -57,8 +60,8 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """A subscription is confirmed by a visit to its address, once it is known to be SNS's, of a topic of ours. Raises as
-    `verify` does."""
+    """Confirm a subscription, once it is verified to be SNS's and of our topic, by a visit to its URL.
+    Raises as `verify` does."""
     if request.headers.get("x-amz-sns-message-type") != sns.CONFIRMATION:
         return None
     return Answer(visit=sns.confirmation(request, values))
@@ -77,7 +80,7 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # SNS retries after 5xx and 429.
+    # Answered with 200: SNS retries after 5xx and 429.
     handshake=handshake,
     send=Send(
         channels=frozenset({"email"}),

@@ -1,7 +1,7 @@
 """What became of a mail, as SES publishes it: by a configuration set (`eventType`) or an identity (`notificationType`).
 
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html. A record has no id of its own:
-a fact is known by the mail, the recipient, its word and its time, so that both ways tell the same.
+a fact is known by the mail, the recipient, its word and its time, so that both ways give the same id.
 """
 
 from collections.abc import Iterator

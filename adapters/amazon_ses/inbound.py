@@ -18,7 +18,7 @@ from schemas.events import Event
 
 
 def event(record: dict[str, Any], request: Request) -> Event:
-    """The mail. Raises Unprocessable where it has neither an id nor a sender."""
+    """Return the mail. Raises Unprocessable if it has neither an id nor a sender."""
     mail, receipt = object_of(record.get("mail")), object_of(record.get("receipt"))
     common, action = object_of(mail.get("commonHeaders")), object_of(receipt.get("action"))
     message_id = identifier(mail.get("messageId"))
@@ -59,7 +59,7 @@ def event(record: dict[str, Any], request: Request) -> Event:
 
 
 def _raw(content: str, action: dict[str, Any]) -> bytes:
-    """The mail's bytes; the rule may ask for base64."""
+    """Return the mail's bytes; the rule may ask for base64."""
     data = content.encode("utf-8", "replace")
     if text(action.get("encoding")) != "BASE64":
         return data

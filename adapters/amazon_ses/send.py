@@ -62,7 +62,7 @@ _ADDRESS = ("Illegal address", "Missing final", "Local address contains", "Domai
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """A signed POST; `messageId` and `reference` are tags, which a configuration set's events have again. Raises
+    """Build a signed POST; `messageId` and `reference` are tags, which a configuration set's events have again. Raises
     Unsendable."""
     region = required(values, "region")
     credentials = Credentials(
@@ -91,7 +91,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with `MessageId`; else the header `x-amzn-errortype` and `message`."""
+    """Read 200 with `MessageId`; else the header `x-amzn-errortype` and `message`."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(bare_id(said.get("MessageId")))

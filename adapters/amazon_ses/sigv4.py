@@ -28,7 +28,7 @@ class Credentials:
 def signed(
     method: str, url: str, headers: Mapping[str, str], body: bytes, credentials: Credentials, now: datetime
 ) -> dict[str, str]:
-    """The headers (lower case) with `host`, `x-amz-date` and `authorization`; `now` is aware and in UTC."""
+    """Return the headers (lower case) with `host`, `x-amz-date` and `authorization`; `now` is aware and in UTC."""
     parts, moment = urlsplit(url), now.strftime("%Y%m%dT%H%M%SZ")
     made = {name: " ".join(value.split()) for name, value in headers.items()}
     made |= {"host": parts.netloc, "x-amz-date": moment}

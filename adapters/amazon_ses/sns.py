@@ -51,7 +51,7 @@ CONFIRM_URL = re.compile(_HOST + r"/\?Action=ConfirmSubscription&[A-Za-z0-9&=%:.
 
 
 def message_of(request: Request) -> dict[str, Any] | None:
-    """The message; None where the body is none. Raises Unprocessable."""
+    """Return the message; None where the body is none. Raises Unprocessable."""
     body = json_of(request)
     return body if isinstance(body, dict) and isinstance(body.get("Type"), str) else None
 

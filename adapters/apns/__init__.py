@@ -64,7 +64,7 @@ _RETRYABLE = frozenset({"ExpiredProviderToken", "IdleTimeout", "Shutdown", *_REA
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """A notification to one device. Raises Unsendable."""
+    """Build a notification to one device. Raises Unsendable."""
     payload, shown = _payload(message)
     own = notification_id(message.message_id)
     headers = {
@@ -83,7 +83,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with the header `apns-id`; else `{"reason", "timestamp"}`, the time at which the token died."""
+    """Read 200 with the header `apns-id`; else `{"reason", "timestamp"}`, the time at which the token died."""
     if 200 <= response.status < 300:
         given = response.headers.get("apns-id", "")
         return accepted(given if 0 < len(given) <= MAX_ID else None)

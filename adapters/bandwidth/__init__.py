@@ -37,7 +37,7 @@ _MOST_MEDIA = 100
 
 
 def recognise(request: Request) -> bool:
-    """By its agent, or by what only its bodies have."""
+    """Recognise a webhook by its agent, or by keys that only its bodies have."""
     if request.headers.get("user-agent", "").startswith("BandwidthAPI/"):
         return True
     head = request.body[:8192]
@@ -47,12 +47,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """By basic auth or the secret in the URL. Raises InvalidSignature."""
+    """Verify basic authentication or the secret in the URL. Raises InvalidSignature."""
     return unsigned.verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event an item; a call's webhook is one."""
+    """Return one event per item; a call's webhook is one."""
     body = json_of(request)
     found = Normalized()
     for item in body if isinstance(body, list) else [body]:

@@ -34,7 +34,7 @@ _DURATION = re.compile(r"PT(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,8}(?:\.\d{1,9}
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """The event of a call's webhook. Raises Unprocessable."""
+    """Return the event of a call's webhook. Raises Unprocessable."""
     kind, call_id = text(item.get("eventType")) or "", identifier(item.get("callId"))
     time, inbound = text(item.get("eventTime")), item.get("direction") == "inbound"
     sender, recipient = text(item.get("from")), text(item.get("to"))

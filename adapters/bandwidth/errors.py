@@ -20,5 +20,5 @@ _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.s
 
 
 def error_of(code: str | None, text: str | None) -> Error:
-    """The error; `text` is only informative, as Bandwidth says."""
+    """Return the error; `text` is only informative, as Bandwidth says."""
     return Error(code, text, _REASONS.get(code or "", "unknown"))

@@ -1,7 +1,8 @@
 """Brevo, formerly Sendinblue: transactional webhooks of mail and SMS, inbound parsing, and sending mail.
 
-Webhooks: https://developers.brevo.com/docs/transactional-webhooks; nothing is signed: …/docs/username-and-password-authentication.
-A post that times out comes again four times in eleven hours, one that is answered with 4xx or 5xx never: …/docs/retry-mechanism.
+Webhooks: https://developers.brevo.com/docs/transactional-webhooks; nothing is signed:
+…/docs/username-and-password-authentication. A post that times out comes again four times in eleven hours, one that is
+answered with 4xx or 5xx never: …/docs/retry-mechanism.
 """
 
 from typing import Any
@@ -49,7 +50,7 @@ _SAME = {"unique_opened": "opened", "unique_proxy_open": "proxy_open"}
 
 
 def recognise(request: Request) -> bool:
-    """By keys that only its bodies have together."""
+    """Recognise a webhook by keys that only its bodies have together."""
     body = request.body
     if b'"message-id"' in body:
         return b'"event"' in body and (b'"ts_event"' in body or b'"ts_epoch"' in body)
@@ -59,12 +60,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """By who posts; what is posted nothing tells. Raises InvalidSignature."""
+    """Verify the caller: Brevo signs nothing. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each item (of a batch, a list), one of each mail."""
+    """Return one event per item (of a batch, a list), one of each mail."""
     body = json_of(request)
     result = Normalized()
     mails = body.get("items") if isinstance(body, dict) else None

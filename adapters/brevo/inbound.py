@@ -24,7 +24,7 @@ _TEXTS = (
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """The mail. Raises Unprocessable where it has no sender."""
+    """Return the mail. Raises Unprocessable if it has no sender."""
     get = item.get
     sender = object_of(get("From"))
     address = text(sender.get("Address"))

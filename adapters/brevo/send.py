@@ -50,7 +50,7 @@ _TAKEN = "duplicate_parameter"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """JSON under the API key, with both our ids in the header that every webhook has again. Raises Unsendable."""
+    """Build JSON under the API key, with both our ids in the header that every webhook has again. Raises Unsendable."""
     key = required(values, "api_key")
     if message.media:
         raise Unsendable("Brevo's attachments are not made: put a link into the text instead")
@@ -86,7 +86,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """201 with `messageId`, in angle brackets that webhooks may leave out; else `code` and `message`."""
+    """Read 201 with `messageId`, in angle brackets that webhooks may leave out; else `code` and `message`."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(bare_id(said.get("messageId")))

@@ -1,6 +1,7 @@
-"""What becomes of an SMS that Brevo sent: https://developers.brevo.com/docs/transactional-webhooks#transactional-sms-events.
+"""What becomes of an SMS that Brevo sent:
+https://developers.brevo.com/docs/transactional-webhooks#transactional-sms-events.
 
-Its `date` is in a zone that is not told, so that it is no time.
+Its `date` has no zone, so it is not used.
 """
 
 from typing import Any
@@ -24,7 +25,7 @@ FAILURES: dict[str, str] = {"soft_bounce": "unreachable", "hard_bounce": "invali
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """The event. Raises Unprocessable where it is about no message and no number."""
+    """Return the event. Raises Unprocessable if it is about no message and no number."""
     get = item.get
     word, to = text(get("msg_status")) or "", text(get("to"))
     type_, message_id = STATUSES.get(word), identifier(get("messageId"))

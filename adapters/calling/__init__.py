@@ -1,1 +1,1 @@
-"""What several providers' APIs have in common: batches, idempotency keys, look-ups."""
+"""Helpers for the APIs of several providers: batches, idempotency keys, look-ups."""

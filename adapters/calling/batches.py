@@ -1,4 +1,4 @@
-"""Calls of one message each as one call of several, and the outcomes of one answer to several."""
+"""Joins calls of one message each into a batch, and reads the outcomes from the one response."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,22 +11,22 @@ _OF_THE_ACCOUNT = (401, 402, 403)
 
 
 def joined(calls: Sequence[HttpCall], before: bytes = b"", after: bytes = b"") -> bytes:
-    """The calls' JSON bodies with commas between, each without what stands `before` and `after` its one item. As bytes:
-    they were written by us a moment ago, and a batch has megabytes."""
+    """Join the calls' JSON bodies with commas, each without the bytes `before` and `after` its one item. Bytes are joined,
+    not parsed: this process wrote them, and a batch has megabytes."""
     return b",".join([call.body.removeprefix(before).removesuffix(after) for call in calls])
 
 
 def of_each(items: Any, count: int, read: Callable[[dict[str, Any]], Outcome]) -> list[Outcome]:
-    """What `read` makes of each item of an answer that says the call was taken. Where they are not one a message,
-    nobody knows whose is whose, and each was taken under an unknown id."""
+    """Return the outcome that `read` makes of each item of a response to an accepted call. If the items are not one per
+    message, they cannot be matched, and each message counts as accepted with an unknown id."""
     if isinstance(items, list) and len(items) == count:
         return [read(object_of(item)) for item in items]
     return [accepted(None) for _ in range(count)]
 
 
 def of_all(outcome: Outcome, response: Response, count: int) -> list[Outcome]:
-    """A call that was refused whole: the same for each where it is about the account, or may pass later; none where one
-    message's fault, or its own sender, may be the reason."""
+    """Return the outcomes of a batch that was refused as a whole: the same for each message if the account is at fault or a
+    retry may help; an empty list if one message or its sender may be the reason, so that each is sent by itself."""
     if outcome.state == "sender" or (outcome.state == "rejected" and response.status not in _OF_THE_ACCOUNT):
         return []
     return [outcome] * count

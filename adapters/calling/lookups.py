@@ -1,4 +1,4 @@
-"""What an API that lists what it took says of one message of ours."""
+"""Reads look-ups from APIs that list the messages which they accepted."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +11,9 @@ Item = dict[str, Any]
 
 
 def found(response: Response, items: Any, id_of: str, is_ours: Callable[[Item], bool]) -> Found:
-    """Taken where an item `is_ours`, under its id in `id_of`; not taken where a 2xx lists nothing. A list of others' is
-    no answer: an API that does not know a filter leaves it out, and ours may be on a later page."""
+    """Return that the message was accepted if an item `is_ours`, with the item's field `id_of` as its id; that it was not
+    if a 2xx lists nothing. A list of others' messages decides nothing: an API may ignore a filter that it does not know,
+    and ours may be on a later page."""
     if not 200 <= response.status < 300 or not isinstance(items, list):
         return Found(None)
     for item in map(object_of, items):
@@ -22,8 +23,8 @@ def found(response: Response, items: Any, id_of: str, is_ours: Callable[[Item], 
 
 
 def echoed_alone(message: Message) -> str:
-    """Our id, where the provider has one place for what it echoes, and was not given a `reference` in it: messages may
-    share one. Raises Unsendable."""
+    """Return our message id, if the provider was given it to echo. Raise Unsendable if it was given a `reference` instead,
+    which several messages may share."""
     if message.echo != message.message_id:
         raise Unsendable("the provider was given a reference in place of our id, which other messages may have as well")
     return message.message_id

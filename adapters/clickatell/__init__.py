@@ -26,7 +26,7 @@ Item = dict[str, Any]
 
 
 def recognise(request: Request) -> bool:
-    """By the names of its integration and of what it tells: nothing in its headers does."""
+    """Recognise a webhook by its integration's name and its fields, as its headers do not identify it."""
     if request.method == "GET":
         said = request.url
         return "integrationName=" in said and "messageId=" in said and ("statusCode=" in said or "fromNumber=" in said)
@@ -37,12 +37,13 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Basic authentication, which Clickatell can be told, or a secret in the URL. Raises InvalidSignature."""
+    """Verify basic authentication, which Clickatell can be configured with, or a secret in the URL. Raises
+    InvalidSignature."""
     return verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each item of One API; one of an older callback. Raises Unprocessable."""
+    """Return one event per item of One API; one of an older callback. Raises Unprocessable."""
     if request.method == "GET":
         return Normalized([_flat(dict(query_of(request)), request)])
     if request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):

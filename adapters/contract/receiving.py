@@ -7,8 +7,8 @@ from typing import Any, Self, SupportsIndex, TypeVar
 
 from schemas.events import Event
 
-#: Events that one webhook may make, and items of it that may be unprocessable: five times the largest batch that a
-#: provider documents (1,000 recipients or events), and at 25 µs each half of the time that a record may take.
+#: Events and unprocessable items in one webhook, at most: five times the largest batch that a provider documents (1,000
+#: recipients or events), and at 25 µs each half of the time that a record may take.
 MAX_EVENTS = 5000
 #: Characters of an id, as the schemas have it; the longest known is WhatsApp's with some 130.
 MAX_ID = 512
@@ -20,12 +20,12 @@ class InvalidSignature(Exception):
 
 
 class Unconfigured(InvalidSignature):
-    """Nothing is configured to tell whether it is authentic, and it must not pass without."""
+    """No secret is configured to verify the request with, and it must not be accepted unverified."""
 
 
 class Needed(InvalidSignature):
-    """Whether it is authentic can be told once what is at `url` is there, in `Request.parsed["fetched"]` (a mapping of
-    URL to bytes, None where there is nothing). The door fetches it and asks again; an adapter has no network."""
+    """Verification needs the document at `url`. The caller, as an adapter has no network, fetches it into
+    `Request.parsed["fetched"]` (a mapping of URL to bytes, None if there is nothing there) and verifies again."""
 
     def __init__(self, url: str) -> None:
         super().__init__(f"what is at {url} is needed to tell")
@@ -33,11 +33,11 @@ class Needed(InvalidSignature):
 
 
 class Unprocessable(Exception):
-    """The request, or one item of it, cannot be understood, and never will be. The message says why."""
+    """The request, or one item of it, cannot be read, and a retry cannot help. The message says why."""
 
 
 class TooMuch(Exception):
-    """A webhook makes more events than any provider's does. Not an Unprocessable, which spares an item's neighbours."""
+    """A webhook makes more than `MAX_EVENTS` events. No Unprocessable, as it refuses the webhook and not one item."""
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Request:
     `url` is the public one (scheme, host, path, query), as the provider knows it; header names are lower case;
     `body` is the raw bytes; `received_at` (aware, UTC) is the only clock an adapter has;
     `source` is the configured name under which its events are recorded.
-    `parsed` holds what `adapters.reading.bodies` has read of the body, so that it is read once.
+    `parsed` caches what `adapters.reading.bodies` parsed, so that a body is parsed once.
     """
 
     method: str
@@ -61,7 +61,7 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """What the provider expects to hear. Of a handshake, `visit` is the provider's own address to be fetched before."""
+    """The HTTP response to a webhook. In a handshake, `visit` is a URL of the provider to fetch before answering."""
 
     status: int = 200
     body: bytes = b""
@@ -70,18 +70,18 @@ class Answer:
 
 
 class Bounded(list[T]):
-    """A list of at most `MAX_EVENTS` items: one more raises TooMuch, as it is added, before its neighbours are made."""
+    """A list of at most `MAX_EVENTS` items. Adding one more raises TooMuch at once, before further items are made."""
 
     __slots__ = ()
 
     def append(self, item: T, /) -> None:
-        """Add one."""
+        """Append one item. Raise TooMuch if the list is full."""
         if len(self) >= MAX_EVENTS:
             raise TooMuch(f"makes more than {MAX_EVENTS} events")
         super().append(item)
 
     def extend(self, items: Iterable[T], /) -> None:
-        """Add several, one by one, as they may be made while they are added."""
+        """Append several one by one, as a generator makes them. Raise TooMuch if the list is full."""
         for item in items:
             self.append(item)
 
@@ -90,7 +90,7 @@ class Bounded(list[T]):
         return self
 
     def insert(self, at: SupportsIndex, item: T, /) -> None:
-        """Add one in a place."""
+        """Insert one item. Raise TooMuch if the list is full."""
         if len(self) >= MAX_EVENTS:
             raise TooMuch(f"makes more than {MAX_EVENTS} events")
         super().insert(at, item)
@@ -98,9 +98,9 @@ class Bounded(list[T]):
 
 @dataclass(slots=True)
 class Normalized:
-    """The events of one webhook, and the items of it that could not be understood, each with its reason.
+    """The events of one webhook, and its items that cannot be read, each with the reason.
 
-    One bad item must not hold up its neighbours, so it is returned, not raised. Raises TooMuch for more than
+    A bad item is returned and not raised, so that the others are still processed. Raises TooMuch for more than
     `MAX_EVENTS` of either.
     """
 
@@ -117,8 +117,9 @@ class Normalized:
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """Of a request whose signature does not cover its body: what is signed (`token`, 16 bytes), what it came with (`digest`,
-    16 bytes, the same for a redelivery), and until when the signature holds. A token comes with one digest only."""
+    """A single-use token, for a request whose signature does not cover its body: a digest of what is signed (`token`, 16
+    bytes), a digest of the content (`digest`, 16 bytes, the same in a redelivery), and when the signature expires. A token
+    is valid with one digest only."""
 
     token: bytes
     digest: bytes

@@ -1,6 +1,6 @@
-"""What an adapter that sends is given, what it makes of it, and what it reads from the provider's answer.
+"""Sending: the message that an adapter is given, the request that it builds, and the outcome that it reads.
 
-Pure as all of `adapters/`: `build_request` says what to do, the transport does it, `read_response` says what came of it.
+`build_request` makes a request, the transport (outside of `adapters/`) carries it, `read_response` reads the response.
 """
 
 from collections.abc import Mapping
@@ -21,33 +21,33 @@ _OF_THE_ACCOUNT = (401, 402)
 
 
 class Unsendable(Exception):
-    """This message cannot be sent so, and never could: a part that the provider has no place for.
+    """The provider cannot take this message, for example a part that it does not support; a retry cannot help.
 
-    The message says what to change. `state`: as of an Outcome.
+    The message says what to change. `state` is that of the Outcome.
     """
 
     state: State = "rejected"
 
 
 class TooLate(Unsendable):
-    """So little of its time is left that the provider would not take it."""
+    """The message expires too soon for the provider to take it."""
 
 
 class WrongSetting(Unsendable):
-    """No message can be sent so: the account lacks a setting, or has one that cannot be meant."""
+    """The account cannot send any message: a setting is missing or invalid."""
 
     state = "account"
 
 
 class WrongSender(Unsendable):
-    """The sender cannot be one: the account's, or the one that the message names."""
+    """The sender, from the account or the message, is not a valid one."""
 
     state = "sender"
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One attachment: where it is, its media type (RFC 6838), its file name."""
+    """One attachment: its URL, media type (RFC 6838) and file name."""
 
     url: str
     type: str | None = None
@@ -67,9 +67,9 @@ class Template:
 class Message:
     """One message to one recipient.
 
-    `message_id` is ours, and what the provider is given to echo unless `reference` is set. `subject` is a mail's
-    subject, a push's title. `data` is what an app gets beside a push, or a device. `callback_url` is where the
-    provider is to post its webhooks, for those that take it by message.
+    `message_id` is ours, and sent to the provider to be echoed in its webhooks unless `reference` is set. `subject` is a
+    mail's subject or a push's title. `data` is the payload for an app beside a push, or for a device. `callback_url` is
+    where the provider posts its webhooks, for providers that accept one with each message.
     """
 
     message_id: str
@@ -88,14 +88,14 @@ class Message:
 
     @property
     def echo(self) -> str:
-        """What the provider is given to echo."""
+        """The reference that the provider echoes in its webhooks."""
         return self.reference or self.message_id
 
 
 @dataclass(slots=True)
 class HttpCall:
-    """An HTTP request to be made; header names in lower case. `foreign`: the recipient chose its host, so that it goes to
-    public addresses only, whoever the account's owner is, and says nothing of the account."""
+    """An HTTP request to be made; header names in lower case. `foreign`: the recipient chose the host, so the request goes
+    to public addresses only, even for a trusted account, and its failure does not count against the account."""
 
     method: str
     url: str
@@ -106,7 +106,7 @@ class HttpCall:
 
 @dataclass(slots=True)
 class Mail:
-    """A mail to be handed to an SMTP server: the envelope's addresses, and the message as RFC 5322 has it."""
+    """A mail for an SMTP server: the envelope's addresses, and the message in the format of RFC 5322."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -115,7 +115,7 @@ class Mail:
 
 @dataclass(slots=True)
 class Publish:
-    """A message to be published to an MQTT broker, with MQTT 5's user properties."""
+    """A message for an MQTT broker, with user properties (MQTT 5)."""
 
     topic: str
     payload: bytes
@@ -129,7 +129,7 @@ Outgoing = HttpCall | Mail | Publish
 
 @dataclass(slots=True)
 class Response:
-    """What the provider answered. Of SMTP the status is its reply code; of MQTT its reason code."""
+    """The provider's response. `status` is the HTTP status, the SMTP reply code or the MQTT reason code."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -138,12 +138,12 @@ class Response:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of it.
+    """The outcome of one call, for one message.
 
-    `accepted`, with the provider's id where it gives one; `retryable`: the same may pass later (`retry_after` seconds
-    where the provider says); `rejected`: it never will; `account`: it is the account's fault (credentials, permissions,
-    settings, credit), and the same passes once that is mended; `sender`: the one who is to send is none that the account
-    may send as, whose fault it is unless the message names that sender. `error` is set unless it was accepted.
+    `accepted`: with the provider's id if it gives one. `retryable`: a retry may succeed, after `retry_after` seconds if
+    the provider names a time. `rejected`: a retry cannot succeed. `account`: a fault of the account (credentials,
+    permissions, settings, credit); a retry succeeds once that is mended. `sender`: the account may not send as this
+    sender, which is the account's fault unless the message names the sender. `error` is set unless it was accepted.
     """
 
     state: State
@@ -154,7 +154,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Found:
-    """What the provider's records say of a message that was sent without an answer: whether it took it (None: the records
+    """The result of a look-up after an unanswered call: whether the provider accepted the message (None if its records
     could not be read), and its id there."""
 
     taken: bool | None
@@ -162,7 +162,7 @@ class Found:
 
 
 def accepted(provider_message_id: str | None) -> Outcome:
-    """Taken by the provider. What is too long for an id is none: the message was taken all the same."""
+    """Return the outcome of an accepted message. An id beyond `MAX_ID` is left out: the message was accepted anyway."""
     known = provider_message_id if provider_message_id and len(provider_message_id) <= MAX_ID else None
     return Outcome("accepted", known)
 
@@ -175,9 +175,11 @@ def refused(
     account: bool | None = None,
     sender: bool = False,
 ) -> Outcome:
-    """Not taken. Where the provider's code does not tell whether it may pass later, its status does: 408, 425, 429
-    and 5xx may (RFC 9110, RFC 6585, RFC 8470); and whether it is the account's fault: 401 and 402 say so, and 403 where no
-    table has the code."""
+    """Return the outcome of a refused message.
+
+    `retryable`, if the provider's code does not decide it, follows from the status: 408, 425, 429 and 5xx are retryable
+    (RFC 9110, RFC 6585, RFC 8470). So does `account`: 401 and 402 are the account's fault, and 403 if no table has the code.
+    """
     if sender:
         return Outcome("sender", None, replace(error, reason="account"))
     if account is None and not retryable:
@@ -192,7 +194,8 @@ def refused(
 
 
 def retry_after(response: Response, now: datetime | None = None) -> float | None:
-    """The seconds of the Retry-After header (RFC 9110 section 10.2.3); a date counts from `now` or the header Date."""
+    """Return the seconds in the header Retry-After (RFC 9110 section 10.2.3), or None. A date counts from `now`, else from the
+    header Date."""
     said = response.headers.get("retry-after", "").strip()
     if said.isascii() and said.isdigit() and len(said) < 8:
         return float(said)
@@ -204,23 +207,23 @@ def retry_after(response: Response, now: datetime | None = None) -> float | None
 
 
 def required(values: Values, *names: str) -> str:
-    """The first value of a setting that sending cannot do without, under any of its names. Raises WrongSetting."""
+    """Return the first value of a required setting, configured under any of the names. Raise WrongSetting if there is none."""
     if found := secrets_of(values, *names):
         return found[0]
     raise WrongSetting(f"the source has no {names[0]}, without which nothing can be sent")
 
 
 def optional(values: Values, name: str, default: str) -> str:
-    """The first value of a setting, or the default."""
+    """Return the first value of a setting, or the default."""
     found = secrets_of(values, name)
     return found[0] if found else default
 
 
 def api_of(values: Values, default: str) -> str:
-    """Where the API is, without the slash that its paths begin with."""
+    """Return the API's base URL, without a slash at its end."""
     return optional(values, "api_url", default).rstrip("/")
 
 
 def sender_of(message: Message, values: Values, name: str = "sender") -> str:
-    """Who sends: the message's sender, else that of the source. Raises WrongSetting."""
+    """Return the message's sender, else the source's. Raise WrongSetting if neither has one."""
     return message.sender or required(values, name)

@@ -49,12 +49,12 @@ _MOST_DEVICES = 100
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header."""
+    """Recognise a webhook by its signature's header."""
     return "x-cio-signature" in request.headers
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 over `v0:timestamp:body`, in hex. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 over `v0:timestamp:body`, in hex. Raises InvalidSignature."""
     keys = secrets_of(values, "signing_key")
     if not keys:
         return None
@@ -68,7 +68,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """The one event; of a push one for each device."""
+    """Return the one event; of a push one for each device."""
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(data := body.get("data"), dict):
         raise Unprocessable("no reporting webhook of Customer.io: it has no data")
@@ -166,7 +166,7 @@ def _message(
 
 
 def _recipient(data: dict[str, Any], kind: str) -> Handle | None:
-    """Whose it is: the address that it went to, else whom Customer.io knows."""
+    """Return the customer's handle: the address that it went to, else whom Customer.io knows."""
     if kind in ("email", "sms", "whatsapp") and (found := handle(data.get("recipient"), OBJECTS[kind])):
         return found
     return _person(data)

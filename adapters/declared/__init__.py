@@ -1,4 +1,4 @@
-"""Providers described in a file: one TOML or JSON file says how a request is verified and where its parts stand.
+"""Providers described in a file: one TOML or JSON file defines how a request is verified and where its parts are.
 
 `docs/declared.md` has the whole of it, with an example. A definition is data: nothing in it is run.
 """

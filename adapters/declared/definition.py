@@ -1,4 +1,4 @@
-"""What a definition file says, checked: a provider described in TOML or JSON in place of Python.
+"""Parses and checks a definition file: a provider described in TOML or JSON in place of Python.
 
 Paths go into an item of the body: `message.id`, `recipients.0.address`; `body:…` starts at the whole body instead,
 `header:…` and `query:…` name a header and a parameter of the URL; the empty path is the item itself.
@@ -178,6 +178,6 @@ def definition_of(said: Any, name: str) -> Definition:
 
 
 def _fault(at: str, message: str) -> str:
-    """A line; what is said of the whole names its keys itself."""
+    """Return one fault as a line; a fault of the whole definition names its keys itself."""
     words = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such key")
     return f"{at}: {words}" if at else words

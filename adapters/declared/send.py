@@ -1,4 +1,4 @@
-"""Sending as a definition says it: any provider that takes one HTTP request a message."""
+"""Sends as a definition says, to any provider that takes one HTTP request per message."""
 
 from datetime import datetime
 from urllib.parse import quote, urlencode
@@ -43,7 +43,7 @@ class Sending:
         )
 
     def build_request(self, message: Message, values: Values, now: datetime) -> HttpCall:
-        """The definition's templates, filled. Raises Unsendable."""
+        """Fill the definition's templates. Raise Unsendable."""
         send = self._send
         # The names are those of `templates.PARTS`.
         parts: dict[str, str | None] = {
@@ -78,7 +78,7 @@ class Sending:
         return HttpCall(send.method, url, headers, body)
 
     def read_response(self, response: Response) -> Outcome:
-        """2xx is accepted; the id and the error are read where the definition says."""
+        """Read 2xx as accepted, with the id and the error at the paths that the definition names."""
         body, send = json_answer_of(response), self._send
 
         def said(path: str | None) -> str | None:

@@ -1,8 +1,10 @@
-"""EMQX: what devices publish, and what becomes of messages to them, as the rule engine tells it by an HTTP server sink.
+"""EMQX: what devices publish, and the fate of messages to them, as the rule engine posts them through an HTTP server
+sink.
 
 Fields and events: https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html; the sink:
 …/data-integration/data-bridge-webhook.html. A rule must select all fields (`SELECT *`) and the sink's body be all of
-them (`${.}`). Nothing is signed; the sink may be given headers. What is not 2xx is tried again as the sink's settings say.
+them (`${.}`). Nothing is signed; the sink may be given headers. What is not 2xx is tried again as the sink's settings
+say.
 """
 
 from typing import Any
@@ -49,18 +51,18 @@ _MARKS = (b'"event":"message.', b'"event":"delivery.', b'"event":"client.', b'"e
 
 
 def recognise(request: Request) -> bool:
-    """By an event of the rule engine beside a client's id and the node that it was on."""
+    """Recognise a webhook by an event of the rule engine beside a client's id and the node that it was on."""
     start = request.body[:16384]  # its keys are in alphabetical order: the payload comes last
     return b'"clientid"' in start and b'"node"' in start and any(mark in start for mark in _MARKS)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """The `webhook_header`, `basic_auth` or `url_secret` came along. Raises InvalidSignature."""
+    """Verify that the `webhook_header`, `basic_auth` or `url_secret` is present. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """The one event of a rule's output."""
+    """Return the one event of a rule's output."""
     item = json_of(request)
     word = text(item.get("event")) if isinstance(item, dict) else None
     if word is None:
@@ -126,5 +128,4 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # EMQX retries what is not answered with 2xx, as its sink is configured.
 )

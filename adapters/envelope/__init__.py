@@ -1,9 +1,9 @@
-"""The envelope: what a trusted relay says of a provider's webhook, in our own words.
+"""The envelope: a trusted relay's version of a provider's webhook, in our own event types.
 
 `{"source": "twilio", "eventType": "message.delivered", "data": {…}}`, or a list of such. `eventType` is our event type,
 dotted; `data` follows that type's schema (`schemas/<Type>.json`), and keys it does not know are kept. Optional: `id`
 (the same at every redelivery), and `occurredAt` or `timestamp` where `data.timestamp` does not say when it happened.
-A `clientId` says nothing: the client is that of whoever authenticated.
+A `clientId` is ignored: the client is that of whoever authenticated.
 """
 
 from datetime import datetime
@@ -17,8 +17,8 @@ from adapters.reading.facts import fact_id, identifier
 from adapters.signing.signatures import standard_key, verify_standard
 from schemas import NOT_WORDED, RESERVED, WORDED, SchemaError
 from schemas import events as names
+from schemas.event_data import check_source, event_of, time_of, type_named
 from schemas.events import Event
-from schemas.facts import check_source, event_of, time_of, type_named
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
 #: Characters of a source's name.
@@ -42,7 +42,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Standard Webhooks
+    """Verify Standard Webhooks
     (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md): HMAC-SHA256 in
     `webhook-signature`, five minutes of tolerance unless `fresh` is False. Raises InvalidSignature."""
     secrets = secrets_of(values, "secret")
@@ -53,7 +53,8 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event an envelope. In a list a bad one holds up no other; alone, or where all are, it raises Unprocessable."""
+    """Return one event per envelope. In a list a bad one holds up no other; alone, or where all are, it raises
+    Unprocessable."""
     document = json_of(request)
     deep = request.body.count(b"{") + request.body.count(b"[") > MAX_DEPTH
     if not isinstance(document, list):

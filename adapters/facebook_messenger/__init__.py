@@ -1,7 +1,7 @@
 """Facebook Messenger: messages to a Page, what became of the Page's own, consent; several entries and items in one.
 
-https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks. Signed and greeted as all of
-Meta's (`meta`), told as Instagram is (`meta_chat`).
+https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks. Signature and handshake
+are those of all of Meta's platforms (`meta.platform`), the events those of Instagram too (`meta.chat`).
 """
 
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Values
@@ -14,17 +14,19 @@ _NAMED = platform.names("page")
 
 
 def recognise(request: Request) -> bool:
-    """By what Meta calls the object: WhatsApp and Instagram are signed in the same header. A handshake does not say."""
+    """Recognise a webhook by what Meta calls the object: WhatsApp and Instagram are signed in the same header. A
+    handshake does not name it."""
     return platform.is_of(request, _NAMED)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 of the body with the app secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body with the app secret. No time is signed, so `fresh` has no effect. Raises
+    InvalidSignature."""
     return platform.verify(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event per item; of a delivery one per message. Raises Unprocessable."""
+    """Return one event per item; of a delivery one per message. Raises Unprocessable."""
     return meta_chat.normalize(request, "messenger")
 
 

@@ -47,7 +47,7 @@ _AGAIN = frozenset({"2", "4", "613", "1200", "80006"})
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """A message posted to the Page's `messages`. Raises Unsendable."""
+    """Build a POST to the Page's `messages`. Raises Unsendable."""
     token = required(values, "access_token")
     if message.to.kind != "chat_id" or not message.to.value.startswith(_PREFIX):
         raise Unsendable("Messenger reaches a page-scoped id: a chat_id that begins with messenger:")
@@ -66,7 +66,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with `message_id`; else `error` with Meta's code and, mostly, its subcode."""
+    """Read 200 with `message_id`; else `error` with Meta's code and, mostly, its subcode."""
     return outcome(response, lambda said: text(said.get("message_id")), _error, _ACCOUNT)
 
 

@@ -94,7 +94,7 @@ def read_token(response: Response) -> tuple[str, float] | None:
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """A message to a token, or to a topic (`/topics/news`). Raises Unsendable."""
+    """Build a message to a token, or to a topic (`/topics/news`). Raises Unsendable."""
     project = optional(values, "project_id", "")
     if not project and secrets_of(values, "service_account"):
         project = text(_account(required(values, "service_account")).get("project_id")) or ""
@@ -110,7 +110,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with the message's `name`; else an `error`, whose detail of FCM's own has an `errorCode`."""
+    """Read 200 with the message's `name`; else an `error`, whose detail of FCM's own has an `errorCode`."""
     said = _json(response.body)
     if 200 <= response.status < 300:
         name = text(said.get("name"))

@@ -30,7 +30,7 @@ Item = dict[str, Any]
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header; where that is missing, by what only its body has."""
+    """Recognise a webhook by its signature's header; if that is missing, by keys that only its body has."""
     if _SIGNATURE in request.headers or "x-freshchat-payload-version" in request.headers:
         return True
     head = request.body[:4096]
@@ -38,7 +38,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """RSA over the body. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify RSA over the body. No time is signed, so `fresh` has no effect. Raises InvalidSignature."""
     keys = secrets_of(values, "public_key")
     if not keys:
         return None
@@ -49,7 +49,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event."""
+    """Return one event."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Freshchat: it is no object")

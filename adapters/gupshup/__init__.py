@@ -1,8 +1,8 @@
 """Gupshup: WhatsApp in its own form (version 2) and in Meta's (version 3), and delivery reports of enterprise SMS.
 
 https://docs.gupshup.io/docs/subscriptions-and-notifications, …/message-events, …/inbound-messages, …/user-event.
-Version 3: `passthrough`. SMS: `sms`. Gupshup signs nothing, and gives an event no id. A message is known by Gupshup's id
-(`gsId`), which the API answers; a week after it was sent its events have WhatsApp's alone.
+Version 3: `passthrough`. SMS: `sms`. Gupshup signs nothing, and gives an event no id. A message is known by Gupshup's
+id (`gsId`), which the API answers; a week after it was sent its events have WhatsApp's alone.
 """
 
 from datetime import datetime
@@ -31,7 +31,7 @@ Item = dict[str, Any]
 
 
 def recognise(request: Request) -> bool:
-    """By the names of all three forms: nothing in its headers tells."""
+    """Recognise a webhook by the names of all three forms, as its headers do not identify it."""
     if sms.is_report(request) or passthrough.is_one(request):
         return True
     head = request.body[:1024]
@@ -39,12 +39,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """What the webhook was told to send; Gupshup signs nothing. Raises InvalidSignature."""
+    """Verify the configured header or secret: Gupshup signs nothing. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of version 2; as many as there are items of version 3 and of SMS."""
+    """Return one event of version 2; as many as there are items of version 3 and of SMS."""
     if sms.is_report(request):
         return sms.normalize(request)
     body = json_of(request)

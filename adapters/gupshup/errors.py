@@ -20,6 +20,6 @@ _REASONS = _META | {code: reason for reason, codes in _CODES.items() for code in
 
 
 def error_of(code: Any, words: Any) -> Error:
-    """The error of a failed message, its code a number or text."""
+    """Return the error of a failed message, its code a number or text."""
     told, said = text(code), text(words)
     return Error(told[:255] if told else None, said[:8192] if said else None, _REASONS.get(told or "", "unknown"))

@@ -1,7 +1,7 @@
 """Gupshup's version 3: Meta's own form with Gupshup's ids beside (`gs_app_id`, `gs_id`).
 
-https://partner-docs.gupshup.io/docs/passthrough-v3-incoming-events, https://partner-docs.gupshup.io/docs/events. What a
-message says is as Meta has it: `adapters.whatsapp_cloud.content`.
+https://partner-docs.gupshup.io/docs/passthrough-v3-incoming-events, https://partner-docs.gupshup.io/docs/events. A
+message's content is in Meta's format: `adapters.whatsapp_cloud.content`.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def is_one(request: Request) -> bool:
 
 
 def normalize(body: Item, request: Request) -> Normalized:
-    """One event per status and message, one per change of any other field. Raises Unprocessable."""
+    """Return one event per status and message, one per change of any other field. Raises Unprocessable."""
     result = Normalized()
     entries = body.get("entry")
     if not isinstance(entries, list):
@@ -54,14 +54,15 @@ def normalize(body: Item, request: Request) -> Normalized:
 
 
 def customer_of(number: Any, user_id: Any) -> tuple[Handle | None, list[dict[str, str]]]:
-    """Whose it is: the number where there is one, else the business-scoped id; and the other for `handles`."""
+    """Return the customer's handle: the number where there is one, else the business-scoped id; and the other for
+    `handles`."""
     first, second = phone(number) if number else None, of_kind("whatsapp_user_id", user_id)
     others = [{"kind": second.kind, "value": second.value}] if first and second and first != second else []
     return first or second, others
 
 
 def replied_to(context: Any, name: str) -> str | None:
-    """The message that it answers, by Gupshup's id where it gives one."""
+    """Return the message that it answers, by Gupshup's id where it gives one."""
     if not isinstance(context, dict):
         return None
     return identifier(context.get(name)) or identifier(context.get("id"))

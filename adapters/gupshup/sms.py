@@ -1,4 +1,5 @@
-"""Gupshup's delivery reports of enterprise messages: a GET with its facts in the query, or a POST of up to 20 in a list.
+"""Gupshup's delivery reports of enterprise messages: a GET with its facts in the query, or a POST of up to 20 in a
+list.
 
 https://docs.gupshup.io/docs/real-time-delivery-reports
 """
@@ -36,7 +37,7 @@ _CHANNELS = frozenset({"sms", "whatsapp", "voice"})
 
 
 def is_report(request: Request) -> bool:
-    """By the names of what it tells."""
+    """Return whether the request is a delivery report, by the names of its fields."""
     if request.method == "GET":
         return "externalId=" in request.url and "deliveredTS=" in request.url and "phoneNo=" in request.url
     head = request.body[:1024].replace(b"%22", b'"')
@@ -44,7 +45,7 @@ def is_report(request: Request) -> bool:
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each report. Raises Unprocessable where there is no list of them."""
+    """Return one event per report. Raises Unprocessable if there is no list of them."""
     result = Normalized()
     for item in _items(request):
         try:

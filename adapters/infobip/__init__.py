@@ -1,8 +1,8 @@
 """Infobip: delivery, seen and tracking reports of its channels, calls among them, and inbound SMS and WhatsApp.
 
-https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks. A post has `results`, up to 100 or what the
-subscription says. A report does not name its channel: the URL does, as `?channel=whatsapp`, which sending adds to the
-URL that it tells. Infobip gives an event no id of its own, and promises no order.
+https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks. A post has `results`, up to 100 or the
+subscription's limit. A report does not name its channel: the URL does, as `?channel=whatsapp`, which sending adds to
+the callback URL. Infobip gives an event no id of its own, and promises no order.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ _HEAD = 16384
 
 
 def recognise(request: Request) -> bool:
-    """By the names that only its reports and messages have together."""
+    """Recognise a webhook by the names that only its reports and messages have together."""
     head = request.body[:_HEAD]
     if b'"messageId"' not in head:
         return False
@@ -39,7 +39,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each result."""
+    """Return one event per result."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Infobip: it is no object")

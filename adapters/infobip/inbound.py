@@ -20,7 +20,7 @@ Content = dict[str, Any]
 
 
 def event(item: Item, told: str | None, request: Request) -> Event:
-    """Raises Unprocessable where there is no id."""
+    """Return the event. Raises Unprocessable if there is no id."""
     message_id = identifier(item.get("messageId"))
     if message_id is None:
         raise Unprocessable("a message without its messageId")
@@ -101,7 +101,7 @@ def _payload(item: Item, channel: str | None) -> Item:
 
 
 def _customer(item: Item, contact: Item, channel: str) -> tuple[Handle | None, list[Handle]]:
-    """The number, and beside it WhatsApp's id of who has one."""
+    """Return the number, and beside it WhatsApp's id of who has one."""
     first = dialled(item.get("from") or contact.get("phoneNumber"), channel)
     second = of_kind("whatsapp_user_id", contact.get("userId"))
     if first is None or second is None or first.value == second.value:

@@ -56,7 +56,7 @@ _FAILED = frozenset({"MessageFailed", "MessageRejected", "MessageBounced", "Call
 
 
 def delivery(item: Item, told: str | None, request: Request) -> Event:
-    """Raises Unprocessable where there is no id."""
+    """Return the event. Raises Unprocessable if there is no id."""
     get, message_id, channel = item.get, _required_id(item), _channel(item, told)
     status: Item = get("status") or {}
     name, group = (text(status.get(key)) or "" for key in ("name", "groupName"))
@@ -92,7 +92,7 @@ def delivery(item: Item, told: str | None, request: Request) -> Event:
 
 
 def seen(item: Item, told: str | None, request: Request) -> Event:
-    """Its `to` is the recipient's, as in the delivery report. Raises Unprocessable where there is no id."""
+    """Its `to` is the recipient's, as in the delivery report. Raises Unprocessable if there is no id."""
     message_id, channel, when = _required_id(item), _channel(item, told), text(item.get("seenAt"))
     customer = dialled(item.get("to"), channel)
     return Event(
@@ -109,7 +109,8 @@ def seen(item: Item, told: str | None, request: Request) -> Event:
 
 
 def tracked(item: Item, told: str | None, request: Request) -> Event:
-    """An open, a click, a complaint, a refusal of more, a bounce after delivery. Raises Unprocessable where there is no id."""
+    """An open, a click, a complaint, a refusal of more, a bounce after delivery. Raises Unprocessable if there is no
+    id."""
     get, word = item.get, (text(item.get("notificationType")) or "").upper()
     message_id = identifier(get("messageId"))
     recipient = text(get("recipient")) or ""

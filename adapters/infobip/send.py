@@ -1,8 +1,8 @@
 """Sending by Infobip: SMS (v3) and WhatsApp.
 
 https://www.infobip.com/docs/api/channels/sms/outbound-sms/send-sms-messages,
-https://www.infobip.com/docs/api/channels/whatsapp/whatsapp-outbound-messages. It echoes `callbackData`. A message id of
-ours would be refused when it comes again, so that a repetition would look like a failure: none is given.
+https://www.infobip.com/docs/api/channels/whatsapp/whatsapp-outbound-messages. It echoes `callbackData`. Infobip refuses
+a message id that it has seen, so that a retry would look like a failure: none is given.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,8 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with the message, alone or in `messages`, which may be rejected all the same; else an error in either form."""
+    """Read 200 with the message, alone or in `messages`, which may be rejected all the same; else an error in either
+    form."""
     said = answer_of(response)
     if not 200 <= response.status < 300:
         return refused(response, _problem(said, response.status))

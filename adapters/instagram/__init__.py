@@ -1,8 +1,9 @@
-"""Instagram Messaging: messages to a professional account, what became of its own, comments; several items in one request.
+"""Instagram Messaging: messages to a professional account, what became of its own, comments; several items in one
+request.
 
 https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks,
-https://developers.facebook.com/docs/instagram-platform/webhooks. Signed and greeted as all of Meta's (`meta`), told as
-Messenger is (`meta_chat`).
+https://developers.facebook.com/docs/instagram-platform/webhooks. Signature and handshake are those of all of Meta's
+platforms (`meta.platform`), the events those of Messenger too (`meta.chat`).
 """
 
 from adapters.contract import Adapter, Normalized, Request, Values
@@ -14,17 +15,19 @@ _NAMED = platform.names("instagram")
 
 
 def recognise(request: Request) -> bool:
-    """By what Meta calls the object: WhatsApp and Messenger are signed in the same header. A handshake does not say."""
+    """Recognise a webhook by what Meta calls the object: WhatsApp and Messenger are signed in the same header. A
+    handshake does not name it."""
     return platform.is_of(request, _NAMED)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 of the body with the app secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body with the app secret. No time is signed, so `fresh` has no effect. Raises
+    InvalidSignature."""
     return platform.verify(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event per item. Raises Unprocessable."""
+    """Return one event per item. Raises Unprocessable."""
     return meta_chat.normalize(request, "instagram")
 
 
@@ -45,6 +48,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Meta retries what is not answered with 200.
+    # Answered with 200: Meta retries after anything else.
     handshake=handshake,
 )

@@ -2,9 +2,9 @@
 
 https://developers.intercom.com/docs/webhooks (signature, the HEAD request that looks for us),
 https://developers.intercom.com/docs/webhooks/webhook-notifications (what becomes of those that fail),
-https://developers.intercom.com/docs/references/webhooks/webhook-models (topics). A message is `<conversation>:<part>`: a
-conversation's first has `source`, the others are its parts. A contact is its e-mail address where the conversation came by
-mail and tells one, else `intercom:<contact id>`.
+https://developers.intercom.com/docs/references/webhooks/webhook-models (topics). A message is `<conversation>:<part>`:
+a conversation's first has `source`, the others are its parts. A contact is its e-mail address if the conversation came
+by mail and has one, else `intercom:<contact id>`.
 """
 
 from typing import Any
@@ -34,13 +34,14 @@ Item = dict[str, Any]
 
 
 def recognise(request: Request) -> bool:
-    """By the name of its object: its signature's header is Meta's and GitHub's too."""
+    """Recognise a webhook by the name of its object: its signature's header is Meta's and GitHub's too."""
     body = request.body
     return b'"notification_event"' in body and b'"topic"' in body and b'"app_id"' in body
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA1 of the body with the client secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA1 of the body with the client secret. No time is signed, so `fresh` has no effect. Raises
+    InvalidSignature."""
     secrets = secrets_of(values, "client_secret")
     if not secrets:
         return None
@@ -51,7 +52,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event; of a reply one for each part that it brings."""
+    """Return one event; of a reply one for each part that it brings."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Intercom: it is no object")

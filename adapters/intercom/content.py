@@ -44,9 +44,8 @@ def contact_of(conversation: Item) -> Item:
 
 
 def customer_of(person: Item, channel: str) -> tuple[Handle | None, list[dict[str, str]]]:
-    """By the channel's own address where it is told, else Intercom's id; the others beside.
-
-    Of a lead the others are what a visitor has typed, perhaps another's: they are left out.
+    """Return the customer's handle, by the channel's own address if known, else by Intercom's id; with the person's
+    other handles. A lead's others are left out: a visitor typed them, and they may be another person's.
     """
     id_ = text(person.get("id"))
     chat = of_kind("chat_id", f"intercom:{id_}") if id_ else None

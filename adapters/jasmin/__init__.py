@@ -1,8 +1,9 @@
 """Jasmin, the SMPP gateway one runs oneself: delivery reports and messages of phones (MO), and sending.
 
-https://docs.jasminsms.com/en/latest/apis/http/index.html: a report has level 1 (the operator's centre took it, or not) or 2
-(what became of it); each request wants 200 with `ACK/Jasmin`, and comes again a few times without (three times, 30 seconds
-apart, unless configured otherwise). Nothing is signed, and a report says neither whose it is nor, with a zone, when.
+https://docs.jasminsms.com/en/latest/apis/http/index.html: a report has level 1 (the operator's centre took it, or not)
+or 2 (what became of it); each request wants 200 with `ACK/Jasmin`, and is retried a few times without (three times, 30
+seconds apart, unless configured otherwise). Nothing is signed, and a report has neither the recipient nor a time with a
+zone.
 """
 
 from typing import Any
@@ -47,8 +48,8 @@ _CODING_UCS2 = "8"
 
 
 def recognise(request: Request) -> bool:
-    """By its agent (https://github.com/jookies/jasmin/blob/master/jasmin/routing/throwers.py), else by names that only its
-    parameters have: a proxy may have another agent."""
+    """Recognise a webhook by its agent (https://github.com/jookies/jasmin/blob/master/jasmin/routing/throwers.py),
+    else by names that only its parameters have: a proxy may have another agent."""
     if request.headers.get("user-agent", "").startswith("Jasmin gateway/"):
         return True
     said = request.url.partition("?")[2].encode("utf-8", "replace") if request.method == "GET" else request.body[:8192]
@@ -56,12 +57,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """By the secret in the URL: Jasmin gives no credentials. Raises InvalidSignature."""
+    """Verify by the secret in the URL: Jasmin gives no credentials. Raises InvalidSignature."""
     return unsigned.verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event."""
+    """Return one event."""
     pairs: Pairs = query_of(request) if request.method == "GET" else form_of(request)
     fields = dict(pairs)
     fields.pop("key", None)  # the secret in the URL, which is nothing that was said

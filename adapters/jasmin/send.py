@@ -1,7 +1,7 @@
 """Sending by Jasmin's HTTP API, which answers in a line of text.
 
-https://docs.jasminsms.com/en/latest/apis/http/index.html#sending-sms-mt: parameters, errors. It has no idempotency key, and
-echoes nothing: our message's id goes into the query of the URL that it is told for delivery reports.
+https://docs.jasminsms.com/en/latest/apis/http/index.html#sending-sms-mt: parameters, errors. It has no idempotency key,
+and echoes nothing: our message's id goes into the query of the URL for delivery reports.
 """
 
 import re
@@ -44,7 +44,7 @@ _ACCOUNT = ("quota", "balance", "authentication")
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """A form posted to /send. Raises Unsendable."""
+    """Build a POST of a form to /send. Raises Unsendable."""
     if message.media or message.template:
         raise Unsendable("Jasmin sends text only: neither media nor templates")
     if not message.text:
@@ -73,7 +73,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """`Success "id"`, or `Error "why"`."""
+    """Read `Success "id"`, or `Error "why"`."""
     found = _ANSWER.match(response.body[:1024].decode("utf-8", "replace"))
     word, said = found.groups() if found else (None, None)
     if 200 <= response.status < 300 and word != "Error":

@@ -25,7 +25,7 @@ Item = dict[str, Any]
 
 
 def recognise(request: Request) -> bool:
-    """By the names of its variables: nothing in its headers tells."""
+    """Recognise a webhook by the names of its variables, as its headers do not identify it."""
     if request.method == "GET":
         said = request.url.encode("utf-8", "replace")
         return any(one in said and other in said for one, other in _FORM)
@@ -34,12 +34,13 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """What the callback profile was told to send; Kaleyra signs nothing. Raises InvalidSignature."""
+    """Verify the header or secret configured in the callback profile: Kaleyra signs nothing. Raises
+    InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of an SMS, and of a message taken apart; of a WhatsApp callback one of each item."""
+    """Return one event of an SMS, and of a message taken apart; of a WhatsApp callback one of each item."""
     if request.method == "GET":
         body: Any = dict(query_of(request))
     elif request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
@@ -110,5 +111,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Kaleyra retries what is not answered with 200.
+    # Answered with 200: Kaleyra retries after anything else.
 )

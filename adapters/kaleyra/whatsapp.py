@@ -20,7 +20,7 @@ Item = dict[str, Any]
 
 
 def normalize(meta: Item, body: Item, request: Request) -> Normalized:
-    """One event of each status and message; one of the whole where there are none."""
+    """Return one event per status and message; one of the whole where there are none."""
     result, value = Normalized(), meta.get("value")
     for name, read in (("statuses", _status), ("messages", _message)):
         items = value.get(name) if isinstance(value, dict) else None

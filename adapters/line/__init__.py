@@ -46,12 +46,13 @@ _HEADER = "x-line-signature"
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header, else by its agent."""
+    """Recognise a webhook by its signature's header, else by its agent."""
     return _HEADER in request.headers or request.headers.get("user-agent", "").startswith("LineBotWebhook/")
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 of the body with the channel secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body with the channel secret. No time is signed, so `fresh` has no effect. Raises
+    InvalidSignature."""
     secrets = secrets_of(values, "channel_secret")
     if not secrets:
         return None
@@ -62,7 +63,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each item; none where LINE only tries whether we are there."""
+    """Return one event per item; none where LINE only tries whether we are there."""
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(items := body.get("events"), list):
         raise Unprocessable("no webhook of LINE: it has no events")
@@ -129,7 +130,7 @@ _PARTS = {"memberJoined": "joined", "memberLeft": "left", "accountLink": "link"}
 
 
 def _source(source: Item) -> tuple[Handle | None, Handle | None]:
-    """Who, and the group or room it was in; the user is not always told."""
+    """Return the sender, and the group or room; the user is not always given."""
     where = source.get("groupId") or source.get("roomId")
     found = [of_kind("chat_id", f"line:{id_}") if text(id_) else None for id_ in (source.get("userId"), where)]
     return found[0], found[1]

@@ -1,4 +1,4 @@
-"""What a LINE message says, by its type: the Messaging API's object of the message in, our `content` out.
+"""The content of a LINE message, by its type: the Messaging API's object of the message in, our `content` out.
 
 https://developers.line.biz/en/reference/messaging-api/#message-event
 """

@@ -47,7 +47,7 @@ _REASONS = {
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """JSON posted to /v2/bot/message/push, under a key made of our message's id. Raises Unsendable."""
+    """Build a POST of JSON to /v2/bot/message/push, under a key made of our message's id. Raises Unsendable."""
     if message.template is not None:
         raise Unsendable("LINE keeps no templates: send the text itself")
     platform, _, whom = message.to.value.partition(":")
@@ -79,7 +79,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with `sentMessages`, 409 with the same of the first time, else `message` and `details`."""
+    """Read 200 with `sentMessages`, 409 with the same of the first time, else `message` and `details`."""
     said = answer_of(response)
     if 200 <= response.status < 300 or (response.status == 409 and "x-line-accepted-request-id" in response.headers):
         sent = said.get("sentMessages")

@@ -1,8 +1,8 @@
 """MailerSend: e-mail activity in both forms of its webhooks, inbound routes, SMS status; sending is in `send`.
 
-https://developers.mailersend.com/api/v1/webhooks.html, …/sms-webhooks.html, …/inbound.html. Version 2 of the webhooks is
-flat (`data.message_id`), version 1, which ends in 2026, is nested (`data.email.message.id`). A post that is not answered
-with 2xx comes again, for some three days; by the page's earlier edition twice, after 10 and 100 seconds.
+https://developers.mailersend.com/api/v1/webhooks.html, …/sms-webhooks.html, …/inbound.html. Version 2 of the webhooks
+is flat (`data.message_id`), version 1, which ends in 2026, is nested (`data.email.message.id`). A webhook that is not
+answered with 2xx is retried for some three days; by the page's earlier edition twice, after 10 and 100 seconds.
 """
 
 import re
@@ -67,12 +67,12 @@ _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
 
 
 def recognise(request: Request) -> bool:
-    """By the header of its signature, which has a common name, and the form of its types."""
+    """Recognise a webhook by the header of its signature, which has a common name, and the form of its types."""
     return "signature" in request.headers and _TYPE.search(request.body[:2048]) is not None
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 of the body, in hex. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body, in hex. No time is signed, so `fresh` has no effect. Raises InvalidSignature."""
     secrets = secrets_of(values, "signing_secret", "secret")
     if not secrets:
         return None
@@ -83,7 +83,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event: MailerSend posts one fact at a time."""
+    """Return one event: MailerSend posts one fact at a time."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no event of MailerSend: it is no object")
@@ -183,7 +183,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # MailerSend retries what is not answered with 2xx.
     handshake=handshake,
     send=Send(
         channels=frozenset({"email"}),

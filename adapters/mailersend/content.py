@@ -1,6 +1,6 @@
 """What comes in by MailerSend's inbound routes, and what becomes of its SMS.
 
-https://developers.mailersend.com/api/v1/inbound.html tells of routes, not of what they post: that rests on
+https://developers.mailersend.com/api/v1/inbound.html describes routes, not their payloads: that rests on
 https://github.com/anymail/django-anymail/blob/main/tests/test_mailersend_inbound.py. SMS:
 https://developers.mailersend.com/api/v1/sms-webhooks.html#payload-example.
 """
@@ -19,7 +19,7 @@ _MOST_MEDIA = 100
 
 
 def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
-    """A mail, taken apart by MailerSend. Raises Unprocessable where it has no id."""
+    """A mail, taken apart by MailerSend. Raises Unprocessable if it has no id."""
     message_id = identifier(data.get("id"))
     if message_id is None:
         raise Unprocessable("a mail without an id")
@@ -57,7 +57,7 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
 
 
 def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
-    """A state of an SMS. Raises Unprocessable where it has no id."""
+    """A state of an SMS. Raises Unprocessable if it has no id."""
     about = object_of(data.get("sms"))
     message_id = identifier(data.get("sms_message_id")) or identifier(about.get("id"))
     if message_id is None:

@@ -22,7 +22,7 @@ _WORDS = ("bounce_reason", "suppression_reason", "reject_reason", "readable_reas
 
 
 def error_of(about: dict[str, Any]) -> Error | None:
-    """The error of an activity's `meta` or `morph`; None where it says nothing (a delay)."""
+    """Return the error of an activity's `meta` or `morph`; None where it says nothing (a delay)."""
     words = next((value for name in _WORDS if (value := text(about.get(name)))), None)
     code = code_of(text(about.get("bounce_code")), words)
     if code is None and words is None:
@@ -32,7 +32,7 @@ def error_of(about: dict[str, Any]) -> Error | None:
 
 
 def refusal(said: dict[str, Any], status: int) -> Error:
-    """The error of an answer of the API: `message`, and of each field what is wrong with it."""
+    """Return the error of an answer of the API: `message`, and of each field what is wrong with it."""
     errors = said.get("errors")
     first = next(iter(errors.values()), None) if isinstance(errors, dict) else None
     detail = text(first[0]) if isinstance(first, list) and first else text(first)

@@ -33,7 +33,7 @@ REFERENCE = "reference:"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """One e-mail, as JSON. `data.listUnsubscribe` (a URL) becomes List-Unsubscribe, `data.replyTo` Reply-To.
+    """Build one e-mail, as JSON. `data.listUnsubscribe` (a URL) becomes List-Unsubscribe, `data.replyTo` Reply-To.
 
     Raises Unsendable.
     """
@@ -71,7 +71,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """202 with x-message-id; a warning that the one recipient is suppressed means that nothing will be sent."""
+    """Read 202 with x-message-id; a warning that the one recipient is suppressed means that nothing will be sent."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         message_id = response.headers.get("x-message-id") or None

@@ -1,8 +1,9 @@
 """Mailgun: event webhooks (JSON, and the form that older accounts still have), mail that its routes post, and sending.
 
-Webhooks: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks and …/webhook-payloads; signature:
-…/webhooks/securing-webhooks; routes: …/user-manual/receive-forward-store/receive-http. One post is one event. What is
-answered with neither 200 nor 406 comes again for 8 hours. The signature covers a time and a token, not the body.
+Webhooks: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks and …/webhook-payloads;
+signature: …/webhooks/securing-webhooks; routes: …/user-manual/receive-forward-store/receive-http. One post is one
+event. A webhook answered with neither 200 nor 406 is retried for 8 hours. The signature covers a time and a token, not
+the body.
 """
 
 from collections.abc import Iterator
@@ -44,7 +45,8 @@ _PARTS = (b'name="token"', b'name="signature"', b'name="timestamp"', b'name="rec
 
 
 def recognise(request: Request) -> bool:
-    """By what only its bodies have: an object `event-data` beside a signature, or the three signed fields of a form."""
+    """Recognise a webhook by keys that only its bodies have: an object `event-data` beside a signature, or the three
+    signed fields of a form."""
     kind, body = request.headers.get("content-type", ""), request.body
     if kind.startswith("application/x-www-form-urlencoded"):
         return b"recipient=" in body and all([mark in body for mark in _URLENCODED])
@@ -54,8 +56,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 over timestamp and token, hexadecimal; the parent account's too, of a subaccount. The body is not
-    signed. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 over timestamp and token, hexadecimal; the parent account's too, of a subaccount. The body
+    is not signed. Raises InvalidSignature."""
     keys = secrets_of(values, "signing_key", "webhook_signing_key")
     if not keys:
         return None
@@ -85,7 +87,7 @@ def once(request: Request) -> Once | None:
 
 
 def normalize(request: Request) -> Normalized:
-    """The one event of a webhook, or the mail of a route."""
+    """Return the one event of a webhook, or the mail of a route."""
     if _is_form(request):
         fields = _fields(request)
         event = form.of_form(fields, request) if "event" in fields else routes.event(fields, request)
@@ -168,7 +170,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Mailgun retries after any status but 200 and 406.
     once=once,
     send=Send(
         channels=frozenset({"email"}),

@@ -1,4 +1,4 @@
-"""What became of a message, as Mailgun's event webhooks tell it.
+"""Reads Mailgun's event webhooks: the fate of a message.
 
 …/user-manual/webhooks/webhook-payloads, …/user-manual/events/event-structure.
 """
@@ -50,7 +50,7 @@ ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
 
 
 def of_json(data: dict[str, Any], request: Request) -> Event:
-    """The event of `event-data`. Raises Unprocessable."""
+    """Return the event of `event-data`. Raises Unprocessable."""
     get = data.get
     word = text(get("event")) or ""
     # A mail that came in, on its way to a route, is accepted too: what it says is told by the route's own post.

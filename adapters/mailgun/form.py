@@ -1,4 +1,4 @@
-"""What became of a message, as the webhooks of older accounts tell it: a form.
+"""Reads the webhooks of older accounts, the fate of a message: a form.
 
 The section "Tracking Messages" of https://github.com/mailgun/documentation/blob/master/source/user_manual.rst.
 """
@@ -27,8 +27,8 @@ FORM_TYPES: dict[str, str] = {
 
 
 def of_form(fields: dict[str, str], request: Request) -> Event:
-    """The event of a form. It has no id: of a message and a recipient each word is one fact, opens and clicks one a time.
-    Raises Unprocessable."""
+    """Return the event of a form. It has no id: of a message and a recipient each word is one fact, opens and clicks
+    one a time. Raises Unprocessable."""
     get = fields.get
     word, recipient = fields["event"], get("recipient")
     type_ = FORM_TYPES.get(word, "ProviderEventReceived")

@@ -19,7 +19,7 @@ _TEXTS = (("text", "body-plain"), ("html", "body-html"), ("strippedText", "strip
 
 
 def event(fields: dict[str, str], request: Request) -> Event:
-    """The mail. Raises Unprocessable where the form has none."""
+    """Return the mail. Raises Unprocessable if the form has none."""
     get = fields.get
     if "recipient" not in fields or not ("sender" in fields or "from" in fields):
         raise Unprocessable("a form that is neither an event nor a mail")

@@ -31,8 +31,8 @@ API = "https://api.mailgun.net"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """A form with the key under basic auth; `messageId` and `reference` are variables that every webhook has again.
-    Raises Unsendable."""
+    """Build a form with the key under basic auth; `messageId` and `reference` are variables that every webhook has
+    again. Raises Unsendable."""
     key, domain = required(values, "api_key"), required(values, "domain")
     if message.media:
         raise Unsendable("Mailgun takes files, not their addresses: put a link into the text instead")
@@ -65,7 +65,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with `id`, in angle brackets that webhooks leave out; else `message`, or plain text."""
+    """Read 200 with `id`, in angle brackets that webhooks leave out; else `message`, or plain text."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(bare_id(said.get("id")))

@@ -1,7 +1,8 @@
 """Mailjet: the Event API (one event, or those of a second in a list), the Parse API's mail, and sending by v3.1.
 
-Events: https://dev.mailjet.com/email/guides/webhooks/ and https://github.com/mailjet/api-documentation/blob/master/guides/_event-api.md.
-Nothing is signed. What is not answered with 200 comes again.
+Events: https://dev.mailjet.com/email/guides/webhooks/ and
+https://github.com/mailjet/api-documentation/blob/master/guides/_event-api.md. Nothing is signed. A webhook that is not
+answered with 200 is retried.
 """
 
 from typing import Any
@@ -68,7 +69,7 @@ _MOST_PAYLOAD = 4096
 
 
 def recognise(request: Request) -> bool:
-    """By keys that only its bodies have together."""
+    """Recognise a webhook by keys that only its bodies have together."""
     body = request.body
     if b'"mj_campaign_id"' in body or b'"mj_contact_id"' in body:
         return b'"event"' in body
@@ -76,12 +77,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """By who posts; what is posted nothing tells. Raises InvalidSignature."""
+    """Verify the caller: Mailjet signs nothing. Raises InvalidSignature."""
     return unsigned.verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each item; one of a mail."""
+    """Return one event per item; one of a mail."""
     body = json_of(request)
     if isinstance(body, dict) and "Parts" in body and "event" not in body:
         return Normalized([inbound.event(body, request)])
@@ -164,7 +165,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Mailjet retries what is not answered with 200.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

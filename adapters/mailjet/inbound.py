@@ -16,7 +16,7 @@ _TEXTS = (("text", "Text-part"), ("html", "Html-part"), ("subject", "Subject"))
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """The mail. Raises Unprocessable where it has no sender."""
+    """Return the mail. Raises Unprocessable if it has no sender."""
     get = item.get
     headers = object_of(get("Headers"))
     written = text(get("From")) or text(get("Sender"))

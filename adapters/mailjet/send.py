@@ -1,5 +1,5 @@
-"""Sending by Mailjet's Send API v3.1: https://dev.mailjet.com/email/reference/send-emails/. Sent twice, it arrives twice;
-what it took can be looked up: …/reference/messages/.
+"""Sending by Mailjet's Send API v3.1: https://dev.mailjet.com/email/reference/send-emails/. Sent twice, it arrives
+twice; accepted messages can be looked up: …/reference/messages/.
 """
 
 from base64 import b64encode
@@ -54,8 +54,8 @@ _BEFORE, _AFTER = b'{"Messages":[', b"]}"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """One message as JSON, with the reference as CustomID and both ids in EventPayload, which every event has again.
-    Raises Unsendable."""
+    """Build one message as JSON, with the reference as CustomID and both ids in EventPayload, which every event has
+    again. Raises Unsendable."""
     authorization = _authorization(values)
     if message.media:
         raise Unsendable("Mailjet takes files, not their addresses: put a link into the text instead")
@@ -129,7 +129,7 @@ def _of_one(one: dict[str, Any], response: Response) -> Response:
 
 
 def _outcome(one: dict[str, Any], said: dict[str, Any], response: Response) -> Outcome:
-    """Of one message; `said` is what is said of the whole call."""
+    """Return one message's outcome; `said` is the error of the whole call."""
     if 200 <= response.status < 300 and one.get("Status") != "error" and "ErrorMessage" not in said:
         recipient = object_of(next(iter(list_of(one.get("To"))), None))
         try:

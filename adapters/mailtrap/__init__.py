@@ -36,7 +36,7 @@ _MOST = 5000
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header, else by what only its events have."""
+    """Recognise a webhook by its signature's header, else by what only its events have."""
     if "mailtrap-signature" in request.headers:
         return True
     head = request.body[:2048]
@@ -44,8 +44,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 of the body, in hex; where no secret is configured, what the URL told to Mailtrap has in it. No time
-    is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body, in hex; if no secret is configured, verify the credentials in the URL. No time
+    is signed, so `fresh` has no effect. Raises InvalidSignature."""
     secrets = secrets_of(values, "signing_secret", "secret")
     if not secrets:
         return verify_unsigned(request, values)
@@ -56,7 +56,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each item."""
+    """Return one event per item."""
     result = Normalized()
     for item in _items(request, result):
         try:
@@ -158,5 +158,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Mailtrap retries what is not answered with 200.
+    # Answered with 200: Mailtrap retries after anything else.
 )

@@ -67,12 +67,13 @@ _FIELD = "mandrill_events"
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header, or its one field."""
+    """Recognise a webhook by its signature's header, or its one field."""
     return "x-mandrill-signature" in request.headers or request.body.startswith(b"mandrill_events=")
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA1 over the URL as it was entered and the sorted fields. No time is signed. Raises InvalidSignature."""
+    """Verify HMAC-SHA1 over the URL as it was entered and the sorted fields. No time is signed. Raises
+    InvalidSignature."""
     keys = secrets_of(values, "webhook_key", "secret")
     if not keys:
         return None
@@ -90,7 +91,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each item."""
+    """Return one event per item."""
     result = Normalized()
     for item in _items(request):
         try:
@@ -101,7 +102,8 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """The post of no events by which Mandrill tries a URL, with a key that it has not told yet: nothing to keep."""
+    """Answer the post without events by which Mandrill tests a URL, signed with a key that is not known yet; it is
+    not stored."""
     if not recognise(request) or len(request.body) > 200:
         return None
     try:
@@ -201,6 +203,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Mandrill retries what is not answered with 200.
+    # Answered with 200: Mandrill retries after anything else.
     handshake=handshake,
 )

@@ -17,7 +17,7 @@ _HEAD = 8192
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header, else by the names that only its requests have together."""
+    """Recognise a webhook by its signature's header, else by the names that only its requests have together."""
     if signing.TOKEN in request.headers or signing.SIGNATURE in request.headers:
         return True
     if request.method == "GET":
@@ -32,7 +32,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """The token of MessageBird, or the signature of Bird. Raises InvalidSignature."""
+    """Verify the token of MessageBird, or the signature of Bird. Raises InvalidSignature."""
     keys = secrets_of(values, "signing_key")
     if not keys:
         return None
@@ -44,7 +44,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each request."""
+    """Return one event per request."""
     fields = _parameters(request)
     if not fields:
         raise Unprocessable("a request without parameters")

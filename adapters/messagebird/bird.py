@@ -27,7 +27,7 @@ PLATFORMS: dict[str, str] = {"sms": "sms", "whatsapp": "whatsapp", "email": "ema
 
 
 def event(fields: Item, payload: Item, request: Request) -> Event:
-    """Raises Unprocessable where there is no id."""
+    """Return the event. Raises Unprocessable if there is no id."""
     word = str(fields["event"])
     platform, _, kind = word.partition(".")
     if kind not in ("inbound", "outbound"):
@@ -72,7 +72,7 @@ def event(fields: Item, payload: Item, request: Request) -> Event:
 
 
 def _other(fields: Item, payload: Item, word: str, platform: str, request: Request) -> Event:
-    """An interaction, and what else Bird tells of: whose message it is, where it says so."""
+    """Return the event of an interaction or another kind, with its message if it names one."""
     found = unknown(request, fields, status=word)
     found.provider_message_id = identifier(payload.get("messageId"))
     if found.provider_message_id is not None:

@@ -51,7 +51,7 @@ _FAILED = frozenset({"MessageFailed", "MessageRejected", "MessageBounced", "Mess
 
 
 def event(fields: Item, request: Request) -> Event:
-    """Raises Unprocessable where there is no id."""
+    """Return the event. Raises Unprocessable if there is no id."""
     message, kind = fields["message"], text(fields.get("type")) or ""
     get, message_id = message.get, identifier(message.get("id"))
     if message_id is None:

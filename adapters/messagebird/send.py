@@ -47,7 +47,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """2xx with the message's `id`; else `errors`, the first of which says it."""
+    """Read 2xx with the message's `id`; else `errors`, the first of which says it."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(text(said.get("id")) or text(object_of(said.get("message")).get("id")))

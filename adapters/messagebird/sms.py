@@ -29,12 +29,12 @@ _FAILED = frozenset({"MessageFailed", "MessageDelayed"})
 
 
 def is_sms(fields: Fields) -> bool:
-    """Whether it is a report, or a message."""
+    """Return whether it is a report, or a message."""
     return "id" in fields and "recipient" in fields and ("status" in fields or "originator" in fields)
 
 
 def event(fields: Fields, request: Request) -> Event:
-    """Raises Unprocessable where there is no id."""
+    """Return the event. Raises Unprocessable if there is no id."""
     message_id = identifier(fields.get("id"))
     if message_id is None:
         raise Unprocessable("a message without its id")

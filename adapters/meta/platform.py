@@ -42,7 +42,7 @@ API = (
 
 
 def is_handshake(request: Request) -> bool:
-    """Whether it is a verification request: nothing in it says of which of Meta's platforms."""
+    """Return whether it is a verification request: nothing in it says of which of Meta's platforms."""
     return request.method == "GET" and "hub.mode=" in request.url
 
 
@@ -52,14 +52,16 @@ def names(object_: str) -> re.Pattern[bytes]:
 
 
 def is_of(request: Request, named: re.Pattern[bytes]) -> bool:
-    """Whether the body names the platform: at its beginning, where no signature's header says that it is Meta's."""
+    """Return whether the body names the platform: at its beginning, where no signature's header says that it is
+    Meta's."""
     if request.method == "GET":
         return is_handshake(request)
     return named.search(request.body if "x-hub-signature-256" in request.headers else request.body[:200]) is not None
 
 
 def verify(request: Request, values: Values) -> bool | None:
-    """HMAC-SHA256 of the body with the app secret, in `X-Hub-Signature-256: sha256=…`. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body with the app secret, in `X-Hub-Signature-256: sha256=…`. Raises
+    InvalidSignature."""
     secrets = secrets_of(values, "app_secret")
     if not secrets:
         return None
@@ -70,7 +72,8 @@ def verify(request: Request, values: Values) -> bool | None:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """`hub.challenge` is said back to who knows the verify token. Raises InvalidSignature where it is another."""
+    """Answer a caller that knows the verify token with its `hub.challenge`. Raises InvalidSignature if the token is
+    another."""
     if not is_handshake(request):
         return None
     try:
@@ -92,8 +95,8 @@ def outcome(
     error_of: Callable[[dict[str, Any]], tuple[Error, bool | None]],
     of_account: Collection[str],
 ) -> Outcome:
-    """The Graph API's answer: the id that `id_of` finds in it, or its `error`, by `error_of` with whether the same may
-    pass later (None: its status tells). `of_account`: the codes that are about the account."""
+    """Read a response of the Graph API: the id that `id_of` finds, or the `error` that `error_of` reads, with
+    whether it is retryable (None: by the status). `of_account`: the codes of faults of the account."""
     said = answer_of(response)
     problem = said.get("error")
     if 200 <= response.status < 300 and not isinstance(problem, dict):
@@ -105,7 +108,8 @@ def outcome(
 
 
 def body_of(variables: Mapping[str, str]) -> list[dict[str, Any]]:
-    """A template's component of the body: variables named "1", "2", … by position, others by name. Raises Unsendable."""
+    """A template's component of the body: variables named "1", "2", … by position, others by name. Raises
+    Unsendable."""
     numbers = [name for name in variables if name.isascii() and name.isdecimal()]
     if numbers and len(numbers) < len(variables):
         raise Unsendable("a template of Meta's has its variables by position or by name, not some by each")

@@ -28,7 +28,7 @@ _TOPIC = "x-mqtt-topic"
 
 
 def recognise(request: Request) -> bool:
-    """By the header that has the topic."""
+    """Recognise a webhook by the header that has the topic."""
     return _TOPIC in request.headers
 
 
@@ -38,7 +38,8 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One message of a device; of a topic of the broker's own (`$SYS/…`) an unknown event. Raises Unprocessable."""
+    """Return one message of a device; of a topic of the broker's own (`$SYS/…`) an unknown event. Raises
+    Unprocessable."""
     topic = _topic(request)
     headers = request.headers
     properties = scrub(dict(parse_form(headers.get("x-mqtt-properties", ""))), NUL)
@@ -83,12 +84,12 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """Accepted: now the broker may be told that it has arrived."""
+    """Answer 202: the message is stored, and may be acknowledged to the broker."""
     return Answer(202)
 
 
 def _topic(request: Request) -> str:
-    """Raises Unprocessable where none is given."""
+    """Return the topic in the header. Raises Unprocessable if there is none."""
     if header := request.headers.get(_TOPIC):
         if "\0" in (told := unquote(header)):
             raise Unprocessable("the topic has a NUL, which MQTT allows in none (section 1.5.4)")
@@ -110,8 +111,8 @@ def _device(topic: str, told: str | None) -> str:
 
 
 def _receipt(request: Request) -> tuple[str, ...]:
-    """What tells a publication without an id or a time from the next. One that is retained is the same however often
-    the broker shows it; else the id that it was received under; else the same bytes are the same fact."""
+    """Return what identifies a publication that has neither an id nor a time. A retained one is the same however
+    often the broker delivers it; another is identified by the id under which it was received, else by its bytes."""
     if (receipt := request.headers.get("x-mqtt-id")) and not _is_retained(request):
         return ("receipt", receipt)
     return ("payload", _digest(request.body))

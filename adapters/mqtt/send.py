@@ -43,7 +43,7 @@ _TAKEN = (0x00, 0x10)
 
 
 def build_request(message: Message, values: Values, now: datetime) -> Publish:
-    """A publication at QoS 1. Raises Unsendable."""
+    """Build a publication at QoS 1. Raises Unsendable."""
     kind, device = message.to.kind, message.to.value.removeprefix("mqtt:")
     if kind != "device_id" or device == message.to.value:
         raise Unsendable("the recipient is no device of MQTT: a device_id is wanted, mqtt:<device>")

@@ -59,7 +59,8 @@ _KIND_MARKS = (b'"message.push.', b'"message.email.', b'"message.sms.', b'"messa
 
 
 def recognise(request: Request) -> bool:
-    """By the header that a browser adds, else by a kind of event under the key that the templates give it."""
+    """Recognise a webhook by the header that a browser adds, else by a kind of event under the key that the
+    templates give it."""
     if web.is_web(request):
         return True
     start = request.body[:4096]
@@ -67,12 +68,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """A header of the stream (`webhook_header`, `basic_auth`) or `url_secret` came along. Raises InvalidSignature."""
+    """A header of the stream (`webhook_header`, `basic_auth`) or `url_secret` is present. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """The one event of a request."""
+    """Return the one event of a request."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no event of OneSignal: it is no object")
@@ -175,7 +176,7 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # OneSignal retries after 429 and 5xx.
+    # Answered with 200: OneSignal retries after 429 and 5xx.
     send=Send(
         channels=frozenset({"push"}),
         build_request=build_request,

@@ -49,7 +49,7 @@ _REASONS = {
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """JSON posted to /notifications. Raises Unsendable."""
+    """Build a POST of JSON to /notifications. Raises Unsendable."""
     fields: dict[str, Any] = {"app_id": required(values, "app_id"), "target_channel": "push"}
     if message.to.kind == "user_id":
         fields["include_aliases"] = {"external_id": [message.to.value]}
@@ -87,7 +87,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with an `id`; with an empty one nothing was sent, and `errors` says why: a list, or lists by name."""
+    """Read 200 with an `id`; with an empty one nothing was sent, and `errors` says why: a list, or lists by name."""
     said = answer_of(response)
     errors, id_ = said.get("errors"), said.get("id")
     if 200 <= response.status < 300 and (id_ or (not errors and id_ != "")):

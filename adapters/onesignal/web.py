@@ -31,7 +31,7 @@ def is_web(request: Request) -> bool:
 
 
 def event(body: Item, request: Request) -> Event:
-    """The event. Raises Unprocessable."""
+    """Return the event. Raises Unprocessable."""
     word = text(body.get("event")) or text(request.headers.get("x-onesignal-event")) or ""
     notification = identifier(body.get("notificationId") or body.get("id"))
     if notification is None or not word:

@@ -1,9 +1,9 @@
 """Plivo: messages (SMS, MMS, WhatsApp), calls and recordings, each a request of form parameters; sending.
 
-Statuses: https://docs.plivo.com/docs/messaging/api/message/message-status-callbacks; inbound: …/message/handling-incoming.
-What is not answered with 2xx within eight seconds is tried again after 60, 120 and 240 seconds
-(https://support.plivo.com/hc/en-us/articles/360041344652). Times are told without a zone: those of calls are in the one that
-the console is set to (…/voice/api/call/the-call-object), so that none is taken.
+Statuses: https://docs.plivo.com/docs/messaging/api/message/message-status-callbacks; inbound:
+…/message/handling-incoming. What is not answered with 2xx within eight seconds is tried again after 60, 120 and 240
+seconds (https://support.plivo.com/hc/en-us/articles/360041344652). Times have no zone: those of calls are in the one
+that the console is set to (…/voice/api/call/the-call-object), so that none is taken.
 """
 
 from typing import Any
@@ -39,7 +39,7 @@ _MEDIA = tuple(f"Media{index}" for index in range(11))
 
 
 def recognise(request: Request) -> bool:
-    """By its signatures' headers, else by names that only its parameters have."""
+    """Recognise a webhook by its signatures' headers, else by names that only its parameters have."""
     if any([name in request.headers for name in _HEADERS]):
         return True
     body = request.body[:8192]
@@ -47,7 +47,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """By `signature`. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify by `signature`. No time is signed, so `fresh` has no effect. Raises InvalidSignature."""
     tokens = secrets_of(values, "auth_token")
     if not tokens:
         return None
@@ -56,7 +56,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event; two of a message that opts out or in."""
+    """Return one event; two of a message that opts out or in."""
     fields = dict(_pairs(request))
     if "CallUUID" in fields:
         return Normalized(calls.events(fields, request))

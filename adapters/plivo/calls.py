@@ -1,8 +1,8 @@
 """Plivo's parameters of a call, and of its recording, as events.
 
 https://www.plivo.com/docs/voice/concepts/callbacks, …/voice/api/call; hang-up causes:
-https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes. A call's times are told in the zone that the console is set
-to, without naming it, and so are not taken.
+https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes. A call's times are in the console's zone, which is not
+named, so they are not used.
 """
 
 from adapters.contract import Request, Unprocessable

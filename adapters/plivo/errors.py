@@ -16,5 +16,5 @@ _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.s
 
 
 def error_of(code: str | None, text: str | None) -> Error:
-    """The error of a failed message."""
+    """Return the error of a failed message."""
     return Error(code, text, _REASONS.get(code or "", "unknown"))

@@ -34,7 +34,7 @@ MOST_MEDIA = 10
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """JSON posted to the Message resource, under basic auth. Raises Unsendable."""
+    """Build a POST of JSON to the Message resource, under basic auth. Raises Unsendable."""
     account, token = required(values, "auth_id"), required(values, "auth_token")
     if len(message.media) > MOST_MEDIA:
         raise Unsendable(f"Plivo takes at most {MOST_MEDIA} media in one message")
@@ -64,7 +64,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """202 with `message_uuid`, a list; else `error`."""
+    """Read 202 with `message_uuid`, a list; else `error`."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         ids = said.get("message_uuid")

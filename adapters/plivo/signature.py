@@ -1,7 +1,8 @@
 """Plivo's signatures: V3 over URL, parameters and nonce; V2, of messages, over the URL without its query, and nonce.
 
-https://www.plivo.com/docs/voice/concepts/signature-validation, https://www.plivo.com/docs/messaging/concepts/signature-validation;
-how they are made exactly is the official library's (https://github.com/plivo/plivo-python/blob/master/plivo/utils/signature_v3.py).
+https://www.plivo.com/docs/voice/concepts/signature-validation,
+https://www.plivo.com/docs/messaging/concepts/signature-validation; how they are made exactly is the official library's
+(https://github.com/plivo/plivo-python/blob/master/plivo/utils/signature_v3.py).
 """
 
 from base64 import b64encode
@@ -43,8 +44,8 @@ def verify(request: Request, tokens: list[str]) -> None:
 
 
 def once(request: Request) -> Once | None:
-    """Of V2, which covers neither body nor query: the URL and nonce, and what came with them. It tells no time, so that it
-    is remembered for `REMEMBERED`. None where V3 counts, which covers all."""
+    """Return the single-use token of a V2 signature, which covers the URL and nonce but neither body nor query. V2
+    signs no time, so the token is remembered for `REMEMBERED`. None for V3, which covers all."""
     headers = request.headers
     if any(headers.get(f"x-plivo-signature-{kind}v3", "").strip() for kind in ("", "ma-")):
         return None

@@ -31,7 +31,7 @@ _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header, else by its agent."""
+    """Recognise a webhook by its signature's header, else by its agent."""
     headers = request.headers
     if "x-postal-signature-256" in headers or "x-postal-signature" in headers:
         return True
@@ -39,7 +39,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """RSA over the body. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify RSA over the body. No time is signed, so `fresh` has no effect. Raises InvalidSignature."""
     keys = secrets_of(values, "public_key")
     if not keys:
         return None
@@ -48,7 +48,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event: Postal posts one fact, or one mail, at a time."""
+    """Return one event: Postal posts one fact, or one mail, at a time."""
     if inbound.is_form(request):
         return Normalized([inbound.event(inbound.of_form(request), request)])
     body = json_of(request)
@@ -136,7 +136,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Postal retries what is not answered with 2xx.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

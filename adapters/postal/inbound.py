@@ -20,7 +20,7 @@ from schemas.events import Event
 
 
 def is_form(request: Request) -> bool:
-    """Whether the endpoint is one of form data."""
+    """Return whether the endpoint is one of form data."""
     return request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
 
 
@@ -36,7 +36,7 @@ def of_form(request: Request) -> dict[str, Any]:
 
 
 def event(mail: dict[str, Any], request: Request) -> Event:
-    """The mail. Raises Unprocessable where it is none."""
+    """Return the mail. Raises Unprocessable if it is none."""
     message_id, to = identifier(mail.get("id")), text(mail.get("rcpt_to"))
     if message_id is None or to is None:
         raise Unprocessable("a mail without an id or a recipient")

@@ -1,7 +1,7 @@
 """Sending by Postal: https://docs.postalserver.io/developer/api, parameters and errors as in its own code
 (https://github.com/postalserver/postal/blob/main/app/controllers/legacy_api/send_controller.rb).
 
-What the API says stands in `status` of the answer, whose HTTP status is 200 also for errors. It has no idempotency key.
+The API's result is in `status` of the response; the HTTP status is 200 for errors too. It has no idempotency key.
 """
 
 from datetime import datetime
@@ -25,7 +25,7 @@ _ACCOUNT = frozenset({"AccessDenied", "InvalidServerAPIKey", "ServerSuspended"})
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """One e-mail, as JSON. `data.listUnsubscribe` (a URL) becomes List-Unsubscribe, `data.replyTo` Reply-To.
+    """Build one e-mail, as JSON. `data.listUnsubscribe` (a URL) becomes List-Unsubscribe, `data.replyTo` Reply-To.
 
     Raises Unsendable.
     """
@@ -60,7 +60,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """`success` with the message's id by recipient; `error` or `parameter-error` with `code` and `message`."""
+    """Read `success` with the message's id by recipient; `error` or `parameter-error` with `code` and `message`."""
     said = answer_of(response)
     found = said.get("data")
     data: dict[str, Any] = found if isinstance(found, dict) else {}

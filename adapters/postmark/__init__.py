@@ -1,7 +1,8 @@
 """Postmark: one webhook a fact (delivery, bounce, complaint, open, click, subscription), mail that comes in, sending.
 
-https://postmarkapp.com/developer/webhooks/webhooks-overview and the pages beside it. Nothing is signed. What is not
-answered with 200 comes again: a mail for 10.5 hours, https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark.
+https://postmarkapp.com/developer/webhooks/webhooks-overview and the pages beside it. Nothing is signed. A webhook that
+is not answered with 200 is retried: a mail for 10.5 hours,
+https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark.
 """
 
 from typing import Any
@@ -51,7 +52,7 @@ _COPIED = (("url", "OriginalLink"), ("userAgent", "UserAgent"))
 
 
 def recognise(request: Request) -> bool:
-    """By keys that only its bodies have together."""
+    """Recognise a webhook by keys that only its bodies have together."""
     body = request.body
     if b'"RecordType"' in body:
         return b'"MessageStream"' in body or b'"ServerID"' in body
@@ -59,12 +60,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """By who posts; what is posted nothing tells. Raises InvalidSignature."""
+    """Verify the caller: Postmark signs nothing. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """The one event of a webhook."""
+    """Return the one event of a webhook."""
     item = json_of(request)
     if not isinstance(item, dict):
         raise Unprocessable("no webhook of Postmark: it is no object")
@@ -125,7 +126,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
 
 
 def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
-    """The event's type, and of a bounce the reason that its type gives."""
+    """Return the event's type, and of a bounce the reason that its type gives."""
     if record == "Bounce":
         return TYPES.get(kind, ("MessageBounced", "unknown"))
     if record == "SubscriptionChange":
@@ -136,7 +137,7 @@ def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
 
 
 def _error(item: dict[str, Any], reason: str) -> Error:
-    """Postmark's code of the bounce's type, what the server said, and why."""
+    """Return the error: Postmark's code of the bounce's type, the server's words, and the reason."""
     words = text(item.get("Details")) or text(item.get("Description"))
     if reason == "unknown":
         reason = reason_of(code_of(None, words))

@@ -16,7 +16,7 @@ _TEXTS = (("text", "TextBody"), ("html", "HtmlBody"), ("strippedText", "Stripped
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """The mail. Raises Unprocessable where it has no sender."""
+    """Return the mail. Raises Unprocessable if it has no sender."""
     get = item.get
     sender = object_of(get("FromFull"))
     address = text(sender.get("Email")) or text(get("From"))

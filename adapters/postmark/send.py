@@ -1,5 +1,6 @@
-"""Sending by Postmark: https://postmarkapp.com/developer/api/email-api and …/templates-api. Sent twice, it arrives twice;
-what it took can be looked up: …/messages-api, https://postmarkapp.com/support/article/1125-custom-metadata-faq.
+"""Sending by Postmark: https://postmarkapp.com/developer/api/email-api and …/templates-api. Sent twice, it arrives
+twice; accepted messages can be looked up: …/messages-api,
+https://postmarkapp.com/support/article/1125-custom-metadata-faq.
 """
 
 from collections.abc import Sequence
@@ -68,7 +69,8 @@ _BATCHES = {"/email": "/email/batch", "/email/withTemplate": "/email/batchWithTe
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """JSON to /email or /email/withTemplate; `messageId` and `reference` come back as Metadata. Raises Unsendable."""
+    """Build JSON to /email or /email/withTemplate; `messageId` and `reference` come back as Metadata. Raises
+    Unsendable."""
     token = required(values, "server_token")
     if message.media:
         raise Unsendable("Postmark takes files, not their addresses: put a link into the text instead")
@@ -103,7 +105,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with a `MessageID` and the `ErrorCode` 0; else `ErrorCode` and `Message`."""
+    """Read 200 with a `MessageID` and the `ErrorCode` 0; else `ErrorCode` and `Message`."""
     return _outcome(answer_of(response), response)
 
 

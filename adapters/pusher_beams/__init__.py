@@ -1,7 +1,8 @@
-"""Pusher Beams: what became of pushes to authenticated users, told by the gateway and by the users' devices.
+"""Pusher Beams: the fate of pushes to authenticated users, as reported by the gateway and the users' devices.
 
-https://pusher.com/docs/beams/concepts/webhooks (headers, signature, retries), https://pusher.com/docs/beams/reference/webhooks
-(payloads). A publish goes to many users under one id, so that a message is `<publish id>:<user id>`.
+https://pusher.com/docs/beams/concepts/webhooks (headers, signature, retries),
+https://pusher.com/docs/beams/reference/webhooks (payloads). A publish goes to many users under one id, so that a
+message is `<publish id>:<user id>`.
 """
 
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ _ATTEMPT = "v1.PublishToUsersAttempt"
 
 
 def recognise(request: Request) -> bool:
-    """By its own headers; Standard Webhooks has a `webhook-signature` too."""
+    """Recognise a webhook by its own headers; Standard Webhooks has a `webhook-signature` too."""
     headers = request.headers
     return "webhook-event-type" in headers and (
         "webhook-request-id-uuid" in headers or headers.get("user-agent") == "pusher-webhooks"
@@ -48,7 +49,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA1 of the body, in hex. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA1 of the body, in hex. No time is signed, so `fresh` has no effect. Raises InvalidSignature."""
     secrets = secrets_of(values, "secret")
     if not secrets:
         return None
@@ -59,7 +60,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of a device's report; one of each user of an attempt."""
+    """Return one event of a device's report; one of each user of an attempt."""
     body = json_of(request)
     payload, metadata = (_part(body, name) for name in ("payload", "metadata"))
     kind, event_id = text(metadata.get("event_type")) or "", identifier(metadata.get("event_id"))

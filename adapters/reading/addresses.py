@@ -1,4 +1,4 @@
-"""Providers' addresses as typed handles: the quick path for what nearly all of them send, `schemas.handles` for the rest."""
+"""Turns providers' addresses into handles: a fast path for the usual forms, `schemas.handles` for the rest."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ _EMAIL = re.compile(
 
 
 def handle(text: Any, channel: str | None) -> Handle | None:
-    """The handle a provider's address is; None where it is none (absent, damaged, several)."""
+    """Return the handle of a provider's address; None if it is absent, invalid or more than one."""
     if not isinstance(text, str) or not text:
         return None
     if _E164.fullmatch(text):
@@ -28,23 +28,23 @@ def handle(text: Any, channel: str | None) -> Handle | None:
 
 
 def phone(digits: Any) -> Handle | None:
-    """The handle of an international number that a provider writes without its plus."""
+    """Return the handle of an international number that a provider writes without its plus."""
     if isinstance(digits, str) and _DIGITS.fullmatch(digits):
         return Handle("phone", "+" + digits)
     return handle(digits, "whatsapp")
 
 
 def dialled(text: Any, channel: str | None) -> Handle | None:
-    """The handle of an address by a provider who leaves the plus out of numbers: more digits than a short code has are
-    a number, all else is read as by `handle`."""
+    """Return the handle of an address from a provider that omits the plus of numbers: more digits than a short code has are
+    an international number, all else is read as by `handle`."""
     if isinstance(text, str) and len(text) > 6 and text.isdigit():
         return phone(text)
     return handle(text, channel)
 
 
 def written(text: Any, channel: str | None) -> str | None:
-    """An address as payloads have it: in its handle's spelling, so that it is the same by whatever provider; what is
-    no address as it came."""
+    """Return an address in its handle's spelling, so that payloads of all providers spell it alike; an invalid one as it
+    came."""
     if not isinstance(text, str) or not text:
         return None
     found = handle(text, channel)
@@ -52,14 +52,14 @@ def written(text: Any, channel: str | None) -> str | None:
 
 
 def caller(text: Any) -> Handle | None:
-    """The handle of one end of a call; None of a word (Anonymous, Restricted): all callers who hide share it, and would
-    be one customer."""
+    """Return the handle of one end of a call; None for a word (Anonymous, Restricted), which all hidden callers share and
+    which would make them one customer."""
     found = handle(text, "voice")
     return found if found is None or found.kind != "other" or found.value.isdigit() else None
 
 
 def of_kind(kind: str, value: Any) -> Handle | None:
-    """The handle of a known kind; None where the value is not one."""
+    """Return a handle of the given kind; None if the value is invalid for it."""
     if not isinstance(value, str) or not value:
         return None
     try:

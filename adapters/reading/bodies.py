@@ -1,6 +1,6 @@
-"""What a request's body and query say, as Python values; each is read once per request, into `Request.parsed`.
+"""Parses a request's body and query into Python values, once per request; the results are cached in `Request.parsed`.
 
-Text comes out without lone surrogates, which neither UTF-8 nor PostgreSQL can hold.
+Lone surrogates, which neither UTF-8 nor PostgreSQL can hold, are replaced.
 """
 
 import json
@@ -33,9 +33,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 UNKEPT = re.compile("[\x00\ud800-\udfff]")
 _SURROGATES = re.compile("[\ud800-\udfff]+")
 
-#: Set in `Request.parsed` while it is not known whether a request is authentic: reading it must cost its reader little,
-#: since anyone can have it read. A body with more objects and lists, or commas, is not read then; and with more than
-#: `MAX_ODD` of both not by the slower reader of what is no plain JSON.
+#: Set in `Request.parsed` until a request is verified: anyone can send one, so parsing it must be cheap. Until then a body
+#: with more objects and lists, or commas, is not parsed; and one with more than `MAX_ODD` of both is not parsed by the
+#: slower parser of JSON that deviates from the RFC.
 UNPROVEN = "unproven"
 MAX_CONTAINERS = 25_000
 MAX_COMMAS = 60_000
@@ -43,24 +43,24 @@ MAX_ODD = 2000
 
 
 def json_of(request: Request) -> Any:
-    """The body as JSON. Raises Unprocessable."""
+    """Return the body parsed as JSON. Raise Unprocessable."""
     return _once(request, "json", lambda: parse_json(request.body, bounded=UNPROVEN in request.parsed))
 
 
 def form_of(request: Request) -> Pairs:
-    """The body as `application/x-www-form-urlencoded`, in its order, repeated names kept. Raises Unprocessable."""
+    """Return the body parsed as `application/x-www-form-urlencoded`, in order, with repeated names. Raise Unprocessable."""
     pairs: Pairs = _once(request, "form", lambda: parse_form(request.body.decode("utf-8", "replace")))
     return pairs
 
 
 def proved(request: Request) -> None:
-    """Let the whole of the body be read from now on."""
+    """Lift the limits on parsing, once the request is verified."""
     if request.parsed.pop(UNPROVEN, None):
         request.parsed.pop("json failed", None)
 
 
 def _once(request: Request, form: str, read: Callable[[], Any]) -> Any:
-    """What `read` gives, or the Unprocessable that it raises: once per request, as several adapters may ask."""
+    """Return or raise what `read` does, called once per request, as several adapters may parse the same body."""
     parsed = request.parsed
     if form in parsed:
         return parsed[form]
@@ -75,13 +75,13 @@ def _once(request: Request, form: str, read: Callable[[], Any]) -> Any:
 
 
 def query_of(request: Request) -> Pairs:
-    """The URL's query, in its order. Raises Unprocessable."""
+    """Return the parameters of the URL's query, in order. Raise Unprocessable."""
     return parse_form(request.url.partition("#")[0].partition("?")[2])
 
 
 def parse_form(text: str) -> Pairs:
-    """As `urllib.parse.parse_qsl(text, keep_blank_values=True)`, at half its cost. Raises Unprocessable over
-    `MAX_FIELDS`."""
+    """Parse as `urllib.parse.parse_qsl(text, keep_blank_values=True)` does, in half its time. Raise Unprocessable for more
+    than `MAX_FIELDS`."""
     if text.count("&") >= MAX_FIELDS:
         raise Unprocessable(f"a form of more than {MAX_FIELDS} fields")
     if "+" in text:
@@ -100,9 +100,10 @@ def parse_form(text: str) -> Pairs:
 
 
 def _unquoted(text: str) -> str:
-    """As `urllib.parse.unquote`, which cuts the text at each escape: 75 times its size, and a hundred times as long, for
-    one that is nothing but escapes. Quoted-printable (RFC 2045) writes a byte as `=41` where a URL has `%41`, and the
-    standard library reads that at once. Raises Unprocessable where most of its `%` are no escapes.
+    """Decode percent escapes as `urllib.parse.unquote` does, which splits the text at each: for a text of escapes alone it
+    takes 75 times the memory and a hundred times as long. Quoted-printable (RFC 2045) writes a byte as `=41` where a URL
+    has `%41`, and the standard library decodes that in one pass. Raise Unprocessable for more than `MAX_NO_ESCAPES` of `%`
+    that begin no escape.
     """
     if "%" not in text:
         return text
@@ -117,8 +118,8 @@ def _unquoted(text: str) -> str:
 
 
 def parse_json(body: bytes, *, bounded: bool = False) -> Any:
-    """As RFC 8259 has it. Raises Unprocessable for what is none, or is nested too deeply; and, where it is `bounded`, for
-    what would cost much to read."""
+    """Parse JSON (RFC 8259). Raise Unprocessable if it is invalid or nested too deeply, and, if `bounded`, if it would cost
+    much to parse."""
     parts = 0
     if bounded:
         containers, commas = body.count(b"{") + body.count(b"["), body.count(b",")
@@ -142,7 +143,7 @@ def parse_json(body: bytes, *, bounded: bool = False) -> Any:
 
 
 def scrub(value: Any, bad: re.Pattern[str] = _SURROGATE) -> Any:
-    """The same value with each character that `bad` finds, in its strings and keys, made U+FFFD."""
+    """Return the value with each character that matches `bad`, in its strings and keys, replaced by U+FFFD."""
     if isinstance(value, str):
         if bad is _SURROGATE:
             return _SURROGATES.sub(lambda run: "\ufffd" * len(run[0]), value)

@@ -1,4 +1,4 @@
-"""Bytes to text in the charset that a provider names, which may be none, or one that is not known."""
+"""Decodes bytes in the charset that a provider names, which may be missing or unknown."""
 
 import codecs
 from typing import Any
@@ -12,8 +12,8 @@ _NO_CHARSETS = frozenset(
 
 
 def decode(data: bytes, charset: Any = None) -> str:
-    """The text; UTF-8 where no charset, or none that is known, is named. What is damaged becomes U+FFFD, and so does a
-    NUL, which what is encoded may hide from who looks for one in the request."""
+    """Return the decoded text; as UTF-8 if the charset is missing or unknown. Invalid bytes become U+FFFD, and so does a
+    NUL, which an encoding may hide from a check of the request."""
     name = "utf-8"
     if isinstance(charset, str) and charset and len(charset) <= 40:
         try:

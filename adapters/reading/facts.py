@@ -1,4 +1,4 @@
-"""The pieces of an event that every provider's module makes alike: ids of facts, ids and text from what came, unknown items."""
+"""Parts of events that all adapters make alike: ids, text, numbers, places, and the event for an unknown item."""
 
 from hashlib import blake2b
 from typing import Any
@@ -8,23 +8,22 @@ import orjson
 from adapters.contract import MAX_ID, Request, Unprocessable
 from schemas.events import Event
 
-#: orjson writes 254 levels; this many are left for what an item is put into.
+#: orjson writes 254 levels; this many are reserved for the JSON around an item.
 _MARGIN = 8
-#: What stands between the parts of an id is written otherwise within a part, so that no two lists of parts make one id.
+#: The separator of an id's parts is escaped within a part, so that two lists of parts never make the same id.
 _ESCAPED = {0x1E: "\x1e\x1e", 0x1F: "\x1e\x1d"}
 
 
 def fact_id(*parts: str | None) -> str:
-    """An id of the fact that the parts identify: the same at every redelivery, different between facts.
-
-    For providers that give events no id of their own. 32 hexadecimal digits.
+    """Return an event id of 32 hexadecimal digits, derived from the parts that identify the fact, so that a redelivery has
+    the same id. For providers that give events no id of their own.
     """
     text = "\x1f".join([(part or "").translate(_ESCAPED) for part in parts])
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def digest_of(*parts: str | bytes) -> bytes:
-    """16 bytes that stand for these parts, in their order and with their bounds."""
+    """Return a digest of the parts, 16 bytes, that depends on their order and on where each ends."""
     made = blake2b(digest_size=16)
     for part in parts:
         raw = part.encode("utf-8", "replace") if isinstance(part, str) else part
@@ -34,14 +33,14 @@ def digest_of(*parts: str | bytes) -> bytes:
 
 
 def id_of_one(message_id: str, recipient: str) -> str:
-    """The id of what one of several recipients got, where a provider's id stands for all that one send made: under that
-    alone their customers would share one message."""
+    """Return the message id of one recipient, for a provider whose id covers a send to several: with that id alone, several
+    customers would share one message."""
     whole = f"{message_id}:{recipient.lower()}"
     return whole if len(whole) <= MAX_ID else fact_id(message_id, recipient.lower())
 
 
 def identifier(value: Any) -> str | None:
-    """A provider's id as text; None where there is none. Raises Unprocessable for one that cannot be an id."""
+    """Return a provider's id as text, or None. Raise Unprocessable for one that is too long."""
     if isinstance(value, str):
         if len(value) > MAX_ID:
             raise Unprocessable(f"an id of more than {MAX_ID} characters")
@@ -50,26 +49,26 @@ def identifier(value: Any) -> str | None:
 
 
 def text(value: Any) -> str | None:
-    """Text that is there and is not empty; a number as its digits."""
+    """Return text that is not empty, a number as its digits, else None."""
     if isinstance(value, str):
         return value or None
     return str(value) if type(value) in (int, float) else None
 
 
 def brief(value: Any) -> Any:
-    """A number, or a text no longer than an id: what may be kept again with each item beside it; else None."""
+    """Return a number, or a text no longer than an id, that may be stored with each item of a webhook; else None."""
     return value if isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MAX_ID) else None
 
 
 def count(value: Any) -> int | None:
-    """A number of something, as a number or its digits."""
+    """Return a count, given as a number or its digits, else None."""
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
     return value if type(value) is int and 0 <= value < 1_000_000_000 else None
 
 
 def degrees(value: Any, limit: float) -> float | None:
-    """A latitude or longitude, as a number or text; None outside of `limit`."""
+    """Return a latitude or longitude, given as a number or text; None beyond `limit`."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -78,7 +77,7 @@ def degrees(value: Any, limit: float) -> float | None:
 
 
 def location(latitude: Any, longitude: Any, name: Any = None) -> dict[str, Any] | None:
-    """A place for `content`; None where it is none."""
+    """Return a location for a payload's `content`, or None if the coordinates are invalid."""
     north, east = degrees(latitude, 90), degrees(longitude, 180)
     if north is None or east is None:
         return None
@@ -89,7 +88,7 @@ def location(latitude: Any, longitude: Any, name: Any = None) -> dict[str, Any] 
 
 
 def unknown(request: Request, item: Any, *, status: str | None = None, event_id: str | None = None) -> Event:
-    """What a provider says and we do not know: kept whole. Raises Unprocessable where it is nested too deeply to keep."""
+    """Return a `ProviderEventReceived` that keeps an unknown item whole. Raise Unprocessable if it is nested too deeply."""
     wrapped = item
     for _ in range(_MARGIN):
         wrapped = [wrapped]

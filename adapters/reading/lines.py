@@ -1,7 +1,6 @@
-"""Text that is put into one line: a header of a mail or of a request, or a field that a provider puts there.
+"""Prevents header injection: text that becomes a header of a mail or request must not contain a line end.
 
-What stands in a line must not end it. A line end that can be meant (in a subject) becomes a space; any other control
-character is refused, with the name of the field.
+A line end in a subject becomes a space; any other control character is refused, with the name of the field.
 """
 
 import re
@@ -17,17 +16,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LINE_END = re.compile(r"[ \t]*[\r\n\t\v\f\x85\u2028\u2029]+[ \t]*")
 #: A URL that stands in angle brackets: characters of RFC 3986 section 2, and of a scheme that a mail program opens.
 _URL = re.compile(r"(?:https?|mailto):[!-;=?-~]{1,2000}", re.IGNORECASE)
-#: What a message's `data` says that becomes a header of a mail.
+#: Keys of a message's `data` that become headers of a mail.
 HEADERS = ("replyTo", "inReplyTo", "listUnsubscribe")
 
 
 def one_line(text: str) -> str:
-    """The text with each line end in it, and the blanks around it, as one space."""
+    """Replace each line end, with the blanks around it, by one space."""
     return _LINE_END.sub(" ", text).strip() if _CONTROL.search(text) else text
 
 
 def header_value(name: str, value: str) -> str:
-    """The value, if it can stand in a line. Raises Unsendable, which names the field and not the value."""
+    """Return the value if it fits on one line. Raise Unsendable, which names the field and not the value."""
     if _CONTROL.search(value):
         raise Unsendable(f"{name} has a line end or another control character in it")
     if len(value) > MAX_FIELD:
@@ -36,14 +35,14 @@ def header_value(name: str, value: str) -> str:
 
 
 def url_in_brackets(name: str, value: str) -> str:
-    """`<value>`, of an http, https or mailto URL (RFC 2369 section 2). Raises Unsendable."""
+    """Return `<value>` for an http, https or mailto URL (RFC 2369 section 2). Raise Unsendable."""
     if not _URL.fullmatch(value):
         raise Unsendable(f"{name} is no URL of https, http or mailto in ASCII")
     return f"<{value}>"
 
 
 def faults(fields: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Of named texts those that cannot stand in a line, each with why."""
+    """Return the names of the texts that do not fit on one line, each with the reason."""
     found = []
     for name, value in fields.items():
         if isinstance(value, str):
@@ -55,8 +54,8 @@ def faults(fields: Mapping[str, object]) -> list[tuple[str, str]]:
 
 
 def lined(message: Message) -> Message:
-    """The message with its subject in one line. Raises Unsendable for a short field that cannot stand in one: adapters put
-    these into headers, URLs and fields of forms, and providers into mails."""
+    """Return the message with its subject on one line. Raise Unsendable if another short field contains a line end:
+    adapters put these into headers, URLs and form fields, and providers into mails."""
     fields: dict[str, object] = {
         "sender": message.sender,
         "to": message.to.value,

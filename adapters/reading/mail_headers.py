@@ -1,8 +1,8 @@
-"""A mail's headers as they are written (RFC 5322 section 2.2, RFC 2047).
+"""Encodes the headers of a mail (RFC 5322 section 2.2, RFC 2047).
 
-The library's own way reads encoded words in what it is given and writes what they hold, line ends too: a subject of
-`=?utf-8?q?x=0D=0ABcc:_v@x?=` became a real Bcc line. Here a text is always a text: where it is not plain ASCII, or looks
-like an encoded word, it is encoded itself.
+The standard library decodes encoded words in its input and writes what they contain, line ends too: a subject of
+`=?utf-8?q?x=0D=0ABcc:_v@x?=` became a real Bcc line. Here text that is not plain ASCII, or looks like an encoded word, is
+itself encoded.
 """
 
 import re
@@ -15,14 +15,14 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 
 
 def encoded(name: str, text: str) -> str:
-    """Unstructured text (a subject), as it stands after `name: `: itself where it is printable ASCII, else encoded words."""
+    """Encode unstructured text (a subject) for the header `name`: printable ASCII as it is, else as encoded words."""
     if _PLAIN.fullmatch(text) and "=?" not in text and all(len(word) < FOLD_AT for word in text.split(" ")):
         return text
     return _words(name, text)
 
 
 def phrase(text: str) -> str:
-    """A display name: itself, a quoted string, or encoded words."""
+    """Encode a display name: as it is, as a quoted string, or as encoded words."""
     if "=?" in text or not _PLAIN.fullmatch(text):
         return _words("From", text)
     if _ATOMS.fullmatch(text):
@@ -31,7 +31,7 @@ def phrase(text: str) -> str:
 
 
 def written(name: str, value: str) -> bytes:
-    """The header's lines, folded at blanks. Raises ValueError for what is not printable ASCII or has a word too long."""
+    """Return the header's lines, folded at blanks. Raise ValueError if it is not printable ASCII or a word is too long."""
     if not _PLAIN.fullmatch(value):
         raise ValueError(f"the header {name} is not printable ASCII")
     lines, line = [], f"{name}:"
@@ -47,6 +47,6 @@ def written(name: str, value: str) -> bytes:
 
 
 def _words(name: str, text: str) -> str:
-    """Encoded words, one blank apart: `written` folds between them."""
+    """Return encoded words separated by blanks, between which `written` folds."""
     made = Header(text, "utf-8", maxlinelen=FOLD_AT, header_name=name).encode(linesep="\n")
     return " ".join(made.split())

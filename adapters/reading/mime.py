@@ -1,7 +1,7 @@
-"""A mail as it was sent (RFC 5322, MIME) as an event's content: its first plain text, its first HTML, the rest by name.
+"""Reads a raw mail (RFC 5322, MIME) into an event's content: its first plain text, its first HTML, and its attachments.
 
-Anyone can send a mail, and the standard library takes seconds for headers and parts that were made to cost that: of a
-mail beyond these bounds the rest is not looked at.
+Anyone can send a mail, and the standard library takes seconds for headers and parts made for that purpose, so that a mail
+is read up to these limits.
 """
 
 from email import message_from_bytes, message_from_string
@@ -16,7 +16,7 @@ from adapters.reading.bodies import NUL
 from adapters.reading.charsets import decode
 from adapters.reading.facts import identifier
 
-#: Attachments of one mail that are named.
+#: Attachments listed of one mail, at most.
 MOST_MEDIA = 100
 #: Lines that are read of the mails of one request: a megabyte of base64 has some thirteen thousand, and those that tell of
 #: text and HTML are before it.
@@ -36,7 +36,7 @@ _OF_PART = ("Content-Type", "Content-Disposition", "Content-Transfer-Encoding", 
 
 
 def mail_of(data: bytes | str, request: Request) -> Message:
-    """The mail, of no more lines than the request has left."""
+    """Parse a mail, up to the lines that the request has left."""
     left: int = request.parsed.get("lines", MOST_LINES)
     if isinstance(data, str):
         text, used = _cut(data, "\r", "\n", left, ("boundary", "message/rfc822"))
@@ -49,14 +49,14 @@ def mail_of(data: bytes | str, request: Request) -> Message:
 
 
 def mailbox_of(written: str) -> tuple[str, str]:
-    """The name and the address of a header's first mailbox, each empty where there is none."""
+    """Return the name and the address of a header's first mailbox, each empty if missing."""
     if len(written) <= _MOST_MAILBOX and written.count("(") <= _MOST_COMMENTS:
         return parseaddr(written)
     return "", written[-_MOST_MAILBOX:].rpartition("<")[2].partition(">")[0].strip()
 
 
 def _cut(data: AnyStr, cr: AnyStr, lf: AnyStr, most: int, levels: tuple[AnyStr, ...]) -> tuple[AnyStr, int]:
-    """The first lines, and how many they are (each of CR, LF and both ends one); of a mail of too many levels its head."""
+    """Return the first lines and their number (CR, LF and CRLF end a line); only the head of a mail with too many levels."""
     lines = data.count(lf) + data.count(cr) - data.count(cr + lf)
     if lines > most:
         data, lines = data.replace(cr + lf, lf).replace(cr, lf), most
@@ -71,7 +71,7 @@ def _cut(data: AnyStr, cr: AnyStr, lf: AnyStr, most: int, levels: tuple[AnyStr, 
 
 
 def content_of(mail: Message) -> dict[str, Any]:
-    """`text`, `html` and `media` (name, type, id) of a mail, without its subject."""
+    """Return `text`, `html` and `media` (name, type, id) of a mail, without its subject."""
     content: dict[str, Any] = {}
     media: list[dict[str, str]] = []
     for part in islice(mail.walk(), _MOST_PARTS):
@@ -95,13 +95,13 @@ def content_of(mail: Message) -> dict[str, Any]:
 
 
 def media_of(name: Any, kind: Any, content_id: Any) -> dict[str, str]:
-    """An attachment by what is known of it."""
+    """Return an attachment's name, type and id, as far as they are known."""
     given = (("name", name, 1024), ("type", kind, 255), ("id", content_id, 1024))
     return {key: decode_text(str(value)[: 4 * most])[:most] for key, value, most in given if value}
 
 
 def decode_text(value: Any) -> str:
-    """A header's value with its encoded words (RFC 2047) read."""
+    """Decode the encoded words (RFC 2047) in a header's value."""
     text = NUL.sub("\ufffd", str(value))
     if "=?" not in text or len(text) > _MOST_ENCODED:
         return text
@@ -113,13 +113,13 @@ def decode_text(value: Any) -> str:
 
 
 def word(mail: Message, name: str) -> str:
-    """A header's value on one line; empty where there is none."""
+    """Return a header's decoded value on one line, or an empty text."""
     value = mail.get(name)
     return decode_text(value).replace("\r", "").replace("\n", "") if value is not None else ""
 
 
 def bare_id(value: Any) -> str | None:
-    """A Message-ID without its angle brackets, as APIs and webhooks write it now with and now without."""
+    """Return a Message-ID without its angle brackets, which some APIs and webhooks write and others omit."""
     if not isinstance(value, str):
         return None
     first = value.strip().partition(" ")[0]

@@ -1,6 +1,6 @@
-"""A body of `multipart/form-data` (RFC 7578, RFC 2046 section 5.1.1) as its parts, in their order.
+"""Parses `multipart/form-data` (RFC 7578, RFC 2046 section 5.1.1) into its parts, in order.
 
-Cut at its delimiters at once: a parser that goes byte by byte took ten times as long, most of a mail's whole cost.
+The body is split at its delimiters at once: a parser that goes byte by byte took ten times as long.
 """
 
 import re
@@ -17,7 +17,7 @@ MAX_HEAD = 8192
 #: Lines of them.
 MAX_LINES = 20
 
-#: What nearly all write; the rest is the library's to read.
+#: The form that nearly all senders write; the library parses others.
 _DISPOSITION = re.compile(rb'form-data; name="([^"\\]*)"(?:; filename="([^"\\]*)")?')
 _PADDING = b" \t"
 
@@ -33,7 +33,7 @@ class Part:
 
 
 def parts_of(request: Request) -> list[Part]:
-    """The parts, read once per request. Raises Unprocessable."""
+    """Return the parts of the body, parsed once per request. Raise Unprocessable."""
     if "parts" not in request.parsed:
         request.parsed["parts"] = _read(request)
     parts: list[Part] = request.parsed["parts"]
@@ -62,7 +62,7 @@ def _read(request: Request) -> list[Part]:
 
 
 def _part(piece: bytes) -> Part:
-    """One part: its headers, a blank line, its data. Raises Unprocessable."""
+    """Parse one part: headers, a blank line, data. Raise Unprocessable."""
     head, blank, data = (b"", b"\r\n", piece[2:]) if piece.startswith(b"\r\n") else piece.partition(b"\r\n\r\n")
     if not blank or len(head) > MAX_HEAD:
         raise Unprocessable("the multipart body is damaged: a part's headers do not end")

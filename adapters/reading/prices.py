@@ -1,15 +1,15 @@
-"""What a message or call cost, as payloads have it: exact, as text, with the currency as ISO 4217 writes it."""
+"""Reads the price of a message or call: an exact amount as text, with its ISO 4217 currency."""
 
 import re
 from decimal import Decimal
 from typing import Any
 
-#: What the schema takes; of more decimals the first fifteen count.
+#: Amounts that the schema allows; decimals after the fifteenth are dropped.
 _AMOUNT = re.compile(r"(-?[0-9]{1,15})(?:\.([0-9]{0,15})[0-9]{0,15})?")
 
 
 def price_of(amount: Any, currency: Any = None) -> dict[str, str] | None:
-    """`amount` is digits, or a number; None where it is none. A currency that is none is left out."""
+    """Return the price, or None if `amount` is neither digits nor a number. An invalid currency is left out."""
     if type(amount) in (int, float) and abs(amount) < 10**15:
         amount = format(Decimal(repr(amount)), "f")
     found = _AMOUNT.fullmatch(amount) if isinstance(amount, str) else None

@@ -1,4 +1,4 @@
-"""JSON values by the shape that they should have: what a provider sends in another shape is as if it were not there."""
+"""Reads JSON values of an expected type: a value of another type counts as absent."""
 
 from typing import Any
 
@@ -8,22 +8,22 @@ from adapters.contract import Response
 
 
 def object_of(value: Any) -> dict[str, Any]:
-    """The value if it is an object, else an empty one."""
+    """Return the value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def list_of(value: Any) -> list[Any]:
-    """The value if it is a list, else an empty one."""
+    """Return the value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def answer_of(response: Response) -> dict[str, Any]:
-    """The object that an API answered; an empty one where it answered none."""
+    """Return the JSON object in an API's response, or an empty one."""
     return object_of(json_answer_of(response))
 
 
 def json_answer_of(response: Response) -> Any:
-    """What an API answered; None where it is no JSON."""
+    """Return the JSON in an API's response; None if it is invalid."""
     try:
         return orjson.loads(response.body)
     except orjson.JSONDecodeError:

@@ -1,10 +1,10 @@
-"""Why mail was refused, by the enhanced status code of RFC 3463 (registry: RFC 5248): `5.1.1`, class, subject, detail."""
+"""Normalizes why mail was refused, by the enhanced status code (RFC 3463, RFC 5248): `5.1.1`, class, subject, detail."""
 
 import re
 
 _ENHANCED = re.compile(r"(?<![0-9.])([245])\.([0-9]{1,3})\.([0-9]{1,3})(?![0-9.])")
 _BASIC = re.compile(r"^([245][0-9]{2})(?![0-9])")
-#: By subject and detail, where the detail tells more than the subject.
+#: Reasons by subject and detail, where the subject alone does not decide.
 DETAILS: dict[str, str] = {
     "1.7": "blocked",  # the sender's address, not the recipient's
     "1.8": "blocked",
@@ -22,7 +22,7 @@ SUBJECTS: dict[str, str] = {
 
 
 def code_of(status: str | None, response: str | None) -> str | None:
-    """The enhanced code in what a provider gives as status or response, else the three digits, else the status."""
+    """Return the enhanced code in a provider's status or response, else the three-digit reply code, else the status."""
     for text in (status, response):
         if text and (found := _ENHANCED.search(text[:500])):
             return found[0]
@@ -33,7 +33,7 @@ def code_of(status: str | None, response: str | None) -> str | None:
 
 
 def reason_of(code: str | None) -> str:
-    """The normalized reason of a code; a temporary refusal for policy (`4.7.…`) is nearly always one of rate."""
+    """Return the normalized reason of a code. A temporary refusal for policy (`4.7.…`) counts as a rate limit."""
     found = _ENHANCED.fullmatch(code) if code else None
     if found is None:
         return "unknown"

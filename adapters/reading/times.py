@@ -1,4 +1,4 @@
-"""Providers' times, in UTC with the precision they give; None where there is none, or none that can be meant."""
+"""Reads providers' times, in UTC and with their precision; None for a missing or implausible one."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -15,7 +15,7 @@ _MILLISECONDS = 100_000_000_000
 
 
 def from_unix(value: Any) -> datetime | None:
-    """Unix seconds, as a number (a fraction counts to the microsecond) or its digits."""
+    """Read Unix seconds, given as a number (with fractions down to microseconds) or its digits."""
     if isinstance(value, str):
         if not (value.isascii() and value.isdigit()) or len(value) > 12:
             return None
@@ -30,7 +30,7 @@ def from_unix(value: Any) -> datetime | None:
 
 
 def from_unix_or_millis(value: Any) -> datetime | None:
-    """Unix seconds or milliseconds, as a number or its digits: of providers that write either, by its size."""
+    """Read Unix seconds or milliseconds, told apart by size, given as a number or its digits."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         value = int(value)
     if isinstance(value, (int, float)) and _MILLISECONDS < value < _MILLISECONDS * 10_000:
@@ -39,7 +39,7 @@ def from_unix_or_millis(value: Any) -> datetime | None:
 
 
 def from_text(value: Any) -> datetime | None:
-    """ISO 8601 or RFC 2822; without an offset it is taken as UTC, which is what providers mean who leave it out."""
+    """Read ISO 8601 or RFC 2822. A time without an offset is read as UTC, which providers mean that leave it out."""
     if not isinstance(value, str) or not 10 <= len(value) <= 64:
         return None
     try:

@@ -43,7 +43,7 @@ _CLICK = (("url", "link"), ("userAgent", "userAgent"), ("ip", "ipAddress"))
 
 
 def recognise(request: Request) -> bool:
-    """By Svix's header, which others have too, and the form of Resend's types."""
+    """Recognise a webhook by Svix's header, which others have too, and the form of Resend's types."""
     if "svix-id" not in request.headers:
         return False
     head = request.body[:4096]
@@ -51,7 +51,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Standard Webhooks under Svix's names of the headers, with a window. Raises InvalidSignature."""
+    """Verify Standard Webhooks under Svix's names of the headers, with a window. Raises InvalidSignature."""
     secrets = secrets_of(values, "signing_secret", "secret")
     if not secrets:
         return None
@@ -62,7 +62,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each recipient (Resend posts one fact at a time), or of each topic of a contact."""
+    """Return one event per recipient (Resend posts one fact at a time), or of each topic of a contact."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no event of Resend: it is no object")
@@ -201,7 +201,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Resend retries what is not answered with 2xx.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

@@ -20,7 +20,7 @@ MOST = 100
 def events(
     word: str, body: dict[str, Any], data: dict[str, Any], request: Request, event_id: str | None
 ) -> list[Event]:
-    """One event of each topic, or one. Raises Unprocessable."""
+    """Return one event of each topic, or one. Raises Unprocessable."""
     customer, time = handle(data.get("email"), "email"), from_text(body.get("created_at"))
     topics = data.get("topics")
     found: list[Event] = []

@@ -35,13 +35,13 @@ _LATER = frozenset({"concurrent_idempotent_requests", "resource_locked"})
 
 
 def is_suppressed(data: dict[str, Any]) -> bool:
-    """Whether a bounce is none of a server's: Resend did not even try."""
+    """Return whether a bounce is none of a server's: Resend did not even try."""
     bounce = data.get("bounce")
     return isinstance(bounce, dict) and bounce.get("subType") in ("Suppressed", *SUPPRESSIONS)
 
 
 def error_of(data: dict[str, Any]) -> Error | None:
-    """The error of an event's `data`; None where it says nothing (a delay)."""
+    """Return the error of an event's `data`; None where it says nothing (a delay)."""
     for key, table in (("bounce", BOUNCES), ("suppressed", SUPPRESSIONS), ("failed", FAILURES)):
         said = data.get(key)
         if not isinstance(said, dict):
@@ -57,6 +57,6 @@ def error_of(data: dict[str, Any]) -> Error | None:
 
 
 def refusal(name: str | None, message: str | None, status: int) -> tuple[Error, bool | None]:
-    """The error of an answer of the API, and whether it may pass later (None: as its status says)."""
+    """Return the error of an answer of the API, and whether it may pass later (None: as its status says)."""
     reason = _REFUSALS.get(name or "") or ("rate" if status == 429 else "unknown")
     return Error(name or str(status), message, reason), True if name in _LATER else None

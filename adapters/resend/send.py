@@ -35,7 +35,7 @@ _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """One e-mail, as JSON. `data.listUnsubscribe` (a URL) becomes List-Unsubscribe, `data.replyTo` Reply-To.
+    """Build one e-mail, as JSON. `data.listUnsubscribe` (a URL) becomes List-Unsubscribe, `data.replyTo` Reply-To.
 
     Raises Unsendable.
     """
@@ -80,7 +80,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with an `id`; else `name` and `message`."""
+    """Read 200 with an `id`; else `name` and `message`."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(text(said.get("id")))

@@ -30,7 +30,7 @@ _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header, else by its agent, else by what only its body has."""
+    """Recognise a webhook by its signature's header, else by its agent, else by keys that only its body has."""
     headers = request.headers
     if _SIGNATURE in headers or headers.get("user-agent", "").startswith(("SendGrid Event API", "Sendlib/")):
         return True
@@ -40,8 +40,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """ECDSA (P-256, SHA-256) over timestamp and body, with a window; or, for an unsigned inbound parse, what the URL
-    told to SendGrid has in it. Raises InvalidSignature."""
+    """Verify ECDSA (P-256, SHA-256) over timestamp and body, with a window; or, for an unsigned inbound parse, the
+    credentials in the URL. Raises InvalidSignature."""
     keys = secrets_of(values, "public_key", "verification_key")
     if keys and (_SIGNATURE in request.headers or not parse.is_parse(request)):
         _check_signature(request, keys, values, fresh)
@@ -53,7 +53,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each item; one of a mail."""
+    """Return one event per item; one of a mail."""
     if parse.is_parse(request):
         return Normalized([parse.event(request)])
     body = json_of(request)
@@ -109,7 +109,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # SendGrid retries what is not answered with 2xx.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

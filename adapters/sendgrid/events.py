@@ -109,9 +109,9 @@ def event(item: Any, request: Request) -> Event:
 
 
 def _message_id(sg_message_id: str | None, own_id: str | None) -> str | None:
-    """The message's id: `sg_message_id`, which is the X-Message-Id that the send was answered with, and after `.filter`
-    or `.recvd` the server and which of the send's recipients it is (https://www.twilio.com/docs/glossary/message-id,
-    https://support.sendgrid.com/hc/en-us/articles/35804743679259).
+    """Return the message's id: `sg_message_id`, which is the X-Message-Id that the send was answered with, and after
+    `.filter` or `.recvd` the server and which of the send's recipients it is
+    (https://www.twilio.com/docs/glossary/message-id, https://support.sendgrid.com/hc/en-us/articles/35804743679259).
 
     X-Message-Id alone where our own id is echoed, as one message with an id of ours is one send to one recipient. Of
     others it would make all recipients of one send one message.

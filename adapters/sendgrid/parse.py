@@ -24,12 +24,12 @@ _RECEIVED = re.compile(r"sendgrid\.net\b.*?([A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]
 
 
 def is_parse(request: Request) -> bool:
-    """Whether a request is an inbound parse: the event webhook is JSON."""
+    """Return whether a request is an inbound parse: the event webhook is JSON."""
     return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 def event(request: Request) -> Event:
-    """The mail. Raises Unprocessable where the body is none."""
+    """Return the mail. Raises Unprocessable if the body is none."""
     parts = parts_of(request)
     fields = _fields(parts)
     if "from" not in fields and "envelope" not in fields and "email" not in fields:

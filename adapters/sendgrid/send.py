@@ -34,7 +34,7 @@ _REASONS = {413: "content", 429: "rate"}
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """One personalization, that of the one recipient. Raises Unsendable."""
+    """Build one personalization, that of the one recipient. Raises Unsendable."""
     key = required(values, "api_key")
     if message.to.kind != "email":
         raise Unsendable(f"SendGrid sends to an e-mail address, no {message.to.kind}")
@@ -55,7 +55,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """202 with the header X-Message-Id, and no body; else `errors`, each with `message` and `field`."""
+    """Read 202 with the header X-Message-Id, and no body; else `errors`, each with `message` and `field`."""
     if 200 <= response.status < 300:
         return accepted(text(response.headers.get("x-message-id", "").strip()[:512]))
     first = object_of(next(iter(list_of(answer_of(response).get("errors"))), None))

@@ -1,7 +1,7 @@
-"""JSON Web Tokens that a sender signs with a key of the curve P-256 (RFC 7515, RFC 7518 section 3.4): APNs and VAPID.
+"""Makes JSON Web Tokens signed with a P-256 key (RFC 7515, RFC 7518 section 3.4), for APNs and VAPID.
 
 The signature is deterministic (RFC 6979), so that the same claims make the same token in every process: APNs refuses
-a provider that changes its token often, and the token of an hour is made once.
+senders that change their token often, and one token is made per hour.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -24,12 +24,12 @@ Claims = tuple[tuple[str, str | int], ...]
 
 
 def to_base64url(data: bytes) -> str:
-    """Base64url without padding, as RFC 7515 writes it."""
+    """Encode as base64url without padding (RFC 7515)."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def from_base64url(text: str) -> bytes:
-    """The bytes of base64url or base64, with or without padding. Raises ValueError."""
+    """Decode base64url or base64, with or without padding. Raise ValueError."""
     plain = text.strip().rstrip("=").replace("+", "-").replace("/", "_")
     if not plain.replace("-", "").replace("_", "").isalnum():
         raise ValueError("no base64url")
@@ -41,7 +41,7 @@ def from_base64url(text: str) -> bytes:
 
 @lru_cache(maxsize=256)
 def private_key(text: str) -> EllipticCurvePrivateKey:
-    """A private key of P-256: PEM (Apple's .p8 file), or 32 bytes as base64url (VAPID). Raises ValueError."""
+    """Parse a P-256 private key: PEM (Apple's .p8 file), or 32 bytes as base64url (VAPID). Raise ValueError."""
     try:
         if "BEGIN" not in text:
             if len(raw := from_base64url(text)) != 32:
@@ -57,7 +57,7 @@ def private_key(text: str) -> EllipticCurvePrivateKey:
 
 @lru_cache(maxsize=1024)
 def token(key: str, header: Claims, claims: Claims) -> str:
-    """The token of these claims; `header` is what it has beside `alg`. Raises ValueError for a key that cannot be read."""
+    """Return the signed token with these claims; `header` has the fields beside `alg`. Raise ValueError for an invalid key."""
     said = b".".join(
         to_base64url(orjson.dumps(part)).encode() for part in ({"alg": "ES256", **dict(header)}, dict(claims))
     )

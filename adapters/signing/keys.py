@@ -1,7 +1,7 @@
-"""Public keys and certificates as they are configured, and the signatures that they verify.
+"""Parses configured public keys and certificates, and verifies signatures with them.
 
-Reading one is the same at start (where a setting is checked) and at a webhook. Each reader raises InvalidSignature, with
-words that hold nothing of what was configured.
+The same parser checks the setting at start and reads it for a webhook. Each raises InvalidSignature with a message that
+contains nothing of the value.
 """
 
 from base64 import b64decode
@@ -28,7 +28,7 @@ _WEAK = frozenset({0, 1, _P - 1, _P, _P + 1, _ORDER_8, _P - _ORDER_8})
 
 @lru_cache(maxsize=256)
 def ed25519_key(text: str) -> Ed25519PublicKey:
-    """An Ed25519 public key: base64 of its 32 bytes, with `whpk_` before it or not."""
+    """Parse an Ed25519 public key: base64 of its 32 bytes, with or without the prefix `whpk_`."""
     try:
         raw = b64decode("".join(text.split()).removeprefix("whpk_"), validate=True)
         if len(raw) == 32 and int.from_bytes(raw, "little") & (2**255 - 1) in _WEAK:
@@ -40,7 +40,7 @@ def ed25519_key(text: str) -> Ed25519PublicKey:
 
 @lru_cache(maxsize=256)
 def ec_key(text: str) -> EllipticCurvePublicKey:
-    """A public key of an elliptic curve: PEM, or base64 of its DER (SubjectPublicKeyInfo), with or without line ends."""
+    """Parse an elliptic curve public key: PEM, or base64 of its DER (SubjectPublicKeyInfo), with or without line ends."""
     key = _public_key(text)
     if not isinstance(key, EllipticCurvePublicKey):
         raise InvalidSignature("the configured public key is not one of an elliptic curve")
@@ -49,7 +49,7 @@ def ec_key(text: str) -> EllipticCurvePublicKey:
 
 @lru_cache(maxsize=256)
 def rsa_key(text: str) -> RSAPublicKey:
-    """An RSA public key: PEM (SubjectPublicKeyInfo or PKCS #1), or base64 of its DER."""
+    """Parse an RSA public key: PEM (SubjectPublicKeyInfo or PKCS #1), or base64 of its DER."""
     key = _public_key(text)
     if not isinstance(key, RSAPublicKey):
         raise InvalidSignature("the configured public key is not one of RSA")
@@ -58,7 +58,7 @@ def rsa_key(text: str) -> RSAPublicKey:
 
 @lru_cache(maxsize=64)
 def certificate_of(pem: str) -> Certificate:
-    """A certificate (PEM) of an RSA key."""
+    """Parse a PEM certificate with an RSA key."""
     try:
         certificate = load_pem_x509_certificate(pem.replace("\\n", "\n").encode("utf-8", "replace"))
     except ValueError as error:
@@ -69,7 +69,7 @@ def certificate_of(pem: str) -> Certificate:
 
 
 def rsa_private_key(text: str) -> RSAPrivateKey:
-    """An RSA private key in PEM."""
+    """Parse an RSA private key in PEM."""
     try:
         key = load_pem_private_key(text.replace("\\n", "\n").encode("utf-8", "replace"), None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
@@ -80,7 +80,7 @@ def rsa_private_key(text: str) -> RSAPrivateKey:
 
 
 def signs_ed25519(key: Ed25519PublicKey, message: bytes, given: bytes) -> bool:
-    """Whether `given` is the key's signature of the message."""
+    """Return whether `given` is the key's signature of the message."""
     try:
         key.verify(given, message)
     except WrongSignature:
@@ -89,7 +89,7 @@ def signs_ed25519(key: Ed25519PublicKey, message: bytes, given: bytes) -> bool:
 
 
 def signs_ecdsa(key: EllipticCurvePublicKey, message: bytes, given: bytes) -> bool:
-    """Whether `given` (DER) is the key's ECDSA signature with SHA-256."""
+    """Return whether `given` (DER) is the key's ECDSA signature of the message with SHA-256."""
     try:
         key.verify(given, message, ECDSA(SHA256()))
     except WrongSignature:
@@ -98,7 +98,7 @@ def signs_ecdsa(key: EllipticCurvePublicKey, message: bytes, given: bytes) -> bo
 
 
 def signs_rsa(key: RSAPublicKey, message: bytes, given: bytes, hashed: HashAlgorithm) -> bool:
-    """Whether `given` is the key's signature of the message by PKCS #1 v1.5."""
+    """Return whether `given` is the key's PKCS #1 v1.5 signature of the message."""
     try:
         key.verify(given, message, PKCS1v15(), hashed)
     except WrongSignature:

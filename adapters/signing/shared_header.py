@@ -1,6 +1,6 @@
-"""For providers that sign nothing and send a header that they are told: its value tells who posts, not what.
+"""Verification for providers that sign nothing, but send a configured header, which authenticates the caller only.
 
-Beside it the ways of `adapters.signing.unsigned` count: basic authentication, a secret in the URL.
+The ways of `adapters.signing.unsigned` count as well: basic authentication, or a secret in the URL.
 """
 
 from adapters.contract import InvalidSignature, Request, Setting, Values, secrets_of
@@ -10,7 +10,7 @@ from adapters.signing.unsigned import verify_unsigned
 
 
 def line_of(text: str) -> tuple[str, str]:
-    """A header's name and its value. Raises InvalidSignature where one is missing."""
+    """Return the name and value of a header written as `Name: value`. Raise InvalidSignature if one is missing."""
     name, value = (part.strip() for part in (text.partition(":")[0], text.partition(":")[2]))
     if not name or not value:
         raise InvalidSignature("the setting webhook_header is not of the form `Name: value`")
@@ -26,9 +26,10 @@ SETTINGS = (
 
 
 def verify_told(request: Request, values: Values) -> bool | None:
-    """Whether a configured `webhook_header`, `basic_auth` or `url_secret` came along; None where none is configured.
+    """Return True if the request has a configured `webhook_header`, `basic_auth` or `url_secret`, None if none is
+    configured.
 
-    Raises InvalidSignature where one is, and none did.
+    Raises InvalidSignature if one is configured and the request has none.
     """
     told = secrets_of(values, "webhook_header")
     if any([_came(request, *line_of(line)) for line in told]):

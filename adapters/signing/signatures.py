@@ -1,7 +1,7 @@
 """Signature schemes that several providers share. Each takes every configured secret and compares in constant time.
 
-Every comparison and every HMAC that decides whether a request is authentic goes through `same` and `keyed`, which refuse
-what is empty: two empty values are equal, and with an empty key anyone can sign. A test keeps it so.
+Every comparison and every HMAC that decides whether a request is authentic uses `same` and `keyed`, which refuse empty
+values: two empty values are equal, and with an empty key anyone can sign. A test enforces this.
 """
 
 import hmac
@@ -18,14 +18,14 @@ from adapters.contract import InvalidSignature, Request, Values, secrets_of
 T = TypeVar("T")
 Encoding = Literal["hex", "base64"]
 
-#: Seconds a signed timestamp may be old, or ahead: the custom of Standard Webhooks
+#: Seconds by which a signed timestamp may be in the past or the future: the default of Standard Webhooks
 #: (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md) and of its senders.
 WINDOW = 300
 
 
 def readable(texts: Sequence[str], reads: Callable[[str], T]) -> list[T]:
-    """The keys of those texts that can be read: one that cannot verifies nothing, and does not stop its neighbours.
-    Raises InvalidSignature, of the last, where none can."""
+    """Return the keys parsed from the texts, leaving out those that cannot be parsed. Raise the last InvalidSignature if
+    none can."""
     keys, fault = [], None
     for text in texts:
         try:
@@ -38,7 +38,7 @@ def readable(texts: Sequence[str], reads: Callable[[str], T]) -> list[T]:
 
 
 def header(request: Request, name: str) -> str:
-    """The header's value. Raises InvalidSignature where it is missing or empty."""
+    """Return the header's value. Raise InvalidSignature if it is missing or empty."""
     value = request.headers.get(name)
     if not value:
         raise InvalidSignature(f"the header {name} is missing")
@@ -46,46 +46,46 @@ def header(request: Request, name: str) -> str:
 
 
 def same(made: bytes, given: bytes) -> bool:
-    """Whether the two are the same bytes, in constant time. What is empty is the same as nothing, not even as itself."""
+    """Compare two byte strings in constant time. Return False if either is empty, even if both are."""
     return bool(made) & bool(given) & hmac.compare_digest(made, given)
 
 
 def keyed(key: bytes, algorithm: str, message: bytes) -> bytes:
-    """The HMAC of the message. Raises InvalidSignature for an empty key."""
+    """Return the HMAC of the message. Raise InvalidSignature for an empty key."""
     if not key:
         raise InvalidSignature("a configured secret is empty once it is decoded: anyone could sign with it")
     return hmac.digest(key, message, algorithm)
 
 
 def signs(secret: str, algorithm: str, message: bytes, given: str, encoding: Encoding = "hex") -> bool:
-    """Whether `given` is the HMAC of the message, in constant time."""
+    """Return whether `given` is the HMAC of the message, compared in constant time."""
     digest = keyed(secret.encode(), algorithm, message)
     made = digest.hex().encode() if encoding == "hex" else b64encode(digest)
     return same(made, given.encode("utf-8", "replace"))
 
 
 def check_age(timestamp: str, received_at: datetime, window: float = WINDOW) -> None:
-    """Raises InvalidSignature where the timestamp, in Unix seconds, is farther than `window` before our receipt, or ahead
-    of it: of the future by no more than clocks differ, however long the provider repeats the past."""
+    """Raise InvalidSignature if the timestamp, in Unix seconds, is more than `window` seconds before `received_at`, or
+    ahead of it by more than `WINDOW`, the tolerance for clocks that differ."""
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
         raise InvalidSignature("the signed timestamp is not in Unix seconds")
     check_seconds(received_at.timestamp() - int(timestamp), window)
 
 
 def check_seconds(age: float, window: float = WINDOW) -> None:
-    """As `check_age`, of an age in seconds. Raises InvalidSignature."""
+    """Check an age in seconds as `check_age` does. Raise InvalidSignature."""
     if not -min(window, WINDOW) <= age <= window:
         raise InvalidSignature(f"the signature is {age:.0f} seconds old, more than {window:.0f} apart is refused")
 
 
 def max_age(values: Values, default: float = WINDOW) -> float:
-    """The setting `max_age`, in seconds. Raises InvalidSignature where it is no number."""
+    """Return the setting `max_age` in seconds, or the default. Raise InvalidSignature if it is no number."""
     told = secrets_of(values, "max_age")
     return seconds(told[0]) if told else default
 
 
 def seconds(text: str) -> float:
-    """A number of seconds, of the setting `max_age`. Raises InvalidSignature."""
+    """Parse the setting `max_age`, a number of seconds. Raise InvalidSignature."""
     try:
         found = float(text)
     except ValueError:
@@ -96,7 +96,7 @@ def seconds(text: str) -> float:
 
 
 def from_base64(text: str) -> bytes:
-    """The bytes of standard base64. Raises InvalidSignature."""
+    """Decode standard base64. Raise InvalidSignature."""
     try:
         return b64decode(text, validate=True)
     except (Base64Error, ValueError) as error:
@@ -104,9 +104,8 @@ def from_base64(text: str) -> bytes:
 
 
 def verify_standard(request: Request, secrets: Sequence[str], *, fresh: bool = True) -> None:
-    """Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, in `webhook-signature: v1,…` (several, one space apart).
-
-    A secret is `whsec_` and base64, as its senders show it, else its characters. Raises InvalidSignature.
+    """Verify Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, in `webhook-signature: v1,…` (several, separated by
+    spaces). A secret is `whsec_` and base64, else its characters are the key. Raise InvalidSignature.
     """
     timestamp = header(request, "webhook-timestamp")
     message = f"{header(request, 'webhook-id')}.{timestamp}.".encode("utf-8", "replace") + request.body
@@ -121,7 +120,7 @@ def verify_standard(request: Request, secrets: Sequence[str], *, fresh: bool = T
 
 
 def standard_key(secret: str) -> bytes:
-    """The key that a secret of Standard Webhooks stands for. Raises InvalidSignature where it stands for none."""
+    """Return the key in a secret of Standard Webhooks. Raise InvalidSignature if it cannot be decoded or is empty."""
     bare = secret.removeprefix("whsec_")
     if bare == secret:
         return secret.encode()
@@ -135,5 +134,5 @@ def standard_key(secret: str) -> bytes:
 
 
 def hex_sha256(body: bytes) -> str:
-    """The body's SHA-256 in lower-case hex."""
+    """Return the body's SHA-256 in lower-case hex."""
     return sha256(body).hexdigest()

@@ -1,6 +1,6 @@
-"""JSON Web Tokens (RFC 7519) that a provider signs its webhooks with, by a secret both know (RFC 7515 section A.1).
+"""Verifies the JSON Web Tokens (RFC 7519) by which a provider signs webhooks with a shared secret (RFC 7515 section A.1).
 
-Read here, at a tenth of a general library's cost, which stands before every webhook; tests hold it to such a library.
+This costs a tenth of a general library's time, which every webhook would take; tests compare the two.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -12,14 +12,14 @@ import orjson
 from adapters.signing.signatures import keyed, same
 
 _DIGESTS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
-#: A provider's token is some hundred characters; more is none.
+#: Characters of a token, at most; providers' have some hundred.
 _MOST = 8192
 
 
 def claims_of(token: str, secret: str, algorithms: Collection[str]) -> dict[str, Any] | None:
-    """The claims of a token that the secret signs by one of the algorithms (HS256, HS384, HS512), else None.
+    """Return the claims of a token signed with the secret by one of the algorithms (HS256, HS384, HS512), else None.
 
-    No claim is checked here, not even its times. Raises InvalidSignature for an empty secret.
+    The claims, including their times, are the caller's to check. Raises InvalidSignature for an empty secret.
     """
     head, _, rest = token.partition(".")
     payload, dot, given = rest.partition(".")

@@ -1,6 +1,6 @@
-"""For providers that sign nothing: HTTP basic authentication, or a secret in the URL that the provider is told.
+"""Verification for providers that sign nothing: HTTP basic authentication, or a secret in the webhook's URL.
 
-Both tell who posts, not what: a changed body passes. A source with neither is refused unless it says `accept_unsigned`.
+Both authenticate the caller and not the body. A source with neither is refused unless it sets `accept_unsigned`.
 """
 
 from base64 import b64encode
@@ -11,7 +11,7 @@ from adapters.signing.signatures import same
 
 
 def user_of(text: str) -> bytes:
-    """`user:password` as it is sent (RFC 7617). Raises InvalidSignature where the password is missing: anyone has none."""
+    """Return `user:password` as bytes (RFC 7617). Raise InvalidSignature if the password is empty."""
     _, _, password = text.partition(":")
     if not password.strip():
         raise InvalidSignature("the setting basic_auth is not of the form user:password")
@@ -27,9 +27,9 @@ SETTINGS = (
 
 
 def verify_unsigned(request: Request, values: Values) -> bool | None:
-    """Whether the configured `basic_auth` or `url_secret` came along; None where neither is configured.
+    """Return True if the request has the configured `basic_auth` or `url_secret`, None if neither is configured.
 
-    Raises InvalidSignature where they are, and did not.
+    Raises InvalidSignature if one is configured and the request has none.
     """
     users, secrets = secrets_of(values, "basic_auth"), secrets_of(values, "url_secret")
     if not users and not secrets:

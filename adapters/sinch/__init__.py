@@ -1,7 +1,8 @@
 """Sinch: SMS (REST), the Conversation API (WhatsApp, RCS, Messenger and others) and Voice.
 
-Signatures: `signing`. What the webhooks mean: `sms`, `conversation`, `calls`. A post that is answered with 5xx or 429 is
-tried again for 22 hours, twice as long apart each time (https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/).
+Signatures: `signing`. What the webhooks mean: `sms`, `conversation`, `calls`. A post that is answered with 5xx or 429
+is tried again for 22 hours, twice as long apart each time
+(https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/).
 """
 
 from typing import Any
@@ -41,7 +42,7 @@ _HEAD = 8192
 
 
 def recognise(request: Request) -> bool:
-    """By the headers of its signatures, else by the names that only its requests have together."""
+    """Recognise a webhook by the headers of its signatures, else by the names that only its requests have together."""
     headers = request.headers
     if signing.SIGNATURE in headers:
         return True
@@ -58,8 +59,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Each product's own signature; of an SMS callback without one what its URL was told, which must not let in what
-    another product would have signed. Raises InvalidSignature."""
+    """Verify each product's own signature; of an SMS callback without one the credentials in its URL, which must not
+    admit a request that another product would have signed. Raises InvalidSignature."""
     secrets, application = secrets_of(values, "webhook_secret"), secrets_of(values, "application_secret")
     if signing.SIGNATURE in request.headers and secrets:
         signing.check_webhook(request, secrets, values, fresh)
@@ -73,7 +74,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of most requests; of a full report of a batch one of each recipient."""
+    """Return one event of most requests; of a full report of a batch one of each recipient."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Sinch: it is no object")

@@ -1,7 +1,7 @@
 """Voice callbacks as events: a call that comes in, is answered, ends.
 
-https://developers.sinch.com/docs/voice/api-reference/voice/tag/Callbacks/. Only of a call that comes in is the direction
-told; the others are joined to it, or to the call that was made, by `callid`.
+https://developers.sinch.com/docs/voice/api-reference/voice/tag/Callbacks/. Only an inbound call names its direction;
+the others are joined to it, or to the call that was made, by `callid`.
 """
 
 from typing import Any

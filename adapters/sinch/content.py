@@ -1,4 +1,4 @@
-"""What a contact's message says, by its kind: Sinch's object in, our `content` out.
+"""The content of a contact's message, by its kind: Sinch's object in, our `content` out.
 
 https://developers.sinch.com/docs/conversation/callbacks#contact-message
 """

@@ -1,7 +1,7 @@
 """Callbacks of the Conversation API as events: reports, messages that came in, consent.
 
-https://developers.sinch.com/docs/conversation/callbacks. Each callback has one object beside the app's and project's ids,
-whose name says what it is.
+https://developers.sinch.com/docs/conversation/callbacks. Each callback has one object beside the app's and project's
+ids, whose name is the callback's kind.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ _FAILED = frozenset({"MessageFailed", "MessageDelayed"})
 
 
 def event(body: Item, request: Request) -> Event:
-    """Raises Unprocessable where a message has no id."""
+    """Return the event. Raises Unprocessable if a message has no id."""
     for name, read in _PARTS:
         if isinstance(part := body.get(name), dict):
             return read(part, body, request)

@@ -56,7 +56,8 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """2xx with the batch's `id` or the `message_id`; else `code` and `text`, or an `error` with `status` and `message`."""
+    """Read 2xx with the batch's `id` or the `message_id`; else `code` and `text`, or an `error` with `status` and
+    `message`."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(text(said.get("message_id")) or text(said.get("id")))

@@ -57,7 +57,7 @@ def check_call(request: Request, secrets: Sequence[str], values: Values, fresh: 
 
 
 def application_key(secret: str) -> bytes:
-    """The bytes that the dashboard shows in base64. Raises InvalidSignature where it is none."""
+    """The bytes that the dashboard shows in base64. Raises InvalidSignature if it is none."""
     try:
         key = b64decode(secret, validate=True)
     except (Base64Error, ValueError) as error:

@@ -33,12 +33,12 @@ _FAILED = frozenset({"MessageFailed", "MessageRejected"})
 
 
 def is_sms(body: Item) -> bool:
-    """Whether it is a report, or a message that came in."""
+    """Return whether it is a report, or a message that came in."""
     return isinstance(body.get("type"), str) and ("batch_id" in body or "received_at" in body)
 
 
 def events(body: Item, request: Request) -> Normalized:
-    """Raises Unprocessable where there is no id."""
+    """Return the events. Raises Unprocessable if there is no id."""
     kind = str(body["type"])
     if "received_at" in body:
         return Normalized([_message(body, kind, request)])

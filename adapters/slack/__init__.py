@@ -1,8 +1,9 @@
 """Slack: the Events API, interactive payloads and slash commands of one app; sending by chat.postMessage.
 
-Signature: https://docs.slack.dev/authentication/verifying-requests-from-slack. Events: https://docs.slack.dev/apis/events-api
-(the handshake, and up to three more tries of what is not answered with 2xx in three seconds).
-A person is `slack:<workspace>/<user>`: a user's id alone is one of its workspace. A message is `<conversation>:<ts>`.
+Signature: https://docs.slack.dev/authentication/verifying-requests-from-slack. Events:
+https://docs.slack.dev/apis/events-api (the handshake, and up to three more tries of what is not answered with 2xx in
+three seconds). A person is `slack:<workspace>/<user>`: a user's id alone is one of its workspace. A message is
+`<conversation>:<ts>`.
 """
 
 from adapters.contract import (
@@ -29,7 +30,7 @@ _SIGNATURE = "x-slack-signature"
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header; where that is missing, by what only its events have."""
+    """Recognise a webhook by its signature's header; if that is missing, by what only its events have."""
     if _SIGNATURE in request.headers:
         return True
     body = request.body
@@ -37,7 +38,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 over `v0:timestamp:body`, in `x-slack-signature: v0=…`. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 over `v0:timestamp:body`, in `x-slack-signature: v0=…`. Raises InvalidSignature."""
     secrets = secrets_of(values, "signing_secret")
     if not secrets:
         return None
@@ -52,7 +53,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of an event, a command, a form; one of each thing chosen in a message."""
+    """Return one event of an event, a command, a form; one of each thing chosen in a message."""
     if interactions.is_form(request):
         return Normalized(interactions.events(request))
     body = json_of(request)
@@ -66,8 +67,8 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """`url_verification` is said its challenge back, once it is known to be Slack's. Raises InvalidSignature where it
-    is not, Unconfigured where no signing_secret tells."""
+    """Answer `url_verification` with its challenge, once verified. Raises InvalidSignature if it is not authentic,
+    Unconfigured if no signing_secret is configured."""
     if b"url_verification" not in request.body[:8192] or interactions.is_form(request):
         return None
     try:

@@ -18,12 +18,12 @@ _MOST_ACTIONS = 100
 
 
 def is_form(request: Request) -> bool:
-    """Whether the request is one of these: events are JSON."""
+    """Return whether the request is one of these: events are JSON."""
     return request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
 
 
 def events(request: Request) -> list[Event]:
-    """Raises Unprocessable where there is neither a payload nor a command."""
+    """Return the events. Raises Unprocessable if there is neither a payload nor a command."""
     fields = dict(form_of(request))
     if "payload" in fields:
         payload = parse_json(fields["payload"].encode("utf-8", "surrogatepass"))
@@ -90,7 +90,7 @@ def _action(action: Item, payload: Item, request: Request) -> Event:
 
 
 def _submission(view: Item, payload: Item, request: Request) -> Event:
-    """A form that was filled in; Slack tells no time of it."""
+    """Return the event of a submitted form, which has no time."""
     user, view_id = _inner(payload, "user", "id"), identifier(view.get("id"))
     if view_id is None:
         raise Unprocessable("a view without its id")
@@ -114,7 +114,7 @@ def _submission(view: Item, payload: Item, request: Request) -> Event:
 
 
 def _command(fields: dict[str, str], request: Request) -> Event:
-    """A slash command, with what was written after it; Slack tells no time of it."""
+    """Return the event of a slash command with its text, which has no time."""
     get = fields.get
     user, channel, command = get("user_id"), get("channel_id"), get("command", "")
     payload: dict[str, Any] = {"providerStatus": "slash_command"}
@@ -144,7 +144,7 @@ def _said(status: str, user: Any, channel: Any, payload: Item) -> dict[str, Any]
 
 
 def _team(payload: Item) -> Any:
-    """The workspace; of an app installed to a whole organization that of the user, where none is told."""
+    """Return the workspace; for an app installed to a whole organization that of the user, if none is given."""
     return _inner(payload, "team", "id") or _inner(payload, "user", "team_id")
 
 

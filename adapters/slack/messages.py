@@ -1,7 +1,8 @@
-"""Slack's events: messages, mentions, reactions, and what an app's own message says of itself.
+"""Slack's events: messages, mentions, reactions, and the app's own messages.
 
 https://docs.slack.dev/reference/events/message, its subtypes, …/app_mention, …/reaction_added,
-…/message_metadata_posted. One message may be told twice, as `message` and as `app_mention`: two facts of one message.
+…/message_metadata_posted. One message may be delivered twice, as `message` and as `app_mention`: two facts of one
+message.
 """
 
 from typing import Any
@@ -23,7 +24,7 @@ _REACTIONS = frozenset({"reaction_added", "reaction_removed"})
 
 
 def event(item: Item, body: Item, request: Request) -> Event:
-    """The event of an `event_callback`; `body` is what it came in. Raises Unprocessable."""
+    """Return the event of an `event_callback`; `body` is what it came in. Raises Unprocessable."""
     kind, subtype = text(item.get("type")) or "", text(item.get("subtype")) or ""
     event_id = identifier(body.get("event_id"))
     if kind == "app_mention" or (kind == "message" and subtype in SAID):
@@ -85,7 +86,7 @@ def _message(item: Item, body: Item, request: Request, status: str) -> Event:
 
 
 def _is_ours(item: Item, body: Item) -> bool:
-    """Whether the app itself wrote it: by the app's id, or by the user that it is in this workspace."""
+    """Return whether the app itself wrote it: by the app's id, or by the user that it is in this workspace."""
     app, profile = text(body.get("api_app_id")), item.get("bot_profile")
     told = item.get("app_id") or (profile.get("app_id") if isinstance(profile, dict) else None)
     if app is not None and told == app and item.get("bot_id"):
@@ -122,7 +123,8 @@ def _content(item: Item) -> dict[str, Any]:
 
 
 def _edited(item: Item) -> Item | None:
-    """The message as it reads now, where a person changed it: a preview that Slack adds is told as a change too."""
+    """Return the message as it reads now, if a person changed it: Slack reports a preview that it adds as a change
+    too."""
     new, old = item.get("message"), item.get("previous_message")
     if not isinstance(new, dict) or not isinstance(new.get("edited"), dict):
         return None
@@ -158,7 +160,7 @@ def _reaction(item: Item, body: Item, request: Request, kind: str) -> Event:
 
 
 def _own(item: Item, body: Item, request: Request) -> Event:
-    """What `build_request` says in a message's metadata, told back: whose it is, and our id of it."""
+    """Return the recipient and our id from a message's metadata, where `build_request` put them."""
     metadata = item.get("metadata")
     said = metadata.get("event_payload") if isinstance(metadata, dict) else None
     id_ = message_id(item.get("channel_id"), item.get("message_ts"))

@@ -64,7 +64,7 @@ _RETRYABLE = frozenset(
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """JSON posted to chat.postMessage. Who sends is whose the token is. Raises Unsendable."""
+    """Build a POST of JSON to chat.postMessage. Who sends is whose the token is. Raises Unsendable."""
     token = required(values, "bot_token")
     if message.to.kind != "chat_id" or not message.to.value.startswith("slack:"):
         raise Unsendable("Slack sends to chat_id slack:<workspace>/<user or conversation>")
@@ -96,7 +96,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with `ok`, and where the message is; or with `error`, a word. 429 with Retry-After."""
+    """Read 200 with `ok`, and where the message is; or with `error`, a word. 429 with Retry-After."""
     said = answer_of(response)
     code = text(said.get("error"))
     success = 200 <= response.status < 300

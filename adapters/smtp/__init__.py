@@ -65,7 +65,7 @@ _QUEUED = (
 
 
 def build_request(message: Message, values: Values, now: datetime) -> Mail:
-    """The mail, with text, HTML, or both as alternatives. `data.listUnsubscribe` (a URL), `data.replyTo` and
+    """Build the mail, with text, HTML, or both as alternatives. `data.listUnsubscribe` (a URL), `data.replyTo` and
     `data.inReplyTo` (a Message-ID) become the headers.
 
     Raises Unsendable.
@@ -99,7 +99,7 @@ def build_request(message: Message, values: Values, now: datetime) -> Mail:
 
 
 def read_response(response: Response) -> Outcome:
-    """2xx is taken, with the queue's id where the server names it; 5xx is final, all else may pass later."""
+    """Read 2xx is taken, with the queue's id where the server names it; 5xx is final, all else may pass later."""
     said = response.body[:2000].decode("utf-8", "replace").strip()
     words = said.removeprefix(str(response.status)).lstrip(" -")
     if 200 <= response.status < 300:

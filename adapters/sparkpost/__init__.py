@@ -1,8 +1,8 @@
 """SparkPost (Bird): event webhooks in batches, relay webhooks of mail that comes in, and sending by transmissions.
 
 Events: https://developers.sparkpost.com/api/webhooks/; mail: …/api/relay-webhooks/. Nothing is signed:
-https://support.sparkpost.com/docs/tech-resources/webhook-authentication. A batch that is not answered with 200 comes again
-for 8 hours.
+https://support.sparkpost.com/docs/tech-resources/webhook-authentication. A batch that is not answered with 200 is
+retried for 8 hours.
 """
 
 from typing import Any
@@ -55,13 +55,13 @@ _BATCH, _TOKEN = "x-messagesystems-batch-id", "x-messagesystems-webhook-token"
 
 
 def recognise(request: Request) -> bool:
-    """By its headers, else by the key that each item is wrapped in."""
+    """Recognise a webhook by its headers, else by the key that each item is wrapped in."""
     headers = request.headers
     return _BATCH in headers or _TOKEN in headers or b'"msys"' in request.body[:256]
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """By who posts; what is posted nothing tells. Raises InvalidSignature."""
+    """Verify the caller: SparkPost signs nothing. Raises InvalidSignature."""
     if tokens := secrets_of(values, "webhook_token"):
         headers = [*values.get("webhook_header", ()), *(f"{_TOKEN}: {token}" for token in tokens)]
         values = {**values, "webhook_header": headers}
@@ -69,7 +69,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each item; none of an empty one, which is a test."""
+    """Return one event per item; none of an empty one, which is a test."""
     body = json_of(request)
     result = Normalized()
     for item in body if isinstance(body, list) else [body]:
@@ -88,7 +88,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """The empty batch that tests a new webhook is answered, and not kept. Raises InvalidSignature where it comes without
+    """The empty batch that tests a new webhook is answered, and not kept. Raises InvalidSignature if it comes without
     what is configured, so that SparkPost shows the mistake at once."""
     if request.method != "POST" or len(request.body) > 64 or b'"msys"' not in request.body:
         return None
@@ -185,7 +185,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # SparkPost retries what is not answered with 200.
     handshake=handshake,
     send=Send(
         channels=frozenset({"email"}),

@@ -18,7 +18,7 @@ _TEXTS = (("text", "text"), ("html", "html"), ("subject", "subject"))
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """The mail. Raises Unprocessable where it has no sender."""
+    """Return the mail. Raises Unprocessable if it has no sender."""
     given = object_of(item.get("content"))
     headers = _headers(given.get("headers"))
     from_ = headers.get("from") or text(item.get("friendly_from")) or text(item.get("msg_from"))
@@ -47,7 +47,8 @@ def event(item: dict[str, Any], request: Request) -> Event:
 
 
 def _headers(pairs: Any) -> dict[str, str]:
-    """The headers by their names in lower case, of a repeated one the first; they come as objects of one key each."""
+    """Return the headers by their names in lower case, of a repeated one the first; they come as objects of one key
+    each."""
     found: dict[str, str] = {}
     for pair in list_of(pairs)[:1000]:
         for name, value in object_of(pair).items():

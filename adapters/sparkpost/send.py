@@ -53,7 +53,7 @@ _ESCAPED = {
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """A transmission to one recipient, whose metadata every event has again. Raises Unsendable."""
+    """Build a transmission to one recipient, whose metadata every event has again. Raises Unsendable."""
     key = required(values, "api_key")
     if message.media:
         raise Unsendable("SparkPost takes files, not their addresses: put a link into the text instead")
@@ -80,7 +80,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with the transmission's id and how many recipients were taken; else `errors`."""
+    """Read 200 with the transmission's id and how many recipients were taken; else `errors`."""
     said = answer_of(response)
     results = object_of(said.get("results"))
     none = count(results.get("total_accepted_recipients")) == 0

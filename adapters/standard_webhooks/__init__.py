@@ -29,8 +29,8 @@ from adapters.signing.keys import ed25519_key, signs_ed25519
 from adapters.signing.signatures import check_age, from_base64, header, readable, standard_key, verify_standard
 from schemas import RESERVED, SchemaError
 from schemas import events as names
+from schemas.event_data import event_of, time_of
 from schemas.events import Event
-from schemas.facts import event_of, time_of
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
@@ -39,8 +39,8 @@ _MOST = 16
 
 
 def recognise(request: Request) -> bool:
-    """By the three headers and a body of `type` and `data` that is no envelope. Those of Svix alone are not enough:
-    senders with an adapter of their own have them too."""
+    """Recognise a webhook by the three headers and a body of `type` and `data` that is no envelope. Those of Svix
+    alone are not enough: senders with an adapter of their own have them too."""
     headers, body = request.headers, request.body
     if not all(name in headers for name in _HEADERS) or b'"type"' not in body or b'"data"' not in body:
         return False
@@ -69,7 +69,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event. Raises Unprocessable where `type` is ours and `data` does not follow its schema."""
+    """Return one event. Raises Unprocessable if `type` is ours and `data` does not follow its schema."""
     said = json_of(request)
     headers = request.headers
     event_id = identifier(headers.get("webhook-id") or headers.get("svix-id"))
@@ -128,7 +128,8 @@ def _renamed(request: Request) -> Request:
 
 
 def _is_signed(request: Request, keys: list[str]) -> bool:
-    """Whether one of the keys made one of the v1a signatures. Raises InvalidSignature for a key that cannot be read."""
+    """Return whether one of the keys made one of the v1a signatures. Raises InvalidSignature for a key that cannot
+    be read."""
     start = f"{header(request, 'webhook-id')}.{header(request, 'webhook-timestamp')}."
     message = start.encode("utf-8", "replace") + request.body
     given = header(request, "webhook-signature").split(" ")[:_MOST]

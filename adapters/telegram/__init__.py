@@ -1,7 +1,7 @@
 """Telegram: the Bot API's updates, one a request, and sending.
 
 https://core.telegram.org/bots/api#update, `setWebhook` (the secret token), `Message`. Telegram signs nothing: a header
-repeats the secret that it was told. An update not answered with 2xx is tried again, by Telegram's own server
+repeats the configured secret. An update not answered with 2xx is tried again, by Telegram's own server
 (https://github.com/tdlib/telegram-bot-api) with growing pauses until the update expires, at most 24 hours.
 """
 
@@ -26,12 +26,13 @@ _HEADER = "x-telegram-bot-api-secret-token"
 
 
 def recognise(request: Request) -> bool:
-    """By the secret token's header, else by how each update begins."""
+    """Recognise a webhook by the secret token's header, else by how each update begins."""
     return _HEADER in request.headers or request.body[:40].lstrip().startswith(b'{"update_id"')
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """The header repeats the configured secret token. Nothing is signed, no time told. Raises InvalidSignature."""
+    """Verify the header with the configured secret token. Nothing is signed, and there is no time. Raises
+    InvalidSignature."""
     secrets = secrets_of(values, "secret_token")
     if not secrets:
         return None
@@ -42,7 +43,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """The one event of an update."""
+    """Return the one event of an update."""
     body = json_of(request)
     event_id = identifier(body.get("update_id")) if isinstance(body, dict) else None
     if event_id is None:

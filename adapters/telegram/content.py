@@ -1,6 +1,6 @@
-"""What a Telegram message says, by the part that it has: Bot API objects in, our `content` out.
+"""The content of a Telegram message, by the part that it has: Bot API objects in, our `content` out.
 
-https://core.telegram.org/bots/api#message. Files have an id, by which `getFile` tells where they are, and no URL.
+https://core.telegram.org/bots/api#message. Files have an id, by which `getFile` returns their location, and no URL.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _MOST = 100
 
 
 def content_of(message: Item) -> Content | None:
-    """The content; None of a service message, and of a kind that is not known."""
+    """Return the content; None of a service message, and of a kind that is not known."""
     for kind, read in CONTENTS.items():
         if (part := message.get(kind)) is not None:
             content = read(part)
@@ -44,7 +44,7 @@ def _text(part: Any) -> Content:
 
 
 def _file(type_: str | None = None) -> Callable[[Any], Content]:
-    """Of a file whose type is told, or is always the same."""
+    """Return a file whose type is given, or always the same."""
 
     def read(part: Any) -> Content:
         media = _media(part, type_)

@@ -1,7 +1,7 @@
 """Sending by Telegram: text, one file, or an album, to a user who has begun a chat with the bot.
 
 https://core.telegram.org/bots/api#sendmessage and the methods after it; errors:
-https://core.telegram.org/bots/api#making-requests. The bot's token is part of the URL, so that no error may tell the
+https://core.telegram.org/bots/api#making-requests. The bot's token is part of the URL, so that no error may contain the
 URL. Telegram has no idempotency key, and echoes nothing.
 """
 
@@ -67,7 +67,7 @@ _REASONS = {
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """JSON posted to the method that the content asks for. Raises Unsendable."""
+    """Build a POST of JSON to the method that the content asks for. Raises Unsendable."""
     if message.template is not None:
         raise Unsendable("Telegram keeps no templates: send the text itself")
     platform, _, chat = message.to.value.partition(":")
@@ -103,7 +103,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """`ok` with the message as `result` (an album's: several), else `error_code`, `description`, `parameters`."""
+    """Read `ok` with the message as `result` (an album's: several), else `error_code`, `description`, `parameters`."""
     said = answer_of(response)
     if 200 <= response.status < 300 and said.get("ok") is not False:
         result = said.get("result")

@@ -28,12 +28,12 @@ _SIGNATURE = "telnyx-signature-ed25519"
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header."""
+    """Recognise a webhook by its signature's header."""
     return _SIGNATURE in request.headers
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Ed25519 over `timestamp|body`. Raises InvalidSignature."""
+    """Verify Ed25519 over `timestamp|body`. Raises InvalidSignature."""
     keys = secrets_of(values, "public_key")
     if not keys:
         return None
@@ -47,7 +47,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each recipient of a message, one of a call; two of a message that opts out or in."""
+    """Return one event per recipient of a message, one of a call; two of a message that opts out or in."""
     body = json_of(request)
     data = body.get("data") if isinstance(body, dict) else None
     payload = data.get("payload") if isinstance(data, dict) else None
@@ -105,7 +105,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Telnyx waits two seconds for the answer.
     send=Send(
         channels=frozenset({"sms"}),
         build_request=build_request,

@@ -28,7 +28,7 @@ CAUSES: dict[str, str] = {
 
 
 def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, request: Request) -> Event:
-    """The event of one kind of `CALLS`. Raises Unprocessable."""
+    """Return the event of one kind of `CALLS`. Raises Unprocessable."""
     leg = identifier(payload.get("call_leg_id"))
     if leg is None:
         raise Unprocessable("an event of no call: it has no call_leg_id")

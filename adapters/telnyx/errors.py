@@ -1,5 +1,5 @@
-"""Telnyx's codes of messages, by why. https://developers.telnyx.com/docs/messaging/messages/error-codes; those below 40000 are of
-all its APIs: https://developers.telnyx.com/development/api-fundamentals/api-errors."""
+"""Telnyx's codes of messages, by why. https://developers.telnyx.com/docs/messaging/messages/error-codes; those below
+40000 are of all its APIs: https://developers.telnyx.com/development/api-fundamentals/api-errors."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ RETRYABLE = frozenset({"10007", "10011", "40011", "40318"})
 
 
 def error_of(errors: Any, otherwise: str = "unknown") -> Error:
-    """The first of a list of errors; `otherwise` is the reason where its code tells none."""
+    """Return the first of a list of errors; `otherwise` is the reason if its code has none."""
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code = text(first.get("code"))
     return Error(code, text(first.get("detail")) or text(first.get("title")), _REASONS.get(code or "", otherwise))

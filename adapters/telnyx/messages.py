@@ -38,7 +38,7 @@ _MOST = 100
 
 
 def told(kind: str, payload: Item, event_id: str, at: str | None, request: Request) -> Normalized:
-    """One event of each recipient of a message that was sent. Raises Unprocessable."""
+    """Return one event of each recipient of a message that was sent. Raises Unprocessable."""
     found = Normalized()
     recipients = payload.get("to")
     several = isinstance(recipients, list) and len(recipients) > 1

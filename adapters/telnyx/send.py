@@ -35,7 +35,7 @@ MOST_MEDIA = 10
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """JSON posted to /v2/messages. Raises Unsendable."""
+    """Build a POST of JSON to /v2/messages. Raises Unsendable."""
     if message.template is not None:
         raise Unsendable("Telnyx keeps no templates: send the text itself")
     if not message.text and not message.media:
@@ -63,7 +63,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """`data` with the message's id, or `errors`."""
+    """Read `data` with the message's id, or `errors`."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         id_ = object_of(said.get("data")).get("id")

@@ -43,18 +43,18 @@ _OWN = ("as:", "ns:", "gs:", "js:", "rpc:", "pba:", "events:")
 
 
 def recognise(request: Request) -> bool:
-    """By the device's ids, with which each message begins."""
+    """Recognise a webhook by the device's ids, with which each message begins."""
     start = request.body[:2048]
     return b'"end_device_ids"' in start and b'"application_ids"' in start
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """The `webhook_header`, `basic_auth` or `url_secret` came along. Raises InvalidSignature."""
+    """Verify that the `webhook_header`, `basic_auth` or `url_secret` is present. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """The one event of a message."""
+    """Return the one event of a message."""
     body = json_of(request)
     ids = body.get("end_device_ids") if isinstance(body, dict) else None
     if not isinstance(ids, dict):

@@ -1,6 +1,6 @@
 """Turn.io: WhatsApp's messages and statuses without Meta's frame around them, and what Turn itself sends out.
 
-https://whatsapp.turn.io/docs/api/webhooks. A header says the subscription: `whatsapp` (what WhatsApp tells, in its own form,
+https://whatsapp.turn.io/docs/api/webhooks. A header names the subscription: `whatsapp` (WhatsApp's own webhooks,
 with Turn's `_vnd` added), `turn` and `journey_outbound` (a message that was sent out by Turn's API or a journey).
 """
 
@@ -22,12 +22,12 @@ _SIGNATURE, _SUBSCRIPTION = "x-turn-hook-signature", "x-turn-hook-subscription"
 
 
 def recognise(request: Request) -> bool:
-    """By Turn's headers."""
+    """Recognise a webhook by Turn's headers."""
     return _SIGNATURE in request.headers or _SUBSCRIPTION in request.headers
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 of the body, base64. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body, base64. No time is signed, so `fresh` has no effect. Raises InvalidSignature."""
     secrets = secrets_of(values, "webhook_secret")
     if not secrets:
         return None
@@ -38,7 +38,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event per message and status, or that of a message sent out. Raises Unprocessable."""
+    """Return one event per message and status, or that of a message sent out. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Turn.io: it is no object")
@@ -75,8 +75,8 @@ def _fault(item: Item, body: Item, request: Request) -> Event:
 
 
 def _sent_out(body: Item, request: Request) -> Event:
-    """What was submitted to Turn's API, and taken by WhatsApp under the id in a header: whether it was sent, a status
-    tells."""
+    """Return the event of a message submitted to Turn's API and accepted by WhatsApp under the id in a header; a
+    status reports later whether it was sent."""
     # The body's id is signed; the header is not, and is all there is where the body is just what was submitted.
     message_id = identifier(body.get("id")) or identifier(request.headers.get("x-whatsapp-id"))
     customer, ours = phone(body.get("to")), phone(body.get("from"))

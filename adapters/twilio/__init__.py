@@ -1,7 +1,7 @@
 """Twilio: SMS, MMS, WhatsApp, RCS and voice; inbound, status callbacks, recordings, and Event Streams.
 
 Signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security. What the parameters mean: `messages`,
-`calls`. Twilio tries a webhook that fails once more at most, unless the URL says otherwise (`#rc=…`,
+`calls`. Twilio tries a webhook that fails once more at most, unless the URL overrides it (`#rc=…`,
 https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and Event Streams for four hours. It promises
 no order, and gives a callback no id and mostly no time.
 """
@@ -34,17 +34,18 @@ _TELLS = frozenset({"MessageStatus", "RecordingStatus", "CallbackSource"})
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header (SendGrid's is another: `x-twilio-email-…`); where that is missing, by its agent."""
+    """Recognise a webhook by its signature's header (SendGrid's is another: `x-twilio-email-…`); if that is missing,
+    by its agent."""
     headers = request.headers
     return "x-twilio-signature" in headers or headers.get("user-agent", "").startswith("TwilioProxy/")
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA1 over the URL and the sorted form; of another body the URL has the SHA-256 (`bodySHA256`).
+    """Verify HMAC-SHA1 over the URL and the sorted form; of another body the URL has the SHA-256 (`bodySHA256`).
 
     The URL counts with and without its port, as in Twilio's own libraries
-    (https://github.com/twilio/twilio-python/blob/main/twilio/request_validator.py). No time is signed: `fresh` has no
-    say. Raises InvalidSignature.
+    (https://github.com/twilio/twilio-python/blob/main/twilio/request_validator.py). No time is signed, so `fresh`
+    has no effect. Raises InvalidSignature.
     """
     tokens = secrets_of(values, "auth_token")
     if not tokens:
@@ -59,7 +60,8 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of most requests; two of an opt-out, or of a call that ends with a recording; more of Event Streams."""
+    """Return one event of most requests; two of an opt-out, or of a call that ends with a recording; more of Event
+    Streams."""
     if not _is_form(request):
         return streams.normalize(request)
     fields = dict(_pairs(request))
@@ -73,7 +75,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """Empty TwiML for what came in; nothing for what Twilio only tells."""
+    """Answer an inbound message or call with empty TwiML, a callback with an empty body."""
     try:
         tells = not _is_form(request) or not _TELLS.isdisjoint([name for name, _ in _pairs(request)])
     except Unprocessable:
@@ -87,7 +89,7 @@ def _is_form(request: Request) -> bool:
 
 
 def _pairs(request: Request) -> Pairs:
-    """The parameters: of a GET they stand in the query."""
+    """Return the parameters: of a GET they stand in the query."""
     return query_of(request) if request.method == "GET" else form_of(request)
 
 

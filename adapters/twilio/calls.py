@@ -135,7 +135,7 @@ def _common(fields: Fields, status: str) -> dict[str, Any]:
 
 
 def _direction(fields: Fields) -> str | None:
-    """`inbound`, `outbound-api`, `outbound-dial`; a recording's callback tells none."""
+    """Return the direction, from `inbound`, `outbound-api` or `outbound-dial`; a recording's callback has none."""
     told = fields.get("Direction", "").lower()
     return "inbound" if told == "inbound" else "outbound" if told.startswith("outbound") else None
 

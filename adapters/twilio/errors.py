@@ -41,5 +41,5 @@ TITLES: dict[str, str] = {
 
 
 def error_of(code: str | None, text: str | None) -> Error:
-    """The error of a failed message: `code` as Twilio gives it, if at all, and `text` of the channel, if any."""
+    """Return the error of a failed message: `code` as Twilio gives it, if at all, and `text` of the channel, if any."""
     return Error(code, text or (TITLES.get(code) if code else None), REASONS.get(code or "", "unknown"))

@@ -2,7 +2,7 @@
 
 Inbound: https://www.twilio.com/docs/messaging/guides/webhook-request. Status callbacks:
 https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A user of WhatsApp without a phone number is
-`whatsapp:US.1349…`, and `ExternalUserId` tells that id beside a number as well
+`whatsapp:US.1349…`, and `ExternalUserId` has that id beside a number as well
 (https://www.twilio.com/en-us/changelog/whatsapp-bsuid-format-in-conversations-and-webhook-fields).
 """
 
@@ -41,7 +41,7 @@ MOST_MEDIA = 100
 
 
 def is_message(fields: Fields) -> bool:
-    """Whether the parameters are those of a message, whatever its state."""
+    """Return whether the parameters are those of a message, whatever its state."""
     return _sid(fields) is not None and _status(fields) != ""
 
 
@@ -53,7 +53,7 @@ def events(
     occurred_at: datetime | None = None,
     event_id: str | None = None,
 ) -> list[Event]:
-    """The event of a message, and beside it what the sender asked for by it (STOP, START). Raises Unprocessable.
+    """Return the event of a message, and beside it what the sender asked for by it (STOP, START). Raises Unprocessable.
 
     The carrier's `RawDlrDoneDate` is no `occurred_at`: it is in a zone that Twilio does not know either
     (https://www.twilio.com/en-us/changelog/addition-of-rawdlrdonedate-to-delivered-and-undelivered-status-webhooks).

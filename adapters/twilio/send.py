@@ -43,7 +43,8 @@ _AGAIN = frozenset({"20429", "20500", "20503", "21611", "30001", "30022", "63018
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """A form posted to Messages or Calls, under basic auth with an API key or the auth token. Raises Unsendable."""
+    """Build a POST of a form to Messages or Calls, under basic auth with an API key or the auth token. Raises
+    Unsendable."""
     account = required(values, "account_sid")
     key = optional(values, "api_key", "")
     user, password = (key, required(values, "api_secret")) if key else (account, required(values, "auth_token"))
@@ -69,7 +70,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """201 with a `sid`; else `code` and `message`."""
+    """Read 201 with a `sid`; else `code` and `message`."""
     said = answer_of(response)
     if 200 <= response.status < 300:
         return accepted(text(said.get("sid")))
@@ -84,7 +85,8 @@ def read_response(response: Response) -> Outcome:
 
 
 def _callback(url: str, message_id: str) -> str:
-    """The URL with our id in its query, before a fragment, by which Twilio is told how to connect."""
+    """Return the callback URL with our id in its query, before a fragment, which holds Twilio's connection
+    overrides."""
     address, mark, overrides = url.partition("#")
     return f"{address}{'&' if '?' in address else '?'}messageId={quote(message_id, safe='')}{mark}{overrides}"
 

@@ -29,7 +29,7 @@ STREAM_CLICK = "com.twilio.daptbt.link-shortening.link-clicked"
 
 
 def normalize(request: Request) -> Normalized:
-    """One CloudEvent, or a list of them. Raises Unprocessable."""
+    """Return one CloudEvent, or a list of them. Raises Unprocessable."""
     body = json_of(request)
     result = Normalized()
     for item in body if isinstance(body, list) else [body]:

@@ -65,12 +65,13 @@ _COPIED = (("url", "url", 8192), ("userAgent", "user_agent", 4096), ("ip", "ip",
 
 
 def recognise(request: Request) -> bool:
-    """By the list that only its body has."""
+    """Recognise a webhook by the list that only its body has."""
     return b'"events_by_user"' in request.body
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """`auth` is the MD5 of the body in which the API key stands in its place. No time is signed: `fresh` has no say.
+    """`auth` is the MD5 of the body in which the API key stands in its place. No time is signed, so `fresh` has no
+    effect.
 
     Raises InvalidSignature.
     """
@@ -89,7 +90,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each status; what is of no mail (a block of a server) is kept as it is."""
+    """Return one event per status; what is of no mail (a block of a server) is kept as it is."""
     body = json_of(request)
     users = body.get("events_by_user") if isinstance(body, dict) else None
     if not isinstance(users, list):
@@ -179,6 +180,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Unisender Go retries what is not answered with 200.
+    # Answered with 200: Unisender Go retries after anything else.
     handshake=handshake,
 )

@@ -47,12 +47,13 @@ _HEADER = "x-viber-content-signature"
 
 
 def recognise(request: Request) -> bool:
-    """By its signature's header."""
+    """Recognise a webhook by its signature's header."""
     return _HEADER in request.headers
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 of the body with the bot's token. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body with the bot's token. No time is signed, so `fresh` has no effect. Raises
+    InvalidSignature."""
     secrets = secrets_of(values, "auth_token")
     if not secrets:
         return None
@@ -63,7 +64,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """The one event of a callback."""
+    """Return the one event of a callback."""
     item = json_of(request)
     word = text(item.get("event")) if isinstance(item, dict) else None
     if word is None:

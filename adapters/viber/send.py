@@ -47,7 +47,7 @@ _TOO_MANY = "12"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """JSON posted to /pa/send_message. Raises Unsendable."""
+    """Build a POST of JSON to /pa/send_message. Raises Unsendable."""
     if message.template is not None:
         raise Unsendable("Viber keeps no templates: send the text itself")
     platform, _, whom = message.to.value.partition(":")
@@ -79,7 +79,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """`status` 0 with a `message_token`, else another with a `status_message`; both under HTTP 200."""
+    """Read `status` 0 with a `message_token`, else another with a `status_message`; both under HTTP 200."""
     said = answer_of(response)
     code = text(said.get("status"))
     if 200 <= response.status < 300 and code in (None, "0"):

@@ -34,7 +34,7 @@ _HEAD = 8192
 
 
 def recognise(request: Request) -> bool:
-    """By the claims of its token, else by the names that only its parameters have together."""
+    """Recognise a webhook by the claims of its token, else by the names that only its parameters have together."""
     if signing.is_token(request.headers.get("authorization", "")):
         return True
     if request.method == "GET":
@@ -49,7 +49,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """The token in `Authorization`, or the signature `sig` among the parameters. Raises InvalidSignature."""
+    """Verify the token in `Authorization`, or the signature `sig` among the parameters. Raises InvalidSignature."""
     secrets = secrets_of(values, "signature_secret")
     if not secrets:
         return None
@@ -67,7 +67,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """One event of each request."""
+    """Return one event per request."""
     found = _parameters(request)
     fields: dict[str, Any] = dict(found) if isinstance(found, list) else found
     if not fields:

@@ -38,18 +38,18 @@ _IDS = ("uuid", "call_uuid", "conversation_uuid")
 
 
 def is_call(fields: Fields) -> bool:
-    """Whether the parameters are about a call or its conversation."""
+    """Return whether the parameters are about a call or its conversation."""
     return any([name in fields for name in (*_IDS, "conversation_uuid_from")])
 
 
 def wants_instructions(fields: Fields) -> bool:
-    """Whether it is the answer webhook: it alone tells of a call without its state."""
+    """Return whether it is the answer webhook: it alone has no state of the call."""
     names = ("status", "recording_url", "reason", "dtmf", "speech", "conversation_uuid_from")
     return "conversation_uuid" in fields and "from" in fields and not any([name in fields for name in names])
 
 
 def event(fields: Fields, request: Request) -> Event:
-    """Raises Unprocessable."""
+    """Return the event. Raises Unprocessable."""
     status = (text(fields.get("status")) or "").lower()
     if text(fields.get("recording_url")):
         return _recording(fields, request)

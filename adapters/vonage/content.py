@@ -1,4 +1,4 @@
-"""What a message of the Messages API says, by its `message_type`: Vonage's object in, our `content` out.
+"""The content of a message of the Messages API, by its `message_type`: Vonage's object in, our `content` out.
 
 https://developer.vonage.com/en/api/messages#inbound-message
 """
@@ -13,7 +13,7 @@ Content = dict[str, Any]
 
 
 def part_of(item: Item, name: str) -> Item:
-    """The object within; empty where there is none."""
+    """Return the object within; empty where there is none."""
     found = item.get(name)
     return found if isinstance(found, dict) else {}
 

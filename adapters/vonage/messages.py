@@ -38,7 +38,7 @@ MESSAGE_CHANNELS: dict[str, str] = {
 
 
 def event(item: Item, request: Request) -> Event:
-    """Raises Unprocessable where there is no id."""
+    """Return the event. Raises Unprocessable if there is no id."""
     message_id = identifier(item.get("message_uuid"))
     if message_id is None:
         raise Unprocessable("a message without its message_uuid")

@@ -67,7 +67,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """202 with `message_uuid`; else a problem of `type`, `title` and `detail`."""
+    """Read 202 with `message_uuid`; else a problem of `type`, `title` and `detail`."""
     if 200 <= response.status < 300:
         return accepted(text(answer_of(response).get("message_uuid")))
     error = messages_error(json_answer_of(response))

@@ -28,7 +28,7 @@ _MOST = 4096
 
 
 def is_token(authorization: str) -> bool:
-    """Whether the header has a token with the claims that Vonage's have, unverified."""
+    """Return whether the header has a token with the claims that Vonage's have, unverified."""
     if not authorization.startswith("Bearer ey") or len(authorization) > _MOST:
         return False
     claims = authorization.split(".", 2)[1:2]
@@ -80,7 +80,7 @@ def check_parameters(
 
 
 def texts(parameters: dict[str, Any] | list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The parameters as they are signed. Raises Unprocessable where one is neither text nor a number."""
+    """Return the parameters as they are signed. Raises Unprocessable if one is neither text nor a number."""
     if isinstance(parameters, list):
         return parameters
     pairs = [(name, value if isinstance(value, str) else text(value)) for name, value in parameters.items()]

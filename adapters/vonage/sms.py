@@ -31,7 +31,7 @@ _PARTS = (("reference", "concat-ref"), ("number", "concat-part"), ("total", "con
 
 
 def event(fields: Fields, request: Request) -> Event:
-    """Raises Unprocessable where there is no id."""
+    """Return the event. Raises Unprocessable if there is no id."""
     message_id = identifier(fields.get("messageId"))
     if message_id is None:
         raise Unprocessable("a message without its messageId")

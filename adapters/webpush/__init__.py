@@ -64,7 +64,7 @@ class Subscription:
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """An encrypted message for one subscription. Raises Unsendable."""
+    """Build an encrypted message for one subscription. Raises Unsendable."""
     to = subscription(message.to.value)
     plaintext = _payload(message)
     key = generate_private_key(SECP256R1())
@@ -86,7 +86,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """201 with the message's URL in Location; else a status, and words of the push service's own."""
+    """Read 201 with the message's URL in Location; else a status, and words of the push service's own."""
     if 200 <= response.status < 300:
         place = response.headers.get("location", "")
         return accepted(place if 0 < len(place) <= MAX_ID else None)
@@ -168,7 +168,7 @@ ADAPTER = Adapter(
         channels=frozenset({"push"}),
         build_request=build_request,
         read_response=read_response,
-        # Whose server is called is for the recipient to say, so that its faults are no one's but theirs.
+        # The recipient's browser names the push service, so that its failures are not the account's.
         calls_recipient=True,
     ),
 )

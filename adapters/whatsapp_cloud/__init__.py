@@ -24,17 +24,19 @@ _NAMED = platform.names("whatsapp_business_account")
 
 
 def recognise(request: Request) -> bool:
-    """By what Meta calls the object: Messenger and Instagram are signed in the same header. A handshake does not say."""
+    """Recognise a webhook by what Meta calls the object: Messenger and Instagram are signed in the same header. A
+    handshake does not name it."""
     return platform.is_of(request, _NAMED)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """HMAC-SHA256 of the body with the app secret. No time is signed: `fresh` has no say. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body with the app secret. No time is signed, so `fresh` has no effect. Raises
+    InvalidSignature."""
     return platform.verify(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event per status, message, echo and preference; one per change of any other field."""
+    """Return one event per status, message, echo and preference; one per change of any other field."""
     result = Normalized()
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(entries := body.get("entry"), list):
@@ -110,7 +112,7 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Meta retries what is not answered with 200.
+    # Answered with 200: Meta retries after anything else.
     handshake=handshake,
     send=Send(
         channels=frozenset({"whatsapp"}),

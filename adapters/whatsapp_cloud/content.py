@@ -1,4 +1,4 @@
-"""What a WhatsApp message says, by its type: Meta's object of the message in, our `content` out.
+"""The content of a WhatsApp message, by its type: Meta's object of the message in, our `content` out.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages, one page a type.
 """
@@ -13,7 +13,7 @@ Content = dict[str, Any]
 
 
 def content_of(message: Item) -> Content | None:
-    """The content; None where the message's type is none that is known."""
+    """Return the content; None where the message's type is none that is known."""
     kind = message.get("type")
     read = CONTENTS.get(kind) if isinstance(kind, str) else None
     if read is None:

@@ -40,7 +40,7 @@ KNOWN = frozenset(REASONS) | frozenset(_OF_THE_API)
 
 
 def error_of(errors: Any) -> Error:
-    """The first of a status's `errors`: its code, and the most telling of its texts."""
+    """Return the first of a status's `errors`: its code, and the most telling of its texts."""
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code, data = text(first.get("code")), first.get("error_data")
     details = text(data.get("details")) if isinstance(data, dict) else None

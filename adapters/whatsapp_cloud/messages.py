@@ -1,4 +1,5 @@
-"""A message of WhatsApp, received or sent from elsewhere, as its event, and what statuses and preferences share with it.
+"""A message of WhatsApp, received or sent from elsewhere, as its event, and what statuses and preferences share with
+it.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages. Users without a
 phone number: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids.
@@ -58,14 +59,15 @@ def echo(item: Item, value: Item, request: Request) -> Event:
 
 
 def required_id(item: Item) -> str:
-    """The message's id. Raises Unprocessable where there is none."""
+    """Return the message's id. Raises Unprocessable if there is none."""
     if (found := identifier(item.get("id"))) is None:
         raise Unprocessable("an item without the message's id")
     return found
 
 
 def customer_of(number: Any, user_id: Any) -> tuple[Handle | None, list[Handle]]:
-    """Whose it is: the phone number where Meta gives one, else the business-scoped id; and what else was told."""
+    """Return the customer's handle: the phone number where Meta gives one, else the business-scoped id; and the
+    other handles given."""
     first = phone(number) if number else None
     second = of_kind("whatsapp_user_id", user_id)
     if first is None or second is None or first == second:
@@ -90,7 +92,7 @@ def payload_of(
 
 
 def _about(item: Item, kind: str, message_id: str) -> str | None:
-    """The message that an item is: none of a notice, and of one that is taken back that one."""
+    """Return the message that an item is: none of a notice, and of one that is taken back that one."""
     if kind == "system":
         return None
     revoked = item.get("revoke") if kind == "revoke" else None
@@ -109,7 +111,7 @@ def _add_names(payload: dict[str, Any], item: Item, value: Item, request: Reques
 
 
 def contact_of(value: Item, number: Any, user_id: Any, request: Request) -> Item | None:
-    """The first contact with a profile that has this number or user id, or the only one there is."""
+    """Return the first contact with a profile that has this number or user id, or the only one there is."""
     contacts = value.get("contacts")
     if not isinstance(contacts, list):
         return None

@@ -36,7 +36,7 @@ _KINDS = {"image": "image", "audio": "audio", "video": "video"}
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """A message posted to the phone number's `messages`. Raises Unsendable."""
+    """Build a POST to the phone number's `messages`. Raises Unsendable."""
     token = required(values, "access_token")
     number = message.sender or required(values, "phone_number_id", "sender")
     if not (number.isascii() and number.isdigit()):
@@ -55,7 +55,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """200 with `messages[0].id`; else `error` with Meta's code."""
+    """Read 200 with `messages[0].id`; else `error` with Meta's code."""
     return outcome(response, _id, _error, ACCOUNT)
 
 

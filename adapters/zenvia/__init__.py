@@ -46,7 +46,7 @@ Item = dict[str, Any]
 
 
 def recognise(request: Request) -> bool:
-    """By the names of its subscription and its event's type: nothing in its headers tells."""
+    """Recognise a webhook by the names of its subscription and its event's type, as its headers do not identify it."""
     body = request.body
     return b'"subscriptionId"' in body and (
         b'"MESSAGE_STATUS"' in body if b'"messageStatus"' in body else b'"MESSAGE"' in body and b'"contents"' in body
@@ -54,12 +54,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """What the subscription was told to send; Zenvia signs nothing. Raises InvalidSignature."""
+    """Verify the header or secret configured in the subscription: Zenvia signs nothing. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """One event."""
+    """Return one event."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Zenvia: it is no object")
@@ -110,7 +110,7 @@ def _status(status: Item, body: Item, request: Request) -> Event:
 
 
 def _cause(status: Item, medium: str | None) -> Error:
-    """The first of its causes; WhatsApp's codes are Meta's."""
+    """Return the first of its causes; WhatsApp's codes are Meta's."""
     first = object_of(next(iter(list_of(status.get("causes"))), None))
     words = text(first.get("details")) or text(first.get("reason")) or text(status.get("description"))
     code = text(first.get("channelErrorCode"))
@@ -119,7 +119,7 @@ def _cause(status: Item, medium: str | None) -> Error:
 
 
 def _message(message: Item, body: Item, request: Request) -> Event:
-    """What came in; what went out is told when Zenvia has taken it."""
+    """Return the event of a message, inbound, or outbound once Zenvia has accepted it."""
     message_id = identifier(message.get("id"))
     if message_id is None:
         raise Unprocessable("a message without its id")

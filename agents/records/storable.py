@@ -5,23 +5,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.events import Event
+from schemas.events import MAX_ID, MAX_SOURCE, Event
+from schemas.handles import MAX_LENGTH
 from sql import Row
 from sql.parameters import written
 
-#: Most characters of an event's own texts. The ids are those of `schemas/definitions.json`; the rest is what no provider
-#: comes near. An id that is longer is refused, as half of it is another id.
+#: Most characters of an event's own texts. The ids of facts that we make ourselves hold a message's id and more.
 _LONGEST: dict[str, int] = {
     "type": 64,
     "channel": 64,
     "direction": 64,
-    "source": 512,
-    "source_event_id": 2048,
-    "provider": 512,
-    "provider_message_id": 512,
-    "message_id": 512,
+    "source": MAX_SOURCE,
+    "source_event_id": 4 * MAX_ID,
+    "provider": MAX_SOURCE,
+    "provider_message_id": MAX_ID,
+    "message_id": MAX_ID,
 }
-_HANDLE = 4096
 #: An event with shorter JSON cannot exceed any of these lengths.
 _SHORT = 255
 #: The most bytes of UTF-8 that the client id and the message id may have together, since both are in one entry of an index
@@ -63,8 +62,8 @@ def _check_lengths(event: Event, client: str) -> None:
     for name, most in _LONGEST.items():
         if (text := getattr(event, name)) is not None and len(text) > most:
             raise Refused(f"{name} has more than {most} characters")
-    if event.handle is not None and len(event.handle.value) > _HANDLE:
-        raise Refused(f"its handle has more than {_HANDLE} characters")
+    if event.handle is not None and len(event.handle.value) > MAX_LENGTH:
+        raise Refused(f"its handle has more than {MAX_LENGTH} characters")
     message = event.message_id
     if message is not None and len(message) + len(client) > _TOGETHER // 4:
         if len(f"{client}{message}".encode("utf-8", "replace")) > _TOGETHER:

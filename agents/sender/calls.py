@@ -152,8 +152,7 @@ def _result(call: Call, outcome: Outcome, status: int) -> Result:
 
 
 def _not_answered(call: Call, error: NoAnswer) -> Result:
-    # Of an address that a client chose not even the type: it would tell of what the operator's network knows.
-    words = (f"{type(error).__name__}: {error}" if call.account.trusted else str(error))[:300]
+    words = str(error)[:300]
     if error.may_have_arrived:
         return _doubtful(call, words)
     if error.kind == "lease":

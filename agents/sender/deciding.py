@@ -65,7 +65,7 @@ class Deciding:
                 if expected and not row["doubted"]:
                     return _doubtful(row, nobodys)
                 nobodys = replace(nobodys, doubted=True)
-            why = f"{type(error).__name__}: {error}"
+            why = (named and str(error)) or f"{type(error).__name__}: {error}"
             return uncalled.misconfigured(nobodys, why) if named else uncalled.undecided(nobodys, why)
 
     async def _doubt(self, row: Row, claimed: Claimed) -> Call | Lookup | Result:

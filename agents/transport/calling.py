@@ -23,7 +23,7 @@ from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.http1 import Http1
 from agents.transport.pools import KEPT, Connection, Pool
-from agents.transport.unanswered import NoAnswer
+from agents.transport.unanswered import NoAnswer, failure_words
 from agents.transport.written import headers_of, read_headers, text_of, url_of
 
 #: Origins remembered to speak no HTTP/2.
@@ -97,8 +97,7 @@ class Calling:
             if sent.status >= 400:
                 return sent.response()
             late = isinstance(error, (TimeoutError, httpcore.TimeoutException))
-            # Of a failure after the start only its name: its words may hold what the server sent.
-            words = type(error).__name__ if sent.started else f"{type(error).__name__}: {error}"[:200]
+            words = failure_words(error, started=sent.started)
             kind = "timeout" if late else "lost" if sent.started else "tls" if _untrusted(error) else "connect"
             raise NoAnswer(f"{url.host}: {words}", sent.started, kind=kind) from error
 

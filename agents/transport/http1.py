@@ -26,7 +26,7 @@ from adapters.contract import Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.pools import ENDED, KEPT
-from agents.transport.unanswered import AddressRefused, NoAnswer
+from agents.transport.unanswered import AddressRefused, NoAnswer, failure_words
 from agents.transport.written import read_headers
 
 #: Bytes read at a time.
@@ -160,16 +160,15 @@ class Http1:
         except _BEFORE as error:
             tls = isinstance(error, aiohttp.ClientConnectorCertificateError)  # it is not valid, or not trusted
             kind = "timeout" if isinstance(error, TimeoutError) else "tls" if tls else "connect"
-            raise NoAnswer(f"{target.host}: {type(error).__name__}: {error}"[:300], kind=kind) from error
+            raise NoAnswer(f"{target.host}: {failure_words(error, started=False)}"[:300], kind=kind) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # a TimeoutError is an OSError
             if isinstance(error.__cause__, NoAnswer):  # the fence's
                 raise error.__cause__ from None
             if status < 400:
-                # Only its name: its words may hold what the server sent.
                 kind = "timeout" if isinstance(error, TimeoutError) else "lost"
                 if kind == "lost" and self._connector is not None:
                     self._connector.forget(target)
-                raise NoAnswer(f"{target.host}: {type(error).__name__}", True, kind=kind) from error
+                raise NoAnswer(f"{target.host}: {failure_words(error, started=True)}", True, kind=kind) from error
         return Response(status, answered, bytes(read[:most]))
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from adapters.contract import Publish, Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
-from agents.transport.unanswered import NoAnswer
+from agents.transport.unanswered import NoAnswer, failure_words
 from webhooks.mqtt.subscription import Broker
 
 #: Publications without their PUBACK at a time, as many as brokers take by default; seconds between beats; seconds for the
@@ -96,7 +96,7 @@ class Link:
                 code = await self._greeted
             return code
         except (OSError, ValueError) as error:
-            raise NoAnswer(f"{broker.host}: {type(error).__name__}: {error}"[:300]) from error
+            raise NoAnswer(f"{broker.host}: {failure_words(error, started=False)}"[:300]) from error
         finally:
             if code != 0:
                 self._end()

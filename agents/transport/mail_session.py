@@ -15,7 +15,7 @@ from typing import IO
 
 from adapters.contract import Mail, Response
 from agents.transport.fence import Fence
-from agents.transport.unanswered import NoAnswer
+from agents.transport.unanswered import NoAnswer, failure_words
 
 #: Seconds for the server's goodbye; bytes of one reply.
 GOODBYE, MAX_REPLY = 2.0, 65_536
@@ -77,9 +77,9 @@ class Session:
             return self._answer(error.smtp_code, said.encode() if isinstance(said, str) else said, sent)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             late = self._ended or isinstance(error, TimeoutError)
-            words = f"{self._account.host}: {type(error).__name__}"
-            if isinstance(error, (ssl.SSLError, smtplib.SMTPNotSupportedError)):
-                words = f"{words}: {error}"[:300]
+            unsupported = isinstance(error, smtplib.SMTPNotSupportedError)
+            why = str(error) if unsupported else failure_words(error, started=sent[0])
+            words = f"{self._account.host}: {why}"[:300]
             raise NoAnswer(words, sent[0], kind="timeout" if late else "lost" if sent[0] else "connect") from error
         finally:
             self._socket.close()

@@ -1,5 +1,9 @@
 """Why a call got no answer, and whether it may have arrived all the same: what decides if it may be made again."""
 
+import os
+import ssl
+from collections.abc import Iterator
+
 
 class NoAnswer(Exception):
     """No answer came, or none that is complete.
@@ -14,6 +18,40 @@ class NoAnswer(Exception):
         super().__init__(words)
         self.may_have_arrived = may_have_arrived
         self.kind = kind
+
+
+def failure_words(error: BaseException, *, started: bool) -> str:
+    """Return in words why a call failed, for people: no class name, no port. `started` is whether a part of the request may
+    have been written; nothing that the server sent is then in the words.
+    """
+    causes = list(_causes(error))
+    if any(isinstance(one, TimeoutError) or type(one).__name__.endswith("Timeout") for one in causes):
+        return "no answer in time" if started else "no connection in time"
+    if started:
+        return "the connection was closed before the answer was complete"
+    for one in causes:
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return f"its TLS certificate is not valid ({getattr(one, 'verify_message', None) or 'it could not be verified'})"
+        if isinstance(one, ssl.SSLError):
+            reason = getattr(one, "reason", None) or "no reason given"  # absent where OpenSSL did not raise it
+            return f"TLS could not be agreed on ({reason.lower().replace('_', ' ')})"
+        if isinstance(one, ConnectionRefusedError):
+            return "the connection was refused"
+        if isinstance(one, ConnectionResetError):
+            return "the connection was closed as it was opened"
+        if isinstance(one, OSError) and one.errno is not None and (words := os.strerror(one.errno)):
+            return f"no connection ({words.lower()})"
+    return "no connection could be made"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Return the error and those that it was made of, from the innermost."""
+    chain: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in chain:
+        chain.append(following)
+        following = getattr(following, "os_error", None) or following.__cause__ or following.__context__
+    return reversed(chain)
 
 
 #: What is said of a call to an address that a client or a recipient chose. Not whether its name resolves, to what, or

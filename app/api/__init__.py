@@ -1,4 +1,4 @@
-"""The API: who asks what, and the routes that answer. Whoever serves them sets `app.state.api = Api.of(store, settings)`."""
+"""The API's routes. The application that serves them sets `app.state.api = Api.of(store, settings)`."""
 
 from collections.abc import Awaitable, Callable
 
@@ -28,7 +28,7 @@ __all__ = ["HANDLERS", "Api", "answer_fields", "routes"]
 
 
 def routes() -> list[Route]:
-    """All of them; each reads `app.state.api`."""
+    """Return all routes of the API; each reads `app.state.api`."""
     return [
         Route("/api/customers", customers.find, methods=["GET"]),
         Route("/api/customers/{id}/interactions", customers.timeline, methods=["GET"]),
@@ -41,7 +41,7 @@ def routes() -> list[Route]:
         _by_method(
             "/v1/clients/{id}/accounts/{name}", PUT=client_accounts.put_account, DELETE=client_accounts.delete_account
         ),
-        # The longer path first: a handle may have slashes.
+        # The longer path first, since a handle may contain slashes.
         Route("/v1/recipients/{handle:path}/consents/{channel}", recipients.put_consent, methods=["PUT"]),
         _by_method("/v1/recipients/{handle:path}", GET=recipients.recipient, PUT=recipients.put_recipient),
         Route("/v1/callback", callbacks.callback, methods=["GET"]),
@@ -60,7 +60,7 @@ def routes() -> list[Route]:
 
 
 def _by_method(path: str, **answers: Callable[[Request], Awaitable[Response]]) -> Route:
-    """One route for all methods of a path, so that a refusal of another (405) names all of them."""
+    """Make one route for all methods of a path, so that a 405 lists all of them."""
 
     async def answer(request: Request) -> Response:
         return await answers["GET" if request.method == "HEAD" else request.method](request)
@@ -72,5 +72,6 @@ async def _away(_: Request, error: Exception) -> Response:
     return problem(503, detail="The store cannot be read now.", headers={"retry-after": "1"})
 
 
-#: For `Starlette(exception_handlers=…)`, beside those of `app.http.problems`: PostgreSQL away, or all of its connections busy.
+#: For `Starlette(exception_handlers=…)`, beside those of `app.http.problems`: PostgreSQL is away, or all connections
+#: are busy.
 HANDLERS: dict[type[Exception], ExceptionHandler] = {psycopg.OperationalError: _away, psycopg.InterfaceError: _away}

@@ -1,4 +1,4 @@
-"""Rows to the JSON of the API, and its responses. `null` stands for what is not known; times are RFC 3339 in UTC."""
+"""Makes the API's JSON of rows, and its responses. `null` is an unknown value; times are RFC 3339 in UTC."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -8,44 +8,22 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sql.facts import FACTS
+
 Row = Mapping[str, Any]
 
-#: Headers of what is told by key: what a shared cache keeps, it could hand to another client's.
+#: Headers of answers that depend on the API key: a shared cache could give them to another client.
 PRIVATE = {"cache-control": "no-store", "vary": "authorization"}
 
 _WRITE = orjson.OPT_UTC_Z
 
-#: The event types behind the store's facts; of a call, those in `_CALL_FACTS`.
-_FACTS = {
-    "requested": "MessageRequested",
-    "held": "MessageHeld",
-    "queued": "MessageQueued",
-    "sent": "UserMessageSent",
-    "delayed": "MessageDelayed",
-    "delivered": "MessageDelivered",
-    "failed": "MessageFailed",
-    "bounced": "MessageBounced",
-    "rejected": "MessageRejected",
-    "cancelled": "MessageCancelled",
-    "expired": "MessageExpired",
-    "read": "MessageRead",
-    "opened": "MessageOpened",
-    "clicked": "MessageClicked",
-    "complained": "MessageComplained",
-    "unsubscribed": "RecipientUnsubscribed",
-    "subscribed": "RecipientSubscribed",
-    "received": "MessageReceived",
-    "started": "CallStarted",
-    "ended": "CallCompleted",
-    "recorded": "CallRecorded",
-    "processing": "InteractionProcessing",
-    "completed": "InteractionCompleted",
-}
-_CALL_FACTS = _FACTS | {"failed": "CallFailed"}
+#: The keys of an interaction's `facts`: the types of the events that state them; those of a call apart.
+_FACTS = {fact.name: fact.event for fact in FACTS}
+_CALL_FACTS = {fact.name: fact.call_event or fact.event for fact in FACTS}
 
 
 def interaction(row: Row) -> dict[str, Any]:
-    """One interaction, as every route tells it."""
+    """Return the JSON of an interaction, the same in every route."""
     address = row["address_kind"] and {"kind": row["address_kind"], "value": row["address_value"]}
     types = _CALL_FACTS if row["channel"] == "voice" else _FACTS
     return {
@@ -68,7 +46,7 @@ def interaction(row: Row) -> dict[str, Any]:
 
 
 def event(row: Row) -> dict[str, Any]:
-    """One event of an interaction's history."""
+    """Return the JSON of an event of an interaction's history."""
     return {
         "position": row["position"],
         "eventId": row["id"],
@@ -87,14 +65,13 @@ def event(row: Row) -> dict[str, Any]:
 
 
 def write(value: Any) -> bytes:
-    """JSON in one line."""
+    """Write JSON in one line."""
     return orjson.dumps(value, option=_WRITE)
 
 
 def answer(request: Request, value: Any) -> Response:
-    """The JSON of `value` with a strong ETag, or 304 where the caller has it (RFC 9110 section 13.1.2).
-
-    The tag is a hash of the bytes, and so of all of the rows' state that is told.
+    """Return `value` as JSON with a strong ETag, or 304 if the caller has it (RFC 9110 section 13.1.2). The ETag is a
+    hash of the bytes.
     """
     body = write(value)
     tag = f'"{sha256(body).hexdigest()[:32]}"'
@@ -105,5 +82,5 @@ def answer(request: Request, value: Any) -> Response:
 
 
 def _has(header: str, tag: str) -> bool:
-    """Whether `If-None-Match` names the tag; weak comparison, as the RFC has it there."""
+    """Return whether `If-None-Match` names the tag, by the weak comparison that the RFC demands there."""
     return header.strip() == "*" or tag in (part.strip().removeprefix("W/") for part in header.split(","))

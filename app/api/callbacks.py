@@ -1,4 +1,4 @@
-"""/v1/callback: the key's client's callback, its secret, and what was told to it."""
+"""/v1/callback: the callback of the API key's client, its secret, and its deliveries."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,59 +24,59 @@ from webhooks.subscribers import GRACE
 
 READ, WRITE = "callbacks:read", "callbacks:write"
 STATES = ("waiting", "delivered", "failed")
-#: Bytes of a body; ids in it; deliveries that are told with the callback itself.
+#: Most bytes of a body, most ids in it, and the number of deliveries shown with the callback.
 MOST, IDS, LAST = 64 << 10, 1000, 20
 
 
 async def callback(request: Request) -> Response:
-    """The callback, how it does, and its last deliveries. Raises Problem."""
+    """Return the callback, its state, and its last deliveries. Raises Problem."""
     key = await caller(request, READ)
     read(request, ())
     row = await _current(request, key)
     last = await api_of(request).store.deliveries(key.client, None, LAST)
-    return answer(request, told(row) | {"deliveries": [told_delivery(one) for one in last]})
+    return answer(request, callback_json(row) | {"deliveries": [delivery_json(one) for one in last]})
 
 
 async def deliveries(request: Request) -> Response:
-    """The latest deliveries, all or those in one state. Raises Problem."""
+    """Return the latest deliveries, all or those in one state. Raises Problem."""
     key = await caller(request, READ)
     given = read(request, ("state", "limit"))
     state = given.get("state")
     if state is not None and state not in STATES:
         raise refusal("state", f"state is one of: {', '.join(STATES)}.")
     rows = await api_of(request).store.deliveries(key.client, state, limit_of(given))
-    return answer(request, {"deliveries": [told_delivery(row) for row in rows]})
+    return answer(request, {"deliveries": [delivery_json(row) for row in rows]})
 
 
 async def secret(request: Request) -> Response:
-    """A new secret, told this once; those before it sign on for a day. Raises Problem."""
+    """Create a secret and return it, this once; the secrets before it still sign for a day. Raises Problem."""
     key = await caller(request, WRITE)
     read(request, ())
     await _current(request, key)
     try:
         made = await callbacks_of(request).rotate(key.client, key.actor)
     except NoKey as error:
-        detail = "Secrets cannot be kept here: no key is configured to encrypt them with."
+        detail = "Secrets cannot be stored: no key to encrypt them is configured."
         raise Problem(503, detail, headers={"retry-after": "60"}) from error
     if made is None:
-        raise _none()
+        raise _no_callback()
     body = {"secret": made, "othersUntil": datetime.now(UTC) + GRACE}
     return Response(write(body), 201, {"cache-control": "no-store"}, "application/json")
 
 
 async def enable(request: Request) -> Response:
-    """Begin again with a callback that was disabled; what waits is due at once. Raises Problem."""
+    """Enable a disabled callback; its waiting deliveries are due at once. Raises Problem."""
     key = await caller(request, WRITE)
     read(request, ())
     await _current(request, key)
     waiting = await api_of(request).store.enable_callback(key.client, key.actor)
     if waiting is None:
-        raise _none()
+        raise _no_callback()
     return _written({"waiting": waiting})
 
 
 async def replay(request: Request) -> Response:
-    """Tell again, by the ids of events or by when they were recorded. Raises Problem."""
+    """Deliver events again, given by their ids or by the time of their recording. Raises Problem."""
     key = await caller(request, WRITE)
     read(request, ())
     document = object_of(await json_of(request, MOST))
@@ -93,13 +93,13 @@ async def replay(request: Request) -> Response:
 
 
 def callbacks_of(request: Request) -> Callbacks:
-    """Where callbacks are kept."""
+    """Return the service that stores callbacks."""
     api = api_of(request)
     return Callbacks(api.store, api.clients, Seal.of(api.settings))
 
 
-def told(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A callback in JSON's words."""
+def callback_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a callback."""
     state = "disabled" if row["disabled_at"] else "failing" if row["failing_since"] else "enabled"
     return {
         "clientId": row["client_id"],
@@ -113,8 +113,8 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def told_delivery(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A delivery in JSON's words. `dueAt` is null where it is over."""
+def delivery_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a delivery. `dueAt` is null once it is over."""
     return {
         "eventId": row["event_id"],
         "messageId": row["message_id"],
@@ -133,11 +133,11 @@ def told_delivery(row: Mapping[str, Any]) -> dict[str, Any]:
 async def _current(request: Request, key: Key) -> dict[str, Any]:
     row = await callbacks_of(request).of(key.client)
     if row is None:
-        raise _none()
+        raise _no_callback()
     return row
 
 
-def _none() -> Problem:
+def _no_callback() -> Problem:
     return Problem(
         404, 'This client has no callback: its configuration names one, as "callback": {"url": "https://…"}.'
     )
@@ -148,7 +148,7 @@ def _written(body: Any) -> Response:
 
 
 def _ids(document: Mapping[str, Any]) -> list[UUID]:
-    """Raises SchemaError."""
+    """Read the event ids to replay. Raises SchemaError."""
     ids = document["ids"]
     if len(document) > 1:
         raise SchemaError("$", "is to have either ids, or since and until")
@@ -164,7 +164,7 @@ def _ids(document: Mapping[str, Any]) -> list[UUID]:
 
 
 def _span(document: Mapping[str, Any]) -> tuple[datetime, datetime]:
-    """Raises SchemaError."""
+    """Read the times to replay, from and to. Raises SchemaError."""
     if document.keys() - {"since", "until"}:
         raise SchemaError("$", "has members that are unknown here; there are ids, or since and until")
     if "since" not in document:
@@ -178,4 +178,4 @@ def _time(document: Mapping[str, Any], name: str) -> datetime:
             return instant(document[name])
     except ValueError:
         pass
-    raise SchemaError(f"$.{name}", "must be a time with its offset (RFC 3339), as 2026-02-03T04:05:06Z")
+    raise SchemaError(f"$.{name}", "must be a time with its offset (RFC 3339), such as 2026-02-03T04:05:06Z")

@@ -1,4 +1,4 @@
-"""/v1/clients/{id}/accounts: a client's accounts at providers. What is secret in them is never told."""
+"""/v1/clients/{id}/accounts: a client's accounts at providers, never with their secrets."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +17,7 @@ from app.sending.accounts import shown
 
 
 async def accounts(request: Request) -> Response:
-    """A client's accounts, without their secrets. Raises Problem."""
+    """Return a client's accounts, without their secrets. Raises Problem."""
     key = await own(request, READ)
     read(request, ())
     api = api_of(request)

@@ -1,4 +1,4 @@
-"""/v1/clients: a client's configuration with its versions. A key sees and changes its own client."""
+"""/v1/clients: a client's configuration and its versions. An API key reads and changes its own client only."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -26,7 +26,7 @@ _TAG = re.compile(r'"([0-9]{1,9})"')
 
 
 async def clients(request: Request) -> Response:
-    """The clients that the key may see: its own. Raises Problem."""
+    """Return the clients that the API key may read: its own. Raises Problem."""
     key = await caller(request, READ)
     read(request, ())
     one = await _current(request, key.client)
@@ -34,7 +34,7 @@ async def clients(request: Request) -> Response:
 
 
 async def client(request: Request) -> Response:
-    """A client's configuration, its version as the ETag. Raises Problem."""
+    """Return a client's configuration, with its version as the ETag. Raises Problem."""
     key = await own(request, READ)
     read(request, ())
     one = await _current(request, key.client)
@@ -42,14 +42,15 @@ async def client(request: Request) -> Response:
         raise Problem(404, "This client has no configuration yet; PUT one here.")
     tag = f'"{one["version"]}"'
     headers = PRIVATE | {"etag": tag}
-    # Version 0 is what the settings say, which may change without a new number.
+    # Version 0 comes from the settings, which may change without a new number.
     if one["version"] and tag in _tags(request, "if-none-match"):
         return Response(status_code=304, headers=headers)
     return Response(write(one), headers=headers, media_type="application/json")
 
 
 async def put_client(request: Request) -> Response:
-    """A new version; `If-Match` names the one it replaces. The same document again changes nothing. Raises Problem."""
+    """Add a version; `If-Match` names the version it replaces. The same document again changes nothing. Raises
+    Problem."""
     key = await own(request, WRITE)
     read(request, ())
     expected = _expected(request)
@@ -60,13 +61,13 @@ async def put_client(request: Request) -> Response:
         detail = f"The version that counts is {row['before']}: read it, and change that."
         raise Problem(412, detail, headers={"etag": f'"{row["before"]}"'})
     api_of(request).clients.forget(key.client)
-    body = write(_told(key.client, row))
+    body = write(_version_json(key.client, row))
     status = 201 if row["added"] and row["version"] == 1 else 200
     return Response(body, status, PRIVATE | {"etag": f'"{row["version"]}"'}, "application/json")
 
 
 async def versions(request: Request) -> Response:
-    """The versions of a client's configuration, newest first. Raises Problem."""
+    """Return the versions of a client's configuration, newest first. Raises Problem."""
     key = await own(request, READ)
     given = read(request, ("limit", "before"))
     limit, before = limit_of(given), given.get("before")
@@ -78,14 +79,15 @@ async def versions(request: Request) -> Response:
     more = len(found) > limit
     body = {
         "clientId": key.client,
-        "versions": [_told(key.client, row) for row in found[:limit]],
+        "versions": [_version_json(key.client, row) for row in found[:limit]],
         "next": found[limit - 1]["version"] if more else None,
     }
     return answer(request, body)
 
 
 async def own(request: Request, scope: str) -> Key:
-    """The key, which must be that of the client in the path: of others it is not told whether they exist."""
+    """Return the API key, which must belong to the client in the path. Raises Problem 404 for any other client, so that
+    nobody learns which clients exist."""
     key = await caller(request, scope)
     if request.path_params["id"] != key.client:
         raise Problem(404, "There is no client of this id that this API key acts for.")
@@ -95,13 +97,13 @@ async def own(request: Request, scope: str) -> Key:
 async def _current(request: Request, client_id: str) -> dict[str, Any] | None:
     api = api_of(request)
     if row := await api.store.client(client_id):
-        return _told(client_id, row)
+        return _version_json(client_id, row)
     if (document := implied_document(client_id, api.settings)) is None:
         return None
-    return _told(client_id, {"version": 0, "created_at": None, "actor": None, "document": document})
+    return _version_json(client_id, {"version": 0, "created_at": None, "actor": None, "document": document})
 
 
-def _told(client_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
+def _version_json(client_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "clientId": client_id,
         "version": row["version"],
@@ -112,13 +114,13 @@ def _told(client_id: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changes_of(request: Request, key: Key) -> Changes:
-    """Where changes are made, in the key's name."""
+    """Return the service that makes changes, with the API key as the actor."""
     api = api_of(request)
     return Changes(api.store, api.settings, key.actor)
 
 
 def object_of(document: Any) -> dict[str, Any]:
-    """The document. Raises Problem 422 where it is no object."""
+    """Return the document. Raises Problem 422 if it is not an object."""
     if not isinstance(document, dict):
         raise Problem(422, "$: must be an object", path="$")
     return document
@@ -129,7 +131,8 @@ def _tags(request: Request, header: str) -> list[str]:
 
 
 def _expected(request: Request) -> int | None:
-    """The version that `If-Match` (RFC 9110 section 13.1.1) or `If-None-Match: *` says must count; None for any."""
+    """Return the version that must be current by `If-Match` (RFC 9110 section 13.1.1) or `If-None-Match: *` (0: none);
+    None for any. Raises Problem 400."""
     if _tags(request, "if-none-match") == ["*"]:
         return 0
     tags = _tags(request, "if-match")
@@ -143,10 +146,10 @@ def _expected(request: Request) -> int | None:
 
 @asynccontextmanager
 async def refusing() -> AsyncIterator[None]:
-    """What does not fit is told with its path; what the operator must mend, as such."""
+    """Raise Problem 422 for a document that does not match its schema, and 503 if no key is configured."""
     try:
         yield
     except SchemaError as error:
         raise Problem(422, str(error), path=error.path) from error
     except NoKey as error:
-        raise Problem(503, "Accounts cannot be kept here: no key is configured to encrypt them with.") from error
+        raise Problem(503, "Accounts cannot be stored: no key to encrypt them is configured.") from error

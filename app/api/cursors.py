@@ -1,12 +1,12 @@
-"""Cursors: where a page ended, as text that a caller gives back unread.
+"""Encodes and decodes cursors: opaque texts for the place where a page or a stream ended.
 
-A page's cursor is the sort key of its last row, so rows that arrive meanwhile cannot shift it. It carries a check over
-itself and the question it belongs to (client, customer, filters): a damaged one, or one put to another question, is
-refused rather than answered with the wrong page. The check is no signature, and need not be: whoever forges a cursor
-sees what `until` shows him as well, his own customers' interactions.
+A page's cursor is the sort key of its last row, so that new rows cannot shift it. It has a checksum over the key and
+the query it belongs to (client, customer, filters): a damaged cursor, or one used with another query, is refused. The
+checksum is not a signature and need not be one: a forged cursor only skips to other interactions of the caller's own
+customers, as `until` does.
 
-A stream's cursor is the transaction and the position of an event (`xid-position`): PostgreSQL hands out positions
-before it commits them, so only both together tell what was already read.
+A stream's cursor is the transaction and the position of an event (`xid-position`): PostgreSQL assigns positions before
+the commit, so only both together say what was already read.
 """
 
 import base64
@@ -18,7 +18,8 @@ from hashlib import sha256
 from uuid import UUID
 
 _PAGE = struct.Struct(">q16s")
-#: Bytes; with the key they are 33, which base64 writes without padding or spare bits, so each cursor has one spelling.
+#: Bytes of the checksum. With the key they are 33, which base64 writes without padding or spare bits, so that each
+#: cursor has one spelling.
 _CHECK = 9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STREAM = re.compile(r"([0-9]{1,19})-([0-9]{1,19})")
@@ -28,13 +29,13 @@ Place = tuple[int, int]
 
 
 def encode_page(timestamp: datetime, id: UUID, question: str) -> str:
-    """The cursor after the row with this key: 44 URL-safe characters."""
+    """Return the cursor after the row with this key: 44 URL-safe characters."""
     key = _PAGE.pack((timestamp - _EPOCH) // timedelta(microseconds=1), id.bytes)
     return base64.urlsafe_b64encode(key + _check(key, question)).decode()
 
 
 def decode_page(text: str, question: str) -> tuple[datetime, UUID]:
-    """The key of the row after which to go on. Raises ValueError where the cursor is not one of this question."""
+    """Return the key of the row after which the page starts. Raises ValueError if the cursor is not of this query."""
     try:
         raw = base64.b64decode(text, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
@@ -50,12 +51,12 @@ def decode_page(text: str, question: str) -> tuple[datetime, UUID]:
 
 
 def encode_place(place: Place) -> str:
-    """A stream's cursor."""
+    """Return a stream's cursor."""
     return f"{place[0]}-{place[1]}"
 
 
 def decode_place(text: str) -> Place:
-    """The place that a `Last-Event-ID` names. Raises ValueError."""
+    """Return the place that a `Last-Event-ID` names. Raises ValueError."""
     match = _STREAM.fullmatch(text)
     if match is None or max(place := (int(match[1]), int(match[2]))) >= 1 << 63:
         raise ValueError("this is no event id of ours")

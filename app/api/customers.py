@@ -1,4 +1,4 @@
-"""GET /api/customers?handle=…, and GET /api/customers/{id}/interactions: whose handle is it, and what was said."""
+"""GET /api/customers?handle=… finds a customer; GET /api/customers/{id}/interactions returns the timeline."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from schemas.handles import handle_of
 
 
 async def find(request: Request) -> Response:
-    """The customer of a handle. Raises Problem."""
+    """Return the customer who has a handle. Raises Problem."""
     key = await caller(request, "timeline:read")
     text = read(request, ("handle",)).get("handle")
     if text is None:
@@ -33,12 +33,12 @@ async def find(request: Request) -> Response:
 
 
 async def timeline(request: Request) -> Response:
-    """A page of a customer's interactions, newest first. Raises Problem."""
+    """Return a page of a customer's interactions, newest first. Raises Problem."""
     key = await caller(request, "timeline:read")
     customer = customer_id(request)
     wanted = page(request, client=key.client, customer=str(customer))
     store = api_of(request).store
-    # One more than is told, to know whether there is a next page.
+    # One more than the page has, to know whether there is a next page.
     rows = await store.timeline(
         client_id=key.client,
         customer_id=customer,
@@ -53,20 +53,20 @@ async def timeline(request: Request) -> Response:
     )
     if not rows:
         await must_exist(api_of(request), key, customer)
-    told = rows[: wanted.limit]
+    shown = rows[: wanted.limit]
     more = len(rows) > wanted.limit
     return answer(
         request,
         {
             "customerId": customer,
-            "interactions": [interaction(row) for row in told],
-            "next": wanted.cursor(told[-1]["timestamp"], told[-1]["id"]) if more else None,
+            "interactions": [interaction(row) for row in shown],
+            "next": wanted.cursor(shown[-1]["timestamp"], shown[-1]["id"]) if more else None,
         },
     )
 
 
 def customer_id(request: Request) -> UUID:
-    """The customer of the path. Raises Problem 404 where it is no id at all."""
+    """Return the customer id in the path. Raises Problem 404 if it is not a UUID."""
     try:
         return UUID(request.path_params["id"])
     except ValueError as error:
@@ -75,6 +75,6 @@ def customer_id(request: Request) -> UUID:
 
 
 async def must_exist(api: Api, key: Key, customer: UUID) -> None:
-    """Raises Problem 404 for a customer that no event of this client ever named."""
+    """Raise Problem 404 if the client has no such customer."""
     if not await api.store.handles(key.client, customer):
         raise Problem(404, "There is no customer with this id.")

@@ -1,5 +1,5 @@
-"""Idempotency-Key: a request that came before is answered as it was then
-(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/). A key has no time at which it is forgotten.
+"""Idempotency-Key: a repeated request gets the answer of the first
+(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/). Keys do not expire.
 """
 
 import re
@@ -14,16 +14,16 @@ from app.http.problems import Problem
 from sql import EventStore
 
 HEADER, REPLAYED = "Idempotency-Key", "idempotency-replayed"
-#: Characters of a key.
+#: Most characters of a key.
 MOST = 255
 
-#: The draft has a string of RFC 9651 section 3.3.3 (in quotes); most that send one send it bare.
+#: The draft asks for a string of RFC 9651 section 3.3.3 (in quotes); most callers send it without quotes.
 _QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"', re.ASCII)
 _BARE = re.compile(r"[!#-+\--~]+", re.ASCII)
 
 
 def key_of(request: Request) -> str | None:
-    """The key, None where none is given; `"abc"` and `abc` are the same. Raises Problem 400."""
+    """Return the key, None if there is none; `"abc"` and `abc` are the same. Raises Problem 400."""
     given = request.headers.getlist(HEADER)
     if not given:
         return None
@@ -39,15 +39,14 @@ def key_of(request: Request) -> str | None:
 
 
 def fingerprint(request: Request, document: Any) -> bytes:
-    """The same (32 bytes) for the same request: its method, path, and what its body says, however that is written."""
+    """Return a digest (32 bytes) of a request: of its method, its path, and its body regardless of formatting."""
     body = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     return sha256(b"\n".join((request.method.encode(), request.url.path.encode(), body))).digest()
 
 
 async def replay(store: EventStore, client_id: str, key: str, mark: bytes) -> Response | None:
-    """The answer of the request that came under this key before; None where none did, or none was taken.
-
-    Raises Problem 422 where that was another request (`mark` is this one's fingerprint).
+    """Return the stored answer for this key, or None. Raises Problem 422 if another request had the key (`mark` is this
+    one's fingerprint).
     """
     kept = await store.recall(client_id, key)
     if kept is None:
@@ -58,12 +57,12 @@ async def replay(store: EventStore, client_id: str, key: str, mark: bytes) -> Re
 
 
 def taken() -> Problem:
-    """The problem of a request under a key that is another's."""
+    """Return the problem of a request whose key another request has used."""
     detail = f"Another request was taken under this {HEADER}: give each its own, and repeat one as it was."
     return Problem(422, detail, parameter=HEADER)
 
 
 def in_flight() -> Problem:
-    """The problem of a request whose like is being answered just now."""
+    """Return the problem of a request that another one with the same key is ahead of."""
     detail = f"A request with this {HEADER} is being answered just now: ask again for its answer."
     return Problem(409, detail, parameter=HEADER, headers={"retry-after": "1"})

@@ -1,4 +1,4 @@
-"""GET /api/interactions/{id}: one interaction, and everything that was said of it."""
+"""GET /api/interactions/{id}: one interaction and all of its events."""
 
 from uuid import UUID
 
@@ -12,9 +12,9 @@ from app.http.problems import Problem
 
 
 async def history(request: Request) -> Response:
-    """The interaction with its events in the order of the log. Raises Problem.
+    """Return the interaction with its events in the order of the log. Raises Problem.
 
-    An id that was joined to another, as a late event showed both to be one message, answers with that one.
+    The id of an interaction that was merged into another, because a late event linked the two, gives that other.
     """
     key = await caller(request, "timeline:read")
     read(request, ())

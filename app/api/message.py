@@ -1,4 +1,4 @@
-"""/v1/messages/{id}: how far a message is and why it waits, and what may be changed of that."""
+"""/v1/messages/{id}: a message's state, why it waits, and cancelling or releasing it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,15 +22,16 @@ from app.sending.events import cancelled
 from app.sending.explain import decision_of, explain
 from app.sending.requests import PRIORITIES
 
-#: What is told of a message's state. That it is `watched`, in case the next channel is to be tried, is ours to know.
+#: The states that the API shows. The state `watched` (the next channel may still be tried) is internal, and shown as
+#: `sent`.
 STATES = (
     "queued", "held", "sending", "retrying", "unanswered", "sent", "failed", "expired", "cancelled",
 )  # fmt: skip
-#: States in which it is done with.
+#: Final states.
 DONE = ("sent", "failed", "expired", "cancelled")
-#: Bytes of a body.
+#: Most bytes of a body.
 MOST = 4096
-#: Headers of what is told of one message: no cache is to store it.
+#: Headers of answers about one message, which no cache may store.
 UNSTORED = {"cache-control": "no-store"}
 
 _PRIORITIES = {number: name for name, number in PRIORITIES.items()}
@@ -39,32 +40,32 @@ log = structlog.get_logger(__name__)
 
 
 async def message(request: Request) -> Response:
-    """How far it is, with each attempt. Raises Problem."""
+    """Return the message with its attempts. Raises Problem."""
     key = await caller(request, READ)
     read(request, ())
-    return answer(request, _told(await _row(request, key)))
+    return answer(request, _message_json(await _row(request, key)))
 
 
 async def explained(request: Request) -> Response:
-    """Why it is where it is, as the client is configured now. Raises Problem."""
+    """Explain the message's state by the client's current configuration. Raises Problem."""
     key = await caller(request, READ)
     read(request, ())
     row, now = await _row(request, key), datetime.now(UTC)
     waits = await api_of(request).store.waits(key.client, row["message_id"])
     assert waits is not None  # messages are not deleted
     reasons = explain(row, waits, await _decision(api_of(request), row, waits, now), now)
-    told = {
+    body = {
         "messageId": row["message_id"],
         "state": _state(row),
         "words": "; ".join(reason.words for reason in reasons),
         "reasons": [{"kind": one.kind, "words": one.words, "until": one.until} for one in reasons],
     }
-    return Response(write(told), headers=UNSTORED, media_type="application/json")
+    return Response(write(body), headers=UNSTORED, media_type="application/json")
 
 
 async def cancel(request: Request) -> Response:
-    """Keep it from being sent: 200 where it waited, 202 where it is being sent just now and may still be. Raises Problem,
-    409 where it is too late."""
+    """Cancel the message: 200 if it waited, 202 if it is being sent and may still arrive. Raises Problem, 409 if it is
+    too late."""
     key = await caller(request, WRITE)
     read(request, ())
     id, now = await _named(request, key), datetime.now(UTC)
@@ -81,8 +82,8 @@ async def cancel(request: Request) -> Response:
 
 
 async def release(request: Request) -> Response:
-    """Let it go before its time, or (`resend`) once more after an attempt that was not answered. Raises Problem, 409
-    where it is not held."""
+    """Release a held message before its time or, with `resend`, send an unanswered one again. Raises Problem, 409 if it
+    is not held."""
     key = await caller(request, WRITE)
     read(request, ())
     resend = await _resend(request)
@@ -99,7 +100,7 @@ async def release(request: Request) -> Response:
 
 
 async def _resend(request: Request) -> bool:
-    """What the body says; no body says no."""
+    """Read `resend` from the body; without a body it is False. Raises Problem."""
     if "transfer-encoding" not in request.headers and request.headers.get("content-length", "0") == "0":
         return False
     body = await json_of(request, MOST)
@@ -119,14 +120,14 @@ async def _row(request: Request, key: Key) -> dict[str, Any]:
 
 
 async def _named(request: Request, key: Key) -> str:
-    """The message's id, which the path may name by the key of its request. Raises Problem."""
+    """Return the message's id; the path has it, or the key of its request. Raises Problem."""
     id: str = (await _row(request, key))["message_id"]
     return id
 
 
 def _id(request: Request) -> str:
     id: str = request.path_params["id"]
-    if "\0" in id:  # PostgreSQL has no such text
+    if "\0" in id:  # PostgreSQL cannot store it
         raise _unknown()
     return id
 
@@ -136,7 +137,7 @@ def _unknown() -> Problem:
 
 
 async def _decision(api: Api, row: Mapping[str, Any], waits: Mapping[str, Any], now: datetime) -> Decision | str:
-    """What a worker would do now, or why it could do nothing."""
+    """Return what a worker would do with the message now, or why it could do nothing."""
     if row["state"] in DONE:
         return ""
     try:
@@ -149,7 +150,7 @@ async def _decision(api: Api, row: Mapping[str, Any], waits: Mapping[str, Any], 
     return decision
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+def _message_json(row: Mapping[str, Any]) -> dict[str, Any]:
     state, request = _state(row), row["request"]
     return {
         "messageId": row["message_id"],

@@ -1,5 +1,4 @@
-"""GET /v1/messages?state=…: a client's messages in a state, page by page: those that wait for somebody, and those that ended
-without being sent."""
+"""GET /v1/messages?state=…: a client's messages that wait, or that ended without being sent, by state and page by page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,18 +13,19 @@ from app.api.messages import READ
 from app.api.parameters import limit_of, read, refusal
 from app.api.service import api_of, caller
 
-#: The states that can be listed: those of the index `messages_by_state`. The others are passed through within moments.
+#: The states that can be listed: those of the index `messages_by_state`. Nearly all messages pass through `queued` and
+#: `sending` to `sent`, so an index of these would cost every send; sent messages are in the timelines.
 LISTED = ("unanswered", "held", "retrying", "failed", "expired", "cancelled")
 PARAMETERS = ("state", "limit", "cursor")
 
 
 async def listed(request: Request) -> Response:
-    """The messages, those whose state changed last first, and the `next` page's cursor. Raises Problem."""
+    """Return messages, the last changed first, and the `next` page's cursor. Raises Problem."""
     key = await caller(request, READ)
     given = read(request, PARAMETERS)
     state = given.get("state")
     if state not in LISTED:
-        raise refusal("state", f"state is one of: {', '.join(LISTED)}. A message of another is found by its id.")
+        raise refusal("state", f"state is one of: {', '.join(LISTED)}. A message in another state is found by its id.")
     question, after = f"messages\x1f{key.client}\x1f{state}", None
     if "cursor" in given:
         try:
@@ -36,10 +36,10 @@ async def listed(request: Request) -> Response:
     rows = await api_of(request).store.messages_in_state(key.client, state, after, limit + 1)
     page, last = rows[:limit], rows[limit - 1] if len(rows) > limit else None
     following = encode_page(last["changed_at"], last["id"], question) if last else None
-    return answer(request, {"messages": [_told(row) for row in page], "next": following})
+    return answer(request, {"messages": [_listed_json(row) for row in page], "next": following})
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+def _listed_json(row: Mapping[str, Any]) -> dict[str, Any]:
     waits = row["state"] in ("held", "retrying")
     return {
         "messageId": row["message_id"],

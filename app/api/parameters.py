@@ -1,4 +1,4 @@
-"""Query parameters: read, checked, and refused by name where they do not fit."""
+"""Reads and validates query parameters; an error names the parameter."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -13,9 +13,9 @@ from app.http.problems import Problem
 from schemas.events import CHANNELS, DIRECTIONS
 
 LIMIT, LIMIT_MAX = 50, 200
-#: What an interaction's page may be asked for.
+#: The query parameters of a timeline.
 PARAMETERS = ("channel", "direction", "status", "since", "until", "limit", "cursor")
-#: How far an interaction is dealt with, and the detailed states of its delivery, as the fold derives both.
+#: The values of an interaction's `status` and `delivery`, as the table `interactions` derives both from the facts.
 STATUSES = ("received", "processing", "completed")
 DELIVERIES = (
     "requested",
@@ -35,15 +35,15 @@ DELIVERIES = (
     "completed",
 )
 
-#: RFC 3339 section 5.6, with a zone, which `datetime.fromisoformat` would not insist on.
+#: RFC 3339 section 5.6. The offset is required here; `datetime.fromisoformat` does not require it.
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-#: `+` in a query means a space; one that stands where a zone's sign should was a plus.
+#: `+` in a query means a space; a space before an offset was a plus.
 _LOST_PLUS = re.compile(r" (?=\d\d:\d\d\Z)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which interactions of a customer are asked for: `since` inclusive, `until` exclusive, after the `after` key."""
+    """The requested interactions of a customer: `since` inclusive, `until` exclusive, after the key `after`."""
 
     channel: str | None
     direction: str | None
@@ -56,12 +56,12 @@ class Page:
     question: str
 
     def cursor(self, timestamp: datetime, id: UUID) -> str:
-        """The cursor of the page after the row with this key."""
+        """Return the cursor of the page after the row with this key."""
         return encode_page(timestamp, id, self.question)
 
 
 def read(request: Request, known: Collection[str]) -> dict[str, str]:
-    """The query's parameters, each given at most once. Raises Problem 400 for one that is not in `known`."""
+    """Return the query's parameters. Raises Problem 400 for one that is repeated or not in `known`."""
     values: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name not in known:
@@ -75,7 +75,7 @@ def read(request: Request, known: Collection[str]) -> dict[str, str]:
 
 
 def page(request: Request, *, client: str, customer: str) -> Page:
-    """The page that the query asks for. Raises Problem 400, with the parameter at fault."""
+    """Return the page that the query asks for. Raises Problem 400, with the parameter at fault."""
     given = read(request, PARAMETERS)
     channel = _one_of(given, "channel", CHANNELS)
     direction = _one_of(given, "direction", DIRECTIONS)
@@ -93,7 +93,7 @@ def page(request: Request, *, client: str, customer: str) -> Page:
         channel=channel,
         direction=direction,
         status=state if state in STATUSES else None,
-        # Two words are both; what is dealt with is what a reader means by them.
+        # Two values are in both lists; there `status` is meant.
         delivery=state if state not in STATUSES else None,
         since=since,
         until=until,
@@ -104,7 +104,7 @@ def page(request: Request, *, client: str, customer: str) -> Page:
 
 
 def refusal(parameter: str, detail: str) -> Problem:
-    """The problem of a parameter that does not fit."""
+    """Return the problem of an invalid parameter."""
     return Problem(400, detail, parameter=parameter)
 
 
@@ -122,14 +122,14 @@ def _time(given: Mapping[str, str], name: str) -> datetime | None:
     try:
         if not _RFC3339.fullmatch(text):
             raise ValueError
-        # Upper case: `fromisoformat` knows no small z before Python 3.12.
+        # Upper case: `fromisoformat` does not read a lower-case z before Python 3.12.
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise refusal(name, f"{name} is an RFC 3339 time with its zone, like 2026-02-03T04:05:06Z.") from error
 
 
 def limit_of(given: Mapping[str, str]) -> int:
-    """How many are asked for. Raises Problem 400."""
+    """Return the requested number of rows. Raises Problem 400."""
     text = given.get("limit", str(LIMIT))
     if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= LIMIT_MAX:
         raise refusal("limit", f"limit is a whole number from 1 to {LIMIT_MAX}.")

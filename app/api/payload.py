@@ -1,4 +1,4 @@
-"""The JSON that a request brings: read within bounds of size and time."""
+"""Reads a request's JSON body, within limits of size and time."""
 
 import asyncio
 from typing import Any
@@ -9,15 +9,16 @@ from app.http.problems import Problem
 from schemas import SchemaError
 from schemas.json_text import read_json
 
-#: Seconds that a body may take.
+#: Most seconds that a body may take to arrive.
 PATIENCE = 10.0
 
 
 async def json_of(request: Request, most: int) -> Any:
-    """The body, of at most so many bytes. Raises Problem 400 (no JSON), 408, 413, 415, and 422 (none that can be kept)."""
+    """Read the body, of at most `most` bytes. Raises Problem 400 (not JSON), 408, 413, 415, and 422 (JSON that cannot
+    be stored)."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
-        raise Problem(415, "The body is to be JSON: Content-Type: application/json.")
+        raise Problem(415, "The body must be JSON: Content-Type: application/json.")
     too_large = Problem(413, f"The body has more than {most} bytes.")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and (len(length) > 18 or int(length) > most):

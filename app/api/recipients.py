@@ -1,4 +1,4 @@
-"""/v1/recipients/{handle}: what a recipient wants, and what the client told of them."""
+"""/v1/recipients/{handle}: a recipient's consents and time zone."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -18,19 +18,19 @@ from schemas import SchemaError
 from schemas.events import CHANNELS, Handle
 
 READ, WRITE = "recipients:read", "recipients:write"
-#: Bytes of a body.
+#: Most bytes of a body.
 MOST = 4096
 
 
 async def recipient(request: Request) -> Response:
-    """The zone and the consents, of one nobody spoke of too: then there are none. Raises Problem."""
+    """Return the recipient's zone and consents; an unknown recipient has none. Raises Problem."""
     key = await caller(request, READ)
     read(request, ())
     return answer(request, await told(api_of(request).store, key.client, _handle(request)))
 
 
 async def put_recipient(request: Request) -> Response:
-    """Note the recipient's zone. Raises Problem."""
+    """Set the recipient's zone. Raises Problem."""
     key = await caller(request, WRITE)
     read(request, ())
     handle = _handle(request)
@@ -46,7 +46,7 @@ async def put_recipient(request: Request) -> Response:
 
 
 async def put_consent(request: Request) -> Response:
-    """Opt out or in, by an event of the log, which names the key. Raises Problem."""
+    """Opt the recipient out or in, by an event in the log that names the API key. Raises Problem."""
     key = await caller(request, WRITE)
     read(request, ())
     channel = request.path_params["channel"]
@@ -71,7 +71,7 @@ def _handle(request: Request, channel: str | None = None) -> Handle:
 
 
 async def _member(request: Request, name: str) -> str | None:
-    """The one member of the body, text or null."""
+    """Read the body's only member, text or null. Raises Problem."""
     body = await json_of(request, MOST)
     if not isinstance(body, dict) or set(body) != {name}:
         raise Problem(400, f'The body is an object with the one member {name!r}: {{"{name}": …}}.')

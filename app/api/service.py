@@ -1,4 +1,4 @@
-"""What the routes of the API work with: the store, the keys, and the reader of the log's end."""
+"""Holds what the API's routes share: the store, the access check, the tailer; and authenticates callers."""
 
 import math
 from collections import Counter
@@ -20,13 +20,14 @@ from sql import EventStore
 
 REALM = "threadline"
 
-#: Answers may hold personal data, so nothing on the way keeps them, and no browser takes one for another type than it says.
+#: Answers may hold personal data, so no cache may store them, and no browser may guess another content type.
 SECURE = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 @dataclass(slots=True)
 class Api:
-    """One of a process, at `app.state.api`; `close` lets the streams go, so that the process can end."""
+    """The API's state, one for each process, at `app.state.api`. `close` ends the streams, so that the process can
+    end."""
 
     store: EventStore
     access: Access
@@ -40,7 +41,7 @@ class Api:
 
     @classmethod
     def of(cls, store: EventStore, settings: Settings) -> "Api":
-        """The API on a store."""
+        """Make the API for a store."""
         return cls(
             store=store,
             access=Access(store),
@@ -52,21 +53,21 @@ class Api:
         )
 
     def close(self) -> None:
-        """To be called when the process is told to end, before its connections are waited for."""
+        """End the streams. Call it when the process is asked to end, before waiting for its connections."""
         self.tailer.close()
 
 
 def api_of(request: Request) -> Api:
-    """The API that a request is put to."""
+    """Return the API of a request's application."""
     api: Api = request.app.state.api
     return api
 
 
 async def caller(request: Request, scope: str | None) -> Key:
-    """The key of a request, which must have the scope (None: any key) and not ask too often.
+    """Return the API key of a request. It must have the scope (None: any key) and be within its rate limit.
 
-    Raises Problem 401 and 403 (RFC 6750 section 3) and 429 (RFC 6585 section 4). What is left of the key's rate goes
-    into the answer's fields: see `answer_fields`.
+    Raises Problem 401 and 403 (RFC 6750 section 3) and 429 (RFC 6585 section 4). The rest of the rate limit goes into
+    the answer's headers: see `answer_fields`.
     """
     key, api = await authenticated(request, scope), api_of(request)
     taken = api.rates.take(key.id)
@@ -78,7 +79,7 @@ async def caller(request: Request, scope: str | None) -> Key:
 
 
 async def authenticated(request: Request, scope: str | None) -> Key:
-    """The key of a request, as `caller` gives it, at whatever rate it asks."""
+    """Return the API key of a request, as `caller` does, without a rate limit. Raises Problem 401, 403 and 429."""
     header = request.headers.get("authorization")
     address = request.client.host if request.client else ""
     try:
@@ -96,14 +97,14 @@ async def authenticated(request: Request, scope: str | None) -> Key:
 
 
 def answer_fields(scope: Mapping[str, Any]) -> dict[str, str]:
-    """What every answer of the API has in its header beside the route's own, given the request's ASGI scope."""
+    """Return the headers that every answer of the API has beside the route's own, for a request's ASGI scope."""
     fields: dict[str, str] = scope.get("state", {}).get("fields", {})
     return SECURE | fields
 
 
 async def admit(request: Request, settings: Settings, opened: str | None, scope: str | None) -> None:
-    """Let a request for a page of the process itself pass where the setting `opened` is "open" (or not set, and the
-    process listens on loopback alone); else it needs a key with the scope. Raises Problem."""
+    """Allow a request for a page of the process itself if the setting `opened` is "open" (or not set, and the process
+    listens on loopback only); else require an API key with the scope. Raises Problem."""
     if (opened or ("open" if _is_loopback(settings.door.host) else "key")) != "open":
         await authenticated(request, scope)
 

@@ -1,7 +1,8 @@
-"""GET /api/customers/{id}/interactions/stream: what changes in a customer's timeline, live, as server-sent events.
+"""GET /api/customers/{id}/interactions/stream: changes of a customer's timeline, live, as server-sent events.
 
-Each event is a whole interaction (`event: interaction`), so the last one of an id is its state. `Last-Event-ID` resumes
-after the event that was seen last, with nothing left out. https://html.spec.whatwg.org/multipage/server-sent-events.html
+Each event is a whole interaction (`event: interaction`), so the last event of an id is its state. `Last-Event-ID`
+resumes after the last event that was received, without gaps.
+https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 import asyncio
@@ -22,25 +23,25 @@ from app.api.tailer import Change, Ended, Listener, place_of
 from app.http.access import Forbidden, Unauthenticated
 from app.http.problems import Problem
 
-#: Streams of this process at once, and of one client among them.
+#: Most streams of this process, and of one client.
 STREAMS = 1000
 STREAMS_OF_CLIENT = 250
-#: Seconds between two signs of life: proxies cut a connection that is silent for 30 to 60 seconds.
+#: Seconds between heartbeats: proxies close a connection that is silent for 30 to 60 seconds.
 HEARTBEAT = 15.0
-#: Seconds for which a caller may leave unread what was sent.
+#: Most seconds that sending one block may take.
 SEND = 30.0
-#: Seconds for which a new stream waits for the log's reader.
+#: Most seconds that a new stream waits for the tailer.
 JOIN = 5.0
-#: Changes read at once while catching up.
+#: Changes in one query while catching up.
 CATCH_UP = 200
-#: How long a client waits before it comes back, in milliseconds.
+#: Tells the caller to wait this many milliseconds before it reconnects.
 RETRY = b"retry: 1000\n\n"
 
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}  # the latter: nginx passes each event on at once
 
 
 async def stream(request: Request) -> Response:
-    """The route. Raises Problem."""
+    """Open a stream. Raises Problem."""
     key = await caller(request, "timeline:read")
     read(request, ())
     api, customer = api_of(request), customer_id(request)
@@ -58,8 +59,8 @@ async def stream(request: Request) -> Response:
 
 
 def _after(request: Request) -> Place | None:
-    """Where the caller's last stream ended. Raises Problem 400."""
-    # An empty one is what a browser sends that has seen no id yet.
+    """Return the place where the caller's last stream ended, or None. Raises Problem 400."""
+    # A browser that has received no id yet sends an empty one.
     if not (text := request.headers.get("last-event-id", "")):
         return None
     try:
@@ -69,7 +70,7 @@ def _after(request: Request) -> Place | None:
 
 
 class EventStream(Response):
-    """The response: frees its listener however it ends, and ends as soon as the caller hangs up."""
+    """The response of a stream. It always releases its listener, and ends as soon as the caller disconnects."""
 
     media_type = "text/event-stream"
 
@@ -83,7 +84,7 @@ class EventStream(Response):
         self._authorization = authorization
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The ASGI call."""
+        """Run the stream (ASGI)."""
         self._api.streams[self._client] += 1
         listener = self._api.tailer.join(self._customer)
         writing = asyncio.create_task(self._write(listener, send))
@@ -113,7 +114,7 @@ class EventStream(Response):
         try:
             async with asyncio.timeout(None) as patience:
                 async for block in blocks:
-                    # A caller who reads nothing for so long is gone, whatever his TCP says.
+                    # A caller who reads nothing for so long is gone, even if the TCP connection is open.
                     patience.reschedule(asyncio.get_running_loop().time() + SEND)
                     await send({"type": "http.response.body", "body": block, "more_body": True})
                     patience.reschedule(None)
@@ -122,7 +123,7 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _blocks(self, listener: Listener, start: Place, missed: Sequence[Change]) -> AsyncIterator[bytes]:
-        """What the stream says, until it ends."""
+        """Yield the stream's blocks until it ends."""
         yield RETRY
         place = self._after or start
         if self._after is None:
@@ -149,24 +150,24 @@ class EventStream(Response):
                     return
 
     async def _missed(self, place: Place) -> Sequence[Change]:
-        """The next of what changed since the caller's last stream ended, as far as the log is settled."""
+        """Return the next changes since a place, up to the horizon of the log."""
         return await self._api.store.customer_changes(
             client_id=self._client, customer_id=self._customer, xid=place[0], position=place[1], limit=CATCH_UP
         )
 
     async def _allowed(self) -> bool:
-        """Whether the key still holds: a stream must not outlive it."""
+        """Return whether the API key is still valid: a stream must not outlive it."""
         try:
             await self._api.access.check(self._authorization, "timeline:read")
         except (Unauthenticated, Forbidden):
             return False
         except psycopg.OperationalError:
-            return True  # not to be known now; asked again at the next sign of life
+            return True  # unknown now; checked again at the next heartbeat
         return True
 
 
 async def _gone(receive: Receive) -> None:
-    """Returns when the caller hangs up."""
+    """Return when the caller disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

@@ -1,9 +1,9 @@
-"""One reader of the log's end for all streams of this process: it asks only while somebody listens, and once for all.
+"""Tails the log for all streams of this process, with one query for all, and only while there are listeners.
 
-Each question is for the changes after the last place, of the customers listened to, up to the oldest transaction that
-may still append: what commits late is told late, never skipped. A change is told as the interaction's state, so a listener who
-cannot keep up is told the latest state once, and one who falls behind too far is let go: he comes back with his
-`Last-Event-ID` and reads the rest from the table.
+Each query reads the changes after the last place, of the listeners' customers, up to the horizon (the oldest
+transaction that may still append): a late commit is read late, never skipped. A change is the interaction's whole
+state, so a slow listener gets only the latest state. A listener with too many waiting changes is ended: the caller
+reconnects with its `Last-Event-ID` and reads the rest from the table.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ import structlog
 
 from app.api.cursors import Place
 
-#: Seconds between two questions. A change is seen after half of it on average, and the commit's own time.
+#: Seconds between two queries. On average a change is seen half of this after its commit.
 POLL = 0.1
 #: Seconds before the next try while the database is away.
 AWAY = 1.0
-#: Changes read at once.
+#: Changes in one query.
 BATCH = 500
-#: Interactions that may wait for one listener.
+#: Most interactions that wait for one listener.
 BACKLOG = 1000
 CLOSING = "the service is restarting"
 
@@ -32,28 +32,29 @@ log = structlog.get_logger(__name__)
 
 
 def place_of(change: Change) -> Place:
-    """Where in the log a change was made."""
+    """Return the place in the log of a change."""
     return change["change_xid"], change["change_position"]
 
 
-class Log(Protocol):
-    """What the store must answer here. A change is an interaction's row with `change_xid` and `change_position`."""
+class ChangeSource(Protocol):
+    """The queries of the store that a tailer needs. A change is an interaction's row with `change_xid` and
+    `change_position`."""
 
     async def horizon(self) -> int:
-        """The oldest transaction that may still append: whatever older ones did is visible, and will not grow. It may be
-        lower than before, never so that something new is below what it was."""
+        """Return the oldest transaction that may still append: all that older ones appended is visible and complete.
+        The number may go down again, but nothing new appears below an earlier one."""
         ...
 
     async def changes_since(
         self, *, xid: int, position: int, horizon: int, customers: Sequence[UUID], limit: int
     ) -> Sequence[Change]:
-        """The interactions of these customers that events after this place, of transactions before the horizon,
-        changed; in order of their last change."""
+        """Return the interactions of these customers that were changed by events after this place and by transactions
+        before the horizon, in the order of their last change."""
         ...
 
 
 class Ended(Exception):
-    """The listener is let go; the message says why."""
+    """The listener was ended; the message is the reason."""
 
 
 class Listener:
@@ -66,24 +67,24 @@ class Listener:
         self._ended: str | None = None
 
     def put(self, changes: Sequence[Change]) -> None:
-        """Hand over changes; lets the listener go where too many wait."""
+        """Add changes; end the listener if too many wait."""
         if self._ended is not None:
             return
         for change in changes:
-            self._waiting.pop(change["id"], None)  # so that it goes to the end: the order is that of the last change
+            self._waiting.pop(change["id"], None)  # so that it moves to the end: the order is that of the last change
             self._waiting[change["id"]] = change
         if len(self._waiting) > BACKLOG:
             self.end("it reads too slowly")
         self._awake.set()
 
     def end(self, why: str) -> None:
-        """Let go: what waits is dropped, since the place that was told last is the one to resume from."""
+        """End the listener. Waiting changes are dropped: the stream resumes from the last place that was sent."""
         self._ended = why
         self._waiting.clear()
         self._awake.set()
 
     async def take(self, patience: float) -> list[Change]:
-        """The changes since the last call; none after `patience` seconds without one. Raises Ended."""
+        """Return the changes since the last call, or none after `patience` seconds. Raises Ended."""
         try:
             async with asyncio.timeout(patience):
                 await self._awake.wait()
@@ -97,9 +98,9 @@ class Listener:
 
 
 class Tailer:
-    """Listeners by customer, and the one task that reads for them."""
+    """The listeners by customer, and the task that reads for all of them."""
 
-    def __init__(self, log: Log, *, poll: float = POLL, away: float = AWAY) -> None:
+    def __init__(self, log: ChangeSource, *, poll: float = POLL, away: float = AWAY) -> None:
         self._log = log
         self._poll = poll
         self._away = away
@@ -109,11 +110,11 @@ class Tailer:
 
     @property
     def reading(self) -> bool:
-        """Whether somebody listens, and so the log is read."""
+        """Whether the log is read, which it is while there are listeners."""
         return self._task is not None and not self._task.done()
 
     def join(self, customer: UUID) -> Listener:
-        """A listener to the changes of a customer after the place that its `joined` gives. `leave` must follow."""
+        """Add a listener to the changes of a customer after the place in its future `joined`. `leave` must follow."""
         listener = Listener()
         self._listeners[customer].add(listener)
         if self._closed:
@@ -123,7 +124,7 @@ class Tailer:
         return listener
 
     def leave(self, customer: UUID, listener: Listener) -> None:
-        """Forget a listener; the last one ends the reading."""
+        """Remove a listener; after the last one reading stops."""
         self._listeners[customer].discard(listener)
         if not self._listeners[customer]:
             del self._listeners[customer]
@@ -133,7 +134,7 @@ class Tailer:
             self._task = None
 
     def close(self) -> None:
-        """Let every listener go, as the process ends."""
+        """End all listeners, because the process ends."""
         self._closed = True
         self._end(CLOSING)
 
@@ -155,13 +156,14 @@ class Tailer:
                 away = True
                 await asyncio.sleep(self._away)
             except Exception:
-                # A fault of ours: nobody may wait for a reader that is gone. They come back with their last event's id.
+                # A bug: end all listeners, since nobody reads for them. Callers reconnect with their last event's id.
                 log.exception("stream.failed")
                 self._end("an error of the service")
                 return
 
     async def _step(self, place: Place | None) -> Place:
-        """Tell what changed after a place, and say where to go on. Nothing is told twice if it raises and is repeated."""
+        """Pass on the changes after a place; return the next place. If it raises, repeating it passes nothing on
+        twice."""
         horizon = await self._log.horizon()
         if place is None:
             return horizon, 0
@@ -174,10 +176,10 @@ class Tailer:
             changes = await self._log.changes_since(
                 xid=place[0], position=place[1], horizon=horizon, customers=list(listening), limit=BATCH
             )
-        told: dict[UUID, list[Change]] = defaultdict(list)
+        by_customer: dict[UUID, list[Change]] = defaultdict(list)
         for change in changes:
-            told[change["customer_id"]].append(change)
-        for customer, theirs in told.items():
+            by_customer[change["customer_id"]].append(change)
+        for customer, theirs in by_customer.items():
             for listener in listening[customer]:
                 listener.put(theirs)
         if len(changes) == BATCH:

@@ -1,21 +1,42 @@
-"""The options of `threadline callbacks`."""
+"""`threadline callbacks list|show|rotate|enable|replay`: the callbacks of clients, read and changed in the database."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 import typer
+from rich.console import Console
+from rich.text import Text
+
+from app.api.callbacks import STATES, callback_json, delivery_json
+from app.cli.support.client import client_of
+from app.cli.support.store import actor, opened
+from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_note
+from app.clients.callbacks import Callbacks
+from app.clients.configured import Clients
+from app.clients.seal import NoKey, Seal
+from app.declared import register
+from app.embedded.running import resolve
+from app.settings import Settings
+from schemas.times import instant
+from sql import EventStore
 
 callbacks = typer.Typer(
     name="callbacks",
     no_args_is_help=True,
-    help="""Callbacks: how clients are told what becomes of their messages.
+    help="""Show and change callbacks: the webhooks that report to clients what became of their messages.
 
-A client's configuration names the URL ("callback": {"url": "https://shop.example.com/told"}). Then:
+A client's configuration names the URL:
 
 \b
-  threadline callbacks rotate shop                            a secret to verify with, shown once
-  threadline callbacks show shop                              how it does, and what was told
-  threadline callbacks enable shop                            begin again after it was disabled
+  "callback": {"url": "https://shop.example.com/callback"}
+
+\b
+  threadline callbacks rotate shop    print a new signing secret, once
+  threadline callbacks show shop      its state and latest deliveries
+  threadline callbacks enable shop    deliver again after it was disabled
   threadline callbacks replay shop --since 2026-02-03T00:00:00Z
 """,
 )
@@ -24,39 +45,95 @@ ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client id."
 
 
 @callbacks.command("list")
-def list_() -> None:
-    """List all callbacks, each with how it does and what waits for it."""
-    from app.commands.callbacks import show_all
+def list_() -> int:
+    """List all callbacks: URL, state, and how many deliveries wait."""
 
-    raise typer.Exit(show_all())
+    async def read(store: EventStore, _: Callbacks) -> int:
+        rows = await store.callbacks()
+        for row in rows:
+            shown = callback_json(row)
+            print(
+                entry(
+                    f"client {shown['clientId']}, {shown['state']}",
+                    shown["url"],
+                    fields(waiting=row["waiting"], since=minute(row["disabled_at"] or row["failing_since"])),
+                    shown["disabledReason"] or "",
+                )
+            )
+        if not rows:
+            print('There are no callbacks yet. A client\'s configuration names one: "callback": {"url": "https://…"}.')
+        return 0
+
+    return _run(read)
 
 
 @callbacks.command()
 def show(
     client: ClientId,
-    state: Annotated[str | None, typer.Option(help="Only deliveries that are waiting, delivered or failed.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="How many deliveries.")] = 20,
-) -> None:
+    state: Annotated[
+        str | None, typer.Option(help="Only the deliveries in this state: waiting, delivered or failed.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="The number of deliveries, newest first.")] = 20,
+) -> int:
     """Show a client's callback and its latest deliveries."""
-    from app.commands.callbacks import show
+    if state is not None and state not in STATES:
+        return print_error(f"A delivery's state is one of: {', '.join(STATES)}.", MISUSED)
 
-    raise typer.Exit(show(client, state=state, limit=limit))
+    async def read(store: EventStore, callbacks: Callbacks) -> int:
+        row = await callbacks.of(client)
+        if row is None:
+            return _none(client)
+        shown = callback_json(row)
+        since = _time(row["disabled_at"] or row["failing_since"])
+        why = " ".join(part for part in (since and f"since {since}", shown["disabledReason"]) if part)
+        console = Console(soft_wrap=True)
+        console.print(Text(f"{shown['url']}\n{shown['state']} {why}".strip()))
+        types = ", ".join(shown["types"]) or "every type"
+        console.print(Text(f"event types: {types}; at most {shown['concurrency']} deliveries at once"))
+        rows = await store.deliveries(client, state, limit)
+        for each in map(delivery_json, rows):
+            print(
+                entry(
+                    f"{_time(each['recordedAt'])}  {each['type']}",
+                    fields(message=each["messageId"], event=each["eventId"]),
+                    fields(state=each["state"], tries=each["attempts"], status=each["status"], error=each["error"]),
+                )
+            )
+        if not rows:
+            print("No deliveries.")
+        return 0
+
+    return _run(read, client)
 
 
 @callbacks.command()
-def rotate(client: ClientId) -> None:
-    """Make a new secret and print it, this once; those before it sign on for 24 hours."""
-    from app.commands.callbacks import rotate
+def rotate(client: ClientId) -> int:
+    """Make a new signing secret and print it, this once. The earlier ones keep signing for 24 hours."""
 
-    raise typer.Exit(rotate(client))
+    async def make(_: EventStore, callbacks: Callbacks) -> int:
+        try:
+            secret = await callbacks.rotate(client, actor())
+        except NoKey as error:
+            return print_error(str(error))
+        if secret is None:
+            return _none(client)
+        print_note(f"The secret of {client}'s callback. It is shown this once; earlier ones keep signing for 24 hours.")
+        print(secret)
+        return 0
+
+    return _run(make, client)
 
 
 @callbacks.command()
-def enable(client: ClientId) -> None:
-    """Begin again with a callback that was disabled; what waits is due at once."""
-    from app.commands.callbacks import enable
+def enable(client: ClientId) -> int:
+    """Enable a callback that was disabled. Its waiting deliveries are due at once."""
 
-    raise typer.Exit(enable(client))
+    async def begin(store: EventStore, callbacks: Callbacks) -> int:
+        if await callbacks.of(client) is None or (waiting := await store.enable_callback(client, actor())) is None:
+            return _none(client)
+        return print_note(f"The callback of {client} is enabled; {waiting} deliveries are due.")
+
+    return _run(begin, client)
 
 
 @callbacks.command()
@@ -64,9 +141,44 @@ def replay(
     client: ClientId,
     id: Annotated[list[UUID] | None, typer.Option(help="An event's id. Repeatable.")] = None,
     since: Annotated[str | None, typer.Option(help="Events recorded from this time on (RFC 3339).")] = None,
-    until: Annotated[str | None, typer.Option(help="… and before this one; now if left out.")] = None,
-) -> None:
-    """Tell a client again, by events' ids or by when they were recorded."""
-    from app.commands.callbacks import replay
+    until: Annotated[str | None, typer.Option(help="… and before this one; by default now.")] = None,
+) -> int:
+    """Deliver events to a callback again, by their ids or by when they were recorded."""
+    if bool(id) == bool(since) or (until and not since):
+        return print_error("Give either --id (repeatable), or --since and perhaps --until.", MISUSED)
+    try:
+        span = (instant(since), instant(until) if until else datetime.now(UTC)) if since else None
+    except ValueError as error:
+        return print_error(f"A time {error}.", MISUSED)
 
-    raise typer.Exit(replay(client, ids=id or [], since=since, until=until))
+    async def again(store: EventStore, _: Callbacks) -> int:
+        if span is None:
+            return print_note(f"{await store.replay_ids(client, id or [])} deliveries wait again.")
+        count, following = await store.replay_span(client, *span)
+        rest = f" More are left: --since {following.isoformat()}" if following else ""
+        return print_note(f"{count} deliveries wait again.{rest}")
+
+    return _run(again, client)
+
+
+def _run(work: Callable[[EventStore, Callbacks], Awaitable[int]], client: str | None = None) -> int:
+    """Run `work` with the store open, for a client whose key is checked first; return its exit code."""
+    settings = resolve(register(Settings()))
+
+    async def run() -> int:
+        async with opened(settings) as store:
+            if client is not None:
+                await client_of(store, client)
+            return await work(store, Callbacks(store, Clients(store, settings), Seal.of(settings)))
+
+    return asyncio.run(run())
+
+
+def _time(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S}" if time else ""
+
+
+def _none(client: str) -> int:
+    return print_error(
+        f'{client} has no callback. Its configuration names one, as "callback": {{"url": "https://…"}}.', FAILED
+    )

@@ -1,35 +1,67 @@
-"""`threadline gaps …`, as the command line declares it."""
+"""`threadline gaps`, `threadline gaps acknowledge`: records that Kafka deleted before they were read."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from app.cli.support.store import actor, in_store
+from app.cli.support.terminal import FAILED, entry, fields, minute, print_error
+from sql import EventStore
 
 gaps = typer.Typer(
     name="gaps",
     invoke_without_command=True,
-    help="What was passed over: records that Kafka deleted before they were read. Lists those that nobody acknowledged.",
+    help="""List gaps: records that Kafka deleted before they were read.
+
+Exit code 1 where one is not acknowledged.
+""",
 )
 
 
 @gaps.callback()
 def show(
     context: typer.Context,
-    all_of_them: Annotated[bool, typer.Option("--all", help="Also those that were acknowledged.")] = False,
-) -> None:
-    """List them. Exit code 1 where some wait for an operator."""
-    if context.invoked_subcommand is None:
-        from app.commands.gaps import show
+    all_of_them: Annotated[bool, typer.Option("--all", help="Include those that were acknowledged.")] = False,
+) -> int:
+    """Print the gaps, the latest first; return 1 where one is not acknowledged."""
+    if context.invoked_subcommand is not None:
+        return 0
 
-        raise typer.Exit(show(all=all_of_them))
+    async def read(store: EventStore) -> int:
+        rows = await store.gaps(all=all_of_them)
+        if not rows:
+            print("No gap: nothing was deleted before it was read.")
+            return 0
+        for row in rows:
+            times = fields(
+                found=minute(row["found_at"]), acknowledged=minute(row["acknowledged_at"]), by=row["acknowledged_by"]
+            )
+            print(entry(f"{row['topic']}, partition {row['partition']}", what(row), times))
+        return FAILED if any(row["acknowledged_at"] is None for row in rows) else 0
+
+    return in_store(read)
 
 
-@gaps.command("acknowledge")
+@gaps.command()
 def acknowledge(
-    topic: Annotated[str | None, typer.Argument(help="Of this topic; of all, if left out.")] = None,
-    partition: Annotated[int | None, typer.Argument(help="Of this partition of it.")] = None,
-    offset: Annotated[int | None, typer.Argument(help="The one that begins at this offset.")] = None,
-) -> None:
-    """Say that they were seen to: the worker names them no longer. They stay in the list of all."""
-    from app.commands.gaps import acknowledge
+    topic: Annotated[str | None, typer.Argument(help="Only the gaps of this topic.")] = None,
+    partition: Annotated[int | None, typer.Argument(help="Only those of this partition.")] = None,
+    offset: Annotated[int | None, typer.Argument(help="Only the one that begins at this offset.")] = None,
+) -> int:
+    """Acknowledge gaps: the worker no longer reports them. `gaps --all` keeps listing them. Exit code 1 where none is open."""
 
-    raise typer.Exit(acknowledge(topic, partition, offset))
+    async def note(store: EventStore) -> int:
+        rows = await store.acknowledge_gaps(actor(), topic, partition, offset)
+        for row in rows:
+            print(f"acknowledged: {row['topic']}-{row['partition']}, {what(row)}")
+        return 0 if rows else print_error("No such gap is open. All gaps: threadline gaps --all")
+
+    return in_store(note)
+
+
+def what(row: dict[str, Any]) -> str:
+    """Return what a gap lacks, in words."""
+    first, end = row["from_offset"], row["to_offset"]
+    if end < first:
+        return f"cut off at {end}, read up to {first}"
+    return f"{end - first} records, offsets {first} to {end - 1}"

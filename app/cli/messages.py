@@ -1,97 +1,24 @@
-"""The options of `threadline send` and `threadline messages`."""
+"""`threadline messages list|show|explain|cancel|release`: messages, read and changed by the API."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
+import httpx
+import orjson
 import typer
+from rich.console import Console
+from rich.text import Text
 
-Key = Annotated[
-    str | None,
-    typer.Option(
-        envvar="THREADLINE_API_KEY",
-        help="The API key, or @FILE that has it; by default that of the system that runs here.",
-        show_envvar=True,
-    ),
-]
-Url = Annotated[
-    str | None,
-    typer.Option(envvar="THREADLINE_API_URL", help="The API's base URL; by default that of the system that runs here."),
-]
-MessageId = Annotated[
-    str,
-    typer.Argument(metavar="ID", help="The message's id, as `send` prints it, or the Idempotency-Key of its request."),
-]
-
-
-def send(
-    text: Annotated[str | None, typer.Argument(help="What to say.")] = None,
-    to: Annotated[str | None, typer.Option(help="Whom: +15551234567, ana@example.com, …")] = None,
-    channel: Annotated[
-        str | None, typer.Option(help="sms, email, whatsapp, …; left out, the client's configuration decides.")
-    ] = None,
-    subject: Annotated[str | None, typer.Option(help="Of an e-mail.")] = None,
-    template: Annotated[
-        str | None, typer.Option(help="A template that the provider keeps, in place of a text.")
-    ] = None,
-    variable: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of the template. Repeatable.")] = None,
-    id: Annotated[str | None, typer.Option("--id", help="The message's id: with one, sending again is safe.")] = None,
-    priority: Annotated[str | None, typer.Option(help="high, normal or low.")] = None,
-    not_before: Annotated[str | None, typer.Option(help="The earliest it may leave: 2026-02-03T09:00:00Z.")] = None,
-    send_before: Annotated[str | None, typer.Option(help="When it is no longer worth sending.")] = None,
-    reference: Annotated[str | None, typer.Option(help="Your own word for it.")] = None,
-    category: Annotated[str | None, typer.Option(help="transactional, marketing, …")] = None,
-    file: Annotated[
-        str | None, typer.Option(help="Messages, one JSON object a line, in place of one; - reads standard input.")
-    ] = None,
-    rate: Annotated[float, typer.Option(min=0, help="Messages of a file a second, at most; 0: no limit.")] = 0.0,
-    run: Annotated[
-        str, typer.Option("--run", help="Names the sending of a file: by another name, the same file is sent anew.")
-    ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check each message here, and send none.")] = False,
-    key: Key = None,
-    url: Url = None,
-) -> None:
-    """Have a message sent, or a file of them.
-
-    \b
-      threadline send --channel sms --to +15551234567 "Your order is on its way."
-      threadline send --to ana@example.com --subject Hello --id order-1001 "On its way."
-
-    A file has one message a line, as POST /v1/messages takes it (/docs has all members):
-
-    \b
-      {"channel": "sms", "to": "+15551234567", "body": "Hello Ana"}
-      {"to": "ben@example.com", "template": "shipped", "variables": {"order": "7"}}
-
-    \b
-      threadline send --file messages.jsonl --dry-run
-      threadline send --file messages.jsonl --rate 100
-
-    A line is sent once, however often the file is: after a crash, or with its bad lines mended, run the same again. To
-    send the same file to the same people anew, give another --run. What leaves when is for the client's configuration.
-
-    Exit code: 0, 1 where any was refused or not all could be asked for, 2 where the options do not fit.
-    """
-    from app.commands.send import Single, run_one
-    from app.commands.send_file import run_file
-
-    if file is not None:
-        given = (text, to, subject, template, variable, id, priority, not_before, send_before, reference, category)
-        raise typer.Exit(
-            run_file(
-                file, channel=channel, rate=rate, name=run, dry_run=dry_run, key=key, url=url, alone=not any(given)
-            )
-        )
-    single = Single(
-        text, to, channel, subject, template, tuple(variable or ()), id, priority, not_before, send_before, reference,
-        category,
-    )  # fmt: skip
-    raise typer.Exit(run_one(single, dry_run=dry_run, key=key, url=url))
-
+from app.api.batch import link
+from app.cli.support.api import ApiError, Key, Url, api, error_text
+from app.cli.support.terminal import FAILED, entry, fields, print_error, print_note, printable
 
 messages = typer.Typer(
     name="messages",
     no_args_is_help=True,
-    help="""Messages: how far one is, why it waits, and what may be changed of that.
+    help="""Show the state of messages, explain why one waits, cancel or release it.
 
 \b
   threadline messages list --state unanswered
@@ -102,57 +29,162 @@ messages = typer.Typer(
 """,
 )
 
+MessageId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The message's id, as `send` prints it, or the Idempotency-Key of its request."),
+]
+#: States in which a message waits for a time, an account or a person.
+WAITING = ("queued", "held", "retrying", "unanswered")
+#: Messages of one page, at most.
+PAGE = 200
+#: What `messages show` prints of a message: member of the API's document, label.
+_SHOWN = {
+    "state": "state",
+    "delivery": "delivery",
+    "channel": "channel",
+    "account": "account",
+    "priority": "priority",
+    "to": "to",
+    "reference": "reference",
+    "acceptedAt": "accepted",
+    "changedAt": "changed",
+    "dueAt": "due",
+    "notBefore": "not before",
+    "sendBefore": "send before",
+    "cause": "cause",
+    "error": "error",
+    "providerMessageId": "provider's id",
+    "interactionId": "interaction",
+}
+
 
 @messages.command("list")
 def list_(
     state: Annotated[
-        str, typer.Option(help="unanswered, held, retrying, failed, expired or cancelled.")
+        str,
+        typer.Option(
+            help="unanswered, held, retrying, failed, expired or cancelled. Messages that are queued or sending change "
+            "state within moments, and sent ones are in the timelines, so these have no list: show one by its id."
+        ),
     ] = "unanswered",
-    limit: Annotated[int, typer.Option(min=1, help="How many, those that changed last first.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="The number of messages, last changed first.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     key: Key = None,
     url: Url = None,
-) -> None:
-    """List the key's client's messages in a state: those that wait for somebody, or ended without being sent."""
-    from app.commands.messages import list_all
+) -> int:
+    """List messages of the API key's client that wait, or that ended without being sent."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    while len(found) < limit:
+        query = {"state": state, "limit": str(min(PAGE, limit - len(found)))} | ({"cursor": cursor} if cursor else {})
+        page = _request("GET", f"/v1/messages?{urlencode(query)}", None, key, url)
+        if page is None:
+            return FAILED
+        found += page["messages"]
+        if (cursor := page["next"]) is None:
+            break
+    if as_json:
+        for one in found:
+            print(orjson.dumps(one).decode())
+        return 0
+    for one in found:
+        changed, due = (_words(name, one[name]) if one[name] else "" for name in ("changedAt", "dueAt"))
+        why = one["cause"] or (_words("error", one["error"]) if one["error"] else "")
+        line = fields(channel=one["channel"], account=one["account"], changed=changed, due=due)
+        print(entry(one["messageId"], line, why))
+    if not found:
+        print(f"No message is {state}.")
+    return print_note(f"The {limit} that changed last; --limit shows more.") if cursor else 0
 
-    raise typer.Exit(list_all(state, limit, as_json=as_json, key=key, url=url))
+
+@messages.command()
+def show(id: MessageId, key: Key = None, url: Url = None) -> int:
+    """Show a message: its state, its times, and every attempt."""
+    message = _request("GET", link(id), None, key, url)
+    if message is None:
+        return FAILED
+    lines = (f"{label}: {_words(name, message[name])}" for name, label in _SHOWN.items() if message[name] is not None)
+    print(entry(f"message {message['messageId']}", *lines))
+    for attempt in message["attempts"]:
+        print(_attempt(attempt))
+    if message["state"] in WAITING:
+        print_note(f"Why it waits: threadline messages explain {message['messageId']}")
+    return 0
 
 
-@messages.command("show")
-def show(id: MessageId, key: Key = None, url: Url = None) -> None:
-    """Print a message: its state, its times, and every attempt."""
-    from app.commands.messages import show
-
-    raise typer.Exit(show(id, key=key, url=url))
-
-
-@messages.command("explain")
-def explain(id: MessageId, key: Key = None, url: Url = None) -> None:
-    """Say why a message waits and until when, as its client is configured now; or what became of it."""
-    from app.commands.messages import explain
-
-    raise typer.Exit(explain(id, key=key, url=url))
+@messages.command()
+def explain(id: MessageId, key: Key = None, url: Url = None) -> int:
+    """Explain why a message waits and until when, by its client's present configuration; or what became of it."""
+    explained = _request("GET", f"{link(id)}/explain", None, key, url)
+    if explained is None:
+        return FAILED
+    console = Console(soft_wrap=True)
+    console.print(Text(explained["state"], "bold"))
+    for reason in explained["reasons"]:
+        console.print(Text(printable(reason["words"])))
+    return 0
 
 
-@messages.command("cancel")
-def cancel(id: MessageId, key: Key = None, url: Url = None) -> None:
+@messages.command()
+def cancel(id: MessageId, key: Key = None, url: Url = None) -> int:
     """Cancel a message that waits. Exit code 1 where it is too late."""
-    from app.commands.messages import change
-
-    raise typer.Exit(change(id, "cancel", None, key=key, url=url))
+    return _change(id, "cancel", None, key, url)
 
 
-@messages.command("release")
+@messages.command()
 def release(
     id: MessageId,
     resend: Annotated[
-        bool, typer.Option("--resend", help="Send it again, though nobody knows whether it was sent.")
+        bool, typer.Option("--resend", help="Send it again, though it may have been sent already.")
     ] = False,
     key: Key = None,
     url: Url = None,
-) -> None:
-    """Let a held message go at once, whatever its windows; or one whose provider never answered, with --resend."""
-    from app.commands.messages import change
+) -> int:
+    """Send a held message now, whatever its time windows; with --resend, also one whose provider never answered."""
+    return _change(id, "release", {"resend": resend}, key, url)
 
-    raise typer.Exit(change(id, "release", {"resend": resend}, key=key, url=url))
+
+def _change(id: str, action: str, body: Mapping[str, Any] | None, key: str | None, url: str | None) -> int:
+    """Cancel or release a message; return 1 where its state does not allow it."""
+    changed = _request("POST", f"{link(id)}/{action}", body, key, url)
+    if changed is None:
+        return FAILED
+    print(changed["state"])
+    return print_note(changed["detail"]) if "detail" in changed else 0
+
+
+def _request(method: str, path: str, body: Any, key: str | None, url: str | None) -> dict[str, Any] | None:
+    """Call the API and return the JSON of a 2xx response; print the error and return None for any other."""
+    try:
+        with api(key, url) as http:
+            response: httpx.Response = http.request(method, path, json=body)
+    except ApiError as error:
+        print_error(str(error))
+        return None
+    if not response.is_success:
+        print_error(error_text(response))
+        return None
+    document: dict[str, Any] = response.json()
+    return document
+
+
+def _attempt(attempt: Mapping[str, Any]) -> str:
+    """Return an attempt of the API's document as an entry."""
+    begun, answered = (_words(name, attempt[name]) if attempt[name] else "" for name in ("begunAt", "answeredAt"))
+    return entry(
+        f"attempt {attempt['number']}: {attempt['outcome'] or 'no outcome yet'}",
+        fields(channel=attempt["channel"], account=attempt["account"], status=attempt["status"]),
+        fields(begun=begun, answered=answered),
+        _words("error", attempt["error"]) if attempt["error"] else "",
+    )
+
+
+def _words(name: str, value: Any) -> str:
+    """Return a member of the API's document as text."""
+    if name == "error":
+        return " ".join(str(part) for part in (value["code"], value["text"] or value["reason"]) if part)
+    if name == "to" and isinstance(value, dict):
+        return ", ".join(f"{channel} {address}" for channel, address in value.items())
+    if name.endswith(("At", "Before")):
+        return f"{datetime.fromisoformat(value).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    return str(value)

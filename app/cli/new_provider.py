@@ -1,16 +1,118 @@
-"""The options of `threadline new-provider`."""
+"""`threadline new-provider`: create the files of a new provider in a checkout, from the templates in app/provider_template."""
 
+import keyword
+import re
+import sys
+from pathlib import Path
+from string import Template
 from typing import Annotated
 
 import typer
+
+from app.simulator import samples
+
+#: The comment in `adapters/__init__.py` above the providers of each channel.
+GROUPS = {
+    "sms": "# SMS, WhatsApp, voice",
+    "whatsapp": "# SMS, WhatsApp, voice",
+    "voice": "# SMS, WhatsApp, voice",
+    "email": "# E-mail",
+    "push": "# Push",
+    "chat": "# Chat",
+    "iot": "# Devices",
+}
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
+REGISTRY = "adapters/__init__.py"
+CHECKS = "tests/unit/adapters tests/unit/simulator tests/unit/cli/test_providers.py"
+
+
+class NotCreated(Exception):
+    """The provider cannot be created. The message says why."""
 
 
 def new_provider(
     name: Annotated[str, typer.Argument(help="The provider's name in configuration, as acme_sms.")],
     title: Annotated[str | None, typer.Option(help="The name that people read; by default made from NAME.")] = None,
     channel: Annotated[str, typer.Option(help="sms, whatsapp, voice, email, push, chat or iot.")] = "sms",
-) -> None:
+) -> int:
     """Create the files of a new provider: adapter, page, simulator and fixture. Run it in a checkout."""
-    from app.commands.new_provider import run
+    return run(name, title=title, channel=channel)
 
-    raise typer.Exit(run(name, title=title, channel=channel))
+
+def run(name: str, *, title: str | None, channel: str) -> int:
+    """Create the files and print the next steps. Returns 0, or 2 if nothing was created."""
+    try:
+        root = checkout(Path.cwd())
+        created = create(root, name, title or name.replace("_", " ").title(), channel)
+    except NotCreated as error:
+        print(f"threadline new-provider: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(f"created {path}" for path in created))
+    print(f'added "{name}" to {REGISTRY}\n')
+    print(f"Next: replace each TODO (grep -rn TODO adapters/{name} tests/fixtures/{name}), then")
+    print(f"  python -m tests.fixtures.sign {name}    # signs the fixture and writes its events beside it")
+    print(f"  python -m pytest -q {CHECKS} -k {name}    # the checks of every provider")
+    return 0
+
+
+def checkout(folder: Path) -> Path:
+    """Return the root of the checkout that contains `folder`. Raises NotCreated if there is none."""
+    for root in (folder, *folder.parents):
+        if (root / REGISTRY).is_file() and (root / "tests/fixtures").is_dir() and template(root).is_dir():
+            return root
+    raise NotCreated(f"{folder} is not in a checkout of Threadline: clone its repository and run this inside it")
+
+
+def template(root: Path) -> Path:
+    """Return the folder of the templates."""
+    return root / "app/provider_template"
+
+
+def create(root: Path, name: str, title: str, channel: str) -> list[str]:
+    """Write the files of a provider and add its name to the registry. Returns the paths of the files, relative to `root`.
+    Raises NotCreated for a bad or taken name or an unknown channel; then nothing was written."""
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+        raise NotCreated(f"{name!r} is not a valid name: 2 to 40 lower-case letters, digits and _, first a letter")
+    if channel not in GROUPS:
+        raise NotCreated(f"there is no channel {channel!r}; there are: {', '.join(GROUPS)}")
+    taken = (root / "adapters" / name, root / "adapters" / f"{name}.py", root / "tests/fixtures" / name)
+    if found := next((path for path in taken if path.exists()), None):
+        raise NotCreated(f"the name {name!r} is taken: {found.relative_to(root)} exists")
+    registry = registered((root / REGISTRY).read_text("utf-8"), name, channel)
+    slug = name.replace("_", "-")
+    words = {
+        "name": name,
+        "title": title,
+        "channel": channel,
+        "slug": slug,
+        "Slug": slug.title(),
+        "address": samples.customer(channel),
+    }
+    texts = {
+        f"{folder}/{name}/{file}": Template((template(root) / f"{file}.txt").read_text("utf-8")).substitute(words)
+        for folder, files in (
+            ("adapters", ("__init__.py", "README.md", "simulator.py")),
+            ("tests/fixtures", ("settings.json", "delivered.http")),
+        )
+        for file in files
+    }
+    for path, text in texts.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith(".http"):  # lines end as in HTTP, and the body has no line end
+            text = text.rstrip("\n").replace("\n", "\r\n")
+        (root / path).write_bytes(text.encode())
+    (root / REGISTRY).write_text(registry, "utf-8")
+    return list(texts)
+
+
+def registered(text: str, name: str, channel: str) -> str:
+    """Return the registry's source with the name at the end of its channel's group. Raises NotCreated if the group is
+    missing."""
+    lines = text.split("\n")
+    try:
+        at = lines.index(f"    {GROUPS[channel]}") + 1
+    except ValueError:
+        raise NotCreated(f"{REGISTRY} has no line `{GROUPS[channel]}`: add the name by hand") from None
+    while lines[at].startswith('    "'):
+        at += 1
+    return "\n".join([*lines[:at], f'    "{name}",', *lines[at:]])

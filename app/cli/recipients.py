@@ -1,52 +1,120 @@
-"""`threadline recipients …`, as the command line declares it."""
+"""`threadline recipients show|opt-out|opt-in|zone`: a recipient's consent and time zone, in the database."""
 
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Annotated
+from uuid import uuid4
 
 import typer
+from rich.console import Console
+from rich.text import Text
+
+from app.cli.support.client import client_of
+from app.cli.support.store import in_store, user
+from app.cli.support.terminal import MISUSED, add_row, minute, print_error, printable, table
+from app.clients.shown_recipients import recipient_of, told
+from app.sending.consent import ALL, said
+from app.sending.zones import zone_named
+from schemas import SchemaError
+from schemas.events import CHANNELS, Handle
+from sql import EventStore
 
 recipients = typer.Typer(
-    name="recipients", no_args_is_help=True, help="Recipients: what they want, opted out or in, and their time zone."
+    name="recipients",
+    no_args_is_help=True,
+    help="Show and change recipients: consent by channel, and time zone.",
 )
 
-_Handle = Annotated[str, typer.Argument(help="Whom: +15551234567, ana@example.com, or kind:value.")]
-_Client = Annotated[
-    str | None,
-    typer.Option(help="The client id whose recipient it is; by default that of THREADLINE_API_KEY, else default."),
+Recipient = Annotated[
+    str,
+    typer.Argument(metavar="HANDLE", help="The recipient: +15551234567, ana@example.com, or kind:value."),
 ]
-_Channel = Annotated[str, typer.Option(help="sms, email, …; * is all of them.")]
+Client = Annotated[
+    str | None,
+    typer.Option(help="The client id of the recipient; by default that of THREADLINE_API_KEY, else default."),
+]
+Channel = Annotated[str, typer.Option(help="sms, email, …; * means all channels.")]
 
 
-@recipients.command("show")
-def show(handle: _Handle, client: _Client = None) -> None:
-    """Print a recipient's time zone, and what they want on each channel."""
-    from app.commands.recipients import show
-
-    raise typer.Exit(show(handle, client=client))
+@recipients.command()
+def show(handle: Recipient, client: Client = None) -> int:
+    """Show a recipient's time zone, and consent by channel."""
+    return _with(handle, None, client, _print)
 
 
-@recipients.command("opt-out")
-def opt_out(handle: _Handle, client: _Client = None, channel: _Channel = "*") -> None:
-    """Send a recipient no more messages."""
-    from app.commands.recipients import consent
-
-    raise typer.Exit(consent(handle, channel, "out", client=client))
+@recipients.command()
+def opt_out(handle: Recipient, client: Client = None, channel: Channel = ALL) -> int:
+    """Opt a recipient out: no more messages are sent to them."""
+    return _consent(handle, channel, "out", client)
 
 
-@recipients.command("opt-in")
-def opt_in(handle: _Handle, client: _Client = None, channel: _Channel = "*") -> None:
-    """Send a recipient messages again. Where all channels and one were opted out of, each is to be opted in to."""
-    from app.commands.recipients import consent
-
-    raise typer.Exit(consent(handle, channel, "in", client=client))
+@recipients.command()
+def opt_in(handle: Recipient, client: Client = None, channel: Channel = ALL) -> int:
+    """Opt a recipient in again. Opting out of all channels and of one of them takes two opt-ins."""
+    return _consent(handle, channel, "in", client)
 
 
-@recipients.command("zone")
+@recipients.command()
 def zone(
-    handle: _Handle,
-    name: Annotated[str | None, typer.Argument(help="Like Europe/Lisbon; left out, it is forgotten.")] = None,
-    client: _Client = None,
-) -> None:
-    """Note a recipient's time zone."""
-    from app.commands.recipients import zone
+    handle: Recipient,
+    name: Annotated[str | None, typer.Argument(help="Such as Europe/Lisbon; without it the zone is removed.")] = None,
+    client: Client = None,
+) -> int:
+    """Set or remove a recipient's time zone."""
+    try:
+        if name is not None:
+            zone_named(name, "zone")
+    except SchemaError as error:
+        return print_error(str(error), MISUSED)
 
-    raise typer.Exit(zone(handle, name, client=client))
+    async def note(store: EventStore, client: str, handle: Handle) -> int:
+        await store.set_profile(client, handle, zone=name)
+        return await _print(store, client, handle)
+
+    return _with(handle, None, client, note)
+
+
+def _consent(text: str, channel: str, state: str, client: str | None) -> int:
+    """Append an event that opts the recipient `out` or `in`, with the name of this user; return the exit code."""
+    if channel != ALL and channel not in CHANNELS:
+        return print_error(
+            f"There is no channel {channel}. The channels: {', '.join(CHANNELS)}, or {ALL} for all.", MISUSED
+        )
+
+    async def append(store: EventStore, client: str, handle: Handle) -> int:
+        now = datetime.now(UTC)
+        event = said(handle, channel, state, _agent(), now, str(uuid4()))
+        await store.append([(event, client, now, None)])
+        return await _print(store, client, handle)
+
+    return _with(text, None if channel == ALL else channel, client, append)
+
+
+def _with(
+    text: str, channel: str | None, client: str | None, work: Callable[[EventStore, str, Handle], Awaitable[int]]
+) -> int:
+    """Run `work` with the store open, the client id and the recipient's handle; return the exit code, 2 for no handle."""
+    try:
+        handle = recipient_of(text, channel)
+    except ValueError as error:
+        return print_error(f"{text!r} names no recipient: {error}.", MISUSED)
+
+    async def within(store: EventStore) -> int:
+        return await work(store, await client_of(store, client), handle)
+
+    return in_store(within)
+
+
+async def _print(store: EventStore, client: str, handle: Handle) -> int:
+    known = await told(store, client, handle)
+    title = f"{handle.kind}:{handle.value} of client {client}, zone {known['zone'] or 'not known'}"
+    consents = table("channel", "state", "out since", "in again", "basis", title=Text(printable(title)))
+    for one in known["consents"]:
+        add_row(consents, one["channel"], one["state"], minute(one["since"]), minute(one["until"]), one["basis"])
+    console = Console()
+    console.print(consents if consents.row_count else Text(printable(f"{title}: no consent on record.")))
+    return 0
+
+
+def _agent() -> str:
+    return f"command line, {name}" if (name := user()) else "command line"

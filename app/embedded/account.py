@@ -1,4 +1,4 @@
-"""Who runs PostgreSQL, and where: it refuses root, and an account without rights may not reach root's folders."""
+"""Chooses the account and folder for the embedded PostgreSQL, which refuses to run as root."""
 
 import os
 import pwd
@@ -8,28 +8,28 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-#: Accounts that root runs PostgreSQL as, the first that exists.
+#: Accounts as which root runs PostgreSQL: the first that exists.
 CANDIDATES = ("postgres", "nobody")
 
-#: Where root keeps what that account must reach, if it cannot reach the folder it was asked to use.
+#: Folders that root uses if that account cannot reach the requested one.
 STATE = Path("/var/lib/threadline")
 CACHE = Path("/var/cache/threadline")
 
 
 class Unreachable(Exception):
-    """No account, or no folder, that PostgreSQL could run with. The message says what to do."""
+    """PostgreSQL has no account or folder to run with. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An operating-system account by its numbers."""
+    """An operating-system account: user id and group id."""
 
     name: str
     uid: int
     gid: int
 
     def reaches(self, path: Path) -> bool:
-        """Whether it may pass through every folder above `path` (judged by permission bits, not by access lists)."""
+        """Return whether the account may traverse every folder above `path`, by permission bits (access lists are ignored)."""
         return all(self._passes(folder.stat()) for folder in path.absolute().parents if folder.exists())
 
     def _passes(self, folder: os.stat_result) -> bool:
@@ -41,9 +41,9 @@ class Account:
 
 
 def choose(data: Path) -> Account | None:
-    """The account to run as: None (ourselves) unless we are root; then who owns `data` if it is there, else a candidate.
+    """Return the account to run as: None for the current user; for root, the owner of `data` if it exists, else a candidate.
 
-    Raises Unreachable where root has no such account.
+    Raises Unreachable if there is no such account.
     """
     if os.geteuid() != 0:
         return None
@@ -63,9 +63,9 @@ def choose(data: Path) -> Account | None:
 
 
 def reachable_data(folder: Path, account: Account | None) -> Path:
-    """Where the data folder `folder` really is: itself, or a folder of root's that `account` reaches, linked from it.
+    """Return the real place of the data folder `folder`: itself, or another folder that `account` can reach, linked from it.
 
-    Raises Unreachable where neither can be had.
+    Raises Unreachable if there is neither.
     """
     if folder.is_symlink():
         return folder.resolve()
@@ -85,7 +85,7 @@ def reachable_data(folder: Path, account: Account | None) -> Path:
 
 
 def reachable_binaries(folder: Path, account: Account | None, version: str) -> Path:
-    """`folder`, or a copy of it that `account` reaches, made once for each `version`. Raises Unreachable.
+    """Return `folder`, or a copy that `account` can reach, made once per `version`. Raises Unreachable.
 
     A wheel keeps its shared libraries in a folder `<package>.libs` beside the package, where its programs look for them
     (https://github.com/pypa/auditwheel): that is copied along, in the same place.

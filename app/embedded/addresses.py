@@ -1,4 +1,4 @@
-"""Where our own two programs listen, and how they are reached from this machine."""
+"""Chooses the ports of the HTTP process and the worker, and their URLs from this machine."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ from app.settings import Door, Settings, Worker
 
 
 def choose(settings: Settings, say: Callable[[str], None]) -> Settings:
-    """The settings with ports that are free: where a default one is taken, the next, and `say` is told.
+    """Return the settings with free ports. If a default port is taken, use the next free one and report that to `say`.
 
-    Raises PortTaken where the port was asked for.
+    Raises PortTaken if a port that was set explicitly is taken.
     """
     chosen: set[int] = set()
     for name in ("door", "worker"):
@@ -28,6 +28,6 @@ def choose(settings: Settings, say: Callable[[str], None]) -> Settings:
 
 
 def url(server: Door | Worker) -> str:
-    """Its base URL, from this machine."""
+    """Return the server's base URL from this machine."""
     host = ports.LOOPBACK if server.host in ("0.0.0.0", "::", "") else server.host  # noqa: S104  # compared, not bound
     return f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"

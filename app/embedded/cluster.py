@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster as files: made once, configured at every start, cleared of what a kill left."""
+"""Creates and configures the files of a PostgreSQL cluster, and cleans up after a killed server."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).with_name("postgresql.conf")
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What a one-machine server is given. Sizes in MiB. `fsync=False` is for tests of what needs no disk."""
+    """Tuning for a server on one machine. Sizes are in MiB. `fsync=False` is for tests that need no durability."""
 
     shared_buffers_mb: int = 512
     cache_mb: int = 2048
@@ -35,7 +35,7 @@ SMALL = Tuning(shared_buffers_mb=128, cache_mb=512, max_wal_mb=512, min_wal_mb=8
 async def create(
     cluster: Path, binaries: Path, account: Account | None, *, password: str, log: Path, sync: bool = True
 ) -> None:
-    """Make an empty cluster whose superuser has `password`. It is there wholly or not at all. Raises StartFailed."""
+    """Create an empty cluster whose superuser has `password`, atomically. Raises StartFailed."""
     unfinished = cluster.with_name(f"{cluster.name}.unfinished")
     password_file = cluster.with_name(f"{cluster.name}.password")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -69,7 +69,7 @@ async def create(
 
 
 def configure(cluster: Path, account: Account | None, tuning: Tuning, port: int) -> None:
-    """Write `postgresql.conf` anew."""
+    """Write `postgresql.conf`."""
     values = {name: getattr(tuning, name) for name in Tuning.__slots__} | {"fsync": "on" if tuning.fsync else "off"}
     file = cluster / "postgresql.conf"
     file.write_text(TEMPLATE.read_text().format(port=port, **values))
@@ -77,7 +77,7 @@ def configure(cluster: Path, account: Account | None, tuning: Tuning, port: int)
 
 
 async def clear(cluster: Path) -> None:
-    """End what a killed start left: server processes in this folder, and a pid file whose pid is someone else's now."""
+    """End server processes that a killed start left in this folder, and remove a stale pid file."""
     left = [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(cluster)]
     for process in left:
         process.send_signal(signal.SIGQUIT)
@@ -89,6 +89,6 @@ async def clear(cluster: Path) -> None:
 
 
 def give(path: Path, account: Account | None) -> None:
-    """Make `path` the property of `account`."""
+    """Change the owner of `path` to `account`."""
     if account:
         os.chown(path, account.uid, account.gid)

@@ -1,4 +1,4 @@
-"""The configuration of a first start: sources with secrets of their own, so that webhooks can be signed and sent at once."""
+"""Writes the configuration at the first start: sources with generated secrets, so that signed webhooks work at once."""
 
 import base64
 import secrets
@@ -39,7 +39,7 @@ def configure(data: Path) -> bool:
 
 
 def make_key(data: Path) -> bool:
-    """Make the key that clients' secrets are encrypted with, unless one is there. Returns whether it made one."""
+    """Create the key that encrypts clients' secrets, unless it exists. Returns whether it was created."""
     file = data / KEYS_FILE
     if file.exists():
         return False
@@ -49,14 +49,14 @@ def make_key(data: Path) -> bool:
 
 
 def secrets_folder(data: Path) -> Path:
-    """Where the demo's key, the sample's API key and the key of clients' secrets are kept, for the user who started it alone."""
+    """Return the folder for secrets (the demo's key, the sample's API key, the encryption key), readable by this user only."""
     folder = data / "secrets"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
 def write_secret(file: Path, text: str) -> None:
-    """Write a file that nobody else may read, wholly or not at all."""
+    """Write a file atomically, readable by this user only."""
     unfinished = file.with_name(f"{file.name}.unfinished")
     unfinished.touch(mode=0o600)
     unfinished.write_text(text)

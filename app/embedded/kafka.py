@@ -1,4 +1,4 @@
-"""Apache Kafka on this machine: one KRaft node, a child process on loopback ports."""
+"""Runs Apache Kafka on this machine: one KRaft node, as a child process on loopback ports."""
 
 import asyncio
 import base64
@@ -23,25 +23,25 @@ from app.kafka import client_args
 from app.settings import Kafka as Settings
 
 TEMPLATE = Path(__file__).with_name("server.properties")
-#: What `server.properties` has beside the template where clients must prove who they are, and where anyone may come.
+#: The templates added to `server.properties` with and without authentication of clients.
 SECURED, OPEN = TEMPLATE.with_name("secured.properties"), TEMPLATE.with_name("open.properties")
-#: What Kafka's own tools are given (`--command-config`) to reach the broker, whose address they ask for besides.
+#: The file for Kafka's own tools (`--command-config`).
 CLIENT = """bootstrap.servers={bootstrap}
 security.protocol=SASL_PLAINTEXT
 sasl.mechanism={mechanism}
 sasl.jaas.config=org.apache.kafka.common.security.{login} required username="{USER}" password="{password}";
 """
-#: The name that every process of ours has at the embedded broker.
+#: The user name of Threadline's processes at the embedded broker.
 USER = "threadline"
-#: Mechanism → Kafka's login module for it.
+#: SASL mechanism to Kafka's login module.
 LOGINS = {"SCRAM-SHA-512": "scram.ScramLoginModule", "PLAIN": "plain.PlainLoginModule"}
-READY_WITHIN = 120.0  # seconds; after a kill -9 it reads the newest segment of each partition again
+READY_WITHIN = 120.0  # seconds; after a kill -9 it rereads the newest segment of each partition
 STOP_WITHIN = 20.0
 
-#: The JVM of a broker that shares its machine: a bounded heap, small reserves, short pauses.
+#: JVM options for a broker that shares its machine: a bounded heap, small reserves, short pauses.
 JVM = ("-Xms128m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError")
 
-#: For tests: the quick compiler alone starts sooner.
+#: For tests: only the fast compiler, which starts sooner.
 QUICK_JVM = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
 
 LOGGING = (
@@ -56,8 +56,8 @@ class Kafka:
     """One broker. `folder` (0700) holds its log (`log/`), its properties, `kafka.json` (ports, cluster id, password) and
     `client.properties` for Kafka's own tools.
 
-    Clients prove that they know the password, which was made at the first start: loopback is open to every account of
-    the machine. `secured=False`, for tests and benchmarks, lets anyone in.
+    Clients authenticate with a password made at the first start, since every account of the machine can reach loopback.
+    `secured=False`, for tests and benchmarks, turns that off.
     """
 
     name = "Kafka"
@@ -72,13 +72,12 @@ class Kafka:
 
     @property
     def bootstrap(self) -> str:
-        """`host:port` for clients; known once started."""
+        """`host:port` for clients, available once started."""
         return f"{ports.LOOPBACK}:{self._kept['port']}"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What `settings.kafka` needs to reach it (the fields of `app.settings.Kafka`, the password a secret); known
-        once started, or `remembered`."""
+        """The fields of `app.settings.Kafka` that reach this broker, available once started or `remembered`."""
         if not self._secured:
             return {"bootstrap": self.bootstrap}
         return {
@@ -90,7 +89,7 @@ class Kafka:
         }
 
     def remembered(self) -> bool:
-        """Read ports and password from `kafka.json`, so that `settings` can say them. Returns whether they are there."""
+        """Read ports and password from `kafka.json`. Returns whether they exist."""
         file = self.folder / "kafka.json"
         self._kept = json.loads(file.read_text()) if file.exists() else {}
         return "password" in self._kept
@@ -103,11 +102,11 @@ class Kafka:
         return self._child
 
     async def prepare(self, progress: jars.Progress | None = None) -> list[str | Path]:
-        """Fetch the jars that are missing, format the storage once. Returns the command line of the broker.
+        """Download missing jars and format the storage once. Returns the broker's command line.
 
-        Raises FetchFailed (a jar could not be had), StartFailed (with the log's last lines) or PortTaken.
+        Raises FetchFailed, StartFailed (with the log's last lines) or PortTaken.
         """
-        classpath = os.pathsep.join(map(str, await asyncio.to_thread(jars.fetch, progress or _untold)))
+        classpath = os.pathsep.join(map(str, await asyncio.to_thread(jars.fetch, progress or _no_progress)))
         found = await asyncio.to_thread(java.find)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
@@ -118,13 +117,13 @@ class Kafka:
         return [*java_command, "kafka.Kafka", properties]
 
     async def start(self) -> None:
-        """Prepare, run, wait until it answers. Started again, it keeps its ports. Raises as `prepare` does."""
+        """Prepare and run the broker, and wait until it answers. A restart keeps the ports. Raises as `prepare` does."""
         self._child = Child(self.name, await self.prepare(), self.log)
         self._child.start()
         await self._ready()
 
     async def stop(self) -> None:
-        """Stop it in order; after `STOP_WITHIN` seconds, for good. Does nothing where it does not run."""
+        """Stop the broker, and kill it after `STOP_WITHIN` seconds. Does nothing if it is not running."""
         if self._child is not None:
             await self._child.stop(signal.SIGTERM, within=STOP_WITHIN)
 
@@ -133,12 +132,12 @@ class Kafka:
         return (self.folder / "log" / "meta.properties").exists()
 
     async def _format(self, executable: Path, classpath: str, properties: Path) -> None:
-        """Format the storage, with the password of `USER` in it (KIP-900). Raises StartFailed."""
+        """Format the storage and store the password of `USER` in it (KIP-900). Raises StartFailed."""
         line = ["-cp", f'"{classpath}"', "kafka.tools.StorageTool", "format", "--config", f'"{properties}"']
         line += ["--cluster-id", str(self._kept["cluster_id"])]
         if self._secured:
             line += ["--add-scram", f"{self._kept['mechanism']}=[name={USER},password={self._kept['password']}]"]
-        # In a file, since every account of the machine can read the command lines of others.
+        # In a file, since every account of the machine can read command lines.
         arguments = self.folder / "format.arguments"
         write_secret(arguments, " ".join(line))
         tool = Child(self.name, [executable, *self.jvm, *LOGGING, f"@{arguments}"], self.log)
@@ -154,7 +153,7 @@ class Kafka:
         self.remembered()
         self._kept.setdefault("cluster_id", _cluster_id())
         if "password" not in self._kept:
-            # The storage of an earlier version knows no SCRAM credential, and only formatting could add one.
+            # Storage formatted by an earlier version has no SCRAM credential, which only formatting can add.
             self._kept["mechanism"] = "PLAIN" if self._formatted else "SCRAM-SHA-512"
             self._kept["password"] = secrets.token_urlsafe(24)
         for name in ("port", "controller_port"):
@@ -179,7 +178,7 @@ class Kafka:
             await asyncio.sleep(0.05)
 
     async def _answers(self) -> bool:
-        """Whether it takes part in its own cluster: its metadata names a broker, which it does only once unfenced."""
+        """Return whether the broker is unfenced: only then does its metadata name a broker."""
         if not ports.answers(int(self._kept["port"])):
             return False
         admin = AIOKafkaAdminClient(**client_args(Settings(**self.settings)), request_timeout_ms=2000)
@@ -193,12 +192,12 @@ class Kafka:
                 await admin.close()
 
 
-def _untold(got: int, of: int) -> None:
-    """Progress that nobody watches."""
+def _no_progress(got: int, of: int) -> None:
+    """Ignore progress."""
 
 
 def _cluster_id() -> str:
-    """A new cluster id as Kafka writes them: 16 random bytes in URL-safe base64 that doesn't start with a dash."""
+    """Make a cluster id in Kafka's form: 16 random bytes in URL-safe base64 that does not start with a dash."""
     while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()).startswith("-"):
         pass
     return text

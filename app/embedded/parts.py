@@ -1,4 +1,4 @@
-"""What the supervisor keeps running: anything that starts, has a child process, and stops; and our own two programs."""
+"""Defines the parts that the supervisor keeps running, and Threadline's own two programs."""
 
 import asyncio
 import signal
@@ -15,7 +15,7 @@ from app.embedded import addresses
 from app.embedded.process import Child
 from app.settings import Kafka, Settings
 
-#: The order in which the parts need each other; they stop in reverse.
+#: The order in which the parts start; they stop in reverse.
 ORDER = ("PostgreSQL", "Kafka", "Worker", "Door and API")
 
 READY_WITHIN = 60.0  # seconds
@@ -35,7 +35,7 @@ class Part(Protocol):
 
 @dataclass
 class Program:
-    """One of our own processes: `python -m …`, with its health pages at `url`."""
+    """A process of Threadline's, `python -m …`, with its health pages at `url`."""
 
     name: str
     arguments: tuple[str, ...]
@@ -52,7 +52,7 @@ class Program:
         return self._child
 
     async def start(self) -> None:
-        """Start it and wait until it lives (`/healthz`). Raises StartFailed."""
+        """Start the process and wait until `/healthz` answers. Raises StartFailed."""
         self._child = Child(
             name=self.name,
             program=[sys.executable, "-P", *self.arguments],
@@ -64,28 +64,28 @@ class Program:
         await self._answers("/healthz")
 
     async def ready(self) -> None:
-        """Wait until it can do all its work (`/readyz` says "ok"). Raises StartFailed."""
+        """Wait until `/readyz` reports that it is ready. Raises StartFailed."""
         await self._answers("/readyz")
 
     async def stop(self) -> None:
-        """Let it end what it is doing; then for good."""
+        """Stop the process gracefully, then kill it."""
         if self._child is not None:
             await self._child.stop(signal.SIGTERM, within=STOP_WITHIN)
 
     async def _answers(self, path: str) -> None:
-        said, deadline = "no answer", time.monotonic() + READY_WITHIN
+        state, deadline = "no answer", time.monotonic() + READY_WITHIN
         async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
             while self.child.alive:
                 try:
                     answer = await client.get(self.url + path)
-                    said = f"{path} says {answer.status_code} {answer.text[:300]}"
-                    # A worker with an alarm works; what the alarm is about is the operator's, who needs it to run.
+                    state = f"{path} says {answer.status_code} {answer.text[:300]}"
+                    # A worker with an alarm works; the operator needs it running to act on the alarm.
                     if answer.status_code == 200 and answer.json().get("status") in ("ok", "alarm"):
                         return
                 except (httpx.HTTPError, ValueError) as error:
-                    said = f"{path}: {type(error).__name__}"
+                    state = f"{path}: {type(error).__name__}"
                 if time.monotonic() > deadline:
-                    raise self.child.failure(f"not ready within {READY_WITHIN:.0f} s: {said}")
+                    raise self.child.failure(f"not ready within {READY_WITHIN:.0f} s: {state}")
                 await asyncio.sleep(0.05)
         raise self.child.failure(f"it ended, {self.child.how_it_ended()}")
 

@@ -1,4 +1,4 @@
-"""PostgreSQL 18 on this machine: the wheel's binaries, a data folder, a child process on a loopback port."""
+"""Runs PostgreSQL 18 on this machine, from the wheel's binaries, as a child process on a loopback port."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from app.embedded.process import Child, StartFailed
 
 HERE = Path(__file__).parent
 DATABASE = "threadline"
-READY_WITHIN = 300.0  # seconds; a recovery after a crash reads up to max_wal_size again
+READY_WITHIN = 300.0  # seconds; recovery after a crash rereads up to max_wal_size
 STOP_WITHIN = 60.0
 
 __all__ = ["DATABASE", "SMALL", "Postgres", "Tuning"]
@@ -29,7 +29,7 @@ class Postgres:
     """One server with the database `threadline` and its two login roles.
 
     `folder` holds the cluster (`cluster/`, or a link to where its account reaches it), `postgres.json` (passwords and
-    port, 0600) and, while it runs, a server process that ends when we do. Root runs it as an account without rights.
+    port, 0600) and, while it runs, a server process that ends with this process. Root runs it as an unprivileged account.
     """
 
     name = "PostgreSQL"
@@ -43,7 +43,7 @@ class Postgres:
 
     @property
     def port(self) -> int:
-        """The TCP port on 127.0.0.1; known once started."""
+        """The TCP port on 127.0.0.1, available once started."""
         return int(self._kept["port"])
 
     @property
@@ -54,13 +54,13 @@ class Postgres:
         return self._child
 
     def dsn(self, role: str, database: str = DATABASE) -> str:
-        """A connection URI for `owner`, `service` or `superuser`, password included: a secret."""
+        """Return a connection URI for `owner`, `service` or `superuser`. It contains the password."""
         user = SUPERUSER if role == "superuser" else f"threadline_{role}"
         password = quote(str(self._kept[role]), safe="")
         return f"postgresql://{user}:{password}@{ports.LOOPBACK}:{self.port}/{database}"
 
     async def prepare(self) -> tuple[Account | None, Path, Path]:
-        """Make the cluster if there is none. Returns the account to run as, the binaries' folder, the cluster's folder.
+        """Create the cluster if there is none. Returns the account to run as, the binaries' folder and the cluster's folder.
 
         Raises StartFailed, or Unreachable (no account or folder to run with).
         """
@@ -76,15 +76,15 @@ class Postgres:
             await cluster.create(place, binaries, account, password=password, log=self.log, sync=sync)
         elif not self._kept:
             raise StartFailed(
-                f"{self.folder} has a database, but {self.folder / 'postgres.json'} with its passwords is gone: bring it "
-                f"back, or start anew with another THREADLINE_DATA"
+                f"{self.folder} has a database, but {self.folder / 'postgres.json'} with its passwords is missing: restore it, "
+                f"or start with another THREADLINE_DATA"
             )
         return account, binaries, place
 
     async def start(self) -> None:
-        """Prepare, clear what a kill left, run, wait until it answers, make roles and database.
+        """Prepare, clean up after a killed server, run, wait until it answers, and create roles and database.
 
-        Started again, it keeps its port. Only one may use a folder at a time: the caller holds a lock on it.
+        A restart keeps the port. The caller holds a lock on the folder, which one process may use at a time.
         Raises StartFailed (with the log's last lines), Unreachable or PortTaken.
         """
         account, binaries, place = await self.prepare()
@@ -99,26 +99,26 @@ class Postgres:
             log=self.log,
             without="PG",
             account=account,
-            death_signal=signal.SIGQUIT,  # ends at once, its children too, and recovers at the next start
+            death_signal=signal.SIGQUIT,  # ends it and its children at once; it recovers at the next start
         )
         self._child.start()
         await self._ready()
         await self.execute("roles", owner=self._kept["owner"], service=self._kept["service"], database=DATABASE)
 
     async def stop(self) -> None:
-        """Stop it the fast way: connections are ended, a checkpoint is written. Does nothing where it does not run."""
+        """Stop in fast mode: end connections and write a checkpoint. Does nothing if it is not running."""
         if self._child is not None:
             await self._child.stop(signal.SIGINT, within=STOP_WITHIN)
 
     async def execute(self, file: str, /, **parameters: str | int) -> None:
-        """As superuser, execute the statements that the query in `app/embedded/<file>.sql` gives as rows."""
+        """Execute, as superuser, the statements that the query in `app/embedded/<file>.sql` returns as rows."""
         query = (HERE / f"{file}.sql").read_bytes()
         async with await psycopg.AsyncConnection.connect(self.dsn("superuser", "postgres"), autocommit=True) as db:
             for (statement,) in await (await db.execute(query, parameters)).fetchall():
                 await db.execute(statement)
 
     def remembered(self) -> bool:
-        """Read passwords and port from `postgres.json`, so that `dsn` can tell them. Returns whether they are there."""
+        """Read passwords and port from `postgres.json`. Returns whether they exist."""
         file = self.folder / "postgres.json"
         self._kept = json.loads(file.read_text()) if file.exists() else {}
         return bool(self._kept)

@@ -1,4 +1,4 @@
-"""One child process: started so that it dies with us, its output in a log file, stopped by a signal and then for good."""
+"""Runs a child process that ends with this one and writes its output to a log file."""
 
 import asyncio
 import os
@@ -13,33 +13,33 @@ from pathlib import Path
 from app.embedded.account import Account
 
 TETHER = Path(__file__).with_name("tether.py")
-LOG_KEPT = 16 << 20  # bytes of a log file, past which a start moves it to `….1`
+LOG_KEPT = 16 << 20  # bytes; a larger log file is moved to `….1` at the next start
 
 
 class StartFailed(Exception):
-    """A program did not come up. The message says which, why, and where its log is."""
+    """A program did not start. The message names it, its log and the reason."""
 
 
 @dataclass
 class Child:
-    """A program under our wing.
+    """A child process.
 
-    `death_signal` is what the kernel sends it when we die, however we die; the thread that calls `start` must live as
-    long as the child shall (the kernel counts the thread, not the process, as its parent), so start from the main one.
+    The kernel sends it `death_signal` when this process dies. The kernel regards the thread that calls `start`, not the process,
+    as its parent, so call it from the main thread.
     """
 
     name: str
     program: Sequence[str | Path]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    without: str | None = None  # prefix of variables that would change what it does behind our back
+    without: str | None = None  # prefix of environment variables that are not passed on
     folder: Path = Path("/")
     account: Account | None = None
     death_signal: signal.Signals = signal.SIGKILL
     _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; returns at once. A log that has grown past `LOG_KEPT` is moved aside first."""
+        """Start the process and return at once. A log larger than `LOG_KEPT` is moved aside first."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_KEPT:
             self.log.replace(self.log.with_name(self.log.name + ".1"))
@@ -52,28 +52,28 @@ class Child:
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 env={**inherited, **self.environment},
-                start_new_session=True,  # a terminal's Ctrl-C is for us, who then stop the children in order
+                start_new_session=True,  # a terminal's Ctrl-C goes only to this process, which stops its children in order
             )
 
     @property
     def pid(self) -> int:
-        """Its process id. Raises RuntimeError where it was never started."""
+        """The process id. Raises RuntimeError before the first start."""
         if self._process is None:
             raise RuntimeError(f"{self.name} was not started")
         return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended (negative: by that signal), or None while it runs or before it was started."""
+        """The exit code (negative for a signal), or None while it runs or before it was started."""
         return None if self._process is None else self._process.poll()
 
     @property
     def alive(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether it is running."""
         return self._process is not None and self._process.poll() is None
 
     async def wait(self, within: float | None = None) -> bool:
-        """Wait until it has ended, at most `within` seconds. Returns whether it has."""
+        """Wait at most `within` seconds for it to end. Returns whether it has ended."""
         deadline = None if within is None else time.monotonic() + within
         while self.alive:
             if deadline is not None and time.monotonic() > deadline:
@@ -82,7 +82,7 @@ class Child:
         return True
 
     async def stop(self, how: signal.Signals = signal.SIGTERM, within: float = 20.0) -> None:
-        """Send `how`; after `within` seconds, SIGKILL. Returns when it has ended; does nothing where it has."""
+        """Send `how`, and SIGKILL after `within` seconds. Returns when it has ended."""
         if not self.alive:
             return
         os.kill(self.pid, how)
@@ -91,7 +91,7 @@ class Child:
             await self.wait()
 
     def how_it_ended(self) -> str:
-        """In words, e.g. `killed by SIGKILL`, `exit code 1`."""
+        """Describe the exit code, e.g. `killed by SIGKILL`, `exit code 1`."""
         code = self.exit_code
         return (
             "it runs"
@@ -102,7 +102,7 @@ class Child:
         )
 
     def failure(self, why: str) -> StartFailed:
-        """The error that says that it did not come up, with the last lines of its log."""
+        """Return the error for a failed start, with the last lines of the log."""
         lines = self.log.read_text(errors="replace").splitlines()[-8:] if self.log.exists() else []
         return StartFailed("\n  ".join([f"{self.name} did not start: {why} (log: {self.log})", *lines]))
 
@@ -110,7 +110,7 @@ class Child:
 def tethered(
     program: Sequence[str | Path], account: Account | None = None, death_signal: signal.Signals = signal.SIGKILL
 ) -> list[str]:
-    """The command line that runs `program` as `account` (None: as ourselves), and ends it when we end."""
+    """Return a command line that runs `program` as `account` (None: the current user) and ends it with this process."""
     identity = [str(account.uid), str(account.gid)] if account else ["-", "-"]
     start = [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), str(int(death_signal)), *identity]
     return [*start, *map(str, program)]

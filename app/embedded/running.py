@@ -1,4 +1,4 @@
-"""Finding the system that runs from a data folder: its lock, and `run.json`, which says where everything is."""
+"""Finds the system that runs from a data folder, by its lock and `run.json`, which holds its addresses."""
 
 import fcntl
 import json
@@ -6,33 +6,35 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from app.embedded.kafka import Kafka as Broker
 from app.embedded.postgres import Postgres
 from app.settings import Settings
 
+if TYPE_CHECKING:
+    from app.embedded.kafka import Kafka as Broker
+
 
 class NotRunning(SystemExit):
-    """Nothing runs from this data folder. Ends a command with its message and exit code 1 where nobody catches it."""
+    """Nothing runs from this data folder. Uncaught, it ends a command with its message and exit code 1."""
 
 
 class AlreadyRunning(Exception):
-    """Another `threadline up` runs from this data folder. The message says which process."""
+    """Another `threadline up` runs from this data folder. The message names its process."""
 
 
 @contextmanager
 def lock(data: Path) -> Iterator[None]:
-    """Hold the data folder, made if it is missing: only one system runs from it. Raises AlreadyRunning.
+    """Hold the lock of the data folder, which is created if missing. Raises AlreadyRunning.
 
-    A kill gives it back by itself.
+    The kernel releases the lock if the process is killed.
     """
     data.mkdir(parents=True, exist_ok=True)
-    # Root's PostgreSQL runs as another account, which must be able to pass through.
+    # Under root, PostgreSQL runs as another account, which must be able to traverse the folder.
     data.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    # Logs name errors of customers' messages; what we write is for the account that runs us alone.
+    # Files may hold errors about customers' messages, so only this account may read them.
     (data / "logs").mkdir(exist_ok=True)
     (data / "logs").chmod(0o700)
     with (data / "lock").open("a+") as file:
@@ -49,7 +51,7 @@ def lock(data: Path) -> Iterator[None]:
 
 
 def is_held(data: Path) -> bool:
-    """Whether a system runs from this data folder, or is about to."""
+    """Return whether a system runs from this data folder, or is starting."""
     try:
         with (data / "lock").open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -61,12 +63,15 @@ def is_held(data: Path) -> bool:
 
 
 def postgres_of(data: Path) -> Postgres:
-    """The embedded PostgreSQL of a data folder, not started."""
+    """Return the embedded PostgreSQL of a data folder, not started."""
     return Postgres(data / "postgres", data / "logs" / "postgres.log")
 
 
-def kafka_of(data: Path) -> Broker:
+def kafka_of(data: Path) -> "Broker":
     """The embedded Kafka of a data folder, not started."""
+    # Imported here: what is needed to start it costs every command that uses an outside Kafka half a second.
+    from app.embedded.kafka import Kafka as Broker
+
     return Broker(data / "kafka", data / "logs" / "kafka.log")
 
 
@@ -84,20 +89,20 @@ def withdraw(data: Path) -> None:
 
 
 def state(data: Path) -> dict[str, Any]:
-    """What `run.json` says of the running system. Raises NotRunning."""
+    """Return the content of `run.json`. Raises NotRunning."""
     found = _read(data)
     if not found or not is_held(data):
         raise NotRunning(
             f"Nothing is running here ({data.absolute()}). Start it with: threadline up\n"
-            "Or say where it is: THREADLINE_POSTGRES__DSN, THREADLINE_KAFKA__BOOTSTRAP"
+            "Or set where it runs: THREADLINE_POSTGRES__DSN, THREADLINE_KAFKA__BOOTSTRAP"
         )
     return found
 
 
 def resolve(settings: Settings) -> Settings:
-    """The settings, with what is embedded filled in from the system that runs from their data folder.
+    """Return the settings completed with the addresses of the embedded system that runs from their data folder.
 
-    Where PostgreSQL and Kafka are both configured, they are returned as they are. Raises NotRunning.
+    If PostgreSQL and Kafka are both configured, the settings are returned unchanged. Raises NotRunning.
     """
     postgres, kafka = settings.postgres, settings.kafka
     if postgres.dsn and kafka.bootstrap:
@@ -112,7 +117,7 @@ def resolve(settings: Settings) -> Settings:
         broker = kafka_of(settings.data)
         broker.remembered()
         kafka = kafka.model_copy(update=broker.settings)
-    # A port that was asked for is that of another process beside the ones that run here.
+    # An explicitly set port belongs to another process beside those that run here.
     addresses = {
         name: getattr(settings, name).model_copy(update={"port": found[f"{name}Port"]})
         for name in ("door", "worker")

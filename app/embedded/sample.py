@@ -1,4 +1,4 @@
-"""The sample that `threadline up` prints: a key of its own, a webhook to send, a timeline to read."""
+"""Makes the sample that `threadline up` prints: an API key, a webhook to send, a timeline to read."""
 
 from hashlib import md5
 from pathlib import Path
@@ -9,7 +9,7 @@ from app.http.access import SCOPES, fingerprint, mint
 from sql import EventStore
 
 CLIENT = "default"
-#: Where the sample's API key is kept, within the data folder.
+#: The file of the sample's API key, within the data folder.
 KEY_FILE = Path("secrets", "api_key")
 PHONE = "+15551234567"
 
@@ -29,12 +29,12 @@ Read the timeline:
     -H "Authorization: Bearer $(cat '{key}')"
 
 Data: {data}   configuration: {data}/threadline.toml   logs: {data}/logs{elsewhere}
-Ctrl-C stops all of it.
+Ctrl-C stops everything.
 """
 
 
 def text(url: str, data: Path) -> str:
-    """What is printed; the commands work as they stand, in any folder."""
+    """Return the text. Its commands work in any folder."""
     cluster, elsewhere = data / "postgres" / "cluster", ""
     if cluster.is_symlink():
         elsewhere = f"\nPostgreSQL's files: {cluster.resolve()} (the account it runs as cannot enter the data folder)"
@@ -43,14 +43,13 @@ def text(url: str, data: Path) -> str:
 
 
 def key_file(data: Path) -> Path:
-    """Where the sample's API key is."""
+    """Return the path of the sample's API key."""
     secrets_folder(data.absolute())
     return data.absolute() / KEY_FILE
 
 
 async def ensure_key(service_dsn: str, data: Path) -> None:
-    """See to it that `key_file` holds a key which the database knows, with all scopes: also those that an upgrade
-    brought."""
+    """Ensure that `key_file` holds a valid API key with all scopes, including those added by an upgrade."""
     file = key_file(data)
     async with await EventStore.open(service_dsn, pool=1) as store:
         if file.exists() and await _is_good(file.read_text().strip(), store):
@@ -61,7 +60,7 @@ async def ensure_key(service_dsn: str, data: Path) -> None:
 
 
 def customer() -> UUID:
-    """Whom the sample's message is from: an unknown handle's customer has the handle's own id."""
+    """Return the customer id of the sample's sender: that of an unlinked handle."""
     return UUID(md5(f"{CLIENT}\x1fphone\x1f{PHONE}".encode(), usedforsecurity=False).hexdigest())
 
 

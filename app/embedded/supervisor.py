@@ -1,4 +1,4 @@
-"""All of Threadline on this machine: starts the parts in order, starts again what dies, stops them in reverse."""
+"""Runs all of Threadline on this machine: starts the parts in order, restarts those that die, stops them in reverse."""
 
 import asyncio
 import os
@@ -22,13 +22,13 @@ from sql.migrate import migrate, pending
 
 T = TypeVar("T")
 
-#: Seconds before a part that dies at its start is started again: doubling from the first to the last. One that had run for
-#: `STEADY` seconds is started at once: whatever ended it, it is no fault of its start.
+#: Seconds before a part that died at its start is restarted, doubling from the first to the last. A part that had run for
+#: `STEADY` seconds is restarted at once.
 FIRST_PAUSE, LAST_PAUSE, STEADY = 0.2, 30.0, 10.0
 
 
 class Supervisor:
-    """One system. Its caller holds the lock of the data folder, calls `start`, then `watch`, and `stop` in any case."""
+    """One system. The caller holds the lock of the data folder, calls `start`, then `watch`, and always `stop`."""
 
     def __init__(self, settings: Settings, display: Display) -> None:
         self.settings = settings.model_copy(update={"data": settings.data.absolute()})
@@ -43,11 +43,11 @@ class Supervisor:
 
     @property
     def url(self) -> str:
-        """Where the door and the API are, from this machine."""
+        """The base URL of the door and the API."""
         return addresses.url(self.settings.door)
 
     async def prepare(self) -> None:
-        """Fetch and set up everything that is embedded; start nothing. Raises as `start`."""
+        """Download and set up the embedded parts without starting them. Raises as `start` does."""
         if not self.settings.postgres.dsn:
             self.display.begin("PostgreSQL", "setting up")
             await running.postgres_of(self.data).prepare()
@@ -56,7 +56,7 @@ class Supervisor:
             await self._prepare_kafka(running.kafka_of(self.data))
 
     async def start(self) -> None:
-        """Start everything; returns when all of it works.
+        """Start everything, and return when all of it works.
 
         Raises StartFailed, FetchFailed, Unreachable, PortTaken, TopicsFailed, MigrationError, psycopg.Error, KafkaError.
         """
@@ -73,11 +73,11 @@ class Supervisor:
         self._publish()
 
     async def watch(self) -> None:
-        """Start again what dies, for ever."""
+        """Restart parts that die, without end."""
         await _together(*(self._keep(part) for part in self._parts))
 
     async def stop(self) -> None:
-        """Stop all, in reverse order: the door, the worker, then what they live on."""
+        """Stop all parts in reverse order."""
         self._stopping = True
         running.withdraw(self.data)
         for part in sorted(self._parts, key=lambda part: ORDER.index(part.name), reverse=True):
@@ -109,7 +109,7 @@ class Supervisor:
 
     def _received(self, got: int, of: int) -> None:
         if self._stopping:
-            raise InterruptedError("stopped while Kafka's files were coming")
+            raise InterruptedError("stopped while Kafka was being downloaded")
         self.display.received("Kafka's files", got, of)
 
     async def _begin(self, part: Part) -> None:
@@ -176,13 +176,12 @@ class Supervisor:
 
 
 def pause_after(last: float, ran: float) -> float:
-    """Seconds to wait before a part is started again that ran for so many seconds after its start; `last` is what was
-    waited the time before."""
+    """Return the seconds to wait before restarting a part that ran for `ran` seconds; `last` is the previous pause."""
     return 0.0 if ran >= STEADY else min(max(FIRST_PAUSE, 2 * last), LAST_PAUSE)
 
 
 async def _together(*work: Coroutine[Any, Any, T]) -> list[T]:
-    """Do all at once; where one fails, end the others first."""
+    """Run all concurrently. If one fails, cancel the others before raising."""
     tasks = [asyncio.create_task(each) for each in work]
     try:
         return list(await asyncio.gather(*tasks))

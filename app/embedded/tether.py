@@ -13,7 +13,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def tie(parent: int, signal: int) -> None:
-    """Have the kernel send `signal` when the parent dies. Raises SystemExit where it is dead already."""
+    """Have the kernel send `signal` when the parent dies. Raises SystemExit if it is dead already."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0) != 0:
@@ -23,7 +23,7 @@ def tie(parent: int, signal: int) -> None:
 
 
 def main() -> None:
-    """Never returns: becomes the program, or exits with a line on standard error."""
+    """Become the program, or exit with a line on standard error. Never returns."""
     parent, signal, uid, gid, *program = sys.argv[1:]
     if uid != "-":
         os.setgroups([])

@@ -6,8 +6,8 @@ from typing import Any
 from unicodedata import normalize
 
 from adapters.reading.facts import fact_id
+from schemas.event_data import OURS
 from schemas.events import Event, Handle
-from schemas.facts import OURS
 
 OUT, IN = "RecipientUnsubscribed", "RecipientSubscribed"
 #: The event that tells each state of a consent.

@@ -6,8 +6,8 @@ from typing import Any
 
 from adapters.contract import Outcome
 from app.sending.requests import Request
+from schemas.event_data import OURS
 from schemas.events import Error, Event, Handle
-from schemas.facts import OURS
 
 SOURCE = OURS
 

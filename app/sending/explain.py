@@ -54,7 +54,7 @@ def explain(row: Row, waits: Row, decision: Decision | str, now: datetime) -> li
         return found
     if row["checks"] and state == "retrying":
         return [_asking(row)]
-    return [*_retrying(row, now), *_decided(row, decision, now), *_account(row, waits, decision, now)]
+    return [*_retrying(row, waits, now), *_decided(row, decision, now), *_account(row, waits, decision, now)]
 
 
 def _asking(row: Row) -> Reason:
@@ -62,16 +62,19 @@ def _asking(row: Row) -> Reason:
     return Reason("asking", f"{words}, at {_time(row['due_at'])}", row["due_at"])
 
 
-def _retrying(row: Row, now: datetime) -> Iterator[Reason]:
+def _retrying(row: Row, waits: Row, now: datetime) -> Iterator[Reason]:
     if row["state"] == "retrying" and row["due_at"] > now:
         error = row["error"] or {}
+        rests = waits["open_until"] is not None and waits["open_until"] > row["due_at"]
+        when = "once the account is used again" if rests else f"at {_time(row['due_at'])}"
         last = error.get("text") or error.get("code") or row["cause"] or error.get("reason") or "not told"
         tries = f"after {row['tries']} tries by {row['channel']}" if row["tries"] > 1 else f"by {row['channel']}"
         if error.get("reason") == "account":
             words = f"held by a fault of the account {row['account']}, until it is mended: {last}"
-            yield Reason("account", f"{words}; tried again at {_time(row['due_at'])}", row["due_at"])
+            yield Reason("account", f"{words}; tried again {when}", row["due_at"])
             return
-        yield Reason("retry", f"tried again at {_time(row['due_at'])} {tries}; the last error: {last}", row["due_at"])
+        again = f"{tries}, tried again {when}" if rests else f"tried again {when} {tries}"
+        yield Reason("retry", f"{again}; the last error: {last}", row["due_at"])
 
 
 def _decided(row: Row, decision: Decision | str, now: datetime) -> Iterator[Reason]:
@@ -91,8 +94,8 @@ def _decided(row: Row, decision: Decision | str, now: datetime) -> Iterator[Reas
 def _account(row: Row, waits: Row, decision: Decision | str, now: datetime) -> Iterator[Reason]:
     account, ahead, rate = row["account"], waits["ahead"], waits["rate"]
     trouble = f": {waits['trouble']}" if waits["trouble"] else ""
-    if waits["open_until"] is not None and waits["open_until"] > now:
-        until = waits["open_until"]
+    until, rests = waits["open_until"], waits["open_until"] is not None and waits["open_until"] > now
+    if rests:
         yield Reason("resting", f"the account {account} rests until {_time(until)}{trouble}", until)
     elif trouble:
         yield Reason("trouble", f"calls by the account {account} failed lately{trouble}")
@@ -105,7 +108,8 @@ def _account(row: Row, waits: Row, decision: Decision | str, now: datetime) -> I
     elif ahead:
         yield Reason("queue", f"{many} are due before it by the account {account}")
     else:
-        yield Reason("due", f"it is due, and leaves by {decision.route.channel} as soon as a worker takes it")
+        when = "once the account is used again" if rests else "as soon as a worker takes it"
+        yield Reason("due", f"it is due, and leaves by {decision.route.channel} {when}")
 
 
 def _kind(row: Row, decision: Hold, now: datetime) -> str:

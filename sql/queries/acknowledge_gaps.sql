@@ -1,4 +1,4 @@
--- Those that nobody has acknowledged yet: all of them, or those that lie where the parameters say.
+-- Acknowledges the open gaps that match the parameters; a parameter that is NULL matches all.
 UPDATE threadline.gaps
 SET acknowledged_at = now(), acknowledged_by = %(actor)s
 WHERE

@@ -1,4 +1,4 @@
--- A gap that has grown since it was acknowledged is to be seen to again. One that is there already changes nothing.
+-- Adds a gap. A gap that has grown since it was acknowledged is open again; an unchanged gap stays as it is.
 INSERT INTO threadline.gaps AS g (topic, partition, from_offset, to_offset)
 VALUES (%(topic)s, %(partition)s, %(from_offset)s, %(to_offset)s)
 ON CONFLICT (topic, partition, from_offset) DO UPDATE

@@ -1,6 +1,6 @@
--- Appends the new ones of a batch's events and folds them into their interactions. For batches in which no event carries
--- both ids of a message (see `record`). Gives how many were new. Raises serialization_failure where an interaction was
--- joined to another between our look and our write.
+-- Appends the new events of a batch and folds them into their interactions. For batches in which no event has both ids of a
+-- message (see `record`). Returns the columns of `repeats`. Raises serialization_failure if an interaction was merged into
+-- another between this statement's read and its write.
 \ir incoming.sql
 ,
 \ir facts.sql

@@ -1,4 +1,4 @@
--- What was changed for a client, newest first.
+-- The audit log of a client, newest first.
 SELECT position, at, actor, action, subject, detail
 FROM audit
 WHERE client_id = %(client_id)s

@@ -1,2 +1,2 @@
--- What follows belongs to the owner's role, whoever connected; names are the schema's.
+-- Sets the owner's role and the schema's search path for the rest of a migration, whoever connected.
 SELECT set_config('role', 'threadline_owner', true), set_config('search_path', 'threadline', true)

@@ -1,4 +1,4 @@
--- The interactions of some customers that the log's end changed, in the order of each one's last change there.
+-- The interactions of some customers that events after a place in the log changed, in the order of their last change.
 WITH changed AS (
     SELECT DISTINCT ON (id, client_id)
 \ir interaction_of.sql

@@ -1,4 +1,4 @@
--- Leaves nothing but the bar of the interactions whose facts were moved.
+-- Empties the superseded interactions whose facts were moved; their rows stay as barriers (see `supersede`).
 WITH
 \ir pairs.sql
 ,

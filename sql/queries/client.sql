@@ -1,4 +1,4 @@
--- A client's configuration: the highest version.
+-- A client's current configuration: its highest version.
 SELECT client_id, version, document, created_at, actor
 FROM clients
 WHERE client_id = %(client_id)s

@@ -1,2 +1,2 @@
--- Lets one transaction at a time change a client's configuration, so that the next statement sees what the last one did.
+-- Serialises changes of a client's configuration: the next statement sees what the last transaction did.
 SELECT pg_advisory_xact_lock(hashtextextended('threadline client ' || %(client_id)s, 0))

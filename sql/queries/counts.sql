@@ -1,4 +1,4 @@
--- How much there is. Events, interactions and handles are estimates (of the last ANALYZE): counting reads all of them.
+-- Sizes of the store. Events, interactions and handles are estimates (of the last ANALYZE), since counting reads all rows.
 SELECT
     (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'events'::regclass) AS events,
     (SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'interactions'::regclass) AS interactions,

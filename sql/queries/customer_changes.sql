@@ -1,5 +1,4 @@
--- A customer's interactions that changed after a place in the log, before the horizon, in the order of their
--- last change.
+-- A customer's interactions that changed after a place in the log and before the horizon, in the order of their last change.
 SELECT h.customer_id, i.last_change[1] AS change_xid, i.last_change[2] AS change_position,
 \ir shown.sql
 FROM handles AS h

@@ -1,4 +1,4 @@
--- All handles of the customer whom a handle belongs to.
+-- All handles of the customer who has a given handle.
 SELECT h.id, h.customer_id, h.kind, h.value
 FROM handles AS mine
 JOIN handles AS h ON h.customer_id = mine.customer_id AND h.client_id = mine.client_id

@@ -1,2 +1,2 @@
--- Notes that a dead letter's record was put on its topic again.
+-- Marks a dead letter as replayed: its record was published on its topic again.
 UPDATE dead_letters SET replayed_at = now() WHERE id = %(id)s

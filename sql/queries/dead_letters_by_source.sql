@@ -1,4 +1,4 @@
--- How many dead letters came since a time and were not replayed, by topic and source, the most first.
+-- The number of dead letters since a time that were not replayed, by topic and source, most first.
 SELECT topic, source, count(*) AS letters
 FROM dead_letters
 WHERE recorded_at >= %(since)s AND replayed_at IS NULL

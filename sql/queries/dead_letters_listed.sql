@@ -1,4 +1,4 @@
--- The latest dead letters without their records, newest first; each condition that is NULL lets all pass.
+-- The latest dead letters without their records, newest first; a parameter that is NULL matches all.
 SELECT id, topic, partition, "offset", webhook_id, source, reason, bad, size, value IS NOT NULL AS whole, recorded_at, replayed_at
 FROM dead_letters
 WHERE recorded_at >= coalesce(%(since)s::timestamptz, '-infinity')

@@ -1,7 +1,7 @@
--- Of events whose identities the log has: those that say something else than it has of them, or were received before, each
--- by its place in the batch, with the digest that sets it apart. `joined`: of what makes an event that of one message and one
--- person, it contradicts no telling before it, each of two naming the same or one of them none. What contradicts is an event
--- by itself: two people or messages must not become one by an id that was used twice.
+-- Of the events whose identity the log has: those that differ from the log's versions in content or have an earlier receipt,
+-- each by its place in the batch, with a digest that makes its id (`variant`). `joined`: the event names the same type,
+-- message and person as all versions before it, or leaves them open. An event that contradicts them belongs to an
+-- interaction of its own: two people or messages must not become one because an id was used twice.
 WITH given AS MATERIALIZED (
     SELECT
         place, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type, r ->> 1 AS channel,
@@ -10,7 +10,7 @@ WITH given AS MATERIALIZED (
         (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload, (r ->> 14)::timestamptz AS received_at
     FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS each (r, place)
 ),
-told AS MATERIALIZED (
+repeated AS MATERIALIZED (
     SELECT
         e.place, e.identity, e.type,
         CASE WHEN e.provider_message_id IS NOT NULL
@@ -18,15 +18,15 @@ told AS MATERIALIZED (
         END AS theirs,
         e.message_id, e.handle_kind || E'\x1f' || e.handle_value AS handle, e.payload ->> 'interactionId' AS about,
         least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at,
-\ir said.sql
-        AS said
+\ir content_digest.sql
+        AS digest
     FROM given AS e
     CROSS JOIN LATERAL (
         SELECT * FROM events AS f WHERE f.id = e.identity
-        -- Makes it a look-up by index, whatever the planner believes of the table's size.
+        -- OFFSET 0 makes it a look-up by index, whatever the planner's estimate of the table's size.
         OFFSET 0
     ) AS first
-    -- Most say the same again, which is seen without a digest.
+    -- Most repeated events are equal, which shows without a digest.
     WHERE (
             e.type, e.channel, e.direction, e.provider, e.provider_message_id, e.message_id, e.handle_kind, e.handle_value,
             e.error, e.occurred_at, e.payload
@@ -43,8 +43,8 @@ logged AS MATERIALIZED (
         min(e.type) AS type, max(e.type) AS type_most, min(e.theirs) AS theirs, max(e.theirs) AS theirs_most,
         min(e.message_id) AS message_id, max(e.message_id) AS message_id_most,
         min(e.handle) AS handle, max(e.handle) AS handle_most, min(e.about) AS about, max(e.about) AS about_most,
-        min(e.said) FILTER (WHERE e.first) AS first_said, min(e.at) FILTER (WHERE e.first) AS first_at
-    FROM (SELECT DISTINCT identity FROM told) AS i
+        min(e.digest) FILTER (WHERE e.first) AS first_digest, min(e.at) FILTER (WHERE e.first) AS first_at
+    FROM (SELECT DISTINCT identity FROM repeated) AS i
     CROSS JOIN LATERAL (
         SELECT
             e.id = i.identity AS first, e.type,
@@ -53,8 +53,8 @@ logged AS MATERIALIZED (
             END AS theirs,
             e.message_id, e.handle_kind || E'\x1f' || e.handle_value AS handle, e.payload ->> 'interactionId' AS about,
             least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at,
-\ir said.sql
-            AS said
+\ir content_digest.sql
+            AS digest
         FROM (
             SELECT * FROM events WHERE id = i.identity
             UNION ALL
@@ -65,32 +65,32 @@ logged AS MATERIALIZED (
 ),
 compared AS (
     SELECT
-        t.place, t.said, t.at, t.said = l.first_said AS same, l.first_at,
+        r.place, r.digest, r.at, r.digest = l.first_digest AS same, l.first_at,
         (
             SELECT least(coalesce(v.occurred_at, v.received_at), v.received_at)
-            FROM events AS v WHERE v.id = event_variant(t.identity, t.said)
+            FROM events AS v WHERE v.id = event_variant(r.identity, r.digest)
         ) AS known_at,
-        least(min(t.type COLLATE "C") OVER before, l.type) = greatest(max(t.type COLLATE "C") OVER before, l.type_most)
-        AND coalesce(least(min(t.theirs) OVER before, l.theirs) = greatest(max(t.theirs) OVER before, l.theirs_most), true)
+        least(min(r.type COLLATE "C") OVER before, l.type) = greatest(max(r.type COLLATE "C") OVER before, l.type_most)
+        AND coalesce(least(min(r.theirs) OVER before, l.theirs) = greatest(max(r.theirs) OVER before, l.theirs_most), true)
         AND coalesce(
-            least(min(t.message_id COLLATE "C") OVER before, l.message_id)
-            = greatest(max(t.message_id COLLATE "C") OVER before, l.message_id_most), true
+            least(min(r.message_id COLLATE "C") OVER before, l.message_id)
+            = greatest(max(r.message_id COLLATE "C") OVER before, l.message_id_most), true
         )
         AND coalesce(
-            least(min(t.handle COLLATE "C") OVER before, l.handle)
-            = greatest(max(t.handle COLLATE "C") OVER before, l.handle_most), true
+            least(min(r.handle COLLATE "C") OVER before, l.handle)
+            = greatest(max(r.handle COLLATE "C") OVER before, l.handle_most), true
         )
         AND coalesce(
-            least(min(t.about COLLATE "C") OVER before, l.about COLLATE "C")
-            = greatest(max(t.about COLLATE "C") OVER before, l.about_most COLLATE "C"), true
+            least(min(r.about COLLATE "C") OVER before, l.about COLLATE "C")
+            = greatest(max(r.about COLLATE "C") OVER before, l.about_most COLLATE "C"), true
         ) AS joined
-    FROM told AS t
-    JOIN logged AS l ON l.identity = t.identity
-    WINDOW before AS (PARTITION BY t.identity ORDER BY t.place)
+    FROM repeated AS r
+    JOIN logged AS l ON l.identity = r.identity
+    WINDOW before AS (PARTITION BY r.identity ORDER BY r.place)
 )
 SELECT
     place::integer - 1 AS place, joined,
-    CASE WHEN NOT same AND known_at IS NULL THEN said ELSE said || ' ' || extract(epoch FROM at) END AS variant
+    CASE WHEN NOT same AND known_at IS NULL THEN digest ELSE digest || ' ' || extract(epoch FROM at) END AS variant
 FROM compared
 WHERE CASE WHEN same THEN at < first_at ELSE known_at IS NULL OR at < known_at END
 ORDER BY place

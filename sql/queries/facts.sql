@@ -1,6 +1,6 @@
--- Part of `append` and `project`: what each event of `fresh` says of its interaction, in the shape of an interaction; the
--- handles it names; and what its recipient wants.
--- A fact cannot have happened after we heard of it, whatever the provider's clock says.
+-- Part of `append` and `project`: for each event of `fresh`, the columns of an interaction that it sets (`facts`); the
+-- handles that it names; and its recipient's consent. A fact cannot be later than our receipt of it, whatever the provider's
+-- clock says.
 facts AS (
     SELECT
 \ir interaction_of.sql
@@ -15,34 +15,12 @@ facts AS (
         CASE WHEN f.final THEN e.error END AS failure,
         CASE WHEN NOT f.final THEN e.error END AS setback,
         f.at AS "timestamp",
-        CASE WHEN e.type = 'MessageRequested' THEN f.at END AS requested_at,
-        CASE WHEN e.type = 'MessageHeld' THEN f.at END AS held_at,
-        CASE WHEN e.type = 'MessageQueued' THEN f.at END AS queued_at,
-        CASE WHEN e.type = 'UserMessageSent' THEN f.at END AS sent_at,
-        CASE WHEN e.type = 'MessageDelayed' THEN f.at END AS delayed_at,
-        CASE WHEN e.type = 'MessageDelivered' THEN f.at END AS delivered_at,
-        CASE WHEN e.type IN ('MessageFailed', 'CallFailed') THEN f.at END AS failed_at,
-        CASE WHEN e.type = 'MessageBounced' THEN f.at END AS bounced_at,
-        CASE WHEN e.type = 'MessageRejected' THEN f.at END AS rejected_at,
-        CASE WHEN e.type = 'MessageCancelled' THEN f.at END AS cancelled_at,
-        CASE WHEN e.type = 'MessageExpired' THEN f.at END AS expired_at,
-        CASE WHEN e.type = 'MessageRead' THEN f.at END AS read_at,
-        CASE WHEN e.type = 'MessageOpened' THEN f.at END AS opened_at,
-        CASE WHEN e.type = 'MessageClicked' THEN f.at END AS clicked_at,
-        CASE WHEN e.type = 'MessageComplained' THEN f.at END AS complained_at,
-        CASE WHEN e.type = 'RecipientUnsubscribed' THEN f.at END AS unsubscribed_at,
-        CASE WHEN e.type = 'RecipientSubscribed' THEN f.at END AS subscribed_at,
-        CASE WHEN e.type = 'MessageReceived' THEN f.at END AS received_at,
-        CASE WHEN e.type = 'CallStarted' THEN f.at END AS started_at,
-        CASE WHEN e.type = 'CallCompleted' THEN f.at END AS ended_at,
-        CASE WHEN e.type = 'CallRecorded' THEN f.at END AS recorded_at,
-        CASE WHEN e.type = 'InteractionProcessing' THEN f.at END AS processing_at,
-        CASE WHEN e.type = 'InteractionCompleted' THEN f.at END AS completed_at,
+\each CASE WHEN e.type IN ({types}) THEN f.at END AS {column},
         CASE WHEN e.type IN ('MessageFailed', 'CallFailed', 'MessageBounced', 'MessageRejected') THEN channel_bit(e.channel) ELSE 0 END
         AS failed_by,
         CASE WHEN e.type IN ('MessageDelivered', 'MessageRead', 'MessageOpened', 'MessageClicked') THEN channel_bit(e.channel) ELSE 0 END
         AS reached_by,
-        -- What we say ourselves is of our own tries, and which channel was given up for the next one.
+        -- Our own events are about our own tries, and about the channel that was given up for the next one.
         CASE WHEN e.type = 'MessageDelayed' AND e.source <> 'threadline' THEN channel_bit(e.channel) ELSE 0 END
         AS deferred_by,
         CASE WHEN e.type = 'MessageDelayed' AND e.source = 'threadline' AND e.payload ? 'givenUpFor' THEN channel_bit(e.channel) ELSE 0 END
@@ -63,13 +41,13 @@ handled AS (
     SELECT DISTINCT ON (handle_id) handle_id, handle_id, client_id, handle_kind, handle_value
     FROM fresh
     WHERE handle_id IS NOT NULL
-        -- A scalar subquery, which is a look-up by index whatever the planner believes of the table's size.
+        -- A scalar subquery is looked up by index, whatever the planner's estimate of the table's size.
         AND (SELECT known.id FROM handles AS known WHERE known.id = handle_id) IS NULL
     ORDER BY handle_id
     ON CONFLICT (id) DO NOTHING
 ),
--- Who wants no more messages, or wants them again. What is about a provider's list or group only stops that list, not all
--- mail. The last word of each kind counts, whichever came first, and of two at one time the one whose basis is greatest.
+-- Opt-outs and opt-ins. One for a provider's list or group stops that list only, and is left out. The latest of each kind
+-- counts, whatever the order of arrival, and of two at the same time the one with the greatest basis.
 consented AS (
     INSERT INTO consents AS c (
         handle_id, client_id, channel, opted_out_at, opted_out_basis, opted_in_at, opted_in_basis

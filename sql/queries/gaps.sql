@@ -1,4 +1,4 @@
--- The latest first; of all, or of those that nobody has acknowledged.
+-- The latest gaps, newest first: all, or those that are not acknowledged.
 SELECT topic, partition, from_offset, to_offset, found_at, acknowledged_at, acknowledged_by
 FROM threadline.gaps
 WHERE %(all)s OR acknowledged_at IS NULL

@@ -1,9 +1,8 @@
--- An interaction's events, in the order of the log. What was told again and differs by its receipt alone is left out: it is
--- no event of its own.
-WITH told AS MATERIALIZED (
+-- An interaction's events, in the order of the log. A repeated event that differs only by its receipt is left out.
+WITH versions AS MATERIALIZED (
     SELECT e.*,
-\ir said.sql
-        AS said
+\ir content_digest.sql
+        AS digest
     FROM events AS e
     WHERE e.client_id = %(client_id)s AND e.reference = ANY (ARRAY(
         SELECT reference FROM interaction_links WHERE interaction_id = %(id)s AND client_id = %(client_id)s
@@ -12,9 +11,9 @@ WITH told AS MATERIALIZED (
     ))
 )
 SELECT
-    t.position, t.id, t.type, t.client_id, t.channel, t.direction, t.source, t.source_event_id, t.provider,
-    t.provider_message_id, t.message_id, t.handle_kind, t.handle_value, t.error, t.occurred_at, t.received_at, t.recorded_at,
-    t.payload, t.schema_version, t.webhook_id, t.webhook_block
-FROM told AS t
-WHERE t.identity IS NULL OR NOT EXISTS (SELECT FROM told AS f WHERE f.id = t.identity AND f.said = t.said)
-ORDER BY t.xid, t.position
+    v.position, v.id, v.type, v.client_id, v.channel, v.direction, v.source, v.source_event_id, v.provider,
+    v.provider_message_id, v.message_id, v.handle_kind, v.handle_value, v.error, v.occurred_at, v.received_at, v.recorded_at,
+    v.payload, v.schema_version, v.webhook_id, v.webhook_block
+FROM versions AS v
+WHERE v.identity IS NULL OR NOT EXISTS (SELECT FROM versions AS f WHERE f.id = v.identity AND f.digest = v.digest)
+ORDER BY v.xid, v.position

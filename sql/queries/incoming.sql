@@ -1,7 +1,8 @@
--- Part of `append` and `record`: the events as they came, each with its identity, and those among them that are new.
--- One whose identity was told before, otherwise, has a `variant` (see `differing`) and an id of its own; where the two agree
--- (`joined`), it belongs to the same interaction.
--- They come as arrays, which are read in half the time of objects (see `sql/parameters.py`). Sorted, so that two writers of the same events wait for each other in one order and cannot deadlock.
+-- Part of `append` and `record`: the events of a batch with their identities (`incoming`), and those of them that are new,
+-- which it inserts (`fresh`). A repeated event that differs has a `variant` (see `differing`) and an id of its own; if it is
+-- `joined`, it belongs to the same interaction as the first version. Events come as arrays, which are read in half the time
+-- of objects (see `sql/parameters.py`). They are sorted, so that two writers of the same events wait for each other in one
+-- order and cannot deadlock.
 WITH incoming AS MATERIALIZED (
     SELECT
         nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type,

@@ -1,4 +1,4 @@
--- One interaction, by its id or by that of one that was joined to it.
+-- One interaction, by its id or by the id of one that was merged into it.
 SELECT coalesce(h.customer_id, i.handle_id) AS customer_id,
 \ir shown.sql
 FROM interactions AS i

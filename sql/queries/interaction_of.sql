@@ -1,4 +1,5 @@
--- Part of what reads events: the interaction of an event `e`, which is its reference's unless that was linked to another.
+-- Part of the statements that read events: the id of the interaction of an event `e`, which is the event's reference unless
+-- that was linked to another.
 coalesce(
     (
         SELECT l.interaction_id FROM interaction_links AS l

@@ -1,5 +1,5 @@
--- Joins the linked components that a stretch of the log connects. A component's id is the least of its message references,
--- so it is the same whichever link came first.
+-- Merges the linked components that a range of the log connects. A component's id is the least of its message references, so
+-- that it does not depend on the order of the links.
 WITH RECURSIVE
 \ir pairs.sql
 ,

@@ -1,5 +1,5 @@
--- Of each client, linking is done by one transaction at a time: what one links, the next must see. The clients of a batch are
--- locked in one order, so that two batches cannot deadlock.
+-- Serialises linking for each client, since each transaction must see the links of the one before. The clients of a batch
+-- are locked in one order, so that two batches cannot deadlock.
 SELECT pg_advisory_xact_lock(29798, key)
 FROM (
     SELECT DISTINCT hashtext(client_id) AS key

@@ -1,11 +1,11 @@
--- Links the messages of a stretch of the log whose provider's id nobody has told of before, which are most: there is
--- nothing to join, so that the id is barred (see `supersede`) and linked, in one statement. Gives how many pairs are left
--- for `link` and its like.
+-- Links the messages of a range of the log whose provider's id is in no interaction yet, which are most. There is nothing to
+-- merge, so that the id is barred (see `supersede`) and linked in one statement. Returns how many pairs are left for `link`
+-- and the statements after it.
 WITH
 \ir pairs_new.sql
 ,
 known AS MATERIALIZED (
-    -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
+    -- Scalar subqueries are looked up by index, whatever the planner's estimate of the table's size.
     SELECT
         client_id, theirs, ours,
         (SELECT l.interaction_id FROM interaction_links AS l WHERE l.reference = theirs) AS theirs_in,
@@ -26,8 +26,7 @@ barred AS (
     RETURNING id
 ),
 mine AS MATERIALIZED (
-    -- IS TRUE makes this a look-up in a hash: a join of what the planner takes for one row with one reads the one list for
-    -- each of the other.
+    -- IS TRUE makes this a hashed subplan. The planner expects one row on each side, and would choose a nested loop.
     SELECT * FROM known WHERE (theirs IN (SELECT id FROM barred)) IS TRUE
 ),
 fresh_links AS (

@@ -1,5 +1,4 @@
--- Whether an event in a stretch of the log knows its message by both ids, or was told before by others, so that something is
--- to be linked.
+-- Whether a range of the log has events to link: with both ids of a message, or repeated events that differ.
 SELECT EXISTS (
 \ir chunk.sql
     AND (provider_message_id IS NOT NULL AND message_id IS NOT NULL OR identity IS NOT NULL)

@@ -1,5 +1,5 @@
--- Part of what links: the references that are not their interaction's id, in the components that a stretch of the log
--- connects.
+-- Part of the statements that link: the references that are not their interaction's id, in the components that a range of
+-- the log connects.
 losers AS MATERIALIZED (
     SELECT l.reference, l.client_id, l.interaction_id
     FROM interaction_links AS l

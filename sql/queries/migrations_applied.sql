@@ -1,2 +1,2 @@
--- The names and checksums of the migrations that were applied.
+-- The names and checksums of the applied migrations.
 SELECT name, checksum FROM threadline.migrations ORDER BY name

@@ -1,2 +1,2 @@
--- One migration at a time in a database. Held until the session ends.
+-- Serialises migrations of a database. The lock is held until the session ends.
 SELECT pg_advisory_lock(29796, 3)

@@ -1,2 +1,2 @@
--- Notes that a migration was applied.
+-- Records that a migration was applied.
 INSERT INTO threadline.migrations (name, checksum) VALUES (%(name)s, %(checksum)s)

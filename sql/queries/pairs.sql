@@ -1,6 +1,7 @@
--- Part of what links: the pairs of references that a stretch of the log connects. Beside those of `pairs_new`, an event that
--- was told several times under one identity, by different references: each of them with the identity, which then stands for
--- the message as its client's id does (with itself too, so that it counts among those of which the least is chosen).
+-- Part of the statements that link: the pairs of references that a range of the log connects. These are the pairs of
+-- `pairs_new`, and for each event with several versions of different references: each reference with the event's identity.
+-- The identity then stands for the message as our message id does (it is paired with itself too, so that it is among the
+-- references of which the least is chosen).
 \ir pairs_new.sql
 ,
 again AS MATERIALIZED (
@@ -8,9 +9,9 @@ again AS MATERIALIZED (
     FROM (
 \ir chunk.sql
         AND identity IS NOT NULL
-    ) AS varied
+    ) AS differing
 ),
-tellings AS MATERIALIZED (
+versions AS MATERIALIZED (
     SELECT a.client_id, a.identity, e.reference, bool_or(e.is_message) AS is_message
     FROM again AS a
     CROSS JOIN LATERAL (
@@ -29,7 +30,7 @@ pairs AS MATERIALIZED (
     SELECT
         t.client_id, CASE WHEN own OR t.is_message THEN t.identity ELSE t.reference END,
         CASE WHEN t.is_message AND NOT own THEN t.reference ELSE t.identity END
-    FROM tellings AS t
+    FROM versions AS t
     CROSS JOIN (VALUES (false), (true)) AS with_itself (own)
-    WHERE t.identity IN (SELECT o.identity FROM tellings AS o GROUP BY o.identity HAVING count(*) > 1)
+    WHERE t.identity IN (SELECT o.identity FROM versions AS o GROUP BY o.identity HAVING count(*) > 1)
 )

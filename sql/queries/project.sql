@@ -1,4 +1,4 @@
--- Folds a stretch of the log into the interactions.
+-- Folds a range of the log into the interactions.
 WITH fresh AS MATERIALIZED (
 \ir chunk.sql
 ),

@@ -1,3 +1,3 @@
--- Tells the planner, and `counts`, of the tables beside before they are the live ones.
+-- Collects statistics of the rebuilt tables, for the planner and for `counts`, before they are swapped in.
 ANALYZE threadline_rebuild.interactions, threadline_rebuild.interaction_links, threadline_rebuild.handles,
     threadline_rebuild.consents

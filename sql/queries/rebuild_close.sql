@@ -1,2 +1,2 @@
--- Waits for the appends under way, and lets no other begin: what follows sees the whole log.
+-- Locks out writers, after waiting for those under way, so that the statements after it see the whole log.
 LOCK TABLE threadline.events IN SHARE MODE

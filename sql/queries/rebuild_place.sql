@@ -1,4 +1,5 @@
--- The place in the log some events after another, below the horizon, or the last one there is; no row where there is none.
+-- The place in the log that is a number of events after another place and below the horizon, or the last such place; no row
+-- if there is none.
 SELECT xid, position
 FROM (
     SELECT xid, position
@@ -6,6 +7,6 @@ FROM (
     WHERE (xid, position) > (%(xid)s, %(position)s) AND xid < %(horizon)s
     ORDER BY xid, position
     LIMIT %(chunk)s
-) AS stretch
+) AS span
 ORDER BY xid DESC, position DESC
 LIMIT 1

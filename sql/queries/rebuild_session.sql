@@ -1,6 +1,6 @@
--- A rebuild writes the tables beside; all else is the schema's. It waits only shortly for a lock that readers hold, since
--- writers and readers wait behind it. What a crash loses of its commits is all after the last that was kept, so the swap
--- cannot be there without what it swaps in.
+-- Sets up a rebuild's session: it writes the tables in `threadline_rebuild`, and reads all others in `threadline`. The lock
+-- timeout is short, since readers and writers queue behind a lock that waits. Commits are not synchronous: a crash loses the
+-- last ones only, so the swap cannot survive without the rows that it swaps in.
 SELECT
     set_config('role', 'threadline_owner', false),
     set_config('search_path', 'threadline_rebuild, threadline', false),

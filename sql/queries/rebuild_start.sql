@@ -1,5 +1,5 @@
--- Makes empty tables beside the live ones, alike in everything: columns, indexes by name, storage, privileges. What a
--- rebuild that was killed left is dropped.
+-- Creates empty tables in `threadline_rebuild` like the live ones: columns, indexes by name, storage, privileges. Tables
+-- that a killed rebuild left are dropped.
 DO $$
 DECLARE
     live record;

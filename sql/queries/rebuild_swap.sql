@@ -1,4 +1,4 @@
--- Puts the tables beside in the place of the live ones. Statements prepared before find the new ones by their names.
+-- Replaces the live tables by the rebuilt ones. Prepared statements find the new tables by their names.
 DO $$
 DECLARE
     name text;

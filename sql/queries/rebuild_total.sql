@@ -1,2 +1,2 @@
--- How many events there are, for the progress bar.
+-- The number of events, for the progress bar.
 SELECT count(*) AS total FROM events

@@ -1,10 +1,10 @@
--- Appends the new ones of a batch's events, for `project` to fold. Gives how many were new, and whether some carry both
--- ids of a message that are not linked yet.
+-- Appends the new events of a batch, for `project` to fold. Returns the columns of `repeats`, and whether some events have
+-- both ids of a message that are not linked yet.
 \ir incoming.sql
 SELECT
 \ir repeats.sql
     EXISTS (
-        -- Scalar subqueries, which are look-ups by index whatever the planner believes of the table's size.
+        -- Scalar subqueries are looked up by index, whatever the planner's estimate of the table's size.
         SELECT FROM (
             SELECT
                 (SELECT l.interaction_id FROM interaction_links AS l WHERE l.reference = e.reference) AS theirs_in,

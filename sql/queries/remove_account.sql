@@ -1,4 +1,4 @@
--- Removes an account, unless the configuration that counts has a channel by it; tells which.
+-- Removes an account, unless the current configuration has channels that use it; returns those channels.
 WITH latest AS (
     SELECT document FROM clients WHERE client_id = %(client_id)s ORDER BY version DESC LIMIT 1
 ),

@@ -1,5 +1,5 @@
--- Part of `append` and `record`: how many events were new, the places in the batch of the others, which are looked at only
--- where there are some, and the block of the raw records that were kept with them.
+-- Part of `append` and `record`: the number of new events, the places in the batch of the repeated ones (looked up only if
+-- there are any), and the block of the raw records that were stored with them.
 (SELECT count(*) FROM fresh) AS appended,
 CASE WHEN (SELECT count(*) FROM fresh) < (SELECT count(*) FROM incoming) THEN ARRAY(
     SELECT i.place::integer - 1 FROM incoming AS i WHERE i.position NOT IN (SELECT f.position FROM fresh AS f)

@@ -1,4 +1,4 @@
--- Puts an account's settings under another key, unless it was changed meanwhile.
+-- Replaces an account's sealed settings, encrypted with another key, unless the account was changed meanwhile.
 WITH written AS (
     UPDATE accounts SET sealed = %(sealed)b, key_id = %(key_id)s
     WHERE client_id = %(client_id)s AND name = %(name)s AND version = %(version)s

@@ -1,6 +1,6 @@
--- How every connection of the store works: names are the schema's, times are UTC, the commit is on disk, and every look-up
--- is by index (a plan made while a table was small must not go on reading all of it when it has grown). Nothing of ours takes
--- seconds within a transaction: one that is left open, by a process that was stopped, ends, since others wait for it.
+-- Sets up every connection of the store: the schema, UTC, synchronous commits, and plans by index only (a plan made while a
+-- table was small must not scan it when it has grown). A transaction that idles for a minute, because its process was
+-- stopped, is ended, since others wait for it; none of ours lasts seconds.
 SELECT
     set_config('search_path', 'threadline', false),
     set_config('timezone', 'UTC', false),

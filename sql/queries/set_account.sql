@@ -1,4 +1,4 @@
--- Adds an account, or replaces it: what was sealed before is gone.
+-- Adds or replaces an account. The old sealed settings are gone.
 WITH written AS (
     INSERT INTO accounts AS a (client_id, name, version, adapter, source, url, trusted, sealed, key_id)
     VALUES (

@@ -1,4 +1,4 @@
--- Adds a version of a client's configuration, unless it is what the last one says, or that is not the one expected.
+-- Adds a version of a client's configuration, unless it equals the current one, or the current one is not the expected.
 WITH latest AS (
     SELECT version, document, created_at, actor
     FROM clients

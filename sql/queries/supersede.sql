@@ -1,5 +1,5 @@
--- Bars the interactions of references that were linked to another, there or not yet: a writer who looked before the link
--- was there waits here, is refused by the bar, and looks again.
+-- Marks the interactions of linked references as superseded, and creates those that do not exist yet. The row is a barrier:
+-- a writer who read before the link existed waits on it, fails, and retries.
 WITH
 \ir pairs.sql
 ,

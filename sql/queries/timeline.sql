@@ -1,4 +1,4 @@
--- A page of a customer's interactions, newest first: the newest of each of his handles, merged.
+-- A page of a customer's interactions, newest first: the newest of each handle, merged.
 SELECT page.*, h.customer_id
 FROM handles AS h
 CROSS JOIN LATERAL (

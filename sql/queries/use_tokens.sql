@@ -1,6 +1,6 @@
--- Writes down tokens with what they came with; gives the places in the list of those that came with something else before.
--- The first wins, also among several at once, whoever writes: an existing row is locked and read as it is. What is read
--- late (a worker that was behind) is remembered for a day from now, since what comes after it is read late too.
+-- Stores used tokens with the digest of their request; returns the places in the list of those that were used before with
+-- another digest. The first use counts, also among concurrent ones: an existing row is locked and read. A token that is read
+-- late (by a worker that was behind) is kept for a day from now, since later requests are read late too.
 WITH used AS MATERIALIZED (
     SELECT place, source, token, digest, seen_until
     FROM unnest(%(sources)s::text [], %(tokens)s::bytea [], %(digests)s::bytea [], %(untils)s::timestamptz [])

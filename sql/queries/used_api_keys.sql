@@ -1,4 +1,4 @@
--- Notes when keys were used. Several processes may note the same key: the latest time stands.
+-- Stores when keys were last used. Several processes may do so for one key: the latest time is kept.
 UPDATE api_keys AS k
 SET last_used_at = greatest(k.last_used_at, u.at)
 FROM unnest(%(ids)s::uuid[], %(times)s::timestamptz[]) AS u (id, at)

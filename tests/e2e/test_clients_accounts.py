@@ -21,7 +21,8 @@ from app.simulator import SIMULATED, webhooks_of
 from app.simulator.server import Plan, Server
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving
-from tests.integration.command_line import Ran, command
+from tests.integration.command_line import Ran
+from tests.integration.command_line import process as command
 from tests.support.stack import Stack
 from tests.support.waiting import eventually, until
 

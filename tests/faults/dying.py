@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from adapters import ADAPTERS
 from adapters.contract import Response
 from agents.health import Health
 from agents.sender.due import Due
@@ -16,7 +17,7 @@ from app.clients.configured import Clients
 from app.sending import outcomes
 from app.settings import Settings
 from sql import EventStore
-from tests.support.look_ups import look_up_after
+from tests.support.adapted import asked_after
 
 #: Seconds after which Postmark is asked here, in place of minutes: this one's records show at once what it took.
 LOOKUP_AFTER = 1.0
@@ -52,7 +53,7 @@ class Dying:
 async def send(step: str, side: str, times: int, within: float) -> None:
     """The process: sends until it dies, or until nothing has been left to do for a moment."""
     settings, dying = Settings(), Dying(step, side, times)
-    look_up_after("postmark", LOOKUP_AFTER)
+    ADAPTERS["postmark"] = asked_after("postmark", LOOKUP_AFTER)
     outcomes.CHECKS = CHECKS
     assert settings.postgres.dsn is not None
     transport = Transport(timeout=settings.sending.timeout)

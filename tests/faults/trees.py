@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from tests.fixtures import fixtures
 
 _BOUNDARY = re.compile(r'boundary="?([^";]+)')

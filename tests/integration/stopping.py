@@ -6,6 +6,7 @@ import signal
 import sys
 from typing import Any
 
+from adapters import ADAPTERS
 from adapters.contract import Response
 from agents.health import Health
 from agents.sender.due import Due
@@ -14,7 +15,7 @@ from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
 from app.settings import Settings
 from sql import EventStore
-from tests.support.look_ups import look_up_after
+from tests.support.adapted import asked_after
 
 #: Seconds after which Postmark is asked here, in place of minutes.
 LOOKUP_AFTER = 0.3
@@ -23,7 +24,7 @@ LOOKUP_AFTER = 0.3
 async def send(seconds: float) -> None:
     """Work for so many seconds; stop before the first call."""
     settings = Settings()
-    look_up_after("postmark", LOOKUP_AFTER)
+    ADAPTERS["postmark"] = asked_after("postmark", LOOKUP_AFTER)
     assert settings.postgres.dsn is not None
     transport = Transport(timeout=settings.sending.timeout)
     stopped = False

@@ -6,12 +6,12 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from app.cli.doctor.clients import clients
+from app.cli.doctor.finding import Finding
 from app.clients.callbacks import Callbacks
 from app.clients.changes import Changes
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
-from app.commands.checks import Finding
-from app.commands.client_checks import clients
 from app.settings import Postgres, Secrets, Settings, Source
 from sql import EventStore
 from tests.conftest import Dsns

@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from app.cli.doctor import clients as client_checks
 from app.clients.changes import Changes, InUse
 from app.clients.configured import Clients, LockedAccount, UnknownAccount, UnknownClient
 from app.clients.seal import NoKey, new_key
-from app.commands import client_checks
 from app.settings import Postgres, Secrets, Settings, Source
 from schemas import SchemaError
 from sql import EventStore

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adapters import interpret
 from adapters.contract import Request
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from app.http.access import SCOPES
 from app.sending.consent import learned, said
 from schemas.events import Error, Event, Handle

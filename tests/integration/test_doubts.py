@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-import adapters.postmark
-import adapters.resend
+from adapters import ADAPTERS
 from adapters.contract import HttpCall, Outgoing, Response
 from adapters.simulating import Call, Sent
 from agents.transport import NoAnswer
@@ -21,6 +20,7 @@ from sql import EventStore
 from tests.conftest import Dsns
 from tests.fixtures import accounts
 from tests.integration.sender import Provider, Sender
+from tests.support.adapted import asked_after, sending
 
 SETTINGS = {**accounts("postmark").settings, "sender": "shop@example.com"}
 
@@ -80,7 +80,7 @@ class Office(Sender):
 @pytest_asyncio.fixture
 async def office(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
     """One that asks soon."""
-    monkeypatch.setattr(adapters.postmark, "LOOKUP_AFTER", 0.2)
+    monkeypatch.setitem(ADAPTERS, "postmark", asked_after("postmark", 0.2))
     monkeypatch.setattr(outcomes, "CHECKS", 3)
     async with await EventStore.open(postgres_dsn.service, pool=4) as store:
         made = Office(store)
@@ -239,7 +239,7 @@ async def test_a_key_counts_for_as_long_as_the_provider_remembers_it(
     office: Office, monkeypatch: pytest.MonkeyPatch, remembered: float, state: str, calls: int
 ) -> None:
     """A repeat must be there before it is forgotten; later the client decides."""
-    monkeypatch.setattr(adapters.resend, "IDEMPOTENT_FOR", remembered)
+    monkeypatch.setitem(ADAPTERS, "resend", sending("resend", idempotent_for=remembered))
     await office.configure(channels=[{"channel": "email", "account": "resend"}])
     office.postmark.carry = (resend := Provider()).carry  # type: ignore[method-assign]
     await office.ask(channel="email")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.events import EVENT_TYPES, Error, Event, Handle
 from sql import EventStore, Row
+from sql.facts import FACTS
 from sql.rebuild import rebuild
 from tests.conftest import Dsns
 
@@ -122,6 +123,17 @@ async def test_a_late_sent_never_undoes_delivered_and_a_contradiction_shows(post
     told = {row["provider_message_id"]: (row["delivery"], row["contradiction"]) for row in rows}
 
     assert told == {"p1": ("delivered", False), "p2": ("delivered", True)}
+
+
+async def test_the_table_has_a_column_for_each_fact(postgres_dsn: Dsns) -> None:
+    """The times of an interaction are its facts, as `sql.facts` lists them, and the least of them all."""
+    times = await read(
+        postgres_dsn.owner,
+        "SELECT column_name::text FROM information_schema.columns WHERE table_schema = 'threadline' "
+        "AND table_name = 'interactions' AND data_type = 'timestamp with time zone'",
+    )
+
+    assert sorted(times) == sorted(["timestamp", *(fact.column for fact in FACTS)])
 
 
 async def test_two_writers_of_the_same_facts(postgres_dsn: Dsns) -> None:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from agents.health import Health
 from agents.telling.counts import Telling
-from app.commands import log_checks
+from app.cli.doctor import log as log_checks
 from app.embedded.postgres import Postgres
 from app.sending.settings import Relay
 from app.settings import Postgres as PostgresSettings

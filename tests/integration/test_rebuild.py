@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from rich.console import Console
 
-from app.commands.rebuild import draw_bar
+from app.cli.rebuild import draw_bar
 from schemas.events import Event, Handle
 from sql import EventStore, Row
 from sql.rebuild import RebuildError, rebuild

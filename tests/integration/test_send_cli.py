@@ -54,7 +54,7 @@ async def test_one_message(line: Line) -> None:
     assert kept is not None and kept["request"]["content"] == {"text": "Hello"}
     named = ("send", "--to", "ana@example.com", "--subject", "Hi", "--id", "order-1", "--priority", "high", "Hello")
     assert (await line(*named)).out == (again := await line(*named)).out == "order-1\n"
-    assert "Asked for before, by email" in again.err
+    assert "Accepted before, by email" in again.err
     template = ("--template", "shipped", "--variable", "order=7=8", "--reference", "r", "--category", "transactional")
     sent = await line("send", "--to", "ana@example.com", *template)
     kept = await line.served.store.message("default", sent.out.strip())
@@ -108,18 +108,18 @@ async def test_a_file_is_sent_once(line: Line, postgres_dsn: Dsns) -> None:
     for run in range(2):
         ran = await line("send", "--file", file)
         assert ran.code == 1
-        assert ran.out == ("114 accepted, 6 refused\n" if run == 0 else "114 asked for before, 6 refused\n")
+        assert ran.out == ("114 accepted, 6 refused\n" if run == 0 else "114 accepted before, 6 refused\n")
         for place, (_, words) in enumerate(BAD):
             assert f"line {place * 20 + 1}: {words}" in ran.err
     assert await count(postgres_dsn) == 114
     mended = [*lines[:40], SMS | {"body": "mended"}, *lines[41:]]
     ran = await line("send", "--file", line.file(*mended))
-    assert (ran.code, ran.out) == (1, "1 accepted, 114 asked for before, 5 refused\n")
+    assert (ran.code, ran.out) == (1, "1 accepted, 114 accepted before, 5 refused\n")
     good = [one for one in mended if one not in [bad for bad, _ in BAD]]
     ran = await line(
         "send", "--file", "-", "--run", "again", given=b"\n".join(orjson.dumps(one) for one in good if one)
     )
-    assert (ran.code, ran.out) == (0, "114 accepted, 1 asked for before\n")
+    assert (ran.code, ran.out) == (0, "114 accepted, 1 accepted before\n")
 
 
 async def test_a_broken_run_is_repeated(line: Line, postgres_dsn: Dsns) -> None:
@@ -138,7 +138,7 @@ async def test_a_broken_run_is_repeated(line: Line, postgres_dsn: Dsns) -> None:
         assert (ran.code, ran.out) == (1, "50 accepted\n") and "run the same again" in ran.err
         await connection.execute("DROP TRIGGER full_up ON threadline.messages")
     ran = await line("send", "--file", file)
-    assert (ran.code, ran.out) == (0, "60 accepted, 50 asked for before\n")
+    assert (ran.code, ran.out) == (0, "60 accepted, 50 accepted before\n")
     assert await count(postgres_dsn) == 110
 
 

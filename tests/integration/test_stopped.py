@@ -11,7 +11,7 @@ import orjson
 import psutil
 import pytest
 
-import adapters.postmark
+from adapters import ADAPTERS
 from agents.health import Health
 from agents.sender.due import Due
 from agents.transport import Transport
@@ -26,6 +26,7 @@ from tests.faults.moody import Moody
 from tests.faults.senders import asked, configuration, sources
 from tests.fixtures import accounts
 from tests.integration.stopping import LOOKUP_AFTER
+from tests.support.adapted import asked_after
 from tests.support.waiting import until
 
 LEASE, TIMEOUT = 6.0, 1.5
@@ -35,7 +36,7 @@ async def test_a_worker_that_was_stopped_does_not_call_any_more(
     postgres_dsn: Dsns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The provider says, when asked, that it took nothing; the second worker sends; the first one goes on, and calls nobody."""
-    monkeypatch.setattr(adapters.postmark, "LOOKUP_AFTER", LOOKUP_AFTER)
+    monkeypatch.setitem(ADAPTERS, "postmark", asked_after("postmark", LOOKUP_AFTER))
     async with Moody("postmark", accounts("postmark").settings, share=0.0, seed=1) as provider:
         known = sources({"postmark": provider})
         settings = Settings(sources=known, sending={"lease": LEASE, "timeout": TIMEOUT})

@@ -19,7 +19,7 @@ import schemas
 import schemas.events
 from adapters import ADAPTERS, PROVIDERS, interpret
 from adapters.contract import Adapter, Answer, InvalidSignature, Request, Setting
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
 from tests.fixtures import accounts, events_of, fixtures
 from webhooks.recognise import Sources

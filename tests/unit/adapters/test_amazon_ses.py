@@ -24,7 +24,7 @@ from adapters.contract import (
     Unsendable,
 )
 from adapters.simulating import Post
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from schemas.events import Handle
 from tests.fixtures import FOLDER, accounts
 

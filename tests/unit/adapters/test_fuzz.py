@@ -17,7 +17,7 @@ from adapters import ADAPTERS, PROVIDERS, interpret
 from adapters.contract import InvalidSignature, Request, Unprocessable
 from adapters.reading.bodies import MAX_FIELDS, parse_form
 from adapters.reading.times import from_text, from_unix
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from tests.fixtures import accounts, fixtures
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 from adapters import PROVIDERS
 from adapters.contract import Request, Unprocessable
 from adapters.reading.bodies import UNPROVEN, json_of, proved
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from app.settings import Source
 from tests.fixtures import FOLDER, accounts, fixtures
 from webhooks.recognise import Sources, UnknownSource

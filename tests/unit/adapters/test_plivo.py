@@ -8,7 +8,7 @@ import pytest
 
 from adapters import plivo
 from adapters.contract import InvalidSignature, Request
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from tests.fixtures import FOLDER, accounts
 
 VALUES = accounts("plivo").values

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from adapters import postal
 from adapters.contract import InvalidSignature, Media, Message, Request, Response, Template, Unsendable
 from adapters.postal.send import build_request, read_response
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from schemas.events import Handle
 from tests.fixtures import FOLDER, accounts
 

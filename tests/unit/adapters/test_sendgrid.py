@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from adapters import interpret, sendgrid
 from adapters.contract import InvalidSignature, Request, Unprocessable
 from adapters.reading import smtp_codes
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from schemas.events import Event
 from tests.fixtures import FOLDER, accounts
 

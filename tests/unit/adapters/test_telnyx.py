@@ -8,7 +8,7 @@ import pytest
 from adapters import telnyx
 from adapters.contract import InvalidSignature, Request, Response
 from adapters.telnyx.send import read_response
-from app.commands.http_file import read_request
+from app.cli.support.http_file import read_request
 from tests.fixtures import FOLDER, accounts
 
 VALUES = accounts("telnyx").values

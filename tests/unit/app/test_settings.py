@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.commands.settings import page
+from app.cli.settings import page
 from app.settings import Settings, worded
 from app.variables import fields_of, variable
 
@@ -96,3 +96,18 @@ def test_the_page_is_what_the_models_say() -> None:
     text = page()
     assert (DOCS / "settings.md").read_text("utf-8") == text
     assert not [line for line in text.splitlines() if line.endswith("|  |")]
+
+
+def test_a_fault_names_the_variable_or_the_file_of_its_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The variable where there is one, whatever the file has; a value in a list, and a source, are found too."""
+    file = tmp_path / "threadline.toml"
+    file.write_text('[door]\nport = "kept-from-words"\n[sources.twilio]\nauth_tokn = "kept-from-words"\n', "utf-8")
+    lines = refusal().splitlines()
+    assert [line for line in lines if line.startswith("  door.port: ") and line.endswith(f" (from {file})")]
+    monkeypatch.setenv("THREADLINE_DOOR__PORT", "kept-from-words")
+    assert [line for line in refusal().splitlines() if line.endswith(" (from THREADLINE_DOOR__PORT)")]
+    monkeypatch.setenv("THREADLINE_CALLBACKS", '{"http_hosts": [["kept-from-words"]]}')
+    assert "(from THREADLINE_CALLBACKS)" in refusal()
+    file.write_text('[callbacks]\nhttp_hosts = [["kept-from-words"]]\n', "utf-8")
+    monkeypatch.delenv("THREADLINE_CALLBACKS")
+    assert f"callbacks.http_hosts.0: Input should be a valid string (from {file})" in refusal()

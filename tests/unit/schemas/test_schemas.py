@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from schemas import REPORTABLE, RESERVED, SCHEMAS, SchemaError, personal_paths, resolve, schema_of, validate
-from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
+from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, MAX_ID, REASONS
+from schemas.handles import MAX_LENGTH
 
 UUID = "0b0c7bd6-6c7e-4f5e-9d1f-0e9c5f1f6a10"
 #: Those of what is no event.
@@ -105,6 +106,14 @@ def test_the_names_in_the_schemas_are_the_names_in_python() -> None:
     assert DEFINITIONS["direction"]["enum"] == list(DIRECTIONS)
     assert DEFINITIONS["error"]["properties"]["reason"]["enum"] == list(REASONS)
     assert DEFINITIONS["handle"]["properties"]["kind"]["enum"] == list(HANDLE_KINDS)
+
+
+def test_the_lengths_in_the_schemas_are_those_in_python() -> None:
+    """Of ids, and of a handle's value."""
+    definitions = SCHEMAS["definitions"]["$defs"]
+
+    assert definitions["messageId"]["maxLength"] == definitions["providerMessageId"]["maxLength"] == MAX_ID
+    assert definitions["handle"]["properties"]["value"]["maxLength"] == MAX_LENGTH
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)

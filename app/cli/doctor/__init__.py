@@ -1,0 +1,73 @@
+"""`threadline doctor`: check that everything is reachable, configured and up to date."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from app.cli.doctor import clients, dead_letters, log, servers, sources
+from app.cli.doctor import settings as settings_file
+from app.cli.doctor.finding import Finding
+from app.cli.support.terminal import entry, printable
+from app.declared import register
+from app.embedded.running import NotRunning, resolve
+from app.settings import Settings
+
+#: The checks of a system that runs, then those that need none.
+RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
+    servers.postgres,
+    servers.kafka,
+    servers.programs,
+    settings_file.in_use,
+    dead_letters.dead_letters,
+    log.horizon,
+    clients.clients,
+)
+ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (sources.sources, servers.machine)
+
+MARKS = {"ok": ("✓", "green"), "look": ("!", "yellow"), "wrong": ("✗", "red")}
+
+
+def doctor() -> int:
+    """Check that everything is reachable, configured and up to date, and print what to do where it is not.
+
+    Exit code 1 where something is wrong.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the check of Kafka prints what it would log
+    findings = asyncio.run(_examine(register(Settings())))
+    console = Console(soft_wrap=True)
+    for line in _lines(findings):
+        console.print(line)
+    return 1 if any(finding.state == "wrong" for finding in findings) else 0
+
+
+async def _examine(settings: Settings) -> list[Finding]:
+    """Run the checks, and return their findings in order."""
+    findings: list[Finding] = []
+    try:
+        settings = resolve(settings)
+        examinations = RUNNING + ALWAYS
+    except NotRunning:
+        found = f"nothing runs from {settings.data.absolute()}, and nothing outside is configured"
+        findings.append(Finding("Threadline", "wrong", found, "threadline up"))
+        examinations = ALWAYS
+    for examine in examinations:
+        findings += [finding async for finding in examine(settings)]
+    return findings
+
+
+def _lines(findings: list[Finding]) -> Iterator[Text]:
+    """Return a line for each finding that is well, then an entry with what to do for each other, and the count of these."""
+    problems = [finding for finding in findings if finding.state != "ok"]
+    for finding in findings:
+        if finding.state == "ok":
+            mark, colour = MARKS[finding.state]
+            yield Text.assemble((mark, colour), f" {printable(f'{finding.what}: {finding.found}')}")
+    for finding in problems:
+        mark, colour = MARKS[finding.state]
+        todo = f"to do: {finding.todo}" if finding.todo else ""
+        yield Text.assemble((mark, colour), " ", entry(finding.what, finding.found, todo))
+    wrong = sum(1 for finding in problems if finding.state == "wrong")
+    yield Text(f"{wrong} wrong, {len(problems) - wrong} to look at" if problems else "All is well.", "bold")

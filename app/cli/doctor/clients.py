@@ -1,0 +1,94 @@
+"""The checks of `threadline doctor` on the clients' configurations, accounts and callbacks."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+
+from app.cli.doctor.finding import Finding
+from app.cli.doctor.sources import verifies
+from app.cli.support.terminal import printable
+from app.clients.callbacks import context
+from app.clients.seal import NoKey, Seal, Tampered
+from app.clients.shown_accounts import webhooks_of
+from app.sending.accounts import Account, UnknownAccount, opened
+from app.sending.configuration import parse
+from app.settings import Settings
+from schemas import SchemaError
+from sql import EventStore
+
+
+async def clients(settings: Settings) -> AsyncIterator[Finding]:
+    """Check that there is a key to encrypt with, that every account and callback secret can be decrypted, that every account
+    can verify its webhooks, and that this version can read every configuration."""
+    seal = Seal.of(settings)
+    try:
+        found = f"the key {seal.key_id} encrypts, {len(settings.secrets.keys)} decrypt"
+        yield Finding("Clients' secrets", "ok", found)
+    except NoKey:
+        yield Finding(
+            "Clients' secrets", "look", "no key, so no accounts can be stored", "see docs/clients.md, The key"
+        )
+    if settings.postgres.dsn is None:
+        return
+    try:
+        async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:
+            configured, accounts = await store.clients(), await store.accounts()
+            callbacks = await store.sealed_secrets()
+            resting, unanswered = await store.resting_accounts(), await store.unanswered_counts()
+    except psycopg.Error:  # the check of PostgreSQL reports it
+        return
+    for row in accounts:
+        try:
+            account = opened(row, seal)
+        except UnknownAccount as error:
+            todo = "put its key back into secrets.keys, or set the account again"
+            yield Finding(f"Client {row['client_id']}", "wrong", str(error), todo)
+            continue
+        if account.adapter.events:
+            yield _webhooks(row["client_id"], account, settings)
+    async for finding in _callbacks(callbacks, seal):
+        yield finding
+    for row in configured:
+        try:
+            if row["document"] is not None:
+                parse(row["client_id"], row["version"], row["document"], http_hosts=None)
+        except SchemaError as error:
+            todo = f"threadline clients show {row['client_id']} --json, correct it, threadline clients set"
+            yield Finding(f"Client {row['client_id']}", "wrong", f"version {row['version']}: {error}", todo)
+    for row in resting:
+        until = f"until {row['rests_until']:%H:%M:%S} UTC" if row["rests_until"] else "now"
+        found = f"sending by it is paused {until}, then retried with one message: {printable(row['trouble'])}"
+        todo = "correct its credentials or settings, or wait for its provider; its messages wait, and are sent once it works"
+        yield Finding(f"Account {row['account']} of {row['client_id']}", "wrong", found, todo)
+    for row in unanswered:
+        todo = "threadline messages list --state unanswered, with a key of that client; then release or cancel each"
+        found = f"{row['messages']} messages may have been sent, and their provider cannot say"
+        yield Finding(f"Client {row['client_id']}", "look", found, todo)
+    yield Finding("Clients", "ok", f"{len(configured)} configured, with {len(accounts)} accounts of their own")
+
+
+def _webhooks(client_id: str, account: Account, settings: Settings) -> Finding:
+    """Check that an account's webhooks arrive and can be verified, by the account or by a source of the settings."""
+    what = f"Client {client_id}, account {account.name}"
+    source = settings.sources.get(account.source)
+    if source is not None and source.client == client_id:
+        return Finding(what, "ok", f"its webhooks come by the source {account.source} of threadline.toml")
+    posts, wrong = webhooks_of(client_id, account.name, account.url)
+    if not verifies(account.name, account.adapter, account.values):
+        todo = f"set the setting that verifies webhooks: threadline providers {account.adapter.name}"
+        return Finding(what, "wrong", "has nothing to verify webhooks with, so all are refused", todo)
+    if wrong is not None:
+        return Finding(what, "look", wrong, f"have its provider post to {posts}, and set that as the account's --url")
+    return Finding(what, "ok", f"webhooks to {posts}")
+
+
+async def _callbacks(callbacks: list[dict[str, Any]], seal: Seal) -> AsyncIterator[Finding]:
+    """Check that every signing secret of a callback can be decrypted: without it nothing is delivered to the client."""
+    for row in callbacks:
+        try:
+            seal.unseal(bytes(row["sealed"]), context(row["client_id"]))
+        except (NoKey, Tampered) as error:
+            todo = f"put its key back into secrets.keys, or: threadline callbacks rotate {row['client_id']}"
+            found = f"version {row['version']} of its callback's secret does not open, so nothing is delivered: {error}"
+            yield Finding(f"Client {row['client_id']}", "wrong", found, todo)

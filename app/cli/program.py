@@ -1,0 +1,89 @@
+"""The program `threadline`: its commands, each imported when it is run, so that `threadline --help` is quick."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+#: Each command, in the order of `threadline --help`, with the first paragraph of its own help; a test compares the two.
+#: `dead-letters` is the function or the group `dead_letters` of the module `app.cli.dead_letters`.
+COMMANDS = {
+    "up": "Run everything on this machine: PostgreSQL, Kafka, the HTTP process and the worker. Ctrl-C stops all.",
+    "demo": "Post signed provider webhooks to the HTTP process, shuffled and some twice, and print the timelines.",
+    "doctor": "Check that everything is reachable, configured and up to date, and print what to do where it is not.",
+    "providers": "List the providers: channels, signature, events, and whether Threadline can send by them.",
+    "settings": "List the settings: name in the file and in the environment, default, and purpose.",
+    "send": "Send a message, or a file of messages.",
+    "messages": "Show the state of messages, explain why one waits, cancel or release it.",
+    "timeline": "Print one customer's timeline.",
+    "recipients": "Show and change recipients: consent by channel, and time zone.",
+    "clients": "Show and change clients: configuration, versions, and provider accounts.",
+    "callbacks": "Show and change callbacks: the webhooks that report to clients what became of their messages.",
+    "keys": "Create, list and revoke API keys.",
+    "dead-letters": "Show and replay dead letters: records that could not be processed, each with its reason.",
+    "gaps": "List gaps: records that Kafka deleted before they were read.",
+    "explain": "Explain one webhook from a file: its source, whether it is authentic, the answer and the events, as JSON.",
+    "simulate": "Simulate a provider: accept sends by its API, and post signed webhooks about them.",
+    "serve": "Run the HTTP process: the webhook endpoint and the API.",
+    "work": "Run the stream process, which turns Kafka records into events and timelines, and sends messages.",
+    "mqtt": "Subscribe to MQTT brokers, and post what devices publish to the webhook endpoint.",
+    "migrate": "Apply the missing migrations to the database's schema and roles. Safe to repeat.",
+    "topics": "Create the missing Kafka topics, and list all of them.",
+    "new-provider": "Create the files of a new provider: adapter, page, simulator and fixture. Run it in a checkout.",
+    "rebuild": "Rebuild the interactions from the event log, in a table beside the live one, then swap the two.",
+}  # fmt: skip
+
+
+class Commands(TyperGroup):
+    """The group of all commands. It lists them by COMMANDS, and imports the one that is run."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: TyperCommand(name, help=words) for name, words in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the name of the command that `args` begin with, the imported command, and the rest of `args`."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name and listed else None, rest
+
+    def invoke(self, ctx: Any) -> None:
+        """Run the command; the number that it returns is the exit code."""
+        ctx.exit(super().invoke(ctx) or 0)
+
+
+def load(name: str) -> Any:
+    """Import the command of a name in COMMANDS and return it as a click command."""
+    attribute = name.replace("-", "_")
+    found = getattr(import_module(f"app.cli.{attribute}"), attribute)
+    if isinstance(found, typer.Typer):
+        return get_group(found)
+    one = typer.Typer(add_completion=False)
+    one.command(name)(found)
+    return get_command(one)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"threadline {version('threadline')}")
+        raise typer.Exit
+
+
+program = typer.Typer(
+    name="threadline",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Every provider's webhooks, every service's events, one timeline per customer. Start with: threadline up",
+)
+
+
+@program.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Hold the options of `threadline` itself."""

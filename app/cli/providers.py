@@ -1,0 +1,150 @@
+"""`threadline providers`: what is covered, as the adapters themselves say: for people, as JSON, and as the page in docs/."""
+
+import sys
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adapters import ADAPTERS, PROVIDERS
+from app.declared import register
+from app.settings import Settings
+from app.simulator import SIMULATED
+from schemas.events import CHANNELS, EVENT_TYPES
+
+#: Columns of a terminal from which there is room for how each is verified.
+WIDE = 120
+#: Of the page: what stands above and below the table.
+_HEAD = """# Providers
+
+What Threadline receives, verifies and sends. `threadline providers --markdown` generates this page from the adapters.
+A provider's page describes where to enter the webhook's URL, the settings, what is signed, the events, and what is missing.
+"Batches of" is the number of messages that one call can take. "Knows repeats" is how long the provider recognises a repeated call as the same message. "Look-up": after a call without a response, the provider can be asked whether it accepted the message.
+
+{count} providers. Any other can be described by [a definition file](declared.md), without Python.
+"""
+
+
+def providers(
+    name: Annotated[str | None, typer.Argument(help="One of them, to see it in full.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/providers.md.")] = False,
+) -> int:
+    """List the providers: channels, signature, events, and whether Threadline can send by them."""
+    register(Settings())
+    if name is not None and name not in ADAPTERS:
+        print(f"threadline providers: there is no {name!r}; there are: {', '.join(sorted(ADAPTERS))}", file=sys.stderr)
+        return 2
+    rows = [row(each) for each in ([name] if name else ordered(ADAPTERS))]
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    elif markdown:
+        sys.stdout.write(page())
+    elif name is not None:
+        Console().print(_sheet(rows[0]))
+    else:
+        console = Console()
+        console.print(_table(rows, wide=console.width >= WIDE))
+    return 0
+
+
+def row(name: str) -> dict[str, Any]:
+    """What one adapter says of itself, in JSON's types."""
+    adapter = ADAPTERS[name]
+    send = adapter.send
+    return {
+        "name": name,
+        "title": adapter.title,
+        "docs": adapter.docs,
+        "channels": in_order(adapter.channels, CHANNELS),
+        "receives": bool(adapter.events),
+        "sends": in_order(adapter.sends, CHANNELS),
+        "batch": send.batch.size if send is not None and send.batch is not None else None,
+        "idempotentFor": send.idempotent_for or None if send is not None else None,
+        "lookup": send is not None and send.look_up is not None,
+        "signature": adapter.signature,
+        "signsBody": adapter.signs_body,
+        "events": in_order(adapter.events, EVENT_TYPES),
+        "settings": [{"name": one.name, "secret": one.secret, "help": one.help} for one in adapter.settings],
+        "simulated": name in SIMULATED,
+    }
+
+
+def page() -> str:
+    """docs/providers.md: those that are built in."""
+    lines = ["| provider | source | channels | signature | receives | sends | simulated |", "| --- " * 7 + "|"]
+    for one in map(row, ordered(PROVIDERS)):
+        cells = (
+            f"[{one['title']}](../adapters/{one['name']}/README.md)",
+            f"`{one['name']}`",
+            ", ".join(one["channels"]),
+            one["signature"],
+            f"{len(one['events'])} types" if one["receives"] else "",
+            _sends(one),
+            "yes" if one["simulated"] else "",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return _HEAD.format(count=len(PROVIDERS)) + "\n" + "\n".join(lines) + "\n"
+
+
+def ordered(names: Iterable[str]) -> list[str]:
+    """By the name that people read."""
+    return sorted(names, key=lambda name: ADAPTERS[name].title.casefold())
+
+
+def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
+    """In the order of our own table."""
+    return [word for word in known if word in set(found)]
+
+
+def _sends(one: dict[str, Any]) -> str:
+    """The channels, and what sending can do beside: several messages a call; after a call without an answer the same again,
+    or a question."""
+    able = [f"batches of {one['batch']}"] if one["batch"] else []
+    able += [f"knows repeats for {_span(one['idempotentFor'])}"] if one["idempotentFor"] else []
+    able += ["look-up"] if one["lookup"] else []
+    return ", ".join(one["sends"]) + (f" ({', '.join(able)})" if able else "")
+
+
+def _span(seconds: float) -> str:
+    units = (("days", 86_400), ("hours", 3600), ("minutes", 60))
+    unit, size = next((each for each in units if seconds >= 2 * each[1]), ("seconds", 1))
+    return f"{seconds / size:g} {unit}"
+
+
+def _table(rows: list[dict[str, Any]], *, wide: bool) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
+    for heading in ("provider", "source", "channels", *(["signature"] if wide else []), "receives", "sends"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "source")
+    for one in rows:
+        table.add_row(
+            Text(one["title"], "bold"),
+            one["name"],
+            " ".join(one["channels"]),
+            *([Text(one["signature"], "dim")] if wide else []),
+            f"{len(one['events'])} types" if one["receives"] else Text("—", "dim"),
+            Text(" ".join(one["sends"]) or "—", "" if one["sends"] else "dim"),
+        )
+    table.caption = f"{len(rows)} providers. One in full: threadline providers NAME"
+    return table
+
+
+def _sheet(one: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("provider", Text(one["title"], "bold"))
+    table.add_row("its page", one["docs"])
+    table.add_row("channels", ", ".join(one["channels"]))
+    table.add_row("signature", one["signature"])
+    table.add_row("events", ", ".join(one["events"]) or "none: it posts no webhooks")
+    table.add_row("sends", _sends(one) or "no")
+    table.add_row("simulated", f"threadline simulate {one['name']}" if one["simulated"] else "no")
+    for setting in one["settings"]:
+        table.add_row(f"{setting['name']}{' (secret)' if setting['secret'] else ''}", setting["help"])
+    return table

@@ -1,0 +1,51 @@
+"""The database as commands use it: opened by the settings, with errors that say what to do, and the name of the user."""
+
+import asyncio
+import getpass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import psycopg
+
+from app.embedded.running import resolve
+from app.settings import Settings
+from sql import EventStore
+
+
+@asynccontextmanager
+async def opened(settings: Settings | None = None) -> AsyncIterator[EventStore]:
+    """Open the store. Ends the command (SystemExit) with a message where nothing runs or PostgreSQL cannot be reached."""
+    resolved = settings or resolve(Settings())
+    assert resolved.postgres.dsn is not None  # `resolve` sees to that
+    store = await EventStore.open(resolved.postgres.dsn.get_secret_value(), pool=1)
+    try:
+        yield store
+    except psycopg.errors.UndefinedTable as error:
+        raise SystemExit("The database has no tables yet. Make them: threadline migrate") from error
+    except psycopg.OperationalError as error:
+        raise SystemExit(f"PostgreSQL cannot be reached ({error}). What is wrong? threadline doctor") from error
+    finally:
+        await store.close()
+
+
+def in_store(work: Callable[[EventStore], Awaitable[int]]) -> int:
+    """Run `work` with the store open and return its exit code."""
+
+    async def run() -> int:
+        async with opened() as store:
+            return await work(store)
+
+    return asyncio.run(run())
+
+
+def user() -> str | None:
+    """Return the name of the user who runs the command; None for an account without a name, as in containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return None
+
+
+def actor() -> str:
+    """Return the name that the audit records for changes by a command."""
+    return f"cli:{user() or 'unknown'}"

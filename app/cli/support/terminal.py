@@ -1,0 +1,74 @@
+"""Printing by commands: text that cannot control the terminal, tables, stacked entries, and lines on standard error."""
+
+import textwrap
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+#: Exit codes: the command failed; it was called with options that do not fit, as in shells.
+FAILED, MISUSED = 1, 2
+#: Columns of an entry.
+WIDTH = 78
+#: Characters that change the direction of text, so that a line could be read as something else.
+_DIRECTIONS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C))
+
+
+def printable(text: str) -> str:
+    """Return foreign text without the characters that could control the terminal."""
+    plain = text.translate(_DIRECTIONS).replace("\r\n", "\n").replace("\t", " ")
+    return "".join(c if c == "\n" or c.isprintable() or ord(c) in (0x200C, 0x200D) else "\ufffd" for c in plain)
+
+
+def print_error(text: str, code: int = FAILED) -> int:
+    """Print an error on standard error and return the exit code."""
+    Console(stderr=True, soft_wrap=True).print(Text(printable(text)))
+    return code
+
+
+def print_note(text: str) -> int:
+    """Print a remark on standard error, which leaves standard output to the result; return the exit code 0."""
+    return print_error(text, 0)
+
+
+def table(*headings: str, title: str | Text | None = None, whole: str | None = None) -> Table:
+    """Return a table without rows; the cells under the heading `whole` are not wrapped."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for heading in headings:
+        made.add_column(heading, no_wrap=heading == whole)
+    return made
+
+
+def add_row(to: Table, *cells: Any, style: str = "") -> None:
+    """Add a row of cells, which may be foreign text; None is an empty cell."""
+    to.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in cells), style=style)
+
+
+def entry(first: str, *more: str) -> str:
+    """Return one entry of a list, readable at any width and through a pipe: `first`, then each other non-empty part on
+    lines of its own, indented and wrapped at 78 characters. Lines that a part has stay lines, and long words stay whole,
+    so that URLs can be copied."""
+    lines = [printable(first)]
+    for part in more:
+        for line in printable(part).split("\n"):
+            lines += textwrap.wrap(
+                line,
+                WIDTH,
+                initial_indent="  ",
+                subsequent_indent="  ",
+                break_on_hyphens=False,
+                break_long_words=False,
+            )
+    return "\n".join(lines)
+
+
+def fields(**values: Any) -> str:
+    """Return `name value, name value` for the values that are neither None nor empty; `_` in a name becomes a space."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value not in (None, ""))
+
+
+def minute(time: datetime | None) -> str:
+    """Return a time to the minute; nothing where there is none."""
+    return f"{time:%Y-%m-%d %H:%M}" if time else ""

@@ -1,0 +1,97 @@
+"""`threadline up`: run everything on this machine, under one supervisor."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import psycopg
+import typer
+from aiokafka.errors import KafkaError
+
+from app.embedded import firstrun, running, sample
+from app.embedded.account import Unreachable
+from app.embedded.display import Display
+from app.embedded.jars import FetchFailed
+from app.embedded.ports import PortTaken
+from app.embedded.process import StartFailed
+from app.embedded.supervisor import Supervisor
+from app.kafka import TopicsFailed
+from app.settings import KEYS_FILE, Settings
+from sql.migrate import MigrationError
+
+#: The errors of a start that fails, each with a message that says what to do.
+FAILURES = (
+    FetchFailed,
+    KafkaError,
+    MigrationError,
+    OSError,
+    PortTaken,
+    StartFailed,
+    TopicsFailed,
+    Unreachable,
+    psycopg.Error,
+)
+
+
+def up(
+    prepare: Annotated[bool, typer.Option("--prepare", help="Fetch and set up everything, start nothing.")] = False,
+) -> int:
+    """Run everything on this machine: PostgreSQL, Kafka, the HTTP process and the worker. Ctrl-C stops all.
+
+    Exit code 1 where it does not start.
+    """
+    data = Settings().data
+    display = Display()
+    try:
+        with running.lock(data):
+            if "THREADLINE_CONFIG" not in os.environ and firstrun.configure(data):
+                display.text(f"Wrote {data / 'threadline.toml'}: sources with new random secrets")
+            if not Settings().secrets.keys and firstrun.make_key(data):
+                display.text(f"Made {data / KEYS_FILE}: what clients' secrets are encrypted with. Back it up")
+            return asyncio.run(_run(Supervisor(Settings(), display), prepare))
+    except running.AlreadyRunning as error:
+        display.text(str(error))
+        return 1
+
+
+async def _run(supervisor: Supervisor, prepare: bool) -> int:
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(name, _stop, stop)
+    display = supervisor.display
+    try:
+        with display:
+            finished = await _unless(stop, supervisor.prepare() if prepare else supervisor.start())
+        if prepare or not finished:
+            return 0
+        display.text(sample.text(supervisor.url, supervisor.data))
+        await _unless(stop, supervisor.watch())
+    except FAILURES as error:
+        display.text(f"\nThreadline cannot run: {error}")
+        return 1
+    finally:
+        await supervisor.stop()
+        display.text(f"Stopped. The data stays in {supervisor.data}")
+    return 0
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Run `work` until it ends or `stop` is set; return whether it ended. Raises what it raises."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return False
+    await working
+    return True
+
+
+def _stop(stop: asyncio.Event) -> None:
+    """Stop in order at the first signal, at once at the second: the child processes end with this one."""
+    if stop.is_set():
+        os._exit(130)
+    stop.set()

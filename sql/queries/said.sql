@@ -1,5 +1,0 @@
--- Part of `differing`: the digest of what an event `e` says, beside when it came.
-md5(jsonb_build_array(
-    e.type, e.channel, e.direction, e.provider, e.provider_message_id, e.message_id, e.handle_kind, e.handle_value, e.error,
-    e.occurred_at, e.payload
-)::text)

@@ -1,0 +1,93 @@
+"""What `threadline doctor` says of a configuration, without any server."""
+
+from pathlib import Path
+
+import pytest
+
+from adapters import ADAPTERS, PROVIDERS
+from app.cli.doctor import RUNNING, doctor, servers, sources
+from app.cli.doctor.finding import Finding
+from app.embedded import ports
+from app.settings import Door, Kafka, Postgres, Settings, Source, Worker
+from tests.fixtures import accounts
+
+
+@pytest.mark.parametrize(
+    ("source", "state", "says"),
+    [
+        (Source(auth_token="secret-word"), "ok", "has auth_token"),
+        (Source(), "wrong", "all are refused"),
+        (Source(account_sid="AC1", sender="+15550001111"), "wrong", "nothing to verify webhooks with"),
+        (Source(accept_unsigned=True), "look", "unsigned"),
+        (Source(adapter="carrier_pigeon"), "wrong", "no adapter carrier_pigeon"),
+    ],
+)
+async def test_a_source_is_judged_by_what_it_has(source: Source, state: str, says: str) -> None:
+    """A missing or misspelt secret, and an adapter that does not exist, are found before a provider finds them."""
+    first, *_ = [finding async for finding in sources.sources(Settings(sources={"twilio": source}))]
+
+    assert (first.what, first.state) == ("Source twilio", state)
+    assert says in first.found
+    assert first.todo or state == "ok"
+    assert "secret-word" not in str(first)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_every_provider_is_well_with_its_settings_and_not_without(provider: str) -> None:
+    """With what its fixtures are verified by it is; without anything all of it would be refused, if it posts at all."""
+    known = Source.model_validate({"adapter": provider, **accounts(provider).settings})
+    (good,) = [each async for each in sources.sources(Settings(sources={"mine": known}))]
+    assert good.state == "ok", good
+    (bare,) = [each async for each in sources.sources(Settings(sources={"mine": Source(adapter=provider)}))]
+    assert bare.state == ("wrong" if ADAPTERS[provider].events else "ok"), bare
+
+
+async def test_what_does_not_answer_is_named(tmp_path: Path) -> None:
+    """Each server that cannot be reached is one row, with what to do."""
+    nobody = f"127.0.0.1:{ports.free()}"
+    settings = Settings(
+        data=tmp_path,
+        postgres=Postgres.model_validate({"dsn": f"postgresql://u:hidden@{nobody}/x", "owner_dsn": None}),
+        kafka=Kafka(bootstrap=nobody),
+        door=Door(port=ports.free()),
+        worker=Worker(port=ports.free()),
+    )
+
+    found = [finding for check in RUNNING for finding in [each async for each in check(settings)]]
+
+    wrong = {finding.what for finding in found if finding.state == "wrong"}
+    assert wrong == {"PostgreSQL, service role", "Migrations", "Kafka", "Door and API", "Worker"}
+    assert all(finding.todo for finding in found if finding.state == "wrong")
+    assert "hidden" not in str(found)
+
+
+async def test_a_configuration_that_others_can_read_is_wrong(tmp_path: Path) -> None:
+    """It holds secrets."""
+    file = tmp_path / "threadline.toml"
+    file.touch(mode=0o644)
+    file.chmod(0o644)
+
+    found = [finding async for finding in servers.machine(Settings(data=tmp_path))]
+
+    assert Finding("Configuration", "wrong", f"others can read {file}", f"chmod 600 {file}") in found
+
+
+async def test_little_room_on_the_disk_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both servers stop where the disk is full: it is told before."""
+    monkeypatch.setattr(servers, "LEAST_FREE", 1 << 60)
+
+    disk, *_ = [finding async for finding in servers.machine(Settings(data=tmp_path))]
+
+    assert (disk.what, disk.state) == ("Disk", "wrong")
+    assert str(tmp_path) in disk.found
+
+
+def test_where_nothing_runs_it_says_how_to_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty folder is exit code 1 and the command that helps."""
+    monkeypatch.setenv("THREADLINE_DATA", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    assert doctor() == 1
+    assert "threadline up" in capsys.readouterr().out

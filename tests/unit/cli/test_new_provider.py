@@ -1,0 +1,90 @@
+"""`threadline new-provider` creates what a provider needs, once, in a checkout only."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.cli import new_provider
+from app.cli.new_provider import NotCreated, create
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with the registry and the templates."""
+    (tmp_path / "adapters").mkdir()
+    (tmp_path / "tests/fixtures").mkdir(parents=True)
+    shutil.copy(ROOT / new_provider.REGISTRY, tmp_path / "adapters")
+    shutil.copytree(ROOT / "app/provider_template", tmp_path / "app/provider_template")
+    return tmp_path
+
+
+@pytest.mark.parametrize("channel", new_provider.GROUPS)
+def test_a_new_provider_has_all_its_files(checkout: Path, channel: str) -> None:
+    """The folder, the fixtures, and one word in the registry; each file that needs work says TODO."""
+    created = create(checkout, "acme_sms", "Acme", channel)
+    files = {f"adapters/acme_sms/{file}" for file in ("__init__.py", "README.md", "simulator.py")}
+    assert set(created) == files | {f"tests/fixtures/acme_sms/{file}" for file in ("settings.json", "delivered.http")}
+    assert all("TODO" in (checkout / file).read_text("utf-8") for file in files)
+    before = (ROOT / new_provider.REGISTRY).read_text("utf-8").splitlines()
+    after = (checkout / new_provider.REGISTRY).read_text("utf-8").splitlines()
+    assert [line for line in after if line not in before] == ['    "acme_sms",'] and len(after) == len(before) + 1
+
+
+def test_what_is_created_passes_once_it_is_signed(checkout: Path) -> None:
+    """The template's adapter verifies what its simulator signs, and makes an event of its fixture."""
+    for folder in ("adapters", "tests/fixtures", "tests/__init__.py", "schemas", "sql", "webhooks", "app"):
+        source, target = ROOT / folder, checkout / folder
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy(source, target)
+    create(checkout, "acme_sms", "Acme", "sms")
+    command = [sys.executable, "-m", "tests.fixtures.sign", "acme_sms"]
+    signed = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=60, check=False)
+    assert signed.returncode == 0, signed.stderr
+    check = (
+        "from pathlib import Path; from adapters import ADAPTERS; from app.cli.support.http_file import read_request\n"
+        "from adapters.contract import Request; from tests.fixtures import accounts\n"
+        "came = read_request(Path('tests/fixtures/acme_sms/delivered.http').read_bytes()); a = accounts('acme_sms')\n"
+        "request = Request(came.method, came.url(), came.headers, came.body, a.at, 'acme_sms')\n"
+        "assert ADAPTERS['acme_sms'].verify(request, a.values) is True\n"
+        "print(ADAPTERS['acme_sms'].normalize(request).events[0].type)"
+    )
+    done = subprocess.run([sys.executable, "-c", check], cwd=checkout, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "MessageDelivered\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "channel", "why"),
+    [
+        ("twilio", "sms", "taken"),
+        ("signing", "sms", "taken"),
+        ("Acme", "sms", "not a valid name"),
+        ("acme-sms", "sms", "not a valid name"),
+        ("../acme", "sms", "not a valid name"),
+        ("class", "sms", "not a valid name"),
+        ("acme", "pigeon", "no channel"),
+    ],
+)
+def test_a_bad_name_creates_nothing(checkout: Path, name: str, channel: str, why: str) -> None:
+    """The error says what is wrong."""
+    for taken in ("twilio", "signing"):
+        (checkout / "adapters" / taken).mkdir()
+    before = sorted(checkout.rglob("*"))
+    with pytest.raises(NotCreated, match=why):
+        create(checkout, name, "Acme", channel)
+    assert sorted(checkout.rglob("*")) == before
+
+
+def test_it_is_refused_outside_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error says where to run it."""
+    monkeypatch.chdir(tmp_path)
+    assert new_provider.run("acme", title=None, channel="sms") == 2
+    assert "not in a checkout of Threadline" in capsys.readouterr().err

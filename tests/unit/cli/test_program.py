@@ -1,0 +1,51 @@
+"""The program `threadline` and its table of commands."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import app.cli
+from app.cli.program import COMMANDS, load, program
+
+#: Modules of `app.cli` that are not commands.
+OTHERS = {"__init__", "__main__", "program", "support"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_table_has_the_first_paragraph_of_each_commands_help(name: str) -> None:
+    """What `threadline --help` lists is what the command's own help begins with."""
+    paragraph, *_ = load(name).help.replace("\b", "").split("\n\n")
+    assert " ".join(paragraph.split()) == COMMANDS[name]
+
+
+def test_every_module_is_a_command() -> None:
+    """None is missing in the table."""
+    modules = {file.stem for file in Path(app.cli.__file__).parent.iterdir() if not file.name.startswith("__pycache__")}
+    assert {name.replace("-", "_") for name in COMMANDS} == modules - OTHERS
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_fits_80_columns(name: str) -> None:
+    """Its examples, which are to be copied, are not wrapped."""
+    ran = CliRunner().invoke(program, [name, "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+    assert ran.exit_code == 0
+    examples = [line.strip() for line in load(name).help.splitlines() if line.startswith("  ")]
+    shown = {line.strip() for line in ran.output.splitlines()}
+    assert {line.replace("\\[", "[") for line in examples if line} <= shown
+
+
+def test_a_wrong_name_is_answered_with_the_one_that_is_meant() -> None:
+    """And ends with 2."""
+    ran = CliRunner().invoke(program, ["client"])
+    assert ran.exit_code == 2 and "Did you mean 'clients'" in ran.stderr
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    """So that it is quick: neither the settings nor the adapters."""
+    code = "import sys; from app.cli import main\ntry: main(['--help'])\nfinally: print(sorted(sys.modules), file=sys.stderr)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "Run the HTTP process" in ran.stdout
+    assert not [name for name in ("app.settings", "adapters", "pydantic", "psycopg") if f"'{name}'" in ran.stderr]

@@ -1,0 +1,70 @@
+"""`threadline send` as far as it needs no server: what does not fit, and what a dry run says."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.program import program as app
+from app.cli.send.file import PRINTED as TOLD
+
+LINE = b'{"to": "+15551234567", "body": "Hello"}\n'
+#: Nothing listens there: who asks would fail.
+NOWHERE = {"THREADLINE_API_URL": "http://127.0.0.1:1", "THREADLINE_API_KEY": "tl_none", "COLUMNS": "200"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["Hello"], "--to"),
+        (["--to", "nobody", "--channel", "sms", "Hello"], "$.to"),
+        (["--to", "+15551234567"], "needs one of"),
+        (["--to", "+15551234567", "--channel", "pigeon", "Hello"], "$.channel"),
+        (["--to", "+15551234567", "--template", "x", "--variable", "order"], "--variable"),
+        (["--to", "+15551234567", "--not-before", "soon", "Hello"], "$.notBefore"),
+        (["--file", "none.jsonl"], "none.jsonl"),
+        (["--file", "none.jsonl", "--channel", "pigeon"], "no channel pigeon"),
+        (["--file", "none.jsonl", "--to", "+15551234567"], "give --file, or"),
+    ],
+)
+def test_what_does_not_fit_is_said(arguments: list[str], words: str) -> None:
+    """Before anything is asked, with 2."""
+    ran = CliRunner().invoke(app, ["send", *arguments], env=NOWHERE)
+    assert ran.exit_code == 2 and words in ran.stderr, ran.output
+
+
+def test_a_dry_run_of_one_message_asks_nobody() -> None:
+    """It says that it fits, and prints no id."""
+    ran = CliRunner().invoke(app, ["send", "--to", "+15551234567", "--dry-run", "Hello"], env=NOWHERE)
+    assert (ran.exit_code, ran.stdout) == (0, "")
+
+
+def test_a_dry_run_of_a_file_checks_each_line(folder: Path) -> None:
+    """Each that is wrong by its number and path; of very many only the count."""
+    good = b'{"to": "ana@example.com", "clientId": "shop", "content": {"text": "Hello"}}\n\n'
+    (folder / "m.jsonl").write_bytes(good + LINE + b'{"to": "x", "channel": "sms", "body": "x"}\n{\n' + LINE)
+    dry = ["send", "--file", "m.jsonl", "--dry-run"]
+    ran = CliRunner().invoke(app, dry, env=NOWHERE)
+    assert (ran.exit_code, ran.stdout) == (1, "3 valid, 2 refused\n")
+    assert "line 4: $.to: " in ran.stderr and "line 5: $: " in ran.stderr
+    (folder / "m.jsonl").write_bytes(LINE * 3)
+    ran = CliRunner().invoke(app, dry, env=NOWHERE)
+    assert (ran.exit_code, ran.stdout) == (0, "3 valid\n")
+    (folder / "m.jsonl").write_bytes(LINE * 100)
+    ran = CliRunner().invoke(app, [*dry, "--channel", "email"], env=NOWHERE)
+    assert (ran.exit_code, ran.stdout) == (1, "100 refused\n")
+    assert ran.stderr.count("line ") == TOLD and "only counted" in ran.stderr
+
+
+def test_a_file_without_messages_is_no_fault(folder: Path) -> None:
+    """Nothing to do is done."""
+    (folder / "m.jsonl").write_bytes(b"\n\n")
+    ran = CliRunner().invoke(app, ["send", "--file", "m.jsonl", "--dry-run"], env=NOWHERE)
+    assert (ran.exit_code, ran.stdout) == (0, "No messages in it\n")
