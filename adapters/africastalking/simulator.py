@@ -1,4 +1,4 @@
-"""Africa's Talking played: delivery reports and inbound SMS. https://developers.africastalking.com/docs/sms/notifications"""
+"""A simulated Africa's Talking: delivery reports and inbound SMS. https://developers.africastalking.com/docs/sms/notifications"""
 
 import base64
 from dataclasses import replace
@@ -40,7 +40,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Not signed: the credentials in the URL that it was told."""
+    """Add basic authentication from the URL; nothing is signed."""
     credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
     return replace(post, headers=post.headers | {"authorization": f"Basic {credentials}"})
 

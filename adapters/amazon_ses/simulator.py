@@ -1,4 +1,4 @@
-"""Amazon SES played: its API v2, and events published by an SNS topic that signs with a certificate made for it.
+"""A simulated Amazon SES: its API v2, and events published by an SNS topic that signs with a certificate made for it.
 
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html, …/receiving-email-notifications-examples.html,
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html, …/ses/latest/APIReference-V2/API_SendEmail.html.
@@ -180,14 +180,14 @@ def _notification(record: dict[str, Any], at: datetime, url: str) -> Post:
 
 def _check(call: Call, secret: str) -> None:
     """The signature anew, as https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html describes."""
-    told = re.fullmatch(
+    match = re.fullmatch(
         r"AWS4-HMAC-SHA256 Credential=[^/]+/(\d{8})/([a-z0-9-]+)/ses/aws4_request, SignedHeaders=([a-z0-9;-]+),"
         r" Signature=([0-9a-f]{64})",
         call.headers.get("authorization", ""),
     )
-    if told is None:
+    if match is None:
         raise Refused("unauthorized")
-    day, region, names, given = told.groups()
+    day, region, names, given = match.groups()
     lines = [call.method, call.path.partition("?")[0], call.path.partition("?")[2]]
     lines += [f"{name}:{call.headers.get(name, '').strip()}" for name in names.split(";")]
     canonical = "\n".join([*lines, "", names, hashlib.sha256(call.body).hexdigest()])

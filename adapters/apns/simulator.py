@@ -1,4 +1,4 @@
-"""Apple Push Notification service played: one notification to one device, under a provider's token. It posts no webhooks.
+"""A simulated Apple Push Notification service: one notification to one device, under a provider's token. It posts no webhooks.
 
 https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns,
 …/establishing-a-token-based-connection-to-apns, …/handling-notification-responses-from-apns.

@@ -1,4 +1,4 @@
-"""Bandwidth played: a message's events and inbound messages. https://dev.bandwidth.com/docs/messaging/webhooks"""
+"""A simulated Bandwidth: a message's events and inbound messages. https://dev.bandwidth.com/docs/messaging/webhooks"""
 
 import base64
 from dataclasses import replace

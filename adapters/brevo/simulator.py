@@ -1,4 +1,4 @@
-"""Brevo played: /v3/smtp/email, its transactional webhooks of mail and SMS, and inbound parsing.
+"""A simulated Brevo: /v3/smtp/email, its transactional webhooks of mail and SMS, and inbound parsing.
 
 https://developers.brevo.com/docs/transactional-webhooks, …/docs/inbound-parse-webhooks, …/reference/sendtransacemail.
 """

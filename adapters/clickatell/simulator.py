@@ -1,4 +1,4 @@
-"""Clickatell played: the SMS API's status and reply callbacks.
+"""A simulated Clickatell: the SMS API's status and reply callbacks.
 
 https://help.clickatell.com/developers-api-reference/sms-client-callbacks,
 https://www.clickatell.com/developers/api-documentation/http-api-reply-callback
@@ -62,7 +62,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Basic authentication, as the integration was told it."""
+    """Add the basic authentication that is entered in the integration."""
     credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
     return replace(post, headers=post.headers | {"authorization": f"Basic {credentials}"})
 

@@ -1,4 +1,4 @@
-"""Customer.io played: reporting webhooks of its channels, signed. https://docs.customer.io/api/webhooks"""
+"""A simulated Customer.io: reporting webhooks of its channels, signed. https://docs.customer.io/api/webhooks"""
 
 import hashlib
 import hmac

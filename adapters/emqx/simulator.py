@@ -1,4 +1,4 @@
-"""EMQX played: the output of rules with all fields, of what devices publish and of what becomes of messages to them.
+"""A simulated EMQX: the output of rules with all fields, of what devices publish and of what becomes of messages to them.
 
 https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html
 """

@@ -1,4 +1,4 @@
-"""A trusted relay played: envelopes, signed as Standard Webhooks are.
+"""A simulated A trusted relay: envelopes, signed as Standard Webhooks are.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """

@@ -1,4 +1,4 @@
-"""Facebook Messenger played: the Send API; echoes, deliveries and messages that come in, signed.
+"""A simulated Facebook Messenger: the Send API; echoes, deliveries and messages that come in, signed.
 
 https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks/webhook-events,
 …/messenger-platform/reference/send-api

@@ -1,4 +1,4 @@
-"""Firebase Cloud Messaging played: the token endpoint and `messages:send` of HTTP v1. It posts no webhooks.
+"""A simulated Firebase Cloud Messaging: the token endpoint and `messages:send` of HTTP v1. It posts no webhooks.
 
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send,
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest.

@@ -1,4 +1,4 @@
-"""Freshchat played: what a person writes, and what an agent answers.
+"""A simulated Freshchat: what a person writes, and what an agent answers.
 
 https://support.freshchat.com/en/support/solutions/articles/239404-freshchat-webhooks-payload-structure-and-authentication
 """

@@ -1,4 +1,4 @@
-"""Gupshup played: WhatsApp messages and their events in its own form, version 2.
+"""A simulated Gupshup: WhatsApp messages and their events in its own form, version 2.
 
 https://docs.gupshup.io/docs/message-events, https://docs.gupshup.io/docs/text
 """
@@ -43,7 +43,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """The URL as it was told, with the secret in it."""
+    """Return the post with the secret in its URL."""
     address, _, query = post.url.partition("?")
     pairs = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "key"]
     return replace(post, url=f"{address}?{urlencode([*pairs, ('key', settings['url_secret'])])}")

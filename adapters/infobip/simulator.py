@@ -1,7 +1,7 @@
-"""Infobip played: SMS (v3) and WhatsApp text messages, their reports, and inbound messages.
+"""A simulated Infobip: SMS (v3) and WhatsApp text messages, their reports, and inbound messages.
 
-https://www.infobip.com/docs/api/channels/sms, …/api/channels/whatsapp. What it presents to a webhook is what the
-notification profile says: basic authentication, or nothing but the URL.
+https://www.infobip.com/docs/api/channels/sms, …/api/channels/whatsapp. Webhooks have the credentials of the
+notification profile: basic authentication, or a secret in the URL.
 """
 
 import base64
@@ -101,8 +101,8 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     """The credentials of the notification profile, or the secret that its URL has."""
     if "url_secret" in settings:
         mark = "&" if "?" in post.url else "?"
-        told = f"key={settings['url_secret']}"
-        return post if told in post.url else replace(post, url=f"{post.url}{mark}{told}")
+        secret = f"key={settings['url_secret']}"
+        return post if secret in post.url else replace(post, url=f"{post.url}{mark}{secret}")
     credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
     return replace(post, headers=post.headers | {"Authorization": f"Basic {credentials}"})
 
@@ -133,8 +133,8 @@ def reply(sent: list[Sent]) -> Reply:
     one = sent[0]
     state = {"groupId": 1, "groupName": "PENDING", "id": 26, "name": "PENDING_ACCEPTED", "description": "Accepted"}
     if one.channel == "sms":
-        told = {"messageId": one.id, "status": state, "destination": _bare(one.to), "details": {"messageCount": 1}}
-        return Reply(200, orjson.dumps({"bulkId": f"bulk-{one.id}", "messages": [told]}))
+        message = {"messageId": one.id, "status": state, "destination": _bare(one.to), "details": {"messageCount": 1}}
+        return Reply(200, orjson.dumps({"bulkId": f"bulk-{one.id}", "messages": [message]}))
     answer = {"to": _bare(one.to), "messageCount": 1, "messageId": one.id, "status": state}
     return Reply(200, orjson.dumps(answer))
 

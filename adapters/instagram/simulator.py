@@ -1,4 +1,4 @@
-"""Instagram Messaging played: echoes, what was seen, and messages that come in, signed.
+"""A simulated Instagram Messaging: echoes, what was seen, and messages that come in, signed.
 
 https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks
 """

@@ -1,4 +1,4 @@
-"""Intercom played: what a contact writes, and what a teammate answers.
+"""A simulated Intercom: what a contact writes, and what a teammate answers.
 
 https://developers.intercom.com/docs/webhooks, https://developers.intercom.com/docs/references/webhooks/webhook-models
 """

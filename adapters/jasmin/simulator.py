@@ -1,4 +1,4 @@
-"""Jasmin played: the HTTP API, delivery reports, messages of phones.
+"""A simulated Jasmin: the HTTP API, delivery reports, messages of phones.
 
 https://docs.jasminsms.com/en/latest/apis/http/index.html
 """
@@ -71,11 +71,11 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Not signed: the URL that it was told has a secret."""
+    """Add the secret to the URL; nothing is signed."""
     address, _, query = post.url.partition("?")
     kept = "&".join(part for part in query.split("&") if part and not part.startswith("key="))
-    told = f"key={settings['url_secret']}"
-    return replace(post, url=f"{address}?{kept}&{told}" if kept else f"{address}?{told}")
+    secret = f"key={settings['url_secret']}"
+    return replace(post, url=f"{address}?{kept}&{secret}" if kept else f"{address}?{secret}")
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
@@ -88,8 +88,8 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
         raise Refused("unauthorized")
     hexadecimal = fields.get("hex-content")
     text = bytes.fromhex(hexadecimal).decode("utf-16-be") if hexadecimal else fields["content"]
-    told = fields.get("dlr-url") if fields.get("dlr") == "yes" else None
-    return [Sent(str(UUID(id)), "sms", fields["to"], fields.get("from", ""), text, None, told)]
+    url = fields.get("dlr-url") if fields.get("dlr") == "yes" else None
+    return [Sent(str(UUID(id)), "sms", fields["to"], fields.get("from", ""), text, None, url)]
 
 
 def reply(sent: list[Sent]) -> Reply:

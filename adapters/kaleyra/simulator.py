@@ -1,4 +1,4 @@
-"""Kaleyra played: WhatsApp messages and their statuses.
+"""A simulated Kaleyra: WhatsApp messages and their statuses.
 
 https://developers.kaleyra.io/docs/wa-status-update-webhooks-payload-v2-sent
 """

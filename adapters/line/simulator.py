@@ -1,6 +1,6 @@
-"""LINE played: the Messaging API's push messages, and webhooks with a user's messages.
+"""A simulated LINE: the Messaging API's push messages, and webhooks with a user's messages.
 
-https://developers.line.biz/en/reference/messaging-api/. Of a push message LINE tells nothing more.
+https://developers.line.biz/en/reference/messaging-api/. LINE reports no status of a push message.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""MailerSend played: activity webhooks of version 2, inbound mail, and the e-mail endpoint.
+"""A simulated MailerSend: activity webhooks of version 2, inbound mail, and the e-mail endpoint.
 
 https://developers.mailersend.com/api/v1/webhooks.html, https://developers.mailersend.com/api/v1/email.html.
 """

@@ -1,4 +1,4 @@
-"""Mailgun played: a domain's messages, event webhooks, and a route's posts.
+"""A simulated Mailgun: a domain's messages, event webhooks, and a route's posts.
 
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads, …/securing-webhooks,
 …/user-manual/receive-forward-store/receive-http, …/api-reference/send/mailgun/messages.
@@ -94,7 +94,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
     """HMAC-SHA256 over the time and a token; all three stand in the body. Each webhook has a token of its own, which its
-    repetitions share: it is made of what the webhook says, so that fixtures are signed the same each time."""
+    repetitions share: it is made from the webhook's content, so that fixtures are signed the same each time."""
     stamped = _stamped(post, dict.fromkeys(_SIGNED, ""))
     token = hashlib.sha256(post.url.encode() + stamped).hexdigest()[:50]
     timestamp = str(int(at.timestamp()))

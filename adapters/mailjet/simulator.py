@@ -1,4 +1,4 @@
-"""Mailjet played: the Send API v3.1, the list of what was sent, the Event API and the Parse API.
+"""A simulated Mailjet: the Send API v3.1, the list of what was sent, the Event API and the Parse API.
 
 https://dev.mailjet.com/email/guides/webhooks/, …/guides/parse-api/, …/reference/send-emails/, …/reference/messages/.
 """
@@ -118,16 +118,16 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | None:
-    """GET /v3/REST/message, by the CustomID, which is told where it is asked for."""
+    """GET /v3/REST/message, by the CustomID, which the response has if `ShowCustomID` asks for it."""
     path, _, query = call.path.partition("?")
     if call.method != "GET" or path != "/v3/REST/message":
         return None
     _let_in(call, settings)
-    asked = dict(parse_qsl(query))
-    found = [one for one in sent if asked.get("CustomID") in (None, one.reference)][: int(asked.get("Limit", 10))]
+    wanted = dict(parse_qsl(query))
+    found = [one for one in sent if wanted.get("CustomID") in (None, one.reference)][: int(wanted.get("Limit", 10))]
     data = [
         {"ID": int(one.id), "ArrivedAt": "2026-03-02T09:29:30Z", "Status": "sent", "Subject": ""}
-        | ({"CustomID": one.reference or ""} if asked.get("ShowCustomID") == "true" else {})
+        | ({"CustomID": one.reference or ""} if wanted.get("ShowCustomID") == "true" else {})
         for one in found
     ]
     return Reply(200, orjson.dumps({"Count": len(data), "Data": data, "Total": len(data)}))
@@ -147,10 +147,10 @@ def reply(sent: list[Sent]) -> Reply:
 
 def refuse(why: Refusal) -> Reply:
     """An error of the message, or of the whole call."""
-    told: dict[str, Any] = _error(why)
+    body: dict[str, Any] = _error(why)
     if why == "invalid":
-        told = {"Messages": [{"Status": "error", "Errors": [told]}]}
-    return Reply(_REFUSALS[why][0], orjson.dumps(told))
+        body = {"Messages": [{"Status": "error", "Errors": [body]}]}
+    return Reply(_REFUSALS[why][0], orjson.dumps(body))
 
 
 def _let_in(call: Call, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Mailtrap played: its sending events, signed. https://docs.mailtrap.io/email-api-smtp/advanced/webhooks"""
+"""A simulated Mailtrap: its sending events, signed. https://docs.mailtrap.io/email-api-smtp/advanced/webhooks"""
 
 import hashlib
 import hmac

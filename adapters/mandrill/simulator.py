@@ -1,4 +1,4 @@
-"""Mandrill played: message events and inbound mail, in one signed form field.
+"""A simulated Mandrill: message events and inbound mail, in one signed form field.
 
 https://mailchimp.com/developer/transactional/docs/webhooks/
 """

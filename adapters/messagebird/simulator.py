@@ -1,4 +1,4 @@
-"""MessageBird played: SMS by the REST API, WhatsApp by Conversations, their webhooks with tokens; Bird's are only signed.
+"""A simulated MessageBird: SMS by the REST API, WhatsApp by Conversations, their webhooks with tokens; Bird's are only signed.
 
 https://developers.messagebird.com/api/sms-messaging, …/api/conversations, …/api/#verifying-http-requests,
 https://docs.bird.com/api/notifications-api.
@@ -85,14 +85,14 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """A token with the hashes of URL and body; of what Bird's platform tells its own signature."""
+    """Add a token with the hashes of URL and body; for Bird's webhooks, Bird's own signature."""
     key, now = settings["signing_key"].encode(), int(at.timestamp())
     body = hashlib.sha256(post.body)
     if b'"service":"channels"' in post.body:
         signed = b"\n".join([str(now).encode(), post.url.encode(), body.digest()])
         signature = base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()
-        told = {"MessageBird-Signature": signature, "MessageBird-Request-Timestamp": str(now)}
-        return replace(post, headers=post.headers | told)
+        headers = {"MessageBird-Signature": signature, "MessageBird-Request-Timestamp": str(now)}
+        return replace(post, headers=post.headers | headers)
     claims = {
         "iss": "MessageBird",
         "nbf": now - 1,

@@ -1,8 +1,8 @@
-"""A broker of MQTT played, with its devices: publications posted as `threadline mqtt` posts them, and those to a device.
+"""A simulated A broker of MQTT, with its devices: publications posted as `threadline mqtt` posts them, and those to a device.
 
 https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html. What is published comes as a `Call` of the method PUBLISH, its
 topic as the path, its user properties as headers; the status of a `Reply` is the reason code of the acknowledgement. Who
-publishes is told when it connects, not here.
+publishes is checked when it connects, not here.
 """
 
 from dataclasses import replace

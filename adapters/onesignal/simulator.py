@@ -1,4 +1,4 @@
-"""OneSignal played: the create-message API for push, and an Event Stream with the body of the documentation's template.
+"""A simulated OneSignal: the create-message API for push, and an Event Stream with the body of the documentation's template.
 
 https://documentation.onesignal.com/reference/push-notification, …/docs/en/event-streams-data
 """

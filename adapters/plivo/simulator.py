@@ -1,4 +1,4 @@
-"""Plivo played: the Message resource, its status callbacks, inbound messages, signed by V2 and V3.
+"""A simulated Plivo: the Message resource, its status callbacks, inbound messages, signed by V2 and V3.
 
 https://www.plivo.com/docs/messaging/concepts/signature-validation, …/voice/concepts/signature-validation
 """
@@ -47,7 +47,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/message-status-callbacks. It tells no time."""
+    """…/message-status-callbacks. It has no time."""
     fields = {
         "From": sent.sender,
         "To": sent.to,
@@ -103,8 +103,8 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
     if call.headers.get("authorization") != f"Basic {basic}":
         raise Refused("unauthorized")
     request = orjson.loads(call.body)
-    told = request.get("text") or request.get("media_urls") or request.get("template")
-    if not call.path.endswith("/Message/") or not request.get("dst") or not told:
+    content = request.get("text") or request.get("media_urls") or request.get("template")
+    if not call.path.endswith("/Message/") or not request.get("dst") or not content:
         raise Refused("invalid")
     channel = "whatsapp" if request.get("type") == "whatsapp" else "sms"
     return [

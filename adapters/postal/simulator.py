@@ -1,4 +1,4 @@
-"""Postal played: its webhooks, mail for an HTTP endpoint, and its API for sending.
+"""A simulated Postal: its webhooks, mail for an HTTP endpoint, and its API for sending.
 
 https://docs.postalserver.io/developer/webhooks, https://docs.postalserver.io/developer/http-payloads,
 https://docs.postalserver.io/developer/api.

@@ -1,4 +1,4 @@
-"""Postmark played: /email and its batches, the search of what was sent, its webhooks under basic auth, and a mail that
+"""A simulated Postmark: /email and its batches, the search of what was sent, its webhooks under basic auth, and a mail that
 comes in.
 
 https://postmarkapp.com/developer/webhooks/delivery-webhook and the pages beside it, …/developer/api/email-api,
@@ -135,21 +135,21 @@ def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | Non
     if call.method != "GET" or path != "/messages/outbound":
         return None
     _let_in(call, settings)
-    asked = dict(parse_qsl(query))
-    fields = {name.removeprefix(_METADATA): value for name, value in asked.items() if name.startswith(_METADATA)}
-    if not {"count", "offset"} <= asked.keys() or len(fields) > 1:
+    wanted = dict(parse_qsl(query))
+    fields = {name.removeprefix(_METADATA): value for name, value in wanted.items() if name.startswith(_METADATA)}
+    if not {"count", "offset"} <= wanted.keys() or len(fields) > 1:
         raise Refused("invalid", "count and offset are required")
-    of_stream = [one for one in sent if one.extra["MessageStream"] == asked.get("messagestream", "outbound")]
+    of_stream = [one for one in sent if one.extra["MessageStream"] == wanted.get("messagestream", "outbound")]
     found = [one for one in of_stream if fields.items() <= one.extra["Metadata"].items()]
-    first = int(asked["offset"])
-    messages = [_listed(one) for one in found[first : first + int(asked["count"])]]
+    first = int(wanted["offset"])
+    messages = [_listed(one) for one in found[first : first + int(wanted["count"])]]
     return Reply(200, orjson.dumps({"TotalCount": len(found), "Messages": messages}))
 
 
 def reply(sent: list[Sent]) -> Reply:
     """200 with the id; of a batch a list, in which a message that was refused has its error."""
-    told = [_told(one) for one in sent]
-    return Reply(200, orjson.dumps(told if sent[0].extra.get("batch") else told[0]))
+    replies = [_reply_to(one) for one in sent]
+    return Reply(200, orjson.dumps(replies if sent[0].extra.get("batch") else replies[0]))
 
 
 def refuse(why: Refusal) -> Reply:
@@ -176,7 +176,7 @@ def _taken(request: dict[str, Any], path: str, id: UUID) -> Sent:
     )
 
 
-def _told(one: Sent) -> dict[str, Any]:
+def _reply_to(one: Sent) -> dict[str, Any]:
     if one.refused:
         _, number, words = _REFUSALS[one.refused]
         return {"ErrorCode": number, "Message": words}

@@ -1,4 +1,4 @@
-"""Pusher Beams played: what became of pushes, signed. https://pusher.com/docs/beams/concepts/webhooks"""
+"""A simulated Pusher Beams: what became of pushes, signed. https://pusher.com/docs/beams/concepts/webhooks"""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Resend played: one event a post, signed by Svix's scheme, and the e-mails endpoint.
+"""A simulated Resend: one event a post, signed by Svix's scheme, and the e-mails endpoint.
 
 https://resend.com/docs/webhooks/event-types, https://docs.svix.com/receiving/verifying-payloads/how-manual,
 https://resend.com/docs/api-reference/emails/send-email.
@@ -63,8 +63,8 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
         **_MORE.get(state, {}),
     }
     if state == "MessageClicked":
-        told = {"ipAddress": "203.0.113.8", "link": "https://example.com/", "userAgent": "Mozilla/5.0"}
-        data["click"] = told | {"timestamp": _iso(at)}
+        click = {"ipAddress": "203.0.113.8", "link": "https://example.com/", "userAgent": "Mozilla/5.0"}
+        data["click"] = click | {"timestamp": _iso(at)}
     if sent.reference:
         data["tags"] = {"reference": sent.reference}
     return _post(_TYPES[state], data, at, url, f"{sent.id}{state}")

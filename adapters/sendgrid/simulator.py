@@ -1,4 +1,4 @@
-"""SendGrid played: Mail Send, the event webhook and inbound parse, signed.
+"""A simulated SendGrid: Mail Send, the event webhook and inbound parse, signed.
 
 https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send, …/for-developers/tracking-events/event,
 …/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
@@ -53,7 +53,7 @@ _BOUNDARY = "xYzZY"
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One event in a list; `sg_event_id` is the same whenever the same is told."""
+    """One event in a list; `sg_event_id` is the same for the same event."""
     item = {
         "email": sent.to,
         "timestamp": int(at.timestamp()),

@@ -1,4 +1,4 @@
-"""Sinch played: SMS batches and their list, WhatsApp by the Conversation API, and their signed callbacks; Voice's are only signed.
+"""A simulated Sinch: SMS batches and their list, WhatsApp by the Conversation API, and their signed callbacks; Voice's are only signed.
 
 https://developers.sinch.com/docs/sms/api-reference, …/docs/conversation/callbacks,
 …/docs/voice/api-reference/authentication/callback-signed-request.
@@ -110,11 +110,11 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
         lines = [post.method, digest, post.headers.get("content-type", ""), f"x-timestamp:{timestamp}"]
         message = "\n".join([*lines, urlsplit(post.url).path]).encode()
         signature = base64.b64encode(hmac.new(key, message, "sha256").digest()).decode()
-        told = {
+        headers = {
             "Authorization": f"application 669E367E-6BBA-48AB-AF15-266871C28135:{signature}",
             "x-timestamp": timestamp,
         }
-        return replace(post, headers=post.headers | told)
+        return replace(post, headers=post.headers | headers)
     seconds = str(int(at.timestamp()))
     message = post.body + f".{_NONCE}.{seconds}".encode()
     signature = base64.b64encode(hmac.new(settings["webhook_secret"].encode(), message, "sha256").digest()).decode()

@@ -1,4 +1,4 @@
-"""Slack played: chat.postMessage, the app's own message told back, and what a person writes to the app.
+"""A simulated Slack: chat.postMessage, the event about the app's own message, and messages of people to the app.
 
 https://docs.slack.dev/reference/methods/chat.postMessage, …/reference/events/message_metadata_posted,
 …/reference/events/message.im, …/authentication/verifying-requests-from-slack.
@@ -39,7 +39,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/reference/events/message_metadata_posted: the one event that tells an app of its own message, and whose it is."""
+    """…/reference/events/message_metadata_posted: the only event about an app's own message, with its recipient."""
     echoed = sent.extra.get("echoed") or {"message_id": f"m-{sent.id}", "reference": sent.reference, "to": sent.to}
     team, _ = _parts(sent.to)
     event = {
@@ -78,8 +78,8 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
     timestamp = str(int(at.timestamp()))
     base = b"v0:" + timestamp.encode() + b":" + post.body
     digest = hmac.new(settings["signing_secret"].encode(), base, hashlib.sha256).hexdigest()
-    told = {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": f"v0={digest}"}
-    return replace(post, headers=post.headers | told)
+    headers = {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": f"v0={digest}"}
+    return replace(post, headers=post.headers | headers)
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:

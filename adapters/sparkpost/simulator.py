@@ -1,4 +1,4 @@
-"""SparkPost played: transmissions, event webhooks in batches, and relay webhooks.
+"""A simulated SparkPost: transmissions, event webhooks in batches, and relay webhooks.
 
 https://developers.sparkpost.com/api/webhooks/, …/api/relay-webhooks/, …/api/transmissions/.
 """

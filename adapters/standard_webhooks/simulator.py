@@ -1,4 +1,4 @@
-"""A sender played that keeps to Standard Webhooks, and speaks of messages in our types.
+"""A simulated sender that follows Standard Webhooks and reports messages in Threadline's event types.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """

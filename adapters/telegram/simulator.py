@@ -1,6 +1,6 @@
-"""Telegram played: the Bot API's sendMessage and the methods beside it, and updates with a customer's messages.
+"""A simulated Telegram: the Bot API's sendMessage and the methods beside it, and updates with a customer's messages.
 
-https://core.telegram.org/bots/api. Of a message that a bot sent, Telegram tells nothing more.
+https://core.telegram.org/bots/api. Telegram reports no status of a bot's message.
 """
 
 from dataclasses import replace

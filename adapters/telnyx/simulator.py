@@ -1,4 +1,4 @@
-"""Telnyx played: /v2/messages, a message's webhooks, inbound messages, signed with Ed25519.
+"""A simulated Telnyx: /v2/messages, a message's webhooks, inbound messages, signed with Ed25519.
 
 https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks, …/receiving-rcs-webhooks
 """

@@ -1,4 +1,4 @@
-"""The Things Stack played: uplinks, and what becomes of downlinks.
+"""A simulated The Things Stack: uplinks, and what becomes of downlinks.
 
 https://www.thethingsindustries.com/docs/integrations/data-formats/
 """

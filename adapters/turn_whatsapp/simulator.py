@@ -1,4 +1,4 @@
-"""Turn.io played: statuses, and messages that come in, signed. https://whatsapp.turn.io/docs/api/webhooks"""
+"""A simulated Turn.io: statuses, and messages that come in, signed. https://whatsapp.turn.io/docs/api/webhooks"""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Twilio played: the Messages and Calls resources, a message's status callbacks, and inbound messages.
+"""A simulated Twilio: the Messages and Calls resources, a message's status callbacks, and inbound messages.
 
 https://www.twilio.com/docs/messaging/api/message-resource, …/messaging/guides/track-outbound-message-status,
 …/usage/webhooks/webhooks-security.
@@ -46,7 +46,7 @@ _REFUSALS: dict[Refusal, tuple[int, int, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/guides/track-outbound-message-status. Twilio tells no time here."""
+    """…/guides/track-outbound-message-status. It has no time."""
     word = _STATUSES[state]
     fields = {
         "MessageSid": sent.id,

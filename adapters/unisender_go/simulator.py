@@ -1,4 +1,4 @@
-"""Unisender Go played: statuses of mails, with the MD5 that they carry. https://godocs.unisender.ru/web-api-ref#callback-format"""
+"""A simulated Unisender Go: statuses of mails, with the MD5 that they carry. https://godocs.unisender.ru/web-api-ref#callback-format"""
 
 import hashlib
 import re

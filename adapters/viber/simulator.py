@@ -1,4 +1,4 @@
-"""Viber played: the REST Bot API's send_message, message receipts, and users' messages.
+"""A simulated Viber: the REST Bot API's send_message, message receipts, and users' messages.
 
 https://developers.viber.com/docs/api/rest-bot-api/
 """

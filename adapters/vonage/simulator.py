@@ -1,4 +1,4 @@
-"""Vonage played: the Messages API, and its webhooks with their tokens; the SMS API's and the Voice API's are only signed.
+"""A simulated Vonage: the Messages API, and its webhooks with their tokens; the SMS API's and the Voice API's are only signed.
 
 https://developer.vonage.com/en/api/messages, …/getting-started/concepts/webhooks#decoding-signed-webhooks,
 …/getting-started/concepts/signing-messages.
@@ -161,14 +161,16 @@ def _channel(channel: str) -> str:
 
 def _signed(pairs: list[tuple[str, str]], settings: Settings, at: datetime) -> list[tuple[str, str]]:
     secret, method = settings["signature_secret"].encode(), settings.get("signature_method", "md5hash")
-    told = dict(pairs) | {"timestamp": str(int(at.timestamp())), "nonce": "ec11dd3e-1e7f-4db5-9467-82b02cd223b9"}
-    told.pop("sig", None)
-    message = "".join(f"&{name}={told[name].replace('&', '_').replace('=', '_')}" for name in sorted(told)).encode()
+    parameters = dict(pairs) | {"timestamp": str(int(at.timestamp())), "nonce": "ec11dd3e-1e7f-4db5-9467-82b02cd223b9"}
+    parameters.pop("sig", None)
+    message = "".join(
+        f"&{name}={parameters[name].replace('&', '_').replace('=', '_')}" for name in sorted(parameters)
+    ).encode()
     if method == "md5hash":
         sig = hashlib.md5(message + secret).hexdigest()  # noqa: S324  it is Vonage's
     else:
         sig = hmac.new(secret, message, method).hexdigest().upper()
-    return [*told.items(), ("sig", sig)]
+    return [*parameters.items(), ("sig", sig)]
 
 
 def _encoded(pairs: list[tuple[str, str]]) -> str:

@@ -1,4 +1,4 @@
-"""A browser's push service played: it takes encrypted messages from whoever shows who they are. It posts no webhooks.
+"""A simulated push service of a browser: accepts encrypted messages with a valid VAPID token. It posts no webhooks.
 
 RFC 8030 sections 5 and 5.2 to 5.4, RFC 8188 section 2.1, RFC 8292 sections 2 and 4.2.
 """

@@ -1,4 +1,4 @@
-"""Meta's WhatsApp Cloud API played: the phone number's messages; statuses and messages that come in, signed.
+"""A simulated Meta's WhatsApp Cloud API: the phone number's messages; statuses and messages that come in, signed.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview,
 …/whatsapp/reference/whatsapp-business-phone-number/message-api

@@ -1,4 +1,4 @@
-"""Zenvia played: messages that it took to send, and messages that came in.
+"""A simulated Zenvia: messages that it took to send, and messages that came in.
 
 https://github.com/zenvia/zenvia-openapi-spec/blob/master/spec/tags/subscriptions.md. Of what becomes of a message later
 its webhooks do not say whose it is, and so they are none that a customer's story can be played with.

@@ -22,11 +22,11 @@ WIDE = 120
 #: Of the page: what stands above and below the table.
 _HEAD = """# Providers
 
-What Threadline receives, verifies and sends, made from the adapters by `threadline providers --markdown`; a test keeps it true.
-A provider's page says where to set the webhook's URL, which settings there are, what is signed, and what is not told.
-"Batches of" says how many messages one call can take; "knows repeats" that a provider takes the same call for the same message, for so long; "look-up" that after a call without an answer it can be asked whether it took the message.
+What Threadline receives, verifies and sends. `threadline providers --markdown` generates this page from the adapters.
+A provider's page describes where to enter the webhook's URL, the settings, what is signed, the events, and what is missing.
+"Batches of" is the number of messages that one call can take. "Knows repeats" is how long the provider recognises a repeated call as the same message. "Look-up": after a call without a response, the provider can be asked whether it accepted the message.
 
-{count} providers. Any other is [a file of your own](declared.md), without Python.
+{count} providers. Any other can be described by [a definition file](declared.md), without Python.
 """
 
 
