@@ -22,7 +22,7 @@ COMMANDS = (
     (("send", "--to", "+15551234567", "Hello"), 1, "does not answer"),
     (("timeline", "+15551234567"), 1, "has no customer"),
     (("rebuild",), 1, "THREADLINE_POSTGRES__OWNER_DSN"),
-    (("doctor",), 1, "threadline up"),
+    (("doctor",), 1, "PostgreSQL, service role"),
     (("serve",), 2, "did you mean"),
 )
 
