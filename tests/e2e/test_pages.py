@@ -76,7 +76,9 @@ if CHROMIUM:
         )
         page = await context.new_page()
         complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type not in ("log", "info") else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type not in ("log", "info") else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         await page.goto(f"{url}/docs")
         await page.wait_for_selector(f"text={SUMMARIES[0]}", state="attached")
