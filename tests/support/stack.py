@@ -40,7 +40,7 @@ class Stack:
     @property
     def settings(self) -> Settings:
         """The settings of every process of this stack; known once the servers run."""
-        given = {
+        given: dict[str, Any] = {
             "data": self.folder,
             "postgres": {"dsn": self.postgres.dsn("service"), "owner_dsn": self.postgres.dsn("owner")},
             "door": {"port": self.door},
@@ -49,7 +49,7 @@ class Stack:
         }
         given["kafka"] = {"bootstrap": self.kafka.bootstrap}
         for key, value in self._given.items():
-            given[key] = {**given.get(key, {}), **value} if isinstance(value, dict) else value  # type: ignore[dict-item]
+            given[key] = {**given.get(key, {}), **value} if isinstance(value, dict) else value
         return Settings(**given)
 
     @property

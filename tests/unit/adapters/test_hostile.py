@@ -65,7 +65,12 @@ def requests(name: str) -> Iterator[tuple[str, Mapping[str, str], Sources, Reque
         kind = came.headers.get("content-type", "").partition(";")[0]
         if came.method == "POST" and kind not in seen:
             seen.add(kind)
-            yield kind, account.settings, Sources({name: Source(adapter=name, **account.settings)}), came
+            yield (
+                kind,
+                account.settings,
+                Sources({name: Source.model_validate({"adapter": name, **account.settings})}),
+                came,
+            )
 
 
 def cost(sources: Sources, came: Request, body: bytes, name: str | None, most: float = 0) -> float:
@@ -106,7 +111,7 @@ def test_nor_where_every_adapter_is_asked() -> None:
     """A request that names no source is shown to all of them."""
     named = {name: next(islice(requests(name), 1), None) for name in WITH_FIXTURES}
     known = {name: found for name, found in named.items() if found is not None}
-    sources = Sources({name: Source(adapter=name, **found[1]) for name, found in known.items()})
+    sources = Sources({name: Source.model_validate({"adapter": name, **found[1]}) for name, found in known.items()})
     came = known["envelope"][3]
     came.url = "https://hooks.example.com/webhooks/aggregate"
     limit = RATIO * cost(sources, came, PLAIN, None) + SECONDS
