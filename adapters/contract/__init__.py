@@ -10,7 +10,6 @@ from adapters.contract.adapter import (
 )
 from adapters.contract.receiving import (
     MAX_EVENTS,
-    MAX_ID,
     Answer,
     Bounded,
     InvalidSignature,
@@ -51,6 +50,7 @@ from adapters.contract.settings import (
     Values,
     secrets_of,
 )
+from schemas.events import MAX_ID
 
 __all__ = [
     "MAX_EVENTS",

@@ -10,8 +10,6 @@ from schemas.events import Event
 #: Events and unprocessable items in one webhook, at most: five times the largest batch that a provider documents (1,000
 #: recipients or events), and at 25 µs each half of the time that a record may take.
 MAX_EVENTS = 5000
-#: Characters of an id, as the schemas have it; the longest known is WhatsApp's with some 130.
-MAX_ID = 512
 T = TypeVar("T")
 
 

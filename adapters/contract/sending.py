@@ -9,9 +9,8 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
-from adapters.contract import MAX_ID
 from adapters.contract.settings import Values, secrets_of
-from schemas.events import Error, Handle
+from schemas.events import MAX_ID, Error, Handle
 
 State = Literal["accepted", "retryable", "rejected", "account", "sender"]
 
@@ -95,8 +94,8 @@ class Message:
 @dataclass(slots=True)
 class HttpCall:
     """An HTTP request to be made; header names in lower case. `foreign`: the recipient chose the host, so the request goes
-    to public addresses only, even for a trusted account, and its failure does not count against the account. `http2`: the provider accepts only
-    HTTP/2; ignored without https."""
+    to public addresses only, even for a trusted account, and its failure does not count against the account. `http2`: the
+    provider accepts only HTTP/2; ignored without https."""
 
     method: str
     url: str
