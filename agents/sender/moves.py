@@ -4,34 +4,25 @@
 for the jitter that it is given (a share of the pause, 0 to 1).
 """
 
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from agents.sender.answers import Answer, at_fault
 from agents.sender.claimed import HOLD, Claimed, Recovery, Settlement, following
 from agents.sender.lanes import Blame, report
+from agents.sender.settlements import CERTAIN, MAX_CAUSE, account_at_fault, by_next, cause_of, held_in_doubt, settlement
 from app.clients.configured import Retry, Route
 from app.sending import events
 from app.sending.decide import End, Hold
 from app.sending.states import Transition, transition
-from schemas.events import Error, Event, Handle
-from sql.messages import LaneReport
+from schemas.events import Error, Handle
 from webhooks.backoff import exponential
 
-#: Seconds that an account rests after a fault of its own; one message then tries it. Correcting it takes a while, and no
-#: message is lost meanwhile.
-FAULT_PAUSE = 30.0
 #: Seconds for which a failure that the provider reports starts the next channel, where no other time is configured.
 WATCHED = 86_400.0
 #: Seconds until a message is looked at again whose decision failed by a fault of ours.
 UNDECIDED_PAUSE = 60.0
 #: How often a provider is asked whether it took a message, each time after twice the time, before somebody has to decide.
 CHECKS = 5
-
-#: Neither `doubted` nor `checks`.
-_CERTAIN = (False, 0)
-_CAUSE = 1024
 
 
 def after_call(
@@ -53,16 +44,16 @@ def after_call(
     if move.event == "UserMessageSent":
         assert handle is not None
         event = events.sent(claimed.request, route.channel, handle, source, answer.provider_message_id, number)
-        return _settlement(
+        return settlement(
             claimed, move, route, _watch(claimed) if move.after == "watched" else None, [event],
             outcome="accepted" if called else None, status=answer.status if called else None,
             cause=None if called else "the provider says, when asked, that it took it",
-            provider_message_id=answer.provider_message_id, doubt=_CERTAIN, report=report(claimed, blame, passed=True),
+            provider_message_id=answer.provider_message_id, doubt=CERTAIN, report=report(claimed, blame, passed=True),
         )  # fmt: skip
     if move.after == "unanswered":
         why = answer.words or "nor does it say so when it is asked"
         did = report(claimed, blame, failed=called or answer.happened == "not known", trouble=why)
-        return _held_in_doubt(claimed, move, route, why, did, called=called)
+        return held_in_doubt(claimed, move, route, why, did, called=called)
     if move.after == "retrying":
         return _retry(claimed, move, route, answer, recovery, jitter, blame, called=called)
     assert error is not None
@@ -73,10 +64,10 @@ def after_call(
         trouble=answer.words if judged and answer.ill else None,
     )  # fmt: skip
     if move.after == "queued":
-        return _by_next(claimed, move, route, error, did, outcome=how, status=answer.status)
+        return by_next(claimed, move, route, error, did, outcome=how, status=answer.status)
     event = events.ended(claimed.request, _event(move), route.channel, error)
-    return _settlement(
-        claimed, move, route, None, [event], outcome=how, status=answer.status, error=error, doubt=_CERTAIN, report=did
+    return settlement(
+        claimed, move, route, None, [event], outcome=how, status=answer.status, error=error, doubt=CERTAIN, report=did
     )
 
 
@@ -89,39 +80,39 @@ def _retry(
     pause = backoff(retry, claimed.tries, jitter)
     match answer.happened:
         case "account at fault":
-            return _account_at_fault(claimed, move, route, answer, blame, called=called)
+            return account_at_fault(claimed, move, route, answer, blame, called=called)
         case "lease over":
-            return _settlement(claimed, move, route, 0.0, outcome="retryable", cause=words)
+            return settlement(claimed, move, route, 0.0, outcome="retryable", cause=words)
         case "rate limited":
             rest = answer.retry_after or 0.0
-            return _settlement(
-                claimed, move, route, rest + jitter, outcome="retryable", status=status, error=error, cause=_cause(error),
+            return settlement(
+                claimed, move, route, rest + jitter, outcome="retryable", status=status, error=error, cause=cause_of(error),
                 report=report(claimed, blame, pause=rest, trouble=words),
             )  # fmt: skip
         case "failed for now":
-            return _settlement(
+            return settlement(
                 claimed, move, route, max(pause, answer.retry_after or 0.0), delayed, tries=claimed.tries + 1,
-                outcome="retryable", status=status, error=error, cause=_cause(error),
+                outcome="retryable", status=status, error=error, cause=cause_of(error),
                 report=report(claimed, blame, failed=answer.ill, trouble=words),
             )  # fmt: skip
         case "unanswered" if recovery.ask_after is not None:
-            return _settlement(
+            return settlement(
                 claimed, move, route, recovery.ask_after, delayed, outcome="unanswered" if called else None, error=error,
                 cause=f"no answer came ({words}): the provider is asked whether it took it", doubt=(True, 1),
                 report=report(claimed, blame, failed=called, trouble=words),
             )  # fmt: skip
         case "unanswered":
-            return _settlement(
+            return settlement(
                 claimed, move, route, pause, delayed, tries=claimed.tries + 1, outcome="unanswered" if called else None,
                 error=error, cause=words, doubt=(recovery.keyed, 0), report=report(claimed, blame, failed=called, trouble=words),
             )  # fmt: skip
         case "not known" if claimed.checks < CHECKS:
-            return _settlement(
+            return settlement(
                 claimed, move, route, (recovery.ask_after or 0.0) * 2**claimed.checks, doubt=(True, claimed.checks + 1),
                 cause="the provider could not say yet whether it took it: it is asked again",
             )  # fmt: skip
-    return _settlement(
-        claimed, move, route, pause, tries=claimed.tries + 1, error=error, cause=_cause(error), doubt=_CERTAIN
+    return settlement(
+        claimed, move, route, pause, tries=claimed.tries + 1, error=error, cause=cause_of(error), doubt=CERTAIN
     )
 
 
@@ -134,14 +125,14 @@ def in_doubt(claimed: Claimed, recovery: Recovery, why: str) -> Settlement:
 def reported(claimed: Claimed) -> Settlement:
     """Return that a message whose call went unanswered was sent: the provider's webhooks report on it."""
     move = _transition(claimed, "reported")
-    return _settlement(claimed, move, None, None, cause="the provider has reported on it", doubt=_CERTAIN)
+    return settlement(claimed, move, None, None, cause="the provider has reported on it", doubt=CERTAIN)
 
 
 def after_watching(claimed: Claimed) -> Settlement:
     """Return what follows for a message whose delivery was watched: the next channel, unless it was delivered."""
     here = Route(claimed.channel, claimed.account)
     if claimed.delivery in ("delivered", "completed"):
-        return _settlement(claimed, _transition(claimed, "delivered"), None, None)
+        return settlement(claimed, _transition(claimed, "delivered"), None, None)
     failed = claimed.delivery in ("failed", "bounced", "rejected")
     move = _transition(claimed, "delivery failed" if failed else "not delivered in time", here)
     text = "the provider says that it failed" if failed else "was not delivered in time"
@@ -149,12 +140,12 @@ def after_watching(claimed: Claimed) -> Settlement:
         follows = following(claimed, here)
         assert follows is not None
         error = Error(None, f"{text} by {claimed.channel}: {follows.channel} is tried next", "unreachable")
-        return _by_next(claimed, move, here, error, report(claimed))
+        return by_next(claimed, move, here, error, report(claimed))
     if move.event is None:
-        return _settlement(claimed, move, None, None)
+        return settlement(claimed, move, None, None)
     # While another channel was to follow, the client was not notified of the failure.
     error = Error(None, f"{text} by {claimed.channel}, and no channel follows", "unreachable")
-    return _settlement(claimed, move, None, None, [events.ended(claimed.request, move.event, claimed.channel, error)])
+    return settlement(claimed, move, None, None, [events.ended(claimed.request, move.event, claimed.channel, error)])
 
 
 def hold(claimed: Claimed, decision: Hold, now: datetime) -> Settlement:
@@ -163,28 +154,28 @@ def hold(claimed: Claimed, decision: Hold, now: datetime) -> Settlement:
     what = f"{route.channel}:{opens.isoformat() if opens else 'zone'}"
     event = events.held(claimed.request, route.channel, decision.cause, opens, what)
     due_in = max(0.0, (decision.until - now).total_seconds())
-    return _settlement(claimed, _transition(claimed, "must wait"), route, due_in, [event], cause=decision.cause)
+    return settlement(claimed, _transition(claimed, "must wait"), route, due_in, [event], cause=decision.cause)
 
 
 def end(claimed: Claimed, decision: End) -> Settlement:
     """Return that the message will not be sent."""
     move = _transition(claimed, "no route" if decision.state == "failed" else decision.state)
     event = events.ended(claimed.request, _event(move), claimed.channel, decision.error)
-    return _settlement(claimed, move, None, None, [event], error=decision.error)
+    return settlement(claimed, move, None, None, [event], error=decision.error)
 
 
 def undecided(claimed: Claimed, why: str) -> Settlement:
     """Return that a fault of ours prevented a decision: the message is looked at again. Its account is not to blame."""
     move = _transition(claimed, "undecided")
     did = report(claimed, trouble=why)
-    return _settlement(claimed, move, None, UNDECIDED_PAUSE, cause=why[:_CAUSE], report=did)
+    return settlement(claimed, move, None, UNDECIDED_PAUSE, cause=why[:MAX_CAUSE], report=did)
 
 
 def misconfigured(claimed: Claimed, why: str) -> Settlement:
     """Return that its client or account is missing, or gets no access token: the message waits until that is corrected."""
-    answer = at_fault(why, Error(None, why[:_CAUSE], "account"))
+    answer = at_fault(why, Error(None, why[:MAX_CAUSE], "account"))
     move = _transition(claimed, answer.happened)
-    return _account_at_fault(claimed, move, None, answer, "all", called=False)
+    return account_at_fault(claimed, move, None, answer, "all", called=False)
 
 
 def backoff(retry: Retry, tries: int, jitter: float) -> float:
@@ -219,88 +210,6 @@ def _transition(claimed: Claimed, happened: str, route: Route | None = None, rec
     return transition("watched" if claimed.was == "watched" else "sending", happened, holds)
 
 
-def _account_at_fault(
-    claimed: Claimed, move: Transition, route: Route | None, answer: Answer, blame: Blame, *, called: bool
-) -> Settlement:
-    """It waits, with its doubts, and no retry is spent."""
-    return _settlement(
-        claimed, move, route, FAULT_PAUSE, outcome="account" if called else None, status=answer.status, error=answer.error,
-        cause=f"nothing can be sent by the account until it is mended: {answer.words}"[:_CAUSE],
-        report=report(claimed, blame, failed=True, fault=True, pause=FAULT_PAUSE, trouble=answer.words[:300]),
-    )  # fmt: skip
-
-
-def _held_in_doubt(
-    claimed: Claimed, move: Transition, route: Route, why: str, did: LaneReport, *, called: bool
-) -> Settlement:
-    cause = (
-        f"the provider may have taken it, and gives no way to tell ({why}): "
-        "release it to send it again, or cancel it; a later report of the provider settles it"
-    )
-    event = events.held(claimed.request, route.channel, cause, None, f"unanswered:{claimed.claim}")
-    return _settlement(
-        claimed, move, route, None, [event], outcome="unanswered" if called else None,
-        error=Error("no answer", why[:300], "unknown"), cause=cause, doubt=_CERTAIN, report=did,
-    )  # fmt: skip
-
-
-def _by_next(
-    claimed: Claimed, move: Transition, route: Route, error: Error, did: LaneReport, *,
-    outcome: str | None = None, status: int | None = None,
-) -> Settlement:  # fmt: skip
-    """It goes on by the next route, with all retries before it."""
-    follows = following(claimed, route)
-    assert follows is not None
-    event = events.delayed(claimed.request, route.channel, error, claimed.claim, follows.channel)
-    return _settlement(
-        claimed, move, follows, 0.0, [event], tries=0, tried=(*claimed.tried, route.channel), outcome=outcome, status=status,
-        error=error, cause=f"{route.channel} was given up", doubt=_CERTAIN, report=did,
-    )  # fmt: skip
-
-
-def _settlement(
-    claimed: Claimed,
-    move: Transition,
-    route: Route | None,
-    due_in: float | None,
-    happened: list[Event] | None = None,
-    *,
-    tries: int | None = None,
-    tried: tuple[str, ...] | None = None,
-    outcome: str | None = None,
-    status: int | None = None,
-    error: Error | None = None,
-    cause: str | None = None,
-    provider_message_id: str | None = None,
-    doubt: tuple[bool, int] | None = None,
-    report: LaneReport | None = None,
-) -> Settlement:
-    """Without a route the message keeps its own; without `doubt` (`doubted`, `checks`) it stays as doubtful as it was."""
-    channel, account = (claimed.channel, claimed.account) if route is None else (route.channel, route.account)
-    fault: dict[str, Any] | None = asdict(error) if error is not None else None
-    doubted, checks = (claimed.doubted, claimed.checks) if doubt is None else doubt
-    return Settlement(
-        id=claimed.id,
-        claim=claimed.claim,
-        state=move.after,
-        due_in=due_in,
-        tries=claimed.tries if tries is None else tries,
-        channel=channel,
-        account=account,
-        tried=[*(claimed.tried if tried is None else tried)],
-        cause=cause,
-        error=fault,
-        provider_message_id=provider_message_id,
-        outcome=outcome,
-        status=status,
-        doubted=doubted,
-        checks=checks,
-        claimed=claimed,
-        report=LaneReport(claimed.lane, probe=claimed.probe) if report is None else report,
-        events=[] if happened is None else happened,
-    )
-
-
 def _watch(claimed: Claimed) -> float:
     after = claimed.client.fallback.after
     return WATCHED if after is None else after
@@ -309,7 +218,3 @@ def _watch(claimed: Claimed) -> float:
 def _event(move: Transition) -> str:
     assert move.event is not None
     return move.event
-
-
-def _cause(error: Error | None) -> str | None:
-    return None if error is None else error.text or error.reason

@@ -14,7 +14,6 @@ import pytest_asyncio
 from adapters.contract import Outgoing, Response
 from agents.health import Health as Counts
 from agents.outbound import Intake, prepare
-from agents.sender import moves
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.clients.configured import Clients
 from app.sending.events import cancelled
@@ -154,7 +153,7 @@ async def test_a_fault_of_the_account_fails_no_message(
     sender: Owned, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They wait, with a reason that is not their content; one tries it now and then; mended, all go."""
-    monkeypatch.setattr(moves, "FAULT_PAUSE", 0.4)
+    monkeypatch.setattr(settlements, "FAULT_PAUSE", 0.4)
     await sender.configure(retry={"attempts": 1, "first": 0.1, "longest": 1})
     if fault in ("setting", "token"):
         sender.configured_by(twilio=without("twilio", "account_sid" if fault == "setting" else "auth_token"))
@@ -191,7 +190,7 @@ async def test_an_expired_message_of_a_faulty_account_still_expires(
     sender: Owned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once its turn comes."""
-    monkeypatch.setattr(moves, "FAULT_PAUSE", 0.3)
+    monkeypatch.setattr(settlements, "FAULT_PAUSE", 0.3)
     sender.provider.answer = lambda name, number: Response(401, {}, b"{}")
     await sender.ask(channel="sms", sendBefore=datetime.fromtimestamp(datetime.now().timestamp() + 2, UTC).isoformat())
     async with sender.at_work():

@@ -1,0 +1,109 @@
+"""Builds settlements: what is stored of a message after a claim."""
+
+from dataclasses import asdict
+from typing import Any
+
+from agents.sender.answers import Answer
+from agents.sender.claimed import Claimed, Settlement, following
+from agents.sender.lanes import Blame, report
+from app.clients.configured import Route
+from app.sending import events
+from app.sending.states import Transition
+from schemas.events import Error, Event
+from sql.messages import LaneReport
+
+#: Seconds that an account rests after a fault of its own; one message then tries it. Correcting it takes a while, and no
+#: message is lost meanwhile.
+FAULT_PAUSE = 30.0
+#: A message without doubts: neither `doubted` nor any `checks`.
+CERTAIN = (False, 0)
+#: Characters of a cause that are kept.
+MAX_CAUSE = 1024
+
+
+def account_at_fault(
+    claimed: Claimed, move: Transition, route: Route | None, answer: Answer, blame: Blame, *, called: bool
+) -> Settlement:
+    """Return that the message waits, with its doubts, without spending a retry."""
+    return settlement(
+        claimed, move, route, FAULT_PAUSE, outcome="account" if called else None, status=answer.status, error=answer.error,
+        cause=f"nothing can be sent by the account until it is mended: {answer.words}"[:MAX_CAUSE],
+        report=report(claimed, blame, failed=True, fault=True, pause=FAULT_PAUSE, trouble=answer.words[:300]),
+    )  # fmt: skip
+
+
+def held_in_doubt(
+    claimed: Claimed, move: Transition, route: Route, why: str, did: LaneReport, *, called: bool
+) -> Settlement:
+    """Return that the message waits for a decision, because nobody can say whether the provider took it."""
+    cause = (
+        f"the provider may have taken it, and gives no way to tell ({why}): "
+        "release it to send it again, or cancel it; a later report of the provider settles it"
+    )
+    event = events.held(claimed.request, route.channel, cause, None, f"unanswered:{claimed.claim}")
+    return settlement(
+        claimed, move, route, None, [event], outcome="unanswered" if called else None,
+        error=Error("no answer", why[:300], "unknown"), cause=cause, doubt=CERTAIN, report=did,
+    )  # fmt: skip
+
+
+def by_next(
+    claimed: Claimed, move: Transition, route: Route, error: Error, did: LaneReport, *,
+    outcome: str | None = None, status: int | None = None,
+) -> Settlement:  # fmt: skip
+    """Return that the message goes on by the next route, with all of its retries."""
+    follows = following(claimed, route)
+    assert follows is not None
+    event = events.delayed(claimed.request, route.channel, error, claimed.claim, follows.channel)
+    return settlement(
+        claimed, move, follows, 0.0, [event], tries=0, tried=(*claimed.tried, route.channel), outcome=outcome, status=status,
+        error=error, cause=f"{route.channel} was given up", doubt=CERTAIN, report=did,
+    )  # fmt: skip
+
+
+def settlement(
+    claimed: Claimed,
+    move: Transition,
+    route: Route | None,
+    due_in: float | None,
+    happened: list[Event] | None = None,
+    *,
+    tries: int | None = None,
+    tried: tuple[str, ...] | None = None,
+    outcome: str | None = None,
+    status: int | None = None,
+    error: Error | None = None,
+    cause: str | None = None,
+    provider_message_id: str | None = None,
+    doubt: tuple[bool, int] | None = None,
+    report: LaneReport | None = None,
+) -> Settlement:
+    """Return the settlement. Without a route the message keeps its own; without `doubt` (`doubted`, `checks`) its doubts."""
+    channel, account = (claimed.channel, claimed.account) if route is None else (route.channel, route.account)
+    fault: dict[str, Any] | None = asdict(error) if error is not None else None
+    doubted, checks = (claimed.doubted, claimed.checks) if doubt is None else doubt
+    return Settlement(
+        id=claimed.id,
+        claim=claimed.claim,
+        state=move.after,
+        due_in=due_in,
+        tries=claimed.tries if tries is None else tries,
+        channel=channel,
+        account=account,
+        tried=[*(claimed.tried if tried is None else tried)],
+        cause=cause,
+        error=fault,
+        provider_message_id=provider_message_id,
+        outcome=outcome,
+        status=status,
+        doubted=doubted,
+        checks=checks,
+        claimed=claimed,
+        report=LaneReport(claimed.lane, probe=claimed.probe) if report is None else report,
+        events=[] if happened is None else happened,
+    )
+
+
+def cause_of(error: Error | None) -> str | None:
+    """Return the text of an error, or else its reason."""
+    return None if error is None else error.text or error.reason
