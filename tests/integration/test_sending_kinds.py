@@ -14,6 +14,7 @@ import pytest_asyncio
 from adapters.contract import Outgoing, Response
 from agents.health import Health as Counts
 from agents.outbound import Intake, prepare
+from agents.sender import settlements
 from agents.transport import AddressRefused, NoAnswer, Transport
 from app.clients.configured import Clients
 from app.sending.events import cancelled
