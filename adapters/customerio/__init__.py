@@ -175,7 +175,7 @@ def _recipient(data: dict[str, Any], kind: str) -> Handle | None:
 
 
 def _person(data: dict[str, Any]) -> Handle | None:
-    """Return the person's id of the operator's own, or else the e-mail address."""
+    """Return the person's handle: the id in the operator's own system, or else the e-mail address."""
     return next(iter(_known(data)), None)
 
 
