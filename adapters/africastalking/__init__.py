@@ -2,7 +2,7 @@
 
 https://developers.africastalking.com/docs/sms/notifications,
 https://developers.africastalking.com/docs/voice/notifications. A request is a form with one notification, unsigned.
-Times in it have no zone. `callerNumber` is the customer's number of an inbound and of an outbound call.
+No report has a time with a zone. `callerNumber` is the customer's number in calls of either direction.
 """
 
 from typing import Any

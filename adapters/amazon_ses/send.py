@@ -92,11 +92,11 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """Read 200 with `MessageId`, or an error from the header `x-amzn-errortype` and `message`."""
-    answered = answer_of(response)
+    answer = answer_of(response)
     if 200 <= response.status < 300:
-        return accepted(bare_id(answered.get("MessageId")))
-    found = _ERROR.match(response.headers.get("x-amzn-errortype", "") or text(answered.get("__type")) or "")
-    code, words = found[0] if found else None, text(answered.get("message")) or text(answered.get("Message"))
+        return accepted(bare_id(answer.get("MessageId")))
+    found = _ERROR.match(response.headers.get("x-amzn-errortype", "") or text(answer.get("__type")) or "")
+    code, words = found[0] if found else None, text(answer.get("message")) or text(answer.get("Message"))
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if code == "BadRequestException" and words and any(mark in words for mark in _ADDRESS):
         reason = "invalid_address"

@@ -51,7 +51,7 @@ _SIGNED = {
     "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
 _HASHES: dict[str, SHA1 | SHA256] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 (version 1 is a topic's default)
-#: SNS's host in a region (us-gov-west-1 is the longest form). It must not match a bucket's, as sns.s3.amazonaws.com.
+#: SNS's host in a region (us-gov-west-1 is the longest form). A bucket's host (sns.s3.amazonaws.com) must not match.
 _HOST = r"https://sns\.[a-z]{2,3}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
 #: URLs of SNS's certificates and of its confirmations: the only ones that are fetched.
 CERTIFICATE_URL = re.compile(_HOST + r"/SimpleNotificationService-[0-9a-zA-Z]{8,64}\.pem")

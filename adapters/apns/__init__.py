@@ -87,8 +87,8 @@ def read_response(response: Response) -> Outcome:
     if 200 <= response.status < 300:
         given = response.headers.get("apns-id", "")
         return accepted(given if 0 < len(given) <= MAX_ID else None)
-    answered = answer_of(response)
-    word, invalid_at = text(answered.get("reason")), answered.get("timestamp")
+    answer = answer_of(response)
+    word, invalid_at = text(answer.get("reason")), answer.get("timestamp")
     reason = _REASON_OF.get(word or "") or _BY_STATUS.get(response.status, "unknown")
     since = from_unix(invalid_at / 1000) if type(invalid_at) is int and abs(invalid_at) < 1 << 53 else None
     words = f"not valid since {since:%Y-%m-%dT%H:%M:%SZ}" if since else None
@@ -106,7 +106,7 @@ def notification_id(message_id: str) -> str:
 def _topic(bundle_id: str) -> str:
     """Return the topic. Raises WrongSender if it is no bundle id: it comes with the message and goes into a header."""
     if not _BUNDLE_ID.fullmatch(bundle_id):
-        raise WrongSender("the sender is no bundle id, as com.example.shop")
+        raise WrongSender("the sender is not a bundle id such as com.example.shop")
     return bundle_id
 
 
@@ -163,7 +163,7 @@ ADAPTER = Adapter(
         Setting("auth_key", "The text of the signing key that Apple gives, AuthKey_….p8 (PEM).", reads=private_key),
         Setting("key_id", "The key's id, ten characters.", secret=False),
         Setting("team_id", "The developer account's team id, ten characters.", secret=False),
-        Setting("sender", "The topic: the app's bundle id, as com.example.shop.", secret=False),
+        Setting("sender", "The topic: the app's bundle id, e.g. com.example.shop.", secret=False),
         Setting(
             "api_url",
             "https://api.push.apple.com by default; for development https://api.sandbox.push.apple.com.",

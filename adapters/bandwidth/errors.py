@@ -20,5 +20,5 @@ _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.s
 
 
 def error_of(code: str | None, text: str | None) -> Error:
-    """Return the error. The reason rests on the code alone, as Bandwidth may change `text`."""
+    """Return the error. The reason depends on the code alone, as `text` is documented as informative only."""
     return Error(code, text, _REASONS.get(code or "", "unknown"))

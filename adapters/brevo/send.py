@@ -87,10 +87,10 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """Read 201 with `messageId`, in angle brackets that webhooks may omit, or an error's `code` and `message`."""
-    answered = answer_of(response)
+    answer = answer_of(response)
     if 200 <= response.status < 300:
-        return accepted(bare_id(answered.get("messageId")))
-    code, words = text(answered.get("code")), text(answered.get("message"))
+        return accepted(bare_id(answer.get("messageId")))
+    code, words = text(answer.get("code")), text(answer.get("message"))
     if response.status == 400 and code == _TAKEN:
         return accepted(None)
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")

@@ -36,7 +36,7 @@ def unknown(template: Any, known: Collection[str], at: str) -> Iterator[str]:
 
 
 def parts_in_origin(url: str) -> list[str]:
-    """Return the placeholders for parts of a message in a URL's scheme, host and port, which a sender could then choose."""
+    """Return the placeholders for message parts in a URL's scheme, host and port: a message could choose the called host."""
     origin = _ORIGIN.match(url)
     return [found[1] for found in _MARK.finditer(origin[0] if origin else url) if not found[1].startswith(SETTING)]
 

@@ -1,4 +1,4 @@
-"""Reads Facebook Messenger's webhooks (messages to a Page, delivery of its own, consent) and sends messages.
+"""Reads Facebook Messenger's webhooks (messages to a Page, delivery of the Page's own, consent) and sends messages.
 
 https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks. Meta's
 platforms share the signature and the handshake (`meta.platform`), Messenger and Instagram the events (`meta.chat`).

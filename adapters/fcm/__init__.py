@@ -86,8 +86,8 @@ def token_request(values: Values, now: datetime) -> HttpCall:
 
 def read_token(response: Response) -> tuple[str, float] | None:
     """Return the access token and the seconds for which it is valid, or None if none was granted."""
-    answered = _json(response.body)
-    token, seconds = text(answered.get("access_token")), count(answered.get("expires_in"))
+    answer = _json(response.body)
+    token, seconds = text(answer.get("access_token")), count(answer.get("expires_in"))
     if response.status != 200 or token is None:
         return None
     return token, float(seconds or 0)
@@ -111,11 +111,11 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """Read 200 with the message's `name`, or an `error`, one of whose details has FCM's `errorCode`."""
-    answered = _json(response.body)
+    answer = _json(response.body)
     if 200 <= response.status < 300:
-        name = text(answered.get("name"))
+        name = text(answer.get("name"))
         return accepted(name if name and len(name) <= MAX_ID else None)
-    given = answered.get("error")
+    given = answer.get("error")
     error = given if isinstance(given, dict) else {}
     listed = error.get("details")
     details = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []

@@ -53,10 +53,10 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """Read 200 with the message, alone or in `messages`, which may still be rejected, or an error in either format."""
-    answered = answer_of(response)
+    answer = answer_of(response)
     if not 200 <= response.status < 300:
-        return refused(response, _problem(answered, response.status))
-    one = object_of(next(iter(list_of(answered.get("messages"))), None)) or answered
+        return refused(response, _problem(answer, response.status))
+    one = object_of(next(iter(list_of(answer.get("messages"))), None)) or answer
     status = object_of(one.get("status"))
     if text(status.get("groupName")) == "REJECTED":
         error = error_of(None, status)
@@ -66,11 +66,11 @@ def read_response(response: Response) -> Outcome:
     return accepted(text(one.get("messageId")))
 
 
-def _problem(answered: dict[str, Any], status: int) -> Error:
+def _problem(answer: dict[str, Any], status: int) -> Error:
     """Read an error: `errorCode` and `description` in newer APIs, `requestError.serviceException` in the others."""
-    fault = object_of(object_of(answered.get("requestError")).get("serviceException"))
-    code = text(answered.get("errorCode")) or text(fault.get("messageId"))
-    words = text(answered.get("description")) or text(fault.get("text"))
+    fault = object_of(object_of(answer.get("requestError")).get("serviceException"))
+    code = text(answer.get("errorCode")) or text(fault.get("messageId"))
+    words = text(answer.get("description")) or text(fault.get("text"))
     return Error(code[:255] if code else None, words, "rate" if status == 429 else "unknown")
 
 

@@ -1,4 +1,4 @@
-"""Reads Instagram Messaging's webhooks: messages to a professional account, the status of its own, comments.
+"""Reads Instagram Messaging's webhooks: messages to a professional account, the status of its own messages, comments.
 
 https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks,
 https://developers.facebook.com/docs/instagram-platform/webhooks. Meta's platforms share the signature and the handshake

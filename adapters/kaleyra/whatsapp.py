@@ -43,7 +43,7 @@ def _ours(value: Item) -> str | None:
 
 
 def _status(item: Item, value: Item, body: Item, request: Request) -> Event:
-    """Return the event of a status. A callback is about one message: `body` has Kaleyra's id of it, `item` WhatsApp's."""
+    """Return the event of a status. A callback is about one message: `body` has WhatsApp's id of it, `item` Kaleyra's."""
     nested = body.get("extra_info")
     extra: Item = nested if isinstance(nested, dict) else {}
     own_id = identifier(item.get("id"))

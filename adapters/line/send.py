@@ -80,13 +80,13 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """Read 200 with `sentMessages`, 409 with those of the first request, or an error's `message` and `details`."""
-    answered = answer_of(response)
+    answer = answer_of(response)
     if 200 <= response.status < 300 or (response.status == 409 and "x-line-accepted-request-id" in response.headers):
-        sent = answered.get("sentMessages")
+        sent = answer.get("sentMessages")
         first = sent[0] if isinstance(sent, list) and sent and isinstance(sent[0], dict) else {}
         return accepted(text(first.get("id")))
-    words = text(answered.get("message"))
-    details = answered.get("details")
+    words = text(answer.get("message"))
+    details = answer.get("details")
     for detail in details[:10] if isinstance(details, list) else ():
         if isinstance(detail, dict) and (
             more := ": ".join(filter(None, map(text, (detail.get("property"), detail.get("message")))))

@@ -100,10 +100,10 @@ def outcome(
     `id_of` finds the message's id; `error_of` reads the `error` and whether to retry (None: depends on the status).
     `of_account` holds the codes of errors that concern the account.
     """
-    answered = answer_of(response)
-    problem = answered.get("error")
+    answer = answer_of(response)
+    problem = answer.get("error")
     if 200 <= response.status < 300 and not isinstance(problem, dict):
-        return accepted(id_of(answered))
+        return accepted(id_of(answer))
     error, again = error_of(problem if isinstance(problem, dict) else {})
     # 403 with an unknown code may concern the recipient.
     account = error.code in of_account or (response.status == 401 and error.reason == "unknown")

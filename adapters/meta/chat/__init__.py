@@ -81,7 +81,7 @@ def _message_events(item: Item, request: Request, platform: str) -> list[Event]:
 
 def _change(item: Item, entry: Item, request: Request, platform: str) -> Event:
     """Return the unmapped event of a field's change that is no message, e.g. a comment. The entry's time is when it was
-    posted, which differs between retries, so it is not kept in the event's content."""
+    posted, and no part of the change, so it is left out of the event's content."""
     field, value = text(item.get("field")), item.get("value")
     event = unknown(request, {"id": brief(entry.get("id")), "field": field, "value": value}, status=field)
     event.occurred_at = _time(entry.get("time"))
