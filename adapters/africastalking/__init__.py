@@ -1,9 +1,8 @@
-"""Africa's Talking: delivery reports, inbound SMS, opt-outs, premium subscriptions, and calls; one a request, as a
-form.
+"""Reads Africa's Talking's webhooks: delivery reports, inbound SMS, opt-outs, premium subscriptions and calls.
 
 https://developers.africastalking.com/docs/sms/notifications,
-https://developers.africastalking.com/docs/voice/notifications. Nothing is signed, and no report has a time with a zone.
-A number that calls is `callerNumber` on either way.
+https://developers.africastalking.com/docs/voice/notifications. A request is a form with one notification, unsigned.
+No report has a time with a zone. `callerNumber` is the customer's number in calls of either direction.
 """
 
 from typing import Any
@@ -19,7 +18,8 @@ from schemas.events import Error, Event
 
 Fields = dict[str, str]
 
-#: …/sms/notifications, delivery reports. `Sent` reached the network, `Submitted` the operator's centre, `Buffered` waits there.
+#: …/sms/notifications, delivery reports. `Sent` reached the network, `Submitted` the operator's SMS centre, where `Buffered`
+#: is queued.
 STATUSES: dict[str, str] = {
     "Sent": "UserMessageSent",
     "Submitted": "UserMessageSent",
@@ -30,7 +30,7 @@ STATUSES: dict[str, str] = {
     "AbsentSubscriber": "MessageFailed",
     "Expired": "MessageFailed",
 }
-#: …/sms/notifications, failureReason; NotNetworkSubcriber is how it is spelled.
+#: …/sms/notifications, failureReason; NotNetworkSubcriber is the provider's spelling.
 REASONS: dict[str, str] = {
     "InsufficientCredit": "blocked",
     "InvalidLinkId": "content",
@@ -43,12 +43,12 @@ REASONS: dict[str, str] = {
     "DoNotDisturbRejection": "opted_out",
     "DeliveryFailure": "unknown",
 }
-#: Of a status without a reason.
+#: Reasons for a status that comes without a failureReason.
 _STATUS_REASONS = {"AbsentSubscriber": "unreachable", "Buffered": "unreachable", "Expired": "expired"}
 #: …/sms/notifications, subscription notifications.
 UPDATES: dict[str, str] = {"addition": "RecipientSubscribed", "deletion": "RecipientUnsubscribed"}
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
-#: What has to be in a form, of each kind of notification.
+#: The fields that identify each kind of notification.
 _CALL = ("sessionId", "isActive", "callerNumber")
 _REPORT = ("id", "status", "phoneNumber", "networkCode")
 _INBOUND = ("id", "from", "to", "text", "date", "linkId")
@@ -63,7 +63,7 @@ def recognise(request: Request) -> bool:
     if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         return False
     names = {field.partition(b"=")[0] for field in request.body[:8192].split(b"&")[:40]}
-    # Twilio's and Plivo's parameters are in capitals; an opt-out's two names alone could be anyone's.
+    # Twilio's and Plivo's parameters are capitalised. An opt-out's two names are common, so the form must have no others.
     return any(all(name.encode() in names for name in kind) for kind in _KINDS[:-1]) or names == {
         b"phoneNumber",
         b"senderId",
@@ -76,7 +76,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event; two of a call that ends with a recording."""
+    """Return one event, or two for a call that ended with a recording. Raises Unprocessable."""
     fields = dict(form_of(request))
     if not fields:
         raise Unprocessable("a form without fields")
@@ -94,7 +94,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """200; to a call that goes on, instructions, here none."""
+    """Return 200; to a call in progress, an empty list of instructions."""
     return _XML if b"isActive=1" in request.body else Answer()
 
 
@@ -133,7 +133,7 @@ def _inbound(fields: Fields, request: Request) -> Event:
         payload["carrier"] = fields["networkCode"][:255]
     if fields.get("linkId"):
         payload["reference"] = fields["linkId"][:1024]
-    # A date without a zone is of a clock that nobody names.
+    # Without a zone, the date is ambiguous.
     time = from_text(date) if date.endswith("Z") or date[-6:-5] in ("+", "-") else None
     return Event(
         "MessageReceived",

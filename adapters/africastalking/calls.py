@@ -1,4 +1,4 @@
-"""Africa's Talking's calls as events. https://developers.africastalking.com/docs/voice/notifications
+"""Reads Africa's Talking's notifications of calls. https://developers.africastalking.com/docs/voice/notifications
 
 A call's start time has no zone, so it is not used.
 """
@@ -8,7 +8,7 @@ from adapters.reading.addresses import caller
 from adapters.reading.facts import count, fact_id, identifier, unknown
 from schemas.events import Error, Event
 
-#: …/voice/notifications, hangupCause; the words of FreeSWITCH, after ITU-T Q.850.
+#: …/voice/notifications, hangupCause: FreeSWITCH's names for the causes of ITU-T Q.850.
 HANGUPS: dict[str, str] = {
     "USER_BUSY": "unreachable",
     "NO_ANSWER": "unreachable",
@@ -22,7 +22,7 @@ HANGUPS: dict[str, str] = {
 
 
 def events(fields: dict[str, str], request: Request) -> list[Event]:
-    """The call's state, and beside it a recording where there is one. Raises Unprocessable."""
+    """Return the event of the call's state, and one for its recording if there is one. Raises Unprocessable."""
     get = fields.get
     session, active = identifier(fields["sessionId"]), fields["isActive"] == "1"
     if session is None:

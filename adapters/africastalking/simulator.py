@@ -1,4 +1,4 @@
-"""A simulated Africa's Talking: delivery reports and inbound SMS. https://developers.africastalking.com/docs/sms/notifications"""
+"""Simulates Africa's Talking: delivery reports and inbound SMS. https://developers.africastalking.com/docs/sms/notifications"""
 
 import base64
 from dataclasses import replace
@@ -18,7 +18,7 @@ _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """A delivery report."""
+    """Make a delivery report."""
     fields = {"id": f"ATXid_{sent.id}", "status": _STATUSES[state], "phoneNumber": sent.to, "networkCode": "63902"}
     if state in ("MessageFailed", "MessageRejected"):
         fields["failureReason"] = "UserInBlackList" if state == "MessageRejected" else "UserDoesNotExist"
@@ -26,7 +26,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """An incoming message."""
+    """Make the webhook of an inbound message."""
     fields = {
         "date": f"{at:%Y-%m-%dT%H:%M:%SZ}",
         "from": incoming.sender,

@@ -1,9 +1,8 @@
-"""Amazon SES: what becomes of mail and the mail that comes in, by way of an Amazon SNS topic, and sending by the API
-v2.
+"""Reads Amazon SES events and inbound mail, which Amazon SNS delivers, and sends mail by the SES API v2.
 
 Events: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html; notifications of an
-identity: …/notification-contents.html; mail: …/receiving-email-notifications-contents.html. The signature is that of
-SNS (`sns`), which tries again for an hour at most:
+identity: …/notification-contents.html; mail: …/receiving-email-notifications-contents.html. SNS signs its messages (see
+`sns`) and retries for an hour at most:
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html.
 """
 
@@ -19,8 +18,8 @@ _MARKS = (b'\\"eventType\\"', b'\\"notificationType\\"', b"Amazon SES")
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by SNS's header, and in a notification by what SES writes: other services publish by SNS
-    as well."""
+    """Recognise a webhook by SNS's header, and a notification by SES's own words, as other services publish by SNS
+    too."""
     kind = request.headers.get("x-amz-sns-message-type")
     if kind is None:
         return False
@@ -28,24 +27,24 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify that the topic is a configured one and that Amazon SNS signed the message. Raises InvalidSignature,
-    Unconfigured if neither a topic nor a url_secret is, Needed if the certificate must be fetched."""
+    """Verify that the topic is configured and that Amazon SNS signed the message. Raises InvalidSignature,
+    Unconfigured without a topic and a url_secret, Needed if the certificate must be fetched."""
     sns.verify(request, values, fresh=fresh)
     return True
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per recipient that the record is about; one of a mail."""
+    """Return one event per recipient that a record is about, or one for an inbound mail. Raises Unprocessable."""
     message = sns.message_of(request)
     if message is None:
         raise Unprocessable("no message of Amazon SNS: it has no Type")
-    said = text(message.get("Message")) or ""
+    written = text(message.get("Message")) or ""
     try:
-        record = parse_json(said.encode("utf-8", "replace")) if message.get("Type") == "Notification" else None
+        record = parse_json(written.encode("utf-8", "replace")) if message.get("Type") == "Notification" else None
     except Unprocessable:
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("mail"), dict):
-        # An unsubscription, and what SES says once a topic is set up.
+        # The end of a subscription, or SES's first message to a new topic.
         event = unknown(
             request,
             sns.signed_of(message),
@@ -60,8 +59,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """Confirm a subscription, once it is verified to be SNS's and of our topic, by a visit to its URL.
-    Raises as `verify` does."""
+    """Confirm a verified subscription to a configured topic by a visit to its URL. Raises as `verify` does."""
     if request.headers.get("x-amz-sns-message-type") != sns.CONFIRMATION:
         return None
     return Answer(visit=sns.confirmation(request, values))
@@ -74,13 +72,13 @@ ADAPTER = Adapter(
     channels=frozenset({"email"}),
     events=frozenset({*events.EVENT_TYPES.values(), "RecipientSubscribed", "MessageReceived"}),
     signature="RSA with SHA-256 or SHA-1 by Amazon SNS, over what is read of the body",
-    # SNS signs the values of its message that matter, not the bytes that they are written in, nor its other keys.
+    # SNS signs some values of its message, and neither their encoding nor the other keys.
     signs_body=False,
     settings=(*sns.SETTINGS, *_SENDING),
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Answered with 200: SNS retries after 5xx and 429.
+    # SNS retries after 5xx and 429.
     handshake=handshake,
     send=Send(
         channels=frozenset({"email"}),

@@ -1,7 +1,8 @@
-"""What became of a mail, as SES publishes it: by a configuration set (`eventType`) or an identity (`notificationType`).
+"""Reads SES's records of outbound mail: events of a configuration set (`eventType`) or of an identity
+(`notificationType`).
 
-https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html. A record has no id of its own:
-a fact is known by the mail, the recipient, its word and its time, so that both ways give the same id.
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html. A record has no id, so an
+event's id is made of the mail, the recipient, the type and the time, which are the same in both kinds of record.
 """
 
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ EVENT_TYPES: dict[str, str] = {
     "Subscription": "RecipientUnsubscribed",
     "AmazonSnsSubscriptionSucceeded": "ProviderEventReceived",
 }
-#: Where a record has its particulars, and the recipients they are about; else it is about the mail's.
+#: A record's key with the details, and the key in there with the recipients; if empty, all of the mail's recipients.
 _PARTS: dict[str, tuple[str, str]] = {
     "Send": ("send", ""),
     "Delivery": ("delivery", "recipients"),
@@ -41,7 +42,7 @@ _PARTS: dict[str, tuple[str, str]] = {
     "Click": ("click", ""),
     "Subscription": ("subscription", ""),
 }
-#: `bounceSubType`; SES tells of a soft bounce once it has given up. What is suppressed was not tried at all.
+#: `bounceSubType`. SES reports a soft bounce when it stops retrying. Mail to a suppressed address is not attempted.
 BOUNCES: dict[str, str] = {
     "General": "unknown",
     "NoEmail": "invalid_address",
@@ -68,12 +69,12 @@ DELAYS: dict[str, str] = {
     "SendingDeferral": "rate",
 }
 _COPIED = (("url", "link"), ("userAgent", "userAgent"), ("ip", "ipAddress"))
-#: Recipients of one record: SES takes 50 of one mail.
+#: The most recipients read from one record; SES takes 50 for one mail.
 _MOST = 1000
 
 
 def of_record(record: dict[str, Any], request: Request, notification: str | None) -> Normalized:
-    """An event of each recipient. `notification` is the id of the SNS message."""
+    """Return one event per recipient. `notification` is the id of the SNS message."""
     word = text(record.get("eventType")) or text(record.get("notificationType")) or ""
     mail = object_of(record["mail"])
     message_id, sent = identifier(mail.get("messageId")), _time(mail.get("timestamp"))
@@ -87,7 +88,7 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
     addresses = list_of(part.get(where)) if where else list_of(mail.get("destination"))
     several = len(list_of(mail.get("destination"))) > 1
     if word in ("Open", "Click") and len(addresses) > 1:
-        addresses = [None]  # whose of them it was is not told
+        addresses = [None]  # SES does not report which recipient it was
     elif word == "Subscription":
         addresses = addresses[:1]  # a contact is one address
     result = Normalized()
@@ -97,14 +98,14 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
             for event in _events(word, part, object_of(recipient), record, request):
                 event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
                 event.handle = handle(address, "email")
-                if told := text(address):
-                    event.payload["to"] = told
+                if to := text(address):
+                    event.payload["to"] = to
                     if several:
-                        event.provider_message_id = id_of_one(message_id, told)
+                        event.provider_message_id = id_of_one(message_id, to)
                 event.occurred_at = _time(part.get("timestamp")) or (sent if word == "Send" else None)
                 list_ = text(event.payload.get("list"))
                 known_by = text(part.get("feedbackId")) or text(part.get("timestamp")), text(part.get("link"))
-                event.source_event_id = fact_id("ses", message_id, word, told, *known_by, list_)
+                event.source_event_id = fact_id("ses", message_id, word, to, *known_by, list_)
                 _echo(event, mail)
                 result.events.append(event)
         except Unprocessable as error:
@@ -115,7 +116,7 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
 def _events(
     word: str, part: dict[str, Any], recipient: dict[str, Any], record: dict[str, Any], request: Request
 ) -> Iterator[Event]:
-    """Of one recipient; of a change of topics one each. Who and when is put in after."""
+    """Yield one recipient's event, or one per changed topic; `of_record` adds the recipient and the time."""
     payload: dict[str, Any] = {"providerStatus": word}
     type_, error = EVENT_TYPES[word], None
     if word == "Subscription":
@@ -137,7 +138,7 @@ def _events(
             type_ = "MessageRejected"
             error = Error("OnAccountSuppressionList", "the recipient complained before", "opted_out")
         elif feedback == "not-spam":
-            # Of several each keeps what is told of it alone: the whole once a recipient would be many times the webhook.
+            # With several recipients, each event keeps its own part: copies of the whole record would multiply its size.
             alone = len(list_of(part.get("complainedRecipients"))) < 2
             item = record if alone else {"eventType": word, "complaintFeedbackType": feedback} | recipient
             yield unknown(request, item, status=word)
@@ -145,14 +146,14 @@ def _events(
     elif word in ("Reject", "Rendering Failure"):
         error = Error(None, text(part.get("reason")) or text(part.get("errorMessage")), "content")
     else:
-        payload |= {key: said for key, name in _COPIED if (said := text(part.get(name)))}
+        payload |= {key: value for key, name in _COPIED if (value := text(part.get(name)))}
     yield Event(type_, request.source, "", error=error, payload=payload)
 
 
 def _subscriptions(
     part: dict[str, Any], payload: dict[str, Any], record: dict[str, Any], request: Request
 ) -> Iterator[Event]:
-    """All of a contact list, or each topic of it whose state is another than before."""
+    """Yield one event for the whole contact list, or one per topic whose state changed."""
     contacts, new = text(part.get("contactList")), object_of(part.get("newTopicPreferences"))
     if new.get("unsubscribeAll") is True:
         payload |= {"list": contacts} if contacts else {}
@@ -177,7 +178,7 @@ def _topics(preferences: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _echo(event: Event, mail: dict[str, Any]) -> None:
-    """Our ids among the mail's tags, which are lists, and who sent it."""
+    """Set our ids, which the mail's tags (lists) return, and the sender."""
     tags = object_of(mail.get("tags"))
     event.message_id = identifier(next(iter(list_of(tags.get("messageId"))), None))
     if reference := text(next(iter(list_of(tags.get("reference"))), None)):
@@ -187,5 +188,5 @@ def _echo(event: Event, mail: dict[str, Any]) -> None:
 
 
 def _time(value: Any) -> Any:
-    """ISO 8601, which SES has written with ` +0000` at its end as well."""
+    """Parse an ISO 8601 time; SES has also written ` +0000` for Z."""
     return from_text(value.replace(" +0000", "Z")) if isinstance(value, str) else None

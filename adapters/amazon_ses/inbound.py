@@ -1,6 +1,6 @@
-"""A mail that came in by a receipt rule: https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html.
+"""Reads inbound mail that a receipt rule published: https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html.
 
-`content` is the mail itself where the rule's action is SNS; where it is S3, the object that it was put in is named.
+If the rule's action is SNS, `content` is the mail; if it is S3, the record names the object that holds the mail.
 """
 
 from base64 import b64decode
@@ -18,7 +18,7 @@ from schemas.events import Event
 
 
 def event(record: dict[str, Any], request: Request) -> Event:
-    """Return the mail. Raises Unprocessable if it has neither an id nor a sender."""
+    """Return the event of the mail. Raises Unprocessable if it has neither an id nor a sender."""
     mail, receipt = object_of(record.get("mail")), object_of(record.get("receipt"))
     common, action = object_of(mail.get("commonHeaders")), object_of(receipt.get("action"))
     message_id = identifier(mail.get("messageId"))
@@ -59,7 +59,7 @@ def event(record: dict[str, Any], request: Request) -> Event:
 
 
 def _raw(content: str, action: dict[str, Any]) -> bytes:
-    """Return the mail's bytes; the rule may ask for base64."""
+    """Return the mail's bytes, decoded if the rule encodes them in base64."""
     data = content.encode("utf-8", "replace")
     if text(action.get("encoding")) != "BASE64":
         return data

@@ -1,6 +1,6 @@
-"""Sending by Amazon SES: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html, signed by `sigv4`.
+"""Sends mail by Amazon SES: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html, signed by `sigv4`.
 
-SES knows no idempotency key: what is sent twice arrives twice.
+SES takes no idempotency key, so a repeated request sends the mail twice.
 """
 
 import re
@@ -30,16 +30,16 @@ from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 SETTINGS = (
-    Setting("region", "The region that is sent from, as eu-west-1.", secret=False),
-    Setting("access_key_id", "The access key of a user who may ses:SendEmail.", secret=False),
-    Setting("secret_access_key", "Its secret."),
-    Setting("session_token", "The session token, of temporary credentials."),
-    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
-    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
+    Setting("region", "The AWS region to send from, e.g. eu-west-1.", secret=False),
+    Setting("access_key_id", "The access key id of a user with the permission ses:SendEmail.", secret=False),
+    Setting("secret_access_key", "The secret access key."),
+    Setting("session_token", "The session token, for temporary credentials."),
+    Setting("sender", "The sender if a message names none: shop@example.com, or Shop <shop@…>.", secret=False),
+    Setting("reply_to", "Where replies go, if not to the sender.", secret=False),
     Setting("configuration_set", "The configuration set that publishes events to the topic.", secret=False),
-    Setting("api_url", "https://email.<region>.amazonaws.com if not set.", secret=False),
+    Setting("api_url", "URL of the API; https://email.<region>.amazonaws.com if not set.", secret=False),
 )
-#: What a tag may hold, …/APIReference-V2/API_MessageTag.html; an id with other characters would make SES refuse the mail.
+#: A valid tag, …/APIReference-V2/API_MessageTag.html; SES refuses a mail whose tags have other characters.
 _TAG = re.compile("[A-Za-z0-9_-]{1,256}")
 _ERROR = re.compile("[A-Za-z]{1,100}")
 #: …/API_SendEmail.html#API_SendEmail_Errors and …/CommonErrors.html.
@@ -50,7 +50,7 @@ _REASONS = {
     "ThrottlingException": "rate",
     "TooManyRequestsException": "rate",
 }
-#: Of the account, and of how its requests are signed.
+#: Errors of the account, and of the signature of its requests.
 _ACCOUNT = frozenset(
     "AccountSuspendedException SendingPausedException AccessDeniedException AccessDenied NotAuthorized OptInRequired"
     " UnrecognizedClientException InvalidClientTokenId InvalidSignatureException SignatureDoesNotMatch"
@@ -62,7 +62,7 @@ _ADDRESS = ("Illegal address", "Missing final", "Local address contains", "Domai
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a signed POST; `messageId` and `reference` are tags, which a configuration set's events have again. Raises
+    """Build a signed POST. The tags `messageId` and `reference` return in a configuration set's events. Raises
     Unsendable."""
     region = required(values, "region")
     credentials = Credentials(
@@ -91,16 +91,16 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with `MessageId`; else the header `x-amzn-errortype` and `message`."""
-    said = answer_of(response)
+    """Read 200 with `MessageId`, or an error from the header `x-amzn-errortype` and `message`."""
+    answer = answer_of(response)
     if 200 <= response.status < 300:
-        return accepted(bare_id(said.get("MessageId")))
-    found = _ERROR.match(response.headers.get("x-amzn-errortype", "") or text(said.get("__type")) or "")
-    code, words = found[0] if found else None, text(said.get("message")) or text(said.get("Message"))
+        return accepted(bare_id(answer.get("MessageId")))
+    found = _ERROR.match(response.headers.get("x-amzn-errortype", "") or text(answer.get("__type")) or "")
+    code, words = found[0] if found else None, text(answer.get("message")) or text(answer.get("Message"))
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if code == "BadRequestException" and words and any(mark in words for mark in _ADDRESS):
         reason = "invalid_address"
-    # Of an account that is still in the sandbox the recipient's address must be verified as well.
+    # An account in SES's sandbox may send to verified addresses only.
     sender = code == "MailFromDomainNotVerifiedException" or (
         code == "MessageRejected" and words is not None and "not verified" in words
     )
@@ -116,7 +116,7 @@ def _content(message: Message) -> dict[str, Any]:
         key = "TemplateArn" if template.name.startswith("arn:") else "TemplateName"
         return {"Template": {key: template.name, "TemplateData": orjson.dumps(dict(template.variables)).decode()}}
     parts = (("Text", message.text), ("Html", message.html))
-    body = {name: {"Data": said, "Charset": "UTF-8"} for name, said in parts if said}
+    body = {name: {"Data": value, "Charset": "UTF-8"} for name, value in parts if value}
     if not body:
         raise Unsendable("Amazon SES needs text, HTML or a template")
     if not message.subject:

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, of a request without a query.
+"""Signs a request without a query by AWS Signature Version 4.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 """
@@ -16,7 +16,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Whose request it is, in which region, of which service; the token where the credentials are temporary."""
+    """The keys, region and service to sign a request for; temporary credentials have a session token too."""
 
     access_key_id: str
     secret_access_key: str

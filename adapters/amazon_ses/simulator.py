@@ -1,4 +1,4 @@
-"""A simulated Amazon SES: its API v2, and events published by an SNS topic that signs with a certificate made for it.
+"""Simulates Amazon SES: its API v2, and events of an SNS topic, signed with a certificate that `keys` makes.
 
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html, …/receiving-email-notifications-examples.html,
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html, …/ses/latest/APIReference-V2/API_SendEmail.html.
@@ -58,7 +58,7 @@ _SIGNATURE = re.compile(rb'("Signature"\s*:\s*")[^"]*"')
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """A record of event publishing, in an SNS notification."""
+    """Make an SNS notification with a record of event publishing."""
     word, when = _EVENTS[state], _iso(at)
     part: dict[str, Any] = {"timestamp": when}
     if word == "Delivery":
@@ -82,7 +82,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """A mail by a receipt rule's SNS action."""
+    """Make the notification of an inbound mail, as a receipt rule's SNS action sends it."""
     head = f"From: Ana <{incoming.sender}>\r\nTo: {incoming.to}\r\nSubject: A question\r\nMIME-Version: 1.0\r\n"
     kind = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
     common = {"from": [f"Ana <{incoming.sender}>"], "to": [incoming.to], "subject": "A question"}
@@ -97,7 +97,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def keys() -> dict[str, str]:
-    """A new key, and its certificate as SNS's are, signed by itself."""
+    """Make a key and a self-signed certificate for it, like those of SNS."""
     key = rsa.generate_private_key(65537, 2048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sns.amazonaws.com")])
     made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
@@ -111,20 +111,20 @@ def keys() -> dict[str, str]:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """RSA over the names and values that count, by the signature version that the message has."""
+    """Sign the message's signed names and values with RSA, by the signature version that it names."""
     key = load_pem_private_key(settings["private_key"].encode(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
     body = post.body.replace(TOPIC.encode(), settings["topic_arn"].encode())
     message = orjson.loads(body)
     names = _KEYS.get(message.get("Type"), _KEYS["SubscriptionConfirmation"])
     text = "".join(f"{name}\n{message[name]}\n" for name in names if message.get(name) is not None)
-    hashed = hashes.SHA1() if message.get("SignatureVersion") == "1" else hashes.SHA256()  # noqa: S303 (of topics as they are by default)
+    hashed = hashes.SHA1() if message.get("SignatureVersion") == "1" else hashes.SHA256()  # noqa: S303 (a topic's default)
     made = base64.b64encode(key.sign(text.encode(), padding.PKCS1v15(), hashed))
     return replace(post, body=_SIGNATURE.sub(lambda found: found[1] + made + b'"', body, count=1))
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """POST /v2/email/outbound-emails, its Signature Version 4 checked."""
+    """Accept POST /v2/email/outbound-emails with a valid Signature Version 4. Raises Refused."""
     _check(call, settings["secret_access_key"])
     request = orjson.loads(call.body)
     to = request.get("Destination", {}).get("ToAddresses", [])
@@ -144,12 +144,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 with the id."""
+    """Return 200 with the message's id."""
     return Reply(200, orjson.dumps({"MessageId": sent[0].id}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """The error's name in a header."""
+    """Return an error, its name in a header."""
     code, name, words = _REFUSALS[why]
     headers = {"content-type": "application/json", "x-amzn-errortype": f"{name}:"}
     return Reply(code, orjson.dumps({"message": words}), headers)
@@ -179,7 +179,10 @@ def _notification(record: dict[str, Any], at: datetime, url: str) -> Post:
 
 
 def _check(call: Call, secret: str) -> None:
-    """The signature anew, as https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html describes."""
+    """Check the signature by computing it. Raises Refused.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
+    """
     match = re.fullmatch(
         r"AWS4-HMAC-SHA256 Credential=[^/]+/(\d{8})/([a-z0-9-]+)/ses/aws4_request, SignedHeaders=([a-z0-9;-]+),"
         r" Signature=([0-9a-f]{64})",

@@ -1,7 +1,7 @@
-"""Amazon SNS's message over HTTP: its form, its signature, and the addresses of Amazon's that it may name.
+"""Reads and verifies the messages that Amazon SNS sends over HTTP, and restricts the URLs that they may name.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html and …/sns-message-and-json-formats.html.
-Anyone's topic is signed by the same certificates, so that a topic must be known to be ours.
+The same certificates sign every AWS customer's topics, so the message's topic must be a configured one.
 """
 
 import re
@@ -26,15 +26,23 @@ from adapters.reading.times import from_text
 from adapters.signing.keys import certificate_of, signs_rsa
 from adapters.signing.signatures import check_seconds, from_base64, max_age, same, seconds
 
-#: Seconds that a message may be old if nothing is set: SNS tries an HTTP endpoint for an hour at most.
+#: The default for a message's maximum age, in seconds; SNS retries an HTTP endpoint for an hour at most.
 MAX_AGE = 2 * 3600
 SETTINGS = (
-    Setting("topic_arn", "The topic, arn:aws:sns:us-east-1:123456789012:mail; several, one a line.", secret=False),
     Setting(
-        "url_secret", "A value that the subscription's URL has in its query, as ?key=…; beside a topic or for one."
+        "topic_arn", "The topic, e.g. arn:aws:sns:us-east-1:123456789012:mail; several, one per line.", secret=False
     ),
-    Setting("certificate", "SNS's certificate (PEM), pinned: with it none is fetched.", False, reads=certificate_of),
-    Setting("max_age", f"Seconds that a message may be old; {MAX_AGE} if not set.", secret=False, reads=seconds),
+    Setting(
+        "url_secret",
+        "A secret in the query of the subscription's URL, e.g. ?key=…; in addition to topic_arn or instead.",
+    ),
+    Setting(
+        "certificate",
+        "SNS's certificate (PEM), to be used instead of fetching the one that a message names.",
+        False,
+        reads=certificate_of,
+    ),
+    Setting("max_age", f"A message's maximum age in seconds; {MAX_AGE} if not set.", secret=False, reads=seconds),
 )
 CONFIRMATION = "SubscriptionConfirmation"
 _SIGNED = {
@@ -42,30 +50,30 @@ _SIGNED = {
     CONFIRMATION: ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
     "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
 }
-_HASHES: dict[str, SHA1 | SHA256] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 (version 1 is what a topic has by default)
-#: A region, us-gov-west-1 the longest form, and no service: a bucket named sns answers at sns.s3.amazonaws.com.
+_HASHES: dict[str, SHA1 | SHA256] = {"1": SHA1(), "2": SHA256()}  # noqa: S303 (version 1 is a topic's default)
+#: SNS's host in a region (us-gov-west-1 is the longest form). A bucket's host (sns.s3.amazonaws.com) must not match.
 _HOST = r"https://sns\.[a-z]{2,3}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}\.amazonaws\.com(?:\.cn)?"
-#: Where SNS has its certificates, and where it confirms; nothing else is ever fetched for it.
+#: URLs of SNS's certificates and of its confirmations: the only ones that are fetched.
 CERTIFICATE_URL = re.compile(_HOST + r"/SimpleNotificationService-[0-9a-zA-Z]{8,64}\.pem")
 CONFIRM_URL = re.compile(_HOST + r"/\?Action=ConfirmSubscription&[A-Za-z0-9&=%:._~+-]{1,4000}")
 
 
 def message_of(request: Request) -> dict[str, Any] | None:
-    """Return the message; None where the body is none. Raises Unprocessable."""
+    """Return the message, or None if the body is not one of SNS. Raises Unprocessable if the body is not JSON."""
     body = json_of(request)
     return body if isinstance(body, dict) and isinstance(body.get("Type"), str) else None
 
 
 def signed_of(message: dict[str, Any]) -> dict[str, Any]:
-    """What of a message the signature covers: the rest could be anyone's."""
+    """Return the part of a message that the signature covers, as anyone may have added the rest."""
     return {name: message[name] for name in _SIGNED.get(message["Type"], ()) if name in message}
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> dict[str, Any]:
-    """The message, if it is SNS's and of our topic. Raises InvalidSignature, Unconfigured, Needed."""
+    """Return the message if SNS signed it for a configured topic. Raises InvalidSignature, Unconfigured, Needed."""
     if not secrets_of(values, "topic_arn", "url_secret"):
         raise Unconfigured(
-            "neither a topic_arn nor a url_secret is configured, and any topic of anyone's is signed alike"
+            "neither a topic_arn nor a url_secret is configured, and SNS signs every customer's topics alike"
         )
     try:
         message = message_of(request)
@@ -87,7 +95,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> dict[str,
 
 
 def confirmation(request: Request, values: Values) -> str:
-    """The address that confirms a subscription to a topic of ours. Raises as `verify` does."""
+    """Return the URL that confirms a subscription to a configured topic. Raises as `verify` does."""
     url = verify(request, values).get("SubscribeURL")
     if not isinstance(url, str) or not CONFIRM_URL.fullmatch(url):
         raise InvalidSignature("its SubscribeURL is not one of Amazon SNS")
@@ -95,16 +103,16 @@ def confirmation(request: Request, values: Values) -> str:
 
 
 def _check_topic(message: dict[str, Any], request: Request, values: Values) -> None:
-    topics = [topic for said in secrets_of(values, "topic_arn") for topic in said.split()]
+    topics = [topic for lines in secrets_of(values, "topic_arn") for topic in lines.split()]
     secrets = secrets_of(values, "url_secret")
     if topics and message.get("TopicArn") not in topics:
         raise InvalidSignature("it is of another topic than the configured topic_arn")
     if secrets:
         try:
-            told = [value.encode("utf-8", "replace") for _, value in query_of(request)]
+            parameters = [value.encode("utf-8", "replace") for _, value in query_of(request)]
         except Unprocessable as error:
             raise InvalidSignature(str(error)) from error
-        if not any([same(secret.encode(), value) for secret in secrets for value in told]):
+        if not any([same(secret.encode(), value) for secret in secrets for value in parameters]):
             raise InvalidSignature("its URL has not the configured url_secret")
 
 
@@ -116,7 +124,7 @@ def _check_age(message: dict[str, Any], request: Request, values: Values) -> Non
 
 
 def _signed(message: dict[str, Any]) -> bytes:
-    """The names and values that are signed, a line each; a subject only where there is one."""
+    """Return the signed text: each name and value on a line of its own. Raises InvalidSignature for a missing one."""
     lines = []
     for name in _SIGNED[message["Type"]]:
         value = message.get(name)
@@ -128,7 +136,7 @@ def _signed(message: dict[str, Any]) -> bytes:
 
 
 def _keys(request: Request, values: Values, url: Any) -> list[RSAPublicKey]:
-    """Of the pinned certificates; else of the one that the message names and the door fetched. Raises Needed."""
+    """Return the keys of the pinned certificates, or of the fetched one. Raises Needed, InvalidSignature."""
     if pinned := secrets_of(values, "certificate"):
         return [_key(certificate_of(pem)) for pem in pinned]
     if not isinstance(url, str) or not CERTIFICATE_URL.fullmatch(url):
@@ -146,5 +154,5 @@ def _keys(request: Request, values: Values, url: Any) -> list[RSAPublicKey]:
 
 def _key(certificate: Certificate) -> RSAPublicKey:
     key = certificate.public_key()
-    assert isinstance(key, RSAPublicKey)  # `certificate_of` reads no other
+    assert isinstance(key, RSAPublicKey)  # `certificate_of` accepts RSA only
     return key

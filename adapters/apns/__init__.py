@@ -1,6 +1,6 @@
-"""Apple Push Notification service: sends pushes to iPhones, iPads, Macs and watches. It posts no webhooks.
+"""Sends pushes to Apple devices by the Apple Push Notification service, which posts no webhooks.
 
-https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns, over HTTP/2 alone.
+https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns (HTTP/2 only).
 """
 
 import re
@@ -38,9 +38,9 @@ from adapters.signing.jwt_es256 import private_key, token
 from schemas.events import Error
 
 API = "https://api.push.apple.com"
-#: Bytes of a payload: https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification
+#: A payload's maximum size in bytes: https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification
 MAX_PAYLOAD = 4096
-#: Seconds that a provider's token is used. Apple refuses one of more than 60 minutes, and more than one in 20.
+#: Seconds for which a token is used. Apple refuses a token older than 60 minutes, and a second one within 20 minutes.
 TOKEN_LIFE = 2400
 #: https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns
 _REASONS = {
@@ -49,7 +49,7 @@ _REASONS = {
     "rate": "TooManyProviderTokenUpdates TooManyRequests",
     "expired": "BadExpirationDate",
 }
-#: The key, the certificate, the team; and the topic, which is the bundle id that sends.
+#: Errors of the key, certificate or team; and (`_SENDER`) of the topic, which is the sender's bundle id.
 _ACCOUNT = frozenset(
     "BadCertificate BadCertificateEnvironment BadEnvironmentKeyIdInToken Forbidden InvalidProviderToken"
     " MissingProviderToken UnrelatedKeyIdInToken".split()
@@ -57,14 +57,14 @@ _ACCOUNT = frozenset(
 _SENDER = frozenset({"BadTopic", "MissingTopic", "TopicDisallowed"})
 _REASON_OF = {word: reason for reason, words in _REASONS.items() for word in words.split()}
 _BY_STATUS = {410: "invalid_address", 413: "content", 429: "rate"}
-#: Of a topic: a bundle id, with or without a suffix such as .voip. Nothing of it can end the header that it goes into.
+#: A topic: a bundle id, with or without a suffix such as .voip. No character can end the header that holds it.
 _BUNDLE_ID = re.compile("[A-Za-z0-9._-]{1,255}")
-#: What passes when it is sent again, with a token of then, whatever its status.
+#: Errors that a retry, with a new token, can overcome whatever their status.
 _RETRYABLE = frozenset({"ExpiredProviderToken", "IdleTimeout", "Shutdown", *_REASONS["rate"].split()})
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a notification to one device. Raises Unsendable."""
+    """Build the request for one notification to one device. Raises Unsendable."""
     payload, shown = _payload(message)
     own = notification_id(message.message_id)
     headers = {
@@ -83,14 +83,14 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with the header `apns-id`; else `{"reason", "timestamp"}`, the time at which the token died."""
+    """Read 200 with the header `apns-id`, or `reason` and `timestamp` (when the device token became invalid)."""
     if 200 <= response.status < 300:
         given = response.headers.get("apns-id", "")
         return accepted(given if 0 < len(given) <= MAX_ID else None)
-    said = answer_of(response)
-    word, died = text(said.get("reason")), said.get("timestamp")
+    answer = answer_of(response)
+    word, invalid_at = text(answer.get("reason")), answer.get("timestamp")
     reason = _REASON_OF.get(word or "") or _BY_STATUS.get(response.status, "unknown")
-    since = from_unix(died / 1000) if type(died) is int and abs(died) < 1 << 53 else None
+    since = from_unix(invalid_at / 1000) if type(invalid_at) is int and abs(invalid_at) < 1 << 53 else None
     words = f"not valid since {since:%Y-%m-%dT%H:%M:%SZ}" if since else None
     retryable = True if word in _RETRYABLE else None
     error = Error(word or str(response.status), words, reason)
@@ -98,20 +98,23 @@ def read_response(response: Response) -> Outcome:
 
 
 def notification_id(message_id: str) -> str:
-    """The UUID that Apple knows the message by: made of ours (version 8 of RFC 9562), the same at each repeat."""
+    """Return the message's UUID at Apple (RFC 9562, version 8), derived from our id so that a retry has the same."""
     digits = sha256(message_id.encode("utf-8", "replace")).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
 
 
 def _topic(bundle_id: str) -> str:
-    """It goes into a header, and comes with the message. Raises Unsendable for what would be more than one."""
+    """Return the topic. Raises WrongSender if it is no bundle id: it comes with the message and goes into a header."""
     if not _BUNDLE_ID.fullmatch(bundle_id):
-        raise WrongSender("the sender is no bundle id, as com.example.shop")
+        raise WrongSender("the sender is not a bundle id such as com.example.shop")
     return bundle_id
 
 
 def _token(values: Values, now: datetime) -> str:
-    """https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns"""
+    """Return a signed token, the same one for `TOKEN_LIFE` seconds. Raises Unsendable.
+
+    https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns
+    """
     issued = int(now.timestamp()) // TOKEN_LIFE * TOKEN_LIFE
     key, header = required(values, "auth_key"), (("kid", required(values, "key_id")),)
     try:
@@ -121,8 +124,8 @@ def _token(values: Values, now: datetime) -> str:
 
 
 def _payload(message: Message) -> tuple[bytes, bool]:
-    """The notification, and whether people see or hear it. What `data` has under `aps` beats what is made of the
-    rest. Raises Unsendable."""
+    """Return the payload, and whether the user sees or hears it. Keys of `data.aps` override those made of the subject
+    and text. Raises Unsendable."""
     if message.template is not None:
         raise Unsendable("APNs keeps no templates: send subject and text")
     if message.media:
@@ -160,10 +163,10 @@ ADAPTER = Adapter(
         Setting("auth_key", "The text of the signing key that Apple gives, AuthKey_….p8 (PEM).", reads=private_key),
         Setting("key_id", "The key's id, ten characters.", secret=False),
         Setting("team_id", "The developer account's team id, ten characters.", secret=False),
-        Setting("sender", "The topic: the app's bundle id, as com.example.shop.", secret=False),
+        Setting("sender", "The topic: the app's bundle id, e.g. com.example.shop.", secret=False),
         Setting(
             "api_url",
-            "https://api.push.apple.com by default; of development https://api.sandbox.push.apple.com.",
+            "https://api.push.apple.com by default; for development https://api.sandbox.push.apple.com.",
             False,
         ),
     ),

@@ -1,4 +1,4 @@
-"""A simulated Apple Push Notification service: one notification to one device, under a provider's token. It posts no webhooks.
+"""Simulates the Apple Push Notification service: one notification to one device, with a token. It posts no webhooks.
 
 https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns,
 …/establishing-a-token-based-connection-to-apns, …/handling-notification-responses-from-apns.
@@ -26,8 +26,10 @@ _REFUSALS: dict[Refusal, tuple[int, dict[str, str | int]]] = {
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """One notification; its id is that of the header `apns-id`, or a new UUID. That the time of the token is now, nobody
-    here can say."""
+    """Accept one notification, whose id is the header `apns-id` or a new UUID. Raises Refused.
+
+    The token's age is not checked, as a simulator has no clock.
+    """
     headers = call.headers
     _authenticate(headers.get("authorization", ""), settings)
     path = _PATH.fullmatch(call.path)
@@ -55,18 +57,18 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 without a body; the id is in the header."""
+    """Return 200 without a body; the id is in a header."""
     return Reply(200, b"", {"apns-id": sent[0].id})
 
 
 def refuse(why: Refusal) -> Reply:
-    """…/handling-notification-responses-from-apns"""
+    """Return an error. …/handling-notification-responses-from-apns"""
     status, body = _REFUSALS[why]
     return Reply(status, orjson.dumps(body), {"content-type": "application/json"})
 
 
 def _authenticate(authorization: str, settings: Settings) -> None:
-    """A JSON Web Token by ES256, with `kid`, `iss` and `iat`."""
+    """Check the JSON Web Token (ES256, with `kid`, `iss` and `iat`). Raises Refused."""
     try:
         text = settings["auth_key"].strip()
         der = text.removeprefix("-----BEGIN PRIVATE KEY-----").removesuffix("-----END PRIVATE KEY-----")

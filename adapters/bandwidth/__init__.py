@@ -1,8 +1,8 @@
-"""Bandwidth: events of messages (SMS, MMS, RBM; a list a request) and of calls (one).
+"""Reads Bandwidth's webhooks: a list of message events (SMS, MMS, RBM), or one event of a call.
 
-https://dev.bandwidth.com/docs/messaging/webhooks: tried again for 24 hours until 2xx comes within ten seconds.
-https://dev.bandwidth.com/docs/voice/webhooks. Nothing is signed: it gives the user and password of the application.
-RBM, Google's name of RCS for businesses, is after the official library's types (https://github.com/Bandwidth/python-sdk).
+https://dev.bandwidth.com/docs/messaging/webhooks: retried for 24 hours until 2xx comes within ten seconds.
+https://dev.bandwidth.com/docs/voice/webhooks. Webhooks are not signed; they carry the application's user and password.
+RBM, Google's name of RCS for businesses, follows the official library's types (https://github.com/Bandwidth/python-sdk).
 """
 
 from typing import Any
@@ -19,8 +19,8 @@ from schemas.events import Event
 
 Item = dict[str, Any]
 
-#: https://dev.bandwidth.com/docs/messaging/webhooks. `message-sending` tells that a message is on its way to the next
-#: network, `message-sent` that it has left Bandwidth's; `message-read` is RBM's, and so are the responses.
+#: https://dev.bandwidth.com/docs/messaging/webhooks. `message-sending`: on its way to the next network; `message-sent`:
+#: passed on by Bandwidth. Only RBM has `message-read` and the responses.
 MESSAGES: dict[str, str] = {
     "message-received": "MessageReceived",
     "request-location-response": "MessageReceived",
@@ -37,7 +37,7 @@ _MOST_MEDIA = 100
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its agent, or by keys that only its bodies have."""
+    """Recognise a webhook by its user agent, or by keys that only its bodies have."""
     if request.headers.get("user-agent", "").startswith("BandwidthAPI/"):
         return True
     head = request.body[:8192]
@@ -52,7 +52,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item; a call's webhook is one."""
+    """Return one event per item of a list, or the one of a call."""
     body = json_of(request)
     found = Normalized()
     for item in body if isinstance(body, list) else [body]:
@@ -66,18 +66,17 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """200; to a call, instructions, here none."""
+    """Return 200; to a call, an empty list of instructions."""
     return _BXML if b'"eventType"' in request.body[:8192] else Answer()
 
 
 def _message(item: Item, request: Request) -> Event:
-    kind, told = text(item.get("type")) or "", item.get("message")
-    message = told if isinstance(told, dict) else {}
+    kind, message = text(item.get("type")) or "", _object(item.get("message"))
     message_id, time = identifier(message.get("id")), text(item.get("time"))
     type = MESSAGES.get(kind)
     inbound = type == "MessageReceived" or message.get("direction") == "in"
     channel = "rcs" if message.get("channel") == "RBM" or kind in _RBM else "sms"
-    # Of an outbound message to a group each recipient has its own event, which `to` names.
+    # An outbound message to a group has one event per recipient, whom `to` names.
     to, owner = text(item.get("to")), text(message.get("owner"))
     if type is None:
         event = unknown(request, item, status=kind or None)
@@ -92,7 +91,7 @@ def _message(item: Item, request: Request) -> Event:
     group = message.get("to")
     several = not inbound and isinstance(group, list) and len(group) > 1
     event.provider_message_id = id_of_one(message_id, to) if several and message_id and to else message_id
-    # `eventTime` is when it was read, where `time` is when that was told.
+    # `eventTime` is when the message was read, `time` when that was reported.
     event.occurred_at = from_text(text(item.get("eventTime"))) or from_text(time)
     event.handle = handle(sender if inbound else to, channel)
     event.payload |= {key: value for key, value in (("from", sender), ("to", to)) if value}
@@ -113,8 +112,8 @@ def _message(item: Item, request: Request) -> Event:
 
 def _content(message: Item) -> Item:
     rbm, chosen = _object(message.get("content")), _object(message.get("suggestionResponse"))
-    said = text(message.get("text")) or text(rbm.get("text")) or text(chosen.get("text"))
-    content: Item = {"text": said} if said else {}
+    words = text(message.get("text")) or text(rbm.get("text")) or text(chosen.get("text"))
+    content: Item = {"text": words} if words else {}
     media = message.get("media")
     urls = [url for url in media[:_MOST_MEDIA] if isinstance(url, str) and url] if isinstance(media, list) else []
     if url := text(_object(rbm.get("media")).get("fileUrl")):

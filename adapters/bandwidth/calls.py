@@ -1,4 +1,4 @@
-"""Bandwidth's events of calls. https://dev.bandwidth.com/docs/voice/webhooks"""
+"""Reads Bandwidth's events of calls. https://dev.bandwidth.com/docs/voice/webhooks"""
 
 import re
 from typing import Any
@@ -9,14 +9,14 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text
 from schemas.events import Error, Event
 
-#: …/voice/webhooks: `eventType`; the others are of what an application does within a call.
+#: …/voice/webhooks: `eventType`; the other types report an application's steps within a call.
 CALLS: dict[str, str] = {
     "initiate": "CallStarted",
     "answer": "CallStarted",
     "disconnect": "CallCompleted",
     "recordingAvailable": "CallRecorded",
 }
-#: …/voice/webhooks/disconnect: `cause`, where the call did not end as calls do (hangup), and why.
+#: …/voice/webhooks/disconnect: the `cause` of a call that did not end by a hangup, with our reason.
 CAUSES: dict[str, str] = {
     "busy": "unreachable",
     "timeout": "unreachable",
@@ -70,9 +70,9 @@ def event(item: dict[str, Any], request: Request) -> Event:
     return event
 
 
-def _seconds(told: Any) -> float | None:
-    """Of an ISO 8601 duration, as PT13.67S."""
-    found = _DURATION.fullmatch(told) if isinstance(told, str) and 2 < len(told) < 32 else None
+def _seconds(value: Any) -> float | None:
+    """Return the seconds of an ISO 8601 duration such as PT13.67S, or None if it is none."""
+    found = _DURATION.fullmatch(value) if isinstance(value, str) and 2 < len(value) < 32 else None
     if found is None:
         return None
     hours, minutes, seconds = (float(part or 0) for part in found.groups())

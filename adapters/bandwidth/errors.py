@@ -1,8 +1,8 @@
-"""Bandwidth's codes of failed messages, by why. https://dev.bandwidth.com/docs/messaging/errors"""
+"""Maps Bandwidth's error codes of failed messages to our reasons. https://dev.bandwidth.com/docs/messaging/errors"""
 
 from schemas.events import Error
 
-#: 9902 is in none: no receipt came in time, and why is not known.
+#: 9902 is absent: no receipt came in time, for an unknown reason.
 _CODES = {
     "invalid_address": "4303 4350 4404 4406 4408 4434 4492 4720 4721",
     "unreachable": "4401 4409 4420 4421 4700 4701 4702 4730 5106 5500 5501 5610 5620 5630 5650",
@@ -20,5 +20,5 @@ _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.s
 
 
 def error_of(code: str | None, text: str | None) -> Error:
-    """Return the error; `text` is only informative, as Bandwidth says."""
+    """Return the error. The reason depends on the code alone, as `text` is documented as informative only."""
     return Error(code, text, _REASONS.get(code or "", "unknown"))

@@ -1,4 +1,4 @@
-"""A simulated Bandwidth: a message's events and inbound messages. https://dev.bandwidth.com/docs/messaging/webhooks"""
+"""Simulates Bandwidth: a message's events and inbound messages. https://dev.bandwidth.com/docs/messaging/webhooks"""
 
 import base64
 from dataclasses import replace
@@ -19,7 +19,7 @@ _TYPES = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One event in a list."""
+    """Make a list with one event of an outbound message."""
     type, description = _TYPES[state]
     message = _message(sent.id, "out", sent.sender, sent.to, "", at)
     if sent.reference:
@@ -41,7 +41,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """One event in a list."""
+    """Make a list with the event of an inbound message."""
     message = _message(incoming.id, "in", incoming.sender, incoming.to, incoming.text, at)
     if incoming.channel == "rcs":
         message |= {"channel": "RBM", "content": {"text": message.pop("text")}}
@@ -55,7 +55,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Not signed: the application's user and password."""
+    """Add the application's user and password; nothing is signed."""
     credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
     return replace(post, headers=post.headers | {"authorization": f"Basic {credentials}"})
 

@@ -1,8 +1,8 @@
-"""Brevo, formerly Sendinblue: transactional webhooks of mail and SMS, inbound parsing, and sending mail.
+"""Reads Brevo's (formerly Sendinblue's) webhooks of mail and SMS and parsed inbound mail, and sends mail.
 
-Webhooks: https://developers.brevo.com/docs/transactional-webhooks; nothing is signed:
-…/docs/username-and-password-authentication. A post that times out comes again four times in eleven hours, one that is
-answered with 4xx or 5xx never: …/docs/retry-mechanism.
+Webhooks: https://developers.brevo.com/docs/transactional-webhooks. They are not signed:
+…/docs/username-and-password-authentication. Brevo retries four times in eleven hours after a time-out, but never after
+4xx or 5xx: …/docs/retry-mechanism.
 """
 
 from typing import Any
@@ -18,11 +18,11 @@ from adapters.reading.mime import bare_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix, from_unix_or_millis
-from adapters.signing.shared_header import SETTINGS as _TOLD
+from adapters.signing.shared_header import SETTINGS as _SHARED_HEADER
 from adapters.signing.shared_header import verify_told
 from schemas.events import Error, Event
 
-#: `event`. A soft bounce is one that Brevo has given up, a deferral one that it tries again.
+#: `event`. After a soft bounce Brevo has stopped retrying; after a deferral it retries.
 EVENT_TYPES: dict[str, str] = {
     "request": "MessageQueued",
     "delivered": "MessageDelivered",
@@ -40,12 +40,12 @@ EVENT_TYPES: dict[str, str] = {
     "click": "MessageClicked",
     "unsubscribed": "RecipientUnsubscribed",
 }
-#: Why, where the server's words do not tell.
+#: The reason, if the mail server's reply gives none.
 REASONS: dict[str, str] = {"hard_bounce": "invalid_address", "invalid_email": "invalid_address", "blocked": "blocked"}
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
 _COPIED = (("url", "link"), ("userAgent", "user_agent"), ("ip", "ip"), ("from", "sender_email"))
 _PROXIED = frozenset({"proxy_open", "unique_proxy_open"})
-#: Told once more of a first open, which is one and the same.
+#: Brevo reports a first open by two events, which become one.
 _SAME = {"unique_opened": "opened", "unique_proxy_open": "proxy_open"}
 
 
@@ -60,12 +60,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the caller: Brevo signs nothing. Raises InvalidSignature."""
+    """Verify the caller's credentials, as Brevo signs nothing. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item (of a batch, a list), one of each mail."""
+    """Return one event per item of a batch (a list), or one per inbound mail."""
     body = json_of(request)
     result = Normalized()
     mails = body.get("items") if isinstance(body, dict) else None
@@ -101,7 +101,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     ours = _ours(get("X-Mailin-custom"))
     if reference := text(ours.get("reference")):
         payload["reference"] = reference[:1024]
-    payload |= {key: said for key, name in _COPIED if (said := text(get(name)))}
+    payload |= {key: value for key, name in _COPIED if (value := text(get(name)))}
     if word in _PROXIED:
         payload["machineOpen"] = True
     error = None
@@ -110,11 +110,11 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         code = code_of(None, words)
         reason = reason_of(code)
         error = Error(code, words, reason if reason != "unknown" else REASONS.get(word, "unknown"))
-    told = text(get("ts_event")) or text(get("ts_epoch")) or text(get("date"))
+    stamp = text(get("ts_event")) or text(get("ts_epoch")) or text(get("date"))
     return Event(
         type_,
         request.source,
-        fact_id("brevo", _SAME.get(word, word), message_id, email, told, text(get("link"))),
+        fact_id("brevo", _SAME.get(word, word), message_id, email, stamp, text(get("link"))),
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
@@ -127,8 +127,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
 
 
 def _ours(header: Any) -> dict[str, Any]:
-    """The header X-Mailin-custom as we send it, with both ids; a sender's own, whatever it is, is taken for the
-    reference."""
+    """Read both our ids from the header X-Mailin-custom; a value that we did not write becomes the reference."""
     if not isinstance(header, str) or not header:
         return {}
     if header.startswith("{") and len(header) <= 4096:
@@ -140,7 +139,7 @@ def _ours(header: Any) -> dict[str, Any]:
 
 
 def _of_epoch(value: Any) -> Any:
-    """Milliseconds by the description of `ts_epoch`, seconds in its examples."""
+    """Parse `ts_epoch`, in milliseconds as documented or in seconds as in the documentation's examples."""
     return from_unix_or_millis(value)
 
 
@@ -152,11 +151,11 @@ ADAPTER = Adapter(
     events=frozenset({*EVENT_TYPES.values(), *sms.STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
     signature="signs nothing: basic auth, a secret in the URL, or a header (as a bearer token)",
     signs_body=False,
-    settings=(*_TOLD, *_SENDING),
+    settings=(*_SHARED_HEADER, *_SENDING),
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # An error status would end Brevo's retries.
+    # No `answer`: an error status would end Brevo's retries.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

@@ -1,6 +1,6 @@
-"""A mail that came in, as Brevo takes it apart: https://developers.brevo.com/docs/inbound-parse-webhooks.
+"""Reads inbound mail as Brevo parsed it: https://developers.brevo.com/docs/inbound-parse-webhooks.
 
-`SentAtDate` is the sender's clock; Brevo gives no time of its own.
+`SentAtDate` is of the sender's clock; Brevo gives no time of its own.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from adapters.reading.mime import MOST_MEDIA, bare_id, media_of
 from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
-#: Where an attachment is, with the API key.
+#: URL of an attachment, to be fetched with the API key.
 ATTACHMENTS = "https://api.brevo.com/v3/inbound/attachments/"
 _TEXTS = (
     ("text", "RawTextBody"),
@@ -24,7 +24,7 @@ _TEXTS = (
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """Return the mail. Raises Unprocessable if it has no sender."""
+    """Return the event of the mail. Raises Unprocessable if it has no sender."""
     get = item.get
     sender = object_of(get("From"))
     address = text(sender.get("Address"))
@@ -33,8 +33,8 @@ def event(item: dict[str, Any], request: Request) -> Event:
     message_id, customer = bare_id(get("MessageId")), handle(address, "email")
     recipients = [one for one in list_of(get("Recipients")) if isinstance(one, str) and one]
     if not recipients:
-        recipients = [said for one in list_of(get("To")) if (said := text(object_of(one).get("Address")))]
-    content: dict[str, Any] = {key: said for key, name in _TEXTS if (said := text(get(name)))}
+        recipients = [to for one in list_of(get("To")) if (to := text(object_of(one).get("Address")))]
+    content: dict[str, Any] = {key: value for key, name in _TEXTS if (value := text(get(name)))}
     if files := [_file(file) for file in list_of(get("Attachments"))[:MOST_MEDIA] if isinstance(file, dict)]:
         content["media"] = files
     payload: dict[str, Any] = {"content": content} if content else {}
@@ -45,7 +45,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
         payload["displayName"] = name[:1024]
     if replied_to := bare_id(get("InReplyTo")):
         payload["inReplyTo"] = replied_to
-    # One id for each recipient, in the same order at each post.
+    # One id per recipient, in the same order in each retry.
     ids = [one for one in list_of(get("Uuid")) if isinstance(one, str)][:100]
     known_by = ids or [message_id or fact_id(text(get("SentAtDate")), text(get("RawTextBody"))), address, *recipients]
     return Event(

@@ -1,7 +1,7 @@
-"""Sending mail by Brevo: https://developers.brevo.com/reference/sendtransacemail.
+"""Sends mail by Brevo: https://developers.brevo.com/reference/sendtransacemail.
 
-A repeat with the same idempotency key, for which a UUID is asked, is refused for 30 minutes,
-…/docs/heterogenous-versions-batch-emails (15 by https://developers.brevo.com/changelog/email-api-now-supports-idempotency).
+Brevo refuses a repeated idempotency key (a UUID) for 30 minutes, …/docs/heterogenous-versions-batch-emails
+(15 minutes by https://developers.brevo.com/changelog/email-api-now-supports-idempotency).
 """
 
 from datetime import datetime
@@ -34,26 +34,26 @@ from schemas.events import Error
 IDEMPOTENT_FOR = 15 * 60.0
 API = "https://api.brevo.com"
 SETTINGS = (
-    Setting("api_key", "An API key (SMTP & API, API keys), to send with."),
-    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
-    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
-    Setting("api_url", f"{API} if not set.", secret=False),
+    Setting("api_key", "An API key for sending (SMTP & API, API keys)."),
+    Setting("sender", "The sender if a message names none: shop@example.com, or Shop <shop@…>.", secret=False),
+    Setting("reply_to", "Where replies go, if not to the sender.", secret=False),
+    Setting("api_url", f"URL of the API; {API} if not set.", secret=False),
 )
-#: `code` of an error. Only `duplicate_parameter` is confirmed by a page.
+#: `code` of an error. Brevo's pages document only `duplicate_parameter`.
 _REASONS = {
     "missing_parameter": "content",
     "too_many_requests": "rate",
 }
 _ACCOUNT = frozenset({"account_under_validation", "not_enough_credits", "permission_denied", "unauthorized"})
-#: The idempotency key was used within the last 30 minutes: the message was taken before.
+#: The idempotency key was used within the last 30 minutes: an earlier call was accepted.
 _TAKEN = "duplicate_parameter"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build JSON under the API key, with both our ids in the header that every webhook has again. Raises Unsendable."""
+    """Build the request, with both our ids in a header that each webhook returns. Raises Unsendable."""
     key = required(values, "api_key")
     if message.media:
-        raise Unsendable("Brevo's attachments are not made: put a link into the text instead")
+        raise Unsendable("attachments are not supported for Brevo: put a link into the text instead")
     ours = {"messageId": message.message_id, "reference": message.echo}
     body: dict[str, Any] = {
         "sender": _mailbox(sender_of(message, values)),
@@ -66,7 +66,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if answers := optional(values, "reply_to", ""):
         body["replyTo"] = _mailbox(answers)
     parts = (("subject", message.subject), ("textContent", message.text), ("htmlContent", message.html))
-    body |= {name: said for name, said in parts if said}
+    body |= {name: value for name, value in parts if value}
     if (template := message.template) is not None:
         if not (template.name.isascii() and template.name.isdigit() and len(template.name) < 16):
             raise Unsendable("Brevo's templates are named by their number")
@@ -86,11 +86,11 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 201 with `messageId`, in angle brackets that webhooks may leave out; else `code` and `message`."""
-    said = answer_of(response)
+    """Read 201 with `messageId`, in angle brackets that webhooks may omit, or an error's `code` and `message`."""
+    answer = answer_of(response)
     if 200 <= response.status < 300:
-        return accepted(bare_id(said.get("messageId")))
-    code, words = text(said.get("code")), text(said.get("message"))
+        return accepted(bare_id(answer.get("messageId")))
+    code, words = text(answer.get("code")), text(answer.get("message"))
     if response.status == 400 and code == _TAKEN:
         return accepted(None)
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")

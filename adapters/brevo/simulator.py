@@ -1,4 +1,4 @@
-"""A simulated Brevo: /v3/smtp/email, its transactional webhooks of mail and SMS, and inbound parsing.
+"""Simulates Brevo: /v3/smtp/email, its transactional webhooks of mail and SMS, and inbound parsing.
 
 https://developers.brevo.com/docs/transactional-webhooks, …/docs/inbound-parse-webhooks, …/reference/sendtransacemail.
 """
@@ -47,7 +47,7 @@ _JSON = {"content-type": "application/json"}
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One event; `id` is the webhook's, not the event's."""
+    """Make the webhook of one event; `id` is the webhook's, not the event's."""
     word = _EVENTS[state]
     item: dict[str, Any] = {
         "event": word,
@@ -72,7 +72,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/docs/inbound-parse-webhooks"""
+    """Make the webhook of one inbound mail. …/docs/inbound-parse-webhooks"""
     item = {
         "Uuid": [
             f"{incoming.id[:8]}-{incoming.id[8:12]}-{incoming.id[12:16]}-{incoming.id[16:20]}-{incoming.id[20:32]}"
@@ -98,7 +98,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Nothing is signed: the user and password of the URL come along, or the header that was configured."""
+    """Add the configured header, or else the URL's user and password; nothing is signed."""
     if "webhook_header" in settings:
         name, _, value = settings["webhook_header"].partition(": ")
         return replace(post, headers=post.headers | {name.lower(): value})
@@ -107,7 +107,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """POST /v3/smtp/email."""
+    """Accept POST /v3/smtp/email. Raises Refused."""
     if call.headers.get("api-key") != settings["api_key"]:
         raise Refused("unauthorized")
     request = orjson.loads(call.body)
@@ -124,23 +124,23 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def key(call: Call) -> str | None:
-    """…/docs/heterogenous-versions-batch-emails"""
+    """Return the idempotency key. …/docs/heterogenous-versions-batch-emails"""
     found: str | None = orjson.loads(call.body).get("headers", {}).get("idempotencyKey")
     return found
 
 
 def repeated(first: Reply) -> Reply:
-    """It is refused."""
+    """Refuse a repeated idempotency key."""
     return Reply(400, orjson.dumps({"code": "duplicate_parameter", "message": "duplicate idempotencyKey"}))
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """201 with the id."""
+    """Return 201 with the message's id."""
     return Reply(201, orjson.dumps({"messageId": f"<{_id(sent[0])}>"}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """A code and a message."""
+    """Return an error with its code and message."""
     code, name, words = _REFUSALS[why]
     return Reply(code, orjson.dumps({"code": name, "message": words}))
 

@@ -1,4 +1,4 @@
-"""What becomes of an SMS that Brevo sent:
+"""Reads Brevo's events of outbound SMS:
 https://developers.brevo.com/docs/transactional-webhooks#transactional-sms-events.
 
 Its `date` has no zone, so it is not used.
@@ -20,7 +20,7 @@ STATUSES: dict[str, str] = {
     "soft_bounce": "MessageFailed",
     "hard_bounce": "MessageFailed",
 }
-#: Why one failed, by the same word.
+#: The reason for a failure, by `msg_status`.
 FAILURES: dict[str, str] = {"soft_bounce": "unreachable", "hard_bounce": "invalid_address"}
 
 

@@ -1,4 +1,4 @@
-"""Clickatell: One API's events of SMS and WhatsApp, and the older callbacks of the SMS APIs.
+"""Reads Clickatell's callbacks: those of One API (SMS and WhatsApp) and the older ones of the SMS APIs.
 
 One API: https://help.clickatell.com/developers-api-reference/reference/one-api-client-callbacks. Older:
 https://help.clickatell.com/developers-api-reference/sms-client-callbacks and
@@ -18,7 +18,7 @@ from schemas.events import Event
 
 CHANNELS = frozenset({"sms", "whatsapp"})
 
-#: One API's lists of what came in, by what it is.
+#: One API's lists of inbound messages, by kind.
 RECEIVED = frozenset({"moText", "moMedia", "moLocation"})
 _FAILURES = frozenset({"MessageFailed", "MessageRejected"})
 
@@ -28,8 +28,8 @@ Item = dict[str, Any]
 def recognise(request: Request) -> bool:
     """Recognise a webhook by its integration's name and its fields, as its headers do not identify it."""
     if request.method == "GET":
-        said = request.url
-        return "integrationName=" in said and "messageId=" in said and ("statusCode=" in said or "fromNumber=" in said)
+        url = request.url
+        return "integrationName=" in url and "messageId=" in url and ("statusCode=" in url or "fromNumber=" in url)
     head = request.body[:4096]
     if b'"integrationId"' in head and b'"event"' in head:
         return b'"messageStatusUpdate"' in head or b'"mo' in head
@@ -37,13 +37,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify basic authentication, which Clickatell can be configured with, or a secret in the URL. Raises
-    InvalidSignature."""
+    """Verify basic authentication or the secret in the URL, as configured at Clickatell. Raises InvalidSignature."""
     return verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item of One API; one of an older callback. Raises Unprocessable."""
+    """Return one event per item of One API, or the one of an older callback. Raises Unprocessable."""
     if request.method == "GET":
         return Normalized([_flat(dict(query_of(request)), request)])
     if request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
@@ -51,11 +50,11 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Clickatell: it is no object")
-    said = body.get("event")
-    if not isinstance(said, dict):
+    lists = body.get("event")
+    if not isinstance(lists, dict):
         return Normalized([_flat(body, request)])
     result = Normalized()
-    for kind, items in said.items():
+    for kind, items in lists.items():
         for item in items if isinstance(items, list) else [items]:
             try:
                 result.events.append(_of_item(kind, item, request))
@@ -81,7 +80,7 @@ def _of_item(kind: str, item: Any, request: Request) -> Event:
 
 
 def _flat(item: Item, request: Request) -> Event:
-    """A callback of the SMS APIs; of a status the word counts, and where it is not known the code."""
+    """Return the event of an SMS API's callback. A status is read from its word, or from its code if that is unknown."""
     if "replyMessageId" in item or "fromNumber" in item:
         return _received("reply", item, "sms", request)
     word, code = text(item.get("status")) or "", (text(item.get("statusCode")) or "").lstrip("0")
@@ -123,7 +122,7 @@ def _status(item: Item, channel: str | None, type_: str, request: Request) -> Ev
 
 
 def _received(kind: str, item: Item, channel: str | None, request: Request) -> Event:
-    """What came in; of the older callbacks `messageId` is that of the message that it answers."""
+    """Return the event of an inbound message. In an older callback `messageId` names the message that it replies to."""
     older = kind == "reply"
     message_id = identifier(item.get("replyMessageId" if older else "messageId"))
     if message_id is None:
@@ -160,14 +159,14 @@ def _received(kind: str, item: Item, channel: str | None, request: Request) -> E
 
 def _content(kind: str, item: Item) -> dict[str, Any]:
     if kind == "moLocation":
-        told = item.get("location")
-        part = told if isinstance(told, dict) else item
+        nested = item.get("location")
+        part = nested if isinstance(nested, dict) else item
         place = location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
         return {"location": place} if place else {"moLocation": item}
     content: dict[str, Any] = {}
     if kind != "moMedia":
-        said = text(item.get("content")) or text(item.get("text")) or text(item.get("messageText"))
-        return {"text": said} if said else {}
+        words = text(item.get("content")) or text(item.get("text")) or text(item.get("messageText"))
+        return {"text": words} if words else {}
     names = (("url", "downloadUrl", 8192), ("type", "contentType", 255), ("name", "fileName", 1024))
     files = item.get("files")
     parts = [one for one in (files if isinstance(files, list) else [item])[:100] if isinstance(one, dict)]
@@ -191,5 +190,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Clickatell has no handshake; it tests a new URL with one empty callback.
+    # No `handshake`: Clickatell tests a new URL with one empty callback.
 )

@@ -1,4 +1,4 @@
-"""A simulated Clickatell: the SMS API's status and reply callbacks.
+"""Simulates Clickatell: the SMS API's status and reply callbacks.
 
 https://help.clickatell.com/developers-api-reference/sms-client-callbacks,
 https://www.clickatell.com/developers/api-documentation/http-api-reply-callback
@@ -22,7 +22,7 @@ _STATUSES: dict[str, tuple[int, str, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/sms-client-callbacks, POST /client-callback/sms-status"""
+    """Make a status callback. …/sms-client-callbacks, POST /client-callback/sms-status"""
     code, word, words = _STATUSES[state]
     return _post(
         url,
@@ -42,7 +42,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/http-api-reply-callback"""
+    """Make a reply callback. …/http-api-reply-callback"""
     return _post(
         url,
         {
@@ -62,7 +62,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Add the basic authentication that is entered in the integration."""
+    """Add the integration's basic authentication."""
     credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
     return replace(post, headers=post.headers | {"authorization": f"Basic {credentials}"})
 

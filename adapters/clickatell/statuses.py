@@ -1,4 +1,4 @@
-"""Clickatell's statuses of a message.
+"""Maps Clickatell's message statuses to events and reasons.
 
 Words: https://www.clickatell.com/developers/api-documentation/one-api-message-status-codes-descriptions, and newer ones
 https://docs.clickatell.com/channels/one-api/one-api-message-status-table. The SMS APIs' codes are those of its HTTP API.
@@ -6,7 +6,7 @@ https://docs.clickatell.com/channels/one-api/one-api-message-status-table. The S
 
 from schemas.events import Error
 
-#: The last word of a message that arrived differs: DEVICE_ACK in One API, RECEIVED_BY_RECIPIENT in the SMS APIs.
+#: A delivered message is DEVICE_ACK in One API and RECEIVED_BY_RECIPIENT in the SMS APIs.
 STATUSES: dict[str, str] = {
     "UNKNOWN": "ProviderEventReceived",
     "EMULATED": "ProviderEventReceived",
@@ -43,7 +43,7 @@ STATUSES: dict[str, str] = {
     "MEDIA_METADATA_ERROR": "MessageRejected",
     "MEDIA_ACCESS_ERROR": "MessageRejected",
 }
-#: The SMS APIs' codes, where the word is another. 2: tried again; 8: taken by the gateway; 11: waits for its time.
+#: The SMS APIs' codes, for unknown words. 2: retried; 8: accepted by the gateway; 11: scheduled.
 CODES: dict[str, str] = {
     "2": "MessageDelayed",
     "3": "UserMessageSent",
@@ -76,14 +76,14 @@ _BY_WORD = {
     ),
 }
 _REASONS = {word: reason for reason, words in _BY_WORD.items() for word in words.split()}
-#: Of the SMS APIs' codes; the same number is another thing in One API, whose words are all known.
+#: Reasons by the SMS APIs' codes. One API uses the same numbers for other things, but all of its words are known.
 _BY_CODE = {"5": "content", "7": "unreachable", "9": "unreachable", "10": "expired", "12": "blocked"}
 
 
 def error_of(word: str | None, code: str | None, words: str | None) -> Error:
-    """Why it failed: the code with Clickatell's words for it."""
+    """Return the error of a failed message: Clickatell's code and description, and our reason."""
     reason = _REASONS.get(word or "")
     if reason is None and word not in STATUSES:
         reason = _BY_CODE.get((code or "").lstrip("0"))
-    told = words or word
-    return Error((code or word or "")[:255] or None, told[:8192] if told else None, reason or "unknown")
+    description = words or word
+    return Error((code or word or "")[:255] or None, description[:8192] if description else None, reason or "unknown")

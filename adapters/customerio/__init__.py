@@ -1,7 +1,7 @@
-"""Customer.io: reporting webhooks, one event a request, of messages on any of its channels and of people's subscriptions.
+"""Reads Customer.io's reporting webhooks: one event per request, about a message on any channel or a subscription.
 
 https://docs.customer.io/api/webhooks (events, retries), https://docs.customer.io/journeys/webhooks (setting up), signature:
-https://docs.customer.io/journeys/webhooks-action/#securely-verify-requests. A message is its `delivery_id`.
+https://docs.customer.io/journeys/webhooks-action/#securely-verify-requests. A message's id is its `delivery_id`.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from adapters.reading.times import from_unix
 from adapters.signing.signatures import check_age, header, signs
 from schemas.events import Error, Event, Handle
 
-#: …/api/webhooks: `object_type` of messages, and the channel; `webhook` is a request to some server, no message.
+#: …/api/webhooks: `object_type` of messages, with our channel; `webhook` is a request to a server and no message.
 OBJECTS: dict[str, str] = {
     "email": "email",
     "sms": "sms",
@@ -24,8 +24,8 @@ OBJECTS: dict[str, str] = {
     "in_app": "push",
     "slack": "chat",
 }
-#: …/api/webhooks: `metric` of a message. `attempted` could not be handed to the provider and is tried again, `dropped` and
-#: `undeliverable` were never sent, `failed` could not be.
+#: …/api/webhooks: `metric` of a message. `attempted`: the provider did not take it, to be retried; `dropped`, `undeliverable`:
+#: never sent; `failed`: could not be sent.
 METRICS: dict[str, str] = {
     "drafted": "ProviderEventReceived",
     "attempted": "MessageDelayed",
@@ -42,7 +42,7 @@ METRICS: dict[str, str] = {
     "spammed": "MessageComplained",
     "unsubscribed": "RecipientUnsubscribed",
 }
-#: `metric` of a person (`object_type` customer): of all channels.
+#: `metric` of a person (`object_type` customer), for all channels.
 PEOPLE: dict[str, str] = {"subscribed": "RecipientSubscribed", "unsubscribed": "RecipientUnsubscribed"}
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
 _MOST_DEVICES = 100
@@ -68,7 +68,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event; of a push one for each device."""
+    """Return one event, or one per device for a push. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(data := body.get("data"), dict):
         raise Unprocessable("no reporting webhook of Customer.io: it has no data")
@@ -106,9 +106,9 @@ def normalize(request: Request) -> Normalized:
     devices = data.get("recipients")
     if kind == "push" and isinstance(devices, list) and devices:
         return Normalized([_of_device(one, type, body, data, delivery, request) for one in _objects(devices)])
-    told = _message(type, body, data, delivery, _recipient(data, kind), data, request)
-    told.source_event_id = event_id
-    return Normalized([told])
+    event = _message(type, body, data, delivery, _recipient(data, kind), data, request)
+    event.source_event_id = event_id
+    return Normalized([event])
 
 
 def _of_device(
@@ -129,7 +129,7 @@ def _message(
     failed: dict[str, Any],
     request: Request,
 ) -> Event:
-    """`failed` is where the failure's message stands: of a push that of a device."""
+    """Return a message's event, without its id. `failed` holds the failure's text: the device of a push, else `data`."""
     metric, kind = text(body.get("metric")) or "", text(body.get("object_type")) or ""
     payload: dict[str, Any] = {"providerStatus": f"{kind}.{metric}"}
     if to := (customer.value if customer else text(data.get("recipient"))):
@@ -140,7 +140,9 @@ def _message(
         payload["url"] = url
     if data.get("machine_open") is True or data.get("prefetched") is True:
         payload["machineOpen"] = True
-    content = {key: said for key, name in (("subject", "subject"), ("text", "body")) if (said := text(data.get(name)))}
+    content = {
+        key: value for key, name in (("subject", "subject"), ("text", "body")) if (value := text(data.get(name)))
+    }
     if metric == "sent" and content:
         if kind == "email" and "text" in content:
             content["html"] = content.pop("text")
@@ -166,27 +168,27 @@ def _message(
 
 
 def _recipient(data: dict[str, Any], kind: str) -> Handle | None:
-    """Return the customer's handle: the address that it went to, else whom Customer.io knows."""
+    """Return the customer's handle: the message's address, or else the person's own."""
     if kind in ("email", "sms", "whatsapp") and (found := handle(data.get("recipient"), OBJECTS[kind])):
         return found
     return _person(data)
 
 
 def _person(data: dict[str, Any]) -> Handle | None:
-    """The id that the service gave the person, else the e-mail address."""
+    """Return the person's handle: the id in the operator's own system, or else the e-mail address."""
     return next(iter(_known(data)), None)
 
 
 def _known(data: dict[str, Any]) -> list[Handle]:
-    identifiers = data.get("identifiers")
-    told = identifiers if isinstance(identifiers, dict) else {}
-    own = of_kind("user_id", text(told.get("id")) or text(data.get("customer_id")))
-    email = handle(text(told.get("email")) or text(data.get("email_address")), "email")
+    nested = data.get("identifiers")
+    identifiers = nested if isinstance(nested, dict) else {}
+    own = of_kind("user_id", text(identifiers.get("id")) or text(data.get("customer_id")))
+    email = handle(text(identifiers.get("email")) or text(data.get("email_address")), "email")
     return [found for found in (own, email) if found is not None]
 
 
 def _others(data: dict[str, Any], customer: Handle | None) -> list[dict[str, str]]:
-    """The same person's other handles."""
+    """Return the same person's other handles."""
     return [{"kind": one.kind, "value": one.value} for one in _known(data) if one != customer]
 
 

@@ -1,4 +1,4 @@
-"""A simulated Customer.io: reporting webhooks of its channels, signed. https://docs.customer.io/api/webhooks"""
+"""Simulates Customer.io: reporting webhooks of its channels, signed. https://docs.customer.io/api/webhooks"""
 
 import hashlib
 import hmac
@@ -22,7 +22,7 @@ _METRICS = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One event."""
+    """Make the webhook of one event."""
     metric = _METRICS[state]
     data: dict[str, Any] = {
         "delivery_id": sent.id,
@@ -49,7 +49,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 over the version, the timestamp and the body, in hex."""
+    """Sign with HMAC-SHA256 over the version, the timestamp and the body, in hex."""
     timestamp = str(int(at.timestamp()))
     key = settings["signing_key"].encode()
     digest = hmac.new(key, f"v0:{timestamp}:".encode() + post.body, hashlib.sha256).hexdigest()

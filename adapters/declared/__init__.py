@@ -1,6 +1,6 @@
-"""Providers described in a file: one TOML or JSON file defines how a request is verified and where its parts are.
+"""Makes adapters of definition files (TOML or JSON), which say how to verify a request and where to find its parts.
 
-`docs/declared.md` has the whole of it, with an example. A definition is data: nothing in it is run.
+`docs/declared.md` documents the format, with an example. A definition is data; no code in it is run.
 """
 
 from base64 import b64encode
@@ -31,9 +31,9 @@ from schemas.events import Error, Event, Handle
 __all__ = ["InvalidDefinition", "adapter_of", "definition_of"]
 
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageBounced", "MessageRejected", "CallFailed"})
-_SECRET = Setting("secret", "What the provider signs with, or the token that it sends.")
-_SENDER = Setting("sender", "Who sends, where a message does not say.", secret=False)
-_STANDARD = Setting("secret", "What the provider signs with: whsec_ and base64, or any text.", reads=standard_key)
+_SECRET = Setting("secret", "The provider's signing secret, or the token that it sends.")
+_SENDER = Setting("sender", "The sender, if a message names none.", secret=False)
+_STANDARD = Setting("secret", "The provider's signing secret: whsec_ and base64, or any text.", reads=standard_key)
 
 
 def adapter_of(definition: Definition) -> Adapter:
@@ -71,7 +71,7 @@ class _Receiving:
         self._items = None if definition.items is None else finder(f"body:{definition.items}")
 
     def recognise(self, request: Request) -> bool:
-        """By what the definition says, all of it; where it says nothing, only by the source's name in the URL."""
+        """Recognise a webhook by all of the definition's marks; without marks, the URL must name the source."""
         marks = self.definition.recognise
         if marks is None or (marks.header is None and marks.user_agent is None and not marks.body):
             return False
@@ -83,7 +83,7 @@ class _Receiving:
         )
 
     def verify(self, request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-        """By the definition's scheme. Raises InvalidSignature."""
+        """Verify by the definition's scheme. Raises InvalidSignature."""
         signature = self.definition.signature
         if signature.scheme == "unsigned":
             return unsigned.verify_unsigned(request, values)
@@ -103,13 +103,13 @@ class _Receiving:
             given = given.lower() if hexadecimal else given
             made = [digest.hex().encode() if hexadecimal else b64encode(digest) for digest in digests]
         if not any([same(one, given.encode("utf-8", "replace")) for one in made]):
-            raise InvalidSignature(f"no configured secret makes what {signature.header} says")
+            raise InvalidSignature(f"no configured secret makes the value of {signature.header}")
         if fresh and signature.timestamp_header:
             check_age(header(request, signature.timestamp_header.lower()), request.received_at, signature.tolerance)
         return True
 
     def normalize(self, request: Request) -> Normalized:
-        """One event an item."""
+        """Return one event per item. Raises Unprocessable."""
         body = json_of(request) if self.definition.format == "json" else dict(form_of(request))
         items = body if self._items is None else self._items(None, body, request)
         if items is None:
@@ -123,11 +123,11 @@ class _Receiving:
         return found
 
     def answer(self, request: Request) -> Answer:
-        """As the definition says; 200 by default."""
+        """Return the definition's answer; 200 by default."""
         return Answer(self.definition.answer_status, self.definition.answer_body.encode())
 
     def _message(self, request: Request) -> bytes:
-        """What is signed."""
+        """Return the signed bytes."""
         signature = self.definition.signature
         if signature.message == "{body}":
             return request.body
@@ -149,9 +149,9 @@ class _Receiving:
         inbound = type == "MessageReceived"
         channel = definition.channels.get(text(read["channel"]) or "", definition.channel)
         sender, recipient = text(read["sender"]), text(read["recipient"])
-        told = text(read["time"])
+        stamp = text(read["time"])
         event_id = identifier(read["id"]) or (
-            fact_id(definition.name, message_id, word, sender, recipient, told) if message_id else None
+            fact_id(definition.name, message_id, word, sender, recipient, stamp) if message_id else None
         )
         if type == "ProviderEventReceived":
             event = unknown(request, item, status=word or None, event_id=event_id)
@@ -189,12 +189,12 @@ _WORDS = {
 
 
 def _time(value: Any) -> Any:
-    """Unix seconds or milliseconds, ISO 8601 or RFC 2822."""
+    """Parse Unix seconds or milliseconds, ISO 8601 or RFC 2822."""
     return from_unix_or_millis(value) or from_text(value)
 
 
 def _content(read: dict[str, Any]) -> dict[str, Any]:
-    content: dict[str, Any] = {name: said for name in ("text", "subject", "html") if (said := text(read[name]))}
+    content: dict[str, Any] = {name: value for name in ("text", "subject", "html") if (value := text(read[name]))}
     if url := text(read["media_url"]):
         kind = text(read["media_type"])
         content["media"] = [{"url": url, "type": kind} if kind else {"url": url}]

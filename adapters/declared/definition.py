@@ -1,7 +1,7 @@
-"""Parses and checks a definition file: a provider described in TOML or JSON in place of Python.
+"""Parses and checks a definition file, which describes a provider in TOML or JSON instead of Python.
 
-Paths go into an item of the body: `message.id`, `recipients.0.address`; `body:…` starts at the whole body instead,
-`header:…` and `query:…` name a header and a parameter of the URL; the empty path is the item itself.
+A path leads into an item of the body: `message.id`, `recipients.0.address`. `body:…` starts at the whole body instead,
+and `header:…` and `query:…` name a header and a parameter of the URL. The empty path is the item itself.
 """
 
 from typing import Any, Literal
@@ -15,7 +15,7 @@ Name = r"^[a-z][a-z0-9_]{0,62}$"
 
 
 class InvalidDefinition(ValueError):
-    """The definition cannot be used. The message has a line for each fault: where it is, and what is wanted there."""
+    """The definition is invalid. The message has a line per fault: its place, and what is expected there."""
 
 
 class _Part(BaseModel):
@@ -23,11 +23,11 @@ class _Part(BaseModel):
 
 
 class Recognise(_Part):
-    """By what a request that names no source is known: all of it must be there."""
+    """Marks, all of which a request must have to be recognised without a source in its URL."""
 
     header: str | None = None
-    user_agent: str | None = Field(default=None, description="what the User-Agent begins with")
-    body: tuple[str, ...] = Field(default=(), description="texts that are in the body's first 4096 bytes")
+    user_agent: str | None = Field(default=None, description="the beginning of the User-Agent")
+    body: tuple[str, ...] = Field(default=(), description="texts in the body's first 4096 bytes")
 
     @field_validator("body", mode="before")
     @classmethod
@@ -36,22 +36,22 @@ class Recognise(_Part):
 
 
 class Signature(_Part):
-    """How it is verified. `message` is what is signed, of `{body}`, `{timestamp}`, `{id}`, `{url}`, `{method}`."""
+    """How to verify a request. `message` is the signed text, made of `{body}`, `{timestamp}`, `{id}`, `{url}`, `{method}`."""
 
     scheme: Literal["hmac", "standard_webhooks", "token", "unsigned"]
-    header: str | None = Field(default=None, description="where the signature, or the token, is")
+    header: str | None = Field(default=None, description="the header with the signature or the token")
     algorithm: Literal["sha1", "sha256", "sha384", "sha512"] = "sha256"
     encoding: Literal["hex", "base64"] = "hex"
-    prefix: str = Field(default="", description="before the signature, as sha256=")
+    prefix: str = Field(default="", description="text before the signature, e.g. sha256=")
     message: str = "{body}"
     timestamp_header: str | None = None
     id_header: str | None = None
-    tolerance: float = Field(default=300.0, ge=0, description="seconds that a signed timestamp may be old")
+    tolerance: float = Field(default=300.0, ge=0, description="the maximum age of a signed timestamp in seconds")
 
     @model_validator(mode="after")
     def _whole(self) -> "Signature":
         if self.scheme in ("hmac", "token") and not self.header:
-            raise ValueError(f"the scheme {self.scheme} needs the header that has it")
+            raise ValueError(f"the scheme {self.scheme} needs a header")
         if self.scheme == "hmac" and "{body}" not in self.message:
             raise ValueError("message must have {body}, else anyone could change it")
         for mark, header in (("{timestamp}", self.timestamp_header), ("{id}", self.id_header)):
@@ -61,11 +61,11 @@ class Signature(_Part):
 
 
 class Fields(_Part):
-    """Paths of what an event has. `type` is the provider's word for what happened, looked up in `types`."""
+    """Paths of an event's parts. `type` leads to the provider's name of the event, a key of `types`."""
 
     type: str
     id: str | None = None
-    message_id: str | None = Field(default=None, description="the message's, as the provider knows it")
+    message_id: str | None = Field(default=None, description="the provider's id of the message")
     reference: str | None = None
     sender: str | None = None
     recipient: str | None = None
@@ -78,25 +78,25 @@ class Fields(_Part):
     error_code: str | None = None
     error_text: str | None = None
     url: str | None = None
-    channel: str | None = Field(default=None, description="the provider's word for it, looked up in `channels`")
+    channel: str | None = Field(default=None, description="the provider's name of the channel, a key of `channels`")
 
 
 class Send(_Part):
-    """How a message is sent. In `url`, `headers` and `body`, `{to}`, `{sender}`, `{text}`, `{subject}`, `{html}`,
-    `{reference}`, `{message_id}`, `{callback_url}` stand for the message's, and `{setting:NAME}` for a setting's."""
+    """How to send a message. `url`, `headers` and `body` may hold `{to}`, `{sender}`, `{text}`, `{subject}`, `{html}`,
+    `{reference}`, `{message_id}` and `{callback_url}` for parts of the message, and `{setting:NAME}` for a setting."""
 
     url: str
     method: Literal["POST", "PUT", "GET"] = "POST"
     headers: dict[str, str] = {}
     format: Literal["json", "form", "none"] = "json"
     body: dict[str, Any] = {}
-    id: str | None = Field(default=None, description="path of the message's id in the answer")
+    id: str | None = Field(default=None, description="path of the message's id in the response")
     error_code: str | None = None
     error_text: str | None = None
     idempotent_for: float = Field(
         default=0.0,
         ge=0,
-        description="seconds for which a repeat of the same request is known as one and sends nothing",
+        description="seconds for which the provider recognises a repeated request and sends nothing",
     )
 
 
@@ -111,15 +111,15 @@ class Definition(_Part):
     recognise: Recognise | None = None
     signature: Signature
     format: Literal["json", "form"] = "json"
-    items: str | None = Field(default=None, description="path of the list of items; absent: the body is one item")
+    items: str | None = Field(default=None, description="path of the list of items; if absent, the body is one item")
     handle: str | None = Field(
-        default=None, description="kind of the customer's address, where the channel does not tell"
+        default=None, description="kind of the customer's handle, if the channel does not determine it"
     )
     handle_prefix: str = ""
     event: Fields
     types: dict[str, str] = Field(min_length=1)
     reasons: dict[str, str] = {}
-    settings: dict[str, str] = Field(default={}, description="further settings, each with what it is for")
+    settings: dict[str, str] = Field(default={}, description="further settings, each with its purpose")
     answer_status: int = Field(default=200, ge=200, lt=300)
     answer_body: str = ""
     send: Send | None = None
@@ -145,7 +145,7 @@ class Definition(_Part):
 
     @property
     def own_settings(self) -> tuple[str, ...]:
-        """The names of what a source of it may set."""
+        """The names of the settings of its sources."""
         scheme = ("basic_auth", "url_secret") if self.signature.scheme == "unsigned" else ("secret",)
         sender = ("sender",) if self.send is not None else ()
         return tuple(dict.fromkeys([*scheme, *sender, *self.settings]))
@@ -157,7 +157,7 @@ class Definition(_Part):
             known = [*templates.PARTS, *(f"{templates.SETTING}{name}" for name in self.own_settings)]
             for at, template in (("url", send.url), ("headers", send.headers), ("body", send.body)):
                 wrong += templates.unknown(template, known, f"send.{at}")
-            if parts := templates.said_by_the_message(send.url):
+            if parts := templates.parts_in_origin(send.url):
                 wrong.append(
                     f"send.url: {{{parts[0]}}} is the message's, which must not choose the host that is called"
                 )
@@ -166,18 +166,18 @@ class Definition(_Part):
         return self
 
 
-def definition_of(said: Any, name: str) -> Definition:
-    """The definition that a file says; `name` is its provider's where the file gives none. Raises InvalidDefinition."""
-    if not isinstance(said, dict):
-        raise InvalidDefinition("a definition is a table, as [signature] and [event] are in it")
+def definition_of(document: Any, name: str) -> Definition:
+    """Return the definition in a parsed file; `name` is the default for its name. Raises InvalidDefinition."""
+    if not isinstance(document, dict):
+        raise InvalidDefinition("a definition is a table, with [signature] and [event] in it")
     try:
-        return Definition.model_validate({"name": name} | said)
+        return Definition.model_validate({"name": name} | document)
     except ValidationError as error:
         faults = [_fault(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
         raise InvalidDefinition("\n".join(faults)) from error
 
 
 def _fault(at: str, message: str) -> str:
-    """Return one fault as a line; a fault of the whole definition names its keys itself."""
+    """Return one fault as a line; the message of a fault of the whole definition names the keys already."""
     words = message.removeprefix("Value error, ").replace("Extra inputs are not permitted", "there is no such key")
     return f"{at}: {words}" if at else words

@@ -1,4 +1,4 @@
-"""Where something stands in a request, as a definition's paths name it."""
+"""Finds the values that a definition's paths name in a request, and fills templates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from adapters.contract import Request
 from adapters.reading.bodies import query_of
 
-#: Of an item, the whole body and the request.
+#: Finds a value, given an item, the whole body and the request.
 Find = Callable[[Any, Any, Request], Any]
 
 
 def finder(path: str | None) -> Find:
-    """A function that finds what stands at a path; None where nothing does."""
+    """Return a function that finds the value at a path; it returns None if there is none."""
     if path is None:
         return lambda item, body, request: None
     kind, colon, name = path.partition(":")
@@ -32,7 +32,7 @@ def _steps(path: str) -> tuple[str, ...]:
 
 
 def walk(value: Any, steps: tuple[str, ...]) -> Any:
-    """What stands there: keys of objects, indexes of lists."""
+    """Return the value at the steps (keys of objects, indexes of lists), or None if there is none."""
     for step in steps:
         if isinstance(value, dict):
             value = value.get(step)
@@ -44,7 +44,7 @@ def walk(value: Any, steps: tuple[str, ...]) -> Any:
 
 
 def filled(template: Any, parts: dict[str, str | None]) -> Any:
-    """A template with each `{name}` in its texts replaced; a key whose text is nothing but an absent part is left out."""
+    """Return a template with each `{name}` in its texts replaced. A key is left out if its whole text is an absent part."""
     if isinstance(template, dict):
         made = {key: filled(inner, parts) for key, inner in template.items()}
         return {key: inner for key, inner in made.items() if inner is not None}
@@ -54,7 +54,7 @@ def filled(template: Any, parts: dict[str, str | None]) -> Any:
         return template
     if template.startswith("{") and template.find("}") == len(template) - 1:
         return parts.get(template[1:-1], template)
-    # One pass: what a part says is never read as a template itself.
+    # A single pass, so that a part's own braces are never filled.
     pieces = template.split("{")
     text = pieces[0]
     for piece in pieces[1:]:

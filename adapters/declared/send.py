@@ -1,4 +1,4 @@
-"""Sends as a definition says, to any provider that takes one HTTP request per message."""
+"""Sends messages as a definition describes, to any provider that takes one HTTP request per message."""
 
 from datetime import datetime
 from urllib.parse import quote, urlencode
@@ -27,7 +27,7 @@ from schemas.events import Error
 
 
 class Sending:
-    """Builds requests and reads responses as a definition's `[send]` says."""
+    """Builds requests and reads responses as a definition's `[send]` describes."""
 
     def __init__(self, definition: Definition) -> None:
         self._send = definition
@@ -59,7 +59,7 @@ class Sending:
             **{f"setting:{name}": each[0] for name in values if (each := secrets_of(values, name))},
         }
         quoted = {name: quote(value, safe="") if value else value for name, value in parts.items()}
-        # A setting is the operator's own, and may be the whole of an address; what a message says is quoted.
+        # A setting is trusted and may be a whole URL; parts of the message are quoted.
         url = filled(send.url, quoted | {name: value for name, value in parts.items() if name.startswith("setting:")})
         headers = {name.lower(): filled(value, parts) or "" for name, value in send.headers.items()}
         if missing := sorted(name for name in self._named if name not in parts):
@@ -81,11 +81,11 @@ class Sending:
         """Read 2xx as accepted, with the id and the error at the paths that the definition names."""
         body, send = json_answer_of(response), self._send
 
-        def said(path: str | None) -> str | None:
+        def at(path: str | None) -> str | None:
             return None if path is None else text(walk(body, tuple(path.split("."))))
 
         if 200 <= response.status < 300:
-            return accepted(said(send.id))
-        code, words = said(send.error_code), said(send.error_text)
+            return accepted(at(send.id))
+        code, words = at(send.error_code), at(send.error_text)
         reason = "rate" if response.status == 429 else "unknown"
         return refused(response, Error(code or str(response.status), words, reason))

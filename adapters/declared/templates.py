@@ -1,6 +1,6 @@
-"""The marks of a definition's templates, `{to}` or `{setting:NAME}`: which there are, and which of a text are none of them.
+"""Checks the placeholders of a definition's templates, such as `{to}` or `{setting:NAME}`.
 
-Looked at as the definition is read: a provider must never be sent a mark that was misspelt.
+They are checked when the definition is read, so that no misspelt placeholder is ever sent to a provider.
 """
 
 import re
@@ -8,19 +8,19 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Any
 
-#: What stands for a part of the message.
+#: Placeholders for parts of the message.
 PARTS = ("to", "sender", "text", "subject", "html", "reference", "message_id", "callback_url", "channel")
-#: What stands for a part of the request that is signed.
+#: Placeholders for parts of the signed request.
 SIGNED = ("body", "timestamp", "id", "url", "method")
-#: Begins the name of a setting.
+#: Prefix of a setting's placeholder.
 SETTING = "setting:"
-#: A word in braces. What is in two pairs of them (`{{name}}`) is the provider's own, and stays.
+#: A name in braces. A name in double braces (`{{name}}`) is for the provider and stays.
 _MARK = re.compile(r"(?<!\{)\{\s*([A-Za-z_][\w:.-]*)\s*\}(?!\})")
 _ORIGIN = re.compile(r"[^/?#]*(?://[^/?#]*)?")
 
 
 def unknown(template: Any, known: Collection[str], at: str) -> Iterator[str]:
-    """A line for each mark that is none of the known ones, with its key."""
+    """Yield a line for each unknown placeholder, with its key."""
     if isinstance(template, dict):
         for key, inner in template.items():
             yield from unknown(inner, known, f"{at}.{key}")
@@ -35,14 +35,14 @@ def unknown(template: Any, known: Collection[str], at: str) -> Iterator[str]:
                 yield f"{at}: {found[0]} stands for nothing; {hint}There are: {', '.join(f'{{{one}}}' for one in known)}"
 
 
-def said_by_the_message(url: str) -> list[str]:
-    """The marks of a message's part in a URL's scheme, host and port: who writes them would choose what is called."""
+def parts_in_origin(url: str) -> list[str]:
+    """Return the placeholders for message parts in a URL's scheme, host and port: a message could choose the called host."""
     origin = _ORIGIN.match(url)
     return [found[1] for found in _MARK.finditer(origin[0] if origin else url) if not found[1].startswith(SETTING)]
 
 
 def settings_of(template: Any) -> frozenset[str]:
-    """The names, `setting:NAME`, of the settings that a template needs."""
+    """Return the names, `setting:NAME`, of the settings that a template needs."""
     if isinstance(template, dict):
         return settings_of(list(template.values()))
     if isinstance(template, list):

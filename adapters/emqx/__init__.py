@@ -1,10 +1,8 @@
-"""EMQX: what devices publish, and the fate of messages to them, as the rule engine posts them through an HTTP server
-sink.
+"""Reads EMQX rule output, posted by an HTTP server sink: messages of devices, and the delivery of messages to them.
 
 Fields and events: https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html; the sink:
-…/data-integration/data-bridge-webhook.html. A rule must select all fields (`SELECT *`) and the sink's body be all of
-them (`${.}`). Nothing is signed; the sink may be given headers. What is not 2xx is tried again as the sink's settings
-say.
+…/data-integration/data-bridge-webhook.html. A rule must select all fields (`SELECT *`) and the sink must post all of
+them (`${.}`). Requests are not signed, but the sink can send configured headers. Retries follow the sink's settings.
 """
 
 from typing import Any
@@ -19,9 +17,8 @@ from schemas.events import Error, Event
 
 Item = dict[str, Any]
 
-#: …/rule-sql-events-and-fields, by the field `event`. `delivered` is that the message was put into the device's socket,
-#: `acked` that the device confirmed it, which it does with QoS 1 and 2 alone. `message.dropped` names who published, and
-#: nobody whom it was for.
+#: …/rule-sql-events-and-fields, by the field `event`. `delivered`: written to the device's socket; `acked`: confirmed by
+#: the device (QoS 1 and 2 only). `message.dropped` names the publisher but no recipient.
 EVENT_TYPES: dict[str, str] = {
     "message.publish": "MessageReceived",
     "message.delivered": "UserMessageSent",
@@ -33,7 +30,7 @@ EVENT_TYPES: dict[str, str] = {
         "ProviderEventReceived",
     ),
 }
-#: …#events-delivery-dropped: why.
+#: …#events-delivery-dropped: our reason, by `reason`.
 DROPS: dict[str, str] = {
     "queue_full": "unreachable",
     "qos0_msg": "unreachable",
@@ -41,7 +38,7 @@ DROPS: dict[str, str] = {
     "no_local": "blocked",
 }
 _OUTBOUND = frozenset({"message.delivered", "message.acked", "delivery.dropped"})
-#: When it happened, in milliseconds; `timestamp` is that of the rule, and of most events the same.
+#: The key of the event's time, in milliseconds; for other events it is `timestamp`, the time of the rule.
 _TIMES = {
     "message.publish": "publish_received_at",
     "client.connected": "connected_at",
@@ -51,8 +48,8 @@ _MARKS = (b'"event":"message.', b'"event":"delivery.', b'"event":"client.', b'"e
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by an event of the rule engine beside a client's id and the node that it was on."""
-    start = request.body[:16384]  # its keys are in alphabetical order: the payload comes last
+    """Recognise a webhook by an event of the rule engine, a client's id and a node's name."""
+    start = request.body[:16384]  # the keys are sorted, so these precede the payload
     return b'"clientid"' in start and b'"node"' in start and any(mark in start for mark in _MARKS)
 
 
@@ -62,7 +59,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event of a rule's output."""
+    """Return the event of a rule's output. Raises Unprocessable."""
     item = json_of(request)
     word = text(item.get("event")) if isinstance(item, dict) else None
     if word is None:
@@ -100,7 +97,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
         fact_id("emqx", word, own_id, client, text(get("topic")), stamp, text(get("node"))),
         channel="iot",
         direction="outbound" if outbound else "inbound",
-        # One message goes to each of its subscribers.
+        # A message's id is the same for all of its subscribers.
         provider_message_id=f"{own_id}:{client}" if outbound else own_id if type_ == "MessageReceived" else None,
         handle=customer,
         occurred_at=from_unix(happened / 1000) if type(happened) is int else None,
@@ -110,7 +107,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
 
 
 def _content(payload: Any) -> Item:
-    """What was published: text as it is; what a rule decoded from JSON (`json_decode(payload) as payload`) as data."""
+    """Return the published text, or as data the JSON that a rule decoded (`json_decode(payload) as payload`)."""
     if isinstance(payload, str):
         return {"text": payload} if payload else {}
     return {"data": payload} if payload is not None else {}

@@ -1,4 +1,4 @@
-"""A simulated EMQX: the output of rules with all fields, of what devices publish and of what becomes of messages to them.
+"""Simulates EMQX: rule output with all fields, for messages of devices and the delivery of messages to them.
 
 https://docs.emqx.com/en/emqx/latest/data-integration/rule-sql-events-and-fields.html
 """
@@ -22,7 +22,7 @@ _EVENTS = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…#events-message-delivered, -acked, -delivery-dropped"""
+    """Make a delivery event. …#events-message-delivered, -acked, -delivery-dropped"""
     fields = {"from_clientid": sent.sender, "from_username": "undefined"}
     if state == "MessageFailed":
         fields["reason"] = "queue_full"
@@ -31,7 +31,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…#mqtt-message"""
+    """Make the event of a published message. …#mqtt-message"""
     client = incoming.sender.removeprefix("device_id:").removeprefix("emqx:")
     return _post(url, "message.publish", at, client, f"devices/{client}/out", incoming.id, incoming.text, {})
 

@@ -1,9 +1,9 @@
-"""The envelope: a trusted relay's version of a provider's webhook, in our own event types.
+"""Reads envelopes: a trusted relay's versions of providers' webhooks, in our own event types.
 
-`{"source": "twilio", "eventType": "message.delivered", "data": {…}}`, or a list of such. `eventType` is our event type,
-dotted; `data` follows that type's schema (`schemas/<Type>.json`), and keys it does not know are kept. Optional: `id`
-(the same at every redelivery), and `occurredAt` or `timestamp` where `data.timestamp` does not say when it happened.
-A `clientId` is ignored: the client is that of whoever authenticated.
+`{"source": "twilio", "eventType": "message.delivered", "data": {…}}`, or a list of them. `eventType` is our event type,
+dotted; `data` follows that type's schema (`schemas/<Type>.json`), and unknown keys are kept. Optional: `id` (the same in
+each redelivery), and `occurredAt` or `timestamp` for the event's time if `data.timestamp` is absent.
+A `clientId` is ignored: the client is that of the authenticated caller.
 """
 
 from datetime import datetime
@@ -21,13 +21,13 @@ from schemas.event_data import check_source, event_of, time_of, type_named
 from schemas.events import Event
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
-#: Characters of a source's name.
+#: The maximum length of a source's name.
 MAX_SOURCE = 512
 _MARKS = (b'"eventType"', b'"data"')
 
 
 def recognise(request: Request) -> bool:
-    """JSON with a text `eventType`, `data`, and either a text `source` or a type that is ours."""
+    """Recognise JSON with `data`, a text `eventType`, and either a text `source` or a known event type."""
     if "json" not in request.headers.get("content-type", "json") or not all(mark in request.body for mark in _MARKS):
         return False
     try:
@@ -53,8 +53,8 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per envelope. In a list a bad one holds up no other; alone, or where all are, it raises
-    Unprocessable."""
+    """Return one event per envelope; a bad one in a list does not affect the others. Raises Unprocessable for a bad
+    envelope that comes alone, and for an empty list."""
     document = json_of(request)
     deep = request.body.count(b"{") + request.body.count(b"[") > MAX_DEPTH
     if not isinstance(document, list):
@@ -77,12 +77,12 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """Accepted: it is kept, and not read yet."""
+    """Return 202: the request is stored, and not processed yet."""
     return Answer(202)
 
 
 def _event(item: Any, request: Request, deep: bool) -> Event:
-    """Raises SchemaError with the path in the envelope, or Unprocessable."""
+    """Return the event of an envelope. Raises SchemaError with the path in the envelope, or Unprocessable."""
     if not isinstance(item, dict):
         raise SchemaError("$", f"must be an envelope, an object, not {kind_of(item)}")
     if deep:
@@ -105,7 +105,7 @@ def _event(item: Any, request: Request, deep: bool) -> Event:
         )
     except SchemaError as error:
         raise error.under("$.data") from error
-    # The one id that is given is the provider's too, so that the provider's own webhooks, which know it as theirs, meet it.
+    # A single id counts as the provider's too, so that the provider's own webhooks about the message match it.
     event.provider_message_id = event.provider_message_id or event.message_id
     return event
 
@@ -117,9 +117,9 @@ def _at(item: dict[str, Any], request: Request) -> datetime | None:
     return None
 
 
-def _digest(said: list[Any]) -> str:
-    """An id for an envelope that has none: equal envelopes are the same fact."""
-    return fact_id(orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode())
+def _digest(parts: list[Any]) -> str:
+    """Return the id of an envelope that has none, the same for equal envelopes."""
+    return fact_id(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS).decode())
 
 
 def _text(item: dict[str, Any], key: str) -> str:
@@ -144,7 +144,7 @@ ADAPTER = Adapter(
     settings=(
         Setting(
             "secret",
-            "What the relay signs with (Standard Webhooks): whsec_ and base64, or any text of 24 bytes or more.",
+            "The relay's signing secret (Standard Webhooks): whsec_ and base64, or any text of 24 bytes or more.",
             reads=standard_key,
         ),
     ),

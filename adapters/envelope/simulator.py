@@ -1,4 +1,4 @@
-"""A simulated A trusted relay: envelopes, signed as Standard Webhooks are.
+"""Simulates a trusted relay: envelopes, signed by Standard Webhooks.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -23,19 +23,19 @@ _TYPES = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One envelope."""
+    """Make the envelope of an event of an outbound message."""
     data = {"providerMessageId": sent.id, "to": sent.to, "from": sent.sender}
     return _post(url, _TYPES[state], {**data, "channel": sent.channel, "timestamp": at.isoformat()})
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """One envelope."""
+    """Make the envelope of an inbound message."""
     data = {"providerMessageId": incoming.id, "from": incoming.sender, "to": incoming.to, "channel": incoming.channel}
     return _post(url, "message.received", {**data, "content": {"text": incoming.text}, "timestamp": at.isoformat()})
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 over `id.timestamp.body`, base64."""
+    """Sign `id.timestamp.body` with HMAC-SHA256, in base64."""
     event_id, timestamp = "msg_" + hashlib.sha256(post.body).hexdigest()[:24], str(int(at.timestamp()))
     secret = base64.b64decode(settings["secret"].removeprefix("whsec_"))
     digest = hmac.new(secret, f"{event_id}.{timestamp}.".encode() + post.body, hashlib.sha256).digest()

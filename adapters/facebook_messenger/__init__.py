@@ -1,7 +1,7 @@
-"""Facebook Messenger: messages to a Page, what became of the Page's own, consent; several entries and items in one.
+"""Reads Facebook Messenger's webhooks (messages to a Page, delivery of the Page's own, consent) and sends messages.
 
-https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks. Signature and handshake
-are those of all of Meta's platforms (`meta.platform`), the events those of Instagram too (`meta.chat`).
+https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks. Meta's
+platforms share the signature and the handshake (`meta.platform`), Messenger and Instagram the events (`meta.chat`).
 """
 
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Values
@@ -14,8 +14,8 @@ _NAMED = platform.names("page")
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by what Meta calls the object: WhatsApp and Instagram are signed in the same header. A
-    handshake does not name it."""
+    """Recognise a webhook by Meta's name for its object, as WhatsApp's and Instagram's have the same signature header.
+    A handshake names no object."""
     return platform.is_of(request, _NAMED)
 
 
@@ -26,12 +26,12 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item; of a delivery one per message. Raises Unprocessable."""
+    """Return one event per item, or one per message for a delivery. Raises Unprocessable."""
     return meta_chat.normalize(request, "messenger")
 
 
 def answer(request: Request) -> Answer:
-    """200; anything else is tried again."""
+    """Return 200; Meta retries after anything else."""
     return Answer(200, b"EVENT_RECEIVED")
 
 
@@ -50,9 +50,9 @@ ADAPTER = Adapter(
     signs_body=True,
     settings=(
         *platform.SECRETS,
-        Setting("access_token", "The Page's access token with pages_messaging, to send with."),
+        Setting("access_token", "The Page's access token with pages_messaging, for sending."),
         Setting("page_id", "The Page's id; the token's Page if not set.", secret=False, aliases=("sender",)),
-        Setting("tag", "A message tag, e.g. HUMAN_AGENT, to send with beyond 24 hours.", secret=False),
+        Setting("tag", "A message tag, e.g. HUMAN_AGENT, for sending after the 24-hour window.", secret=False),
         *platform.API,
     ),
     recognise=recognise,

@@ -1,4 +1,4 @@
-"""Sending by Messenger's Send API: text, one file by URL, utility templates; to a page-scoped id.
+"""Sends text, one file by its URL or a utility template to a page-scoped id, by Messenger's Send API.
 
 https://developers.facebook.com/documentation/business-messaging/messenger-platform/reference/send-api,
 …/messenger-platform/send-messages/utility-messages, errors: …/messenger-platform/error-codes. Meta takes no idempotency
@@ -16,11 +16,11 @@ from adapters.meta.platform import GRAPH, VERSION, body_of, outcome
 from adapters.reading.facts import text
 from schemas.events import Error
 
-#: …/send-api: `metadata` has less than a thousand characters.
+#: …/send-api: `metadata` is shorter than a thousand characters.
 _LONGEST_ECHO = 999
 _PREFIX = "messenger:"
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}
-#: …/error-codes, by code, or by code and subcode where that says more.
+#: …/error-codes, by code, or by code and subcode where the subcode matters.
 _REASONS = {
     "4": "rate",
     "613": "rate",
@@ -39,7 +39,7 @@ _REASONS = {
     "2": "unknown",
     "1200": "unknown",
 }
-#: Permissions and the access token; with a subcode the first ones may be about the recipient.
+#: Errors of permissions and the access token. With other subcodes the same codes may concern the recipient.
 _ACCOUNT = frozenset(
     {"10", "190", "200", "230", *(f"190/{subcode}" for subcode in (458, 459, 460, 463, 464, 467, 492))}
 )
@@ -66,8 +66,8 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with `message_id`; else `error` with Meta's code and, mostly, its subcode."""
-    return outcome(response, lambda said: text(said.get("message_id")), _error, _ACCOUNT)
+    """Read 200 with `message_id`, or `error` with Meta's code and, usually, its subcode."""
+    return outcome(response, lambda body: text(body.get("message_id")), _error, _ACCOUNT)
 
 
 def _error(problem: dict[str, Any]) -> tuple[Error, bool | None]:
@@ -90,8 +90,8 @@ def _content(message: Message) -> dict[str, Any]:
     if (template := message.template) is not None:
         if not template.language:
             raise Unsendable("a Messenger template needs its language, e.g. en")
-        said: dict[str, Any] = {"name": template.name, "language": {"code": template.language.replace("-", "_")}}
-        return {"template": said | {"components": body_of(template.variables)}}
+        named: dict[str, Any] = {"name": template.name, "language": {"code": template.language.replace("-", "_")}}
+        return {"template": named | {"components": body_of(template.variables)}}
     if len(message.media) + bool(message.text) > 1:
         raise Unsendable("a Messenger message is a text or one file: send each as its own message")
     for media in message.media:

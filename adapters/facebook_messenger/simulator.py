@@ -1,4 +1,4 @@
-"""A simulated Facebook Messenger: the Send API; echoes, deliveries and messages that come in, signed.
+"""Simulates Facebook Messenger: the Send API, and signed webhooks of echoes, deliveries and inbound messages.
 
 https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks/webhook-events,
 …/messenger-platform/reference/send-api
@@ -39,7 +39,7 @@ _REFUSALS: dict[Refusal, tuple[int, int, int | None, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/message-echoes, …/message-deliveries"""
+    """Make an echo or a delivery. …/message-echoes, …/message-deliveries"""
     person, page = {"id": sent.to.removeprefix("messenger:")}, {"id": sent.sender}
     now = int(at.timestamp() * 1000)
     if state == "UserMessageSent":
@@ -52,7 +52,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/messages"""
+    """Make the webhook of an inbound message. …/messages"""
     message = {"mid": f"m_{incoming.id}", "text": incoming.text}
     person = {"id": incoming.sender.removeprefix("messenger:")}
     time = int(at.timestamp() * 1000)
@@ -60,13 +60,13 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 of the body with the app secret."""
+    """Sign the body with HMAC-SHA256 and the app secret."""
     digest = hmac.new(settings["app_secret"].encode(), post.body, hashlib.sha256).hexdigest()
     return replace(post, headers=post.headers | {"X-Hub-Signature-256": f"sha256={digest}"})
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/send-api: one message a call."""
+    """Accept one message. Raises Refused. …/send-api"""
     if call.headers.get("authorization") != f"Bearer {settings['access_token']}":
         raise Refused("unauthorized")
     place = re.fullmatch(r"/v[0-9]+\.[0-9]+/([0-9]+|me)/messages", call.path)
@@ -85,13 +85,13 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """Whom it goes to, and its id."""
+    """Return 200 with the recipient's and the message's id."""
     one = sent[0]
     return Reply(200, orjson.dumps({"recipient_id": one.to.removeprefix("messenger:"), "message_id": one.id}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """…/messenger-platform/error-codes"""
+    """Return an error. …/messenger-platform/error-codes"""
     status, code, subcode, text = _REFUSALS[why]
     error: dict[str, Any] = {"message": text, "type": "OAuthException", "code": code, "fbtrace_id": "BLBz/WZt8dN"}
     return Reply(status, orjson.dumps({"error": error | ({"error_subcode": subcode} if subcode else {})}))

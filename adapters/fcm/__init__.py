@@ -1,7 +1,7 @@
-"""Firebase Cloud Messaging, HTTP v1: sends pushes to Android, Apple and web apps. It posts no webhooks.
+"""Sends pushes to Android, Apple and web apps by Firebase Cloud Messaging (HTTP v1), which posts no webhooks.
 
-https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages. Its access tokens last an hour and are had
-from Google's token endpoint (`token_request`, `read_token`); who sends puts the token into the values as `access_token`.
+https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages. An access token is valid for an hour and
+comes from Google's token endpoint (`token_request`, `read_token`); the sender puts it into the values as `access_token`.
 """
 
 from collections.abc import Mapping
@@ -42,18 +42,18 @@ def _readable(text: str) -> object:
 
 
 API = "https://fcm.googleapis.com"
-TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  # an address
+TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105  # a URL, no password
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
-#: Seconds that a message is kept at most, four weeks, and bytes that its payload may have:
+#: A message's longest time-to-live in seconds (four weeks), and a payload's maximum size in bytes:
 #: https://firebase.google.com/docs/cloud-messaging/customize-messages/setting-message-lifespan and .../ErrorCode.
 MAX_TTL = 2_419_200
 MAX_PAYLOAD = 4096
-#: Bytes of an apns-collapse-id.
+#: The maximum size of an apns-collapse-id in bytes.
 MAX_TAG = 64
 _TOPIC = "/topics/"
 _RESERVED = ("from", "message_type")
 _RESERVED_PREFIXES = ("google.", "gcm.notification.")
-#: https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode: our reason, and whether it may pass later.
+#: https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode: our reason, and whether a retry may succeed.
 _ERRORS: dict[str, tuple[str, bool]] = {
     "UNREGISTERED": ("invalid_address", False),
     "SENDER_ID_MISMATCH": ("invalid_address", False),
@@ -61,7 +61,7 @@ _ERRORS: dict[str, tuple[str, bool]] = {
     "QUOTA_EXCEEDED": ("rate", True),
     "UNAVAILABLE": ("unknown", True),
     "INTERNAL": ("unknown", True),
-    # The certificate or key with which FCM goes on to Apple or to the browsers is missing or not valid.
+    # FCM's certificate or key for Apple or for the browsers' push services is missing or invalid.
     "THIRD_PARTY_AUTH_ERROR": ("unknown", False),
     # The status of any Google API: https://cloud.google.com/apis/design/errors#error_codes
     "RESOURCE_EXHAUSTED": ("rate", True),
@@ -69,7 +69,7 @@ _ERRORS: dict[str, tuple[str, bool]] = {
 
 
 def token_request(values: Values, now: datetime) -> HttpCall:
-    """The call that buys an access token with a signed assertion (RFC 7523), good for an hour. Raises Unsendable.
+    """Build the request for an access token by a signed assertion (RFC 7523) valid for an hour. Raises Unsendable.
 
     https://developers.google.com/identity/protocols/oauth2/service-account#httprest
     """
@@ -85,16 +85,16 @@ def token_request(values: Values, now: datetime) -> HttpCall:
 
 
 def read_token(response: Response) -> tuple[str, float] | None:
-    """The access token and the seconds that it is good for; None where it was not given."""
-    said = _json(response.body)
-    token, seconds = text(said.get("access_token")), count(said.get("expires_in"))
+    """Return the access token and the seconds for which it is valid, or None if none was granted."""
+    answer = _json(response.body)
+    token, seconds = text(answer.get("access_token")), count(answer.get("expires_in"))
     if response.status != 200 or token is None:
         return None
     return token, float(seconds or 0)
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a message to a token, or to a topic (`/topics/news`). Raises Unsendable."""
+    """Build the request for a message to a device token or a topic (`/topics/news`). Raises Unsendable."""
     project = optional(values, "project_id", "")
     if not project and secrets_of(values, "service_account"):
         project = text(_account(required(values, "service_account")).get("project_id")) or ""
@@ -110,12 +110,12 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with the message's `name`; else an `error`, whose detail of FCM's own has an `errorCode`."""
-    said = _json(response.body)
+    """Read 200 with the message's `name`, or an `error`, one of whose details has FCM's `errorCode`."""
+    answer = _json(response.body)
     if 200 <= response.status < 300:
-        name = text(said.get("name"))
+        name = text(answer.get("name"))
         return accepted(name if name and len(name) <= MAX_ID else None)
-    given = said.get("error")
+    given = answer.get("error")
     error = given if isinstance(given, dict) else {}
     listed = error.get("details")
     details = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
@@ -130,15 +130,15 @@ def read_response(response: Response) -> Outcome:
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        said = orjson.loads(body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 @lru_cache(maxsize=64)
 def _account(key_file: str) -> Mapping[str, Any]:
-    """What the service account's key file says. Raises Unsendable."""
+    """Parse a service account's key file (JSON). Raises WrongSetting."""
     if account := _json(key_file.encode("utf-8", "replace")):
         return account
     raise WrongSetting("the service_account is not the JSON text of a key file")
@@ -150,7 +150,7 @@ def _target(message: Message) -> dict[str, Any]:
 
 
 def _content(message: Message) -> dict[str, Any]:
-    """Raises Unsendable for what a push has no place for."""
+    """Return the notification and the data. Raises Unsendable for content that a push cannot carry."""
     if message.template is not None:
         raise Unsendable("FCM keeps no templates: send subject and text")
     if len(message.media) > 1:
@@ -173,7 +173,7 @@ def _content(message: Message) -> dict[str, Any]:
 
 
 def _options(message: Message, now: datetime) -> dict[str, Any]:
-    """How long it is kept; and a name under which a repeat takes the place of what is shown already."""
+    """Return the time-to-live, and a tag by which a repeated message replaces the one on display."""
     own = message.message_id
     tag = own if len(own) <= MAX_TAG and own.isascii() and own.isprintable() else fact_id(own)
     shown = message.subject or message.text or message.media
@@ -203,9 +203,9 @@ ADAPTER = Adapter(
             "The text of the service account's key file (JSON), from the project's settings.",
             reads=_readable,
         ),
-        Setting("access_token", "An OAuth 2 access token, in place of the service account; it lasts an hour."),
+        Setting("access_token", "An OAuth 2 access token, instead of the service account; it is valid for an hour."),
         Setting("project_id", "The Firebase project's id; that of the service account by default.", secret=False),
-        Setting("api_url", "Where the API is; https://fcm.googleapis.com by default.", secret=False),
+        Setting("api_url", "URL of the API; https://fcm.googleapis.com by default.", secret=False),
     ),
     recognise=silent.recognise,
     verify=silent.verify,

@@ -1,4 +1,4 @@
-"""A simulated Firebase Cloud Messaging: the token endpoint and `messages:send` of HTTP v1. It posts no webhooks.
+"""Simulates Firebase Cloud Messaging: the token endpoint and `messages:send` of HTTP v1. It posts no webhooks.
 
 https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages/send,
 https://developers.google.com/identity/protocols/oauth2/service-account#httprest.
@@ -26,7 +26,7 @@ _REFUSALS: dict[Refusal, tuple[int, str, str, str]] = {
 
 
 def grant(call: Call, settings: Settings) -> Reply | None:
-    """A token for an assertion that the service account signed; None where the call asks for none."""
+    """Grant a token for an assertion signed by the service account. Return None for other calls."""
     if not call.path.endswith("/token"):
         return None
     form = parse_qs(call.body.decode())
@@ -49,12 +49,12 @@ def grant(call: Call, settings: Settings) -> Reply | None:
 
 
 def _token(settings: Settings) -> str:
-    """The setting `access_token`, else one made of the account."""
+    """Return the setting `access_token`, or one derived from the account."""
     return settings.get("access_token") or "ya29." + sha256(settings["service_account"].encode()).hexdigest()
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/projects.messages/send: one message to a token, a topic or a condition."""
+    """Accept one message to a token, topic or condition. Raises Refused. …/projects.messages/send"""
     if call.headers.get("authorization") != f"Bearer {_token(settings)}":
         raise Refused("unauthorized")
     path = _PATH.fullmatch(call.path)
@@ -74,12 +74,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 with the message's name, and nothing else."""
+    """Return 200 with the message's name only."""
     return Reply(200, orjson.dumps({"name": sent[0].id}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode"""
+    """Return an error. https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode"""
     status, name, code, text = _REFUSALS[why]
     details = [{"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": code}] if code else []
     answer = Reply(

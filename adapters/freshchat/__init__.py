@@ -1,7 +1,7 @@
-"""Freshchat (Freshworks): messages of a conversation, and who took, closed or reopened it.
+"""Reads Freshchat's (Freshworks') webhooks: a conversation's messages, its assignment, resolution and reopening.
 
 https://support.freshchat.com/en/support/solutions/articles/239404-freshchat-webhooks-payload-structure-and-authentication.
-Signed with RSA (SHA-256, PKCS #1 v1.5) by the key that the account shows. A person is `freshchat:<user id>`.
+Signed with RSA (SHA-256, PKCS #1 v1.5); the account shows the public key. A customer's handle is `freshchat:<user id>`.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from adapters.signing.keys import rsa_key, signs_rsa
 from adapters.signing.signatures import from_base64, header, readable
 from schemas.events import Event, Handle
 
-#: What tells of a conversation, and where in `data` it stands.
+#: Actions about a conversation, and the key of its details in `data`.
 ACTIONS: dict[str, str] = {
     "conversation_assignment": "assignment",
     "conversation_resolution": "resolve",
@@ -49,7 +49,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event."""
+    """Return one event. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Freshchat: it is no object")
@@ -61,7 +61,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def _message(item: Item, body: Item, request: Request) -> Event:
-    """A person's words come in; those of an agent, a bot or the system go out."""
+    """Return the event of a message: inbound from a user, outbound from an agent, a bot or the system."""
     message_id = identifier(item.get("id"))
     if message_id is None:
         raise Unprocessable("a message without its id")
@@ -96,18 +96,18 @@ def _message(item: Item, body: Item, request: Request) -> Event:
 
 
 def _content(parts: Any) -> dict[str, Any]:
-    """Its parts together: texts below each other, files as media; what has no place of ours stays a part."""
+    """Join a message's parts: texts as lines, files as media, and all others unchanged as `parts`."""
     content: dict[str, Any] = {}
     texts: list[str] = []
     media: list[dict[str, str]] = []
     rest: list[Any] = []
     for part in [one for one in (parts if isinstance(parts, list) else ())[:_MOST_PARTS] if isinstance(one, dict)]:
-        said, old = part.get("text"), part.get("properties")
+        words, old = part.get("text"), part.get("properties")
         file = next((one for kind in ("image", "video", "file") if isinstance(one := part.get(kind), dict)), None)
-        if isinstance(said, dict) and (words := text(said.get("content"))):
-            texts.append(words)
-        elif isinstance(old, dict) and part.get("part_type") == "text" and (words := text(old.get("text"))):
-            texts.append(words)
+        if isinstance(words, dict) and (line := text(words.get("content"))):
+            texts.append(line)
+        elif isinstance(old, dict) and part.get("part_type") == "text" and (line := text(old.get("text"))):
+            texts.append(line)
         elif file is not None:
             names = (("url", "url", 8192), ("type", "content_type", 255), ("name", "name", 1024))
             if one := {key: value[:most] for key, name, most in names if (value := text(file.get(name)))}:
@@ -120,16 +120,16 @@ def _content(parts: Any) -> dict[str, Any]:
 
 
 def _other(action: str | None, data: Item, body: Item, request: Request) -> Event:
-    """What happened to a conversation, a note among agents, or what is not known: kept whole."""
+    """Return the unmapped event of a conversation, of a note among agents or of an unknown action."""
     event = unknown(request, body, status=action)
     event.occurred_at = from_text(body.get("action_time"))
     part, actor = data.get(ACTIONS.get(action or "", "message")), body.get("actor")
     if isinstance(part, dict):
         event.channel = "chat"
         conversation = part.get("conversation")
-        told = conversation.get("conversation_id") if isinstance(conversation, dict) else part.get("conversation_id")
-        if known := text(told):
-            event.payload["conversationId"] = known[:1024]
+        holder = conversation if isinstance(conversation, dict) else part
+        if conversation_id := text(holder.get("conversation_id")):
+            event.payload["conversationId"] = conversation_id[:1024]
     if isinstance(actor, dict) and actor.get("actor_type") == "user":
         event.handle = _user(actor.get("actor_id"))
     return event

@@ -1,4 +1,4 @@
-"""A simulated Freshchat: what a person writes, and what an agent answers.
+"""Simulates Freshchat: messages of a user and of an agent.
 
 https://support.freshchat.com/en/support/solutions/articles/239404-freshchat-webhooks-payload-structure-and-authentication
 """
@@ -27,17 +27,17 @@ AGENT = "fba1873d-67d6-4d63-be97-53b29ae1e42a"
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """message_create of an agent"""
+    """Make the webhook of an agent's message (`message_create`)."""
     return _post(url, at, sent.id, "agent", AGENT, _user(sent.to), sent.text or "")
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """message_create of a user"""
+    """Make the webhook of a user's message (`message_create`)."""
     return _post(url, at, incoming.id, "user", _user(incoming.sender), _user(incoming.sender), incoming.text)
 
 
 def keys() -> dict[str, str]:
-    """A new pair."""
+    """Make a key pair."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -45,7 +45,7 @@ def keys() -> dict[str, str]:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """RSA over the body, SHA-256, base64."""
+    """Sign the body with RSA and SHA-256, in base64."""
     signature = _key(settings["private_key"]).sign(post.body, padding.PKCS1v15(), hashes.SHA256())
     return replace(post, headers=post.headers | {"X-Freshchat-Signature": base64.b64encode(signature).decode()})
 
@@ -54,7 +54,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 def _key(pem: str) -> rsa.RSAPrivateKey:
     key = load_pem_private_key(pem.encode(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError("a key of RSA is wanted")
+        raise TypeError("the key must be an RSA key")
     return key
 
 

@@ -1,8 +1,8 @@
-"""Gupshup: WhatsApp in its own form (version 2) and in Meta's (version 3), and delivery reports of enterprise SMS.
+"""Reads Gupshup's webhooks: WhatsApp in its own format (version 2) or Meta's (version 3), and reports of SMS.
 
 https://docs.gupshup.io/docs/subscriptions-and-notifications, …/message-events, …/inbound-messages, …/user-event.
 Version 3: `passthrough`. SMS: `sms`. Gupshup signs nothing, and gives an event no id. A message is known by Gupshup's
-id (`gsId`), which the API answers; a week after it was sent its events have WhatsApp's alone.
+id (`gsId`), which the API returns; events more than a week after the send have WhatsApp's id only.
 """
 
 from datetime import datetime
@@ -15,15 +15,15 @@ from adapters.reading.addresses import of_kind, phone
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
 from adapters.reading.times import from_unix, from_unix_or_millis
-from adapters.signing.shared_header import SETTINGS as TOLD
+from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
 from adapters.signing.shared_header import verify_told
 from schemas.events import Event
 
-#: …/message-events; `deleted` and `mismatch` undo no delivery.
+#: …/message-events; `deleted` and `mismatch` do not revoke a delivery.
 STATUSES: dict[str, str] = passthrough.STATUSES | {"mismatch": "ProviderEventReceived"}
 #: …/user-event
 CONSENTS: dict[str, str] = {"opted-in": "RecipientSubscribed", "opted-out": "RecipientUnsubscribed"}
-#: …/inbound-messages: what has a file of its own.
+#: …/inbound-messages: types of messages with a file.
 _MEDIA = frozenset({"image", "file", "audio", "video", "sticker", "voice"})
 _CHOICES = frozenset({"button_reply", "list_reply", "quick_reply"})
 
@@ -31,7 +31,7 @@ Item = dict[str, Any]
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the names of all three forms, as its headers do not identify it."""
+    """Recognise a webhook by the keys of one of its three formats, as its headers do not identify it."""
     if sms.is_report(request) or passthrough.is_one(request):
         return True
     head = request.body[:1024]
@@ -44,7 +44,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event of version 2; as many as there are items of version 3 and of SMS."""
+    """Return one event for version 2, or one per item for version 3 and SMS. Raises Unprocessable."""
     if sms.is_report(request):
         return sms.normalize(request)
     body = json_of(request)
@@ -109,8 +109,8 @@ def _message(item: Item, body: Item, request: Request) -> Event:
     message_id, kind = identifier(item.get("id")), text(item.get("type")) or ""
     if message_id is None:
         raise Unprocessable("a message without its id")
-    told, inner = item.get("sender"), item.get("payload")
-    sender = told if isinstance(told, dict) else {}
+    nested, inner = item.get("sender"), item.get("payload")
+    sender = nested if isinstance(nested, dict) else {}
     customer, others = passthrough.customer_of(item.get("source") or sender.get("phone"), sender.get("userId"))
     payload: dict[str, Any] = {"providerStatus": kind[:255]}
     if customer is not None:
@@ -147,8 +147,8 @@ def _content(kind: str, part: Item) -> dict[str, Any]:
         return content
     if kind in _CHOICES:
         title = text(part.get("title")) or text(part.get("text"))
-        told = (("id", text(part.get("postbackText")) or text(part.get("id"))), ("title", title))
-        content = {"buttonReply": {key: value[:1024] for key, value in told if value}}
+        reply = (("id", text(part.get("postbackText")) or text(part.get("id"))), ("title", title))
+        content = {"buttonReply": {key: value[:1024] for key, value in reply if value}}
         return content | ({"text": title} if title else {})
     if kind == "location" and (
         place := location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
@@ -156,8 +156,8 @@ def _content(kind: str, part: Item) -> dict[str, Any]:
         return {"location": place}
     if kind == "contact" and isinstance(part.get("contacts"), list):
         return {"contacts": part["contacts"]}
-    if said := text(part.get("text")):
-        return {"text": said}
+    if words := text(part.get("text")):
+        return {"text": words}
     return {kind[:64] or "part": part} if part else {}
 
 
@@ -180,7 +180,7 @@ def _consent(type_: str, item: Item, body: Item, request: Request) -> Event:
 
 
 def _other(kind: str | None, item: Any, body: Item, request: Request) -> Event:
-    """Of bills, templates and the account; a bill names the message it is for."""
+    """Return the unmapped event of a bill (which names its message), a template or the account."""
     event = unknown(request, body, status=kind)
     event.occurred_at = _time(body)
     about = item.get("references") if isinstance(item, dict) else None
@@ -200,10 +200,10 @@ ADAPTER = Adapter(
     events=frozenset({*STATUSES.values(), *CONSENTS.values(), "MessageReceived"}),
     signature="signs nothing: a header, basic auth or a secret in the URL",
     signs_body=False,
-    settings=TOLD,
+    settings=SHARED_HEADER,
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Gupshup wants 200 with an empty body. It has no handshake, but posts an event of the user `callbackSetPhone`
+    # Gupshup expects 200 with an empty body. It has no handshake, but posts an event of the user `callbackSetPhone`
     # to a new URL.
 )

@@ -1,5 +1,7 @@
-"""Gupshup's error codes of WhatsApp messages (https://docs.gupshup.io/docs/error-and-status-messages), by why a message
-failed; other codes are Meta's own."""
+"""Maps error codes of WhatsApp messages to our reasons: Gupshup's codes, and Meta's for all others.
+
+https://docs.gupshup.io/docs/error-and-status-messages
+"""
 
 from typing import Any
 
@@ -9,7 +11,7 @@ from schemas.events import Error
 
 _CODES = {
     "invalid_address": "1002",
-    # No money, the wrong sender, no consent, or no message of the user's for 24 hours.
+    # No funds, a wrong sender, no consent, or no message of the user's within 24 hours.
     "blocked": "1001 1003 1004 1005 1006 1007 1008",
     "content": "1010 1011 4003 4004 4005",
     "opted_out": "1012",
@@ -20,6 +22,6 @@ _REASONS = _META | {code: reason for reason, codes in _CODES.items() for code in
 
 
 def error_of(code: Any, words: Any) -> Error:
-    """Return the error of a failed message, its code a number or text."""
-    told, said = text(code), text(words)
-    return Error(told[:255] if told else None, said[:8192] if said else None, _REASONS.get(told or "", "unknown"))
+    """Return the error of a failed message; its code may be a number or text."""
+    code, words = text(code), text(words)
+    return Error(code[:255] if code else None, words[:8192] if words else None, _REASONS.get(code or "", "unknown"))

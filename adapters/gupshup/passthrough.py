@@ -1,4 +1,4 @@
-"""Gupshup's version 3: Meta's own form with Gupshup's ids beside (`gs_app_id`, `gs_id`).
+"""Reads Gupshup's webhooks of version 3: Meta's format with Gupshup's ids added (`gs_app_id`, `gs_id`).
 
 https://partner-docs.gupshup.io/docs/passthrough-v3-incoming-events, https://partner-docs.gupshup.io/docs/events. A
 message's content is in Meta's format: `adapters.whatsapp_cloud.content`.
@@ -27,12 +27,12 @@ STATUSES: dict[str, str] = {
 
 
 def is_one(request: Request) -> bool:
-    """By Gupshup's id of the app: the rest is Meta's."""
+    """Return whether the request is of version 3, by Gupshup's id of the app; all other keys are Meta's."""
     return b'"gs_app_id"' in request.body and b'"entry"' in request.body
 
 
 def normalize(body: Item, request: Request) -> Normalized:
-    """Return one event per status and message, one per change of any other field. Raises Unprocessable."""
+    """Return one event per status, per message and per change of another field. Raises Unprocessable."""
     result = Normalized()
     entries = body.get("entry")
     if not isinstance(entries, list):
@@ -54,15 +54,14 @@ def normalize(body: Item, request: Request) -> Normalized:
 
 
 def customer_of(number: Any, user_id: Any) -> tuple[Handle | None, list[dict[str, str]]]:
-    """Return the customer's handle: the number where there is one, else the business-scoped id; and the other for
-    `handles`."""
+    """Return the customer's handle (the number, or else the business-scoped id), and the other one for `handles`."""
     first, second = phone(number) if number else None, of_kind("whatsapp_user_id", user_id)
     others = [{"kind": second.kind, "value": second.value}] if first and second and first != second else []
     return first or second, others
 
 
 def replied_to(context: Any, name: str) -> str | None:
-    """Return the message that it answers, by Gupshup's id where it gives one."""
+    """Return the id of the message that this one replies to: Gupshup's if there is one, else WhatsApp's."""
     if not isinstance(context, dict):
         return None
     return identifier(context.get(name)) or identifier(context.get("id"))
@@ -87,15 +86,15 @@ def _status(item: Any, value: Item, request: Request) -> Event:
     message_id = identifier(item.get("gs_id")) or identifier(item.get("id"))
     status = text(item.get("status")) or ""
     if message_id is None:
-        if kind := text(item.get("type")):  # set-callback: the URL was entered
+        if kind := text(item.get("type")):  # set-callback: the webhook URL was configured
             return unknown(request, item, status=kind)
         raise Unprocessable("a status of no message")
     type_ = STATUSES.get(status, "ProviderEventReceived")
     customer, others = customer_of(item.get("recipient_id"), item.get("recipient_user_id"))
     payload: dict[str, Any] = {"providerStatus": status[:255]}
-    for key, told in (("to", customer.value if customer else None), ("from", _ours(value)), ("handles", others)):
-        if told:
-            payload[key] = told
+    for key, part in (("to", customer.value if customer else None), ("from", _ours(value)), ("handles", others)):
+        if part:
+            payload[key] = part
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     if isinstance(pricing := item.get("pricing"), dict) and (category := text(pricing.get("category"))):
@@ -129,9 +128,9 @@ def _message(item: Any, value: Item, request: Request) -> Event:
     kind, content = text(item.get("type")) or "", content_of(item)
     customer, others = customer_of(item.get("from"), item.get("from_user_id"))
     payload: dict[str, Any] = {"providerStatus": kind[:255]}
-    for key, told in (("from", customer.value if customer else None), ("to", _ours(value)), ("handles", others)):
-        if told:
-            payload[key] = told
+    for key, part in (("from", customer.value if customer else None), ("to", _ours(value)), ("handles", others)):
+        if part:
+            payload[key] = part
     if content is None:
         payload["native"] = unknown(request, item).payload["native"]
     elif content:

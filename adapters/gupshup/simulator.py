@@ -1,4 +1,4 @@
-"""A simulated Gupshup: WhatsApp messages and their events in its own form, version 2.
+"""Simulates Gupshup: WhatsApp messages and their events in Gupshup's own format, version 2.
 
 https://docs.gupshup.io/docs/message-events, https://docs.gupshup.io/docs/text
 """
@@ -22,7 +22,8 @@ _STATUSES = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/docs/message-events: until WhatsApp has it the id is Gupshup's, then it is WhatsApp's and Gupshup's is beside."""
+    """Make a message's event. `id` is Gupshup's until WhatsApp accepts the message; then WhatsApp's, with Gupshup's in
+    `gsId`. …/docs/message-events"""
     word = _STATUSES[state]
     item: dict[str, Any] = {"id": sent.id, "type": word, "destination": sent.to.removeprefix("+")}
     if state == "MessageQueued":
@@ -35,7 +36,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/docs/text"""
+    """Make the webhook of an inbound text. …/docs/text"""
     number = incoming.sender.removeprefix("+")
     sender = {"phone": number, "name": "Simulated", "country_code": number[:1], "dial_code": number[1:]}
     item = {"id": incoming.id, "source": number, "type": "text", "payload": {"text": incoming.text}, "sender": sender}

@@ -1,5 +1,4 @@
-"""Gupshup's delivery reports of enterprise messages: a GET with its facts in the query, or a POST of up to 20 in a
-list.
+"""Reads Gupshup's delivery reports of enterprise SMS: one in the query of a GET, or a list of up to 20 in a POST.
 
 https://docs.gupshup.io/docs/real-time-delivery-reports
 """
@@ -13,7 +12,7 @@ from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix_or_millis
 from schemas.events import Error, Event
 
-#: `status` of a GET, `eventType` of a POST. What is UNKNOWN may have arrived or not.
+#: `status` of a GET, `eventType` of a POST. UNKNOWN: it may have been delivered.
 REPORTS: dict[str, str] = {
     "SUCCESS": "MessageDelivered",
     "DELIVERED": "MessageDelivered",
@@ -21,7 +20,7 @@ REPORTS: dict[str, str] = {
     "FAILED": "MessageFailed",
     "UNKNOWN": "ProviderEventReceived",
 }
-#: `cause` of a message that failed.
+#: `cause` of a failed message.
 CAUSES: dict[str, str] = {
     "ABSENT_SUBSCRIBER": "unreachable",
     "CALL_BARRED": "blocked",
@@ -61,10 +60,10 @@ def _items(request: Request) -> list[Any]:
     if request.method == "GET":
         return [dict(query_of(request))]
     if request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
-        told = dict(form_of(request)).get("response")
-        if told is None:
+        reports = dict(form_of(request)).get("response")
+        if reports is None:
             raise Unprocessable("a form without response")
-        body = parse_json(told.encode("utf-8", "surrogatepass"))
+        body = parse_json(reports.encode("utf-8", "surrogatepass"))
     else:
         body = json_of(request)
     return body if isinstance(body, list) else [body]
@@ -77,8 +76,8 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         raise Unprocessable("a report of no message")
     status = (text(get("status")) or text(get("eventType")) or "").upper()
     type_ = REPORTS.get(status, "ProviderEventReceived")
-    told = (text(get("channel")) or "sms").lower()
-    channel = told if told in _CHANNELS else None
+    word = (text(get("channel")) or "sms").lower()
+    channel = word if word in _CHANNELS else None
     number, stamp = text(get("phoneNo")) or text(get("destAddr")), get("deliveredTS") or get("eventTs")
     customer = handle(number, channel)
     payload: dict[str, Any] = {"providerStatus": status[:255]}

@@ -1,8 +1,8 @@
-"""Infobip: delivery, seen and tracking reports of its channels, calls among them, and inbound SMS and WhatsApp.
+"""Reads Infobip's delivery, seen and tracking reports and inbound SMS and WhatsApp, and sends SMS and WhatsApp.
 
-https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks. A post has `results`, up to 100 or the
-subscription's limit. A report does not name its channel: the URL does, as `?channel=whatsapp`, which sending adds to
-the callback URL. Infobip gives an event no id of its own, and promises no order.
+https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks. A request has up to 100 `results`, or
+the subscription's limit. A report does not name its channel, so sending adds it to the callback URL, e.g.
+`?channel=whatsapp`. Infobip gives an event no id and guarantees no order. Reports cover calls too.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ _HEAD = 16384
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the names that only its reports and messages have together."""
+    """Recognise a webhook by a combination of keys that only its reports and messages have."""
     head = request.body[:_HEAD]
     if b'"messageId"' not in head:
         return False
@@ -33,18 +33,18 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Infobip presents what the notification profile's security says; of that, basic authentication is read here.
-    Raises InvalidSignature."""
+    """Verify basic authentication, as set in the notification profile, or the secret in the URL. Raises
+    InvalidSignature."""
     return verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per result."""
+    """Return one event per result. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Infobip: it is no object")
     items = body["results"] if isinstance(body.get("results"), list) else [body]
-    channel = _told_channel(request)
+    channel = _url_channel(request)
     found = Normalized()
     for item in items:
         try:
@@ -70,15 +70,15 @@ def _event(item: Any, channel: str | None, request: Request) -> Event:
     return event
 
 
-def _told_channel(request: Request) -> str | None:
-    """What our URL says."""
+def _url_channel(request: Request) -> str | None:
+    """Return the channel that the callback URL names, or None."""
     if "channel=" not in request.url:
         return None
     try:
-        told = dict(query_of(request)).get("channel")
+        channel = dict(query_of(request)).get("channel")
     except Unprocessable:
         return None
-    return told if told in _CHANNELS else None
+    return channel if channel in _CHANNELS else None
 
 
 ADAPTER = Adapter(

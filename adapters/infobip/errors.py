@@ -1,4 +1,4 @@
-"""Why a message failed, by the names of Infobip's errors and statuses; numbers mean other things in other products.
+"""Maps the names of Infobip's errors and statuses to our reasons; the numbers differ between Infobip's products.
 
 https://www.infobip.com/docs/developer-resources/api-fundamentals/error-code-reference
 """
@@ -42,7 +42,7 @@ _STATUSES = {
     "content": "REJECTED_INVALID_UDH REJECTED_MESSAGE_TOO_LONG",
     "rate": "REJECTED_FLOODING_FILTER",
 }
-#: Of an answer: no credit; and a sender that is none of the account's.
+#: Statuses in a response: no credit (`ACCOUNT`), or a sender that the account does not own (`SENDER`).
 ACCOUNT = frozenset({"REJECTED_NOT_ENOUGH_CREDITS", "REJECTED_PREPAID_PACKAGE_EXPIRED"})
 SENDER = frozenset({"REJECTED_SENDER", "REJECTED_SOURCE"})
 _REASONS = {name: reason for table in (_STATUSES, _ERRORS) for reason, names in table.items() for name in names.split()}
@@ -50,13 +50,13 @@ _NONE = frozenset({"NO_ERROR", ""})
 
 
 def error_of(error: Any, status: Any) -> Error:
-    """Of a report: its error by name, else its status, as one rejected often has no error."""
-    said = error if isinstance(error, dict) else {}
+    """Return the error of a report, from its error or else its status: a rejected message often has no error."""
+    problem = error if isinstance(error, dict) else {}
     state = status if isinstance(status, dict) else {}
-    name, state_name = (text(part.get("name")) or "" for part in (said, state))
-    told = said if name.upper() not in _NONE else state
-    code = text(told.get("name"))
+    name, state_name = (text(part.get("name")) or "" for part in (problem, state))
+    source = problem if name.upper() not in _NONE else state
+    code = text(source.get("name"))
     reason = _REASONS.get(name.upper()) or _REASONS.get(state_name.upper())
     if reason is None and text(state.get("groupName")) == "EXPIRED":
         reason = "expired"
-    return Error(code[:255] if code else None, text(told.get("description")), reason or "unknown")
+    return Error(code[:255] if code else None, text(source.get("description")), reason or "unknown")

@@ -1,7 +1,7 @@
-"""Messages that came in by Infobip as events: SMS by their `text`, WhatsApp by their `message` and its type.
+"""Reads Infobip's inbound messages: SMS (`text`) and WhatsApp (`message`, by its type).
 
 https://www.infobip.com/docs/api/channels/sms/inbound-sms/receive-inbound-sms-messages,
-…/channels/whatsapp/whatsapp-inbound-messages/receive-whatsapp-inbound-messages; the types as in Infobip's own library,
+…/channels/whatsapp/whatsapp-inbound-messages/receive-whatsapp-inbound-messages; the types follow Infobip's own library,
 https://github.com/infobip/infobip-api-java-client (WhatsAppWebhookInboundMessage).
 """
 
@@ -19,15 +19,15 @@ Item = dict[str, Any]
 Content = dict[str, Any]
 
 
-def event(item: Item, told: str | None, request: Request) -> Event:
-    """Return the event. Raises Unprocessable if there is no id."""
+def event(item: Item, url_channel: str | None, request: Request) -> Event:
+    """Return the event of an inbound message. Raises Unprocessable if it has no id."""
     message_id = identifier(item.get("messageId"))
     if message_id is None:
         raise Unprocessable("a message without its messageId")
     message = item.get("message")
     if isinstance(message, dict):
-        return _written(item, message, message_id, told or "whatsapp", request)
-    channel = told or "sms"
+        return _written(item, message, message_id, url_channel or "whatsapp", request)
+    channel = url_channel or "sms"
     payload = _payload(item, channel)
     if (words := text(item.get("text"))) is not None:
         payload["content"] = {"text": words}
@@ -41,8 +41,8 @@ def event(item: Item, told: str | None, request: Request) -> Event:
 
 def _written(item: Item, message: Item, message_id: str, channel: str, request: Request) -> Event:
     word = (text(message.get("type")) or "").upper()
-    told = item.get("contact")
-    contact: Item = told if isinstance(told, dict) else {}
+    nested = item.get("contact")
+    contact: Item = nested if isinstance(nested, dict) else {}
     customer, others = _customer(item, contact, channel)
     payload = _payload(item, channel)
     if word:
@@ -101,7 +101,7 @@ def _payload(item: Item, channel: str | None) -> Item:
 
 
 def _customer(item: Item, contact: Item, channel: str) -> tuple[Handle | None, list[Handle]]:
-    """Return the number, and beside it WhatsApp's id of who has one."""
+    """Return the customer's handle (the number, or else WhatsApp's user id), and the other one if both are known."""
     first = dialled(item.get("from") or contact.get("phoneNumber"), channel)
     second = of_kind("whatsapp_user_id", contact.get("userId"))
     if first is None or second is None or first.value == second.value:
@@ -112,7 +112,7 @@ def _customer(item: Item, contact: Item, channel: str) -> tuple[Handle | None, l
 def _text(part: Item) -> Content:
     content: Content = {"text": words} if (words := text(part.get("text"))) else {}
     if isinstance(referral := part.get("referral"), dict):
-        content["referral"] = referral  # the advertisement or post it began with
+        content["referral"] = referral  # the advertisement or post that started it
     return content
 
 
@@ -141,7 +141,7 @@ def _contact(part: Item) -> Content:
 
 
 def _chosen(part: Item) -> Content:
-    """A template's button has `payload` and `text`; those of a message's buttons and lists `id` and `title`."""
+    """Read a chosen reply: `payload` and `text` from a template's button, `id` and `title` from other buttons and lists."""
     names = (("id", ("id", "payload")), ("title", ("title", "text")))
     reply = {key: value for key, (one, other) in names if (value := text(part.get(one)) or text(part.get(other)))}
     content: Content = {"buttonReply": reply} if reply else {}
@@ -151,12 +151,12 @@ def _chosen(part: Item) -> Content:
 
 
 def _whole(part: Item) -> Content:
-    """A filled form, a payment, an order: as it came."""
+    """Return a filled form, a payment or an order unchanged."""
     return {"interactive": {key: value for key, value in part.items() if key != "type"}}
 
 
 def _nothing(part: Item) -> Content:
-    """What Infobip does not pass on: a message all the same."""
+    """Return no content, for a message whose content Infobip withholds."""
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Infobip's reports as events: what became of a message or call, that it was seen, that its mail was opened.
+"""Reads Infobip's reports: delivery of a message or call, messages seen, and tracking of mail.
 
 https://www.infobip.com/docs/api/channels/sms/outbound-sms/receive-outbound-sms-message-reports-v3,
 …/channels/whatsapp/whatsapp-message-status-reports/receive-whatsapp-delivery-reports, …/receive-whatsapp-seen-reports,
@@ -17,8 +17,8 @@ from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
-#: Names of states whose group does not say all: of these the message is still Infobip's, is the operator's, or nobody
-#: knows, as no receipt came.
+#: Statuses that are more precise than their group: the message is still at Infobip, is at the operator, or its state is
+#: unknown because no receipt came.
 STATUSES: dict[str, str] = {
     "PENDING_ACCEPTED": "MessageQueued",
     "PENDING_WAITING_DELIVERY": "UserMessageSent",
@@ -35,7 +35,7 @@ GROUPS: dict[str, str] = {
     "EXPIRED": "MessageFailed",
     "REJECTED": "MessageRejected",
 }
-#: The same of a call.
+#: The groups of a call's status.
 CALL_GROUPS: dict[str, str] = {
     "ACCEPTED": "CallStarted",
     "PENDING": "CallStarted",
@@ -44,7 +44,7 @@ CALL_GROUPS: dict[str, str] = {
     "EXPIRED": "CallFailed",
     "REJECTED": "CallFailed",
 }
-#: …/channels/email/receive-email-tracking-reports; clicks are told of other channels too.
+#: …/channels/email/receive-email-tracking-reports; clicks are reported for other channels too.
 TRACKED: dict[str, str] = {
     "OPENED": "MessageOpened",
     "CLICKED": "MessageClicked",
@@ -55,9 +55,9 @@ TRACKED: dict[str, str] = {
 _FAILED = frozenset({"MessageFailed", "MessageRejected", "MessageBounced", "CallFailed"})
 
 
-def delivery(item: Item, told: str | None, request: Request) -> Event:
-    """Return the event. Raises Unprocessable if there is no id."""
-    get, message_id, channel = item.get, _required_id(item), _channel(item, told)
+def delivery(item: Item, url_channel: str | None, request: Request) -> Event:
+    """Return the event of a delivery report. Raises Unprocessable if it has no id."""
+    get, message_id, channel = item.get, _required_id(item), _channel(item, url_channel)
     status: Item = get("status") or {}
     name, group = (text(status.get(key)) or "" for key in ("name", "groupName"))
     if channel == "voice":
@@ -91,9 +91,9 @@ def delivery(item: Item, told: str | None, request: Request) -> Event:
     )
 
 
-def seen(item: Item, told: str | None, request: Request) -> Event:
-    """Its `to` is the recipient's, as in the delivery report. Raises Unprocessable if there is no id."""
-    message_id, channel, when = _required_id(item), _channel(item, told), text(item.get("seenAt"))
+def seen(item: Item, url_channel: str | None, request: Request) -> Event:
+    """Return the event of a seen report, whose `to` is the recipient. Raises Unprocessable if it has no id."""
+    message_id, channel, when = _required_id(item), _channel(item, url_channel), text(item.get("seenAt"))
     customer = dialled(item.get("to"), channel)
     return Event(
         "MessageRead",
@@ -108,13 +108,12 @@ def seen(item: Item, told: str | None, request: Request) -> Event:
     )
 
 
-def tracked(item: Item, told: str | None, request: Request) -> Event:
-    """An open, a click, a complaint, a refusal of more, a bounce after delivery. Raises Unprocessable if there is no
-    id."""
+def tracked(item: Item, url_channel: str | None, request: Request) -> Event:
+    """Return the event of an open, a click, a complaint, an unsubscription or a late bounce."""
     get, word = item.get, (text(item.get("notificationType")) or "").upper()
     message_id = identifier(get("messageId"))
     recipient = text(get("recipient")) or ""
-    channel = told or ("email" if "@" in recipient else None)
+    channel = url_channel or ("email" if "@" in recipient else None)
     customer = dialled(recipient, channel)
     type_ = TRACKED.get(word)
     when = get("sendDateTime")
@@ -141,17 +140,17 @@ def tracked(item: Item, told: str | None, request: Request) -> Event:
 
 
 def cost(item: Item) -> dict[str, str] | None:
-    """Its `pricePerMessage`; of a call `pricePerSecond` is no price of it."""
-    said = item.get("price")
-    return price_of(said.get("pricePerMessage"), said.get("currency")) if isinstance(said, dict) else None
+    """Return the price of a message (`pricePerMessage`); a call's `pricePerSecond` is not its price."""
+    price = item.get("price")
+    return price_of(price.get("pricePerMessage"), price.get("currency")) if isinstance(price, dict) else None
 
 
-def _channel(item: Item, told: str | None) -> str | None:
-    """What the report lets know: a call's has `voiceCall`, a mail's an address, one over mobile networks their code."""
+def _channel(item: Item, url_channel: str | None) -> str | None:
+    """Return the channel: a call has `voiceCall`, a mail an e-mail address, an SMS a mobile network's code."""
     if isinstance(item.get("voiceCall"), dict):
         return "voice"
-    if told is not None:
-        return told
+    if url_channel is not None:
+        return url_channel
     recipient, network = item.get("to"), item.get("mccMnc")
     if isinstance(recipient, str) and "@" in recipient:
         return "email"

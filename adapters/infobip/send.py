@@ -1,8 +1,8 @@
-"""Sending by Infobip: SMS (v3) and WhatsApp.
+"""Sends SMS (API v3) and WhatsApp messages by Infobip.
 
 https://www.infobip.com/docs/api/channels/sms/outbound-sms/send-sms-messages,
-https://www.infobip.com/docs/api/channels/whatsapp/whatsapp-outbound-messages. It echoes `callbackData`. Infobip refuses
-a message id that it has seen, so that a retry would look like a failure: none is given.
+https://www.infobip.com/docs/api/channels/whatsapp/whatsapp-outbound-messages. Reports return `callbackData`. Infobip
+refuses a message id that it knows, so a retry would look like a failure; therefore none is given.
 """
 
 from collections.abc import Mapping
@@ -31,12 +31,12 @@ from adapters.reading.shapes import answer_of, list_of, object_of
 from schemas.events import Error
 
 API = "https://api.infobip.com"
-#: Which resource a media type is sent by, by its first half; any other as a document.
+#: The API's resource by the main media type; all other types are sent as documents.
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """SMS: text. WhatsApp: text, one medium, or a template. Raises Unsendable."""
+    """Build the request: text by SMS; text, one medium or a template by WhatsApp. Raises Unsendable."""
     to, sender = message.to.value.removeprefix("+"), sender_of(message, values).removeprefix("+")
     path, body = _sms(message, to, sender, now) if message.channel == "sms" else _whatsapp(message, to, sender)
     return HttpCall(
@@ -52,12 +52,11 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with the message, alone or in `messages`, which may be rejected all the same; else an error in either
-    form."""
-    said = answer_of(response)
+    """Read 200 with the message, alone or in `messages`, which may still be rejected, or an error in either format."""
+    answer = answer_of(response)
     if not 200 <= response.status < 300:
-        return refused(response, _problem(said, response.status))
-    one = object_of(next(iter(list_of(said.get("messages"))), None)) or said
+        return refused(response, _problem(answer, response.status))
+    one = object_of(next(iter(list_of(answer.get("messages"))), None)) or answer
     status = object_of(one.get("status"))
     if text(status.get("groupName")) == "REJECTED":
         error = error_of(None, status)
@@ -67,16 +66,16 @@ def read_response(response: Response) -> Outcome:
     return accepted(text(one.get("messageId")))
 
 
-def _problem(said: dict[str, Any], status: int) -> Error:
-    """`errorCode` and `description` of newer APIs, `requestError.serviceException` of the others."""
-    fault = object_of(object_of(said.get("requestError")).get("serviceException"))
-    code = text(said.get("errorCode")) or text(fault.get("messageId"))
-    words = text(said.get("description")) or text(fault.get("text"))
+def _problem(answer: dict[str, Any], status: int) -> Error:
+    """Read an error: `errorCode` and `description` in newer APIs, `requestError.serviceException` in the others."""
+    fault = object_of(object_of(answer.get("requestError")).get("serviceException"))
+    code = text(answer.get("errorCode")) or text(fault.get("messageId"))
+    words = text(answer.get("description")) or text(fault.get("text"))
     return Error(code[:255] if code else None, words, "rate" if status == 429 else "unknown")
 
 
 def _callback(message: Message) -> str | None:
-    """A report does not name its channel: our URL does."""
+    """Return the callback URL with the channel in it, as a report does not name its channel."""
     if not message.callback_url:
         return None
     mark = "&" if "?" in message.callback_url else "?"
@@ -114,7 +113,7 @@ def _whatsapp(message: Message, to: str, sender: str) -> tuple[str, dict[str, An
         }
         return "/whatsapp/1/message/template", {"messages": [one]}
     if len(message.media) > 1:
-        raise Unsendable("Infobip sends one medium a message: send the others by themselves")
+        raise Unsendable("Infobip sends one medium per message: send each as its own message")
     if message.media:
         kind, one["content"] = _medium(message.media[0], message.text)
         return f"/whatsapp/1/message/{kind}", one
@@ -129,7 +128,7 @@ def _medium(media: Media, caption: str | None) -> tuple[str, dict[str, str]]:
     content = {"mediaUrl": media.url}
     if caption:
         if kind == "audio":
-            raise Unsendable("WhatsApp has no text beside audio: send it by itself")
+            raise Unsendable("WhatsApp audio has no caption: send the text as its own message")
         content["caption"] = caption
     if media.name and kind == "document":
         content["filename"] = media.name

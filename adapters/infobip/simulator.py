@@ -1,4 +1,4 @@
-"""A simulated Infobip: SMS (v3) and WhatsApp text messages, their reports, and inbound messages.
+"""Simulates Infobip: SMS (v3) and WhatsApp text messages, their reports, and inbound messages.
 
 https://www.infobip.com/docs/api/channels/sms, …/api/channels/whatsapp. Webhooks have the credentials of the
 notification profile: basic authentication, or a secret in the URL.
@@ -58,7 +58,10 @@ _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/receive-outbound-sms-message-reports-v3, …/receive-whatsapp-delivery-reports, …/receive-whatsapp-seen-reports"""
+    """Make a delivery or seen report.
+
+    …/receive-outbound-sms-message-reports-v3, …/receive-whatsapp-delivery-reports, …/receive-whatsapp-seen-reports
+    """
     item: dict[str, Any] = {
         "messageId": sent.id,
         "to": _bare(sent.to),
@@ -82,7 +85,10 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/receive-inbound-sms-messages, …/receive-whatsapp-inbound-messages"""
+    """Make the webhook of an inbound message.
+
+    …/receive-inbound-sms-messages, …/receive-whatsapp-inbound-messages
+    """
     item: dict[str, Any] = {
         "messageId": incoming.id,
         "from": _bare(incoming.sender),
@@ -98,7 +104,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """The credentials of the notification profile, or the secret that its URL has."""
+    """Add the secret to the URL, or else the notification profile's credentials."""
     if "url_secret" in settings:
         mark = "&" if "?" in post.url else "?"
         secret = f"key={settings['url_secret']}"
@@ -108,7 +114,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/send-sms-messages, …/whatsapp-outbound-messages"""
+    """Accept one message. Raises Refused. …/send-sms-messages, …/whatsapp-outbound-messages"""
     if call.headers.get("authorization") != f"App {settings.get('api_key')}":
         raise Refused("unauthorized")
     document = orjson.loads(call.body)
@@ -129,7 +135,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200; of WhatsApp the message itself, of SMS in a list."""
+    """Return 200 with the message, for SMS in a list."""
     one = sent[0]
     state = {"groupId": 1, "groupName": "PENDING", "id": 26, "name": "PENDING_ACCEPTED", "description": "Accepted"}
     if one.channel == "sms":
@@ -140,7 +146,7 @@ def reply(sent: list[Sent]) -> Reply:
 
 
 def refuse(why: Refusal) -> Reply:
-    """https://www.infobip.com/docs/essentials/api-essentials/response-status-and-error-codes"""
+    """Return an error. https://www.infobip.com/docs/essentials/api-essentials/response-status-and-error-codes"""
     status, code, text = _REFUSALS[why]
     return Reply(status, orjson.dumps({"requestError": {"serviceException": {"messageId": code, "text": text}}}))
 

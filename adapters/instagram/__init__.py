@@ -1,9 +1,8 @@
-"""Instagram Messaging: messages to a professional account, what became of its own, comments; several items in one
-request.
+"""Reads Instagram Messaging's webhooks: messages to a professional account, the status of its own messages, comments.
 
 https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks,
-https://developers.facebook.com/docs/instagram-platform/webhooks. Signature and handshake are those of all of Meta's
-platforms (`meta.platform`), the events those of Messenger too (`meta.chat`).
+https://developers.facebook.com/docs/instagram-platform/webhooks. Meta's platforms share the signature and the handshake
+(`meta.platform`), Instagram and Messenger the events (`meta.chat`). A request has several items.
 """
 
 from adapters.contract import Adapter, Normalized, Request, Values
@@ -15,8 +14,8 @@ _NAMED = platform.names("instagram")
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by what Meta calls the object: WhatsApp and Messenger are signed in the same header. A
-    handshake does not name it."""
+    """Recognise a webhook by Meta's name for its object, as WhatsApp's and Messenger's have the same signature header.
+    A handshake names no object."""
     return platform.is_of(request, _NAMED)
 
 
@@ -48,6 +47,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Answered with 200: Meta retries after anything else.
+    # Meta retries after anything but 200.
     handshake=handshake,
 )

@@ -1,4 +1,4 @@
-"""A simulated Instagram Messaging: echoes, what was seen, and messages that come in, signed.
+"""Simulates Instagram Messaging: signed webhooks of echoes, seen messages and inbound messages.
 
 https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks
 """
@@ -18,7 +18,7 @@ SENDERS = {"chat": "17841453247170088"}
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """A message with `is_echo`; `read` of `messaging_seen`."""
+    """Make an echo (`is_echo`), or a `read` (`messaging_seen`)."""
     person, account = {"id": sent.to.removeprefix("instagram:")}, {"id": sent.sender}
     now = int(at.timestamp() * 1000)
     if state == "UserMessageSent":
@@ -28,7 +28,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """A message with text."""
+    """Make the webhook of an inbound text."""
     person, account = {"id": incoming.sender.removeprefix("instagram:")}, {"id": incoming.to}
     message = {"mid": f"aWdfZAG{incoming.id}", "text": incoming.text}
     return _post(
@@ -37,7 +37,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 of the body with the app secret."""
+    """Sign the body with HMAC-SHA256 and the app secret."""
     digest = hmac.new(settings["app_secret"].encode(), post.body, hashlib.sha256).hexdigest()
     return replace(post, headers=post.headers | {"X-Hub-Signature-256": f"sha256={digest}"})
 

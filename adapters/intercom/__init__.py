@@ -1,10 +1,10 @@
-"""Intercom: conversations and contacts of a workspace, one notification in each post.
+"""Reads Intercom's webhooks: one notification per request, about a conversation or contact of a workspace.
 
-https://developers.intercom.com/docs/webhooks (signature, the HEAD request that looks for us),
-https://developers.intercom.com/docs/webhooks/webhook-notifications (what becomes of those that fail),
-https://developers.intercom.com/docs/references/webhooks/webhook-models (topics). A message is `<conversation>:<part>`:
-a conversation's first has `source`, the others are its parts. A contact is its e-mail address if the conversation came
-by mail and has one, else `intercom:<contact id>`.
+https://developers.intercom.com/docs/webhooks (signature, the HEAD request that tests the URL),
+https://developers.intercom.com/docs/webhooks/webhook-notifications (retries),
+https://developers.intercom.com/docs/references/webhooks/webhook-models (topics). A message's id is
+`<conversation>:<part>`; a conversation's first message is its `source`, the others are its parts. A contact's handle is
+the e-mail address if the conversation came by mail and has one, else `intercom:<contact id>`.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from adapters.reading.times import from_unix
 from adapters.signing.signatures import header, signs
 from schemas.events import Event
 
-#: …/webhook-models: topics whose conversation brings something said, or a contact who wants mail no more, or again.
+#: …/webhook-models: topics about new messages of a conversation, or about a contact's subscription to mail.
 TOPICS: dict[str, str] = {
     "conversation.user.created": "MessageReceived",
     "conversation.user.replied": "MessageReceived",
@@ -26,7 +26,7 @@ TOPICS: dict[str, str] = {
     "contact.unsubscribed": "RecipientUnsubscribed",
     "contact.subscribed": "RecipientSubscribed",
 }
-#: Where a conversation came by (`source.type`), and our channel; all else is a chat.
+#: Our channel by a conversation's `source.type`; all others are chats.
 SOURCES: dict[str, str] = {"email": "email", "sms": "sms", "whatsapp": "whatsapp"}
 _SIGNATURE = "x-hub-signature"
 
@@ -34,7 +34,7 @@ Item = dict[str, Any]
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the name of its object: its signature's header is Meta's and GitHub's too."""
+    """Recognise a webhook by its body's keys, as Meta and GitHub have the same signature header."""
     body = request.body
     return b'"notification_event"' in body and b'"topic"' in body and b'"app_id"' in body
 
@@ -52,7 +52,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event; of a reply one for each part that it brings."""
+    """Return one event, or one per new part for a reply. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Intercom: it is no object")
@@ -63,14 +63,14 @@ def normalize(request: Request) -> Normalized:
         return Normalized([_other(topic, item, body, request)])
     if topic.startswith("contact."):
         return Normalized([_consent(type_, item, body, request)])
-    said = _said(topic, item)
+    parts = _new_parts(topic, item)
     return Normalized(
-        [_message(type_, part, item, body, request) for part in said] or [_other(topic, item, body, request)]
+        [_message(type_, part, item, body, request) for part in parts] or [_other(topic, item, body, request)]
     )
 
 
-def _said(topic: str, conversation: Item) -> list[Item]:
-    """What is new of a conversation: what it began with, or the parts that came with this notification."""
+def _new_parts(topic: str, conversation: Item) -> list[Item]:
+    """Return a new conversation's first message, or the parts that this notification adds."""
     if topic.endswith("created"):
         source = conversation.get("source")
         return [source] if isinstance(source, dict) else []
@@ -84,8 +84,8 @@ def _message(type_: str, part: Item, conversation: Item, body: Item, request: Re
     where, which = identifier(conversation.get("id")), identifier(part.get("id"))
     if where is None or which is None or len(where) + len(which) > 500:
         raise Unprocessable("a message without its conversation's id or its own")
-    source, told = conversation.get("source"), part.get("author")
-    author, inbound = told if isinstance(told, dict) else {}, type_ == "MessageReceived"
+    source, writer = conversation.get("source"), part.get("author")
+    author, inbound = writer if isinstance(writer, dict) else {}, type_ == "MessageReceived"
     kind = text(source.get("type")) if isinstance(source, dict) else None
     channel = SOURCES.get((kind or "").lower(), "chat")
     person = author if inbound else contact_of(conversation)
@@ -115,7 +115,7 @@ def _message(type_: str, part: Item, conversation: Item, body: Item, request: Re
 
 
 def _consent(type_: str, contact: Item, body: Item, request: Request) -> Event:
-    """A contact who unsubscribed from mail, or subscribed again; a tag or list is not named."""
+    """Return the event of a contact who unsubscribed from all mail, or subscribed again; Intercom names no list."""
     inner = contact.get("contact")
     customer, others = customer_of(inner if isinstance(inner, dict) else contact, "email")
     if customer is None:
@@ -141,7 +141,7 @@ def _time(body: Item) -> Any:
 
 
 def _other(topic: str, item: Any, body: Item, request: Request) -> Event:
-    """Kept whole, with whose it is where it says so."""
+    """Return the unmapped event, with the contact's handle if the item names one."""
     event = unknown(request, body, status=topic or None, event_id=identifier(body.get("id")))
     event.occurred_at = _time(body)
     if isinstance(item, dict):
@@ -167,5 +167,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Intercom waits five seconds for the answer; 410 would end the subscription. It checks a new URL with a HEAD request.
+    # Intercom waits five seconds for the answer; 410 would end the subscription. It tests a new URL by a HEAD request.
 )

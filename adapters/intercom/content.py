@@ -1,4 +1,4 @@
-"""What Intercom's conversations say, and whose they are: bodies as HTML and as text, contacts as handles."""
+"""Reads the parts of Intercom's conversations: bodies as HTML and as text, contacts as handles."""
 
 from html import unescape
 from re import compile as pattern
@@ -15,7 +15,7 @@ _BREAK = pattern(r"(?i)<(?:br|/p|/div|/li|/h[1-6])\b[^<>]{0,256}>")
 
 
 def content_of(part: Item) -> dict[str, Any]:
-    """The body with and without its tags, the subject, the files."""
+    """Return a part's content: the body with and without its tags, the subject and the files."""
     content: dict[str, Any] = {}
     written = text(part.get("body"))
     if written is not None:
@@ -34,7 +34,7 @@ def content_of(part: Item) -> dict[str, Any]:
 
 
 def contact_of(conversation: Item) -> Item:
-    """The contact of a conversation: the one that it names, else who wrote first."""
+    """Return a conversation's contact: the one that it lists, or else the author of its first message."""
     listed, source = conversation.get("contacts"), conversation.get("source")
     contacts = listed.get("contacts") if isinstance(listed, dict) else None
     author = source.get("author") if isinstance(source, dict) else None
@@ -44,8 +44,9 @@ def contact_of(conversation: Item) -> Item:
 
 
 def customer_of(person: Item, channel: str) -> tuple[Handle | None, list[dict[str, str]]]:
-    """Return the customer's handle, by the channel's own address if known, else by Intercom's id; with the person's
-    other handles. A lead's others are left out: a visitor typed them, and they may be another person's.
+    """Return the customer's handle (the channel's own address, or else Intercom's id) and the person's other handles.
+
+    A lead's other handles are left out, as a visitor typed them, and they may be another person's.
     """
     id_ = text(person.get("id"))
     chat = of_kind("chat_id", f"intercom:{id_}") if id_ else None
@@ -53,6 +54,6 @@ def customer_of(person: Item, channel: str) -> tuple[Handle | None, list[dict[st
     own = {"email": mail, "sms": number, "whatsapp": number}.get(channel)
     known = [one for one in (own, chat, mail, number) if one is not None]
     first = known[0] if known else None
-    told = known[1:] if "user" in (person.get("type"), person.get("role")) else [chat] if chat else []
-    others = [{"kind": one.kind, "value": one.value} for one in told if one != first]
+    trusted = known[1:] if "user" in (person.get("type"), person.get("role")) else [chat] if chat else []
+    others = [{"kind": one.kind, "value": one.value} for one in trusted if one != first]
     return first, [one for at, one in enumerate(others) if one not in others[:at]]

@@ -1,4 +1,4 @@
-"""A simulated Intercom: what a contact writes, and what a teammate answers.
+"""Simulates Intercom: messages of a contact and of a teammate.
 
 https://developers.intercom.com/docs/webhooks, https://developers.intercom.com/docs/references/webhooks/webhook-models
 """
@@ -18,21 +18,21 @@ CUSTOMERS = {"chat": "intercom:5ba682d23d7cf92bef87bfd4"}
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """conversation.admin.replied"""
+    """Make the notification of a teammate's reply (`conversation.admin.replied`)."""
     author = {"type": "admin", "id": "274", "name": "Shop", "email": "shop@example.com"}
     part = _part(sent.id, sent.text or "", author, at)
     return _post(url, at, "conversation.admin.replied", _conversation(_contact(sent.to), at, [part]))
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """conversation.user.replied"""
+    """Make the notification of a contact's reply (`conversation.user.replied`)."""
     author = {"type": "user", "id": _contact(incoming.sender), "name": "Simulated", "email": ""}
     part = _part(incoming.id, incoming.text, author, at)
     return _post(url, at, "conversation.user.replied", _conversation(_contact(incoming.sender), at, [part]))
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA1 of the body."""
+    """Sign the body with HMAC-SHA1."""
     digest = hmac.new(settings["client_secret"].encode(), post.body, hashlib.sha1).hexdigest()
     return replace(post, headers=post.headers | {"X-Hub-Signature": f"sha1={digest}"})
 

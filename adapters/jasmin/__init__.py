@@ -1,9 +1,8 @@
-"""Jasmin, the SMPP gateway one runs oneself: delivery reports and messages of phones (MO), and sending.
+"""Reads delivery reports and inbound messages (MO) of Jasmin, a self-hosted SMPP gateway, and sends SMS by it.
 
-https://docs.jasminsms.com/en/latest/apis/http/index.html: a report has level 1 (the operator's centre took it, or not)
-or 2 (what became of it); each request wants 200 with `ACK/Jasmin`, and is retried a few times without (three times, 30
-seconds apart, unless configured otherwise). Nothing is signed, and a report has neither the recipient nor a time with a
-zone.
+https://docs.jasminsms.com/en/latest/apis/http/index.html: a report has level 1 (the operator's SMS centre accepted or
+refused the message) or 2 (its delivery). Jasmin expects 200 with `ACK/Jasmin`, and by default retries three times, 30
+seconds apart. Requests are not signed, and a report has neither the recipient nor a time with a zone.
 """
 
 from typing import Any
@@ -18,7 +17,7 @@ from schemas.events import Error, Event
 
 Fields = dict[str, str]
 
-#: The states of SMPP 3.4 section 5.2.28, as a delivery receipt writes them (appendix B): level 2.
+#: Level 2: the states of SMPP 3.4 section 5.2.28, as written in a delivery receipt (appendix B).
 STATES: dict[str, str] = {
     "ACCEPTD": "UserMessageSent",
     "ENROUTE": "UserMessageSent",
@@ -28,9 +27,9 @@ STATES: dict[str, str] = {
     "UNDELIV": "MessageFailed",
     "REJECTD": "MessageRejected",
 }
-#: Why, of the states that say it; the receipt's `err` is the operator's own number.
+#: The reason, where the state implies one; the receipt's `err` is specific to the operator.
 STATE_REASONS: dict[str, str] = {"EXPIRED": "expired", "UNDELIV": "unreachable", "REJECTD": "blocked"}
-#: Level 1 is the answer to submit_sm: a command status (SMPP 3.4 section 5.1.3).
+#: Level 1: the command status of the response to submit_sm (SMPP 3.4 section 5.1.3).
 _TAKEN = "ESME_ROK"
 _STATUS_REASONS = {
     "ESME_RINVDSTADR": "invalid_address",
@@ -48,24 +47,26 @@ _CODING_UCS2 = "8"
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its agent (https://github.com/jookies/jasmin/blob/master/jasmin/routing/throwers.py),
-    else by names that only its parameters have: a proxy may have another agent."""
+    """Recognise a webhook by its user agent (https://github.com/jookies/jasmin/blob/master/jasmin/routing/throwers.py),
+    or by names of its parameters, as a proxy may change the user agent."""
     if request.headers.get("user-agent", "").startswith("Jasmin gateway/"):
         return True
-    said = request.url.partition("?")[2].encode("utf-8", "replace") if request.method == "GET" else request.body[:8192]
-    return b"origin-connector=" in said or (b"message_status=" in said and b"level=" in said and b"id=" in said)
+    fields = (
+        request.url.partition("?")[2].encode("utf-8", "replace") if request.method == "GET" else request.body[:8192]
+    )
+    return b"origin-connector=" in fields or (b"message_status=" in fields and b"level=" in fields and b"id=" in fields)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify by the secret in the URL: Jasmin gives no credentials. Raises InvalidSignature."""
+    """Verify the secret in the URL, as Jasmin sends no credentials. Raises InvalidSignature."""
     return unsigned.verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event."""
+    """Return one event. Raises Unprocessable."""
     pairs: Pairs = query_of(request) if request.method == "GET" else form_of(request)
     fields = dict(pairs)
-    fields.pop("key", None)  # the secret in the URL, which is nothing that was said
+    fields.pop("key", None)  # the secret in the URL must not get into an event
     if "message_status" in fields:
         return Normalized([_report(fields, request)])
     if "from" in fields and "to" in fields:
@@ -76,7 +77,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """What Jasmin wants to read, else it comes again."""
+    """Return the acknowledgement without which Jasmin retries."""
     return _ACK
 
 
@@ -107,8 +108,8 @@ def _inbound(fields: Fields, request: Request) -> Event:
     if message_id is None:
         raise Unprocessable("a message without its id")
     payload: dict[str, Any] = {"from": customer.value if customer else fields["from"], "to": fields["to"]}
-    if said := _text(fields):
-        payload["content"] = {"text": said}
+    if words := _text(fields):
+        payload["content"] = {"text": words}
     if connector := fields.get("origin-connector"):
         payload["carrier"] = connector[:255]
     event_id = fact_id("inbound", message_id)
@@ -125,7 +126,7 @@ def _inbound(fields: Fields, request: Request) -> Event:
 
 
 def _text(fields: Fields) -> str | None:
-    """`binary` has the bytes in hex whatever they are: of UCS-2 they are the text, which `content` may have garbled."""
+    """Return the text: for UCS-2 from `binary` (the bytes in hex), as `content` may be garbled; else from `content`."""
     if fields.get("coding") == _CODING_UCS2 and (raw := fields.get("binary")):
         try:
             return bytes.fromhex(raw).decode("utf-16-be", "replace")
@@ -144,10 +145,10 @@ ADAPTER = Adapter(
     signs_body=False,
     settings=(
         *unsigned.SETTINGS,
-        Setting("username", "The user that sends, for sending.", secret=False),
-        Setting("password", "That user's password."),
+        Setting("username", "The user name, for sending.", secret=False),
+        Setting("password", "The user's password."),
         Setting("sender", "The number or name to send from.", secret=False),
-        Setting("api_url", "Where the HTTP API is, as http://jasmin:1401.", secret=False),
+        Setting("api_url", "URL of the HTTP API, e.g. http://jasmin:1401.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

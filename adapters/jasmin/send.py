@@ -1,7 +1,7 @@
-"""Sending by Jasmin's HTTP API, which answers in a line of text.
+"""Sends SMS by Jasmin's HTTP API, which answers with a line of text.
 
-https://docs.jasminsms.com/en/latest/apis/http/index.html#sending-sms-mt: parameters, errors. It has no idempotency key,
-and echoes nothing: our message's id goes into the query of the URL for delivery reports.
+https://docs.jasminsms.com/en/latest/apis/http/index.html#sending-sms-mt: parameters, errors. It has no idempotency key
+and reports return no reference, so our message's id goes into the query of the URL for delivery reports.
 """
 
 import re
@@ -25,13 +25,13 @@ from adapters.contract import (
 from adapters.reading.facts import identifier
 from schemas.events import Error
 
-#: 3GPP TS 23.038 section 6.2.1, the default alphabet and its extension: what fits goes out 160 characters a segment.
+#: 3GPP TS 23.038 section 6.2.1, the default alphabet and its extension; a segment holds 160 of its characters.
 _GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
     "abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€"
 )
 _ANSWER = re.compile(r'(Success|Error) "([^"]{0,512})')
-#: What the text of an error says of why, in lower case; the rest is of configuration.
+#: Parts of an error's text, in lower case, with our reason and whether to retry; other errors concern configuration.
 _REASONS = {
     "throughput": ("rate", True),
     "throttl": ("rate", True),
@@ -39,7 +39,7 @@ _REASONS = {
     "[to]": ("invalid_address", False),
     "content": ("content", False),
 }
-#: Those of the user that we are.
+#: Parts of the text of errors that concern our user.
 _ACCOUNT = ("quota", "balance", "authentication")
 
 
@@ -61,8 +61,8 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         fields |= {"coding": "8", "hex-content": message.text.encode("utf-16-be", "replace").hex()}
     if message.callback_url:
         mark = "&" if "?" in message.callback_url else "?"
-        told = f"{message.callback_url}{mark}messageId={quote(message.message_id, safe='')}"
-        fields |= {"dlr": "yes", "dlr-url": told, "dlr-level": "3", "dlr-method": "POST"}
+        report_url = f"{message.callback_url}{mark}messageId={quote(message.message_id, safe='')}"
+        fields |= {"dlr": "yes", "dlr-url": report_url, "dlr-level": "3", "dlr-method": "POST"}
     if message.expires_at is not None:
         minutes = ceil((message.expires_at - now).total_seconds() / 60)
         if minutes <= 0:
@@ -73,21 +73,21 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read `Success "id"`, or `Error "why"`."""
+    """Read `Success "id"`, or `Error "text"`."""
     found = _ANSWER.match(response.body[:1024].decode("utf-8", "replace"))
-    word, said = found.groups() if found else (None, None)
+    word, detail = found.groups() if found else (None, None)
     if 200 <= response.status < 300 and word != "Error":
-        return accepted(identifier(said) if word == "Success" else None)
-    lowered = (said or "").lower()
+        return accepted(identifier(detail) if word == "Success" else None)
+    lowered = (detail or "").lower()
     known = next((known for mark, known in _REASONS.items() if mark in lowered), None)
     if known is None and response.status == 429:
         known = ("rate", True)
     reason, later = known or ("unknown", None)
-    # Above all a status of 403, which Jasmin says of whatever it does not let pass.
+    # The text matters more than status 403, with which Jasmin refuses for any reason.
     account = any(mark in lowered for mark in _ACCOUNT)
     return refused(
         response,
-        Error(str(response.status), said, reason),
+        Error(str(response.status), detail, reason),
         retryable=later if response.status < 500 else None,
         account=account or (None if response.status != 403 else False),
     )

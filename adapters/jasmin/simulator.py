@@ -1,4 +1,4 @@
-"""A simulated Jasmin: the HTTP API, delivery reports, messages of phones.
+"""Simulates Jasmin: the HTTP API, delivery reports and inbound messages.
 
 https://docs.jasminsms.com/en/latest/apis/http/index.html
 """
@@ -39,7 +39,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """A report of level 1 or 2."""
+    """Make a delivery report of level 1 or 2."""
     word, level = _STATES[state]
     fields = {"id": sent.id, "message_status": word, "level": level, "connector": "operator-1"}
     if level == "2":
@@ -54,7 +54,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """What a phone sent, as UCS-2 where it is not plain."""
+    """Make the request of an inbound message, in UCS-2."""
     raw = incoming.text.encode("utf-16-be")
     fields = {
         "id": incoming.id,
@@ -79,7 +79,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…#sending-sms-mt"""
+    """Accept one message. Raises Refused. …#sending-sms-mt"""
     path, _, query = call.path.partition("?")
     fields = dict(parse_qsl(call.body.decode() if call.method == "POST" else query, keep_blank_values=True))
     if path != "/send" or "to" not in fields or not ("content" in fields or "hex-content" in fields):
@@ -93,12 +93,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """A line."""
+    """Return a line with the message's id."""
     return Reply(200, f'Success "{sent[0].id}"'.encode(), {"content-type": "text/plain"})
 
 
 def refuse(why: Refusal) -> Reply:
-    """A line."""
+    """Return a line with the error."""
     status, text = _REFUSALS[why]
     return Reply(status, f'Error "{text}"'.encode(), {"content-type": "text/plain"})
 

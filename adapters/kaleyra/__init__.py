@@ -1,9 +1,9 @@
-"""Kaleyra: SMS and WhatsApp by callback profiles, whose body the customer writes, with Kaleyra's names in it.
+"""Reads Kaleyra's callbacks of SMS and WhatsApp, whose bodies a callback profile composes of Kaleyra's variables.
 
 WhatsApp statuses: https://developers.kaleyra.io/docs/wa-status-update-webhooks-payload-v2-sent. Its messages:
 https://developers.kaleyra.io/docs/create-callback-profile-for-incoming-whatsapp-messages. SMS:
 https://developers.kaleyra.io/docs/create-sms-callback-profile-to-receive-incoming-sms-messages and …/docs/sms-callback.
-Kaleyra signs nothing. Its times of SMS have no zone, and so are no `occurred_at`.
+Kaleyra signs nothing. The times of SMS have no zone, so these events have no `occurred_at`.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
 
-#: Names that only its callbacks have: a WhatsApp callback, an SMS, a WhatsApp message as it is taken apart.
+#: Pairs of names that identify a WhatsApp callback, an SMS, and a WhatsApp message in variables.
 _JSON = ((b'"meta_object"', b'"extra_info"'), (b'"status_trace"', b'"kid"'), (b'"wanumber"', b'"custom_response"'))
 _FORM = ((b"status_trace=", b"kid="), (b"wanumber=", b"custom_response="))
 
@@ -27,8 +27,8 @@ Item = dict[str, Any]
 def recognise(request: Request) -> bool:
     """Recognise a webhook by the names of its variables, as its headers do not identify it."""
     if request.method == "GET":
-        said = request.url.encode("utf-8", "replace")
-        return any(one in said and other in said for one, other in _FORM)
+        url = request.url.encode("utf-8", "replace")
+        return any(one in url and other in url for one, other in _FORM)
     body = request.body
     return any(one in body and other in body for one, other in (*_JSON, *_FORM))
 
@@ -40,7 +40,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event of an SMS, and of a message taken apart; of a WhatsApp callback one of each item."""
+    """Return one event, or one per item for a WhatsApp callback in Meta's format. Raises Unprocessable."""
     if request.method == "GET":
         body: Any = dict(query_of(request))
     elif request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
@@ -52,20 +52,20 @@ def normalize(request: Request) -> Normalized:
     if isinstance(meta := body.get("meta_object"), dict):
         return whatsapp.normalize(meta, body, request)
     if "wanumber" in body:
-        return Normalized([whatsapp.taken_apart(body, request)])
+        return Normalized([whatsapp.of_variables(body, request)])
     if "status" in body or "status_trace" in body:
         return Normalized([_sms(body, request)])
     return Normalized([unknown(request, body)])
 
 
 def _sms(item: Item, request: Request) -> Event:
-    """A status, or with a keyword or a circle a message that came in."""
+    """Return the event of an SMS: inbound if it has a keyword or a circle, else a status."""
     get = item.get
     inbound = "keyword" in item or "circle" in item
     message_id, word = identifier(get("id")) or identifier(get("kid")), text(get("status")) or ""
     if message_id is None:
         raise Unprocessable("an SMS without its id")
-    # In a query it has another name: there `source` names whose webhook it is.
+    # In a query it is `sender`, as `source` there names the source whose webhook it is.
     source, recipient, stamp = (
         text(get("source")) or text(get("sender")),
         text(get("recipient")),
@@ -80,8 +80,8 @@ def _sms(item: Item, request: Request) -> Event:
         ("providerTime", stamp),
     )
     payload: dict[str, Any] = {"providerStatus": word[:255]} | {key: one[:255] for key, one in given if one}
-    if inbound and (said := text(get("message"))):
-        payload["content"] = {"text": said}
+    if inbound and (message := text(get("message"))):
+        payload["content"] = {"text": message}
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     trace, words = text(get("status_trace")), text(get("description"))
@@ -111,5 +111,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Answered with 200: Kaleyra retries after anything else.
+    # Kaleyra retries after anything but 200.
 )

@@ -1,4 +1,4 @@
-"""A simulated Kaleyra: WhatsApp messages and their statuses.
+"""Simulates Kaleyra: WhatsApp messages and their statuses.
 
 https://developers.kaleyra.io/docs/wa-status-update-webhooks-payload-v2-sent
 """
@@ -20,7 +20,7 @@ _STATUSES = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/wa-status-update-webhooks-payload-v2-sent and its neighbours"""
+    """Make a status callback. …/wa-status-update-webhooks-payload-v2-sent"""
     word = _STATUSES[state]
     item: dict[str, Any] = {
         "id": f"k{sent.id}",
@@ -34,7 +34,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """The same form with a message in it."""
+    """Make the callback of an inbound message, in the same format."""
     sender = incoming.sender.removeprefix("+")
     text = {"body": incoming.text}
     item = {"from": sender, "id": incoming.id, "timestamp": str(int(at.timestamp())), "type": "text", "text": text}
@@ -43,7 +43,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """The header of the callback profile."""
+    """Add the callback profile's header."""
     name, _, value = settings["webhook_header"].partition(":")
     return replace(post, headers=post.headers | {name.strip().lower(): value.strip()})
 

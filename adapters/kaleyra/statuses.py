@@ -1,10 +1,10 @@
-"""Kaleyra's statuses of a message, of SMS and of WhatsApp, and why an SMS failed.
+"""Maps Kaleyra's statuses of SMS and WhatsApp to events, and the trace codes of SMS to reasons.
 
-https://developers.kaleyra.io/docs/sms-callback, …/docs/whatsapp-callback-url, …/docs/sms-status-and-status-trace-codes, in
+https://developers.kaleyra.io/docs/sms-callback, …/docs/whatsapp-callback-url, …/docs/sms-status-and-status-trace-codes. In
 upper case.
 """
 
-#: What is expired was tried until its time was over; without a receipt (NO DLR) it is with the operator, no more.
+#: EXPIRED: retried until the validity period ended. NO DLR: passed to the operator, and no receipt will come.
 STATUSES: dict[str, str] = {
     "SUBMITTED": "UserMessageSent",
     "ENROUTE": "UserMessageSent",
@@ -31,6 +31,6 @@ _REASONS = {code: reason for reason, codes in _TRACES.items() for code in codes.
 
 
 def reason_of(trace: str | None, status: str) -> str:
-    """Of the last code of a trace (`SENT,MOB-OFF`) that says why, else of the status."""
+    """Return the reason of a trace's last known code (`SENT,MOB-OFF`), or else of the status."""
     codes = [*(trace or "").upper().split(",")[-100:], status.upper()]
     return next((_REASONS[code] for one in reversed(codes) if (code := one.strip()) in _REASONS), "unknown")

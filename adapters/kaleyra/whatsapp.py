@@ -1,4 +1,4 @@
-"""Kaleyra's WhatsApp callbacks: Meta's form with Kaleyra's facts beside, or a message taken apart into variables.
+"""Reads Kaleyra's WhatsApp callbacks: Meta's format with Kaleyra's data added, or a message in variables.
 
 https://developers.kaleyra.io/docs/wa-status-update-webhooks-payload-v2-sent,
 https://developers.kaleyra.io/docs/create-callback-profile-for-incoming-whatsapp-messages
@@ -20,7 +20,7 @@ Item = dict[str, Any]
 
 
 def normalize(meta: Item, body: Item, request: Request) -> Normalized:
-    """Return one event per status and message; one of the whole where there are none."""
+    """Return one event per status and per message, or an unmapped one if there are none."""
     result, value = Normalized(), meta.get("value")
     for name, read in (("statuses", _status), ("messages", _message)):
         items = value.get(name) if isinstance(value, dict) else None
@@ -43,9 +43,9 @@ def _ours(value: Item) -> str | None:
 
 
 def _status(item: Item, value: Item, body: Item, request: Request) -> Event:
-    """A status, which is of one message: the id beside it is WhatsApp's."""
-    told = body.get("extra_info")
-    extra: Item = told if isinstance(told, dict) else {}
+    """Return the event of a status. A callback is about one message: `body` has WhatsApp's id of it, `item` Kaleyra's."""
+    nested = body.get("extra_info")
+    extra: Item = nested if isinstance(nested, dict) else {}
     own_id = identifier(item.get("id"))
     message_id = identifier(body.get("message_id")) or identifier(extra.get("message_id")) or own_id
     word = text(item.get("status")) or text(body.get("status")) or ""
@@ -122,13 +122,13 @@ def _message(item: Item, value: Item, body: Item, request: Request) -> Event:
     )
 
 
-def taken_apart(item: Item, request: Request) -> Event:
-    """A WhatsApp message as variables; Kaleyra gives it no id so."""
+def of_variables(item: Item, request: Request) -> Event:
+    """Return the event of an inbound WhatsApp message in variables, which include no id."""
     get = item.get
-    sender, said = text(get("from")) or text(get("mobile")), text(get("body"))
+    sender, body = text(get("from")) or text(get("mobile")), text(get("body"))
     customer = phone(sender)
     media = {key: one for key, name in (("url", "media_url"), ("type", "mime_type")) if (one := text(get(name)))}
-    content: dict[str, Any] = {"text": said} if said else {}
+    content: dict[str, Any] = {"text": body} if body else {}
     content |= {"media": [media]} if "url" in media else {}
     content |= {key: one for key in ("contacts", "location") if isinstance(one := get(key), list) and one}
     given = (
@@ -140,7 +140,7 @@ def taken_apart(item: Item, request: Request) -> Event:
     payload: dict[str, Any] = {"providerStatus": (text(get("type")) or "")[:255]}
     payload |= {key: one[:1024] for key, one in given if one} | ({"content": content} if content else {})
     stamp = text(get("created_at"))
-    event_id = fact_id("whatsapp", sender, text(get("wanumber")), stamp, text(get("type")), said, media.get("url"))
+    event_id = fact_id("whatsapp", sender, text(get("wanumber")), stamp, text(get("type")), body, media.get("url"))
     return Event(
         "MessageReceived",
         request.source,

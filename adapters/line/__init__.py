@@ -1,8 +1,8 @@
-"""LINE's Messaging API: webhooks with several events each, and push messages.
+"""Reads the webhooks of LINE's Messaging API, each with several events, and sends push messages.
 
-https://developers.line.biz/en/reference/messaging-api/#webhooks; the fields as in
-https://github.com/line/line-openapi/blob/main/webhook.yml. An event that is delivered again, where the account asks for
-redelivery, has the same webhookEventId and `deliveryContext.isRedelivery`; the order may be another.
+https://developers.line.biz/en/reference/messaging-api/#webhooks; the fields follow
+https://github.com/line/line-openapi/blob/main/webhook.yml. If the account enables redelivery, a redelivered event has
+the same `webhookEventId`, and `deliveryContext.isRedelivery`; the order may differ.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
-#: …/messaging-api/#webhook-event-objects, and of partners …/partner-docs/#webhook-event-object.
+#: …/messaging-api/#webhook-event-objects, and for partners …/partner-docs/#webhook-event-object.
 EVENT_TYPES: dict[str, str] = {
     "message": "MessageReceived",
     "postback": "MessageReceived",
@@ -46,7 +46,7 @@ _HEADER = "x-line-signature"
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header, else by its agent."""
+    """Recognise a webhook by its signature's header, or by its user agent."""
     return _HEADER in request.headers or request.headers.get("user-agent", "").startswith("LineBotWebhook/")
 
 
@@ -63,7 +63,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item; none where LINE only tries whether we are there."""
+    """Return one event per item, or none if LINE only tests the URL. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(items := body.get("events"), list):
         raise Unprocessable("no webhook of LINE: it has no events")
@@ -90,7 +90,7 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
     event_id = identifier(item.get("webhookEventId"))
     if event_id is None:
         if customer is None or not kind:
-            raise Unprocessable("an event without an id, of nobody or of no type")
+            raise Unprocessable("an event without an id, and without a customer or a type")
         event_id = fact_id("line", kind, customer.value, text(when), message_id)
     outbound = kind == "delivery"
     payload: dict[str, Any] = {"providerStatus": kind[:255]}
@@ -104,7 +104,7 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
     elif kind == "postback":
         content = postback_of(part)
     elif outbound and (tag := text(part.get("data"))):
-        # What the sender gave as X-Line-Delivery-Tag, else a hash of the phone number.
+        # The request's X-Line-Delivery-Tag, or else a hash of the phone number.
         payload["reference"] = tag
     if content is not None:
         payload["content"] = content
@@ -125,12 +125,12 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
     )
 
 
-#: Where an event's own part is, if not under its type.
+#: The key of an event's details, if it is not the event's type.
 _PARTS = {"memberJoined": "joined", "memberLeft": "left", "accountLink": "link"}
 
 
 def _source(source: Item) -> tuple[Handle | None, Handle | None]:
-    """Return the sender, and the group or room; the user is not always given."""
+    """Return the user (not always named) and the group or room."""
     where = source.get("groupId") or source.get("roomId")
     found = [of_kind("chat_id", f"line:{id_}") if text(id_) else None for id_ in (source.get("userId"), where)]
     return found[0], found[1]
@@ -147,13 +147,13 @@ ADAPTER = Adapter(
     settings=(
         Setting("channel_secret", "The channel secret (LINE Developers Console, Basic settings)."),
         Setting("channel_access_token", "A channel access token, for sending."),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # LINE redelivers what is not answered with 2xx, if the account asks for it. Its check of a URL is a signed webhook
-    # without events, so there is no handshake.
+    # LINE retries after anything but 2xx if the account enables it. It tests a URL by a signed webhook without events,
+    # so there is no `handshake`.
     send=Send(
         channels=frozenset({"chat"}),
         build_request=build_request,

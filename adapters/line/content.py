@@ -1,4 +1,4 @@
-"""The content of a LINE message, by its type: the Messaging API's object of the message in, our `content` out.
+"""Converts the content of a LINE message or postback into our `content`.
 
 https://developers.line.biz/en/reference/messaging-api/#message-event
 """
@@ -13,7 +13,7 @@ Content = dict[str, Any]
 
 
 def content_of(part: Item, payload: dict[str, Any]) -> Content | None:
-    """…/messaging-api/#message-event; None of a type that is not known."""
+    """Return the content, or None for an unknown type. Adds `inReplyTo` and `duration` to the payload."""
     if quoted := text(part.get("quotedMessageId")):
         payload["inReplyTo"] = quoted
     if (length := part.get("duration")) is not None and (thousandths := count(length)) is not None:
@@ -28,11 +28,11 @@ def _text(part: Item) -> Content:
 
 
 def _file(part: Item) -> Content:
-    """Its id is the message's, by which the content can be had (…/messaging-api/#get-content)."""
+    """Return a file, with the message's id, by which LINE serves the file (…/messaging-api/#get-content)."""
     provider = part.get("contentProvider")
     url = text(provider.get("originalContentUrl")) if isinstance(provider, dict) else None
-    said = {"url": url, "id": text(part.get("id")), "name": text(part.get("fileName"))}
-    content: Content = {"media": [{key: value for key, value in said.items() if value}]}
+    file = {"url": url, "id": text(part.get("id")), "name": text(part.get("fileName"))}
+    content: Content = {"media": [{key: value for key, value in file.items() if value}]}
     if url and part.get("type") == "audio":
         content["audioUrl"] = url
     return content
@@ -49,7 +49,10 @@ def _sticker(part: Item) -> Content:
 
 
 def postback_of(part: Item) -> Content:
-    """…/messaging-api/#postback-event; `params` has the date that was picked, or the rich menu that was switched to."""
+    """Return a postback's content; `params` holds the picked date or the new rich menu.
+
+    …/messaging-api/#postback-event
+    """
     content: Content = {"buttonReply": {"id": data} if (data := text(part.get("data"))) else {}}
     if isinstance(params := part.get("params"), dict):
         content["params"] = params

@@ -1,7 +1,7 @@
-"""Sending by LINE: push messages, text and images.
+"""Sends text and images by LINE's push messages.
 
-https://developers.line.biz/en/reference/messaging-api/#send-push-message; repeats by their retry key:
-https://developers.line.biz/en/docs/messaging-api/retrying-api-request/ (for 24 hours; 409: taken before); errors:
+https://developers.line.biz/en/reference/messaging-api/#send-push-message; retries with a retry key:
+https://developers.line.biz/en/docs/messaging-api/retrying-api-request/ (for 24 hours; 409: accepted before); errors:
 …/reference/messaging-api/#error-responses.
 """
 
@@ -31,9 +31,9 @@ from schemas.events import Error
 IDEMPOTENT_FOR = 24 * 3600.0
 API = "https://api.line.me"
 
-#: Message objects of one push, and UTF-16 code units of a text (…/messaging-api/#text-message).
+#: The most message objects in a push, and UTF-16 code units in a text (…/messaging-api/#text-message).
 MOST, LONGEST = 5, 5000
-#: What the error's `message` says, in lower case (…/messaging-api/#error-messages).
+#: Our reason by a part of the error's `message`, in lower case (…/messaging-api/#error-messages).
 _REASONS = {
     "'to'": "invalid_address",
     "failed to send messages": "unreachable",
@@ -47,12 +47,12 @@ _REASONS = {
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a POST of JSON to /v2/bot/message/push, under a key made of our message's id. Raises Unsendable."""
+    """Build a push, with a retry key derived from our message's id. Raises Unsendable."""
     if message.template is not None:
         raise Unsendable("LINE keeps no templates: send the text itself")
     platform, _, whom = message.to.value.partition(":")
     if platform != "line" or not whom:
-        raise Unsendable("LINE needs the user's id as its webhooks tell it, as chat_id line:U0123…")
+        raise Unsendable("LINE needs the user's id from its webhooks, e.g. chat_id line:U0123…")
     parts: list[dict[str, Any]] = []
     if message.text:
         if len(message.text.encode("utf-16-le")) // 2 > LONGEST:
@@ -79,14 +79,14 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with `sentMessages`, 409 with the same of the first time, else `message` and `details`."""
-    said = answer_of(response)
+    """Read 200 with `sentMessages`, 409 with those of the first request, or an error's `message` and `details`."""
+    answer = answer_of(response)
     if 200 <= response.status < 300 or (response.status == 409 and "x-line-accepted-request-id" in response.headers):
-        sent = said.get("sentMessages")
+        sent = answer.get("sentMessages")
         first = sent[0] if isinstance(sent, list) and sent and isinstance(sent[0], dict) else {}
         return accepted(text(first.get("id")))
-    words = text(said.get("message"))
-    details = said.get("details")
+    words = text(answer.get("message"))
+    details = answer.get("details")
     for detail in details[:10] if isinstance(details, list) else ():
         if isinstance(detail, dict) and (
             more := ": ".join(filter(None, map(text, (detail.get("property"), detail.get("message")))))
@@ -96,6 +96,6 @@ def read_response(response: Response) -> Outcome:
     reason = next((reason for mark, reason in _REASONS.items() if mark in lowered), "unknown")
     if reason == "unknown" and response.status == 429:
         reason = "rate"
-    # The month's messages are used up, which only the account's plan changes, or the next month.
+    # The monthly quota is used up until the next month, or until the account's plan changes.
     account = "monthly limit" in lowered or None
     return refused(response, Error(str(response.status), words, reason), account=account)

@@ -1,4 +1,4 @@
-"""A simulated LINE: the Messaging API's push messages, and webhooks with a user's messages.
+"""Simulates LINE: the Messaging API's push messages, and webhooks with a user's messages.
 
 https://developers.line.biz/en/reference/messaging-api/. LINE reports no status of a push message.
 """
@@ -40,7 +40,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…#message-event"""
+    """Make the webhook of an inbound text. …#message-event"""
     event = {
         "type": "message",
         "message": {"type": "text", "id": incoming.id, "quoteToken": f"q{incoming.id}", "text": incoming.text},
@@ -56,13 +56,13 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """…#signature-validation"""
+    """Sign the body with HMAC-SHA256, in base64. …#signature-validation"""
     digest = hmac.new(settings["channel_secret"].encode(), post.body, hashlib.sha256).digest()
     return replace(post, headers=post.headers | {"x-line-signature": base64.b64encode(digest).decode()})
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…#send-push-message"""
+    """Accept one push. Raises Refused. …#send-push-message"""
     if call.headers.get("authorization") != f"Bearer {settings['channel_access_token']}":
         raise Refused("unauthorized")
     fields: dict[str, Any] = orjson.loads(call.body)
@@ -74,23 +74,23 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def key(call: Call) -> str | None:
-    """https://developers.line.biz/en/docs/messaging-api/retrying-api-request/"""
+    """Return the retry key. https://developers.line.biz/en/docs/messaging-api/retrying-api-request/"""
     return call.headers.get("x-line-retry-key")
 
 
 def repeated(first: Reply) -> Reply:
-    """409, with the id of the request that was accepted, and what was sent by it."""
+    """Return 409 with the id of the accepted request and the messages that it sent."""
     fields = {"message": "The retry key is already accepted"} | orjson.loads(first.body)
     return Reply(409, orjson.dumps(fields), {"x-line-accepted-request-id": "123e4567-e89b-12d3-a456-426655440001"})
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """…#send-push-message-response"""
+    """Return 200 with the messages' ids. …#send-push-message-response"""
     return Reply(200, orjson.dumps({"sentMessages": [{"id": one.id, "quoteToken": f"q{one.id}"} for one in sent]}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """…#error-responses"""
+    """Return an error. …#error-responses"""
     status, words = _REFUSALS[why]
     return Reply(status, orjson.dumps({"message": words}))
 

@@ -1,1 +1,1 @@
-"""What Meta's platforms share: `platform` for all three, `chat` for Messenger and Instagram."""
+"""Holds the code that Meta's platforms share: `platform` for all three, `chat` for Messenger and Instagram."""

@@ -1,4 +1,4 @@
-"""What Meta's platforms share (WhatsApp, Messenger, Instagram): signature, handshake, and the errors of the Graph API.
+"""Verifies webhooks, answers handshakes and reads Graph API responses, for WhatsApp, Messenger and Instagram.
 
 https://developers.facebook.com/docs/graph-api/webhooks/getting-started (validating payloads, verification requests),
 https://developers.facebook.com/docs/graph-api/guides/error-handling.
@@ -33,27 +33,27 @@ VERSION = "v25.0"
 SIGNATURE = "HMAC-SHA256 of the body"
 SECRETS = (
     Setting("app_secret", "The app's secret (App Dashboard, App settings, Basic)."),
-    Setting("verify_token", "The token you make up and enter beside the webhook's URL; answers Meta's handshake."),
+    Setting("verify_token", "The verify token that you choose and enter with the webhook's URL, for Meta's handshake."),
 )
 API = (
-    Setting("api_url", f"Where the Graph API is; {GRAPH} if not set.", secret=False),
+    Setting("api_url", f"URL of the Graph API; {GRAPH} if not set.", secret=False),
     Setting("api_version", f"The Graph API's version; {VERSION} if not set.", secret=False),
 )
 
 
 def is_handshake(request: Request) -> bool:
-    """Return whether it is a verification request: nothing in it says of which of Meta's platforms."""
+    """Return whether it is a verification request, which does not name the platform."""
     return request.method == "GET" and "hub.mode=" in request.url
 
 
 def names(object_: str) -> re.Pattern[bytes]:
-    """How a body says of which platform it is."""
+    """Return the pattern by which a body names its platform."""
     return re.compile(rb'"object"\s{0,4}:\s{0,4}"%b"' % object_.encode())
 
 
 def is_of(request: Request, named: re.Pattern[bytes]) -> bool:
-    """Return whether the body names the platform: at its beginning, where no signature's header says that it is
-    Meta's."""
+    """Return whether it is a handshake, or its body names the platform: near its beginning, unless the request has
+    Meta's signature header."""
     if request.method == "GET":
         return is_handshake(request)
     return named.search(request.body if "x-hub-signature-256" in request.headers else request.body[:200]) is not None
@@ -72,8 +72,8 @@ def verify(request: Request, values: Values) -> bool | None:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """Answer a caller that knows the verify token with its `hub.challenge`. Raises InvalidSignature if the token is
-    another."""
+    """Return the `hub.challenge` to a caller that knows the verify token. Raises InvalidSignature if it does not,
+    Unconfigured if no token is configured."""
     if not is_handshake(request):
         return None
     try:
@@ -95,20 +95,23 @@ def outcome(
     error_of: Callable[[dict[str, Any]], tuple[Error, bool | None]],
     of_account: Collection[str],
 ) -> Outcome:
-    """Read a response of the Graph API: the id that `id_of` finds, or the `error` that `error_of` reads, with
-    whether it is retryable (None: by the status). `of_account`: the codes of faults of the account."""
-    said = answer_of(response)
-    problem = said.get("error")
+    """Read a response of the Graph API.
+
+    `id_of` finds the message's id; `error_of` reads the `error` and whether to retry (None: depends on the status).
+    `of_account` holds the codes of errors that concern the account.
+    """
+    answer = answer_of(response)
+    problem = answer.get("error")
     if 200 <= response.status < 300 and not isinstance(problem, dict):
-        return accepted(id_of(said))
+        return accepted(id_of(answer))
     error, again = error_of(problem if isinstance(problem, dict) else {})
-    # 403 with a code that no table has may be about the recipient.
+    # 403 with an unknown code may concern the recipient.
     account = error.code in of_account or (response.status == 401 and error.reason == "unknown")
     return refused(response, error, retryable=again, account=account)
 
 
 def body_of(variables: Mapping[str, str]) -> list[dict[str, Any]]:
-    """A template's component of the body: variables named "1", "2", … by position, others by name. Raises
+    """Return the body component of a template: variables named "1", "2", … by position, others by name. Raises
     Unsendable."""
     numbers = [name for name in variables if name.isascii() and name.isdecimal()]
     if numbers and len(numbers) < len(variables):

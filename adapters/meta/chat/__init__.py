@@ -1,8 +1,8 @@
-"""What Messenger and Instagram tell alike: each item of `entry[].messaging` as its events, and changes of other fields.
+"""Reads the webhooks that Messenger and Instagram share: items of `entry[].messaging`, and changes of other fields.
 
 https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks/webhook-events,
-https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks. Meta gives an item no id
-beside the message's.
+https://developers.facebook.com/documentation/business-messaging/instagram-messaging/webhooks. An item has no id but
+that of its message.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _FRAME = frozenset({"sender", "recipient", "timestamp"})
 
 
 def normalize(request: Request, platform: str) -> Normalized:
-    """The events; `platform` is what a customer's id stands behind. Raises Unprocessable where there is no entry."""
+    """Return the events; `platform` is the prefix of customers' handles. Raises Unprocessable if there is no entry."""
     body = json_of(request)
     result = Normalized()
     for document in body if isinstance(body, list) else [body]:
@@ -45,8 +45,10 @@ def normalize(request: Request, platform: str) -> Normalized:
 
 
 def _items(entry: Any) -> Iterator[tuple[Any, bool]]:
-    """Each item of an entry, and whether it is a change of a field. A message may be told as a change as well, and
-    Instagram puts a change's `field` and `value` into the entry itself."""
+    """Yield each item of an entry, and whether it is a change of a field.
+
+    A message may be reported as a change too, and Instagram puts a change's `field` and `value` into the entry itself.
+    """
     if not isinstance(entry, dict):
         yield entry, False
         return
@@ -72,18 +74,18 @@ def _message_events(item: Item, request: Request, platform: str) -> list[Event]:
     about = About(request, item, customer, recipient, _time(item.get("timestamp")))
     if kind is None:
         if not item.keys() - _FRAME:
-            raise Unprocessable("an item that says nothing")
+            raise Unprocessable("an item without content")
         return [about.kept(min(item.keys() - _FRAME))]
     return events_of(kind, about)
 
 
 def _change(item: Item, entry: Item, request: Request, platform: str) -> Event:
-    """A change of a field that is no message, as a comment: kept, under whose it is. The entry's time is that of the
-    posting, and so is no part of what is told."""
+    """Return the unmapped event of a field's change that is no message, e.g. a comment. The entry's time is when it was
+    posted, and no part of the change, so it is left out of the event's content."""
     field, value = text(item.get("field")), item.get("value")
     event = unknown(request, {"id": brief(entry.get("id")), "field": field, "value": value}, status=field)
     event.occurred_at = _time(entry.get("time"))
-    # Of a Page's feed it is not said that a person's id is the one that Messenger knows.
+    # It is undocumented whether a person's id in a Page's feed is Messenger's id.
     if platform == "instagram" and isinstance(value, dict) and (sender := _id(value.get("from"))):
         event.channel, event.direction = "chat", "inbound"
         event.handle = of_kind("chat_id", f"{platform}:{sender}")
@@ -95,5 +97,5 @@ def _id(party: Any) -> str | None:
 
 
 def _time(value: Any) -> datetime | None:
-    """Milliseconds, or seconds, as a number or its digits."""
+    """Parse milliseconds or seconds, as a number or as digits."""
     return from_unix_or_millis(value)

@@ -1,4 +1,4 @@
-"""What a message of Messenger or Instagram says: Meta's object of it in, our `content` out.
+"""Converts a message of Messenger or Instagram into our `content`.
 
 https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks/webhook-events/messages
 """
@@ -9,27 +9,27 @@ from adapters.reading.facts import location, text
 
 Item = dict[str, Any]
 
-#: Kinds of files; of the media type Meta tells no more.
+#: Kinds of files, with all that Meta reports of the media type.
 _FILES = {"image": "image/*", "audio": "audio/*", "video": "video/*", "file": None}
 _MOST_MEDIA = 100
 
 
 def content_of(message: Item) -> Item:
-    """Text, files, the quick reply that was chosen; what is no file (a shared post, a template) as Meta has it."""
+    """Return text, files and the chosen quick reply; other attachments (a shared post, a template) unchanged."""
     content: Item = {}
-    if said := text(message.get("text")):
-        content["text"] = said
+    if words := text(message.get("text")):
+        content["text"] = words
     attachments = message.get("attachments")
     if isinstance(attachments, list):
         _add_attachments(content, attachments[:_MOST_MEDIA])
     chosen = message.get("quick_reply")
     if isinstance(chosen, dict):
-        reply = {key: value[:1024] for key, value in (("id", text(chosen.get("payload"))), ("title", said)) if value}
+        reply = {key: value[:1024] for key, value in (("id", text(chosen.get("payload"))), ("title", words)) if value}
         content["buttonReply"] = reply
     replied = message.get("reply_to")
     if isinstance(replied, dict) and isinstance(story := replied.get("story"), dict):
         content["story"] = story
-    if isinstance(referral := message.get("referral"), dict):  # the advertisement or product it began with
+    if isinstance(referral := message.get("referral"), dict):  # the advertisement or product that started it
         content["referral"] = referral
     return content
 

@@ -1,6 +1,6 @@
-"""One item of `messaging` by its kind, as its events.
+"""Reads one item of `messaging`, by its kind, into events.
 
-https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks/webhook-events, a page a kind.
+https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks/webhook-events has a page per kind.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
-#: …/webhook-events/messaging_optins, `notification_messages_status`: what a person wants of marketing messages.
+#: …/webhook-events/messaging_optins, `notification_messages_status`: a person's consent to marketing messages.
 OPTINS: dict[str, str] = {
     "stop notifications": "RecipientUnsubscribed",
     "resume notifications": "RecipientSubscribed",
@@ -24,7 +24,7 @@ OPTINS: dict[str, str] = {
 
 @dataclass(slots=True)
 class About:
-    """One item, whose it is, and when it happened."""
+    """An item, the customer, our account and the time."""
 
     request: Request
     item: Item
@@ -32,9 +32,9 @@ class About:
     ours: str | None
     at: datetime | None
 
-    def event(self, type_: str, event_id: str, message_id: str | None, outbound: bool, said: Item) -> Event:
-        """The event, of a message or of none."""
-        payload = dict(said)
+    def event(self, type_: str, event_id: str, message_id: str | None, outbound: bool, details: Item) -> Event:
+        """Make an event with these details; `message_id` is None if it is about no message."""
+        payload = dict(details)
         if self.customer is not None:
             payload["to" if outbound else "from"] = self.customer.value
         if self.ours is not None:
@@ -54,7 +54,7 @@ class About:
         )
 
     def kept(self, status: str, message_id: str | None = None) -> Event:
-        """What is no event of ours, whole."""
+        """Make an unmapped event of the whole item."""
         event = unknown(self.request, self.item, status=status)
         event.channel, event.handle, event.occurred_at = "chat", self.customer, self.at
         event.provider_message_id = message_id
@@ -81,7 +81,7 @@ def _message(part: Item, about: About) -> list[Event]:
 
 
 def _postback(part: Item, about: About) -> list[Event]:
-    """A button of a template or of the menu was pressed; its message's id is there since version 11."""
+    """Read a pressed button of a template or the menu; its message's id exists since version 11."""
     mid, pressed = identifier(part.get("mid")), text(part.get("payload"))
     reply = {key: value[:1024] for key, value in (("id", pressed), ("title", text(part.get("title")))) if value}
     content: Item = {"buttonReply": reply}
@@ -95,7 +95,7 @@ def _postback(part: Item, about: About) -> list[Event]:
 
 
 def _reaction(part: Item, about: About) -> list[Event]:
-    """It has no id of its own; an empty emoji takes it back."""
+    """Read a reaction, which has no id; an empty emoji revokes it."""
     mid, action = identifier(part.get("mid")), text(part.get("action")) or "react"
     emoji = "" if action == "unreact" else (text(part.get("emoji")) or text(part.get("reaction")) or "")[:64]
     content = {"reaction": {"emoji": emoji} | ({"providerMessageId": mid} if mid else {})}
@@ -104,46 +104,46 @@ def _reaction(part: Item, about: About) -> list[Event]:
 
 
 def _edit(part: Item, about: About) -> list[Event]:
-    mid, said = identifier(part.get("mid")), text(part.get("text"))
+    mid, words = identifier(part.get("mid")), text(part.get("text"))
     if mid is None:
         raise Unprocessable("an edit of no message")
-    payload: Item = {"providerStatus": "edit", "edits": mid} | ({"content": {"text": said}} if said else {})
+    payload: Item = {"providerStatus": "edit", "edits": mid} | ({"content": {"text": words}} if words else {})
     return [
-        about.event("MessageReceived", fact_id("edit", mid, text(part.get("num_edit")), said), None, False, payload)
+        about.event("MessageReceived", fact_id("edit", mid, text(part.get("num_edit")), words), None, False, payload)
     ]
 
 
 def _delivery(part: Item, about: About) -> list[Event]:
-    """By message where `mids` is there; else up to a time, of which messages is not said."""
+    """Read a delivery: one event per message in `mids`; without them it covers all messages up to a time, unnamed."""
     mids = part.get("mids")
     found = [mid for mid in map(identifier, mids if isinstance(mids, list) else []) if mid]
-    said = {"providerStatus": "delivery"}
+    details = {"providerStatus": "delivery"}
     return [
-        about.event("MessageDelivered", fact_id("delivery", mid), mid, True, said) for mid in dict.fromkeys(found)
+        about.event("MessageDelivered", fact_id("delivery", mid), mid, True, details) for mid in dict.fromkeys(found)
     ] or [about.kept("delivery")]
 
 
 def _read(part: Item, about: About) -> list[Event]:
-    """Instagram names the message; Messenger a time up to which all were read, which is no one message's event."""
+    """Read a read receipt: of the message that Instagram names, or unmapped for Messenger, which gives only a time."""
     if (mid := identifier(part.get("mid"))) is None:
         return [about.kept("read")]
     return [about.event("MessageRead", fact_id("read", mid), mid, True, {"providerStatus": "read"})]
 
 
 def _optin(part: Item, about: About) -> list[Event]:
-    """Consent to marketing messages on a topic; of a plugin's opt-in only that it was."""
-    said = text(part.get("notification_messages_status"))
-    type_ = OPTINS.get(said.lower().replace("_", " ")) if said else "RecipientSubscribed"
+    """Read a consent to marketing messages on a topic; a plugin's opt-in stays unmapped."""
+    state = text(part.get("notification_messages_status"))
+    type_ = OPTINS.get(state.lower().replace("_", " ")) if state else "RecipientSubscribed"
     if part.get("type") != "notification_messages" or type_ is None or about.customer is None:
         return [about.kept("optin")]
-    payload: Item = {"providerStatus": (said or "notification_messages")[:255]}
+    payload: Item = {"providerStatus": (state or "notification_messages")[:255]}
     if topic := text(part.get("title")):
         payload["list"] = topic[:255]
-    event_id = fact_id("optin", about.customer.value, topic, said, str(about.at))
+    event_id = fact_id("optin", about.customer.value, topic, state, str(about.at))
     return [about.event(type_, event_id, None, False, payload)]
 
 
-#: By the key of an item that says what it is; not each platform tells each.
+#: Readers by the key that names an item's kind; not every platform has every kind.
 _KINDS: dict[str, Callable[[Item, About], list[Event]]] = {
     "message": _message,
     "postback": _postback,
@@ -156,10 +156,10 @@ _KINDS: dict[str, Callable[[Item, About], list[Event]]] = {
 
 
 def kind_of(item: Item) -> str | None:
-    """The key of an item that says what it is; None where it is none that is known."""
+    """Return the key that names an item's kind, or None if no known key is there."""
     return next((kind for kind in _KINDS if isinstance(item.get(kind), dict)), None)
 
 
 def events_of(kind: str, about: About) -> list[Event]:
-    """The events of an item of a known kind. Raises Unprocessable."""
+    """Return the events of an item of a known kind. Raises Unprocessable."""
     return _KINDS[kind](about.item[kind], about)
