@@ -1,9 +1,9 @@
-"""How MessageBird and Bird sign.
+"""Verifies the signatures of MessageBird and Bird.
 
-The token: https://developers.messagebird.com/api/#verifying-http-requests, its claims as in MessageBird's own library,
-https://github.com/messagebird/go-rest-api/blob/master/signature_jwt/claims.go. Bird:
-https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/verifying-a-webhook-subscription. The
-same headers had, before the token, a signature over the sorted query in place of the URL.
+The token: https://developers.messagebird.com/api/#verifying-http-requests, its claims as in MessageBird's own
+library, https://github.com/messagebird/go-rest-api/blob/master/signature_jwt/claims.go. Bird:
+https://docs.bird.com/api/notifications-api/api-reference/webhook-subscriptions/verifying-a-webhook-subscription.
+Before the token, MessageBird used the same headers for a signature over the sorted query instead of the URL.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ from adapters.signing.tokens import claims_of
 TOKEN = "messagebird-signature-jwt"  # noqa: S105  the header's name
 SIGNATURE = "messagebird-signature"
 TIMESTAMP = "messagebird-request-timestamp"
-#: Seconds. Bird repeats a webhook for a day under the signature and time of its first try.
+#: Seconds. Bird retries a webhook for a day with the signature and time of its first attempt.
 LIFE = 86400
-#: Seconds that MessageBird's clock and ours may be apart.
+#: Maximum difference in seconds between MessageBird's clock and ours.
 _SKEW = 5
 _ALGORITHMS = ("HS256", "HS384", "HS512")
 
 
 def check_token(request: Request, keys: Sequence[str], fresh: bool) -> None:
-    """Its hashes are those of the URL and of the body, and its time has come and not gone. Raises InvalidSignature."""
+    """Check a token's hashes of the URL and body, and, if `fresh`, its times. Raises InvalidSignature."""
     token = header(request, TOKEN)
     found = [claims for claims in [claims_of(token, key, _ALGORITHMS) for key in keys] if claims is not None]
     if not found:
@@ -47,7 +47,8 @@ def check_token(request: Request, keys: Sequence[str], fresh: bool) -> None:
 
 
 def check_signature(request: Request, keys: Sequence[str], values: Values, fresh: bool) -> None:
-    """Time, URL (or sorted query) and the body's hash, one a line. Raises InvalidSignature."""
+    """Check a signature over the time, the URL (or sorted query) and the body's hash, one per line. Raises
+    InvalidSignature."""
     given, timestamp = from_base64(header(request, SIGNATURE)), header(request, TIMESTAMP)
     query = request.url.partition("#")[0].partition("?")[2]
     body = sha256(request.body).digest()
@@ -63,5 +64,5 @@ def check_signature(request: Request, keys: Sequence[str], values: Values, fresh
         check_age(timestamp, request.received_at, max_age(values, LIFE))
 
 
-def _same(told: Any, made: str) -> bool:
-    return isinstance(told, str) and same(made.encode(), told.lower().encode("utf-8", "replace"))
+def _same(claimed: Any, made: str) -> bool:
+    return isinstance(claimed, str) and same(made.encode(), claimed.lower().encode("utf-8", "replace"))
