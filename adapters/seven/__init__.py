@@ -1,7 +1,8 @@
-"""seven (seven.io, formerly sms77): status reports of SMS, and SMS from customers; one event a webhook, as JSON.
+"""Reads the webhooks of seven (seven.io, formerly sms77): SMS status reports and inbound SMS, one event each, as
+JSON.
 
-https://docs.seven.io/en/rest-api/webhooks, https://docs.seven.io/en/rest-api/signing.
-A status report has neither the recipient nor a time with a zone.
+https://docs.seven.io/en/rest-api/webhooks, https://docs.seven.io/en/rest-api/signing. A status report has neither
+the recipient nor a time with a zone.
 """
 
 from hashlib import md5
@@ -31,13 +32,13 @@ _REASONS = {"BUFFERED": "unreachable", "EXPIRED": "expired"}
 
 
 def recognise(request: Request) -> bool:
-    """Recognise the provider by the headers of its signature and the name of the event in the body."""
+    """Recognise a webhook by its signature headers and the name of the event in the body."""
     signed = "x-signature" in request.headers and "x-nonce" in request.headers and "x-timestamp" in request.headers
     return signed and b'"webhook_event"' in request.body
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Check the HMAC-SHA256 of time, nonce, method, URL and the body's MD5, hexadecimal. Raises InvalidSignature."""
+    """Verify the HMAC-SHA256 of time, nonce, method, URL and the body's MD5, in hex. Raises InvalidSignature."""
     keys = secrets_of(values, "signing_key")
     if not keys:
         return None
@@ -52,7 +53,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event. Raises Unprocessable for a body that is not an object."""
+    """Return one event. Raises Unprocessable if the body is not an object."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("the body is not an object")

@@ -1,4 +1,4 @@
-"""A simulated seven, written from https://docs.seven.io/en/rest-api/webhooks and …/rest-api/signing."""
+"""Simulates seven's webhooks: https://docs.seven.io/en/rest-api/webhooks and …/rest-api/signing."""
 
 import hashlib
 import hmac
