@@ -1,5 +1,4 @@
-"""Reads Mailgun's event webhooks (JSON, and the form that older accounts still have) and the mail that its routes
-post.
+"""Reads Mailgun's event webhooks (JSON, and the form that older accounts still have) and the mail that its routes post.
 
 Webhooks: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks and …/webhook-payloads;
 signature: …/webhooks/securing-webhooks; routes: …/user-manual/receive-forward-store/receive-http. One post is one

@@ -109,7 +109,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
         (to,) = one["To"]
         addressed = "@" in to["Email"] and "@" in one["From"]["Email"]
         worded = {"TextPart", "HTMLPart", "TemplateID"} & one.keys()
-        # Mailjet's ids are numbers of at least 17 digits; one that already is such a number stays as it is.
+        # Mailjet's ids are numbers of at least 17 digits.
         own = str(int(f"{int(id, 16)}"[:17]) + number)
         text, reference = one.get("TextPart"), one.get("CustomID")
         sent = Sent(own, "email", to["Email"], one["From"]["Email"], text, reference)

@@ -1,5 +1,6 @@
-"""Reads the message, inbound and sync events of Mandrill (Mailchimp Transactional): up to 1000 in one form field of
-JSON.
+"""Reads the events of Mandrill (Mailchimp Transactional), about messages, inbound mail and syncs.
+
+One form field has up to 1000 of them, as JSON.
 
 https://mailchimp.com/developer/transactional/docs/webhooks/; signature:
 https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests.
@@ -87,7 +88,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     if any([signs(key, "sha1", message, given, "base64") for key in keys]):
         return True
     raise InvalidSignature(
-        "no configured webhook_key makes this signature: is the source's url the one told to Mandrill?"
+        "no configured webhook_key makes this signature: is the source's url the one configured at Mandrill?"
     )
 
 

@@ -24,7 +24,7 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
     message_id, replied_to = (_word(headers.get(name)) for name in ("message-id", "in-reply-to"))
     email, address = text(msg.get("email")), text(msg.get("from_email"))
     if address is None and message_id is None:
-        raise Unprocessable("a mail of nobody")
+        raise Unprocessable("a mail with neither a sender nor a Message-ID")
     customer = handle(address, "email")
     content: dict[str, Any] = {key: value for key in ("subject", "text", "html") if (value := text(msg.get(key)))}
     media: list[dict[str, str]] = []

@@ -1,5 +1,4 @@
-"""Reads MessageBird's webhooks: the classic SMS and Conversations APIs, and the channels of Bird, as it is called
-now.
+"""Reads MessageBird's webhooks: the classic SMS and Conversations APIs, and the channels of Bird, as it is called now.
 
 `signing` verifies the signatures; `sms`, `conversations` and `bird` read the webhooks. None of them gives an event
 its own id or promises an order.
@@ -104,7 +103,7 @@ ADAPTER = Adapter(
         Setting("access_key", "An API access key, for sending."),
         Setting("sender", "The number or name to send SMS from.", secret=False),
         Setting("channel_id", "The id of the WhatsApp channel to send by.", secret=False),
-        Setting("api_url", f"Where the API is; {REST} and {CONVERSATIONS} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {REST} and {CONVERSATIONS} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

@@ -32,7 +32,7 @@ REST = "https://rest.messagebird.com"
 CONVERSATIONS = "https://conversations.messagebird.com"
 #: The kind of message for a media type, by its first half; any other is sent as a file.
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}
-#: https://developers.messagebird.com/api/#api-errors: the codes of an account's errors; below, of the parameters'.
+#: https://developers.messagebird.com/api/#api-errors: codes that concern the account, and reasons by code.
 _ACCOUNT = frozenset({"2", "25"})
 _REASONS = {"9": "content", "10": "content", "21": "content"}
 

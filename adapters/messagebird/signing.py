@@ -34,16 +34,16 @@ def check_token(request: Request, keys: Sequence[str], fresh: bool) -> None:
     if claims.get("iss") != "MessageBird":
         raise InvalidSignature("the token is not MessageBird's")
     if not _same(claims.get("url_hash"), hex_sha256(request.url.encode("utf-8", "replace"))):
-        raise InvalidSignature("the token is of another URL: is the source's url the one told to MessageBird?")
+        raise InvalidSignature("the token is for another URL: is the source's url the one configured at MessageBird?")
     if request.body or claims.get("payload_hash"):
         if not _same(claims.get("payload_hash"), hex_sha256(request.body)):
             raise InvalidSignature("the token's payload_hash is not that of the body")
     if fresh:
         begins, ends, now = claims.get("nbf"), claims.get("exp"), request.received_at.timestamp()
         if not isinstance(begins, (int, float)) or not isinstance(ends, (int, float)):
-            raise InvalidSignature("the token has no times")
+            raise InvalidSignature("the token has no nbf and exp")
         if not begins - _SKEW <= now <= ends + _SKEW:
-            raise InvalidSignature("the token's time is over, or has not come")
+            raise InvalidSignature("the token has expired, or is not valid yet")
 
 
 def check_signature(request: Request, keys: Sequence[str], values: Values, fresh: bool) -> None:
@@ -58,7 +58,7 @@ def check_signature(request: Request, keys: Sequence[str], values: Values, fresh
     ]
     if not any([same(keyed(key.encode(), "sha256", one), given) for key in keys for one in signed]):
         raise InvalidSignature(
-            "no configured signing_key makes this signature: is the source's url the one told to Bird?"
+            "no configured signing_key makes this signature: is the source's url the one configured at Bird?"
         )
     if fresh:
         check_age(timestamp, request.received_at, max_age(values, LIFE))

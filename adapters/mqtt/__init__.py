@@ -93,7 +93,7 @@ def _topic(request: Request) -> str:
     """Return the topic in the header. Raises Unprocessable if there is none."""
     if header := request.headers.get(_TOPIC):
         if "\0" in (decoded := unquote(header)):
-            raise Unprocessable("the topic has a NUL, which MQTT allows in none (section 1.5.4)")
+            raise Unprocessable("the topic contains NUL, which MQTT does not allow (section 1.5.4)")
         return decoded
     if topic := dict(query_of(request)).get("topic"):
         return topic

@@ -1,5 +1,4 @@
-"""Simulates an MQTT broker with its devices: their publications, posted as `threadline mqtt` posts them, and those
-to a device.
+"""Simulates an MQTT broker and its devices, whose publications it posts as `threadline mqtt` does.
 
 https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html. A publication arrives as a `Call` of the method PUBLISH,
 with its topic as the path and its user properties as headers; the status of a `Reply` is the reason code of the

@@ -3,7 +3,7 @@
 https://documentation.onesignal.com/docs/en/event-streams, …/event-streams-data (fields and kinds), …/docs/webhooks
 (what a browser posts). The body is read in the forms of the documentation's own templates: keys such as
 `event.kind`, flat or nested one level, or the objects `event` and `message` themselves. Nothing is signed. A
-stream's event is retried a few times with exponential backoff.
+stream's event is retried a few times with increasing delays.
 """
 
 from typing import Any
@@ -68,7 +68,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Check that a header of the stream (`webhook_header`, `basic_auth`) or `url_secret` is present. Raises
+    """Verify the caller by a header of the stream (`webhook_header`, `basic_auth`) or `url_secret`. Raises
     InvalidSignature."""
     return verify_told(request, values)
 
@@ -173,7 +173,7 @@ ADAPTER = Adapter(
         *TOLD,
         Setting("api_key", "The app's API key (Settings, Keys & IDs), for sending."),
         Setting("app_id", "The app's id, for sending.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

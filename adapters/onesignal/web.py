@@ -1,5 +1,4 @@
-"""Reads OneSignal's web push webhooks: a recipient's browser posts events of a notification, without a time or an
-id.
+"""Reads OneSignal's web push webhooks: a recipient's browser posts events of a notification, without a time or an id.
 
 https://documentation.onesignal.com/docs/webhooks; the fields of earlier editions (`id`, `userId`, `data`, `action`)
 are read too. Anyone can post such events, as every visitor of the site can see the URL.

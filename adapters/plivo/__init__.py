@@ -167,7 +167,7 @@ ADAPTER = Adapter(
         Setting("auth_token", "The auth token of the account or subaccount (Console, Overview)."),
         Setting("auth_id", "The account's auth id, MA…, for sending.", secret=False),
         Setting("sender", "The number, short code or sender id to send from.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

@@ -1,5 +1,4 @@
-"""Verifies Plivo's signatures: V3 over URL, parameters and nonce; V2, for messages, over the URL without query, and
-nonce.
+"""Verifies Plivo's signatures: V3 over URL, parameters and nonce; V2, for messages, over nonce and URL without query.
 
 https://www.plivo.com/docs/voice/concepts/signature-validation,
 https://www.plivo.com/docs/messaging/concepts/signature-validation; the exact construction follows the official
@@ -40,7 +39,9 @@ def verify(request: Request, tokens: list[str]) -> None:
         came = [one.encode("utf-8", "replace") for one in given]
         if any([same(one, other) for one in made for other in came]):
             return
-        raise InvalidSignature(f"no configured auth_token makes a signature of {version}: is the source's url Plivo's?")
+        raise InvalidSignature(
+            f"no configured auth_token makes a signature of {version}: does the source's url match Plivo's?"
+        )
     raise InvalidSignature("the headers x-plivo-signature-v3 and x-plivo-signature-v2 are missing")
 
 

@@ -54,7 +54,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized([inbound.event(inbound.of_form(request), request)])
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("nothing of Postal: it is no object")
+        raise Unprocessable("no webhook of Postal: it is no object")
     if "rcpt_to" in body:
         return Normalized([inbound.event(body, request)])
     return Normalized([_event(body, request)])
@@ -131,7 +131,7 @@ ADAPTER = Adapter(
             reads=keys_of,
         ),
         Setting("api_key", "An API credential of the mail server (Credentials, type API), to send with."),
-        Setting("sender", "Who sends: an address of the mail server's domains, or Name <address>.", secret=False),
+        Setting("sender", "The sender: an address of the mail server's domains, or Name <address>.", secret=False),
         Setting("api_url", "Postal's URL, for example https://postal.example.com; needed to send.", secret=False),
     ),
     recognise=recognise,

@@ -43,7 +43,7 @@ def keys_of(text: str) -> tuple[RSAPublicKey, ...]:
                 return keys
             raise ValueError("a set without a key")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InvalidSignature("the configured public key cannot be read: it is no JWK with a key") from error
+        raise InvalidSignature("the configured public key cannot be read: it is not a JWK with a key") from error
     if "BEGIN" in text:
         return (rsa_key(text),)
     return (rsa_key(next((part[2:] for part in text.replace(" ", "").split(";") if part.startswith("p=")), text)),)

@@ -109,7 +109,7 @@ def keys() -> dict[str, str]:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Sign the body by RSA with both digests; a server older than 3.0 has the SHA-1 header alone."""
+    """Sign the body by RSA with both digests; an older server (Postal/2) has the SHA-1 header alone."""
     key = load_pem_private_key(settings["private_key"].encode(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
     made = {

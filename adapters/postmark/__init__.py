@@ -1,5 +1,4 @@
-"""Reads Postmark's webhooks, one event each (delivery, bounce, complaint, open, click, subscription), and inbound
-mail.
+"""Reads Postmark's webhooks, one event each (delivery, bounce, complaint, open, click, subscription), and inbound mail.
 
 https://postmarkapp.com/developer/webhooks/webhooks-overview and the pages beside it. Nothing is signed. A webhook is
 retried unless answered with 200, an inbound mail for 10.5 hours:

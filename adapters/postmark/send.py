@@ -43,10 +43,10 @@ LOOKUP_AFTER = 300.0
 API = "https://api.postmarkapp.com"
 SETTINGS = (
     Setting("server_token", "The server's API token (Servers, a server, API Tokens), to send with."),
-    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
-    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
+    Setting("sender", "The sender if a message names none: shop@example.com, or Shop <shop@…>.", secret=False),
+    Setting("reply_to", "The address for replies, if not the sender's.", secret=False),
     Setting("message_stream", "The message stream; Postmark's default, outbound, if not set.", secret=False),
-    Setting("api_url", f"{API} if not set.", secret=False),
+    Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
 )
 #: Maximum characters of a Metadata value. Not confirmed by a page.
 _MOST_METADATA = 80

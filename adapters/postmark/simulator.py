@@ -1,5 +1,4 @@
-"""Simulates Postmark: /email and its batches, the search of messages, its webhooks under basic auth, and inbound
-mail.
+"""Simulates Postmark: /email and its batches, the search of messages, its webhooks under basic auth, and inbound mail.
 
 https://postmarkapp.com/developer/webhooks/delivery-webhook and the pages beside it, …/developer/api/email-api,
 …/templates-api, …/messages-api, https://postmarkapp.com/support/article/1125-custom-metadata-faq.

@@ -103,7 +103,7 @@ def _event(
     who, publish = identifier(user), identifier(payload.get("publish_id"))
     customer = of_kind("user_id", who)
     if who is None or customer is None or publish is None or len(who) + len(publish) >= MAX_ID:
-        raise Unprocessable("it names no user, or no publish")
+        raise Unprocessable("the user or the publish id is missing or too long")
     message_id = f"{publish}:{who}"
     return Event(
         type,

@@ -100,7 +100,9 @@ ADAPTER = Adapter(
         Setting("url_secret", "A secret in the query of inbound parse's URL, as ?key=…"),
         Setting("api_key", "An API key with the permission Mail Send, to send with."),
         Setting("sender", "The sender: an address, or Name <address>, of an authenticated domain.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set, https://api.eu.sendgrid.com in the EU.", secret=False),
+        Setting(
+            "api_url", f"The URL of the API; {API} if not set, https://api.eu.sendgrid.com in the EU.", secret=False
+        ),
         # SendGrid documents no maximum age. It batches events again for each attempt, and signs each attempt.
         Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
     ),

@@ -73,7 +73,7 @@ def _sender(written: str) -> dict[str, str]:
     """Return the fields of `Shop <shop@example.com>`, or of an address alone. Raises WrongSender."""
     name, address = parseaddr(written)
     if "@" not in address:
-        raise WrongSender("the sender is no e-mail address")
+        raise WrongSender("the sender is not an e-mail address")
     return {"email": address, "name": name} if name else {"email": address}
 
 

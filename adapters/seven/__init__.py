@@ -1,5 +1,4 @@
-"""Reads the webhooks of seven (seven.io, formerly sms77): SMS status reports and inbound SMS, one event each, as
-JSON.
+"""Reads the webhooks of seven (seven.io, formerly sms77): SMS status reports and inbound SMS, one event each, as JSON.
 
 https://docs.seven.io/en/rest-api/webhooks, https://docs.seven.io/en/rest-api/signing. A status report has neither
 the recipient nor a time with a zone.
@@ -49,7 +48,9 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     signed = "\n".join([timestamp, nonce, request.method, request.url, digest]).encode("utf-8", "replace")
     if any([signs(key, "sha256", signed, given.lower()) for key in keys]):
         return True
-    raise InvalidSignature("no configured signing_key makes this signature, or the URL configured at seven is another")
+    raise InvalidSignature(
+        "no configured signing_key makes this signature: is the source's url the one configured at seven?"
+    )
 
 
 def normalize(request: Request) -> Normalized:

@@ -88,7 +88,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """Answer a call's events that it continues, and others with 200."""
+    """Answer a call's event so that the call continues, and any other webhook with an empty 200."""
     if b'"callid"' not in request.body[:_HEAD]:
         return Answer()
     try:

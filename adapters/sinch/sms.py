@@ -64,7 +64,7 @@ def _batch(body: Item, batch: str, request: Request) -> Normalized:
         status, code = (text(part.get("status")) or "")[:255], (text(part.get("code")) or "")[:255] or None
         for recipient in recipients:
             if text(recipient) is None:
-                found.unprocessable.append((recipient, "a recipient that is none"))
+                found.unprocessable.append((recipient, "a recipient that is not text"))
                 continue
             # Keep this recipient's part only: the whole report once per recipient could be a thousand times the
             # webhook.

@@ -93,7 +93,7 @@ ADAPTER = Adapter(
     settings=(
         Setting("signing_secret", "The app's signing secret (Basic Information, App Credentials)."),
         Setting("bot_token", "The bot token, xoxb-…, with the scope chat:write, for sending."),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

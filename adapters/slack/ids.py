@@ -29,7 +29,7 @@ def message_id(conversation: Any, stamp: Any) -> str | None:
 
 
 def address(team: Any, whose: Any) -> Handle | None:
-    """The handle of a user, or of a conversation, of a workspace."""
+    """Return the handle of a user or a conversation of a workspace."""
     who, where = text(whose), text(team)
     if who is None:
         return None

@@ -186,7 +186,7 @@ ADAPTER = Adapter(
         Setting("tls", "starttls (if not set), implicit, or none.", secret=False),
         Setting("username", "The account at the server, if it needs one.", secret=False),
         Setting("password", "That account's password."),
-        Setting("sender", "Who sends: an address, or Name <address>.", secret=False),
+        Setting("sender", "The sender: an address, or Name <address>.", secret=False),
         Setting("return_path", "Where bounces go; the sender's address if not set.", secret=False),
     ),
     recognise=silent.recognise,

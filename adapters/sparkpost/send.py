@@ -32,8 +32,8 @@ from schemas.events import Error
 API = "https://api.sparkpost.com"
 SETTINGS = (
     Setting("api_key", "An API key that may use transmissions, to send with."),
-    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
-    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
+    Setting("sender", "The sender if a message names none: shop@example.com, or Shop <shop@…>.", secret=False),
+    Setting("reply_to", "The address for replies, if not the sender's.", secret=False),
     Setting(
         "transactional", "true if the mail may be sent to recipients who unsubscribed from marketing.", secret=False
     ),

@@ -1,9 +1,9 @@
 """Reads the webhooks of any sender that follows Standard Webhooks, with our event types or its own in the body.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: `{"type", "timestamp",
-"data"}`, signed with `webhook-id`, `webhook-timestamp` and `webhook-signature` (`svix-…` by Svix, which invented the
-form). If `type` is one of ours, dotted (`message.delivered`), `data` follows that type's schema; any other becomes
-an unknown event.
+"data"}`, signed with `webhook-id`, `webhook-timestamp` and `webhook-signature` (or Svix's `svix-…`, from which the
+standard comes). If `type` is one of ours, dotted (`message.delivered`), `data` follows that type's schema; any other
+becomes an unknown event.
 """
 
 from dataclasses import replace
@@ -46,14 +46,14 @@ def recognise(request: Request) -> bool:
     if not all(name in headers for name in _HEADERS) or b'"type"' not in body or b'"data"' not in body:
         return False
     try:
-        body_object = json_of(request)
+        document = json_of(request)
     except Unprocessable:
         return False
     return (
-        isinstance(body_object, dict)
-        and isinstance(body_object.get("type"), str)
-        and "data" in body_object
-        and "eventType" not in body_object
+        isinstance(document, dict)
+        and isinstance(document.get("type"), str)
+        and "data" in document
+        and "eventType" not in document
     )
 
 

@@ -2,7 +2,7 @@
 
 https://core.telegram.org/bots/api#update, `setWebhook` (the secret token), `Message`. Telegram signs nothing: a
 header repeats the configured secret. Unless answered with 2xx, an update is retried by Telegram's own server
-(https://github.com/tdlib/telegram-bot-api) with exponential backoff until it expires, after 24 hours at most.
+(https://github.com/tdlib/telegram-bot-api) with increasing delays until it expires, after 24 hours at most.
 """
 
 from adapters.contract import (
@@ -73,7 +73,7 @@ ADAPTER = Adapter(
     settings=(
         Setting("secret_token", "The `secret_token` given to setWebhook; Telegram repeats it in a header."),
         Setting("bot_token", "The bot's token from @BotFather, for sending."),
-        Setting("api_url", f"Where the Bot API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the Bot API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

@@ -103,7 +103,7 @@ ADAPTER = Adapter(
             "The messaging profile to send by, if the sender does not determine it.",
             secret=False,
         ),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

@@ -1,7 +1,7 @@
 """Reads Telnyx's events of messages, by their `type`: SMS and MMS, RCS, WhatsApp.
 
 https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks, …/receiving-rcs-webhooks,
-…/advanced-opt-in-out. No page documents WhatsApp's webhooks: their fields are those of the types in Telnyx's
+…/advanced-opt-in-out. No page on WhatsApp's webhooks was found: their fields are those of the types in Telnyx's
 official libraries.
 """
 

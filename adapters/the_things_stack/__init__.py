@@ -1,5 +1,4 @@
-"""Reads the webhooks of The Things Stack (LoRaWAN): devices' messages and the statuses of messages to them, one
-each, as JSON.
+"""Reads the webhooks of The Things Stack (LoRaWAN): devices' messages, and the statuses of messages to devices.
 
 https://www.thethingsindustries.com/docs/integrations/webhooks/, formats …/integrations/data-formats/, and for what
 is missing there, `ApplicationUp` in
@@ -53,7 +52,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify that the `webhook_header`, `basic_auth` or `url_secret` is present. Raises InvalidSignature."""
+    """Verify the caller by `webhook_header`, `basic_auth` or `url_secret`: nothing is signed. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
@@ -147,7 +146,7 @@ def _words(raw: str) -> str | None:
 
 
 def _normalized(part: Item) -> Item:
-    """Return the same uplink in units and names that are alike for all devices; its `data` is in the other event."""
+    """Return the uplink's values in units and names common to all devices; they complement its `data`."""
     return {"normalized": found} if isinstance(found := part.get("normalized_payload"), dict) else {}
 
 

@@ -1,5 +1,4 @@
-"""Reads Twilio's webhooks of SMS, MMS, WhatsApp, RCS and voice: inbound, status callbacks, recordings, and Event
-Streams.
+"""Reads Twilio's webhooks of messages and calls: inbound, status callbacks, recordings, and Event Streams.
 
 Signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security. `messages`, `calls` and `streams` read the
 webhooks. Twilio retries a failed webhook once at most, unless the URL overrides it (`#rc=…`,
@@ -57,7 +56,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
         return True
     if any([_signed(tokens, url, fields, given) for url in _other_ports(request.url)]):
         return True
-    raise InvalidSignature("no configured auth_token makes this signature: is the source's url the one told to Twilio?")
+    raise InvalidSignature("no configured auth_token makes this signature: does the source's url match Twilio's?")
 
 
 def normalize(request: Request) -> Normalized:
@@ -158,7 +157,7 @@ ADAPTER = Adapter(
         Setting("api_key", "An API key's SID, SK…, to send with instead of the auth token.", secret=False),
         Setting("api_secret", "That API key's secret."),
         Setting("sender", "The number, sender id or messaging service (MG…) to send from.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

@@ -1,5 +1,7 @@
-"""Maps Twilio's error codes of messages to our reasons. Each has its page:
-https://www.twilio.com/docs/api/errors/30003."""
+"""Maps Twilio's error codes of messages to our reasons.
+
+Each code has a page: https://www.twilio.com/docs/api/errors/30003.
+"""
 
 from schemas.events import Error
 

@@ -1,5 +1,4 @@
-"""Reads the webhooks of Unisender Go (UniOne is the same service elsewhere): statuses of transactional mails,
-several in one.
+"""Reads the webhooks of Unisender Go (elsewhere UniOne): several statuses of transactional mails in each.
 
 https://godocs.unisender.ru/web-api-ref#callback-format (form, `auth`), https://godocs.unisender.ru/email-statuses
 (the meaning of the statuses). A job may have many recipients, so a message's id is `<job id>:<address>`.

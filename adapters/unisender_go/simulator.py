@@ -1,5 +1,4 @@
-"""Simulates Unisender Go's statuses of mails, with their MD5:
-https://godocs.unisender.ru/web-api-ref#callback-format."""
+"""Simulates Unisender Go's signed statuses of mails: https://godocs.unisender.ru/web-api-ref#callback-format."""
 
 import hashlib
 import re

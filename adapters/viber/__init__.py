@@ -177,7 +177,7 @@ ADAPTER = Adapter(
         Setting("auth_token", "The bot's authentication token (app key): verifies callbacks, and sends."),
         Setting("sender", "The name that messages are sent under, at most 28 characters.", secret=False),
         Setting("avatar", "The URL of the picture beside that name.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

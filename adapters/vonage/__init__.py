@@ -1,5 +1,4 @@
-"""Reads the webhooks of Vonage (Nexmo): the SMS, Messages (SMS, MMS, RCS, WhatsApp, Messenger, Viber) and Voice
-APIs.
+"""Reads the webhooks of Vonage (Nexmo): the SMS, Messages (SMS, MMS, RCS, WhatsApp, Messenger, Viber) and Voice APIs.
 
 `signing` verifies the signatures; `sms`, `messages` and `calls` read the webhooks. An inbound SMS is retried for 24
 hours unless answered with 2xx (https://developer.vonage.com/en/messaging/sms/guides/inbound-sms). Vonage gives an
@@ -136,7 +135,7 @@ ADAPTER = Adapter(
         Setting("api_key", "The account's API key, to send with instead of an application.", secret=False),
         Setting("api_secret", "The account's API secret, with the API key."),
         Setting("sender", "The number, sender id, RCS agent or page to send from.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

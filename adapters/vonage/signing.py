@@ -69,7 +69,7 @@ def check_parameters(
     if len(given) != 1 or not given[0]:
         raise InvalidSignature("there is no sig")
     signed = sorted([pair for pair in pairs if pair[0] != "sig"])
-    # In a name, these characters would let one parameter be split into several under the same signature.
+    # In a name, they would let several parameters be passed off as one under the same signature.
     if any(["&" in name or "=" in name for name, _ in signed]):
         raise InvalidSignature("a parameter's name contains & or =")
     # In a value, & and = are signed as underscores.

@@ -57,7 +57,7 @@ def _receipt(fields: Fields, message_id: str, request: Request) -> Event:
     return Event(
         type_,
         request.source,
-        # `message-timestamp` is the time of the webhook's attempt, which may differ in a retry.
+        # `message-timestamp` is the time of this attempt to report the receipt: it is not part of the id.
         fact_id("receipt", message_id, status, code, text(get("scts"))),
         channel="sms",
         direction="outbound",

@@ -41,7 +41,7 @@ from schemas.events import Error
 #: Seconds that a message without an expiry is kept for a browser that is offline: four weeks, the maximum of push
 #: services.
 MAX_TTL = 2_419_200
-#: Seconds that a VAPID token is used, and that it is valid after that (RFC 8292 section 2: 24 hours at most in all).
+#: Seconds that a VAPID token is used, and that it is valid from its first use (RFC 8292 section 2: 24 hours at most).
 _HOUR, _VALID = 3600, 12 * 3600
 #: A URL of printable ASCII, as a browser writes it.
 _HTTPS = re.compile("https://[!-~]{1,2000}")
@@ -104,8 +104,8 @@ def read_response(response: Response) -> Outcome:
 def subscription(value: str) -> Subscription:
     """Return the subscription that the handle's value holds. Raises Unsendable."""
     try:
-        said = orjson.loads(value)
-        endpoint, keys = said["endpoint"], said["keys"]
+        written = orjson.loads(value)
+        endpoint, keys = written["endpoint"], written["keys"]
         if not isinstance(endpoint, str) or not _HTTPS.fullmatch(endpoint) or not urlsplit(endpoint).hostname:
             raise Unsendable("the subscription's endpoint is not an https URL")
         return Subscription(endpoint, from_base64url(keys["p256dh"]), from_base64url(keys["auth"]))

@@ -1,6 +1,6 @@
-"""Reads the webhooks of Meta's WhatsApp Cloud API: messages, statuses, consent; several entries, changes and items
-each.
+"""Reads the webhooks of Meta's WhatsApp Cloud API: messages, statuses, consent.
 
+A webhook has several entries, an entry several changes, a change several items.
 Webhooks: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview (signature,
 handshake, retries for up to seven days) and …/webhooks/reference/messages. Meta gives an item no id besides the
 message's, and promises no order.
