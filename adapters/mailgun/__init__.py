@@ -169,7 +169,7 @@ ADAPTER = Adapter(
         Setting("reply_to", "The address for replies, if not the sender's.", secret=False),
         Setting(
             "api_url",
-            "The URL of the API; https://api.mailgun.net if not set, https://api.eu.mailgun.net for a domain in the EU.",
+            "The URL of the API; https://api.mailgun.net if not set, https://api.eu.mailgun.net for an EU domain.",
             secret=False,
         ),
     ),

@@ -126,7 +126,7 @@ ADAPTER = Adapter(
     settings=(
         Setting(
             "public_key",
-            "The server's signing key: from /.well-known/jwks.json, as PEM, or the DKIM record that Postal prints (p=…).",
+            "The server's signing key: from /.well-known/jwks.json, as PEM, or Postal's DKIM record (p=…).",
             secret=False,
             reads=keys_of,
         ),

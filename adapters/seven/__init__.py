@@ -15,7 +15,7 @@ from adapters.reading.times import from_unix
 from adapters.signing.signatures import check_age, header, signs
 from schemas.events import Error, Event
 
-#: https://docs.seven.io/en/rest-api/endpoints/status-reports. `ACCEPTED` and `TRANSMITTED` come from the network's SMSC.
+#: https://docs.seven.io/en/rest-api/endpoints/status-reports. The network's SMSC sends `ACCEPTED` and `TRANSMITTED`.
 STATUSES: dict[str, str] = {
     "ACCEPTED": "UserMessageSent",
     "TRANSMITTED": "UserMessageSent",

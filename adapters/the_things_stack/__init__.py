@@ -52,7 +52,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the caller by `webhook_header`, `basic_auth` or `url_secret`: nothing is signed. Raises InvalidSignature."""
+    """Verify the caller by `webhook_header`, `basic_auth` or `url_secret`. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
