@@ -1,4 +1,4 @@
-"""MailerSend: e-mail activity in both forms of its webhooks, inbound routes, SMS status; sending is in `send`.
+"""Reads MailerSend's webhooks: e-mail activity in both versions, inbound mail and SMS statuses.
 
 https://developers.mailersend.com/api/v1/webhooks.html, …/sms-webhooks.html, …/inbound.html. Version 2 of the webhooks
 is flat (`data.message_id`), version 1, which ends in 2026, is nested (`data.email.message.id`). A webhook that is not
@@ -31,7 +31,8 @@ from adapters.reading.times import from_text
 from adapters.signing.signatures import header, signs
 from schemas.events import Event
 
-#: https://developers.mailersend.com/api/v1/webhooks.html#available-events; `suppressed` is told, though not listed.
+#: https://developers.mailersend.com/api/v1/webhooks.html#available-events; `suppressed` is posted, but not listed
+#: there.
 EVENT_TYPES: dict[str, str] = {
     "activity.sent": "UserMessageSent",
     "activity.delivered": "MessageDelivered",
@@ -54,7 +55,8 @@ SMS_TYPES: dict[str, str] = {
     "sms.delivered": "MessageDelivered",
     "sms.failed": "MessageFailed",
 }
-#: A ping on saving a webhook, before its secret is known, signed with this one, which is the same for all and public.
+#: The secret that signs the test request made when a webhook is saved. It is public and the same for all accounts;
+#: the webhook's own secret is not known yet.
 _TEST_SECRET = "test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G"  # noqa: S105
 _FAILURES = frozenset({"MessageBounced", "MessageDelayed", "MessageRejected"})
 _TYPE = re.compile(
@@ -67,7 +69,7 @@ _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the header of its signature, which has a common name, and the form of its types."""
+    """Recognise a webhook by its signature header, whose name is a common one, and the prefix of its type."""
     return "signature" in request.headers and _TYPE.search(request.body[:2048]) is not None
 
 
@@ -83,13 +85,13 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event: MailerSend posts one fact at a time."""
+    """Return the one event of a webhook. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no event of MailerSend: it is no object")
     word = text(body.get("type")) or text(body.get("object")) or ""
     data = object_of(body.get("data"))
-    if word in EVENT_TYPES or word.startswith("activity."):  # a new one is of the same form
+    if word in EVENT_TYPES or word.startswith("activity."):  # an unlisted activity has the same form
         return Normalized([_activity(word, body, data, request)])
     if word == "inbound.message":
         return Normalized([received(body, data, request)])
@@ -101,7 +103,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """The ping `webhook.test`, which has to be answered with 2xx for a webhook to be saved."""
+    """Answer `webhook.test`: MailerSend saves a webhook only if this is answered with 2xx. Raises InvalidSignature."""
     if b"webhook.test" not in request.body[:2048] or "signature" not in request.headers:
         return None
     try:
@@ -121,7 +123,7 @@ def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Re
     mail = data["email"] if isinstance(data.get("email"), dict) else {}
     message, recipient = (object_of(mail.get(name)) for name in ("message", "recipient"))
     message_id = identifier(data.get("message_id")) or identifier(message.get("id"))
-    # The documentation names it `email`, what is posted `recipient`.
+    # Version 2 documents `email`, but posts `recipient`.
     address = text(data.get("recipient")) or text(data.get("email")) or text(recipient.get("email"))
     customer = handle(address, "email")
     time = from_text(data.get("created_at")) or from_text(body.get("created_at"))
@@ -173,12 +175,12 @@ ADAPTER = Adapter(
     settings=(
         Setting(
             "signing_secret",
-            "The webhook's signing secret, or the inbound route's; several where there are several.",
+            "The webhook's signing secret, or the inbound route's; a list if there are several.",
             aliases=("secret",),
         ),
         Setting("api_key", "An API token with the right to send."),
-        Setting("sender", "Who sends: an address of a verified domain, or Name <address>.", secret=False),
-        Setting("api_url", "Where the API is; https://api.mailersend.com if not set.", secret=False),
+        Setting("sender", "The sender: an address of a verified domain, or Name <address>.", secret=False),
+        Setting("api_url", "The URL of the API; https://api.mailersend.com if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

@@ -1,6 +1,6 @@
-"""What comes in by MailerSend's inbound routes, and what becomes of its SMS.
+"""Reads the mail that MailerSend's inbound routes post, and the statuses of its SMS.
 
-https://developers.mailersend.com/api/v1/inbound.html describes routes, not their payloads: that rests on
+https://developers.mailersend.com/api/v1/inbound.html describes routes, but not their payloads, which are known from
 https://github.com/anymail/django-anymail/blob/main/tests/test_mailersend_inbound.py. SMS:
 https://developers.mailersend.com/api/v1/sms-webhooks.html#payload-example.
 """
@@ -19,7 +19,7 @@ _MOST_MEDIA = 100
 
 
 def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
-    """A mail, taken apart by MailerSend. Raises Unprocessable if it has no id."""
+    """Return the event of a parsed inbound mail. Raises Unprocessable if it has no id."""
     message_id = identifier(data.get("id"))
     if message_id is None:
         raise Unprocessable("a mail without an id")
@@ -32,8 +32,8 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
     if name := text(by.get("name")):
         payload["displayName"] = name[:1024]
     recipients = object_of(data.get("recipients")).get("rcptTo")
-    told = [text(object_of(one).get("email")) for one in recipients[:50]] if isinstance(recipients, list) else []
-    if to := ", ".join([one for one in told if one]):
+    addresses = [text(object_of(one).get("email")) for one in recipients[:50]] if isinstance(recipients, list) else []
+    if to := ", ".join([one for one in addresses if one]):
         payload["to"] = to[:2048]
     if replied_to := bare_id(_header(data, "In-Reply-To")):
         payload["inReplyTo"] = replied_to
@@ -57,7 +57,7 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
 
 
 def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
-    """A state of an SMS. Raises Unprocessable if it has no id."""
+    """Return the event of an SMS status. Raises Unprocessable if it has no id."""
     about = object_of(data.get("sms"))
     message_id = identifier(data.get("sms_message_id")) or identifier(about.get("id"))
     if message_id is None:
@@ -65,8 +65,8 @@ def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], reque
     number = text(data.get("to")) or text(about.get("to"))
     customer = handle(number, "sms")
     payload: dict[str, Any] = {"providerStatus": word}
-    told = (("from", text(data.get("from"))), ("to", customer.value if customer else number))
-    payload |= {key: value[:2048] for key, value in told if value}
+    fields = (("from", text(data.get("from"))), ("to", customer.value if customer else number))
+    payload |= {key: value[:2048] for key, value in fields if value}
     if (segments := count(about.get("segment_count"))) is not None:
         payload["segments"] = segments
     kind, words = text(about.get("error_type")), text(about.get("error_description"))
@@ -93,7 +93,7 @@ def _header(data: dict[str, Any], name: str) -> str | None:
 
 
 def _media(attachments: Any) -> list[dict[str, str]]:
-    """Names and types: the bytes stay in the stored webhook."""
+    """Return the attachments' names, types and ids: their bytes stay in the stored webhook."""
     given = (("type", "content_type", 255), ("name", "file_name", 1024), ("id", "content_id", 1024))
     return [
         {key: value[:most] for key, name, most in given if (value := text(item.get(name)))}

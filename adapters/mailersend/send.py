@@ -1,6 +1,6 @@
-"""Sending by MailerSend: https://developers.mailersend.com/api/v1/email.html#send-an-email.
+"""Sends e-mail by MailerSend: https://developers.mailersend.com/api/v1/email.html#send-an-email.
 
-The answer has no body: the id is in the header x-message-id, and is that of the webhooks. There is no idempotency key.
+The response has no body: the header x-message-id holds the id that webhooks have. There is no idempotency key.
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 API = "https://api.mailersend.com"
-#: A tag that begins so is the sender's reference; webhooks have the tags.
+#: The prefix of the tag that holds the message's reference; webhooks repeat the tags.
 REFERENCE = "reference:"
 
 
@@ -71,20 +71,20 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 202 with x-message-id; a warning that the one recipient is suppressed means that nothing will be sent."""
-    said = answer_of(response)
+    """Read 202 with x-message-id. A warning that the only recipient is suppressed means that nothing will be sent."""
+    body = answer_of(response)
     if 200 <= response.status < 300:
         message_id = response.headers.get("x-message-id") or None
-        if (why := _suppressed(said)) is not None:
+        if (why := _suppressed(body)) is not None:
             return Outcome("rejected", message_id, Error("SOME_SUPPRESSED", why, "blocked"))
         return accepted(message_id)
-    error = refusal(said, response.status)
+    error = refusal(body, response.status)
     return refused(response, error, sender=(error.code or "").startswith("from"))
 
 
-def _suppressed(said: dict[str, Any]) -> str | None:
-    """Why, where there is a warning that recipients are suppressed: each of our calls has but one."""
-    warnings = said.get("warnings")
+def _suppressed(body: dict[str, Any]) -> str | None:
+    """Return the text of the warning that the recipient is suppressed (each call has only one), or None."""
+    warnings = body.get("warnings")
     for warning in warnings[:10] if isinstance(warnings, list) else []:
         if isinstance(warning, dict) and warning.get("type") == "SOME_SUPPRESSED":
             return text(warning.get("warning")) or "suppressed"

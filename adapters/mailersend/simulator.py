@@ -1,4 +1,4 @@
-"""A simulated MailerSend: activity webhooks of version 2, inbound mail, and the e-mail endpoint.
+"""Simulates MailerSend: activity webhooks of version 2, inbound mail, and the e-mail endpoint.
 
 https://developers.mailersend.com/api/v1/webhooks.html, https://developers.mailersend.com/api/v1/email.html.
 """
@@ -55,7 +55,7 @@ _REFUSALS: dict[Refusal, tuple[int, dict[str, Any]]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/webhooks.html#payload-example"""
+    """Build an activity webhook: …/webhooks.html#payload-example."""
     word = _TYPES[state]
     data = {
         "id": hashlib.sha256(f"{sent.id}{state}".encode()).hexdigest()[:24],
@@ -74,7 +74,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """What an inbound route posts."""
+    """Build the webhook of an inbound route."""
     data = {
         "object": "message",
         "id": incoming.id,
@@ -96,13 +96,13 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """…/webhooks.html#security"""
+    """Sign the body: …/webhooks.html#security."""
     digest = hmac.new(settings["signing_secret"].encode(), post.body, hashlib.sha256).hexdigest()
     return replace(post, headers=post.headers | {"Signature": digest})
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/email.html#send-an-email"""
+    """Read a send request: …/email.html#send-an-email. Raises Refused."""
     if call.headers.get("authorization") != f"Bearer {settings['api_key']}":
         raise Refused("unauthorized")
     mail = orjson.loads(call.body)
@@ -116,12 +116,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """202, empty, with the id in a header."""
+    """Return 202 without a body, with the id in a header."""
     return Reply(202, b"", {"content-type": "text/plain; charset=utf-8", "x-message-id": sent[0].id})
 
 
 def refuse(why: Refusal) -> Reply:
-    """https://developers.mailersend.com/general.html#api-response"""
+    """Return an error response: https://developers.mailersend.com/general.html#api-response."""
     code, body = _REFUSALS[why]
     answer = Reply(code, orjson.dumps(body))
     if why == "rate":

@@ -1,9 +1,9 @@
-"""Mailgun: event webhooks (JSON, and the form that older accounts still have), mail that its routes post, and sending.
+"""Reads Mailgun's event webhooks (JSON, and the form that older accounts still have) and the mail that its routes post.
 
 Webhooks: https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhooks and …/webhook-payloads;
 signature: …/webhooks/securing-webhooks; routes: …/user-manual/receive-forward-store/receive-http. One post is one
-event. A webhook answered with neither 200 nor 406 is retried for 8 hours. The signature covers a time and a token, not
-the body.
+event. Mailgun retries a webhook for 8 hours unless the answer is 200 or 406. The signature covers a time and a
+token, not the body.
 """
 
 from collections.abc import Iterator
@@ -32,12 +32,12 @@ from adapters.reading.facts import digest_of
 from adapters.reading.multipart import parts_of
 from adapters.signing.signatures import check_age, max_age, seconds, signs
 
-#: Seconds that a signature may be old if nothing is set. Mailgun tries again for 7.5 hours by its page of webhooks
-#: (…/webhooks/webhook-retries: after 5, 10, 15, 60, 120 and 240 minutes), and for 8 hours and 5 minutes by the schedule with
-#: two of 10 minutes, 15 and 30 that its older manual has; it does not say that it signs a repeat anew, and refusing the
-#: last of them as old would lose it.
+#: Maximum age of a signature in seconds, by default. Mailgun retries for 7.5 hours according to
+#: …/webhooks/webhook-retries (after 5, 10, 15, 60, 120 and 240 minutes), and for 8 hours and 5 minutes according to
+#: its older manual. It is not documented whether a retry is signed again; if not, a lower limit would refuse, and
+#: lose, the last retries.
 MAX_AGE = 8 * 3600 + 900
-#: Seconds that `max_age` may set at most, and that a token is remembered: a signature must not outlive that.
+#: Seconds that a token is remembered, and the upper limit of `max_age`: a signature must not outlive its token.
 REMEMBERED = 86_400
 
 _URLENCODED = (b"token=", b"signature=", b"timestamp=")
@@ -45,7 +45,7 @@ _PARTS = (b'name="token"', b'name="signature"', b'name="timestamp"', b'name="rec
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by keys that only its bodies have: an object `event-data` beside a signature, or the three
+    """Recognise a webhook by keys that only its bodies have: `event-data` beside `signature` in JSON, or the three
     signed fields of a form."""
     kind, body = request.headers.get("content-type", ""), request.body
     if kind.startswith("application/x-www-form-urlencoded"):
@@ -56,14 +56,14 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify HMAC-SHA256 over timestamp and token, hexadecimal; the parent account's too, of a subaccount. The body
-    is not signed. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 over timestamp and token, in hex; for a subaccount, the parent account's signature too. The
+    body is not signed. Raises InvalidSignature."""
     keys = secrets_of(values, "signing_key", "webhook_signing_key")
     if not keys:
         return None
-    said = _signed(request)
-    timestamp, token = said.get("timestamp"), said.get("token")
-    given = [one for name in ("signature", "parent-signature") if isinstance(one := said.get(name), str)]
+    signed = _signed(request)
+    timestamp, token = signed.get("timestamp"), signed.get("token")
+    given = [one for name in ("signature", "parent-signature") if isinstance(one := signed.get(name), str)]
     if not isinstance(timestamp, str) or not isinstance(token, str) or not given:
         raise InvalidSignature("the body has no timestamp, token and signature")
     message = (timestamp + token).encode("utf-8", "replace")
@@ -75,19 +75,20 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def once(request: Request) -> Once | None:
-    """The signed token, and what it came with: not the bytes, since a repeat of a form may have another boundary."""
+    """Return the signed token and a digest of the content: not of the bytes, since a retried form may have another
+    boundary."""
     try:
-        said = _signed(request)
-        token = digest_of(*(str(said.get(name)) for name in ("timestamp", "token")))
+        signed = _signed(request)
+        token = digest_of(*(str(signed.get(name)) for name in ("timestamp", "token")))
         digest = digest_of(*_content(request))
-        until = datetime.fromtimestamp(int(said["timestamp"]) + REMEMBERED, UTC)
+        until = datetime.fromtimestamp(int(signed["timestamp"]) + REMEMBERED, UTC)
     except (InvalidSignature, Unprocessable, KeyError, ValueError, OverflowError, TypeError):
         return None
     return Once(token, digest, until)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event of a webhook, or the mail of a route."""
+    """Return the one event of a webhook, or the mail of a route. Raises Unprocessable."""
     if _is_form(request):
         fields = _fields(request)
         event = form.of_form(fields, request) if "event" in fields else routes.event(fields, request)
@@ -104,7 +105,7 @@ def _is_form(request: Request) -> bool:
 
 
 def _content(request: Request) -> Iterator[str | bytes]:
-    """All that a request says beside its signature. Raises Unprocessable."""
+    """Yield all content of a request except its signature. Raises Unprocessable."""
     kind = request.headers.get("content-type", "").lower()
     if kind.startswith("multipart/"):
         for part in parts_of(request):
@@ -117,7 +118,8 @@ def _content(request: Request) -> Iterator[str | bytes]:
 
 
 def _signed(request: Request) -> dict[str, Any]:
-    """What holds the signature: the form, or the object `signature` of the JSON."""
+    """Return the object that holds the signature: the form's fields, or `signature` of the JSON. Raises
+    InvalidSignature."""
     try:
         if _is_form(request):
             return dict(_fields(request))
@@ -129,7 +131,7 @@ def _signed(request: Request) -> dict[str, Any]:
 
 
 def _fields(request: Request) -> dict[str, str]:
-    """The form's fields, of a repeated one the first; read once. Raises Unprocessable."""
+    """Return the form's fields, the first of each name; they are parsed once per request. Raises Unprocessable."""
     parsed = request.parsed
     if "fields" not in parsed:
         if request.headers.get("content-type", "").lower().startswith("multipart/"):
@@ -162,10 +164,14 @@ ADAPTER = Adapter(
             reads=seconds,
         ),
         Setting("api_key", "The API key or a domain's sending key, to send with."),
-        Setting("domain", "The domain that is sent from, as mg.example.com.", secret=False),
-        Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
-        Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
-        Setting("api_url", "https://api.mailgun.net; of a domain in the EU https://api.eu.mailgun.net.", secret=False),
+        Setting("domain", "The sending domain, for example mg.example.com.", secret=False),
+        Setting("sender", "The sender if a message names none: shop@example.com, or Shop <shop@…>.", secret=False),
+        Setting("reply_to", "The address for replies, if not the sender's.", secret=False),
+        Setting(
+            "api_url",
+            "The URL of the API; https://api.mailgun.net if not set, https://api.eu.mailgun.net for an EU domain.",
+            secret=False,
+        ),
     ),
     recognise=recognise,
     verify=verify,

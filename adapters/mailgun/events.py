@@ -1,4 +1,4 @@
-"""Reads Mailgun's event webhooks: the fate of a message.
+"""Reads Mailgun's event webhooks: what happened to a message.
 
 …/user-manual/webhooks/webhook-payloads, …/user-manual/events/event-structure.
 """
@@ -14,7 +14,7 @@ from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
 from schemas.events import Error, Event
 
-#: The word `event`. `failed` is temporary or permanent by its `severity`; `stored` is a mail that came in.
+#: The values of `event`. `failed` is temporary or permanent by its `severity`; `stored` is an inbound mail.
 EVENT_TYPES: dict[str, str] = {
     "accepted": "MessageQueued",
     "rejected": "MessageRejected",
@@ -29,23 +29,24 @@ EVENT_TYPES: dict[str, str] = {
     "list_member_upload_error": "ProviderEventReceived",
     "list_uploaded": "ProviderEventReceived",
 }
-#: The word `reason` of a permanent failure that Mailgun did not even try, for what came back before.
+#: The values of `reason` of a permanent failure that Mailgun did not attempt because of an earlier bounce or
+#: complaint.
 SUPPRESSED: dict[str, str] = {
     "suppress-bounce": "invalid_address",
     "suppress-unsubscribe": "opted_out",
     "suppress-complaint": "opted_out",
     "hardfail": "unknown",
 }
-#: Mailgun's own codes where no server answered (https://help.mailgun.com/hc/en-us/articles/360012287493).
+#: Mailgun's own codes, used when no server responded (https://help.mailgun.com/hc/en-us/articles/360012287493).
 CODES: dict[str, str] = {
     "498": "unreachable",
     "605": "invalid_address",
     "606": "opted_out",
     "607": "opted_out",
 }
-#: `reason` of other failures: tried in vain for hours; refused by the recipient's provider for the sender's repute.
+#: `reason` of other failures: `old` was retried for hours; `espblock` is a refusal for the sender's reputation.
 FAILURES: dict[str, str] = {"old": "expired", "espblock": "blocked"}
-#: What a recipient did, with the program and the address that it was done from.
+#: Actions of a recipient; these events have the user agent and the IP address.
 ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
 
 
@@ -53,7 +54,7 @@ def of_json(data: dict[str, Any], request: Request) -> Event:
     """Return the event of `event-data`. Raises Unprocessable."""
     get = data.get
     word = text(get("event")) or ""
-    # A mail that came in, on its way to a route, is accepted too: what it says is told by the route's own post.
+    # An inbound mail on its way to a route is `accepted` too; the route's own post has its content.
     type_ = "ProviderEventReceived" if get("routes") else EVENT_TYPES.get(word, "ProviderEventReceived")
     event_id, recipient, time = identifier(get("id")), text(get("recipient")), from_unix(get("timestamp"))
     headers = object_of(object_of(get("message")).get("headers"))
@@ -78,8 +79,8 @@ def of_json(data: dict[str, Any], request: Request) -> Event:
         type_, error = failure_of(data)
     elif word == "rejected":
         reject = object_of(get("reject"))
-        said = [one for one in (text(reject.get("reason")), text(reject.get("description"))) if one]
-        error = Error(None, ": ".join(said)[:8192] or None, "unknown")
+        words = [one for one in (text(reject.get("reason")), text(reject.get("description"))) if one]
+        error = Error(None, ": ".join(words)[:8192] or None, "unknown")
     variables = object_of(get("user-variables"))
     payload = payload_of(word, recipient, variables.get("reference"))
     if sender := text(object_of(get("envelope")).get("sender")):
@@ -106,7 +107,7 @@ def of_json(data: dict[str, Any], request: Request) -> Event:
 
 
 def failure_of(data: dict[str, Any]) -> tuple[str, Error]:
-    """The type and error of a failure: tried again, given up, or not even tried."""
+    """Return the type and error of a failure: delayed, bounced, or rejected without an attempt."""
     status, why = object_of(data.get("delivery-status")), text(data.get("reason")) or ""
     words = text(status.get("message")) or text(status.get("description"))
     code = code_of(text(status.get("enhanced-code")) or text(status.get("code")), words)
@@ -120,7 +121,7 @@ def failure_of(data: dict[str, Any]) -> tuple[str, Error]:
 
 
 def _stored(data: dict[str, Any], headers: dict[str, Any], request: Request, event_id: str, id: str | None) -> Event:
-    """A mail that a route's store() keeps: where it can be fetched from, for three days and with the API key."""
+    """Return the event of a mail that a route's store() keeps: it can be fetched for three days, with the API key."""
     sender = text(object_of(data.get("envelope")).get("sender")) or text(headers.get("from"))
     content: dict[str, Any] = {"subject": subject} if (subject := text(headers.get("subject"))) else {}
     storage = object_of(data.get("storage"))
@@ -144,7 +145,7 @@ def _stored(data: dict[str, Any], headers: dict[str, Any], request: Request, eve
 
 
 def payload_of(word: str, recipient: str | None, reference: Any) -> dict[str, Any]:
-    """What each event says: the word, the recipient, our reference."""
+    """Return the payload that every event has: the status, the recipient, our reference."""
     payload: dict[str, Any] = {"providerStatus": word}
     if recipient:
         payload["to"] = recipient
@@ -154,6 +155,6 @@ def payload_of(word: str, recipient: str | None, reference: Any) -> dict[str, An
 
 
 def engaged_of(url: Any, agent: Any, ip: Any) -> dict[str, str]:
-    """Of an open or a click: the link, the program, the address."""
+    """Return the link, user agent and IP address of an open or a click."""
     given = (("url", url), ("userAgent", agent), ("ip", ip))
     return {key: value for key, value in given if isinstance(value, str) and value}

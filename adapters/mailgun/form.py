@@ -1,4 +1,4 @@
-"""Reads the webhooks of older accounts, the fate of a message: a form.
+"""Reads the event webhooks of older Mailgun accounts, which are forms.
 
 The section "Tracking Messages" of https://github.com/mailgun/documentation/blob/master/source/user_manual.rst.
 """
@@ -14,7 +14,7 @@ from adapters.reading.mime import bare_id
 from adapters.reading.times import from_unix
 from schemas.events import Event
 
-#: The word `event` of the form.
+#: The values of the field `event`.
 FORM_TYPES: dict[str, str] = {
     "delivered": "MessageDelivered",
     "opened": "MessageOpened",
@@ -27,8 +27,8 @@ FORM_TYPES: dict[str, str] = {
 
 
 def of_form(fields: dict[str, str], request: Request) -> Event:
-    """Return the event of a form. It has no id: of a message and a recipient each word is one fact, opens and clicks
-    one a time. Raises Unprocessable."""
+    """Return the event of a form. A form has no event id: the id is made of the message, recipient and word, and for
+    opens and clicks the time. Raises Unprocessable."""
     get = fields.get
     word, recipient = fields["event"], get("recipient")
     type_ = FORM_TYPES.get(word, "ProviderEventReceived")
@@ -46,8 +46,8 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
         raise Unprocessable("an event of no message and no address")
     error = None
     if type_ == "MessageBounced":
-        said = {"code": get("code"), "message": get("error") or get("description")}
-        type_, error = failure_of({"reason": get("reason"), "severity": "permanent", "delivery-status": said})
+        status = {"code": get("code"), "message": get("error") or get("description")}
+        type_, error = failure_of({"reason": get("reason"), "severity": "permanent", "delivery-status": status})
     payload = payload_of(word, recipient, get("reference"))
     if word in ENGAGED:
         payload |= engaged_of(get("url"), get("user-agent"), get("ip"))
@@ -67,7 +67,7 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
 
 
 def _header(headers: str | None, name: str) -> Any:
-    """A header's value in the JSON list of names and values that the form has."""
+    """Return the value of a header in the form's JSON list of names and values."""
     try:
         pairs = parse_json(headers.encode("utf-8", "replace")) if headers else []
     except Unprocessable:

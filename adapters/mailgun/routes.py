@@ -1,7 +1,7 @@
-"""A mail that a route posts, by forward() or store(): taken apart into fields, or whole (`body-mime`).
+"""Reads the mail that a Mailgun route posts by forward() or store(): parsed into fields, or raw (`body-mime`).
 
-…/user-manual/receive-forward-store/receive-http and …/store-retreive. A mail has no id of Mailgun's; it is known by its
-Message-ID and whom it came to.
+…/user-manual/receive-forward-store/receive-http and …/store-retreive. Mailgun gives a mail no id; its Message-ID and
+its recipient identify it.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ _TEXTS = (("text", "body-plain"), ("html", "body-html"), ("strippedText", "strip
 
 
 def event(fields: dict[str, str], request: Request) -> Event:
-    """Return the mail. Raises Unprocessable if the form has none."""
+    """Return the event of the mail. Raises Unprocessable if the form has none."""
     get = fields.get
     if "recipient" not in fields or not ("sender" in fields or "from" in fields):
         raise Unprocessable("a form that is neither an event nor a mail")
     content: dict[str, Any] = {key: fields[name] for key, name in _TEXTS if get(name)}
     message_id, replied_to = bare_id(get("Message-Id") or get("Message-ID")), bare_id(get("In-Reply-To"))
-    # `timestamp` is the signature's, and another when the webhook is tried again: the mail's own Date is its sender's.
+    # `timestamp` belongs to the signature and differs in a retry; the mail's Date is the sender's.
     date = get("Date")
     if whole := get("body-mime"):
         mail = mail_of(whole, request)
@@ -59,7 +59,7 @@ def event(fields: dict[str, str], request: Request) -> Event:
 
 
 def _media(fields: dict[str, str], request: Request) -> list[dict[str, str]]:
-    """The files of a multipart form, or those that store() keeps, which are fetched with the API key."""
+    """Return the files of a multipart form, or those that store() keeps, which are fetched with the API key."""
     if "parts" in request.parsed:
         ids = {place: content_id for content_id, place in _json(fields.get("content-id-map"), dict).items()}
         files = [part for part in parts_of(request) if part.filename is not None]
@@ -73,10 +73,10 @@ def _media(fields: dict[str, str], request: Request) -> list[dict[str, str]]:
     return kept
 
 
-def _json(said: str | None, kind: type) -> Any:
-    """A field that holds JSON of this kind; an empty one where it does not."""
+def _json(written: str | None, kind: type) -> Any:
+    """Return the JSON value of a field if it is of this type, else an empty value of the type."""
     try:
-        found = parse_json(said.encode("utf-8", "replace")) if said else None
+        found = parse_json(written.encode("utf-8", "replace")) if written else None
     except Unprocessable:
         found = None
     return found if isinstance(found, kind) else kind()

@@ -1,6 +1,7 @@
-"""Sending by Mailgun: a form posted to a domain's messages.
+"""Sends e-mail by Mailgun: a form posted to a domain's messages.
 
-https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages. What is sent twice arrives twice.
+https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages. There is no idempotency key: a
+request sent twice is delivered twice.
 """
 
 from base64 import b64encode
@@ -31,8 +32,8 @@ API = "https://api.mailgun.net"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a form with the key under basic auth; `messageId` and `reference` are variables that every webhook has
-    again. Raises Unsendable."""
+    """Build a form with the key in basic auth. Every webhook repeats the variables `messageId` and `reference`.
+    Raises Unsendable."""
     key, domain = required(values, "api_key"), required(values, "domain")
     if message.media:
         raise Unsendable("Mailgun takes files, not their addresses: put a link into the text instead")
@@ -52,7 +53,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
             fields.append(("t:variables", orjson.dumps(dict(message.template.variables)).decode()))
     elif not message.text and not message.html:
         raise Unsendable("Mailgun needs text, HTML or a template")
-    fields += [(name, said) for name, said in (("text", message.text), ("html", message.html)) if said]
+    fields += [(name, value) for name, value in (("text", message.text), ("html", message.html)) if value]
     return HttpCall(
         "POST",
         f"{optional(values, 'api_url', API)}/v3/{quote(domain, safe='')}/messages",
@@ -65,11 +66,11 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with `id`, in angle brackets that webhooks leave out; else `message`, or plain text."""
-    said = answer_of(response)
+    """Read 200 with `id`, in angle brackets that webhooks omit; an error has `message` in JSON, or is plain text."""
+    body = answer_of(response)
     if 200 <= response.status < 300:
-        return accepted(bare_id(said.get("id")))
-    words = text(said.get("message")) or response.body[:200].decode("utf-8", "replace") or None
+        return accepted(bare_id(body.get("id")))
+    words = text(body.get("message")) or response.body[:200].decode("utf-8", "replace") or None
     reason = "rate" if response.status == 429 else "unknown"
     if response.status == 400 and words and "not a valid address" in words:
         reason = "invalid_address"

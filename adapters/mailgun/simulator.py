@@ -1,4 +1,4 @@
-"""A simulated Mailgun: a domain's messages, event webhooks, and a route's posts.
+"""Simulates Mailgun: the messages endpoint, event webhooks, and a route's posts.
 
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads, …/securing-webhooks,
 …/user-manual/receive-forward-store/receive-http, …/api-reference/send/mailgun/messages.
@@ -46,13 +46,13 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
     "unauthorized": (401, "Forbidden"),
     "unavailable": (503, '{"message": "Service unavailable"}'),
 }
-#: What a signature consists of.
+#: The fields of a signature.
 _SIGNED = ("timestamp", "token", "signature")
 _SIGNATURE = re.compile(rb'("signature":\s*)\{[^{}]*\}')
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/webhook-payloads; the message's id is without its angle brackets here."""
+    """Build an event webhook: …/webhook-payloads. The message's id has no angle brackets here."""
     word = _EVENTS[state]
     data = {
         "event": word,
@@ -78,7 +78,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/receive-http, of a mail without attachments."""
+    """Build a route's post of a mail without attachments: …/receive-http."""
     fields = {
         "recipient": incoming.to,
         "sender": incoming.sender,
@@ -93,8 +93,8 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 over the time and a token; all three stand in the body. Each webhook has a token of its own, which its
-    repetitions share: it is made from the webhook's content, so that fixtures are signed the same each time."""
+    """Sign the timestamp and a token by HMAC-SHA256; all three are in the body. Retries of a webhook share its
+    token, which is derived from the content so that fixtures are signed the same each time."""
     stamped = _stamped(post, dict.fromkeys(_SIGNED, ""))
     token = hashlib.sha256(post.url.encode() + stamped).hexdigest()[:50]
     timestamp = str(int(at.timestamp()))
@@ -103,7 +103,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """POST /v3/{domain}/messages."""
+    """Read a send request, POST /v3/{domain}/messages. Raises Refused."""
     credentials = base64.b64encode(f"api:{settings['api_key']}".encode()).decode()
     if call.headers.get("authorization") != f"Basic {credentials}":
         raise Refused("unauthorized")
@@ -116,12 +116,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 with the id, in angle brackets."""
+    """Return 200 with the id, in angle brackets."""
     return Reply(200, orjson.dumps({"id": f"<{_id(sent[0])}>", "message": "Queued. Thank you."}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """A message in JSON, but for 401."""
+    """Return an error response: JSON, except for 401."""
     code, body = _REFUSALS[why]
     return Reply(code, body.encode())
 
@@ -131,7 +131,7 @@ def _id(sent: Sent) -> str:
 
 
 def _stamped(post: Post, made: dict[str, str]) -> bytes:
-    """The body with these as its signature, in place of the one that it has."""
+    """Return the body with its signature replaced by the given fields."""
     kind = post.headers.get("content-type", "")
     if kind.startswith("multipart/"):
         body = post.body

@@ -1,8 +1,8 @@
-"""Mailjet: the Event API (one event, or those of a second in a list), the Parse API's mail, and sending by v3.1.
+"""Reads Mailjet's Event API (one event, or a list of those of one second) and the mail of its Parse API.
 
 Events: https://dev.mailjet.com/email/guides/webhooks/ and
-https://github.com/mailjet/api-documentation/blob/master/guides/_event-api.md. Nothing is signed. A webhook that is not
-answered with 200 is retried.
+https://github.com/mailjet/api-documentation/blob/master/guides/_event-api.md. Nothing is signed. Mailjet retries a
+webhook unless the answer is 200.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ from adapters.reading.times import from_unix
 from adapters.signing import unsigned
 from schemas.events import Error, Event
 
-#: `sent` is when the recipient's server has taken it; a bounce is tried again only where it is greylisted.
+#: `sent` means that the recipient's server has accepted the mail; only a greylisted bounce is retried.
 EVENT_TYPES: dict[str, str] = {
     "sent": "MessageDelivered",
     "open": "MessageOpened",
@@ -38,8 +38,8 @@ EVENT_TYPES: dict[str, str] = {
     "spam": "MessageComplained",
     "unsub": "RecipientUnsubscribed",
 }
-#: `error`, of …/guides/_event-api.md#possible-values-for-errors; the words that came later are those of the
-#: states that Mailjet's own client names, https://app.unpkg.com/node-mailjet@6.0.2/files/declarations/types/api/Message.d.ts.
+#: The values of `error`: …/guides/_event-api.md#possible-values-for-errors; the newer ones are the states in
+#: Mailjet's client, https://app.unpkg.com/node-mailjet@6.0.2/files/declarations/types/api/Message.d.ts.
 ERRORS: dict[str, str] = {
     "user unknown": "invalid_address",
     "mailbox inactive": "invalid_address",
@@ -64,12 +64,12 @@ ERRORS: dict[str, str] = {
     "spam reporter": "opted_out",
 }
 _COPIED = (("url", "url"), ("userAgent", "agent"), ("ip", "ip"))
-#: Characters of a payload that may be ours; it is what the sender gave, whatever that is.
+#: Maximum length of a `Payload` that is parsed; other senders of the account may put anything into it.
 _MOST_PAYLOAD = 4096
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by keys that only its bodies have together."""
+    """Recognise a webhook by a combination of keys that only its bodies have."""
     body = request.body
     if b'"mj_campaign_id"' in body or b'"mj_contact_id"' in body:
         return b'"event"' in body
@@ -77,12 +77,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the caller: Mailjet signs nothing. Raises InvalidSignature."""
+    """Verify the caller's credentials: Mailjet signs nothing. Raises InvalidSignature."""
     return unsigned.verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item; one of a mail."""
+    """Return one event per item, or the one event of a mail."""
     body = json_of(request)
     if isinstance(body, dict) and "Parts" in body and "event" not in body:
         return Normalized([inbound.event(body, request)])
@@ -118,7 +118,7 @@ def _event(item: Any, request: Request) -> Event:
     ours = _ours(get("Payload"))
     if reference := text(get("CustomID")) or text(ours.get("reference")):
         payload["reference"] = reference[:1024]
-    payload |= {key: said for key, name in _COPIED if (said := text(get(name)))}
+    payload |= {key: value for key, name in _COPIED if (value := text(get(name)))}
     error = None
     if word in ("bounce", "blocked"):
         why = text(get("error"))
@@ -144,7 +144,7 @@ def _event(item: Any, request: Request) -> Event:
 
 
 def _ours(payload: Any) -> dict[str, Any]:
-    """The ids that a message was sent with by us, in its EventPayload."""
+    """Return the ids that we put into the message's EventPayload, or an empty object."""
     if not isinstance(payload, str) or not payload.startswith("{") or len(payload) > _MOST_PAYLOAD:
         return {}
     try:

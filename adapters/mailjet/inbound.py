@@ -1,5 +1,8 @@
-"""A mail that came in, as the Parse API posts it: https://dev.mailjet.com/email/guides/parse-api/ and
-https://github.com/mailjet/api-documentation/blob/master/guides/_parse-api.md. Mailjet gives no time of its own, only the mail's.
+"""Reads inbound mail as Mailjet's Parse API posts it.
+
+https://dev.mailjet.com/email/guides/parse-api/ and
+https://github.com/mailjet/api-documentation/blob/master/guides/_parse-api.md. Mailjet adds no time of its own; the
+only one is the mail's Date.
 """
 
 from email.message import Message
@@ -16,7 +19,7 @@ _TEXTS = (("text", "Text-part"), ("html", "Html-part"), ("subject", "Subject"))
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """Return the mail. Raises Unprocessable if it has no sender."""
+    """Return the event of the mail. Raises Unprocessable if it has no sender."""
     get = item.get
     headers = object_of(get("Headers"))
     written = text(get("From")) or text(get("Sender"))
@@ -25,7 +28,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
     name, address = mailbox_of(written)
     sender = handle(address, "email") or handle(get("Sender"), "email")
     message_id, recipient = bare_id(_one(headers.get("Message-ID"))), text(get("Recipient"))
-    content: dict[str, Any] = {key: said for key, named in _TEXTS if (said := text(get(named)))}
+    content: dict[str, Any] = {key: value for key, named in _TEXTS if (value := text(get(named)))}
     files = [part for part in list_of(get("Parts")) if _is_file(part)][:MOST_MEDIA]
     if files:
         content["media"] = [_file(part) for part in files]
@@ -55,14 +58,14 @@ def _is_file(part: Any) -> bool:
 
 
 def _file(part: dict[str, Any]) -> dict[str, str]:
-    """An attachment's name, type and id, of its headers; its content stands beside, in base64."""
-    told, made = object_of(part.get("Headers")), Message()
+    """Return an attachment's name, type and id from its headers; its content is a separate field, in base64."""
+    headers, made = object_of(part.get("Headers")), Message()
     for name in ("Content-Type", "Content-Disposition"):
-        if value := text(_one(told.get(name))):
+        if value := text(_one(headers.get(name))):
             made[name] = value[:1000].replace("\r", "").replace("\n", "")
-    return media_of(made.get_filename(), made.get_content_type(), text(_one(told.get("Content-ID"))))
+    return media_of(made.get_filename(), made.get_content_type(), text(_one(headers.get("Content-ID"))))
 
 
 def _one(value: Any) -> Any:
-    """A header's value; those that may stand several times are lists."""
+    """Return a header's value, the first if it is a list."""
     return value[0] if isinstance(value, list) and value else value

@@ -1,4 +1,4 @@
-"""A simulated Mailjet: the Send API v3.1, the list of what was sent, the Event API and the Parse API.
+"""Simulates Mailjet: the Send API v3.1, the list of messages, the Event API and the Parse API.
 
 https://dev.mailjet.com/email/guides/webhooks/, …/guides/parse-api/, …/reference/send-emails/, …/reference/messages/.
 """
@@ -47,7 +47,7 @@ _MOST = 50
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """A list of one event, as grouped events are posted."""
+    """Build a list of one event, as Mailjet posts grouped events."""
     item: dict[str, Any] = {
         "event": _EVENTS[state],
         "time": int(at.timestamp()),
@@ -73,7 +73,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/guides/parse-api/"""
+    """Build the Parse API's post of a mail: …/guides/parse-api/."""
     item = {
         "Sender": incoming.sender,
         "Recipient": incoming.to,
@@ -89,7 +89,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Nothing is signed: the user and password of the URL come along."""
+    """Add the URL's user and password: Mailjet signs nothing."""
     if "url_secret" in settings and "basic_auth" not in settings:
         return post
     credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
@@ -97,7 +97,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """POST /v3.1/send, of which each message is taken or refused by itself."""
+    """Read POST /v3.1/send, each of whose messages is accepted or refused on its own. Raises Refused."""
     _let_in(call, settings)
     if call.path != "/v3.1/send":
         raise Refused("invalid", "no such resource")
@@ -109,7 +109,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
         (to,) = one["To"]
         addressed = "@" in to["Email"] and "@" in one["From"]["Email"]
         worded = {"TextPart", "HTMLPart", "TemplateID"} & one.keys()
-        # Mailjet's ids are numbers of 17 digits or more, which are kept as they are.
+        # Mailjet's ids are numbers of at least 17 digits.
         own = str(int(f"{int(id, 16)}"[:17]) + number)
         text, reference = one.get("TextPart"), one.get("CustomID")
         sent = Sent(own, "email", to["Email"], one["From"]["Email"], text, reference)
@@ -118,7 +118,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | None:
-    """GET /v3/REST/message, by the CustomID, which the response has if `ShowCustomID` asks for it."""
+    """Answer GET /v3/REST/message by CustomID, which the items have if `ShowCustomID` asks for it."""
     path, _, query = call.path.partition("?")
     if call.method != "GET" or path != "/v3/REST/message":
         return None
@@ -134,7 +134,7 @@ def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | Non
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 with the ids as numbers; 400 where one of the messages is at fault, with what became of each."""
+    """Return 200 with numeric ids, or 400 if any message failed, with the outcome of each."""
     messages = [
         {"Status": "error", "Errors": [_error(one.refused)]}
         if one.refused
@@ -146,7 +146,7 @@ def reply(sent: list[Sent]) -> Reply:
 
 
 def refuse(why: Refusal) -> Reply:
-    """An error of the message, or of the whole call."""
+    """Return an error of the message, or of the whole call."""
     body: dict[str, Any] = _error(why)
     if why == "invalid":
         body = {"Messages": [{"Status": "error", "Errors": [body]}]}

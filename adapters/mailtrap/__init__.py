@@ -1,7 +1,7 @@
-"""Mailtrap: sending events, several in one post, as one JSON object or as JSON lines.
+"""Reads Mailtrap's sending events: several in one post, as one JSON object or as JSON lines.
 
-https://docs.mailtrap.io/email-api-smtp/advanced/webhooks. The fields of an event are those that
-https://github.com/anymail/django-anymail/blob/main/anymail/webhooks/mailtrap.py lists after it.
+https://docs.mailtrap.io/email-api-smtp/advanced/webhooks. The fields of an event are listed at the end of
+https://github.com/anymail/django-anymail/blob/main/anymail/webhooks/mailtrap.py.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from adapters.signing.unsigned import SETTINGS as UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
 from schemas.events import Error, Event
 
-#: …/advanced/webhooks#event-types. A soft bounce will be tried again; what is suspended waits for Mailtrap.
+#: …/advanced/webhooks#event-types. A soft bounce is retried; a suspended mail waits for Mailtrap.
 EVENT_TYPES: dict[str, str] = {
     "delivery": "MessageDelivered",
     "soft bounce": "MessageDelayed",
@@ -31,12 +31,12 @@ EVENT_TYPES: dict[str, str] = {
 }
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
 _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
-#: Lines of one post that are read; Mailtrap puts at most some hundreds of events in one.
+#: Maximum lines that are read in one post; Mailtrap puts some hundreds of events into one.
 _MOST = 5000
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header, else by what only its events have."""
+    """Recognise a webhook by its signature header, or by keys that only its events have."""
     if "mailtrap-signature" in request.headers:
         return True
     head = request.body[:2048]
@@ -44,8 +44,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify HMAC-SHA256 of the body, in hex; if no secret is configured, verify the credentials in the URL. No time
-    is signed, so `fresh` has no effect. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body, in hex; if no secret is configured, the credentials in the URL. No time is
+    signed, so `fresh` has no effect. Raises InvalidSignature."""
     secrets = secrets_of(values, "signing_secret", "secret")
     if not secrets:
         return verify_unsigned(request, values)
@@ -67,7 +67,8 @@ def normalize(request: Request) -> Normalized:
 
 
 def _items(request: Request, result: Normalized) -> list[Any]:
-    """The events of a JSON object, or of JSON lines, of which a bad one is put among the unprocessable."""
+    """Return the items of a JSON object or of JSON lines; add lines that are not JSON to `result.unprocessable`.
+    Raises Unprocessable."""
     try:
         body = json_of(request)
     except Unprocessable:
@@ -132,14 +133,14 @@ def _event(item: Any, request: Request) -> Event:
 
 
 def _time(value: Any) -> Any:
-    """Seconds; of mail that comes in, milliseconds."""
+    """Return the time of a Unix timestamp: seconds, but milliseconds for inbound mail."""
     return from_unix_or_millis(value)
 
 
 def _error(word: str, item: dict[str, Any]) -> Error:
     words = text(item.get("response")) or text(item.get("reason"))
     code = code_of(text(item.get("response_code")), words)
-    # A refusal of Mailtrap's own has no server's answer.
+    # Mailtrap's own refusals have no response of a server.
     return Error(code, words, "blocked" if word in ("reject", "suspension") else reason_of(code))
 
 
@@ -158,5 +159,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Answered with 200: Mailtrap retries after anything else.
+    # Mailtrap retries unless the answer is 200, which is the default.
 )

@@ -1,4 +1,4 @@
-"""A simulated Mailtrap: its sending events, signed. https://docs.mailtrap.io/email-api-smtp/advanced/webhooks"""
+"""Simulates Mailtrap's signed sending events: https://docs.mailtrap.io/email-api-smtp/advanced/webhooks"""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ _EVENTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One event in the list."""
+    """Build a list of one event."""
     word, more = _EVENTS[state]
     item: dict[str, Any] = {
         "event": word,
@@ -41,7 +41,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """…/advanced/webhooks#webhook-signature-verification"""
+    """Sign the body: …/advanced/webhooks#webhook-signature-verification."""
     digest = hmac.new(settings["signing_secret"].encode(), post.body, hashlib.sha256).hexdigest()
     return replace(post, headers=post.headers | {"Mailtrap-Signature": digest})
 

@@ -1,8 +1,10 @@
-"""Mandrill (Mailchimp Transactional): message, inbound and sync events, up to 1000 in one form field of JSON.
+"""Reads the events of Mandrill (Mailchimp Transactional), about messages, inbound mail and syncs.
+
+One form field has up to 1000 of them, as JSON.
 
 https://mailchimp.com/developer/transactional/docs/webhooks/; signature:
 https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests.
-Before a webhook is saved its URL gets a HEAD, and a post of no events, which is answered and not kept.
+Before a webhook is saved its URL receives a HEAD, and a post without events, which is answered and not stored.
 """
 
 from typing import Any
@@ -41,7 +43,7 @@ EVENT_TYPES: dict[str, str] = {
     "spam": "MessageComplained",
     "unsub": "RecipientUnsubscribed",
 }
-#: `bounce_description`, where the server's words have no code.
+#: The values of `bounce_description`, used where the server's response has no code.
 BOUNCES: dict[str, str] = {
     "bad_mailbox": "invalid_address",
     "invalid_domain": "invalid_address",
@@ -67,13 +69,13 @@ _FIELD = "mandrill_events"
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header, or its one field."""
+    """Recognise a webhook by its signature header, or its one field."""
     return "x-mandrill-signature" in request.headers or request.body.startswith(b"mandrill_events=")
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify HMAC-SHA1 over the URL as it was entered and the sorted fields. No time is signed. Raises
-    InvalidSignature."""
+    """Verify HMAC-SHA1 over the URL as entered at Mandrill and the sorted fields. No time is signed, so `fresh` has
+    no effect. Raises InvalidSignature."""
     keys = secrets_of(values, "webhook_key", "secret")
     if not keys:
         return None
@@ -86,12 +88,12 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     if any([signs(key, "sha1", message, given, "base64") for key in keys]):
         return True
     raise InvalidSignature(
-        "no configured webhook_key makes this signature: is the source's url the one told to Mandrill?"
+        "no configured webhook_key makes this signature: is the source's url the one configured at Mandrill?"
     )
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item."""
+    """Return one event per item. Raises Unprocessable."""
     result = Normalized()
     for item in _items(request):
         try:
@@ -102,8 +104,8 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """Answer the post without events by which Mandrill tests a URL, signed with a key that is not known yet; it is
-    not stored."""
+    """Answer the post without events with which Mandrill tests a URL. Its key is not known yet, and it is not
+    stored."""
     if not recognise(request) or len(request.body) > 200:
         return None
     try:
@@ -113,12 +115,12 @@ def handshake(request: Request, values: Values) -> Answer | None:
 
 
 def _items(request: Request) -> list[Any]:
-    told = next((value for name, value in form_of(request) if name == _FIELD), None)
-    if told is None:
+    field = next((value for name, value in form_of(request) if name == _FIELD), None)
+    if field is None:
         raise Unprocessable(f"a form without {_FIELD}")
     items = request.parsed.get(_FIELD)
     if items is None:
-        items = request.parsed[_FIELD] = parse_json(told.encode("utf-8", "replace"))
+        items = request.parsed[_FIELD] = parse_json(field.encode("utf-8", "replace"))
     if not isinstance(items, list):
         raise Unprocessable(f"{_FIELD} is no list")
     return items
@@ -179,7 +181,7 @@ def _error(msg: dict[str, Any], item: dict[str, Any]) -> Error:
     last = object_of(attempts[-1]) if isinstance(attempts, list) and attempts else {}
     words = text(msg.get("diag")) or text(last.get("diag"))
     described = text(msg.get("bounce_description"))
-    # The words begin with who says them: `smtp;550 5.1.1 …`.
+    # The text begins with the protocol: `smtp;550 5.1.1 …`.
     code = code_of(None, words.removeprefix("smtp;").strip()) if words else None
     reason = BOUNCES.get(described or "") or reason_of(code)
     return Error(code or described, words or described, reason)
@@ -196,13 +198,13 @@ ADAPTER = Adapter(
     settings=(
         Setting(
             "webhook_key",
-            "The webhook's key (Settings, Webhooks, Key); several where there are several webhooks.",
+            "The webhook's key (Settings, Webhooks, Key); a list if there are several webhooks.",
             aliases=("secret",),
         ),
     ),
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Answered with 200: Mandrill retries after anything else.
+    # Mandrill retries unless the answer is 200, which is the default.
     handshake=handshake,
 )

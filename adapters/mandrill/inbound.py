@@ -1,4 +1,4 @@
-"""Mandrill's inbound messages: mail that it took apart.
+"""Reads Mandrill's inbound messages: mail that it has parsed.
 
 https://mailchimp.com/developer/transactional/docs/webhooks/#inbound-messages
 """
@@ -18,12 +18,13 @@ _MOST_MEDIA = 100
 
 
 def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Event:
-    """…/docs/webhooks/#inbound-messages: a mail taken apart. It has no id of Mandrill's. Raises Unprocessable."""
+    """Return the event of a mail: …/docs/webhooks/#inbound-messages. It has no id of Mandrill's. Raises
+    Unprocessable."""
     headers = {key.lower(): value for key, value in object_of(msg.get("headers")).items()}
     message_id, replied_to = (_word(headers.get(name)) for name in ("message-id", "in-reply-to"))
     email, address = text(msg.get("email")), text(msg.get("from_email"))
     if address is None and message_id is None:
-        raise Unprocessable("a mail of nobody")
+        raise Unprocessable("a mail with neither a sender nor a Message-ID")
     customer = handle(address, "email")
     content: dict[str, Any] = {key: value for key in ("subject", "text", "html") if (value := text(msg.get(key)))}
     media: list[dict[str, str]] = []
@@ -33,14 +34,14 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
             media.append({key: value[:most] for key, name, most in given if (value := text(part.get(name)))})
     if media:
         content["media"] = media
-    told = (
+    fields = (
         ("from", customer.value if customer else address),
         ("to", email),
         ("displayName", text(msg.get("from_name"))),
         ("inReplyTo", replied_to),
     )
     payload: dict[str, Any] = {"providerStatus": "inbound"}
-    payload |= {key: value[:1024] for key, value in told if value}
+    payload |= {key: value[:1024] for key, value in fields if value}
     if content:
         payload["content"] = content
     raw = blake2b((text(msg.get("raw_msg")) or "").encode("utf-8", "replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""A simulated Mandrill: message events and inbound mail, in one signed form field.
+"""Simulates Mandrill's message events and inbound mail, in one signed form field.
 
 https://mailchimp.com/developer/transactional/docs/webhooks/
 """
@@ -30,7 +30,7 @@ _FORM = {"content-type": "application/x-www-form-urlencoded", "user-agent": "Man
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One event in the list."""
+    """Build a form with one event."""
     msg: dict[str, Any] = {
         "ts": int(at.timestamp()) - 5,
         "_id": sent.id,
@@ -52,7 +52,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """A mail, taken apart."""
+    """Build a form with one inbound mail."""
     msg = {
         "from_email": incoming.sender,
         "from_name": "Ana",
@@ -66,7 +66,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA1 over the URL and each field's name and value, in the names' order."""
+    """Sign the URL and each field's name and value, sorted by name, by HMAC-SHA1."""
     pairs = parse_qsl(post.body.decode(), keep_blank_values=True)
     data = post.url + "".join(name + value for name, value in sorted(pairs))
     digest = hmac.new(settings["webhook_key"].encode(), data.encode(), hashlib.sha1).digest()

@@ -1,7 +1,7 @@
-"""MessageBird, which is called Bird now: the classic SMS and Conversations APIs, and the channels of Bird's own platform.
+"""Reads MessageBird's webhooks: the classic SMS and Conversations APIs, and the channels of Bird, as it is called now.
 
-Signatures: `signing`. What the webhooks mean: `sms`, `conversations`, `bird`. Neither gives an event an id of its own, or
-promises an order.
+`signing` verifies the signatures; `sms`, `conversations` and `bird` read the webhooks. None of them gives an event
+its own id or promises an order.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ _HEAD = 8192
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header, else by the names that only its requests have together."""
+    """Recognise a webhook by its signature header, or by a combination of names that only its requests have."""
     if signing.TOKEN in request.headers or signing.SIGNATURE in request.headers:
         return True
     if request.method == "GET":
@@ -44,7 +44,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per request."""
+    """Return the one event of a request. Raises Unprocessable."""
     fields = _parameters(request)
     if not fields:
         raise Unprocessable("a request without parameters")
@@ -59,12 +59,12 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """200; MessageBird wants it to read `OK`."""
+    """Answer 200 with the body `OK`, which MessageBird expects."""
     return Answer(200, b"OK")
 
 
 def _parameters(request: Request) -> dict[str, Any]:
-    """Those of a query, a form or JSON. Raises Unprocessable."""
+    """Return the parameters of a query, a form or a JSON object. Raises Unprocessable."""
     if request.method == "GET":
         return dict(query_of(request))
     if request.body[:1] != b"{" and "json" not in request.headers.get("content-type", ""):
@@ -92,7 +92,7 @@ ADAPTER = Adapter(
     signs_body=True,
     settings=(
         Setting(
-            "signing_key", "The signing key (Dashboard, Developers, API settings), or that of Bird's subscription."
+            "signing_key", "The signing key (Dashboard, Developers, API settings), or that of a Bird subscription."
         ),
         Setting(
             "max_age",
@@ -103,7 +103,7 @@ ADAPTER = Adapter(
         Setting("access_key", "An API access key, for sending."),
         Setting("sender", "The number or name to send SMS from.", secret=False),
         Setting("channel_id", "The id of the WhatsApp channel to send by.", secret=False),
-        Setting("api_url", f"Where the API is; {REST} and {CONVERSATIONS} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {REST} and {CONVERSATIONS} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

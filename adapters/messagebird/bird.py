@@ -1,6 +1,6 @@
-"""The events of Bird's channels: `<channel>.inbound`, `<channel>.outbound`, and what a recipient does with a message.
+"""Reads the events of Bird's channels: `<channel>.inbound`, `<channel>.outbound`, and interactions with a message.
 
-https://docs.bird.com/api/channels-api/message-status-and-interactions, the message as in
+https://docs.bird.com/api/channels-api/message-status-and-interactions; the message:
 https://docs.bird.com/api/channels-api/supported-channels/programmable-email/message-status.
 """
 
@@ -22,12 +22,12 @@ STATUSES: dict[str, str] = {
     "sending_failed": "MessageFailed",
     "delivery_failed": "MessageFailed",
 }
-#: The event's first word, and its channel; any other is a chat.
+#: The first word of `event`, and our channel; any other is a chat.
 PLATFORMS: dict[str, str] = {"sms": "sms", "whatsapp": "whatsapp", "email": "email", "rcs": "rcs"}
 
 
 def event(fields: Item, payload: Item, request: Request) -> Event:
-    """Return the event. Raises Unprocessable if there is no id."""
+    """Return the event. Raises Unprocessable if the message has no id."""
     word = str(fields["event"])
     platform, _, kind = word.partition(".")
     if kind not in ("inbound", "outbound"):
@@ -39,23 +39,23 @@ def event(fields: Item, payload: Item, request: Request) -> Event:
     channel, status = PLATFORMS.get(platform, "chat"), (text(payload.get("status")) or "").lower()
     theirs, ours = _contact(payload, inbound), _connector(payload, inbound)
     customer = _handle(theirs, platform, channel)
-    said: Item = {"providerStatus": status[:255]} if status else {}
+    values: Item = {"providerStatus": status[:255]} if status else {}
     if customer is not None:
-        said["from" if inbound else "to"] = customer.value
+        values["from" if inbound else "to"] = customer.value
     if ours is not None:
-        said["to" if inbound else "from"] = ours
+        values["to" if inbound else "from"] = ours
     if reference := text(payload.get("reference")):
-        said["reference"] = reference[:1024]
+        values["reference"] = reference[:1024]
     if inbound:
         type_ = "MessageReceived"
         if content := _content(payload.get("body")):
-            said["content"] = content
+            values["content"] = content
         if name := text(_part(theirs, "annotations").get("name")):
-            said["displayName"] = name[:1024]
+            values["displayName"] = name[:1024]
     else:
         type_ = STATUSES.get(status, "ProviderEventReceived")
     if type_ == "ProviderEventReceived":
-        said["native"] = unknown(request, fields).payload["native"]
+        values["native"] = unknown(request, fields).payload["native"]
     when = text(payload.get("createdAt") if inbound else payload.get("lastStatusAt") or payload.get("updatedAt"))
     return Event(
         type_,
@@ -67,12 +67,12 @@ def event(fields: Item, payload: Item, request: Request) -> Event:
         handle=customer,
         occurred_at=from_text(when),
         error=_error(payload) if type_ == "MessageFailed" else None,
-        payload=said,
+        payload=values,
     )
 
 
 def _other(fields: Item, payload: Item, word: str, platform: str, request: Request) -> Event:
-    """Return the event of an interaction or another kind, with its message if it names one."""
+    """Return the event of an interaction or an unknown kind, with its message's id if it has one."""
     found = unknown(request, fields, status=word)
     found.provider_message_id = identifier(payload.get("messageId"))
     if found.provider_message_id is not None:
@@ -115,12 +115,12 @@ def _error(payload: Item) -> Any:
 
 
 def _content(body: Any) -> Item:
-    """Text, pictures, files; a button that was pressed comes as text with its `postback`."""
+    """Return the content: text, images, files, a location; a pressed button is an action with a `postback`."""
     word = text(_part({"body": body}, "body").get("type")) or ""
     part = _part(body, word)
     content: Item = {}
-    if said := text(part.get("text")):
-        content["text"] = said
+    if words := text(part.get("text")):
+        content["text"] = words
     for listed in ("images", "files"):
         files = part.get(listed)
         if isinstance(files, list) and (media := [_medium(file) for file in files[:100] if isinstance(file, dict)]):

@@ -1,4 +1,4 @@
-"""The Conversations API's webhooks as events: WhatsApp and other platforms' messages, made and changed.
+"""Reads the Conversations API's webhooks: messages of WhatsApp and other platforms, created and updated.
 
 https://developers.messagebird.com/api/conversations/#webhooks; the fields as in MessageBird's own library,
 https://github.com/messagebird/go-rest-api/tree/master/conversation.
@@ -18,7 +18,7 @@ from schemas.events import Event, Handle
 Item = dict[str, Any]
 Content = dict[str, Any]
 
-#: Of a message that we sent (…/api/conversations/#message-object, and the words of MessageBird's own library).
+#: `status` of a message that we sent (…/api/conversations/#message-object, and MessageBird's own library).
 STATUSES: dict[str, str] = {
     "accepted": "MessageQueued",
     "pending": "MessageQueued",
@@ -40,7 +40,7 @@ STATUSES: dict[str, str] = {
     "rejected": "MessageRejected",
     "deleted": "ProviderEventReceived",
 }
-#: `platform`, and its channel; any other is a chat.
+#: `platform`, and our channel; any other is a chat.
 PLATFORMS: dict[str, str] = {
     "sms": "sms",
     "whatsapp": "whatsapp",
@@ -51,7 +51,7 @@ _FAILED = frozenset({"MessageFailed", "MessageRejected", "MessageBounced", "Mess
 
 
 def event(fields: Item, request: Request) -> Event:
-    """Return the event. Raises Unprocessable if there is no id."""
+    """Return the event. Raises Unprocessable if the message has no id."""
     message, kind = fields["message"], text(fields.get("type")) or ""
     get, message_id = message.get, identifier(message.get("id"))
     if message_id is None:
@@ -69,7 +69,7 @@ def event(fields: Item, request: Request) -> Event:
     word = text(get("type")) or ""
     read = CONTENTS.get(word)
     if inbound:
-        # What happens later to a message that came in is the platform's affair.
+        # Later changes of a message that we received concern the platform only.
         type_ = "MessageReceived" if kind == "message.created" and read is not None else "ProviderEventReceived"
         content, contact = get("content"), fields.get("contact")
         if read is not None and isinstance(content, dict) and (made := read(content, word)):
@@ -101,28 +101,28 @@ def event(fields: Item, request: Request) -> Event:
 
 
 def _customer(message: Item, contact: Any, platform: str, channel: str | None, inbound: bool) -> Handle | None:
-    """The contact's number, else whom the message is from or to."""
-    told = message.get("from" if inbound else "to")
+    """Return the handle of the contact's number, or of the message's other party."""
+    address = message.get("from" if inbound else "to")
     number = contact.get("msisdn") if isinstance(contact, dict) else None
     if channel in ("sms", "whatsapp"):
-        return dialled(text(number) or text(told), channel)
+        return dialled(text(number) or text(address), channel)
     if channel == "email":
-        return handle(told, "email")
-    said = text(told)
-    return of_kind("chat_id", f"{platform}:{said}") if said and platform else None
+        return handle(address, "email")
+    chat = text(address)
+    return of_kind("chat_id", f"{platform}:{chat}") if chat and platform else None
 
 
 def _add_addresses(payload: Item, message: Item, customer: Handle | None, inbound: bool) -> None:
     theirs, ours = ("from", "to") if inbound else ("to", "from")
     if customer is not None:
         payload[theirs] = customer.value
-    if said := text(message.get(ours)):
-        found = dialled(said, "sms")
-        payload[ours] = found.value if found is not None else said[:255]
+    if number := text(message.get(ours)):
+        found = dialled(number, "sms")
+        payload[ours] = found.value if found is not None else number[:255]
 
 
 def _text(content: Content, word: str) -> Content:
-    return {"text": said} if (said := text(content.get("text"))) else {}
+    return {"text": value} if (value := text(content.get("text"))) else {}
 
 
 def _media(content: Content, word: str) -> Content:
@@ -154,9 +154,9 @@ def _interactive(content: Content, word: str) -> Content:
 
 
 def _quoting(content: Content, word: str) -> Content:
-    """Text that answers something: of a catalogue, or another message."""
-    said = object_of(object_of(content.get(word)).get("text"))
-    return {"text": body} if (body := text(said.get("body"))) else {}
+    """Return the text of a message that refers to a catalogue or to another message."""
+    quoted = object_of(object_of(content.get(word)).get("text"))
+    return {"text": body} if (body := text(quoted.get("body"))) else {}
 
 
 def _order(content: Content, word: str) -> Content:

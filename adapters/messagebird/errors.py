@@ -1,4 +1,4 @@
-"""Why an SMS failed, by MessageBird's `statusReason`; Bird has the same words in its `details`.
+"""Maps MessageBird's `statusReason` to our reasons; Bird has the same texts in its `details`.
 
 https://developers.messagebird.com/api/sms-messaging/#sms-statuses,
 https://docs.bird.com/api/channels-api/message-status-and-interactions/message-failure-sources/sms-platform-extended-error-codes
@@ -19,7 +19,7 @@ _REASONS = {word: reason for reason, words in _WORDS.items() for word in words}
 
 
 def error_of(code: object, words: object, status: str = "") -> Error:
-    """`code` as given, `words` that say why; `status` counts where they are silent."""
-    told, said = text(code), text(words)
-    reason = _REASONS.get((said or "").replace("_", " ").lower()) or _REASONS.get(status)
-    return Error(told[:255] if told else None, said, reason or "unknown")
+    """Return the error of a code and its text; the reason comes from the text, else from `status`."""
+    number, description = text(code), text(words)
+    reason = _REASONS.get((description or "").replace("_", " ").lower()) or _REASONS.get(status)
+    return Error(number[:255] if number else None, description, reason or "unknown")

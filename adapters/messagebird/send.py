@@ -1,7 +1,8 @@
-"""Sending by MessageBird: SMS by its REST API, WhatsApp by Conversations.
+"""Sends by MessageBird: SMS by its REST API, WhatsApp by Conversations.
 
 https://developers.messagebird.com/api/sms-messaging/#send-outbound-sms,
-https://developers.messagebird.com/api/conversations/#send-message. SMS echoes `reference`, Conversations `source`.
+https://developers.messagebird.com/api/conversations/#send-message. Webhooks repeat `reference` of an SMS and
+`source` of a conversation's message.
 """
 
 from collections.abc import Mapping
@@ -29,15 +30,15 @@ from schemas.events import Error
 
 REST = "https://rest.messagebird.com"
 CONVERSATIONS = "https://conversations.messagebird.com"
-#: What a media type is sent as, by its first half; any other as a file.
+#: The kind of message for a media type, by its first half; any other is sent as a file.
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}
-#: https://developers.messagebird.com/api/#api-errors: of the account, of the parameters.
+#: https://developers.messagebird.com/api/#api-errors: codes that concern the account, and reasons by code.
 _ACCOUNT = frozenset({"2", "25"})
 _REASONS = {"9": "content", "10": "content", "21": "content"}
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """SMS: text. WhatsApp: text, one medium, or a template. Raises Unsendable."""
+    """Build an SMS of text, or a WhatsApp message of text, one medium or a template. Raises Unsendable."""
     if message.channel == "sms":
         url, body = f"{api_of(values, REST)}/messages", _sms(message, values, now)
     else:
@@ -47,11 +48,11 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 2xx with the message's `id`; else `errors`, the first of which says it."""
-    said = answer_of(response)
+    """Read 2xx with the message's `id`; an error has `errors`, the first of which is used."""
+    body = answer_of(response)
     if 200 <= response.status < 300:
-        return accepted(text(said.get("id")) or text(object_of(said.get("message")).get("id")))
-    first = object_of(next(iter(list_of(said.get("errors"))), None))
+        return accepted(text(body.get("id")) or text(object_of(body.get("message")).get("id")))
+    first = object_of(next(iter(list_of(body.get("errors"))), None))
     code, parameter = text(first.get("code")), text(first.get("parameter"))
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if reason == "content" and parameter in ("recipient", "recipients", "to"):
@@ -110,14 +111,14 @@ def _content(message: Message) -> tuple[str, dict[str, Any]]:
         }
         return "hsm", {"hsm": hsm}
     if len(message.media) > 1:
-        raise Unsendable("MessageBird sends one medium a message: send the others by themselves")
+        raise Unsendable("MessageBird sends one medium a message: send each of the others as its own message")
     if message.media:
         media = message.media[0]
         kind = _KINDS.get((media.type or "").partition("/")[0], "file")
         part = {"url": media.url}
         if message.text:
             if kind == "audio":
-                raise Unsendable("WhatsApp has no text beside audio: send it by itself")
+                raise Unsendable("WhatsApp has no text beside audio: send the text as its own message")
             part["caption"] = message.text
         return kind, {kind: part}
     if not message.text:

@@ -1,7 +1,7 @@
-"""A simulated MessageBird: SMS by the REST API, WhatsApp by Conversations, their webhooks with tokens; Bird's are only signed.
+"""Simulates MessageBird: SMS by the REST API, WhatsApp by Conversations, and their webhooks with tokens.
 
-https://developers.messagebird.com/api/sms-messaging, …/api/conversations, …/api/#verifying-http-requests,
-https://docs.bird.com/api/notifications-api.
+Of Bird it only signs webhooks. https://developers.messagebird.com/api/sms-messaging, …/api/conversations,
+…/api/#verifying-http-requests, https://docs.bird.com/api/notifications-api.
 """
 
 import base64
@@ -45,7 +45,7 @@ _REFUSALS: dict[Refusal, tuple[int, int, str, str | None]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """Of SMS a GET (…/api/sms-messaging/#handle-a-status-report), of WhatsApp `message.updated`."""
+    """Build a status: a GET for SMS (…/api/sms-messaging/#handle-a-status-report), `message.updated` for WhatsApp."""
     sms, conversation = _STATUSES[state]
     if sent.channel == "whatsapp":
         message = _message(sent.id, conversation, "sent", sent.sender, sent.to, sent.text, at)
@@ -70,7 +70,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/api/sms-messaging/#receive-a-message, `message.created`"""
+    """Build an inbound message: …/api/sms-messaging/#receive-a-message for SMS, `message.created` for WhatsApp."""
     if incoming.channel == "whatsapp":
         message = _message(incoming.id, "received", "received", incoming.sender, incoming.to, incoming.text, at)
         return _post(url, {"type": "message.created", "contact": _contact(incoming.sender), "message": message})
@@ -108,7 +108,8 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/api/sms-messaging/#send-outbound-sms, …/api/conversations/#send-message"""
+    """Read a send request: …/api/sms-messaging/#send-outbound-sms, …/api/conversations/#send-message. Raises
+    Refused."""
     if call.headers.get("authorization") != f"AccessKey {settings.get('access_key')}":
         raise Refused("unauthorized")
     document = orjson.loads(call.body)
@@ -128,7 +129,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """Of SMS the message, of Conversations its id."""
+    """Return the message for SMS, its id for Conversations."""
     one = sent[0]
     if one.channel == "whatsapp":
         return Reply(202, orjson.dumps({"id": one.id, "status": "accepted"}))
@@ -139,7 +140,7 @@ def reply(sent: list[Sent]) -> Reply:
 
 
 def refuse(why: Refusal) -> Reply:
-    """https://developers.messagebird.com/api/#api-errors"""
+    """Return an error response: https://developers.messagebird.com/api/#api-errors."""
     status, code, text, parameter = _REFUSALS[why]
     error = {"code": code, "description": text, "parameter": parameter}
     return Reply(status, orjson.dumps({"errors": [error]}))

@@ -1,7 +1,7 @@
-"""The classic SMS API's parameters as events: status reports, and messages that came in.
+"""Reads the parameters of the classic SMS API: status reports and inbound messages.
 
-https://developers.messagebird.com/api/sms-messaging/#handle-a-status-report, …#receive-a-message. A message to several
-recipients has one id, and a report of each.
+https://developers.messagebird.com/api/sms-messaging/#handle-a-status-report, …#receive-a-message. A message to
+several recipients has one id, and one report per recipient.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from schemas.events import Event
 
 Fields = dict[str, Any]
 
-#: …#sms-statuses. `buffered`: the operator holds it, as the phone is not reached.
+#: …#sms-statuses. `buffered`: the operator holds it because the phone is not reachable.
 STATUSES: dict[str, str] = {
     "scheduled": "MessageQueued",
     "sent": "UserMessageSent",
@@ -29,12 +29,12 @@ _FAILED = frozenset({"MessageFailed", "MessageDelayed"})
 
 
 def is_sms(fields: Fields) -> bool:
-    """Return whether it is a report, or a message."""
+    """Return whether the parameters are those of a report or a message."""
     return "id" in fields and "recipient" in fields and ("status" in fields or "originator" in fields)
 
 
 def event(fields: Fields, request: Request) -> Event:
-    """Return the event. Raises Unprocessable if there is no id."""
+    """Return the event. Raises Unprocessable if the message has no id."""
     message_id = identifier(fields.get("id"))
     if message_id is None:
         raise Unprocessable("a message without its id")

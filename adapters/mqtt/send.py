@@ -1,7 +1,7 @@
-"""Publishing to a device: the payload is text, or JSON where there is data; the message's id is a user property.
+"""Publishes to a device: the payload is text, or JSON if there is data; the message's id is a user property.
 
-Reason codes: https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html, section 2.4 and, of PUBACK, 3.4.2.1. A broker of
-MQTT 3.1.1 acknowledges without one, which is 0.
+Reason codes: https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html, section 2.4, and 3.4.2.1 for PUBACK. A
+broker of MQTT 3.1.1 acknowledges without a code, which counts as 0.
 """
 
 from datetime import UTC, datetime
@@ -11,11 +11,11 @@ import orjson
 from adapters.contract import Message, Outcome, Publish, Response, Unsendable, Values, accepted, optional, refused
 from schemas.events import Error
 
-#: The topic by default, away from where devices publish, so that what is sent does not come back as received.
+#: The default topic. Devices publish elsewhere, so that a message sent is not received again.
 DOWN = "devices/{device}/down"
-#: Bytes of a topic's name (section 1.5.4).
+#: Maximum bytes of a topic name (section 1.5.4).
 MAX_TOPIC = 65_535
-#: Each code of failure: its name in the standard, our reason, whether it may pass later.
+#: Each failure code: its name in the standard, our reason, whether a retry may succeed.
 _CODES: dict[int, tuple[str, str, bool]] = {
     0x80: ("Unspecified error", "unknown", True),
     0x83: ("Implementation specific error", "unknown", True),
@@ -36,9 +36,9 @@ _CODES: dict[int, tuple[str, str, bool]] = {
     0x97: ("Quota exceeded", "rate", True),
     0x99: ("Payload format invalid", "content", False),
 }
-#: Those that are about who we are, whatever is published.
+#: The codes about the client's identity or rights, whatever it publishes.
 _ACCOUNT = (0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C)
-#: Success, and success though nobody subscribes to it now.
+#: Success, and success without a current subscriber.
 _TAKEN = (0x00, 0x10)
 
 
@@ -46,15 +46,15 @@ def build_request(message: Message, values: Values, now: datetime) -> Publish:
     """Build a publication at QoS 1. Raises Unsendable."""
     kind, device = message.to.kind, message.to.value.removeprefix("mqtt:")
     if kind != "device_id" or device == message.to.value:
-        raise Unsendable("the recipient is no device of MQTT: a device_id is wanted, mqtt:<device>")
+        raise Unsendable("the recipient is not an MQTT device: a device_id is needed, mqtt:<device>")
     if message.template is not None or message.media:
         raise Unsendable("MQTT has neither templates nor media: send text or data")
     topic = optional(values, "topic", DOWN).replace("{device}", device)
     if any(mark in topic for mark in "+#\x00") or len(topic.encode("utf-8", "replace")) > MAX_TOPIC:
-        raise Unsendable(f"nothing can be published to the topic {topic[:80]!r}")
+        raise Unsendable(f"a message cannot be published to the topic {topic[:80]!r}")
     if message.data:
-        said = dict(message.data) | ({"text": message.text} if message.text else {})
-        payload = orjson.dumps(said)
+        document = dict(message.data) | ({"text": message.text} if message.text else {})
+        payload = orjson.dumps(document)
     elif message.text:
         payload = message.text.encode("utf-8", "replace")
     else:
@@ -68,7 +68,7 @@ def build_request(message: Message, values: Values, now: datetime) -> Publish:
 
 
 def read_response(response: Response) -> Outcome:
-    """The reason code of the broker's acknowledgement. It gives no id."""
+    """Read the reason code of the broker's acknowledgement, which has no id."""
     code = response.status
     if code in _TAKEN:
         return accepted(None)

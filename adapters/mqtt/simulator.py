@@ -1,8 +1,8 @@
-"""A simulated A broker of MQTT, with its devices: publications posted as `threadline mqtt` posts them, and those to a device.
+"""Simulates an MQTT broker and its devices, whose publications it posts as `threadline mqtt` does.
 
-https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html. What is published comes as a `Call` of the method PUBLISH, its
-topic as the path, its user properties as headers; the status of a `Reply` is the reason code of the acknowledgement. Who
-publishes is checked when it connects, not here.
+https://docs.oasis-open.org/mqtt/mqtt/v5.0/mqtt-v5.0.html. A publication arrives as a `Call` of the method PUBLISH,
+with its topic as the path and its user properties as headers; the status of a `Reply` is the reason code of the
+acknowledgement. A publisher's credentials are checked at its connection, not here.
 """
 
 from dataclasses import replace
@@ -18,7 +18,7 @@ _REFUSALS: dict[Refusal, int] = {"rate": 0x97, "invalid": 0x90, "unauthorized": 
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """A device's publication on `devices/<device>/up`."""
+    """Build a device's publication on `devices/<device>/up`."""
     device = incoming.sender.rpartition(":")[2]
     body = orjson.dumps({"messageId": incoming.id, "timestamp": int(at.timestamp() * 1000), "text": incoming.text})
     topic = quote(f"devices/{device}/up", safe="/")
@@ -27,14 +27,14 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Nothing is signed: the secret that the URL has, as `?key=`."""
+    """Put the secret into the URL as `?key=`: MQTT signs nothing."""
     scheme, host, path, query, _ = urlsplit(post.url)
     pairs = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "key"]
     return replace(post, url=urlunsplit((scheme, host, path, urlencode([*pairs, ("key", settings["url_secret"])]), "")))
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """A publication to one device."""
+    """Read a publication to one device. Raises Refused."""
     levels = call.path.strip("/").split("/")
     if (
         call.method != "PUBLISH"
@@ -48,12 +48,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """Success."""
+    """Return the reason code of success."""
     return Reply(0x00, b"", {})
 
 
 def refuse(why: Refusal) -> Reply:
-    """Section 3.4.2.1."""
+    """Return the reason code of a failure (section 3.4.2.1)."""
     return Reply(_REFUSALS[why], b"", {})
 
 

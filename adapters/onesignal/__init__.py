@@ -1,9 +1,9 @@
-"""OneSignal: Event Streams (one event a request, in a body that the account words), web push webhooks, and sending.
+"""Reads OneSignal's Event Streams (one event per request, in a body that the account defines) and web push webhooks.
 
 https://documentation.onesignal.com/docs/en/event-streams, …/event-streams-data (fields and kinds), …/docs/webhooks
-(what a browser posts). The body is read in the forms of the documentation's own templates: keys as `event.kind`, flat or
-within one level, or the objects `event` and `message` themselves. Nothing is signed. A stream's event is tried again a
-few times with growing pauses.
+(what a browser posts). The body is read in the forms of the documentation's own templates: keys such as
+`event.kind`, flat or nested one level, or the objects `event` and `message` themselves. Nothing is signed. A
+stream's event is retried a few times with increasing delays.
 """
 
 from typing import Any
@@ -46,7 +46,7 @@ KINDS: dict[str, str] = {
     "message.sms.failed": "MessageFailed",
     "message.sms.delivered": "MessageDelivered",
     "message.sms.undelivered": "MessageFailed",
-    # Shown within the app, or an activity on the lock screen: no message to a person.
+    # In-app messages and lock-screen activities: not messages to a person.
     **dict.fromkeys(
         "message.iam.impression message.iam.displayed message.iam.clicked message.iam.page_displayed"
         " message.iam.pagedisplayed message.live_activity.sent message.live_activity.delivered"
@@ -59,8 +59,8 @@ _KIND_MARKS = (b'"message.push.', b'"message.email.', b'"message.sms.', b'"messa
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the header that a browser adds, else by a kind of event under the key that the
-    templates give it."""
+    """Recognise a webhook by the header that a browser adds, or by a kind of event under the key that the templates
+    use."""
     if web.is_web(request):
         return True
     start = request.body[:4096]
@@ -68,12 +68,13 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """A header of the stream (`webhook_header`, `basic_auth`) or `url_secret` is present. Raises InvalidSignature."""
+    """Verify the caller by a header of the stream (`webhook_header`, `basic_auth`) or `url_secret`. Raises
+    InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event of a request."""
+    """Return the one event of a request. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no event of OneSignal: it is no object")
@@ -89,7 +90,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def _flat(body: Item) -> Item:
-    """Values by their name in Liquid (`event.kind`), whichever of the templates the body was made by."""
+    """Return the values by their Liquid name (`event.kind`), whichever template made the body."""
     fields: Item = {}
     for key, value in body.items():
         if not isinstance(value, dict):
@@ -122,7 +123,7 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
     if name.startswith(MARK):
         payload["reference"] = name.removeprefix(MARK)
     elif message_id is not None and (subscription := text(get("event.subscription_id"))):
-        # One message of the dashboard or of a journey goes to many people, and each of them has their own.
+        # A message of the dashboard or of a journey goes to many people; each becomes a message of its own.
         message_id = f"{message_id}:{subscription}"
     if type_ == "MessageClicked" and channel == "push" and (url := text(get("message.url"))):
         payload["url"] = url
@@ -148,15 +149,16 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
 
 
 def _whose(get: Any, channel: str) -> tuple[Handle | None, list[Handle]]:
-    """The address of an e-mail or SMS where the body has it, else our own user id, else the subscription; and the rest."""
+    """Return the recipient's first handle and the others: the e-mail address or phone number, our user id, the
+    subscription."""
     token = get("user.subscription.subscription_token")
     found = [
         handle(token, channel) if channel != "push" else None,
         of_kind("user_id", get("event.external_id")),
         of_kind("device_token", get("event.subscription_id")) if channel == "push" else None,
     ]
-    told = [each for each in found if each is not None]
-    return (told[0], told[1:]) if told else (None, [])
+    handles = [each for each in found if each is not None]
+    return (handles[0], handles[1:]) if handles else (None, [])
 
 
 ADAPTER = Adapter(
@@ -171,12 +173,12 @@ ADAPTER = Adapter(
         *TOLD,
         Setting("api_key", "The app's API key (Settings, Keys & IDs), for sending."),
         Setting("app_id", "The app's id, for sending.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Answered with 200: OneSignal retries after 429 and 5xx.
+    # OneSignal retries after 429 and 5xx; the default answer is 200.
     send=Send(
         channels=frozenset({"push"}),
         build_request=build_request,

@@ -1,8 +1,8 @@
-"""Sending by OneSignal: push to a user (our own user id) or to one subscription.
+"""Sends push messages by OneSignal: to a user (our own user id) or to one subscription.
 
-https://documentation.onesignal.com/reference/push-notification; answers:
-https://documentation.onesignal.com/reference/create-message. A repeat with the same idempotency key is not sent again:
-https://documentation.onesignal.com/reference/idempotent-notification-requests.
+https://documentation.onesignal.com/reference/push-notification; responses:
+https://documentation.onesignal.com/reference/create-message. A retry with the same idempotency key is not sent
+again: https://documentation.onesignal.com/reference/idempotent-notification-requests.
 """
 
 from datetime import datetime
@@ -27,15 +27,16 @@ from adapters.reading.facts import text
 from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
-#: …/docs/en/example-full-integration-reliable-push: keys are remembered for 30 days.
+#: Seconds: keys are remembered for 30 days (…/docs/en/example-full-integration-reliable-push).
 IDEMPOTENT_FOR = 30 * 86_400.0
 API = "https://api.onesignal.com"
 
-#: Begins the internal name of each message that is ours, which Event Streams tell, and tells it from those of the dashboard.
+#: The prefix of the internal name of our messages. Event Streams contain the name; messages of the dashboard lack
+#: the prefix.
 MARK = "threadline:"
-#: Characters of that name.
+#: Maximum characters of that name.
 _LONGEST_NAME = 128
-#: What the first error says, in lower case.
+#: Texts of the first error, in lower case.
 _REASONS = {
     "not subscribed": "opted_out",
     "invalid_player_ids": "invalid_address",
@@ -87,9 +88,10 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with an `id`; with an empty one nothing was sent, and `errors` says why: a list, or lists by name."""
-    said = answer_of(response)
-    errors, id_ = said.get("errors"), said.get("id")
+    """Read 200 with an `id`. An empty id means that nothing was sent; `errors` has the reason: a list, or lists by
+    name."""
+    body = answer_of(response)
+    errors, id_ = body.get("errors"), body.get("id")
     if 200 <= response.status < 300 and (id_ or (not errors and id_ != "")):
         return accepted(text(id_))
     words: str | None = None

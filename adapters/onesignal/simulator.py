@@ -1,4 +1,4 @@
-"""A simulated OneSignal: the create-message API for push, and an Event Stream with the body of the documentation's template.
+"""Simulates OneSignal: the create-message API for push, and an Event Stream with the documentation's template.
 
 https://documentation.onesignal.com/reference/push-notification, …/docs/en/event-streams-data
 """
@@ -45,7 +45,7 @@ _REFUSALS: dict[Refusal, tuple[int, dict[str, Any]]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/event-streams-data#example-event-object and #example-message-object"""
+    """Build an event: …/event-streams-data#example-event-object and #example-message-object."""
     kind = f"message.push.{_KINDS[state]}"
     document = {
         "event.kind": kind,
@@ -66,7 +66,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/reference/push-notification"""
+    """Read a send request: …/reference/push-notification. Raises Refused."""
     if call.headers.get("authorization") != f"Key {settings['api_key']}":
         raise Refused("unauthorized")
     fields: dict[str, Any] = orjson.loads(call.body)
@@ -86,18 +86,18 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def key(call: Call) -> str | None:
-    """https://documentation.onesignal.com/reference/idempotent-notification-requests"""
+    """Return the idempotency key: https://documentation.onesignal.com/reference/idempotent-notification-requests."""
     found: str | None = orjson.loads(call.body).get("idempotency_key")
     return found
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """…/reference/create-message"""
+    """Return 200 with the id: …/reference/create-message."""
     return Reply(200, orjson.dumps({"id": sent[0].id, "external_id": None}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """…/reference/create-message"""
+    """Return an error response: …/reference/create-message."""
     status, document = _REFUSALS[why]
     return Reply(status, orjson.dumps(document))
 

@@ -1,7 +1,7 @@
-"""OneSignal's web push webhooks: what the recipient's browser posts of one notification, with no time and no id.
+"""Reads OneSignal's web push webhooks: a recipient's browser posts events of a notification, without a time or an id.
 
-https://documentation.onesignal.com/docs/webhooks; the fields of earlier editions (`id`, `userId`, `data`, `action`) are
-read too. Anyone can post the same, as the URL is known to each visitor of the site.
+https://documentation.onesignal.com/docs/webhooks; the fields of earlier editions (`id`, `userId`, `data`, `action`)
+are read too. Anyone can post such events, as every visitor of the site can see the URL.
 """
 
 from typing import Any
@@ -17,13 +17,13 @@ WEB_EVENTS: dict[str, str] = {
     "notification.willDisplay": "MessageDelivered",
     "notification.displayed": "MessageDelivered",
     "notification.clicked": "MessageClicked",
-    # By the user, or by itself after some time.
+    # By the user, or automatically after some time.
     "notification.dismissed": "ProviderEventReceived",
 }
 
 
 def is_web(request: Request) -> bool:
-    """By the header of `cors: true`, else by how the body begins and what else it has."""
+    """Return whether a request is a web push webhook, by the header of `cors: true` or by its body."""
     if "x-onesignal-event" in request.headers:
         return True
     body = request.body
@@ -52,7 +52,7 @@ def event(body: Item, request: Request) -> Event:
             payload["action"] = action
     elif type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, body).payload["native"]
-    # As in a stream: without our mark it may have gone to many.
+    # As in a stream: a notification without our id may have gone to many people.
     message_id = notification if ours or subscription is None else f"{notification}:{subscription}"
     event_id = fact_id("onesignal", word, notification, subscription, action)
     return Event(

@@ -1,9 +1,9 @@
-"""Plivo: messages (SMS, MMS, WhatsApp), calls and recordings, each a request of form parameters; sending.
+"""Reads Plivo's webhooks: messages (SMS, MMS, WhatsApp), calls and recordings, each a request of form parameters.
 
 Statuses: https://docs.plivo.com/docs/messaging/api/message/message-status-callbacks; inbound:
-…/message/handling-incoming. What is not answered with 2xx within eight seconds is tried again after 60, 120 and 240
-seconds (https://support.plivo.com/hc/en-us/articles/360041344652). Times have no zone: those of calls are in the one
-that the console is set to (…/voice/api/call/the-call-object), so that none is taken.
+…/message/handling-incoming. Unless answered with 2xx within eight seconds, a webhook is retried after 60, 120 and
+240 seconds (https://support.plivo.com/hc/en-us/articles/360041344652). Times have no zone: a call's are in the zone
+set in the console (…/voice/api/call/the-call-object), so they are not used.
 """
 
 from typing import Any
@@ -30,16 +30,16 @@ STATUSES: dict[str, str] = {
     "failed": "MessageFailed",
     "rejected": "MessageRejected",
 }
-#: …/handling-incoming: `MessageIntent`, what the sender's word meant to Plivo; `help` asks for neither.
+#: …/handling-incoming: `MessageIntent`, Plivo's interpretation of the sender's word; `help` changes no consent.
 INTENTS: dict[str, str] = {"optout": "RecipientUnsubscribed", "optin": "RecipientSubscribed"}
 _HEADERS = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3", "x-plivo-signature-v2", "x-plivo-signature-ma-v2")
 _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
-#: …/handling-incoming: they count from `Media1`; `Media0` is read all the same.
+#: …/handling-incoming: numbered from `Media1`; `Media0` is read too.
 _MEDIA = tuple(f"Media{index}" for index in range(11))
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signatures' headers, else by names that only its parameters have."""
+    """Recognise a webhook by its signature headers, or by names that only its parameters have."""
     if any([name in request.headers for name in _HEADERS]):
         return True
     body = request.body[:8192]
@@ -47,7 +47,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify by `signature`. No time is signed, so `fresh` has no effect. Raises InvalidSignature."""
+    """Verify the signature with `signature.verify`. No time is signed, so `fresh` has no effect. Raises
+    InvalidSignature."""
     tokens = secrets_of(values, "auth_token")
     if not tokens:
         return None
@@ -56,7 +57,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event; two of a message that opts out or in."""
+    """Return one event, or two for a message that opts out or in. Raises Unprocessable."""
     fields = dict(_pairs(request))
     if "CallUUID" in fields:
         return Normalized(calls.events(fields, request))
@@ -68,7 +69,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """200; to a call, instructions, here none."""
+    """Answer 200, and a call's request with empty instructions."""
     return _XML if b"CallUUID=" in request.body or "CallUUID=" in request.url else Answer()
 
 
@@ -105,8 +106,8 @@ def _received(fields: Fields, request: Request) -> list[Event]:
     message_id, channel = identifier(fields["MessageUUID"]), _channel(fields)
     if message_id is None:
         raise Unprocessable("a message without its id")
-    content: dict[str, Any] = {"text": said} if (said := get("Text") or get("Body") or get("Caption")) else {}
-    kind = {"type": told[:255]} if (told := get("MimeType")) else {}
+    content: dict[str, Any] = {"text": words} if (words := get("Text") or get("Body") or get("Caption")) else {}
+    kind = {"type": mime[:255]} if (mime := get("MimeType")) else {}
     if media := [{"url": url} | kind for name in _MEDIA if (url := get(name))]:
         content["media"] = media
     if place := location(get("Latitude"), get("Longitude"), get("Name") or get("Address")):
@@ -127,10 +128,10 @@ def _received(fields: Fields, request: Request) -> list[Event]:
         event.payload["inReplyTo"] = replied_to[:2048]
     if content:
         event.payload["content"] = content
-    if (asked := INTENTS.get(get("MessageIntent", "").lower())) is None:
+    if (intent := INTENTS.get(get("MessageIntent", "").lower())) is None:
         return [event]
     consent = Event(
-        asked,
+        intent,
         request.source,
         fact_id("intent", message_id),
         channel=channel,
@@ -160,13 +161,13 @@ ADAPTER = Adapter(
         }
     ),
     signature="HMAC-SHA256 over URL, form and nonce (V3); of messages over URL and nonce (V2)",
-    # V3 covers the parameters; V2, which is all that many messages have, covers the URL alone.
+    # V3 covers the parameters; V2, the only signature of many messages, covers the URL alone.
     signs_body=False,
     settings=(
         Setting("auth_token", "The auth token of the account or subaccount (Console, Overview)."),
         Setting("auth_id", "The account's auth id, MA…, for sending.", secret=False),
         Setting("sender", "The number, short code or sender id to send from.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

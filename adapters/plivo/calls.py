@@ -1,4 +1,4 @@
-"""Plivo's parameters of a call, and of its recording, as events.
+"""Reads the parameters of Plivo's calls and recordings.
 
 https://www.plivo.com/docs/voice/concepts/callbacks, …/voice/api/call; hang-up causes:
 https://docs.plivo.com/docs/voice/troubleshooting/hangup-causes. A call's times are in the console's zone, which is not
@@ -13,7 +13,7 @@ from schemas.events import Error, Event
 
 Fields = dict[str, str]
 
-#: `CallStatus`.
+#: The values of `CallStatus`.
 STATUSES: dict[str, str] = {
     "ringing": "CallStarted",
     "in-progress": "CallStarted",
@@ -25,7 +25,7 @@ STATUSES: dict[str, str] = {
     "cancel": "CallFailed",
 }
 REASONS: dict[str, str] = {"busy": "unreachable", "timeout": "unreachable", "no-answer": "unreachable"}
-#: …/hangup-causes: `HangupCauseCode`, where the state does not say why.
+#: …/hangup-causes: `HangupCauseCode`, used where the status gives no reason.
 _CODE_REASONS = {
     "1010": "blocked",
     "1020": "rate",
@@ -38,7 +38,7 @@ _CODE_REASONS = {
 
 
 def events(fields: Fields, request: Request) -> list[Event]:
-    """A call's state, or its recording. Raises Unprocessable."""
+    """Return the event of a call's status, or of its recording. Raises Unprocessable."""
     call = identifier(fields.get("CallUUID"))
     if call is None:
         raise Unprocessable("an event of no call: it has no CallUUID")
@@ -55,7 +55,7 @@ def events(fields: Fields, request: Request) -> list[Event]:
 def _state(fields: Fields, call: str, request: Request) -> Event:
     status = fields.get("CallStatus", "").lower()
     type = STATUSES.get(status)
-    # What a caller does within a call comes with the call's state as well.
+    # A caller's input during a call comes with the call's status too.
     if type is None or "Digits" in fields or "Speech" in fields:
         return unknown(request, fields, status=status or None)
     event = Event(type, request.source, fact_id("call", call, status), payload={"providerStatus": status})

@@ -1,4 +1,7 @@
-"""Plivo's codes of messages, by why. https://www.plivo.com/docs/messaging/troubleshooting/error-codes"""
+"""Maps Plivo's error codes of messages to our reasons.
+
+https://www.plivo.com/docs/messaging/troubleshooting/error-codes
+"""
 
 from schemas.events import Error
 

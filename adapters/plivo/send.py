@@ -1,6 +1,6 @@
-"""Sending by Plivo: SMS, MMS and WhatsApp. https://www.plivo.com/docs/messaging/api/message/send-a-message
+"""Sends SMS, MMS and WhatsApp messages by Plivo. https://www.plivo.com/docs/messaging/api/message/send-a-message
 
-It has no idempotency key, and echoes nothing but the URL, into whose query our message's id goes.
+There is no idempotency key. Callbacks repeat only their URL, so its query holds our message's id.
 """
 
 from base64 import b64encode
@@ -29,7 +29,7 @@ from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
 API = "https://api.plivo.com"
-#: …/send-a-message: the most of one MMS.
+#: …/send-a-message: the maximum for one MMS.
 MOST_MEDIA = 10
 
 
@@ -45,7 +45,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
             document["template"] = _template(message)
     else:
         if message.template is not None:
-            raise Unsendable("Plivo has templates of WhatsApp only: send the text itself")
+            raise Unsendable("Plivo has templates for WhatsApp only: send the text itself")
         document["type"] = "mms" if message.media else "sms"
     if message.text:
         document["text"] = message.text
@@ -64,13 +64,13 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 202 with `message_uuid`, a list; else `error`."""
-    said = answer_of(response)
+    """Read 202 with the list `message_uuid`; an error has `error`."""
+    body = answer_of(response)
     if 200 <= response.status < 300:
-        ids = said.get("message_uuid")
+        ids = body.get("message_uuid")
         first = ids[0] if isinstance(ids, list) and ids else None
         return accepted(identifier(first) if isinstance(first, str) and len(first) <= 512 else None)
-    words, code = text(said.get("error")), text(said.get("error_code"))
+    words, code = text(body.get("error")), text(body.get("error_code"))
     error = error_of(code, words) if code else Error(str(response.status), words, "unknown")
     if response.status == 429:
         error.reason = "rate"
@@ -78,7 +78,7 @@ def read_response(response: Response) -> Outcome:
 
 
 def _template(message: Message) -> dict[str, Any]:
-    """Of WhatsApp, as Meta has it: a component of the body with its parameters in their order."""
+    """Return a WhatsApp template in Meta's form: a body component with its parameters in order."""
     assert message.template is not None
     variables = [{"type": "text", "text": value} for value in message.template.variables.values()]
     components = [{"type": "body", "parameters": variables}] if variables else []

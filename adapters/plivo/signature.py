@@ -1,8 +1,8 @@
-"""Plivo's signatures: V3 over URL, parameters and nonce; V2, of messages, over the URL without its query, and nonce.
+"""Verifies Plivo's signatures: V3 over URL, parameters and nonce; V2, for messages, over nonce and URL without query.
 
 https://www.plivo.com/docs/voice/concepts/signature-validation,
-https://www.plivo.com/docs/messaging/concepts/signature-validation; how they are made exactly is the official library's
-(https://github.com/plivo/plivo-python/blob/master/plivo/utils/signature_v3.py).
+https://www.plivo.com/docs/messaging/concepts/signature-validation; the exact construction follows the official
+library (https://github.com/plivo/plivo-python/blob/master/plivo/utils/signature_v3.py).
 """
 
 from base64 import b64encode
@@ -16,12 +16,12 @@ from adapters.signing.signatures import keyed, same
 
 #: How long a nonce of V2 is remembered.
 REMEMBERED = timedelta(days=30)
-#: Signatures in one header, of which each is compared.
+#: Maximum signatures of one header that are compared.
 _MOST = 8
 
 
 def verify(request: Request, tokens: list[str]) -> None:
-    """Raises InvalidSignature. Where V3 is there it alone counts: V2 covers less, and must not stand in for it."""
+    """Verify V3, or V2 only if there is no V3: V2 covers less, and must not replace it. Raises InvalidSignature."""
     headers = request.headers
     for version, signed in (("v3", _v3), ("v2", _v2)):
         names = (f"x-plivo-signature-{version}", f"x-plivo-signature-ma-{version}")
@@ -39,22 +39,24 @@ def verify(request: Request, tokens: list[str]) -> None:
         came = [one.encode("utf-8", "replace") for one in given]
         if any([same(one, other) for one in made for other in came]):
             return
-        raise InvalidSignature(f"no configured auth_token makes a signature of {version}: is the source's url Plivo's?")
+        raise InvalidSignature(
+            f"no configured auth_token makes a signature of {version}: does the source's url match Plivo's?"
+        )
     raise InvalidSignature("the headers x-plivo-signature-v3 and x-plivo-signature-v2 are missing")
 
 
 def once(request: Request) -> Once | None:
     """Return the single-use token of a V2 signature, which covers the URL and nonce but neither body nor query. V2
-    signs no time, so the token is remembered for `REMEMBERED`. None for V3, which covers all."""
+    signs no time, so the token is remembered for `REMEMBERED`. Return None for V3, which covers everything."""
     headers = request.headers
     if any(headers.get(f"x-plivo-signature-{kind}v3", "").strip() for kind in ("", "ma-")):
         return None
     try:
         token = digest_of(_v2(request, headers.get("x-plivo-signature-v2-nonce", "")))
-        said = [*query_of(request), *(form_of(request) if request.body else [])]
+        parameters = [*query_of(request), *(form_of(request) if request.body else [])]
     except (InvalidSignature, Unprocessable):
         return None
-    digest = digest_of(request.method, *(part for pair in sorted(said) for part in pair))
+    digest = digest_of(request.method, *(part for pair in sorted(parameters) for part in pair))
     return Once(token, digest, request.received_at + REMEMBERED)
 
 
@@ -75,7 +77,7 @@ def _v2(request: Request, nonce: str) -> str:
 
 
 def _address(url: str) -> str:
-    """Without query and fragment."""
+    """Return the URL without its query and fragment. Raises InvalidSignature."""
     try:
         parts = urlsplit(url)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""A simulated Plivo: the Message resource, its status callbacks, inbound messages, signed by V2 and V3.
+"""Simulates Plivo: the Message resource, its status callbacks and inbound messages, signed by V2 and V3.
 
 https://www.plivo.com/docs/messaging/concepts/signature-validation, …/voice/concepts/signature-validation
 """
@@ -47,7 +47,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/message-status-callbacks. It has no time."""
+    """Build a status callback, which has no time: …/message-status-callbacks."""
     fields = {
         "From": sent.sender,
         "To": sent.to,
@@ -65,7 +65,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/receive-messages"""
+    """Build an inbound message: …/receive-messages."""
     text = "Text" if incoming.channel == "sms" else "Body"
     fields = {
         "From": incoming.sender,
@@ -78,7 +78,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """V3 over URL, parameters and nonce; V2 over the bare URL and nonce."""
+    """Sign V3 over URL, parameters and nonce, and V2 over the bare URL and nonce."""
     nonce, key = f"{secrets.randbelow(10**20):020d}", settings["auth_token"].encode()
     parts = urlsplit(post.url)
     bare = f"{parts.scheme}://{parts.netloc}{parts.path}"
@@ -98,7 +98,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/send-a-message"""
+    """Read a send request: …/send-a-message. Raises Refused."""
     basic = base64.b64encode(f"{settings['auth_id']}:{settings['auth_token']}".encode()).decode()
     if call.headers.get("authorization") != f"Basic {basic}":
         raise Refused("unauthorized")
@@ -121,13 +121,13 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """202 with the ids."""
+    """Return 202 with the ids."""
     document = {"api_id": sent[0].id, "message": "message(s) queued", "message_uuid": [one.id for one in sent]}
     return Reply(202, orjson.dumps(document))
 
 
 def refuse(why: Refusal) -> Reply:
-    """An error."""
+    """Return an error response."""
     status, text = _REFUSALS[why]
     answer = Reply(status, orjson.dumps({"api_id": "0", "error": text}))
     if why == "rate":

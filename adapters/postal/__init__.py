@@ -1,7 +1,8 @@
-"""Postal, a mail server one runs oneself: its webhooks, mail that comes in by HTTP endpoints, and sending (`send`).
+"""Reads the webhooks and inbound mail of Postal, a self-hosted mail server.
 
-https://docs.postalserver.io/developer/webhooks, https://docs.postalserver.io/developer/http-payloads. A webhook that is
-not answered with 2xx in 5 seconds is tried five times again, within 36 minutes; mail for an endpoint up to 18 times.
+https://docs.postalserver.io/developer/webhooks, https://docs.postalserver.io/developer/http-payloads. Unless
+answered with 2xx in 5 seconds, a webhook is retried five times within 36 minutes; mail for an endpoint up to 18
+times.
 """
 
 from typing import Any
@@ -17,7 +18,7 @@ from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
 from schemas.events import Error, Event
 
-#: …/developer/webhooks, message status events. `MessageSent`: the recipient's server took it.
+#: …/developer/webhooks, message status events. `MessageSent`: the recipient's server has accepted it.
 EVENT_TYPES: dict[str, str] = {
     "MessageSent": "MessageDelivered",
     "MessageDelayed": "MessageDelayed",
@@ -31,7 +32,7 @@ _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header, else by its agent."""
+    """Recognise a webhook by its signature header, or by its user agent."""
     headers = request.headers
     if "x-postal-signature-256" in headers or "x-postal-signature" in headers:
         return True
@@ -48,12 +49,12 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event: Postal posts one fact, or one mail, at a time."""
+    """Return the one event of a webhook, or of a mail. Raises Unprocessable."""
     if inbound.is_form(request):
         return Normalized([inbound.event(inbound.of_form(request), request)])
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("nothing of Postal: it is no object")
+        raise Unprocessable("no webhook of Postal: it is no object")
     if "rcpt_to" in body:
         return Normalized([inbound.event(body, request)])
     return Normalized([_event(body, request)])
@@ -73,7 +74,7 @@ def _event(body: dict[str, Any], request: Request) -> Event:
     customer = handle(sender if incoming else recipient, "email")
     type_ = EVENT_TYPES.get(word)
     if type_ is None or incoming:
-        # The states of mail that came in tell how it reached us, which we know.
+        # A status of an inbound mail describes its transport to us only.
         event = unknown(request, body, status=word or None, event_id=event_id)
         event.occurred_at = time
         if message_id is not None:
@@ -83,8 +84,8 @@ def _event(body: dict[str, Any], request: Request) -> Event:
     if message_id is None:
         raise Unprocessable("an event of no message")
     payload: dict[str, Any] = {"providerStatus": word}
-    told = (("from", sender), ("to", customer.value if customer else recipient))
-    payload |= {key: value[:2048] for key, value in told if value}
+    fields = (("from", sender), ("to", customer.value if customer else recipient))
+    payload |= {key: value[:2048] for key, value in fields if value}
     if tag := text(about.get("tag")):
         payload["reference"] = tag[:1024]
     payload |= {key: value for key, name in _COPIED if (value := text(data.get(name)))}
@@ -125,13 +126,13 @@ ADAPTER = Adapter(
     settings=(
         Setting(
             "public_key",
-            "The server's signing key: of /.well-known/jwks.json, as PEM, or the DKIM record that it prints (p=…).",
+            "The server's signing key: from /.well-known/jwks.json, as PEM, or Postal's DKIM record (p=…).",
             secret=False,
             reads=keys_of,
         ),
         Setting("api_key", "An API credential of the mail server (Credentials, type API), to send with."),
-        Setting("sender", "Who sends: an address of the mail server's domains, or Name <address>.", secret=False),
-        Setting("api_url", "Where Postal is, as https://postal.example.com; needed to send.", secret=False),
+        Setting("sender", "The sender: an address of the mail server's domains, or Name <address>.", secret=False),
+        Setting("api_url", "Postal's URL, for example https://postal.example.com; needed to send.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

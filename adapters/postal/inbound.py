@@ -1,4 +1,4 @@
-"""Mail that Postal hands to an HTTP endpoint: as JSON or a form, taken apart ("processed") or whole ("raw").
+"""Reads mail that Postal posts to an HTTP endpoint: as JSON or a form, parsed ("processed") or raw.
 
 https://docs.postalserver.io/developer/http-payloads
 """
@@ -20,12 +20,12 @@ from schemas.events import Event
 
 
 def is_form(request: Request) -> bool:
-    """Return whether the endpoint is one of form data."""
+    """Return whether the endpoint receives form data."""
     return request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
 
 
 def of_form(request: Request) -> dict[str, Any]:
-    """The form as the JSON would have it. Raises Unprocessable."""
+    """Return the form as the JSON object that it stands for. Raises Unprocessable."""
     fields: dict[str, Any] = dict(form_of(request))
     attachments: list[dict[str, str]] = []
     for index in range(MOST_MEDIA):
@@ -36,7 +36,7 @@ def of_form(request: Request) -> dict[str, Any]:
 
 
 def event(mail: dict[str, Any], request: Request) -> Event:
-    """Return the mail. Raises Unprocessable if it is none."""
+    """Return the event of the mail. Raises Unprocessable if it has no id or recipient."""
     message_id, to = identifier(mail.get("id")), text(mail.get("rcpt_to"))
     if message_id is None or to is None:
         raise Unprocessable("a mail without an id or a recipient")
@@ -44,7 +44,7 @@ def event(mail: dict[str, Any], request: Request) -> Event:
     name, address = mailbox_of(text(mail.get("from")) or (word(whole, "From") if whole is not None else ""))
     sender = handle(address, "email") or handle(mail.get("mail_from"), "email")
     if mail.get("bounce") is True:
-        # A report on a mail of ours, not what a customer says.
+        # A report on a mail of ours, not a customer's message.
         found = unknown(request, mail, status="bounce", event_id=fact_id("postal", "bounce", message_id, to))
         found.channel, found.direction, found.provider_message_id = "email", "inbound", message_id
         found.occurred_at = from_unix(mail.get("timestamp"))
@@ -74,7 +74,7 @@ def event(mail: dict[str, Any], request: Request) -> Event:
 
 
 def _time(value: Any) -> Any:
-    """Seconds with a fraction; in a form they are text."""
+    """Return the time of seconds with a fraction; in a form they are text."""
     if isinstance(value, str) and len(value) <= 24:
         try:
             value = float(value)
@@ -84,8 +84,8 @@ def _time(value: Any) -> Any:
 
 
 def _of_fields(mail: dict[str, Any]) -> dict[str, Any]:
-    told = (("subject", "subject"), ("text", "plain_body"), ("html", "html_body"))
-    content: dict[str, Any] = {key: value for key, name in told if (value := text(mail.get(name)))}
+    fields = (("subject", "subject"), ("text", "plain_body"), ("html", "html_body"))
+    content: dict[str, Any] = {key: value for key, name in fields if (value := text(mail.get(name)))}
     files = [item for item in list_of(mail.get("attachments"))[:MOST_MEDIA] if isinstance(item, dict)]
     media = [media_of(text(item.get("filename")), text(item.get("content_type")), None) for item in files]
     return content | {"media": media} if media else content

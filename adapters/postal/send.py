@@ -1,7 +1,8 @@
-"""Sending by Postal: https://docs.postalserver.io/developer/api, parameters and errors as in its own code
-(https://github.com/postalserver/postal/blob/main/app/controllers/legacy_api/send_controller.rb).
+"""Sends e-mail by Postal: https://docs.postalserver.io/developer/api.
 
-The API's result is in `status` of the response; the HTTP status is 200 for errors too. It has no idempotency key.
+Parameters and errors as in its source
+(https://github.com/postalserver/postal/blob/main/app/controllers/legacy_api/send_controller.rb). The result is in
+`status` of the response; the HTTP status is 200 for errors too. There is no idempotency key.
 """
 
 from datetime import datetime
@@ -14,7 +15,7 @@ from adapters.reading.facts import text
 from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
-#: By `data.code`.
+#: Our reasons, by `data.code`.
 _REASONS: dict[str, str] = {
     "NoRecipients": "invalid_address",
     "NoContent": "content",
@@ -30,7 +31,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     Raises Unsendable.
     """
     if message.template is not None:
-        raise Unsendable("Postal keeps no templates: give text or HTML")
+        raise Unsendable("Postal has no templates: give text or HTML")
     if message.media:
         raise Unsendable("Postal takes the bytes of attachments, not their URLs: link to them in the text")
     if not message.text and not message.html:
@@ -40,13 +41,13 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         "from": message.sender or required(values, "sender"),
         "tag": message.echo,
     }
-    told = (
+    fields = (
         ("subject", message.subject),
         ("plain_body", message.text),
         ("html_body", message.html),
         ("reply_to", text(message.data.get("replyTo"))),
     )
-    mail |= {key: value for key, value in told if value}
+    mail |= {key: value for key, value in fields if value}
     if unsubscribe := text(message.data.get("listUnsubscribe")):
         mail["headers"] = {"List-Unsubscribe": f"<{unsubscribe}>"}
         if unsubscribe.startswith("https://"):
@@ -60,11 +61,11 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read `success` with the message's id by recipient; `error` or `parameter-error` with `code` and `message`."""
-    said = answer_of(response)
-    found = said.get("data")
+    """Read `success` with an id per recipient; `error` or `parameter-error` have `code` and `message`."""
+    body = answer_of(response)
+    found = body.get("data")
     data: dict[str, Any] = found if isinstance(found, dict) else {}
-    status = text(said.get("status"))
+    status = text(body.get("status"))
     if 200 <= response.status < 300 and status not in ("error", "parameter-error"):
         messages = data.get("messages")
         first = next(iter(messages.values()), None) if isinstance(messages, dict) else None

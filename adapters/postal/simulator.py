@@ -1,4 +1,4 @@
-"""A simulated Postal: its webhooks, mail for an HTTP endpoint, and its API for sending.
+"""Simulates Postal: its webhooks, mail for an HTTP endpoint, and its API for sending.
 
 https://docs.postalserver.io/developer/webhooks, https://docs.postalserver.io/developer/http-payloads,
 https://docs.postalserver.io/developer/api.
@@ -52,7 +52,7 @@ _ERRORS = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/developer/webhooks"""
+    """Build a webhook: …/developer/webhooks."""
     word, status_, output = _EVENTS[state]
     message: dict[str, Any] = {
         "id": int(sent.id) if sent.id.isdigit() else sent.id,
@@ -82,7 +82,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/developer/http-payloads, processed, as JSON."""
+    """Build a processed mail as JSON: …/developer/http-payloads."""
     body = {
         "id": incoming.id,
         "rcpt_to": incoming.to,
@@ -101,7 +101,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def keys() -> dict[str, str]:
-    """A new pair."""
+    """Make a new key pair."""
     key = rsa.generate_private_key(65537, 2048)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -109,7 +109,7 @@ def keys() -> dict[str, str]:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """RSA over the body, with both digests; a server from before SHA-256 has the one header alone."""
+    """Sign the body by RSA with both digests; an older server (Postal/2) has the SHA-1 header alone."""
     key = load_pem_private_key(settings["private_key"].encode(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
     made = {
@@ -123,7 +123,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/developer/api#sending-a-message"""
+    """Read a send request: …/developer/api#sending-a-message. Raises Refused."""
     if call.headers.get("x-server-api-key") != settings["api_key"]:
         raise Refused("unauthorized")
     mail = orjson.loads(call.body)
@@ -136,14 +136,14 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 and `success`."""
+    """Return 200 and `success`."""
     messages = {one.to: {"id": int(one.id), "token": "a4udnay1"} for one in sent}
     data = {"message_id": f"{sent[0].id}@rp.postal.example.com", "messages": messages}
     return Reply(200, orjson.dumps({"status": "success", "time": 0.02, "flags": {}, "data": data}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """Errors are 200 as well; what is before Postal, or Postal being down, has a status of its own."""
+    """Return an error with status 200; a rate limit (of a proxy) and an outage have their own HTTP status."""
     if why in _ERRORS:
         code, words = _ERRORS[why]
         body = {"status": "error", "time": 0.0, "flags": {}, "data": {"code": code, "message": words}}

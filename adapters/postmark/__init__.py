@@ -1,7 +1,7 @@
-"""Postmark: one webhook a fact (delivery, bounce, complaint, open, click, subscription), mail that comes in, sending.
+"""Reads Postmark's webhooks, one event each (delivery, bounce, complaint, open, click, subscription), and inbound mail.
 
-https://postmarkapp.com/developer/webhooks/webhooks-overview and the pages beside it. Nothing is signed. A webhook that
-is not answered with 200 is retried: a mail for 10.5 hours,
+https://postmarkapp.com/developer/webhooks/webhooks-overview and the pages beside it. Nothing is signed. A webhook is
+retried unless answered with 200, an inbound mail for 10.5 hours:
 https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark.
 """
 
@@ -31,7 +31,8 @@ from adapters.signing.shared_header import SETTINGS as _TOLD
 from adapters.signing.shared_header import verify_told
 from schemas.events import Error, Event
 
-#: `RecordType`, of …/developer/webhooks/; a bounce is told apart by its `Type`, a change by whether it stops sending.
+#: `RecordType`, of …/developer/webhooks/. A bounce's event depends on its `Type`, a subscription change's on
+#: `SuppressSending`.
 RECORDS: dict[str, str] = {
     "Delivery": "MessageDelivered",
     "Bounce": "MessageBounced",
@@ -40,7 +41,8 @@ RECORDS: dict[str, str] = {
     "Click": "MessageClicked",
     "SubscriptionChange": "RecipientUnsubscribed",
 }
-#: Why sending was stopped, …/developer/webhooks/subscription-change-webhook: a bounce is no wish of the recipient's.
+#: Why sending was stopped, …/developer/webhooks/subscription-change-webhook. A bounce does not change the
+#: recipient's consent.
 SUPPRESSIONS: dict[str, str] = {
     "HardBounce": "ProviderEventReceived",
     "SpamComplaint": "RecipientUnsubscribed",
@@ -52,7 +54,7 @@ _COPIED = (("url", "OriginalLink"), ("userAgent", "UserAgent"))
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by keys that only its bodies have together."""
+    """Recognise a webhook by a combination of keys that only its bodies have."""
     body = request.body
     if b'"RecordType"' in body:
         return b'"MessageStream"' in body or b'"ServerID"' in body
@@ -60,12 +62,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the caller: Postmark signs nothing. Raises InvalidSignature."""
+    """Verify the caller's credentials: Postmark signs nothing. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event of a webhook."""
+    """Return the one event of a webhook. Raises Unprocessable."""
     item = json_of(request)
     if not isinstance(item, dict):
         raise Unprocessable("no webhook of Postmark: it is no object")
@@ -80,16 +82,16 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     type_, reason = _type(record, kind, item)
     address = get("Recipient") or get("Email")
     message_id, customer = identifier(get("MessageID")), handle(address, "email")
-    told = next((value for name in _TIMES if isinstance(value := get(name), str)), None)
+    time = next((value for name in _TIMES if isinstance(value := get(name), str)), None)
     number = identifier(get("ID")) if record in ("Bounce", "SpamComplaint") else None
     event_id = f"{number[:400]}-{kind[:100]}" if number else None
     if event_id is None:
         link = text(get("OriginalLink"))
-        event_id = fact_id("postmark", record, message_id, text(address), told, link, text(get("MessageStream")))
+        event_id = fact_id("postmark", record, message_id, text(address), time, link, text(get("MessageStream")))
     if type_ == "ProviderEventReceived":
         event = unknown(request, item, status=kind or record or None, event_id=event_id)
         event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
-        event.handle, event.occurred_at = customer, from_text(told)
+        event.handle, event.occurred_at = customer, from_text(time)
         return event
     if message_id is None and not text(address):
         raise Unprocessable("an event of no message and no address")
@@ -119,14 +121,14 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         provider_message_id=message_id,
         message_id=identifier(metadata.get("messageId")),
         handle=customer,
-        occurred_at=from_text(told),
+        occurred_at=from_text(time),
         error=error,
         payload=payload,
     )
 
 
 def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
-    """Return the event's type, and of a bounce the reason that its type gives."""
+    """Return the event's type, and the reason if it is a bounce."""
     if record == "Bounce":
         return TYPES.get(kind, ("MessageBounced", "unknown"))
     if record == "SubscriptionChange":
@@ -137,7 +139,7 @@ def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
 
 
 def _error(item: dict[str, Any], reason: str) -> Error:
-    """Return the error: Postmark's code of the bounce's type, the server's words, and the reason."""
+    """Return the error: Postmark's code of the bounce's type, the server's text, and the reason."""
     words = text(item.get("Details")) or text(item.get("Description"))
     if reason == "unknown":
         reason = reason_of(code_of(None, words))
@@ -158,13 +160,13 @@ ADAPTER = Adapter(
             "ProviderEventReceived",
         }
     ),
-    signature="signs nothing: basic auth, a secret in the URL, or a header that it is told",
+    signature="signs nothing: basic auth, a secret in the URL, or a header that you set at Postmark",
     signs_body=False,
     settings=(*_TOLD, *_SENDING),
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # 403 would end Postmark's retries of an inbound mail.
+    # Postmark must not get 403, which would end its retries of an inbound mail.
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

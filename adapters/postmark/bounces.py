@@ -1,22 +1,22 @@
-"""Postmark's types of bounces, as events and reasons: https://postmarkapp.com/developer/api/bounce-api#bounce-types."""
+"""Maps Postmark's bounce types to events and reasons: https://postmarkapp.com/developer/api/bounce-api#bounce-types."""
 
 TYPES: dict[str, tuple[str, str]] = {
     "HardBounce": ("MessageBounced", "invalid_address"),
-    # The server did not take it yet, and Postmark tries again.
+    # The server has not accepted it yet, and Postmark retries.
     "Transient": ("MessageDelayed", "unreachable"),
     "Unsubscribe": ("RecipientUnsubscribed", "unknown"),
     "Subscribe": ("RecipientSubscribed", "unknown"),
-    # An answer to a message that arrived.
+    # An automatic reply to a message that was delivered.
     "AutoResponder": ("ProviderEventReceived", "unknown"),
     "AddressChange": ("ProviderEventReceived", "unknown"),
     "DnsError": ("MessageBounced", "unreachable"),
     "SpamNotification": ("MessageBounced", "spam"),
     "OpenRelayTest": ("ProviderEventReceived", "unknown"),
     "Unknown": ("MessageBounced", "unknown"),
-    # Full or disabled mailboxes; Postmark has given up.
+    # Full or disabled mailboxes; Postmark does not retry.
     "SoftBounce": ("MessageBounced", "unreachable"),
     "VirusNotification": ("MessageBounced", "content"),
-    # The recipient's server waits for a person to answer it.
+    # The recipient's server waits for a person's reply.
     "ChallengeVerification": ("MessageDelayed", "blocked"),
     "BadEmailAddress": ("MessageRejected", "invalid_address"),
     "SpamComplaint": ("MessageComplained", "unknown"),
@@ -24,7 +24,7 @@ TYPES: dict[str, tuple[str, str]] = {
     "Unconfirmed": ("MessageRejected", "blocked"),
     "Blocked": ("MessageBounced", "blocked"),
     "SMTPApiError": ("MessageRejected", "unknown"),
-    # Of a mail that came in, which our own URL did not take.
+    # An inbound mail that our own URL did not accept.
     "InboundError": ("ProviderEventReceived", "unknown"),
     "DMARCPolicy": ("MessageBounced", "blocked"),
     "TemplateRenderingFailed": ("MessageRejected", "content"),

@@ -1,6 +1,6 @@
-"""A mail that came in, as Postmark takes it apart: https://postmarkapp.com/developer/webhooks/inbound-webhook.
+"""Reads inbound mail as Postmark parses it: https://postmarkapp.com/developer/webhooks/inbound-webhook.
 
-Its `Date` is the sender's clock; Postmark gives no time of its own.
+Its `Date` is the sender's; Postmark gives no time of its own.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ _TEXTS = (("text", "TextBody"), ("html", "HtmlBody"), ("strippedText", "Stripped
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """Return the mail. Raises Unprocessable if it has no sender."""
+    """Return the event of the mail. Raises Unprocessable if it has no sender."""
     get = item.get
     sender = object_of(get("FromFull"))
     address = text(sender.get("Email")) or text(get("From"))
@@ -29,7 +29,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
     }
     message_id = identifier(get("MessageID"))
     to = text(get("OriginalRecipient")) or text(get("To"))
-    content: dict[str, Any] = {key: said for key, name in _TEXTS if (said := text(get(name)))}
+    content: dict[str, Any] = {key: value for key, name in _TEXTS if (value := text(get(name)))}
     files = [file for file in list_of(get("Attachments"))[:MOST_MEDIA] if isinstance(file, dict)]
     if files:
         content["media"] = [

@@ -1,6 +1,7 @@
-"""Sending by Postmark: https://postmarkapp.com/developer/api/email-api and …/templates-api. Sent twice, it arrives
-twice; accepted messages can be looked up: …/messages-api,
-https://postmarkapp.com/support/article/1125-custom-metadata-faq.
+"""Sends e-mail by Postmark: https://postmarkapp.com/developer/api/email-api and …/templates-api.
+
+There is no idempotency key: a request sent twice is delivered twice. Accepted messages can be looked up:
+…/messages-api, https://postmarkapp.com/support/article/1125-custom-metadata-faq.
 """
 
 from collections.abc import Sequence
@@ -34,24 +35,26 @@ from adapters.reading.mime import bare_id
 from adapters.reading.shapes import answer_of, json_answer_of, object_of
 from schemas.events import Error
 
-#: https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails; 50 MB at most.
+#: Maximum messages in a call, and 50 MB:
+#: https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails.
 BATCH = 500
-#: No page says how soon a search shows a message: the number is ours.
+#: Seconds. No page says how soon a search shows a message; the number is our estimate.
 LOOKUP_AFTER = 300.0
 API = "https://api.postmarkapp.com"
 SETTINGS = (
     Setting("server_token", "The server's API token (Servers, a server, API Tokens), to send with."),
-    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
-    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
+    Setting("sender", "The sender if a message names none: shop@example.com, or Shop <shop@…>.", secret=False),
+    Setting("reply_to", "The address for replies, if not the sender's.", secret=False),
     Setting("message_stream", "The message stream; Postmark's default, outbound, if not set.", secret=False),
-    Setting("api_url", f"{API} if not set.", secret=False),
+    Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
 )
-#: Characters of a value of Metadata. Not confirmed by a page.
+#: Maximum characters of a Metadata value. Not confirmed by a page.
 _MOST_METADATA = 80
-#: The field of Metadata that a look-up searches. Pages have searches of lower-case names alone, and one that finds nothing
-#: because of a capital would be taken for "not sent".
+#: The Metadata field that a look-up searches. Postmark documents only searches by lower-case names; a search that
+#: failed because of a capital letter would be read as "not sent".
 _SEARCHED = "threadline"
-#: https://postmarkapp.com/developer/api/overview#error-codes; 406 names a recipient that bounced, complained or left.
+#: https://postmarkapp.com/developer/api/overview#error-codes; 406 is a recipient that bounced, complained or
+#: unsubscribed.
 _REASONS = {
     "300": "content",
     "402": "content",
@@ -60,16 +63,16 @@ _REASONS = {
     "429": "rate",
     "1101": "content",
 }
-#: The token; no credit left, not approved yet, not allowed to send; and a sender that is not, or not yet, confirmed.
+#: Codes of the account (token, no credit left, not approved, not allowed to send) and of an unconfirmed sender.
 _ACCOUNT, _SENDER = frozenset({"10", "405", "412", "413"}), frozenset({"400", "401"})
-#: Codes of what may pass later, whatever the status of the answer: maintenance, and too many.
+#: Codes after which a retry may succeed, whatever the HTTP status: maintenance, and the rate limit.
 _LATER = ("100", "429")
-#: Where a resource's batches go.
+#: The batch endpoint of each resource.
 _BATCHES = {"/email": "/email/batch", "/email/withTemplate": "/email/batchWithTemplates"}
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build JSON to /email or /email/withTemplate; `messageId` and `reference` come back as Metadata. Raises
+    """Build JSON to /email or /email/withTemplate. Webhooks repeat `messageId` and `reference` as Metadata. Raises
     Unsendable."""
     token = required(values, "server_token")
     if message.media:
@@ -93,7 +96,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         body["TemplateModel"] = dict(message.template.variables)
     elif message.text or message.html:
         parts = (("Subject", message.subject), ("TextBody", message.text), ("HtmlBody", message.html))
-        body |= {key: said for key, said in parts if said}
+        body |= {key: value for key, value in parts if value}
     else:
         raise Unsendable("Postmark needs text, HTML or a template")
     return HttpCall(
@@ -105,12 +108,12 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with a `MessageID` and the `ErrorCode` 0; else `ErrorCode` and `Message`."""
+    """Read 200 with a `MessageID` and the `ErrorCode` 0; an error has another `ErrorCode` and a `Message`."""
     return _outcome(answer_of(response), response)
 
 
 def build_batch(calls: Sequence[HttpCall]) -> HttpCall:
-    """A list of messages; of templates in `Messages`."""
+    """Build one call of a list of messages; templated messages are in `Messages`."""
     base, _, resource = calls[0].url.rpartition("/email")
     items = b"[" + joined(calls) + b"]"
     body = b'{"Messages":' + items + b"}" if resource else items
@@ -118,20 +121,20 @@ def build_batch(calls: Sequence[HttpCall]) -> HttpCall:
 
 
 def read_batch(response: Response, count: int) -> list[Outcome]:
-    """200 with a list in the order of the messages, each with its own `ErrorCode`; of a refusal of all the object that
-    one message's has."""
+    """Read 200 with a list in the order of the messages, each with its own `ErrorCode`; an error of the whole call
+    is an object, as for one message."""
     if not 200 <= response.status < 300:
         return of_all(read_response(response), response, count)
-    return of_each(json_answer_of(response), count, lambda said: _outcome(said, response))
+    return of_each(json_answer_of(response), count, lambda item: _outcome(item, response))
 
 
 def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
-    """A search for our id in Metadata, which is by one field at a time. Raises Unsendable."""
+    """Build a search for our id in Metadata; Postmark searches by one field at a time. Raises Unsendable."""
     token = required(values, "server_token")
     if len(message.message_id) > _MOST_METADATA:
-        raise Unsendable(f"Postmark was not given this id: it has more than {_MOST_METADATA} characters")
+        raise Unsendable(f"Postmark did not receive this id in Metadata: it has more than {_MOST_METADATA} characters")
     query = {"count": 10, "offset": 0, f"metadata_{_SEARCHED}": message.message_id}
-    # Without it only the stream outbound is searched.
+    # By default only the stream `outbound` is searched.
     if stream := optional(values, "message_stream", ""):
         query["messagestream"] = stream
     url = f"{api_of(values, API)}/messages/outbound?{urlencode(query)}"
@@ -139,7 +142,7 @@ def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
 
 
 def read_lookup(response: Response, message: Message) -> Found:
-    """200 with `Messages`, each with its Metadata."""
+    """Read 200 with `Messages`, each with its Metadata."""
     ours = message.message_id
     return found(
         response,
@@ -149,10 +152,10 @@ def read_lookup(response: Response, message: Message) -> Found:
     )
 
 
-def _outcome(said: dict[str, Any], response: Response) -> Outcome:
-    code, words = text(said.get("ErrorCode")), text(said.get("Message"))
+def _outcome(body: dict[str, Any], response: Response) -> Outcome:
+    code, words = text(body.get("ErrorCode")), text(body.get("Message"))
     if 200 <= response.status < 300 and code in (None, "0"):
-        return accepted(bare_id(said.get("MessageID")))
+        return accepted(bare_id(body.get("MessageID")))
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
     if code == "300" and words and "'To'" in words:
         reason = "invalid_address"

@@ -1,5 +1,4 @@
-"""A simulated Postmark: /email and its batches, the search of what was sent, its webhooks under basic auth, and a mail that
-comes in.
+"""Simulates Postmark: /email and its batches, the search of messages, its webhooks under basic auth, and inbound mail.
 
 https://postmarkapp.com/developer/webhooks/delivery-webhook and the pages beside it, …/developer/api/email-api,
 …/templates-api, …/messages-api, https://postmarkapp.com/support/article/1125-custom-metadata-faq.
@@ -55,7 +54,7 @@ _REFUSALS: dict[Refusal, tuple[int, int, str]] = {
     ),
     "unavailable": (503, 100, "Maintenance"),
 }
-#: What stands for which, one message in each item.
+#: The resource for each item of a batch endpoint.
 _BATCHES = {"/email/batch": "/email", "/email/batchWithTemplates": "/email/withTemplate"}
 _MOST = 500
 _METADATA = "metadata_"
@@ -63,7 +62,7 @@ _HEADERS = {"content-type": "application/json", "user-agent": "Postmark"}
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One webhook of the record's own form."""
+    """Build the webhook of a record."""
     record, time = _RECORDS[state]
     recipient = "Email" if "Bounce" in record or record == "SpamComplaint" else "Recipient"
     item: dict[str, Any] = {
@@ -88,7 +87,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/inbound-webhook."""
+    """Build an inbound mail: …/inbound-webhook."""
     item = {
         "FromName": "Ana",
         "MessageStream": "inbound",
@@ -109,7 +108,8 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """POST /email and /email/withTemplate, and their batches, of which each message is taken or refused by itself."""
+    """Read POST /email, /email/withTemplate and their batches, in which each message is accepted or refused on its
+    own. Raises Refused."""
     _let_in(call, settings)
     request = orjson.loads(call.body)
     if call.path not in _BATCHES:
@@ -130,7 +130,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | None:
-    """GET /messages/outbound, of one stream, by one field of Metadata."""
+    """Answer GET /messages/outbound for one stream, by one field of Metadata."""
     path, _, query = call.path.partition("?")
     if call.method != "GET" or path != "/messages/outbound":
         return None
@@ -147,13 +147,13 @@ def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | Non
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 with the id; of a batch a list, in which a message that was refused has its error."""
+    """Return 200 with the id; for a batch a list, in which a refused message has its error."""
     replies = [_reply_to(one) for one in sent]
     return Reply(200, orjson.dumps(replies if sent[0].extra.get("batch") else replies[0]))
 
 
 def refuse(why: Refusal) -> Reply:
-    """…/developer/api/overview#error-codes"""
+    """Return an error response: …/developer/api/overview#error-codes."""
     code, number, words = _REFUSALS[why]
     return Reply(code, orjson.dumps({"ErrorCode": number, "Message": words}))
 

@@ -1,8 +1,8 @@
-"""Pusher Beams: the fate of pushes to authenticated users, as reported by the gateway and the users' devices.
+"""Reads Pusher Beams' reports on pushes to authenticated users, from the gateways and the users' devices.
 
 https://pusher.com/docs/beams/concepts/webhooks (headers, signature, retries),
-https://pusher.com/docs/beams/reference/webhooks (payloads). A publish goes to many users under one id, so that a
-message is `<publish id>:<user id>`.
+https://pusher.com/docs/beams/reference/webhooks (payloads). A publish goes to many users under one id, so a
+message's id is `<publish id>:<user id>`.
 """
 
 from collections.abc import Iterator
@@ -26,12 +26,13 @@ from adapters.reading.times import from_text
 from adapters.signing.signatures import header, signs
 from schemas.events import Error, Event
 
-#: https://pusher.com/docs/beams/reference/webhooks: what a user's device tells.
+#: https://pusher.com/docs/beams/reference/webhooks: reports of a user's device.
 USER_EVENTS: dict[str, str] = {
     "v1.UserNotificationAcknowledgement": "MessageDelivered",
     "v1.UserNotificationOpen": "MessageOpened",
 }
-#: …#v1-publishtousersattempt: what the gateways said, as lists of users, with the reason of those that got none.
+#: …#v1-publishtousersattempt: lists of users by the gateways' response, with the reason of those that received
+#: nothing.
 ATTEMPTS: dict[str, tuple[str, str | None]] = {
     "users_delivered_to_gateway": ("UserMessageSent", None),
     "users_no_devices": ("MessageRejected", "unreachable"),
@@ -60,7 +61,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event of a device's report; one of each user of an attempt."""
+    """Return one event for a device's report, or one per user of an attempt. Raises Unprocessable."""
     body = json_of(request)
     payload, metadata = (_part(body, name) for name in ("payload", "metadata"))
     kind, event_id = text(metadata.get("event_type")) or "", identifier(metadata.get("event_id"))
@@ -76,13 +77,13 @@ def normalize(request: Request) -> Normalized:
         event = _event(USER_EVENTS[kind], kind, payload.get("user_id"), payload, metadata, request)
         event.source_event_id = event_id or event.source_event_id
         return Normalized([event])
-    told = unknown(request, body, status=kind or None, event_id=event_id)
-    told.occurred_at = from_text(metadata.get("created_at"))
-    return Normalized([told])
+    event = unknown(request, body, status=kind or None, event_id=event_id)
+    event.occurred_at = from_text(metadata.get("created_at"))
+    return Normalized([event])
 
 
 def _attempt(payload: dict[str, Any], metadata: dict[str, Any], request: Request) -> Iterator[tuple[Any, Event | str]]:
-    """Each user with the event, or with why there is none."""
+    """Yield each user with the event, or with the reason why there is none."""
     for name, (type, reason) in ATTEMPTS.items():
         users = payload.get(name)
         for user in users if isinstance(users, list) else ():
@@ -102,7 +103,7 @@ def _event(
     who, publish = identifier(user), identifier(payload.get("publish_id"))
     customer = of_kind("user_id", who)
     if who is None or customer is None or publish is None or len(who) + len(publish) >= MAX_ID:
-        raise Unprocessable("it names no user, or no publish")
+        raise Unprocessable("the user or the publish id is missing or too long")
     message_id = f"{publish}:{who}"
     return Event(
         type,
@@ -134,5 +135,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Pusher waits three seconds for 200, and retries four times within eight minutes.
+    # Pusher waits three seconds for 200, the default answer, and retries four times within eight minutes.
 )

@@ -1,4 +1,4 @@
-"""A simulated Pusher Beams: what became of pushes, signed. https://pusher.com/docs/beams/concepts/webhooks"""
+"""Simulates Pusher Beams' signed reports on pushes: https://pusher.com/docs/beams/concepts/webhooks"""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ _REPORTS = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """A device's report, or an attempt with this user alone."""
+    """Build a device's report, or an attempt with this user alone."""
     user = sent.to.removeprefix("user_id:")
     payload: dict[str, Any] = {"instance_id": "9c83c1b2-0000-49c5-94c2-bfc96f9bec49", "publish_id": f"pubid-{sent.id}"}
     kind = _REPORTS.get(state, "v1.PublishToUsersAttempt")
@@ -50,7 +50,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA1 of the body, in hex."""
+    """Sign the body by HMAC-SHA1, in hex."""
     digest = hmac.new(settings["secret"].encode(), post.body, hashlib.sha1).hexdigest()
     return replace(post, headers=post.headers | {"Webhook-Signature": digest})
 

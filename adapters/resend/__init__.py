@@ -1,8 +1,8 @@
-"""Resend: its webhooks, one event a post, signed by Svix's scheme; sending is in `send`.
+"""Reads Resend's webhooks, one event each, signed by Svix's scheme.
 
 Events: https://resend.com/docs/webhooks/event-types and the page of each below it. Signature:
-https://resend.com/docs/webhooks/verify-webhooks-requests. A post that is not answered with 2xx is tried again seven
-times within some 28 hours, under the same `svix-id` (https://resend.com/docs/webhooks/retries-and-replays).
+https://resend.com/docs/webhooks/verify-webhooks-requests. Unless answered with 2xx, a post is retried seven times
+within some 28 hours, with the same `svix-id` (https://resend.com/docs/webhooks/retries-and-replays).
 """
 
 import re
@@ -20,7 +20,7 @@ from adapters.resend.send import IDEMPOTENT_FOR, build_request, read_response
 from adapters.signing.signatures import header, standard_key, verify_standard
 from schemas.events import Event
 
-#: https://resend.com/docs/webhooks/event-types. `email.sent` says that Resend took it, and will try to deliver it.
+#: https://resend.com/docs/webhooks/event-types. `email.sent`: Resend has accepted it, and will try to deliver it.
 EVENT_TYPES: dict[str, str] = {
     "email.sent": "MessageQueued",
     "email.scheduled": "MessageQueued",
@@ -34,7 +34,7 @@ EVENT_TYPES: dict[str, str] = {
     "email.clicked": "MessageClicked",
     "email.received": "MessageReceived",
 }
-#: What one person did.
+#: Actions of one person.
 _BY_ONE = frozenset({"email.opened", "email.clicked", "email.complained"})
 _FAILURES = frozenset({"MessageBounced", "MessageFailed", "MessageRejected", "MessageDelayed"})
 _TYPE = re.compile(rb'"type"\s{0,8}:\s{0,8}"(?:email|contact|domain|suppression|inbox|topic)\.')
@@ -43,7 +43,7 @@ _CLICK = (("url", "link"), ("userAgent", "userAgent"), ("ip", "ipAddress"))
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by Svix's header, which others have too, and the form of Resend's types."""
+    """Recognise a webhook by Svix's header, which others use too, and the prefix of Resend's types."""
     if "svix-id" not in request.headers:
         return False
     head = request.body[:4096]
@@ -51,7 +51,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify Standard Webhooks under Svix's names of the headers, with a window. Raises InvalidSignature."""
+    """Verify Standard Webhooks under Svix's header names, with a window. Raises InvalidSignature."""
     secrets = secrets_of(values, "signing_secret", "secret")
     if not secrets:
         return None
@@ -62,7 +62,8 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per recipient (Resend posts one fact at a time), or of each topic of a contact."""
+    """Return one event per recipient (Resend posts one fact at a time), or per topic of a contact. Raises
+    Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no event of Resend: it is no object")
@@ -81,16 +82,18 @@ def normalize(request: Request) -> Normalized:
         return Normalized([_received(body, data, request, event_id, email_id)])
     if type_ == "MessageBounced" and is_suppressed(data):
         type_ = "MessageRejected"
-    told = data.get("to")
-    addresses: list[str | None] = [text(one) for one in (told[:MOST] if isinstance(told, list) else [told])]
+    recipients = data.get("to")
+    addresses: list[str | None] = [
+        text(one) for one in (recipients[:MOST] if isinstance(recipients, list) else [recipients])
+    ]
     if word in _BY_ONE and len(addresses) > 1:
-        addresses = [None]  # whose of them it was is not told
+        addresses = [None]  # Resend does not say which recipient it was
     several = len(addresses) > 1
     error = error_of(data) if type_ in _FAILURES else None
     result = Normalized()
-    said, message_id, time = _payload(word, data), _tag(data, "messageId"), from_text(body.get("created_at"))
+    common, message_id, time = _payload(word, data), _tag(data, "messageId"), from_text(body.get("created_at"))
     for address in addresses or [None]:
-        payload = dict(said)
+        payload = dict(common)
         customer = handle(address, "email")
         if to := customer.value if customer else address:
             payload["to"] = to[:2048]
@@ -126,7 +129,7 @@ def _payload(word: str, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tag(data: dict[str, Any], name: str) -> str | None:
-    """A tag's value: tags come as an object, and came as a list of names and values."""
+    """Return a tag's value: tags are an object, and were a list of names and values earlier."""
     tags = data.get("tags")
     if isinstance(tags, list):
         tags = {
@@ -142,7 +145,8 @@ def _clicked_at(data: dict[str, Any]) -> Any:
 
 
 def _received(body: dict[str, Any], data: dict[str, Any], request: Request, event_id: str, email_id: str) -> Event:
-    """https://resend.com/docs/webhooks/emails/received: what the mail says must be fetched by its id."""
+    """Return the event of an inbound mail, whose body must be fetched by its id:
+    https://resend.com/docs/webhooks/emails/received."""
     name, address = mailbox_of(text(data.get("from")) or "")
     sender = handle(address, "email")
     payload: dict[str, Any] = {"providerStatus": "email.received"}
@@ -195,8 +199,8 @@ ADAPTER = Adapter(
             reads=standard_key,
         ),
         Setting("api_key", "An API key, re_…, to send with."),
-        Setting("sender", "Who sends: an address of a verified domain, or Name <address>.", secret=False),
-        Setting("api_url", "Where the API is; https://api.resend.com if not set.", secret=False),
+        Setting("sender", "The sender: an address of a verified domain, or Name <address>.", secret=False),
+        Setting("api_url", "The URL of the API; https://api.resend.com if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

@@ -1,4 +1,4 @@
-"""Resend's events of no e-mail: contacts and what they want to get, suppressions, domains, inboxes.
+"""Reads Resend's events about contacts and their consent, suppressions, domains and inboxes.
 
 https://resend.com/docs/webhooks/contacts/updated and its neighbours.
 """
@@ -13,14 +13,14 @@ from schemas.events import Event
 
 #: https://resend.com/docs/webhooks/contacts/topics-updated
 SUBSCRIPTIONS: dict[str, str] = {"opt_in": "RecipientSubscribed", "opt_out": "RecipientUnsubscribed"}
-#: Items of one list that are read.
+#: Maximum items of a list that are read.
 MOST = 100
 
 
 def events(
     word: str, body: dict[str, Any], data: dict[str, Any], request: Request, event_id: str | None
 ) -> list[Event]:
-    """Return one event of each topic, or one. Raises Unprocessable."""
+    """Return one event per topic, or one event. Raises Unprocessable."""
     customer, time = handle(data.get("email"), "email"), from_text(body.get("created_at"))
     topics = data.get("topics")
     found: list[Event] = []

@@ -1,6 +1,6 @@
-"""Sending by Resend: https://resend.com/docs/api-reference/emails/send-email, errors: …/api-reference/errors.
+"""Sends e-mail by Resend: https://resend.com/docs/api-reference/emails/send-email, errors: …/api-reference/errors.
 
-A repeat under the same Idempotency-Key is the same e-mail for 24 hours
+A retry with the same Idempotency-Key is the same e-mail for 24 hours
 (https://resend.com/docs/dashboard/emails/idempotency-keys).
 """
 
@@ -30,7 +30,7 @@ from adapters.resend.errors import refusal
 #: https://resend.com/docs/dashboard/emails/idempotency-keys
 IDEMPOTENT_FOR = 24 * 3600.0
 API = "https://api.resend.com"
-#: What a tag's value may be; another is not given, as the API would refuse the whole.
+#: The allowed values of a tag. Other values are omitted, as the API would refuse the whole request.
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
@@ -57,8 +57,8 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
             | ({"content_type": media.type} if media.type else {})
             for media in message.media
         ]
-    told = (("messageId", message.message_id), ("reference", message.reference or ""))
-    if tags := [{"name": name, "value": value} for name, value in told if _TAG.fullmatch(value)]:
+    tag_values = (("messageId", message.message_id), ("reference", message.reference or ""))
+    if tags := [{"name": name, "value": value} for name, value in tag_values if _TAG.fullmatch(value)]:
         mail["tags"] = tags
     if reply_to := text(message.data.get("replyTo")):
         mail["reply_to"] = reply_to
@@ -80,12 +80,12 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with an `id`; else `name` and `message`."""
-    said = answer_of(response)
+    """Read 200 with an `id`; an error has `name` and `message`."""
+    body = answer_of(response)
     if 200 <= response.status < 300:
-        return accepted(text(said.get("id")))
-    name = text(said.get("name"))
-    error, retryable = refusal(name, text(said.get("message")), response.status)
-    # 403 is said of a key, and of a domain that is not verified: https://resend.com/docs/api-reference/errors.
+        return accepted(text(body.get("id")))
+    name = text(body.get("name"))
+    error, retryable = refusal(name, text(body.get("message")), response.status)
+    # 403 is a wrong key, or a domain that is not verified: https://resend.com/docs/api-reference/errors.
     sender = name == "invalid_from_address" or (name == "validation_error" and response.status == 403)
     return refused(response, error, retryable=retryable, sender=sender)

@@ -1,4 +1,4 @@
-"""A simulated Resend: one event a post, signed by Svix's scheme, and the e-mails endpoint.
+"""Simulates Resend: webhooks of one event each, signed by Svix's scheme, and the e-mails endpoint.
 
 https://resend.com/docs/webhooks/event-types, https://docs.svix.com/receiving/verifying-payloads/how-manual,
 https://resend.com/docs/api-reference/emails/send-email.
@@ -52,7 +52,7 @@ _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """https://resend.com/docs/webhooks/emails/delivered and its neighbours."""
+    """Build a webhook: https://resend.com/docs/webhooks/emails/delivered and its neighbours."""
     data: dict[str, Any] = {
         "created_at": _iso(at),
         "email_id": sent.id,
@@ -71,7 +71,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 over id, timestamp and body, with the secret's base64 part as the key."""
+    """Sign id, timestamp and body by HMAC-SHA256, with the secret's base64 part as the key."""
     key = base64.b64decode(settings["signing_secret"].split("_", 1)[1])
     id_, timestamp = post.headers["svix-id"], str(int(at.timestamp()))
     digest = hmac.new(key, f"{id_}.{timestamp}.".encode() + post.body, hashlib.sha256).digest()
@@ -80,7 +80,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """https://resend.com/docs/api-reference/emails/send-email"""
+    """Read a send request: https://resend.com/docs/api-reference/emails/send-email. Raises Refused."""
     if call.headers.get("authorization") != f"Bearer {settings['api_key']}":
         raise Refused("unauthorized")
     mail = orjson.loads(call.body)
@@ -94,17 +94,17 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def key(call: Call) -> str | None:
-    """https://resend.com/docs/dashboard/emails/idempotency-keys"""
+    """Return the idempotency key: https://resend.com/docs/dashboard/emails/idempotency-keys."""
     return call.headers.get("idempotency-key")
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """The id alone."""
+    """Return 200 with the id."""
     return Reply(200, orjson.dumps({"id": sent[0].id}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """https://resend.com/docs/api-reference/errors"""
+    """Return an error response: https://resend.com/docs/api-reference/errors."""
     code, name, text = _REFUSALS[why]
     answer = Reply(code, orjson.dumps({"statusCode": code, "name": name, "message": text}))
     if why == "rate":

@@ -1,9 +1,9 @@
-"""SendGrid: the event webhook (JSON, up to thousands of events in one post) and inbound parse (`parse`).
+"""Reads SendGrid's event webhook (JSON, up to thousands of events in one post) and inbound parse.
 
 Events: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event. Signature:
-https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features, and
-for inbound parse https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks.
-A post that is not answered with 2xx is tried again for 24 hours, for inbound parse for 72.
+https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features,
+and for inbound parse https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks.
+Unless answered with 2xx, a post is retried for 24 hours, one of inbound parse for 72.
 """
 
 from adapters.contract import (
@@ -30,7 +30,7 @@ _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header, else by its agent, else by keys that only its body has."""
+    """Recognise a webhook by its signature header, its user agent, or keys that only its body has."""
     headers = request.headers
     if _SIGNATURE in headers or headers.get("user-agent", "").startswith(("SendGrid Event API", "Sendlib/")):
         return True
@@ -40,7 +40,7 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify ECDSA (P-256, SHA-256) over timestamp and body, with a window; or, for an unsigned inbound parse, the
+    """Verify ECDSA (P-256, SHA-256) over timestamp and body, with a window; for an unsigned inbound parse, the
     credentials in the URL. Raises InvalidSignature."""
     keys = secrets_of(values, "public_key", "verification_key")
     if keys and (_SIGNATURE in request.headers or not parse.is_parse(request)):
@@ -53,7 +53,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item; one of a mail."""
+    """Return one event per item, or the one event of a mail. Raises Unprocessable."""
     if parse.is_parse(request):
         return Normalized([parse.event(request)])
     body = json_of(request)
@@ -94,16 +94,16 @@ ADAPTER = Adapter(
         ),
         Setting(
             "basic_auth",
-            "user:password in the URL told to inbound parse, where it has no security policy.",
+            "user:password in the URL of inbound parse, if it has no security policy.",
             reads=user_of,
         ),
-        Setting("url_secret", "A value that the URL told to inbound parse has in its query, as ?key=…"),
+        Setting("url_secret", "A secret in the query of inbound parse's URL, as ?key=…"),
         Setting("api_key", "An API key with the permission Mail Send, to send with."),
+        Setting("sender", "The sender: an address, or Name <address>, of an authenticated domain.", secret=False),
         Setting(
-            "sender", "Whom mail is from: an address, or Name <address>, of an authenticated domain.", secret=False
+            "api_url", f"The URL of the API; {API} if not set, https://api.eu.sendgrid.com in the EU.", secret=False
         ),
-        Setting("api_url", f"Where the API is; {API} if not set, https://api.eu.sendgrid.com in the EU.", secret=False),
-        # SendGrid documents no age. As it gathers events anew for each try, each is signed anew.
+        # SendGrid documents no maximum age. It batches events again for each attempt, and signs each attempt.
         Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
     ),
     recognise=recognise,

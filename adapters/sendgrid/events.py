@@ -1,4 +1,4 @@
-"""SendGrid's events of a mail, each as its event.
+"""Reads the items of SendGrid's event webhook.
 
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 """
@@ -37,7 +37,7 @@ CLASSIFICATIONS: dict[str, str] = {
     "content": "content",
     "frequency or volume too high": "rate",
 }
-#: …/tracking-events/event#dropped: why SendGrid did not even try.
+#: …/tracking-events/event#dropped: why SendGrid made no attempt.
 DROPS: dict[str, str] = {
     "invalid": "invalid_address",
     "bounced address": "invalid_address",
@@ -48,13 +48,13 @@ DROPS: dict[str, str] = {
     "recipient list over package quota": "rate",
 }
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
-#: What tells of the recipient: of a delivery, `ip` is SendGrid's own.
+#: Events whose `ip` is the recipient's; a delivery's is SendGrid's own.
 _ENGAGED = frozenset({"open", "click", "unsubscribe", "group_unsubscribe", "group_resubscribe"})
 _COPIED = (("url", "url"), ("userAgent", "useragent"), ("ip", "ip"))
 
 
 def event(item: Any, request: Request) -> Event:
-    """One item of the webhook. Raises Unprocessable."""
+    """Return the event of one item. Raises Unprocessable."""
     if not isinstance(item, dict):
         raise Unprocessable("an item that is no object")
     get = item.get
@@ -109,17 +109,17 @@ def event(item: Any, request: Request) -> Event:
 
 
 def _message_id(sg_message_id: str | None, own_id: str | None) -> str | None:
-    """Return the message's id: `sg_message_id`, which is the X-Message-Id that the send was answered with, and after
-    `.filter` or `.recvd` the server and which of the send's recipients it is
-    (https://www.twilio.com/docs/glossary/message-id, https://support.sendgrid.com/hc/en-us/articles/35804743679259).
+    """Return the message's id. `sg_message_id` is the X-Message-Id of the send's response, followed by `.filter` or
+    `.recvd` with the server and the recipient's number (https://www.twilio.com/docs/glossary/message-id,
+    https://support.sendgrid.com/hc/en-us/articles/35804743679259).
 
-    X-Message-Id alone where our own id is echoed, as one message with an id of ours is one send to one recipient. Of
-    others it would make all recipients of one send one message.
+    Return the X-Message-Id alone if our own id is echoed: we send each message to one recipient. For other senders
+    it would merge all recipients of a send into one message.
     """
     if sg_message_id is None or own_id is None:
         return sg_message_id
     ends = [at for mark in (".filter", ".recvd") if (at := sg_message_id.find(mark)) > 0]
-    # What Mail Send answers has no dot in it, so that a server of a new name begins at the first.
+    # The X-Message-Id has no dot, so an unknown suffix begins at the first dot.
     return sg_message_id[: min(ends)] if ends else sg_message_id.partition(".")[0] or sg_message_id
 
 

@@ -1,7 +1,7 @@
-"""SendGrid's inbound parse: a mail as form fields, taken apart or (`send_raw`) whole, as one MessageReceived.
+"""Reads SendGrid's inbound parse: a mail as form fields, parsed or (`send_raw`) raw, as one MessageReceived.
 
-https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook. A mail has no id
-of SendGrid's; it is known by its Message-ID and whom the envelope names.
+https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook. SendGrid
+gives a mail no id; its Message-ID and the envelope's recipients identify it.
 """
 
 import re
@@ -19,7 +19,7 @@ from adapters.reading.multipart import Part, parts_of
 from adapters.reading.times import from_text
 from schemas.events import Event
 
-#: SendGrid's own line, uppermost; the sender's Date is not SendGrid's clock.
+#: SendGrid's own Received line, the first one; the mail's Date is the sender's.
 _RECEIVED = re.compile(r"sendgrid\.net\b.*?([A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{5,8} [+-][0-9]{4})")
 
 
@@ -29,7 +29,7 @@ def is_parse(request: Request) -> bool:
 
 
 def event(request: Request) -> Event:
-    """Return the mail. Raises Unprocessable if the body is none."""
+    """Return the event of the mail. Raises Unprocessable if the form has none."""
     parts = parts_of(request)
     fields = _fields(parts)
     if "from" not in fields and "envelope" not in fields and "email" not in fields:
@@ -68,7 +68,7 @@ def event(request: Request) -> Event:
 
 
 def _fields(parts: list[Part]) -> dict[str, str]:
-    """The form's fields as text: each in the charset that `charsets` names for it."""
+    """Return the form's fields as text, each in the charset that `charsets` names for it."""
     plain = {part.name: part.data for part in parts if part.filename is None}
     charsets = _object(plain.get("charsets", b"").decode("utf-8", "replace"))
     return {name: decode(data, charsets.get(name)) for name, data in plain.items()}
@@ -76,11 +76,11 @@ def _fields(parts: list[Part]) -> dict[str, str]:
 
 def _of_fields(fields: dict[str, str], parts: list[Part]) -> dict[str, Any]:
     content: dict[str, Any] = {name: fields[name] for name in ("text", "html") if fields.get(name)}
-    told = _object(fields.get("attachment-info"))
+    descriptions = _object(fields.get("attachment-info"))
     media: list[dict[str, str]] = []
     for part in parts:
         if part.filename is not None and len(media) < MOST_MEDIA:
-            info = told.get(part.name)
+            info = descriptions.get(part.name)
             about = info if isinstance(info, dict) else {}
             media.append(media_of(part.filename, part.content_type or about.get("type"), about.get("content-id")))
     if media:
@@ -99,7 +99,7 @@ def _received_at(mail: Message) -> Any:
 
 
 def _object(value: Any) -> dict[str, Any]:
-    """A field that holds a JSON object; an empty one where it does not."""
+    """Return the JSON object of a field, or an empty object."""
     if not isinstance(value, str) or not value:
         return {}
     try:

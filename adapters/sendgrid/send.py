@@ -1,7 +1,7 @@
-"""Sending by SendGrid's v3 Mail Send: text and HTML, or a dynamic template.
+"""Sends e-mail by SendGrid's v3 Mail Send: text and HTML, or a dynamic template.
 
-https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send, errors: …/how-to-use-the-sendgrid-v3-api/errors.
-SendGrid has no idempotency key; custom arguments come back in each event.
+https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send, errors:
+…/how-to-use-the-sendgrid-v3-api/errors. There is no idempotency key; each event repeats the custom arguments.
 """
 
 from datetime import datetime
@@ -29,15 +29,15 @@ from adapters.reading.shapes import answer_of, list_of, object_of
 from schemas.events import Error
 
 API = "https://api.sendgrid.com"
-#: …/how-to-use-the-sendgrid-v3-api/errors: SendGrid has no codes beside the statuses of HTTP.
+#: …/how-to-use-the-sendgrid-v3-api/errors: SendGrid has no codes besides HTTP statuses.
 _REASONS = {413: "content", 429: "rate"}
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build one personalization, that of the one recipient. Raises Unsendable."""
+    """Build a call with one personalization for the one recipient. Raises Unsendable."""
     key = required(values, "api_key")
     if message.to.kind != "email":
-        raise Unsendable(f"SendGrid sends to an e-mail address, no {message.to.kind}")
+        raise Unsendable(f"SendGrid sends to an e-mail address, not to {message.to.kind}")
     custom = {"messageId": message.message_id}
     if message.reference:
         custom["reference"] = message.reference
@@ -55,7 +55,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 202 with the header X-Message-Id, and no body; else `errors`, each with `message` and `field`."""
+    """Read 202 with the header X-Message-Id and no body; an error has `errors`, each with `message` and `field`."""
     if 200 <= response.status < 300:
         return accepted(text(response.headers.get("x-message-id", "").strip()[:512]))
     first = object_of(next(iter(list_of(answer_of(response).get("errors"))), None))
@@ -63,31 +63,31 @@ def read_response(response: Response) -> Outcome:
     reason = _REASONS.get(response.status, "unknown")
     if response.status == 400:
         reason = "invalid_address" if ".to" in field else "content"
-    # 403: the sender is none that was verified (…/for-developers/sending-email/sender-identity).
+    # 403: the sender is not verified (…/for-developers/sending-email/sender-identity).
     return refused(
         response, Error(str(response.status), text(first.get("message")), reason), sender=response.status == 403
     )
 
 
 def _sender(written: str) -> dict[str, str]:
-    """`Shop <shop@example.com>`, or the address alone."""
+    """Return the fields of `Shop <shop@example.com>`, or of an address alone. Raises WrongSender."""
     name, address = parseaddr(written)
     if "@" not in address:
-        raise WrongSender("the sender is no e-mail address")
+        raise WrongSender("the sender is not an e-mail address")
     return {"email": address, "name": name} if name else {"email": address}
 
 
 def _content(message: Message) -> dict[str, Any]:
     if message.media:
         raise Unsendable("SendGrid takes attachments as their bytes, not by URL: put a link into the text")
-    said: dict[str, Any] = {"subject": message.subject} if message.subject else {}
+    content: dict[str, Any] = {"subject": message.subject} if message.subject else {}
     if message.template is not None:
-        return said | {"template_id": message.template.name}
+        return content | {"template_id": message.template.name}
     # Plain text has to come first.
     parts = (("text/plain", message.text), ("text/html", message.html))
-    said["content"] = [{"type": kind, "value": value} for kind, value in parts if value]
-    if not said["content"]:
+    content["content"] = [{"type": kind, "value": value} for kind, value in parts if value]
+    if not content["content"]:
         raise Unsendable("a mail by SendGrid needs text, HTML or a template")
     if not message.subject:
         raise Unsendable("a mail by SendGrid needs a subject, unless it has a template")
-    return said
+    return content

@@ -1,4 +1,4 @@
-"""A simulated SendGrid: Mail Send, the event webhook and inbound parse, signed.
+"""Simulates SendGrid: Mail Send, the signed event webhook and inbound parse.
 
 https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send, …/for-developers/tracking-events/event,
 …/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
@@ -53,7 +53,7 @@ _BOUNDARY = "xYzZY"
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One event in a list; `sg_event_id` is the same for the same event."""
+    """Build a list of one event; `sg_event_id` is the same for the same event."""
     item = {
         "email": sent.to,
         "timestamp": int(at.timestamp()),
@@ -71,7 +71,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/parsing-email/setting-up-the-inbound-parse-webhook: the fields of a mail with text alone."""
+    """Build an inbound parse of a mail of text only: …/parsing-email/setting-up-the-inbound-parse-webhook."""
     when = format_datetime(at)
     fields = {
         "headers": f"Received: by mx0047p1mdw1.sendgrid.net with SMTP id 6WCVv7KAWn {when} (UTC)\n"
@@ -91,7 +91,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def keys() -> dict[str, str]:
-    """A new pair."""
+    """Make a new key pair."""
     key = ec.generate_private_key(ec.SECP256R1())
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -99,7 +99,7 @@ def keys() -> dict[str, str]:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """ECDSA with SHA-256 over the timestamp and the body."""
+    """Sign the timestamp and the body by ECDSA with SHA-256."""
     key = load_pem_private_key(settings["private_key"].encode(), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     timestamp = str(int(at.timestamp()))
@@ -112,7 +112,8 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/mail-send: a message of each recipient of each personalization, all answered with one X-Message-Id."""
+    """Read a send request: …/mail-send. Each recipient of each personalization is a message; all share one
+    X-Message-Id. Raises Refused."""
     if call.headers.get("authorization") != f"Bearer {settings['api_key']}":
         raise Refused("unauthorized")
     body = orjson.loads(call.body)
@@ -138,12 +139,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """202, with the id in a header and nothing in the body."""
+    """Return 202 without a body, with the id in a header."""
     return Reply(202, b"", {"x-message-id": sent[0].id})
 
 
 def refuse(why: Refusal) -> Reply:
-    """…/how-to-use-the-sendgrid-v3-api/errors"""
+    """Return an error response: …/how-to-use-the-sendgrid-v3-api/errors."""
     status, text, field = _REFUSALS[why]
     return Reply(status, orjson.dumps({"errors": [{"message": text, "field": field, "help": None}]}))
 

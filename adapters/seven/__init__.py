@@ -1,7 +1,7 @@
-"""seven (seven.io, formerly sms77): status reports of SMS, and SMS from customers; one event a webhook, as JSON.
+"""Reads the webhooks of seven (seven.io, formerly sms77): SMS status reports and inbound SMS, one event each, as JSON.
 
-https://docs.seven.io/en/rest-api/webhooks, https://docs.seven.io/en/rest-api/signing.
-A status report has neither the recipient nor a time with a zone.
+https://docs.seven.io/en/rest-api/webhooks, https://docs.seven.io/en/rest-api/signing. A status report has neither
+the recipient nor a time with a zone.
 """
 
 from hashlib import md5
@@ -15,7 +15,7 @@ from adapters.reading.times import from_unix
 from adapters.signing.signatures import check_age, header, signs
 from schemas.events import Error, Event
 
-#: https://docs.seven.io/en/rest-api/endpoints/status-reports. `ACCEPTED` and `TRANSMITTED` come from the network's SMSC.
+#: https://docs.seven.io/en/rest-api/endpoints/status-reports. The network's SMSC sends `ACCEPTED` and `TRANSMITTED`.
 STATUSES: dict[str, str] = {
     "ACCEPTED": "UserMessageSent",
     "TRANSMITTED": "UserMessageSent",
@@ -31,13 +31,13 @@ _REASONS = {"BUFFERED": "unreachable", "EXPIRED": "expired"}
 
 
 def recognise(request: Request) -> bool:
-    """Recognise the provider by the headers of its signature and the name of the event in the body."""
+    """Recognise a webhook by its signature headers and the name of the event in the body."""
     signed = "x-signature" in request.headers and "x-nonce" in request.headers and "x-timestamp" in request.headers
     return signed and b'"webhook_event"' in request.body
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Check the HMAC-SHA256 of time, nonce, method, URL and the body's MD5, hexadecimal. Raises InvalidSignature."""
+    """Verify the HMAC-SHA256 of time, nonce, method, URL and the body's MD5, in hex. Raises InvalidSignature."""
     keys = secrets_of(values, "signing_key")
     if not keys:
         return None
@@ -48,11 +48,13 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     signed = "\n".join([timestamp, nonce, request.method, request.url, digest]).encode("utf-8", "replace")
     if any([signs(key, "sha256", signed, given.lower()) for key in keys]):
         return True
-    raise InvalidSignature("no configured signing_key makes this signature, or the URL configured at seven is another")
+    raise InvalidSignature(
+        "no configured signing_key makes this signature: is the source's url the one configured at seven?"
+    )
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event. Raises Unprocessable for a body that is not an object."""
+    """Return one event. Raises Unprocessable if the body is not an object."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("the body is not an object")

@@ -1,4 +1,4 @@
-"""A simulated seven, written from https://docs.seven.io/en/rest-api/webhooks and …/rest-api/signing."""
+"""Simulates seven's webhooks: https://docs.seven.io/en/rest-api/webhooks and …/rest-api/signing."""
 
 import hashlib
 import hmac
@@ -39,7 +39,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Add the HMAC-SHA256 of time, nonce, method, URL and the body's MD5, line by line. The nonce is made from the body,
+    """Add the HMAC-SHA256 of time, nonce, method, URL and the body's MD5, one per line. The nonce is derived from the body,
     so that a fixture is signed the same each time."""
     timestamp = str(int(at.timestamp()))
     nonce = hashlib.sha256(post.body).hexdigest()[:32]

@@ -1,7 +1,7 @@
-"""Sinch: SMS (REST), the Conversation API (WhatsApp, RCS, Messenger and others) and Voice.
+"""Reads Sinch's webhooks: SMS (REST), the Conversation API (WhatsApp, RCS, Messenger and others) and Voice.
 
-Signatures: `signing`. What the webhooks mean: `sms`, `conversation`, `calls`. A post that is answered with 5xx or 429
-is tried again for 22 hours, twice as long apart each time
+`signing` verifies the signatures; `sms`, `conversation` and `calls` read the webhooks. A post answered with 5xx or
+429 is retried for 22 hours with exponential backoff
 (https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/).
 """
 
@@ -35,14 +35,14 @@ from adapters.sinch.send import (
     read_response,
 )
 
-#: What a call's events want to hear: go on (https://developers.sinch.com/docs/voice/api-reference/svaml).
+#: The answer that lets a call continue (https://developers.sinch.com/docs/voice/api-reference/svaml).
 GO_ON = Answer(200, b'{"instructions":[],"action":{"name":"continue"}}', "application/json")
 _ASKS = ("ice", "ace", "pie")
 _HEAD = 8192
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the headers of its signatures, else by the names that only its requests have together."""
+    """Recognise a webhook by its signature headers, or by a combination of names that only its requests have."""
     headers = request.headers
     if signing.SIGNATURE in headers:
         return True
@@ -59,8 +59,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify each product's own signature; of an SMS callback without one the credentials in its URL, which must not
-    admit a request that another product would have signed. Raises InvalidSignature."""
+    """Verify each product's own signature. An SMS callback without one is verified by the credentials in its URL,
+    which must not admit a request that another product would have signed. Raises InvalidSignature."""
     secrets, application = secrets_of(values, "webhook_secret"), secrets_of(values, "application_secret")
     if signing.SIGNATURE in request.headers and secrets:
         signing.check_webhook(request, secrets, values, fresh)
@@ -69,12 +69,12 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
         signing.check_call(request, application, values, fresh)
         return True
     if (secrets or application) and not (_is_unsigned(values) and _of_sms(request)):
-        raise InvalidSignature("it has no signature that the configured webhook_secret or application_secret checks")
+        raise InvalidSignature("the configured webhook_secret or application_secret makes no signature of this request")
     return verify_unsigned(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event of most requests; of a full report of a batch one of each recipient."""
+    """Return one event, or one per recipient for a full report of a batch. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Sinch: it is no object")
@@ -88,7 +88,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """To a call's events that it goes on; nothing else is wanted."""
+    """Answer a call's event so that the call continues, and any other webhook with an empty 200."""
     if b'"callid"' not in request.body[:_HEAD]:
         return Answer()
     try:
@@ -141,9 +141,9 @@ ADAPTER = Adapter(
         Setting("app_id", "The Conversation API app's id.", secret=False),
         Setting("key_id", "An access key's id.", secret=False),
         Setting("key_secret", "That access key's secret."),
-        Setting("region", f"Where the plan and the app are: us, eu and others; {REGION} if not set.", secret=False),
+        Setting("region", f"The region of the plan and the app: us, eu and others; {REGION} if not set.", secret=False),
         Setting("sender", "The number or name to send SMS from.", secret=False),
-        Setting("api_url", "Where the APIs are, in place of Sinch's hosts.", secret=False),
+        Setting("api_url", "The URL of the APIs, instead of Sinch's hosts.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

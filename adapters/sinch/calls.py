@@ -1,4 +1,4 @@
-"""Voice callbacks as events: a call that comes in, is answered, ends.
+"""Reads Sinch's Voice callbacks: a call comes in, is answered, ends.
 
 https://developers.sinch.com/docs/voice/api-reference/voice/tag/Callbacks/. Only an inbound call names its direction;
 the others are joined to it, or to the call that was made, by `callid`.
@@ -15,14 +15,14 @@ from schemas.events import Error, Event, Handle
 
 Item = dict[str, Any]
 
-#: `result` of a disconnected call; where it is `N/A`, what it lasted says whether it took place.
+#: `result` of a disconnected call; if it is `N/A`, the duration shows whether the call took place.
 RESULTS: dict[str, str] = {
     "ANSWERED": "CallCompleted",
     "BUSY": "CallFailed",
     "NOANSWER": "CallFailed",
     "FAILED": "CallFailed",
 }
-#: Why a call failed, by its result, else by the `reason` it ended for.
+#: Why a call failed: by its `result`, or by the `reason` for its end.
 FAILURES: dict[str, str] = {
     "BUSY": "unreachable",
     "NOANSWER": "unreachable",
@@ -34,7 +34,7 @@ FAILURES: dict[str, str] = {
 
 
 def event(body: Item, request: Request) -> Event:
-    """One of ICE, ACE, DICE; what else is within a call is kept whole."""
+    """Return the event of ICE, ACE or DICE; any other event of a call is unknown."""
     word = str(body["event"]).lower()
     call_id, when = identifier(body.get("callid")), text(body.get("timestamp"))
     if word not in ("ice", "ace", "dice") or call_id is None:

@@ -1,4 +1,4 @@
-"""The content of a contact's message, by its kind: Sinch's object in, our `content` out.
+"""Reads the content of a contact's message, by its kind, from Sinch's object to our `content`.
 
 https://developers.sinch.com/docs/conversation/callbacks#contact-message
 """
@@ -13,11 +13,11 @@ Content = dict[str, Any]
 
 
 def _text(part: Item) -> Content:
-    return {"text": said} if (said := text(part.get("text"))) else {}
+    return {"text": words} if (words := text(part.get("text"))) else {}
 
 
 def _media(part: Item) -> Content:
-    """A picture with a caption is a `media_card_message`."""
+    """Return a medium; a picture with a caption is a `media_card_message`."""
     media = {
         key: value for key, name in (("url", "url"), ("name", "filename_override")) if (value := text(part.get(name)))
     }
@@ -35,12 +35,12 @@ def _location(part: Item) -> Content:
 
 
 def _chosen(part: Item) -> Content:
-    return {"buttonReply": {"id": said}} if (said := text(part.get("postback_data"))) else {}
+    return {"buttonReply": {"id": words}} if (words := text(part.get("postback_data"))) else {}
 
 
 def _fallback(part: Item) -> Content:
-    """What Sinch has no kind for, as the channel gave it."""
-    return {"raw": said} if (said := text(part.get("raw_message"))) else {}
+    """Return the channel's raw message, for which Sinch has no kind."""
+    return {"raw": words} if (words := text(part.get("raw_message"))) else {}
 
 
 def _order(part: Item) -> Content:

@@ -1,7 +1,7 @@
-"""Callbacks of the Conversation API as events: reports, messages that came in, consent.
+"""Reads the Conversation API's callbacks: delivery reports, inbound messages, consent.
 
-https://developers.sinch.com/docs/conversation/callbacks. Each callback has one object beside the app's and project's
-ids, whose name is the callback's kind.
+https://developers.sinch.com/docs/conversation/callbacks. Each callback has one object beside the ids of the app and
+project; the object's name is the kind of callback.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,8 @@ from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
-#: …/conversation/callbacks#message-delivery-callback. `SWITCHING_CHANNEL`: it failed on one, and is sent by another.
+#: …/conversation/callbacks#message-delivery-callback. `SWITCHING_CHANNEL`: it failed on one channel, and is sent by
+#: another.
 STATUSES: dict[str, str] = {
     "QUEUED_ON_CHANNEL": "UserMessageSent",
     "DELIVERED": "MessageDelivered",
@@ -27,7 +28,7 @@ STATUSES: dict[str, str] = {
 }
 #: …/conversation/callbacks#opt-in-callback
 CONSENTS: dict[str, str] = {"OPT_IN_SUCCEEDED": "RecipientSubscribed", "OPT_OUT_SUCCEEDED": "RecipientUnsubscribed"}
-#: Sinch's channels of numbers; any other is a chat.
+#: Sinch's channels that have phone numbers; any other is a chat.
 NUMBERS: dict[str, str] = {"SMS": "sms", "MMS": "sms", "WHATSAPP": "whatsapp", "RCS": "rcs", "VIBERBM": "chat"}
 _FAILED = frozenset({"MessageFailed", "MessageDelayed"})
 
@@ -93,17 +94,17 @@ def _inbound(part: Item, body: Item, request: Request) -> Event:
     if ours := text(part.get("sender_id")):
         found = dialled(ours, "sms")
         payload["to"] = found.value if found is not None else ours[:255]
-    said = part.get("contact_message")
-    said = said if isinstance(said, dict) else {}
-    word = next((name for name in CONTENTS if isinstance(said.get(name), dict)), None)
+    contact_message = part.get("contact_message")
+    contact_message = contact_message if isinstance(contact_message, dict) else {}
+    word = next((name for name in CONTENTS if isinstance(contact_message.get(name), dict)), None)
     if word is None:
         payload["native"] = unknown(request, body).payload["native"]
     else:
         payload["providerStatus"] = word
-        if content := CONTENTS[word](said[word]):
+        if content := CONTENTS[word](contact_message[word]):
             payload["content"] = content
-    reply = said.get("reply_to")
-    chosen = said.get("choice_response_message")
+    reply = contact_message.get("reply_to")
+    chosen = contact_message.get("choice_response_message")
     for about in (reply, chosen):
         if isinstance(about, dict) and (replied_to := text(about.get("message_id"))):
             payload["inReplyTo"] = replied_to
@@ -143,10 +144,11 @@ def _consent(part: Item, body: Item, request: Request) -> Event:
 
 
 def _address(part: Item) -> tuple[str | None, Handle | None]:
-    """Our channel, and whose it is: of `channel_identity`, of a notification `channel` and `identity`."""
-    told = part.get("channel_identity")
-    said = told if isinstance(told, dict) else part
-    name, identity = (text(said.get("channel")) or "").upper(), text(said.get("identity"))
+    """Return our channel and the contact's handle, from `channel_identity`, or `channel` and `identity` of a
+    notification."""
+    channel_identity = part.get("channel_identity")
+    names = channel_identity if isinstance(channel_identity, dict) else part
+    name, identity = (text(names.get("channel")) or "").upper(), text(names.get("identity"))
     channel = NUMBERS.get(name, "chat" if name else None)
     if identity is None or not name:
         return channel, None

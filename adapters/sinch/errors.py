@@ -1,4 +1,4 @@
-"""Why a message failed, by Sinch's codes.
+"""Maps Sinch's error codes to our reasons.
 
 SMS: https://developers.sinch.com/docs/sms/api-reference/sms/tag/Delivery-reports/. Conversation API:
 https://developers.sinch.com/docs/conversation/callbacks#reason.
@@ -55,14 +55,14 @@ _REASONS = {
 
 
 def sms_error(code: Any, status: str) -> Error:
-    """Of a report's `code`: Sinch's own from 400 on, below that the SMPP error of the operator."""
+    """Return the error of a report's `code`: Sinch's own from 400 on, the operator's SMPP error below."""
     number = text(code)
     reason = _REASONS.get(number or "") or ("expired" if status == "Expired" else "unknown")
     return Error(number[:255] if number else None, _SMS_TEXTS.get(number or ""), reason)
 
 
 def conversation_error(reason: Any) -> Error:
-    """Of a report's `reason`: code and description."""
-    said = reason if isinstance(reason, dict) else {}
-    code = text(said.get("code"))
-    return Error(code[:255] if code else None, text(said.get("description")), _REASONS.get(code or "", "unknown"))
+    """Return the error of a report's `reason`, which has a code and a description."""
+    details = reason if isinstance(reason, dict) else {}
+    code = text(details.get("code"))
+    return Error(code[:255] if code else None, text(details.get("description")), _REASONS.get(code or "", "unknown"))

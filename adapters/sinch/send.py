@@ -1,8 +1,9 @@
-"""Sending by Sinch: SMS and MMS in batches of one, WhatsApp by the Conversation API.
+"""Sends by Sinch: SMS and MMS in batches of one, WhatsApp by the Conversation API.
 
 https://developers.sinch.com/docs/sms/api-reference/sms/tag/Batches/,
-https://developers.sinch.com/docs/conversation/api-reference/conversation/tag/Messages/. SMS echoes `client_reference`,
-the Conversation API `message_metadata`. What SMS took can be looked up by it: …/tag/Batches/#tag/Batches/operation/ListBatches.
+https://developers.sinch.com/docs/conversation/api-reference/conversation/tag/Messages/. Callbacks repeat
+`client_reference` of an SMS and `message_metadata` of the Conversation API. Accepted SMS can be looked up by it:
+…/tag/Batches/#tag/Batches/operation/ListBatches.
 """
 
 from base64 import b64encode
@@ -32,15 +33,17 @@ from adapters.reading.facts import text
 from adapters.reading.shapes import answer_of, object_of
 from schemas.events import Error
 
-#: No page says how soon the list shows a batch: the number is ours.
+#: Seconds. No page says how soon the list shows a batch; the number is our estimate.
 LOOKUP_AFTER = 60.0
-#: How long before the first call the search begins, as Sinch's clock may be another; without a date it begins a day ago.
+#: How long before the first call the search begins, for differences between clocks. Without a date it begins a day
+#: ago.
 _BEFORE = timedelta(hours=1)
 REGION = "us"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """SMS: text, or one medium with text. WhatsApp: text, one medium, or a template. Raises Unsendable."""
+    """Build an SMS of text, or one medium with text; a WhatsApp message of text, one medium, or a template. Raises
+    Unsendable."""
     if message.channel == "sms":
         url, authorization = _batches(values)
         body = _batch(message, values)
@@ -56,22 +59,23 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 2xx with the batch's `id` or the `message_id`; else `code` and `text`, or an `error` with `status` and
-    `message`."""
-    said = answer_of(response)
+    """Read 2xx with the batch's `id` or the `message_id`; an error has `code` and `text`, or an `error` with
+    `status` and `message`."""
+    body = answer_of(response)
     if 200 <= response.status < 300:
-        return accepted(text(said.get("message_id")) or text(said.get("id")))
-    fault = object_of(said.get("error"))
-    code = text(fault.get("status")) or text(fault.get("code")) or text(said.get("code"))
-    words = text(fault.get("message")) or text(said.get("text"))
+        return accepted(text(body.get("message_id")) or text(body.get("id")))
+    fault = object_of(body.get("error"))
+    code = text(fault.get("status")) or text(fault.get("code")) or text(body.get("code"))
+    words = text(fault.get("message")) or text(body.get("text"))
     reason = "rate" if response.status == 429 else "content" if (code or "").startswith("syntax_") else "unknown"
     return refused(response, Error(code[:255] if code else None, words, reason))
 
 
 def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
-    """The batches with our `client_reference`; the Conversation API has no search by `message_metadata`. Raises Unsendable."""
+    """Build a search for batches with our `client_reference`. Raises Unsendable for the Conversation API, which has
+    no search by `message_metadata`."""
     if message.channel != "sms":
-        raise Unsendable("Sinch's Conversation API cannot be asked for a message by our id")
+        raise Unsendable("Sinch's Conversation API has no search for a message by our id")
     url, authorization = _batches(values)
     since = (begun - _BEFORE).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     query = urlencode({"client_reference": echoed_alone(message), "start_date": since})
@@ -79,13 +83,13 @@ def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
 
 
 def read_lookup(response: Response, message: Message) -> Found:
-    """200 with `batches`."""
+    """Read 200 with `batches`."""
     ours = message.message_id
     return found(response, answer_of(response).get("batches"), "id", lambda item: item.get("client_reference") == ours)
 
 
 def _batches(values: Values) -> tuple[str, str]:
-    """Where the batches of the plan are, and the header that lets us in."""
+    """Return the URL of the plan's batches, and the authorization header."""
     base = api_of(values, f"https://{optional(values, 'region', REGION)}.sms.api.sinch.com")
     plan = quote(required(values, "service_plan_id"), safe="")
     return f"{base}/xms/v1/{plan}/batches", f"Bearer {required(values, 'api_token')}"
@@ -133,17 +137,17 @@ def _conversation(message: Message, values: Values, now: datetime) -> dict[str, 
 def _message(message: Message) -> dict[str, Any]:
     if message.template is not None:
         template = message.template
-        said = {
+        channel_template = {
             "template_id": template.name,
             "language_code": template.language or "en",
             "parameters": {_parameter(name): value for name, value in template.variables.items()},
         }
-        return {"template_message": {"channel_template": {"WHATSAPP": said}}}
+        return {"template_message": {"channel_template": {"WHATSAPP": channel_template}}}
     if len(message.media) > 1:
-        raise Unsendable("Sinch sends one medium a message: send the others by themselves")
+        raise Unsendable("Sinch sends one medium a message: send each of the others as its own message")
     if message.media:
         if message.text:
-            raise Unsendable("Sinch has no text beside a medium: send it by itself")
+            raise Unsendable("Sinch has no text beside a medium: send the text as its own message")
         media = message.media[0]
         return {"media_message": {"url": media.url} | ({"filename_override": media.name} if media.name else {})}
     if not message.text:
@@ -152,5 +156,6 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _parameter(name: str) -> str:
-    """Sinch names a WhatsApp template's variable by its place: "1" is the body's first, any other name is as given."""
+    """Return Sinch's name of a WhatsApp template's variable: "1" is the body's first; any other name is used as
+    given."""
     return f"body[{name}]text" if name.isascii() and name.isdigit() else name

@@ -1,4 +1,4 @@
-"""How Sinch signs its webhooks.
+"""Verifies the signatures of Sinch's webhooks.
 
 Conversation and SMS: https://developers.sinch.com/docs/conversation/callbacks#validating-callbacks. Voice:
 https://developers.sinch.com/docs/voice/api-reference/authentication/callback-signed-request.
@@ -19,12 +19,12 @@ _ALGORITHMS = {"hmacsha256": "sha256", "hmacsha384": "sha384", "hmacsha512": "sh
 
 
 def check_webhook(request: Request, secrets: Sequence[str], values: Values, fresh: bool) -> None:
-    """HMAC over `body.nonce.timestamp`, base64. Raises InvalidSignature."""
+    """Check HMAC over `body.nonce.timestamp`, in base64. Raises InvalidSignature."""
     given, nonce = header(request, SIGNATURE), header(request, f"{SIGNATURE}-nonce")
     timestamp = header(request, f"{SIGNATURE}-timestamp")
     algorithm = _ALGORITHMS.get(request.headers.get(f"{SIGNATURE}-algorithm", "HmacSHA256").lower())
     if algorithm is None:
-        raise InvalidSignature("the signature's algorithm is none that is known")
+        raise InvalidSignature("the signature's algorithm is unknown")
     message = request.body + f".{nonce}.{timestamp}".encode("utf-8", "replace")
     if not any([signs(secret, algorithm, message, given, "base64") for secret in secrets]):
         raise InvalidSignature("no configured webhook_secret makes this signature")
@@ -33,8 +33,8 @@ def check_webhook(request: Request, secrets: Sequence[str], values: Values, fres
 
 
 def check_call(request: Request, secrets: Sequence[str], values: Values, fresh: bool) -> None:
-    """HMAC-SHA256 over method, the body's MD5, content type, x-timestamp and path, a line each, under the secret's
-    bytes. Raises InvalidSignature."""
+    """Check HMAC-SHA256, with the secret's bytes as the key, over the lines method, body's MD5, content type,
+    x-timestamp and path. Raises InvalidSignature."""
     _, _, given = header(request, "authorization").partition(":")
     timestamp, kind = header(request, "x-timestamp"), request.headers.get("content-type", "")
     body = b64encode(md5(request.body, usedforsecurity=False).digest()).decode()
@@ -47,17 +47,17 @@ def check_call(request: Request, secrets: Sequence[str], values: Values, fresh: 
     made = [b64encode(keyed(key, "sha256", message)) for key in readable(secrets, application_key)]
     if not any([same(one, shown) for one in made]):
         raise InvalidSignature(
-            "no configured application_secret makes this signature: is the source's url the one told?"
+            "no configured application_secret makes this signature: is the source's url the one configured at Sinch?"
         )
     if fresh:
-        told = from_text(timestamp)
-        if told is None:
-            raise InvalidSignature("the header x-timestamp is no time")
-        check_seconds((request.received_at - told).total_seconds(), max_age(values))
+        sent_at = from_text(timestamp)
+        if sent_at is None:
+            raise InvalidSignature("the header x-timestamp is not a time")
+        check_seconds((request.received_at - sent_at).total_seconds(), max_age(values))
 
 
 def application_key(secret: str) -> bytes:
-    """The bytes that the dashboard shows in base64. Raises InvalidSignature if it is none."""
+    """Return the bytes of a secret that the dashboard shows in base64. Raises InvalidSignature if it is not base64."""
     try:
         key = b64decode(secret, validate=True)
     except (Base64Error, ValueError) as error:

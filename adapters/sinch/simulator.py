@@ -1,6 +1,6 @@
-"""A simulated Sinch: SMS batches and their list, WhatsApp by the Conversation API, and their signed callbacks; Voice's are only signed.
+"""Simulates Sinch: SMS batches and their list, WhatsApp by the Conversation API, and their signed callbacks.
 
-https://developers.sinch.com/docs/sms/api-reference, …/docs/conversation/callbacks,
+Of Voice it only signs callbacks. https://developers.sinch.com/docs/sms/api-reference, …/docs/conversation/callbacks,
 …/docs/voice/api-reference/authentication/callback-signed-request.
 """
 
@@ -48,7 +48,8 @@ _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """`recipient_delivery_report_sms`; `message_delivery_report`, of what is only taken `message_submit_notification`."""
+    """Build `recipient_delivery_report_sms` for SMS; for WhatsApp `message_delivery_report`, or
+    `message_submit_notification` of a queued message."""
     word, code, report = _STATUSES[state]
     if sent.channel == "sms":
         document: dict[str, Any] = {
@@ -67,15 +68,15 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
     part: dict[str, Any] = {"message_id": sent.id, "conversation_id": "conversation-1", "channel_identity": identity}
     if state == "MessageQueued":
         submitted = part | {"submitted_message": {"text_message": {"text": sent.text}}}
-        return _told(sent.callback_url or url, "message_submit_notification", submitted, at, sent.reference)
+        return _callback(sent.callback_url or url, "message_submit_notification", submitted, at, sent.reference)
     part["status"] = report
     if state == "MessageFailed":
         part["reason"] = {"code": "RECIPIENT_NOT_REACHABLE", "description": "Not reachable", "sub_code": "UNSPECIFIED"}
-    return _told(sent.callback_url or url, "message_delivery_report", part, at, sent.reference)
+    return _callback(sent.callback_url or url, "message_delivery_report", part, at, sent.reference)
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """`mo_text`; `message`."""
+    """Build `mo_text` for SMS, `message` for WhatsApp."""
     if incoming.channel == "sms":
         document = {
             "type": "mo_text",
@@ -98,11 +99,12 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
         "accept_time": _time(at),
         "sender_id": incoming.to.removeprefix("+"),
     }
-    return _told(url, "message", message, at, None)
+    return _callback(url, "message", message, at, None)
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Over body, nonce and time; a call's over method, body, kind, time and path under the application's secret."""
+    """Sign body, nonce and time; for a call method, body, content type, time and path, with the application's
+    secret."""
     if b'"callid"' in post.body:
         key = base64.b64decode(settings["application_secret"])
         digest = base64.b64encode(hashlib.md5(post.body).digest()).decode()  # noqa: S324  it is Sinch's
@@ -128,7 +130,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/tag/Batches/, …/tag/Messages/"""
+    """Read a send request: …/tag/Batches/, …/tag/Messages/. Raises Refused."""
     given, document = call.headers.get("authorization"), orjson.loads(call.body)
     try:
         if call.path.endswith("/batches"):
@@ -151,7 +153,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | None:
-    """…/tag/Batches/#tag/Batches/operation/ListBatches, by `client_reference`, the newest first."""
+    """Answer …/tag/Batches/#tag/Batches/operation/ListBatches, by `client_reference`, the newest first."""
     path, _, query = call.path.partition("?")
     if call.method != "GET" or not path.endswith("/batches"):
         return None
@@ -164,7 +166,7 @@ def look_up(call: Call, settings: Settings, sent: Sequence[Sent]) -> Reply | Non
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """Of SMS the batch, of the Conversation API the message's id."""
+    """Return the batch for SMS, the message's id for the Conversation API."""
     one = sent[0]
     if one.channel == "whatsapp":
         return Reply(200, orjson.dumps({"message_id": one.id, "accepted_time": "2026-03-02T09:29:30Z"}))
@@ -172,7 +174,7 @@ def reply(sent: list[Sent]) -> Reply:
 
 
 def refuse(why: Refusal) -> Reply:
-    """https://developers.sinch.com/docs/sms/api-reference/status-codes"""
+    """Return an error response: https://developers.sinch.com/docs/sms/api-reference/status-codes."""
     status, code, text = _REFUSALS[why]
     return Reply(status, orjson.dumps({"code": code, "text": text}))
 
@@ -189,7 +191,7 @@ def _batch(one: Sent) -> dict[str, Any]:
     return document | ({"client_reference": one.reference} if one.reference else {})
 
 
-def _told(url: str, name: str, part: dict[str, Any], at: datetime, reference: str | None) -> Post:
+def _callback(url: str, name: str, part: dict[str, Any], at: datetime, reference: str | None) -> Post:
     document = {
         "app_id": "app-1",
         "accepted_time": _time(at),

@@ -1,7 +1,8 @@
-"""Callbacks of the SMS API as events: reports of a recipient or of a batch, and messages that came in.
+"""Reads the SMS API's callbacks: reports of a recipient or a batch, and inbound messages.
 
 https://developers.sinch.com/docs/sms/api-reference/sms/tag/Webhooks/, the fields as in Sinch's own library,
-https://github.com/sinch/sinch-sdk-node/tree/main/packages/sms. The batch's id is what sending answers.
+https://github.com/sinch/sinch-sdk-node/tree/main/packages/sms. The batch's id is the one that the send's response
+had.
 """
 
 from datetime import datetime
@@ -16,7 +17,7 @@ from schemas.events import Event
 
 Item = dict[str, Any]
 
-#: …/tag/Delivery-reports/#section/Delivery-report-statuses. `Aborted`: before it reached the operator.
+#: …/tag/Delivery-reports/#section/Delivery-report-statuses. `Aborted`: it did not reach the operator.
 STATUSES: dict[str, str] = {
     "Queued": "MessageQueued",
     "Dispatched": "UserMessageSent",
@@ -33,7 +34,7 @@ _FAILED = frozenset({"MessageFailed", "MessageRejected"})
 
 
 def is_sms(body: Item) -> bool:
-    """Return whether it is a report, or a message that came in."""
+    """Return whether the object is a report, or an inbound message."""
     return isinstance(body.get("type"), str) and ("batch_id" in body or "received_at" in body)
 
 
@@ -46,13 +47,14 @@ def events(body: Item, request: Request) -> Normalized:
     if batch is None:
         raise Unprocessable("a report of no batch")
     if kind.startswith("recipient_"):
-        told = (text(body.get("status")) or "", body.get("code"), body.get("at"))
-        return Normalized([_report(body, batch, body.get("recipient"), *told, request, body)])
+        report = (text(body.get("status")) or "", body.get("code"), body.get("at"))
+        return Normalized([_report(body, batch, body.get("recipient"), *report, request, body)])
     return _batch(body, batch, request)
 
 
 def _batch(body: Item, batch: str, request: Request) -> Normalized:
-    """A full report names the recipients of each state; a summary counts them, and is kept whole."""
+    """Return one event per recipient of a full report; a summary only counts recipients, and becomes an unknown
+    event."""
     found = Normalized()
     statuses = body.get("statuses")
     for part in statuses if isinstance(statuses, list) else []:
@@ -62,9 +64,10 @@ def _batch(body: Item, batch: str, request: Request) -> Normalized:
         status, code = (text(part.get("status")) or "")[:255], (text(part.get("code")) or "")[:255] or None
         for recipient in recipients:
             if text(recipient) is None:
-                found.unprocessable.append((recipient, "a recipient that is none"))
+                found.unprocessable.append((recipient, "a recipient that is not text"))
                 continue
-            # What is told of this one: the whole once a recipient would be a thousand times the webhook.
+            # Keep this recipient's part only: the whole report once per recipient could be a thousand times the
+            # webhook.
             item = {"batch_id": batch, "recipient": recipient, "status": status, "code": code}
             found.events.append(_report(body, batch, recipient, status, code, None, request, item))
     if not found.events and not found.unprocessable:
@@ -77,7 +80,7 @@ def _batch(body: Item, batch: str, request: Request) -> Normalized:
 def _report(
     body: Item, batch: str, recipient: Any, status: str, code: Any, at: Any, request: Request, item: Item
 ) -> Event:
-    """What became of one recipient's message; `item` is kept of what no word of ours fits."""
+    """Return the event of one recipient's message; an unknown status keeps `item` as `native`."""
     type_ = STATUSES.get(status, "ProviderEventReceived")
     customer = dialled(recipient, "sms")
     payload: Item = {"providerStatus": status[:255]}
@@ -140,19 +143,21 @@ def _addresses(body: Item) -> Item:
 
 
 def _content(body: Item, kind: str) -> Item | None:
-    """None of a kind that is not known. Binary is base64, its header hexadecimal."""
-    said = body.get("body")
+    """Return the content, or None for an unknown kind. Binary content is base64, its header hexadecimal."""
+    content_body = body.get("body")
     if kind == "mo_text":
-        return {"text": words} if (words := text(said)) else {}
+        return {"text": words} if (words := text(content_body)) else {}
     if kind == "mo_binary":
-        names = (("data", said), ("udh", body.get("udh")))
-        return {key: told for key, value in names if (told := text(value))}
-    if kind != "mo_media" or not isinstance(said, dict):
+        names = (("data", content_body), ("udh", body.get("udh")))
+        return {key: written for key, value in names if (written := text(value))}
+    if kind != "mo_media" or not isinstance(content_body, dict):
         return None
     content: Item = {
-        key: words for key, name in (("text", "message"), ("subject", "subject")) if (words := text(said.get(name)))
+        key: words
+        for key, name in (("text", "message"), ("subject", "subject"))
+        if (words := text(content_body.get(name)))
     }
-    files = said.get("media")
+    files = content_body.get("media")
     names = (("url", "url"), ("type", "content_type"))
     if isinstance(files, list) and files:
         content["media"] = [

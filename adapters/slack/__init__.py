@@ -1,8 +1,8 @@
-"""Slack: the Events API, interactive payloads and slash commands of one app; sending by chat.postMessage.
+"""Reads one Slack app's webhooks: the Events API, interactive payloads and slash commands.
 
 Signature: https://docs.slack.dev/authentication/verifying-requests-from-slack. Events:
-https://docs.slack.dev/apis/events-api (the handshake, and up to three more tries of what is not answered with 2xx in
-three seconds). A person is `slack:<workspace>/<user>`: a user's id alone is one of its workspace. A message is
+https://docs.slack.dev/apis/events-api (the handshake, and up to three retries unless answered with 2xx in three
+seconds). A person is `slack:<workspace>/<user>`, as a user's id is unique in its workspace only. A message is
 `<conversation>:<ts>`.
 """
 
@@ -30,7 +30,7 @@ _SIGNATURE = "x-slack-signature"
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header; if that is missing, by what only its events have."""
+    """Recognise a webhook by its signature header, or by keys that only its events have."""
     if _SIGNATURE in request.headers:
         return True
     body = request.body
@@ -53,7 +53,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event of an event, a command, a form; one of each thing chosen in a message."""
+    """Return one event, or one per choice made in a message. Raises Unprocessable."""
     if interactions.is_form(request):
         return Normalized(interactions.events(request))
     body = json_of(request)
@@ -61,9 +61,9 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("no webhook of Slack: it is no object")
     if body.get("type") == "event_callback" and isinstance(event := body.get("event"), dict):
         return Normalized([messages.event(event, body, request)])
-    told = unknown(request, body, status=text(body.get("type")), event_id=identifier(body.get("event_id")))
-    told.occurred_at = from_unix(body.get("minute_rate_limited"))
-    return Normalized([told])
+    event = unknown(request, body, status=text(body.get("type")), event_id=identifier(body.get("event_id")))
+    event.occurred_at = from_unix(body.get("minute_rate_limited"))
+    return Normalized([event])
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
@@ -93,12 +93,12 @@ ADAPTER = Adapter(
     settings=(
         Setting("signing_secret", "The app's signing secret (Basic Information, App Credentials)."),
         Setting("bot_token", "The bot token, xoxb-…, with the scope chat:write, for sending."),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # The empty body closes a form, and shows nothing to the user who gave a command.
+    # The default answer, 200 without a body, closes a form, and shows nothing to the user of a command.
     handshake=handshake,
     send=Send(
         channels=frozenset({"chat"}),

@@ -1,4 +1,4 @@
-"""Slack's ids, addresses and escapes, which its events and its forms share."""
+"""Reads Slack's ids, addresses and escapes, for its events and its forms."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from schemas.events import Handle
 
 
 def time_of(stamp: Any) -> datetime | None:
-    """A `ts`, which is Unix seconds with six decimals as text."""
+    """Return the time of a `ts`: Unix seconds with six decimals, as text."""
     if not isinstance(stamp, str):
         return None
     whole, _, part = stamp.partition(".")
@@ -21,7 +21,7 @@ def time_of(stamp: Any) -> datetime | None:
 
 
 def message_id(conversation: Any, stamp: Any) -> str | None:
-    """A message's id: `ts` is one only within its conversation."""
+    """Return a message's id: a `ts` is unique only within its conversation."""
     where, when = text(conversation), text(stamp)
     if where is None or when is None or len(where) + len(when) >= MAX_ID:
         return None
@@ -29,7 +29,7 @@ def message_id(conversation: Any, stamp: Any) -> str | None:
 
 
 def address(team: Any, whose: Any) -> Handle | None:
-    """The handle of a user, or of a conversation, of a workspace."""
+    """Return the handle of a user or a conversation of a workspace."""
     who, where = text(whose), text(team)
     if who is None:
         return None
@@ -37,8 +37,9 @@ def address(team: Any, whose: Any) -> Handle | None:
 
 
 def plain(written: Any) -> str | None:
-    """Text without the escapes of its three control characters (https://docs.slack.dev/messaging/formatting-message-text)."""
-    said = text(written)
-    if said is None or "&" not in said:
-        return said
-    return said.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    """Return text with the escapes of Slack's three control characters decoded
+    (https://docs.slack.dev/messaging/formatting-message-text)."""
+    escaped = text(written)
+    if escaped is None or "&" not in escaped:
+        return escaped
+    return escaped.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

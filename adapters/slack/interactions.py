@@ -1,7 +1,7 @@
-"""Slack's posts as forms: what a person chose or filled in (`payload=`), and slash commands.
+"""Reads Slack's posts of forms: a person's choices and submitted forms (`payload=`), and slash commands.
 
-https://docs.slack.dev/reference/interaction-payloads, https://docs.slack.dev/interactivity/implementing-slash-commands.
-Slack does not repeat these.
+https://docs.slack.dev/reference/interaction-payloads,
+https://docs.slack.dev/interactivity/implementing-slash-commands. Slack does not retry these.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ _MOST_ACTIONS = 100
 
 
 def is_form(request: Request) -> bool:
-    """Return whether the request is one of these: events are JSON."""
+    """Return whether the request is a form: events are JSON."""
     return request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
 
 
@@ -54,21 +54,22 @@ def _of_payload(payload: Item, request: Request) -> list[Event]:
 
 
 def _action(action: Item, payload: Item, request: Request) -> Event:
-    """A button pressed, an option chosen, a text entered in a message (`container`) or a view."""
+    """Return the event of a pressed button, a chosen option or an entered text, in a message (`container`) or a
+    view."""
     user, stamp = _inner(payload, "user", "id"), text(action.get("action_ts"))
     channel = _inner(payload, "container", "channel_id") or _inner(payload, "channel", "id")
     option = action.get("selected_option")
-    told = action if not isinstance(option, dict) else option
-    title, value = plain(_inner(told, "text", "text")), text(told.get("value"))
-    reply = {key: said[:1024] for key, said in (("id", text(action.get("action_id"))), ("title", title)) if said}
+    choice = action if not isinstance(option, dict) else option
+    title, value = plain(_inner(choice, "text", "text")), text(choice.get("value"))
+    reply = {key: words[:1024] for key, words in (("id", text(action.get("action_id"))), ("title", title)) if words}
     if value:
         reply["value"] = value
     content: dict[str, Any] = {"buttonReply": reply}
     if title:
         content["text"] = title
-    said = _said("block_actions", user, channel, payload) | {"content": content}
+    event_payload = _payload_of("block_actions", user, channel, payload) | {"content": content}
     if about := message_id(channel, _inner(payload, "container", "message_ts")):
-        said["inReplyTo"] = about
+        event_payload["inReplyTo"] = about
     ids = (
         text(user),
         text(action.get("block_id")),
@@ -85,7 +86,7 @@ def _action(action: Item, payload: Item, request: Request) -> Event:
         provider_message_id=message_id(channel or user, stamp),
         handle=address(_team(payload), user),
         occurred_at=time_of(stamp),
-        payload=said,
+        payload=event_payload,
     )
 
 
@@ -98,7 +99,7 @@ def _submission(view: Item, payload: Item, request: Request) -> Event:
     content: dict[str, Any] = {"buttonReply": {key: value[:1024] for key, value in reply.items() if value}}
     if values := _inner(view, "state", "values"):
         content["form"] = values
-    said = _said("view_submission", user, None, payload) | {"content": content}
+    event_payload = _payload_of("view_submission", user, None, payload) | {"content": content}
     ids = ("view", view_id, text(view.get("hash")), text(user), text(payload.get("trigger_id")))
     handle = address(_team(payload), user)
     return Event(
@@ -109,7 +110,7 @@ def _submission(view: Item, payload: Item, request: Request) -> Event:
         direction="inbound",
         provider_message_id=view_id,
         handle=handle,
-        payload=said,
+        payload=event_payload,
     )
 
 
@@ -137,14 +138,14 @@ def _command(fields: dict[str, str], request: Request) -> Event:
     )
 
 
-def _said(status: str, user: Any, channel: Any, payload: Item) -> dict[str, Any]:
+def _payload_of(status: str, user: Any, channel: Any, payload: Item) -> dict[str, Any]:
     name = _inner(payload, "user", "name") or _inner(payload, "user", "username")
-    told = (("from", user, 2048), ("to", channel, 2048), ("displayName", name, 1024))
-    return {"providerStatus": status} | {key: said[:most] for key, value, most in told if (said := text(value))}
+    fields = (("from", user, 2048), ("to", channel, 2048), ("displayName", name, 1024))
+    return {"providerStatus": status} | {key: words[:most] for key, value, most in fields if (words := text(value))}
 
 
 def _team(payload: Item) -> Any:
-    """Return the workspace; for an app installed to a whole organization that of the user, if none is given."""
+    """Return the workspace, or the user's workspace if an app of a whole organization gives none."""
     return _inner(payload, "team", "id") or _inner(payload, "user", "team_id")
 
 

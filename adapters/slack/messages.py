@@ -1,7 +1,7 @@
-"""Slack's events: messages, mentions, reactions, and the app's own messages.
+"""Reads Slack's events: messages, mentions, reactions, and the app's own messages.
 
 https://docs.slack.dev/reference/events/message, its subtypes, …/app_mention, …/reaction_added,
-…/message_metadata_posted. One message may be delivered twice, as `message` and as `app_mention`: two facts of one
+…/message_metadata_posted. A message may be delivered twice, as `message` and as `app_mention`: two facts of one
 message.
 """
 
@@ -18,22 +18,22 @@ from schemas.events import Event
 Item = dict[str, Any]
 
 MOST_MEDIA = 100
-#: Subtypes that are something said, https://docs.slack.dev/reference/events/message#subtypes; the others are notices.
-SAID = frozenset({"", "file_share", "me_message", "thread_broadcast", "bot_message"})
+#: Subtypes of messages, https://docs.slack.dev/reference/events/message#subtypes; the others are notices.
+MESSAGE_SUBTYPES = frozenset({"", "file_share", "me_message", "thread_broadcast", "bot_message"})
 _REACTIONS = frozenset({"reaction_added", "reaction_removed"})
 
 
 def event(item: Item, body: Item, request: Request) -> Event:
-    """Return the event of an `event_callback`; `body` is what it came in. Raises Unprocessable."""
+    """Return the event of an `event_callback`, whose whole body is `body`. Raises Unprocessable."""
     kind, subtype = text(item.get("type")) or "", text(item.get("subtype")) or ""
     event_id = identifier(body.get("event_id"))
-    if kind == "app_mention" or (kind == "message" and subtype in SAID):
+    if kind == "app_mention" or (kind == "message" and subtype in MESSAGE_SUBTYPES):
         found = _message(item, body, request, subtype or kind)
     elif kind == "message" and subtype == "message_changed" and (new := _edited(item)) is not None:
         found = _message(new | {"channel": item.get("channel")}, body, request, subtype)
         if found.type == "MessageReceived":
             found.payload["edits"] = found.provider_message_id
-            # The edit is told under a time of its own, which is no other message's.
+            # An edit has its own time, which belongs to no other message.
             found.provider_message_id = message_id(item.get("channel"), item.get("ts"))
             found.occurred_at = time_of(item.get("event_ts")) or time_of(item.get("ts"))
     elif kind in _REACTIONS and isinstance(item.get("item"), dict):
@@ -56,15 +56,15 @@ def _message(item: Item, body: Item, request: Request, status: str) -> Event:
     if id_ is None:
         raise Unprocessable("a message without its conversation or its ts")
     ours = _is_ours(item, body)
-    if not ours and (item.get("bot_id") or not text(item.get("user"))):  # another app's: no customer's
+    if not ours and (item.get("bot_id") or not text(item.get("user"))):  # another app's message, not a customer's
         return _notice(item, body, request, f"message.{status}" if status != "message" else status)
     team, user = body.get("team_id"), item.get("user")
     there = address(team, conversation)
     customer = there if ours else address(team, user)
     payload: dict[str, Any] = {"providerStatus": status[:255]}
     for key, value in (("from", user), ("to", conversation)):
-        if told := text(value):
-            payload[key] = told[:2048]
+        if words := text(value):
+            payload[key] = words[:2048]
     if content := _content(item):
         payload["content"] = content
     if not ours and there is not None and item.get("channel_type") == "im":
@@ -86,10 +86,10 @@ def _message(item: Item, body: Item, request: Request, status: str) -> Event:
 
 
 def _is_ours(item: Item, body: Item) -> bool:
-    """Return whether the app itself wrote it: by the app's id, or by the user that it is in this workspace."""
+    """Return whether the app itself wrote the message: by the app's id, or by the app's user in this workspace."""
     app, profile = text(body.get("api_app_id")), item.get("bot_profile")
-    told = item.get("app_id") or (profile.get("app_id") if isinstance(profile, dict) else None)
-    if app is not None and told == app and item.get("bot_id"):
+    author = item.get("app_id") or (profile.get("app_id") if isinstance(profile, dict) else None)
+    if app is not None and author == app and item.get("bot_id"):
         return True
     user, known = text(item.get("user")), body.get("authorizations")
     return user is not None and any(
@@ -100,19 +100,19 @@ def _is_ours(item: Item, body: Item) -> bool:
 
 def _content(item: Item) -> dict[str, Any]:
     content: dict[str, Any] = {}
-    if said := plain(item.get("text")):
-        content["text"] = said
+    if words := plain(item.get("text")):
+        content["text"] = words
     files = item.get("files")
     media = [
         {
-            key: told[:most]
+            key: value[:most]
             for key, name, most in (
                 ("id", "id", 1024),
                 ("name", "name", 1024),
                 ("type", "mimetype", 255),
                 ("url", "url_private", 8192),
             )
-            if (told := text(file.get(name)))
+            if (value := text(file.get(name)))
         }
         for file in (files[:MOST_MEDIA] if isinstance(files, list) else ())
         if isinstance(file, dict)
@@ -123,8 +123,7 @@ def _content(item: Item) -> dict[str, Any]:
 
 
 def _edited(item: Item) -> Item | None:
-    """Return the message as it reads now, if a person changed it: Slack reports a preview that it adds as a change
-    too."""
+    """Return the message after a person's edit, or None: Slack also reports a preview that it adds as a change."""
     new, old = item.get("message"), item.get("previous_message")
     if not isinstance(new, dict) or not isinstance(new.get("edited"), dict):
         return None
@@ -144,8 +143,8 @@ def _reaction(item: Item, body: Item, request: Request, kind: str) -> Event:
         reaction["removed"] = name
     payload: dict[str, Any] = {"providerStatus": kind, "content": {"reaction": reaction}, "inReplyTo": reacted}
     for key, value in (("from", item.get("user")), ("to", about.get("channel"))):
-        if told := text(value):
-            payload[key] = told[:2048]
+        if words := text(value):
+            payload[key] = words[:2048]
     own_id = message_id(about.get("channel"), item.get("event_ts"))
     return Event(
         "MessageReceived",
@@ -160,23 +159,23 @@ def _reaction(item: Item, body: Item, request: Request, kind: str) -> Event:
 
 
 def _own(item: Item, body: Item, request: Request) -> Event:
-    """Return the recipient and our id from a message's metadata, where `build_request` put them."""
+    """Return the event of the app's own message: `build_request` put the recipient and our id into its metadata."""
     metadata = item.get("metadata")
-    said = metadata.get("event_payload") if isinstance(metadata, dict) else None
+    echoed = metadata.get("event_payload") if isinstance(metadata, dict) else None
     id_ = message_id(item.get("channel_id"), item.get("message_ts"))
     known = isinstance(metadata, dict) and metadata.get("event_type") == METADATA
     app = text(item.get("app_id"))
-    if not known or not isinstance(said, dict) or id_ is None or app is None or app != body.get("api_app_id"):
+    if not known or not isinstance(echoed, dict) or id_ is None or app is None or app != body.get("api_app_id"):
         return _notice(item, body, request, "message_metadata_posted")
     payload: dict[str, Any] = {"providerStatus": "message_metadata_posted"}
     for key, value in (("from", item.get("user_id")), ("to", item.get("channel_id"))):
-        if told := text(value):
-            payload[key] = told[:2048]
-    if reference := text(said.get("reference")):
+        if words := text(value):
+            payload[key] = words[:2048]
+    if reference := text(echoed.get("reference")):
         payload["reference"] = reference[:1024]
-    to = said.get("to")
+    to = echoed.get("to")
     customer = of_kind("chat_id", to) if isinstance(to, str) and to.startswith("slack:") else None
-    ours = identifier(said.get("message_id"))
+    ours = identifier(echoed.get("message_id"))
     return Event(
         "UserMessageSent",
         request.source,
@@ -191,7 +190,7 @@ def _own(item: Item, body: Item, request: Request) -> Event:
 
 
 def _notice(item: Item, body: Item, request: Request, status: str) -> Event:
-    """Anything else, kept whole."""
+    """Return an unknown event of the whole body, for anything else."""
     found = unknown(request, body, status=status or None)
     conversation = item.get("channel")
     stamp = item.get("deleted_ts") or item.get("ts")

@@ -1,4 +1,4 @@
-"""A simulated Slack: chat.postMessage, the event about the app's own message, and messages of people to the app.
+"""Simulates Slack: chat.postMessage, the event about the app's own message, and messages of people to the app.
 
 https://docs.slack.dev/reference/methods/chat.postMessage, …/reference/events/message_metadata_posted,
 …/reference/events/message.im, …/authentication/verifying-requests-from-slack.
@@ -39,7 +39,8 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/reference/events/message_metadata_posted: the only event about an app's own message, with its recipient."""
+    """Build the only event about an app's own message, with its recipient:
+    …/reference/events/message_metadata_posted."""
     echoed = sent.extra.get("echoed") or {"message_id": f"m-{sent.id}", "reference": sent.reference, "to": sent.to}
     team, _ = _parts(sent.to)
     event = {
@@ -57,7 +58,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/reference/events/message.im"""
+    """Build an inbound message: …/reference/events/message.im."""
     team, user = _parts(incoming.sender)
     text = incoming.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     event = {
@@ -74,7 +75,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 over version, timestamp and body."""
+    """Sign version, timestamp and body by HMAC-SHA256."""
     timestamp = str(int(at.timestamp()))
     base = b"v0:" + timestamp.encode() + b":" + post.body
     digest = hmac.new(settings["signing_secret"].encode(), base, hashlib.sha256).hexdigest()
@@ -83,7 +84,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/reference/methods/chat.postMessage"""
+    """Read a send request: …/reference/methods/chat.postMessage. Raises Refused."""
     if call.headers.get("authorization") != f"Bearer {settings['bot_token']}":
         raise Refused("unauthorized")
     if not call.path.endswith("/chat.postMessage"):
@@ -102,14 +103,14 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 with where the message is."""
+    """Return 200 with the message's conversation and `ts`."""
     one = sent[0]
     message = {"type": "message", "text": one.text, "user": BOT_USER, "bot_id": BOT, "app_id": APP, "ts": one.id}
     return Reply(200, orjson.dumps({"ok": True, "channel": CONVERSATION, "ts": one.id, "message": message}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """Most with status 200 and a word."""
+    """Return an error, mostly with status 200 and a word."""
     code, word = _REFUSALS[why]
     answer = Reply(code, orjson.dumps({"ok": False, "error": word}))
     if why == "rate":

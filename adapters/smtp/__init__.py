@@ -1,7 +1,7 @@
-"""E-mail by SMTP, to any mail server: a message as RFC 5322 has it, and the server's reply. It posts no webhooks.
+"""Builds e-mail for any SMTP server (RFC 5322), and reads the server's reply. There are no webhooks.
 
-What is built is handed over by the transport, as the settings say (RFC 5321; STARTTLS: RFC 3207, TLS from the start: RFC
-8314). The Message-ID is made of our message's id, so that a repeat can be known for one, though most servers do not look.
+The transport delivers what is built, as the settings say (RFC 5321; STARTTLS: RFC 3207, implicit TLS: RFC 8314). The
+Message-ID is derived from our message's id, so that a retry can be recognised, though most servers do not check it.
 """
 
 import re
@@ -35,14 +35,14 @@ from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.signing import silent
 from schemas.events import Error
 
-#: Without 8BITMIME and SMTPUTF8, which a server may lack: all of it is ASCII, in lines that are not too long.
+#: Works without 8BITMIME and SMTPUTF8, which a server may lack: everything is ASCII, in lines of permitted length.
 _POLICY = SMTP.clone(cte_type="7bit")
-#: A dot-atom and a host (RFC 5322 section 3.4.1), without the quoted and the bracketed forms that nobody has.
+#: A dot-atom and a host (RFC 5322 section 3.4.1), without the quoted and bracketed forms, which are not in use.
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
-#: Of another mail, in angle brackets or without (RFC 5322 section 3.6.4), in ASCII and on one line.
+#: The Message-ID of another mail, with or without angle brackets (RFC 5322 section 3.6.4), in ASCII and on one line.
 _THEIR_ID = re.compile(r"<?([!-;=?A-~]{1,450}@[!-;=?A-~]{1,450})>?")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
-#: RFC 5321 section 4.2.3, for replies that have no enhanced code. 550 may be anything.
+#: Reasons by RFC 5321 section 4.2.3, for replies without an enhanced code. 550 may mean anything.
 _BASIC: dict[str, str] = {
     "421": "unreachable",
     "450": "unreachable",
@@ -52,10 +52,10 @@ _BASIC: dict[str, str] = {
     "553": "invalid_address",
     "556": "invalid_address",
 }
-#: Authentication is needed, too weak, or failed (RFC 4954 section 6); a sender that the server does not take (RFC 3463
-#: section 3.2).
+#: Replies that authentication is missing, too weak, or failed (RFC 4954 section 6), and enhanced codes of a refused
+#: sender (RFC 3463 section 3.2).
 _ACCOUNT, _SENDER = (530, 534, 535, 538), ("5.1.7", "5.1.8")
-#: Where servers name the queue's id in their last reply: Postfix and most others, Exim, Sendmail, Amazon SES.
+#: Where servers put the queue's id into their last reply: Postfix and most others, Exim, Sendmail, Amazon SES.
 _QUEUED = (
     re.compile(r"\bqueued as:? ?([^\s,;]{4,255})", re.I),
     re.compile(r"\bid=([^\s,;]{4,255})", re.I),
@@ -65,11 +65,8 @@ _QUEUED = (
 
 
 def build_request(message: Message, values: Values, now: datetime) -> Mail:
-    """Build the mail, with text, HTML, or both as alternatives. `data.listUnsubscribe` (a URL), `data.replyTo` and
-    `data.inReplyTo` (a Message-ID) become the headers.
-
-    Raises Unsendable.
-    """
+    """Build a mail of text, HTML, or both as alternatives. `data.listUnsubscribe` (a URL), `data.replyTo` and
+    `data.inReplyTo` (a Message-ID) become headers. Raises Unsendable."""
     required(values, "host")
     if message.template is not None:
         raise Unsendable("SMTP has no templates: give text or HTML")
@@ -99,9 +96,10 @@ def build_request(message: Message, values: Values, now: datetime) -> Mail:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 2xx is taken, with the queue's id where the server names it; 5xx is final, all else may pass later."""
-    said = response.body[:2000].decode("utf-8", "replace").strip()
-    words = said.removeprefix(str(response.status)).lstrip(" -")
+    """Read a reply: 2xx is accepted, with the queue's id if the server names it; 5xx is permanent, any other may be
+    retried."""
+    reply = response.body[:2000].decode("utf-8", "replace").strip()
+    words = reply.removeprefix(str(response.status)).lstrip(" -")
     if 200 <= response.status < 300:
         found = (pattern.search(words) for pattern in _QUEUED)
         return accepted(next((match[1].rstrip(".)") for match in found if match), None))
@@ -119,7 +117,7 @@ def read_response(response: Response) -> Outcome:
 
 
 def _headers(message: Message) -> dict[str, str]:
-    """What the message says of itself, each to be `written`. Raises Unsendable for what cannot stand there."""
+    """Return the optional headers of a message, encoded for `written`. Raises Unsendable for an invalid value."""
     headers: dict[str, str] = {}
     if message.subject:
         headers["Subject"] = encoded("Subject", header_value("the subject", one_line(message.subject)))
@@ -128,7 +126,7 @@ def _headers(message: Message) -> dict[str, str]:
     if answered := text(message.data.get("inReplyTo")):
         found = _THEIR_ID.fullmatch(answered.strip())
         if found is None:
-            raise Unsendable("data.inReplyTo is no Message-ID, as <id@host>")
+            raise Unsendable("data.inReplyTo is not a Message-ID such as <id@host>")
         headers["In-Reply-To"] = headers["References"] = f"<{found[1]}>"
     if unsubscribe := text(message.data.get("listUnsubscribe")):
         headers["List-Unsubscribe"] = url_in_brackets("data.listUnsubscribe", unsubscribe)
@@ -137,9 +135,10 @@ def _headers(message: Message) -> dict[str, str]:
     return headers
 
 
-def _mailbox(said: str, whose: str) -> tuple[str, str]:
-    """`Name <address>` or an address, as a header has it (RFC 5322 section 3.4), and its address. Raises Unsendable."""
-    name, found = parseaddr(header_value(whose, said))
+def _mailbox(value: str, whose: str) -> tuple[str, str]:
+    """Return `Name <address>`, or an address, in the form of a header (RFC 5322 section 3.4), and the address alone.
+    Raises Unsendable."""
+    name, found = parseaddr(header_value(whose, value))
     address = _ascii(found, whose)
     return (f"{phrase(name)} <{address}>" if name else address), address
 
@@ -149,26 +148,27 @@ def _fill(mail: EmailMessage, message: Message) -> None:
         mail.set_content(message.text)
         if message.html:
             mail.add_alternative(message.html, subtype="html")
-            # Of the parts, so that they cannot contain it, and not of chance: a repeat is the same to the byte.
+            # Derived from the parts, so that they cannot contain it, and not random: a retry is the same byte for
+            # byte.
             mail.set_boundary(f"=_{fact_id('boundary', message.message_id, message.text, message.html)}")
     else:
         mail.set_content(message.html, subtype="html")
 
 
 def _own_id(message_id: str) -> str:
-    """Our id as the left side of a Message-ID; of one that cannot stand there, its hash."""
+    """Return our id as the left side of a Message-ID, or its hash if it has invalid characters."""
     return message_id if len(message_id) <= 200 and _MESSAGE_ID.fullmatch(message_id) else fact_id(message_id)
 
 
 def _ascii(address: str, whose: str) -> str:
-    """An address that any server takes: its domain in ASCII (RFC 5890). Raises Unsendable."""
+    """Return an address that any server accepts, with its domain in ASCII (RFC 5890). Raises Unsendable."""
     name, at, domain = address.strip().rpartition("@")
     try:
         made = f"{name.encode('ascii').decode()}{at}{domain.encode('idna').decode()}"
     except UnicodeError as error:
-        raise Unsendable(f"{whose} is no address that each mail server takes: {error}") from error
+        raise Unsendable(f"{whose} is not an address that every mail server accepts: {error}") from error
     if not _ADDRESS.fullmatch(made):
-        raise Unsendable(f"{whose} is no e-mail address")
+        raise Unsendable(f"{whose} is not an e-mail address")
     return made
 
 
@@ -181,12 +181,12 @@ ADAPTER = Adapter(
     signature=silent.SIGNATURE,
     signs_body=False,
     settings=(
-        Setting("host", "The mail server, as smtp.example.com.", secret=False),
-        Setting("port", "Its port; 587 if not set, 465 where tls is implicit, 25 where it is none.", secret=False),
+        Setting("host", "The mail server, for example smtp.example.com.", secret=False),
+        Setting("port", "Its port; 587 if not set, 465 if tls is implicit, 25 if it is none.", secret=False),
         Setting("tls", "starttls (if not set), implicit, or none.", secret=False),
-        Setting("username", "The account at the server, if it asks for one.", secret=False),
+        Setting("username", "The account at the server, if it needs one.", secret=False),
         Setting("password", "That account's password."),
-        Setting("sender", "Who sends: an address, or Name <address>.", secret=False),
+        Setting("sender", "The sender: an address, or Name <address>.", secret=False),
         Setting("return_path", "Where bounces go; the sender's address if not set.", secret=False),
     ),
     recognise=silent.recognise,

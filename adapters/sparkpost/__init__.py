@@ -1,8 +1,8 @@
-"""SparkPost (Bird): event webhooks in batches, relay webhooks of mail that comes in, and sending by transmissions.
+"""Reads SparkPost's (Bird's) event webhooks, which come in batches, and its relay webhooks of inbound mail.
 
 Events: https://developers.sparkpost.com/api/webhooks/; mail: …/api/relay-webhooks/. Nothing is signed:
-https://support.sparkpost.com/docs/tech-resources/webhook-authentication. A batch that is not answered with 200 is
-retried for 8 hours.
+https://support.sparkpost.com/docs/tech-resources/webhook-authentication. A batch is retried for 8 hours unless
+answered with 200.
 """
 
 from typing import Any
@@ -22,7 +22,8 @@ from adapters.sparkpost.send import SETTINGS as _SENDING
 from adapters.sparkpost.send import build_request, read_response
 from schemas.events import Error, Event
 
-#: `type`; the class of a bounce says more. A first open has an event of its own beside that of the open.
+#: The values of `type`; a bounce also depends on its class. A first open has an event of its own besides that of the
+#: open.
 EVENT_TYPES: dict[str, str] = {
     "injection": "MessageQueued",
     "delivery": "MessageDelivered",
@@ -42,7 +43,7 @@ EVENT_TYPES: dict[str, str] = {
     "list_unsubscribe": "RecipientUnsubscribed",
     "link_unsubscribe": "RecipientUnsubscribed",
 }
-#: Why, where neither a class nor the server's words tell.
+#: The reason if neither a class nor the server's code gives one.
 REASONS: dict[str, str] = {
     "policy_rejection": "blocked",
     "generation_failure": "content",
@@ -55,13 +56,13 @@ _BATCH, _TOKEN = "x-messagesystems-batch-id", "x-messagesystems-webhook-token"
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its headers, else by the key that each item is wrapped in."""
+    """Recognise a webhook by its headers, or by the key that wraps each item."""
     headers = request.headers
     return _BATCH in headers or _TOKEN in headers or b'"msys"' in request.body[:256]
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the caller: SparkPost signs nothing. Raises InvalidSignature."""
+    """Verify the caller's credentials: SparkPost signs nothing. Raises InvalidSignature."""
     if tokens := secrets_of(values, "webhook_token"):
         headers = [*values.get("webhook_header", ()), *(f"{_TOKEN}: {token}" for token in tokens)]
         values = {**values, "webhook_header": headers}
@@ -69,7 +70,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item; none of an empty one, which is a test."""
+    """Return one event per item; an empty item, which is a test, has none."""
     body = json_of(request)
     result = Normalized()
     for item in body if isinstance(body, list) else [body]:
@@ -88,8 +89,8 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """The empty batch that tests a new webhook is answered, and not kept. Raises InvalidSignature if it comes without
-    what is configured, so that SparkPost shows the mistake at once."""
+    """Answer the empty batch that tests a new webhook; it is not stored. Raises InvalidSignature without the
+    configured credentials, so that SparkPost shows the mistake at once."""
     if request.method != "POST" or len(request.body) > 64 or b'"msys"' not in request.body:
         return None
     try:
@@ -110,7 +111,7 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         type_ = OTHERWISE.get(class_, type_)
     meta = object_of(get("rcpt_meta"))
     ours = identifier(meta.get("messageId"))
-    # What was sent by us is one message a transmission, whose id the API told us; another's may have thousands.
+    # Each of our transmissions is one message with the transmission's id; other senders' may have thousands.
     message_id = identifier(get("transmission_id") if ours else None) or identifier(get("message_id"))
     event_id, time, customer = identifier(get("event_id")), _time(get("timestamp")), handle(to, "email")
     if type_ == "ProviderEventReceived":
@@ -123,15 +124,15 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
     if event_id is None:
         if message_id is None and to is None:
             raise Unprocessable("an event of no message and no address")
-        told, link = text(get("timestamp")), text(get("target_link_url"))
-        event_id = fact_id("sparkpost", word, message_id, to, told, link)
+        at, link = text(get("timestamp")), text(get("target_link_url"))
+        event_id = fact_id("sparkpost", word, message_id, to, at, link)
     payload: dict[str, Any] = {"providerStatus": word}
     reference = text(meta.get("reference"))
     given = (("to", to), ("reference", reference), ("from", text(get("friendly_from")) or text(get("msg_from"))))
     payload |= {key: value for key, value in given if value}
     if kind in _ENGAGED:
-        payload |= {key: said for key, name in _COPIED if (said := text(get(name)))}
-        # A proxy may well fetch because a person opened it; what is fetched before may be opened by none.
+        payload |= {key: value for key, name in _COPIED if (value := text(get(name)))}
+        # A proxy may fetch because a person opened the mail; a prefetch happens without a person.
         if object_of(get("user_agent_parsed")).get("is_prefetched") is True:
             payload["machineOpen"] = True
     error = None
@@ -155,7 +156,7 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
 
 
 def _error(item: dict[str, Any], word: str, class_: str) -> Error:
-    """The server's code and words; the reason is that of the class, else of the code."""
+    """Return the server's code and text, with the reason of the class, or of the code."""
     words = text(item.get("raw_reason")) or text(item.get("reason"))
     code = code_of(text(item.get("error_code")), words)
     reason = CLASSES.get(class_, "unknown")
@@ -165,7 +166,7 @@ def _error(item: dict[str, Any], word: str, class_: str) -> Error:
 
 
 def _time(value: Any) -> Any:
-    """Unix seconds, as digits; some events have them with a fraction, or as ISO 8601."""
+    """Return the time of Unix seconds as digits; some events have a fraction, or ISO 8601."""
     return from_unix(value) or from_text(value)
 
 

@@ -1,9 +1,10 @@
-"""SparkPost's classes of bounces: https://support.sparkpost.com/docs/deliverability/bounce-classification-codes.
+"""Maps SparkPost's bounce classes: https://support.sparkpost.com/docs/deliverability/bounce-classification-codes.
 
-Class 26 is newer than that page: https://docs.airship.com/platform/email/bounce-handling/, of one who sends by SparkPost.
+Class 26 is newer than that page: https://docs.airship.com/platform/email/bounce-handling/, by a company that sends
+through SparkPost.
 """
 
-#: `bounce_class` to why.
+#: Our reason for each `bounce_class`.
 CLASSES: dict[str, str] = {
     "1": "unknown",
     "10": "invalid_address",
@@ -27,7 +28,8 @@ CLASSES: dict[str, str] = {
     "90": "opted_out",
     "100": "blocked",
 }
-#: Classes of what is no bounce: failed, or suppressed, by SparkPost's policies; an answer of a machine's; a wish to be subscribed, or not.
+#: Event types of classes that are not bounces: failed or suppressed by SparkPost's policies, automatic replies,
+#: subscribe and unsubscribe requests.
 OTHERWISE: dict[str, str] = {
     "25": "MessageRejected",
     "26": "MessageRejected",

@@ -1,6 +1,6 @@
-"""A mail that came in, as a relay webhook posts it: https://developers.sparkpost.com/api/relay-webhooks/.
+"""Reads inbound mail as a relay webhook posts it: https://developers.sparkpost.com/api/relay-webhooks/.
 
-It has no id and no time of SparkPost's; it is known by its Message-ID and whom it came to.
+It has no id and no time of SparkPost's; its Message-ID and its recipient identify it.
 """
 
 from base64 import b64decode
@@ -18,7 +18,7 @@ _TEXTS = (("text", "text"), ("html", "html"), ("subject", "subject"))
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """Return the mail. Raises Unprocessable if it has no sender."""
+    """Return the event of the mail. Raises Unprocessable if it has no sender."""
     given = object_of(item.get("content"))
     headers = _headers(given.get("headers"))
     from_ = headers.get("from") or text(item.get("friendly_from")) or text(item.get("msg_from"))
@@ -28,7 +28,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
     sender = handle(address, "email") or handle(item.get("friendly_from"), "email")
     recipient, message_id = text(item.get("rcpt_to")), bare_id(headers.get("message-id"))
     content = content_of(mail_of(_raw(given), request))
-    content |= {key: said for key, named in _TEXTS if (said := text(given.get(named)))}
+    content |= {key: value for key, named in _TEXTS if (value := text(given.get(named)))}
     payload: dict[str, Any] = {"content": content} if content else {}
     payload["from"] = sender.value if sender else from_
     rest = (("to", recipient), ("displayName", name[:1024]), ("inReplyTo", bare_id(headers.get("in-reply-to"))))
@@ -47,8 +47,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
 
 
 def _headers(pairs: Any) -> dict[str, str]:
-    """Return the headers by their names in lower case, of a repeated one the first; they come as objects of one key
-    each."""
+    """Return the headers by their lower-case names, the first of each; they come as objects of one key each."""
     found: dict[str, str] = {}
     for pair in list_of(pairs)[:1000]:
         for name, value in object_of(pair).items():
@@ -58,7 +57,7 @@ def _headers(pairs: Any) -> dict[str, str]:
 
 
 def _raw(content: dict[str, Any]) -> bytes:
-    """The whole mail, for the names of its attachments."""
+    """Return the whole mail, which has the names of its attachments; it is empty if its base64 is invalid."""
     data = (text(content.get("email_rfc822")) or "").encode("utf-8", "replace")
     if content.get("email_rfc822_is_base64") is not True:
         return data

@@ -1,4 +1,7 @@
-"""Sending by SparkPost: https://developers.sparkpost.com/api/transmissions/. Sent twice, it arrives twice."""
+"""Sends e-mail by SparkPost: https://developers.sparkpost.com/api/transmissions/.
+
+There is no idempotency key: a request sent twice is delivered twice.
+"""
 
 import re
 from datetime import datetime
@@ -29,19 +32,25 @@ from schemas.events import Error
 API = "https://api.sparkpost.com"
 SETTINGS = (
     Setting("api_key", "An API key that may use transmissions, to send with."),
-    Setting("sender", "Who sends where a message does not say: shop@example.com, or Shop <shop@…>.", secret=False),
-    Setting("reply_to", "Where answers go, where not to the sender.", secret=False),
-    Setting("transactional", "true, where mail is such as may be sent to who unsubscribed.", secret=False),
-    Setting("api_url", f"{API} if not set; of an account in the EU https://api.eu.sparkpost.com.", secret=False),
+    Setting("sender", "The sender if a message names none: shop@example.com, or Shop <shop@…>.", secret=False),
+    Setting("reply_to", "The address for replies, if not the sender's.", secret=False),
+    Setting(
+        "transactional", "true if the mail may be sent to recipients who unsubscribed from marketing.", secret=False
+    ),
+    Setting(
+        "api_url",
+        f"The URL of the API; {API} if not set, https://api.eu.sparkpost.com for an account in the EU.",
+        secret=False,
+    ),
 )
-#: Bytes of a transmission's metadata.
+#: Maximum bytes of a transmission's metadata.
 _MOST_METADATA = 1000
-#: `code` of an error; a limit of the plan is told with the status 420.
+#: The `code` of an error; the plan's limit has the status 420.
 _REASONS = {"1400": "content", "1600": "content", "1902": "blocked", "2101": "rate"}
-#: The sender's domain is none that the account may send from.
+#: The code of a sender's domain that the account may not use.
 _SENDER = "7001"
 _LIMITED = 420
-#: What SparkPost would take for its own template language, and how it is written to be taken for itself:
+#: Braces that SparkPost would read as its template language, and how to escape them:
 #: https://developers.sparkpost.com/api/template-language/
 _BRACES = re.compile(r"\{{2,3}|\}{2,3}")
 _ESCAPED = {
@@ -53,7 +62,7 @@ _ESCAPED = {
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a transmission to one recipient, whose metadata every event has again. Raises Unsendable."""
+    """Build a transmission to one recipient; every event repeats its metadata. Raises Unsendable."""
     key = required(values, "api_key")
     if message.media:
         raise Unsendable("SparkPost takes files, not their addresses: put a link into the text instead")
@@ -80,9 +89,9 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with the transmission's id and how many recipients were taken; else `errors`."""
-    said = answer_of(response)
-    results = object_of(said.get("results"))
+    """Read 200 with the transmission's id and the number of accepted recipients; an error has `errors`."""
+    body = answer_of(response)
+    results = object_of(body.get("results"))
     none = count(results.get("total_accepted_recipients")) == 0
     if 200 <= response.status < 300 and not none:
         try:
@@ -90,15 +99,15 @@ def read_response(response: Response) -> Outcome:
         except Unprocessable:
             return accepted(None)
     errors = list_of(results.get("rcpt_to_errors")) if none else []
-    error = object_of(next(iter([*errors, *list_of(said.get("errors"))]), None))
+    error = object_of(next(iter([*errors, *list_of(body.get("errors"))]), None))
     code = text(error.get("code"))
     words = ": ".join([one for one in (text(error.get("message")), text(error.get("description"))) if one]) or None
     limited = response.status in (_LIMITED, 429)
     reason = "rate" if limited else "invalid_address" if none else _REASONS.get(code or "", "unknown")
     if words and "address.email" in words:
         reason = "invalid_address"
-    told = Error(code or str(response.status), words, reason)
-    return refused(response, told, retryable=True if limited else None, sender=code == _SENDER)
+    failure = Error(code or str(response.status), words, reason)
+    return refused(response, failure, retryable=True if limited else None, sender=code == _SENDER)
 
 
 def _content(message: Message, values: Values) -> dict[str, Any]:
@@ -109,7 +118,7 @@ def _content(message: Message, values: Values) -> dict[str, Any]:
     written = sender_of(message, values)
     name, email = parseaddr(written)
     parts = (("subject", message.subject), ("text", message.text), ("html", message.html))
-    content: dict[str, Any] = {key: _BRACES.sub(_escaped, said) for key, said in parts if said}
+    content: dict[str, Any] = {key: _BRACES.sub(_escaped, value) for key, value in parts if value}
     content["from"] = {"email": email or written, **({"name": name} if name else {})}
     if answers := optional(values, "reply_to", ""):
         content["reply_to"] = answers

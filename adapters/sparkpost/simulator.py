@@ -1,4 +1,4 @@
-"""A simulated SparkPost: transmissions, event webhooks in batches, and relay webhooks.
+"""Simulates SparkPost: transmissions, event webhooks in batches, and relay webhooks.
 
 https://developers.sparkpost.com/api/webhooks/, …/api/relay-webhooks/, …/api/transmissions/.
 """
@@ -53,7 +53,7 @@ _CURLY = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """A batch of one event; numbers are text, as SparkPost writes them."""
+    """Build a batch of one event; numbers are text, as SparkPost writes them."""
     kind, word = _EVENTS[state]
     item: dict[str, Any] = {
         "type": word,
@@ -79,7 +79,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/api/relay-webhooks/#header-relay-webhook-payload"""
+    """Build a relay webhook: …/api/relay-webhooks/#header-relay-webhook-payload."""
     date = at.strftime("%a, %d %b %Y %H:%M:%S +0000")
     names = [("From", f"Ana <{incoming.sender}>"), ("Message-ID", f"<{incoming.id}@mail.example.com>"), ("Date", date)]
     head = "".join(f"{name}: {value}\r\n" for name, value in names)
@@ -103,7 +103,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Nothing is signed: the user and password of the webhook come along, or a relay webhook's token."""
+    """Add the user and password of the webhook, or a relay webhook's token: SparkPost signs nothing."""
     if "webhook_token" in settings:
         return replace(post, headers=post.headers | {"x-messagesystems-webhook-token": settings["webhook_token"]})
     credentials = base64.b64encode(settings["basic_auth"].encode()).decode()
@@ -111,7 +111,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """POST /api/v1/transmissions; what is in braces is the template language's."""
+    """Read POST /api/v1/transmissions, with the braces that the template language escapes. Raises Refused."""
     if call.headers.get("authorization") != settings["api_key"]:
         raise Refused("unauthorized")
     request = orjson.loads(call.body)
@@ -135,13 +135,13 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 with the transmission's id."""
+    """Return 200 with the transmission's id."""
     results = {"total_rejected_recipients": 0, "total_accepted_recipients": len(sent), "id": sent[0].id}
     return Reply(200, orjson.dumps({"results": results}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """A list of errors."""
+    """Return a list of one error."""
     code, name, words = _REFUSALS[why]
     return Reply(code, orjson.dumps({"errors": [{"message": words, "code": name}]}))
 

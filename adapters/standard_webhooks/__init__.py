@@ -1,8 +1,9 @@
-"""Any sender that keeps to Standard Webhooks, with our events or its own in the body.
+"""Reads the webhooks of any sender that follows Standard Webhooks, with our event types or its own in the body.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: `{"type", "timestamp",
-"data"}`, signed under `webhook-id`, `webhook-timestamp` and `webhook-signature` (of Svix, whose form it was, `svix-…`).
-A `type` that is ours, dotted (`message.delivered`), has `data` after that type's schema; any other is kept as it came.
+"data"}`, signed with `webhook-id`, `webhook-timestamp` and `webhook-signature` (or Svix's `svix-…`, from which the
+standard comes). If `type` is one of ours, dotted (`message.delivered`), `data` follows that type's schema; any other
+becomes an unknown event.
 """
 
 from dataclasses import replace
@@ -34,26 +35,31 @@ from schemas.events import Event
 from schemas.json_text import MAX_DEPTH, check, kind_of
 
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
-#: Signatures of one request that are looked at; a sender that rotates its keys sends two or three.
+#: Maximum signatures of one request that are checked; a sender that rotates its keys sends two or three.
 _MOST = 16
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the three headers and a body of `type` and `data` that is no envelope. Those of Svix
-    alone are not enough: senders with an adapter of their own have them too."""
+    """Recognise a webhook by the three headers and a body of `type` and `data` that is not an envelope. Svix's
+    headers alone are not enough: senders with their own adapter have them too."""
     headers, body = request.headers, request.body
     if not all(name in headers for name in _HEADERS) or b'"type"' not in body or b'"data"' not in body:
         return False
     try:
-        said = json_of(request)
+        document = json_of(request)
     except Unprocessable:
         return False
-    return isinstance(said, dict) and isinstance(said.get("type"), str) and "data" in said and "eventType" not in said
+    return (
+        isinstance(document, dict)
+        and isinstance(document.get("type"), str)
+        and "data" in document
+        and "eventType" not in document
+    )
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """A signature by any configured secret (v1) or public key (v1a), and five minutes of tolerance unless `fresh` is
-    False. Raises InvalidSignature."""
+    """Verify a signature by any configured secret (v1) or public key (v1a), with five minutes of tolerance unless
+    `fresh` is False. Raises InvalidSignature."""
     secrets, keys = secrets_of(values, "secret"), secrets_of(values, "public_key")
     if not secrets and not keys:
         return None
@@ -70,37 +76,37 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 def normalize(request: Request) -> Normalized:
     """Return one event. Raises Unprocessable if `type` is ours and `data` does not follow its schema."""
-    said = json_of(request)
+    document = json_of(request)
     headers = request.headers
     event_id = identifier(headers.get("webhook-id") or headers.get("svix-id"))
-    named = said.get("type") if isinstance(said, dict) else None
+    named = document.get("type") if isinstance(document, dict) else None
     type = names.TYPE_OF_DOTTED.get(named) if isinstance(named, str) else None
     if type is None or type in RESERVED:
-        event = unknown(request, said, status=named if isinstance(named, str) else None, event_id=event_id)
-        if isinstance(said, dict):
-            event.occurred_at = from_text(said.get("timestamp")) or from_unix(said.get("timestamp"))
+        event = unknown(request, document, status=named if isinstance(named, str) else None, event_id=event_id)
+        if isinstance(document, dict):
+            event.occurred_at = from_text(document.get("timestamp")) or from_unix(document.get("timestamp"))
         return Normalized([event])
     try:
-        return Normalized([_event(type, said, request, event_id)])
+        return Normalized([_event(type, document, request, event_id)])
     except SchemaError as error:
         raise Unprocessable(str(error)) from error
 
 
 def answer(request: Request) -> Answer:
-    """Any 2xx will do: it is kept, and not read yet."""
+    """Answer 202: the webhook is stored, and not processed yet. The standard allows any 2xx."""
     return Answer(202)
 
 
-def _event(type: str, said: dict[str, Any], request: Request, event_id: str | None) -> Event:
-    """Raises SchemaError with the path in the body."""
-    data = said.get("data")
+def _event(type: str, document: dict[str, Any], request: Request, event_id: str | None) -> Event:
+    """Return the event of a type of ours. Raises SchemaError with the path in the body."""
+    data = document.get("data")
     if not isinstance(data, dict):
         raise SchemaError("$.data", "is required" if data is None else f"must be an object, not {kind_of(data)}")
     if request.body.count(b"{") + request.body.count(b"[") > MAX_DEPTH:
-        check(said, nul=False)
+        check(document, nul=False)
     at: datetime | None = None
-    if data.get("timestamp") is None and said.get("timestamp") is not None:
-        at = time_of(said["timestamp"], "$.timestamp", request.received_at)
+    if data.get("timestamp") is None and document.get("timestamp") is not None:
+        at = time_of(document["timestamp"], "$.timestamp", request.received_at)
     try:
         event = event_of(
             type,
@@ -113,13 +119,13 @@ def _event(type: str, said: dict[str, Any], request: Request, event_id: str | No
         )
     except SchemaError as error:
         raise error.under("$.data") from error
-    # The one id that is given is the provider's too, so that what else it says of the message meets it.
+    # The sender's only id is the provider's too, so that its other events of the message match.
     event.provider_message_id = event.provider_message_id or event.message_id
     return event
 
 
 def _renamed(request: Request) -> Request:
-    """The request with Svix's headers under the standard's names, where it has those alone."""
+    """Return the request with Svix's headers under the standard's names, if it has only Svix's."""
     headers = request.headers
     if "webhook-id" in headers or "svix-id" not in headers:
         return request
@@ -128,8 +134,7 @@ def _renamed(request: Request) -> Request:
 
 
 def _is_signed(request: Request, keys: list[str]) -> bool:
-    """Return whether one of the keys made one of the v1a signatures. Raises InvalidSignature for a key that cannot
-    be read."""
+    """Return whether one of the keys made one of the v1a signatures. Raises InvalidSignature for an unreadable key."""
     start = f"{header(request, 'webhook-id')}.{header(request, 'webhook-timestamp')}."
     message = start.encode("utf-8", "replace") + request.body
     given = header(request, "webhook-signature").split(" ")[:_MOST]
@@ -140,7 +145,7 @@ def _is_signed(request: Request, keys: list[str]) -> bool:
 def _signs(key: Ed25519PublicKey, message: bytes, signature: str) -> bool:
     try:
         return signs_ed25519(key, message, from_base64(signature))
-    except InvalidSignature:  # one of several that is no base64
+    except InvalidSignature:  # one of several that is not base64
         return False
 
 
@@ -155,7 +160,7 @@ ADAPTER = Adapter(
     settings=(
         Setting(
             "secret",
-            "What the sender signs with: whsec_ and base64, or any text of 24 bytes or more.",
+            "The sender's signing secret: whsec_ and base64, or any text of 24 bytes or more.",
             reads=standard_key,
         ),
         Setting("public_key", "The sender's Ed25519 public key: whpk_ and base64.", secret=False, reads=ed25519_key),

@@ -1,4 +1,4 @@
-"""A simulated sender that follows Standard Webhooks and reports messages in Threadline's event types.
+"""Simulates a sender that follows Standard Webhooks and reports messages in Threadline's event types.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -25,19 +25,19 @@ _TYPES = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One event."""
+    """Build one event of a message's status."""
     data = {"providerMessageId": sent.id, "to": sent.to, "from": sent.sender, "channel": sent.channel}
     return _post(url, _TYPES[state], at, data)
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """One event."""
+    """Build one event of an inbound message."""
     data = {"providerMessageId": incoming.id, "from": incoming.sender, "to": incoming.to, "channel": incoming.channel}
     return _post(url, "message.received", at, {**data, "content": {"text": incoming.text}})
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Over `id.timestamp.body`: HMAC-SHA256 with the secret (v1), or Ed25519 with the private key (v1a), where there is one."""
+    """Sign `id.timestamp.body` by Ed25519 if there is a private key (v1a), or by HMAC-SHA256 with the secret (v1)."""
     event_id, timestamp = "msg_" + hashlib.sha256(post.body).hexdigest()[:27], str(int(at.timestamp()))
     content = f"{event_id}.{timestamp}.".encode() + post.body
     if key := settings.get("private_key"):

@@ -1,8 +1,8 @@
-"""Telegram: the Bot API's updates, one a request, and sending.
+"""Reads the updates of Telegram's Bot API, one per request.
 
-https://core.telegram.org/bots/api#update, `setWebhook` (the secret token), `Message`. Telegram signs nothing: a header
-repeats the configured secret. An update not answered with 2xx is tried again, by Telegram's own server
-(https://github.com/tdlib/telegram-bot-api) with growing pauses until the update expires, at most 24 hours.
+https://core.telegram.org/bots/api#update, `setWebhook` (the secret token), `Message`. Telegram signs nothing: a
+header repeats the configured secret. Unless answered with 2xx, an update is retried by Telegram's own server
+(https://github.com/tdlib/telegram-bot-api) with increasing delays until it expires, after 24 hours at most.
 """
 
 from adapters.contract import (
@@ -26,24 +26,24 @@ _HEADER = "x-telegram-bot-api-secret-token"
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the secret token's header, else by how each update begins."""
+    """Recognise a webhook by the secret token's header, or by the first key of an update."""
     return _HEADER in request.headers or request.body[:40].lstrip().startswith(b'{"update_id"')
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the header with the configured secret token. Nothing is signed, and there is no time. Raises
-    InvalidSignature."""
+    """Verify that the header is a configured secret token. Nothing is signed, and there is no time, so `fresh` has
+    no effect. Raises InvalidSignature."""
     secrets = secrets_of(values, "secret_token")
     if not secrets:
         return None
     given = header(request, _HEADER).encode("utf-8", "replace")
     if any([same(secret.encode(), given) for secret in secrets]):
         return True
-    raise InvalidSignature(f"the header {_HEADER} is no configured secret_token")
+    raise InvalidSignature(f"the header {_HEADER} is not a configured secret_token")
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event of an update."""
+    """Return the one event of an update. Raises Unprocessable."""
     body = json_of(request)
     event_id = identifier(body.get("update_id")) if isinstance(body, dict) else None
     if event_id is None:
@@ -73,12 +73,12 @@ ADAPTER = Adapter(
     settings=(
         Setting("secret_token", "The `secret_token` given to setWebhook; Telegram repeats it in a header."),
         Setting("bot_token", "The bot's token from @BotFather, for sending."),
-        Setting("api_url", f"Where the Bot API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the Bot API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # The answer has no body, which Telegram would take for a call of its API.
+    # The answer has no body: Telegram would read one as a call of its API.
     send=Send(
         channels=frozenset({"chat"}),
         build_request=build_request,

@@ -1,4 +1,4 @@
-"""The content of a Telegram message, by the part that it has: Bot API objects in, our `content` out.
+"""Reads the content of a Telegram message, by the part that it has, from Bot API objects to our `content`.
 
 https://core.telegram.org/bots/api#message. Files have an id, by which `getFile` returns their location, and no URL.
 """
@@ -11,12 +11,12 @@ from adapters.reading.facts import location, text
 Item = dict[str, Any]
 Content = dict[str, Any]
 
-#: Media that one album of paid media may have; Telegram's limit is 10.
+#: Maximum files that are read of one message of paid media; Telegram's limit is 10.
 _MOST = 100
 
 
 def content_of(message: Item) -> Content | None:
-    """Return the content; None of a service message, and of a kind that is not known."""
+    """Return the content; None for a service message or an unknown kind."""
     for kind, read in CONTENTS.items():
         if (part := message.get(kind)) is not None:
             content = read(part)
@@ -29,7 +29,7 @@ def content_of(message: Item) -> Content | None:
 
 
 def button_of(message: Item, data: str) -> str | None:
-    """What the message's inline button with that callback data shows."""
+    """Return the label of the message's inline button that has this callback data."""
     markup = message.get("reply_markup")
     rows = markup.get("inline_keyboard") if isinstance(markup, dict) else None
     for row in rows if isinstance(rows, list) else ():
@@ -44,7 +44,7 @@ def _text(part: Any) -> Content:
 
 
 def _file(type_: str | None = None) -> Callable[[Any], Content]:
-    """Return a file whose type is given, or always the same."""
+    """Return a reader of a file with the file's own type, or with a fixed type."""
 
     def read(part: Any) -> Content:
         media = _media(part, type_)
@@ -56,16 +56,16 @@ def _file(type_: str | None = None) -> Callable[[Any], Content]:
 def _media(part: Any, type_: str | None = None) -> dict[str, str]:
     if not isinstance(part, dict):
         return {}
-    said = {
+    fields = {
         "type": text(part.get("mime_type")) or type_,
         "id": text(part.get("file_id")),
         "name": text(part.get("file_name")),
     }
-    return {key: value for key, value in said.items() if value}
+    return {key: value for key, value in fields.items() if value}
 
 
 def _largest(sizes: Any) -> Item | None:
-    """One photo comes in several sizes (https://core.telegram.org/bots/api#photosize)."""
+    """Return the largest of the sizes in which a photo comes (https://core.telegram.org/bots/api#photosize)."""
     found = [size for size in sizes if isinstance(size, dict)] if isinstance(sizes, list) else []
     return max(found, key=_area, default=None)
 
@@ -81,7 +81,8 @@ def _photo(part: Any) -> Content:
 
 
 def _sticker(part: Any) -> Content:
-    """https://core.telegram.org/stickers: still ones are WebP, moving ones Lottie in gzip, video WebM."""
+    """Return a sticker's file: still ones are WebP, animated ones Lottie in gzip, video WebM
+    (https://core.telegram.org/stickers)."""
     if not isinstance(part, dict):
         return {}
     moving = "application/x-tgsticker" if part.get("is_animated") is True else "image/webp"
@@ -113,12 +114,13 @@ def _place(part: Any, name: Any = None) -> Content:
 
 
 def _named(name: str, words: str | None = None) -> Callable[[Any], Content]:
-    """Of what has no place of its own in `content`: as it comes, with its words as the text."""
+    """Return a reader of a part that has no field of its own in `content`: the part as it is, with a text if it has
+    one."""
 
     def read(part: Any) -> Content:
         content: Content = {name: part}
-        if words and isinstance(part, dict) and (said := text(part.get(words))):
-            content["text"] = said
+        if words and isinstance(part, dict) and (label := text(part.get(words))):
+            content["text"] = label
         return content
 
     return read
@@ -129,14 +131,15 @@ def _contact(part: Any) -> Content:
 
 
 def _web_app(part: Any) -> Content:
-    """https://core.telegram.org/bots/api#webappdata: what a Web App sent that the button opened."""
+    """Return what a Web App sent that a button opened: https://core.telegram.org/bots/api#webappdata."""
     if not isinstance(part, dict):
         return {}
     title, data = text(part.get("button_text")), text(part.get("data"))
     return ({"buttonReply": {"title": title}} if title else {}) | ({"form": data} if data else {})
 
 
-#: In this order: an animation is a document too, and a venue a location, for clients that do not know the former.
+#: The order matters: an animation is also a document, and a venue a location, for clients that do not know the
+#: former.
 CONTENTS: dict[str, Callable[[Any], Content]] = {
     "text": _text,
     "animation": _file(),

@@ -1,4 +1,4 @@
-"""What names a Telegram message: its number is unique only within its chat."""
+"""Builds the id of a Telegram message, whose number is unique only within its chat."""
 
 from typing import Any
 
@@ -6,10 +6,11 @@ from adapters.reading.facts import text
 
 
 def message_id_of(item: dict[str, Any]) -> str | None:
-    """`<chat id>:<message id>`, the same in an update and in the answer to a send; None where a part is missing.
+    """Return `<chat id>:<message id>`, the same in an update and in the response to a send; None if a part is
+    missing.
 
-    Of a business account's chat the connection comes first: such a chat has the customer's id, as the bot's own chat
-    with that customer has, and counts its messages by itself. A message with the number 0 does not exist yet
+    In a business account's chat the connection comes first: such a chat has the customer's id, like the bot's own
+    chat with that customer, but numbers its messages separately. A message with the number 0 does not exist yet
     (https://core.telegram.org/bots/api#message).
     """
     chat = item.get("chat")

@@ -1,8 +1,8 @@
-"""Sending by Telegram: text, one file, or an album, to a user who has begun a chat with the bot.
+"""Sends text, one file or an album by Telegram, to a user who has started a chat with the bot.
 
 https://core.telegram.org/bots/api#sendmessage and the methods after it; errors:
-https://core.telegram.org/bots/api#making-requests. The bot's token is part of the URL, so that no error may contain the
-URL. Telegram has no idempotency key, and echoes nothing.
+https://core.telegram.org/bots/api#making-requests. The bot's token is part of the URL, so an error must never
+contain the URL. Telegram has no idempotency key, and repeats nothing of a request.
 """
 
 from datetime import datetime
@@ -30,16 +30,16 @@ from schemas.events import Error
 
 API = "https://api.telegram.org"
 
-#: Characters of a message, and of a file's caption (…#sendmessage, …#sendphoto).
+#: Maximum characters of a message, and of a file's caption (…#sendmessage, …#sendphoto).
 LONGEST, LONGEST_CAPTION = 4096, 1024
-#: Files of an album (…#sendmediagroup).
+#: Maximum files of an album (…#sendmediagroup).
 MOST = 10
-#: By the main part of the media type: the method, and the field that the file's URL goes into.
+#: The method and the field of the file's URL, by the main part of the media type.
 _METHODS = {"image": ("sendPhoto", "photo"), "video": ("sendVideo", "video"), "audio": ("sendAudio", "audio")}
 _DOCUMENT = ("sendDocument", "document")
 _ANIMATION = ("sendAnimation", "animation")
-#: What the descriptions say, in lower case. Telegram documents none and may change them: they are those of its own
-#: server (https://github.com/tdlib/telegram-bot-api/blob/master/telegram-bot-api/Client.cpp) and of
+#: Parts of `description`, in lower case. Telegram documents none and may change them: these are from its own server
+#: (https://github.com/tdlib/telegram-bot-api/blob/master/telegram-bot-api/Client.cpp) and
 #: https://github.com/TelegramBotAPI/errors.
 _REASONS = {
     "blocked by the user": "opted_out",
@@ -67,9 +67,9 @@ _REASONS = {
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a POST of JSON to the method that the content asks for. Raises Unsendable."""
+    """Build a POST of JSON to the method for the content. Raises Unsendable."""
     if message.template is not None:
-        raise Unsendable("Telegram keeps no templates: send the text itself")
+        raise Unsendable("Telegram has no templates: send the text itself")
     platform, _, chat = message.to.value.partition(":")
     if platform != "telegram" or not chat:
         raise Unsendable(
@@ -80,19 +80,19 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if message.text and len(message.text) > limit:
         raise Unsendable(f"Telegram takes at most {limit} characters here: send it in several messages")
     fields: dict[str, Any] = {"chat_id": chat}
-    said = {"parse_mode": parse} if words and parse else {}
+    formatting = {"parse_mode": parse} if words and parse else {}
     if not message.media:
         if not words:
             raise Unsendable("Telegram needs text or media")
         method = "sendMessage"
-        fields |= {"text": words, **said}
+        fields |= {"text": words, **formatting}
     elif len(message.media) == 1:
         method, name = _method(message.media[0])
-        fields |= {name: message.media[0].url, **({"caption": words} if words else {}), **said}
+        fields |= {name: message.media[0].url, **({"caption": words} if words else {}), **formatting}
     else:
         method = "sendMediaGroup"
         fields["media"] = _album(message.media)
-        fields["media"][0] |= {**({"caption": words} if words else {}), **said}
+        fields["media"][0] |= {**({"caption": words} if words else {}), **formatting}
     token = required(values, "bot_token")
     return HttpCall(
         "POST",
@@ -103,22 +103,23 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read `ok` with the message as `result` (an album's: several), else `error_code`, `description`, `parameters`."""
-    said = answer_of(response)
-    if 200 <= response.status < 300 and said.get("ok") is not False:
-        result = said.get("result")
+    """Read `ok` with the message as `result` (several for an album), or `error_code`, `description` and
+    `parameters`."""
+    body = answer_of(response)
+    if 200 <= response.status < 300 and body.get("ok") is not False:
+        result = body.get("result")
         first = result[0] if isinstance(result, list) and result else result
         return accepted(message_id_of(first) if isinstance(first, dict) else None)
-    code, words = text(said.get("error_code")), text(said.get("description"))
+    code, words = text(body.get("error_code")), text(body.get("description"))
     lowered = (words or "").lower()
     reason = next((reason for mark, reason in _REASONS.items() if mark in lowered), "unknown")
     if reason == "unknown" and response.status == 429:
         reason = "rate"
-    # A token that is none is "Not Found", as it stands in the path. 403 is said of recipients, in words that may change.
+    # A wrong token is "Not Found", as it is part of the path. 403 concerns recipients, in words that may change.
     account = response.status == 401 or (response.status == 404 and lowered == "not found")
     retryable = False if response.status < 400 else None
     outcome = refused(response, Error(code, words, reason), retryable=retryable, account=account)
-    parameters = said.get("parameters")
+    parameters = body.get("parameters")
     wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if outcome.state == "retryable" and type(wait) is int and 0 <= wait < 10_000_000:
         outcome.retry_after = float(wait)
@@ -132,7 +133,7 @@ def _method(media: Media) -> tuple[str, str]:
 
 
 def _album(media: tuple[Media, ...]) -> list[dict[str, str]]:
-    """Photos and videos may be mixed; documents, and audio, go by themselves."""
+    """Return the files of an album: photos and videos may be mixed; documents and audio may not. Raises Unsendable."""
     if len(media) > MOST:
         raise Unsendable(f"Telegram takes at most {MOST} files in one message: send the rest in another")
     kinds = [_method(one)[1] for one in media]

@@ -1,4 +1,4 @@
-"""A simulated Telegram: the Bot API's sendMessage and the methods beside it, and updates with a customer's messages.
+"""Simulates Telegram: the Bot API's sendMessage and its sibling methods, and updates with a customer's messages.
 
 https://core.telegram.org/bots/api. Telegram reports no status of a bot's message.
 """
@@ -43,7 +43,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…#update, with a …#message of a private chat."""
+    """Build an update (…#update) with a message of a private chat (…#message)."""
     who = _number(incoming.sender.removeprefix("telegram:"))
     user = {"id": who, "is_bot": False, "first_name": "Simulated", "language_code": "en"}
     message = {
@@ -58,12 +58,12 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """…#setwebhook: the secret token comes along in a header."""
+    """Put the secret token into a header: …#setwebhook."""
     return replace(post, headers=post.headers | {"X-Telegram-Bot-Api-Secret-Token": settings["secret_token"]})
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…#making-requests: /bot<token>/<method>."""
+    """Read POST /bot<token>/<method>: …#making-requests. Raises Refused."""
     _, bot, method = (*call.path.split("/"), "", "")[:3]
     if bot != f"bot{settings['bot_token']}":
         raise Refused("unauthorized")
@@ -77,7 +77,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """The message as it was sent."""
+    """Return the message that was sent."""
     one = sent[0]
     chat = {"id": _number(one.to.removeprefix("telegram:")), "first_name": "Simulated", "type": "private"}
     bot = {"id": 123456, "is_bot": True, "first_name": "Shop", "username": "shop_bot"}
@@ -86,7 +86,7 @@ def reply(sent: list[Sent]) -> Reply:
 
 
 def refuse(why: Refusal) -> Reply:
-    """…#responseparameters"""
+    """Return an error response: …#responseparameters."""
     status, words = _REFUSALS[why]
     document: dict[str, Any] = {"ok": False, "error_code": status, "description": words}
     if why == "rate":
@@ -95,7 +95,7 @@ def refuse(why: Refusal) -> Reply:
 
 
 def _number(text: str) -> int | str:
-    """Telegram's ids are numbers; ids that are given to be played with may be others."""
+    """Return an id as a number, as Telegram's are; ids of test data may be other text."""
     return int(text) if text.lstrip("-").isdecimal() and len(text) < 17 else text
 
 

@@ -1,4 +1,4 @@
-"""Telegram's updates by kind: the Bot API's object in, our event out, whose id the update gives.
+"""Reads Telegram's updates by kind; `normalize` adds the event's id, which is the update's.
 
 https://core.telegram.org/bots/api#update
 """
@@ -16,9 +16,9 @@ from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
-#: https://core.telegram.org/bots/api#chatmember: what a bot's status in a private chat says of the user.
+#: https://core.telegram.org/bots/api#chatmember: the consent that a bot's status in a private chat implies.
 MEMBERSHIPS: dict[str, str] = {"kicked": "RecipientUnsubscribed", "member": "RecipientSubscribed"}
-#: Where an update of that kind says whose it is, if not in `from`.
+#: Where the user is in an update of this kind, if not in `from`.
 _WHOSE: dict[str, tuple[str, ...]] = {
     "business_connection": ("user",),
     "deleted_business_messages": ("chat",),
@@ -30,12 +30,12 @@ _WHOSE: dict[str, tuple[str, ...]] = {
 
 
 def _message(item: Item, kind: str, request: Request) -> Event:
-    """https://core.telegram.org/bots/api#message, new or edited."""
+    """Return the event of a message, new or edited: https://core.telegram.org/bots/api#message."""
     sender, chat, sender_chat = (_part(item, name) for name in ("from", "chat", "sender_chat"))
     connection = text(item.get("business_connection_id"))
-    # In a business account's chat, which is always with a customer, who is not the customer is the business.
+    # A business account's chat is always with a customer; any other sender is the business.
     ours = connection is not None and sender.get("id") is not None and sender["id"] != chat.get("id")
-    # In place of who speaks for a group or channel, `from` has a fixed made-up user.
+    # For messages of a group or channel, `from` is a fixed made-up user; `sender_chat` is the real sender.
     customer = _handle(chat if ours else sender_chat or sender or chat)
     where = _handle(chat)
     own_id = message_id_of(item)
@@ -59,7 +59,7 @@ def _message(item: Item, kind: str, request: Request) -> Event:
     else:
         type_ = "UserMessageSent" if ours else "MessageReceived"
         payload["content"] = content
-    # What an edit says must not be mixed with what the message said first: it stands beside it.
+    # An edit must not be merged into the original message: it is an event of its own.
     about = None if edited else own_id
     time = from_unix(item.get("edit_date") if edited else item.get("date"))
     direction = "outbound" if ours else "inbound"
@@ -77,7 +77,8 @@ def _message(item: Item, kind: str, request: Request) -> Event:
 
 
 def _pressed(item: Item, kind: str, request: Request) -> Event:
-    """https://core.telegram.org/bots/api#callbackquery: its message has the time of the message, not of the press."""
+    """Return the event of a pressed button: https://core.telegram.org/bots/api#callbackquery. Its message has the
+    time of the message, not of the press."""
     data = text(item.get("data")) or text(item.get("game_short_name"))
     if data is None:
         return _other(item, kind, request)
@@ -107,7 +108,8 @@ def _pressed(item: Item, kind: str, request: Request) -> Event:
 
 
 def _reaction(item: Item, kind: str, request: Request) -> Event:
-    """https://core.telegram.org/bots/api#messagereactionupdated: the reactions that there are now; none: taken back."""
+    """Return the event of a reaction, which has the current reactions, or none if it was removed:
+    https://core.telegram.org/bots/api#messagereactionupdated."""
     chosen = item.get("new_reaction")
     last = chosen[-1] if isinstance(chosen, list) and chosen and isinstance(chosen[-1], dict) else {}
     reaction = {"emoji": (text(last.get("emoji")) or text(last.get("custom_emoji_id")) or text(last.get("type")) or "")}
@@ -133,7 +135,8 @@ def _reaction(item: Item, kind: str, request: Request) -> Event:
 
 
 def _membership(item: Item, kind: str, request: Request) -> Event:
-    """https://core.telegram.org/bots/api#chatmemberupdated: of a private chat, that the user blocked or unblocked us."""
+    """Return the event of a private chat whose user blocked or unblocked the bot:
+    https://core.telegram.org/bots/api#chatmemberupdated."""
     chat, status = _part(item, "chat"), text(_part(item, "new_chat_member").get("status")) or ""
     type_ = MEMBERSHIPS.get(status) if chat.get("type") == "private" else None
     customer = _handle(chat)
@@ -155,7 +158,7 @@ def _membership(item: Item, kind: str, request: Request) -> Event:
 
 
 def _other(item: Item, kind: str, request: Request) -> Event:
-    """What is no message to us and nothing that became of one of ours: kept whole."""
+    """Return an unknown event of any other kind of update."""
     event = unknown(request, item, status=kind)
     part = item
     for name in _WHOSE.get(kind, ("from",)):
@@ -186,7 +189,7 @@ def _part(item: Item, name: str) -> Item:
 
 
 def _handle(who: Item) -> Handle | None:
-    """Of a user or a chat."""
+    """Return the handle of a user or a chat."""
     number = text(who.get("id"))
     return of_kind("chat_id", f"telegram:{number}") if number else None
 

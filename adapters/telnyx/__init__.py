@@ -1,7 +1,7 @@
-"""Telnyx: messages of SMS, MMS, RCS and WhatsApp (one event a recipient), and calls; sending of SMS and MMS.
+"""Reads Telnyx's webhooks: messages of SMS, MMS, RCS and WhatsApp (one event per recipient), and calls.
 
-https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks: up to three tries of each URL where 2xx does not come
-within two seconds, then the failover URL. Each webhook has an id, which stays.
+https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks: each URL is tried up to three times until
+it answers with 2xx within two seconds, then the failover URL. A webhook keeps its id in retries.
 """
 
 from adapters.contract import (
@@ -28,7 +28,7 @@ _SIGNATURE = "telnyx-signature-ed25519"
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header."""
+    """Recognise a webhook by its signature header."""
     return _SIGNATURE in request.headers
 
 
@@ -47,7 +47,8 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per recipient of a message, one of a call; two of a message that opts out or in."""
+    """Return one event per recipient of a message, one for a call, two for a message that opts out or in. Raises
+    Unprocessable."""
     body = json_of(request)
     data = body.get("data") if isinstance(body, dict) else None
     payload = data.get("payload") if isinstance(data, dict) else None
@@ -57,8 +58,8 @@ def normalize(request: Request) -> Normalized:
     kind, at = text(data.get("event_type")) or "", text(data.get("occurred_at"))
     if kind == messages.RECEIVED:
         return Normalized(messages.received(payload, event_id, at, request))
-    if kind == messages.FINAL or kind in messages.TOLD:
-        return messages.told(kind, payload, event_id, at, request)
+    if kind == messages.FINAL or kind in messages.RECIPIENT_EVENTS:
+        return messages.outbound(kind, payload, event_id, at, request)
     if kind in calls.CALLS:
         return Normalized([calls.event(kind, payload, event_id, at, request)])
     event = unknown(request, data, status=kind or None, event_id=event_id)
@@ -79,7 +80,7 @@ ADAPTER = Adapter(
     channels=frozenset({"sms", "rcs", "whatsapp", "voice"}),
     events=frozenset(
         {
-            *messages.TOLD.values(),
+            *messages.RECIPIENT_EVENTS.values(),
             *messages.STATUSES.values(),
             *messages.AUTORESPONSES.values(),
             *calls.CALLS.values(),
@@ -98,9 +99,11 @@ ADAPTER = Adapter(
         Setting("api_key", "An API key, KEY…, for sending."),
         Setting("sender", "The number, short code or sender id to send from.", secret=False),
         Setting(
-            "messaging_profile_id", "The messaging profile to send by, where the sender does not tell it.", secret=False
+            "messaging_profile_id",
+            "The messaging profile to send by, if the sender does not determine it.",
+            secret=False,
         ),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

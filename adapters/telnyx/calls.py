@@ -1,4 +1,4 @@
-"""Telnyx's events of calls. https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks"""
+"""Reads Telnyx's events of calls: https://developers.telnyx.com/docs/voice/programmable-voice/receiving-webhooks"""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from adapters.reading.facts import identifier, text
 from adapters.reading.times import from_text
 from schemas.events import Error, Event
 
-#: The events of a call's life; the others are of what an application does within one.
+#: The events of a call's life; others are actions of an application during the call.
 CALLS: dict[str, str] = {
     "call.initiated": "CallStarted",
     "call.answered": "CallStarted",
     "call.hangup": "CallCompleted",
     "call.recording.saved": "CallRecorded",
 }
-#: `hangup_cause`, where a call ended otherwise than by somebody's hanging up.
+#: `hangup_cause` of a call that ended other than by a party's hanging up.
 CAUSES: dict[str, str] = {
     "originator_cancel": "unknown",
     "timeout": "unreachable",
@@ -36,8 +36,8 @@ def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, req
     sender, recipient = text(payload.get("from")), text(payload.get("to"))
     cause = text(payload.get("hangup_cause")) or ""
     type = "CallFailed" if kind == "call.hangup" and cause in CAUSES else CALLS[kind]
-    said: dict[str, Any] = {"providerStatus": kind}
-    said |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
+    fields: dict[str, Any] = {"providerStatus": kind}
+    fields |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
     event = Event(
         type,
         request.source,
@@ -48,7 +48,7 @@ def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, req
     )
     event.handle = caller(sender if inbound else recipient)
     event.occurred_at = from_text(at)
-    if payload.get("direction") not in ("incoming", "outgoing"):  # a recording tells no direction
+    if payload.get("direction") not in ("incoming", "outgoing"):  # a recording has no direction
         event.direction = event.handle = None
     if type == "CallFailed":
         event.error = Error(text(payload.get("sip_hangup_cause")) or cause, cause, CAUSES[cause])
@@ -57,11 +57,11 @@ def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, req
     )
     first, last = from_text(text(payload.get(began))), from_text(text(payload.get(ended)))
     if type in ("CallCompleted", "CallRecorded") and first is not None and last is not None and last >= first:
-        said["duration"] = (last - first).total_seconds()
+        fields["duration"] = (last - first).total_seconds()
     if type == "CallRecorded":
         urls = payload.get("public_recording_urls") or payload.get("recording_urls")
         url = next((url for url in urls.values() if isinstance(url, str)), None) if isinstance(urls, dict) else None
         if url:
-            said["content"] = {"audioUrl": url}
-    event.payload = said
+            fields["content"] = {"audioUrl": url}
+    event.payload = fields
     return event

@@ -1,7 +1,8 @@
-"""Telnyx's events of messages, by their `type`: SMS and MMS, RCS, WhatsApp.
+"""Reads Telnyx's events of messages, by their `type`: SMS and MMS, RCS, WhatsApp.
 
-https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks, …/receiving-rcs-webhooks, …/advanced-opt-in-out. Of
-WhatsApp no page of its webhooks was at hand: what is read is what Telnyx's official libraries have types of.
+https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks, …/receiving-rcs-webhooks,
+…/advanced-opt-in-out. No page on WhatsApp's webhooks was found: their fields are those of the types in Telnyx's
+official libraries.
 """
 
 from typing import Any
@@ -17,11 +18,12 @@ from schemas.events import Event
 
 Item = dict[str, Any]
 
-#: …/receiving-webhooks: `event_type`s that say it of each recipient.
-TOLD: dict[str, str] = {"message.sent": "UserMessageSent", "message.read": "MessageRead"}
+#: …/receiving-webhooks: event types that apply to each recipient.
+RECIPIENT_EVENTS: dict[str, str] = {"message.sent": "UserMessageSent", "message.read": "MessageRead"}
 FINAL = "message.finalized"
 RECEIVED = "message.received"
-#: …/receiving-webhooks: the status of each recipient when a message is final; without a receipt it was sent, no more.
+#: …/receiving-webhooks: the status of each recipient in the final event; without a receipt the message counts as
+#: sent.
 STATUSES: dict[str, str] = {
     "delivered": "MessageDelivered",
     "delivery_unconfirmed": "UserMessageSent",
@@ -30,15 +32,15 @@ STATUSES: dict[str, str] = {
     "expired": "MessageFailed",
     "read": "MessageRead",
 }
-#: `type`; another is told as SMS.
+#: Our channel by `type`; any other is SMS.
 TYPES: dict[str, str] = {"SMS": "sms", "MMS": "sms", "RCS": "rcs", "WHATSAPP": "whatsapp"}
-#: …/advanced-opt-in-out: `autoresponse_type`, what the sender's word meant to Telnyx; HELP asks for neither.
+#: …/advanced-opt-in-out: `autoresponse_type`, Telnyx's interpretation of the sender's word; HELP changes no consent.
 AUTORESPONSES: dict[str, str] = {"STOP": "RecipientUnsubscribed", "START": "RecipientSubscribed"}
 _MOST = 100
 
 
-def told(kind: str, payload: Item, event_id: str, at: str | None, request: Request) -> Normalized:
-    """Return one event of each recipient of a message that was sent. Raises Unprocessable."""
+def outbound(kind: str, payload: Item, event_id: str, at: str | None, request: Request) -> Normalized:
+    """Return one event per recipient of a message that we sent. Raises Unprocessable."""
     found = Normalized()
     recipients = payload.get("to")
     several = isinstance(recipients, list) and len(recipients) > 1
@@ -49,11 +51,12 @@ def told(kind: str, payload: Item, event_id: str, at: str | None, request: Reque
             continue
         status, number = text(one.get("status")) or "", text(one.get("phone_number"))
         type = STATUSES.get(status)
-        if type != "MessageFailed":  # one of several may have failed where the others were sent
-            type = TOLD.get(kind, type)
-        # The webhook's id is that of all its recipients, and so is the message's.
+        if type != "MessageFailed":  # one of several may have failed while others were sent
+            type = RECIPIENT_EVENTS.get(kind, type)
+        # All recipients share the webhook's id, and the message's.
         own = fact_id(event_id, number) if several else event_id
-        # Of several each keeps what is told of it alone: the whole once a recipient would be many times the webhook.
+        # If there are several, each event keeps its own recipient only: the whole webhook in each could be many
+        # times its size.
         item = {"id": payload.get("id"), "to": [one]} if several else payload
         event = (
             unknown(request, item, status=status, event_id=own) if type is None else Event(type, request.source, own)
@@ -69,12 +72,13 @@ def told(kind: str, payload: Item, event_id: str, at: str | None, request: Reque
             event.error = error_of(payload.get("errors"), "expired" if status == "expired" else "unknown")
         found.events.append(event)
     if not found.events and not found.unprocessable:
-        raise Unprocessable("a message to nobody")
+        raise Unprocessable("a message without recipients")
     return found
 
 
 def received(payload: Item, event_id: str, at: str | None, request: Request) -> list[Event]:
-    """A message that came in, and beside it what its sender asked for by it (STOP, START). Raises Unprocessable."""
+    """Return an inbound message, and the change of consent that it requests (STOP, START), if any. Raises
+    Unprocessable."""
     body = _object(payload.get("body"))
     revoked = identifier(_object(body.get("revoke")).get("original_message_id"))
     if revoked is None:
@@ -94,14 +98,14 @@ def received(payload: Item, event_id: str, at: str | None, request: Request) -> 
         event.payload["edits"] = original
     if content := _content(payload) | _body(_object(edit.get("message")) or body):
         event.payload["content"] = content
-    elif body:  # of a kind that is not known
+    elif body:  # of an unknown kind
         event.payload.setdefault("native", body)
-    asked = AUTORESPONSES.get((text(payload.get("autoresponse_type")) or "").upper())
-    if asked is None:
+    consent_type = AUTORESPONSES.get((text(payload.get("autoresponse_type")) or "").upper())
+    if consent_type is None:
         return [event]
     own = fact_id("autoresponse", event_id)
     consent = Event(
-        asked,
+        consent_type,
         request.source,
         own,
         channel=event.channel,
@@ -114,7 +118,7 @@ def received(payload: Item, event_id: str, at: str | None, request: Request) -> 
 
 
 def _describe(event: Event, payload: Item, direction: str, at: str | None) -> None:
-    """What both ways have in common. Raises Unprocessable."""
+    """Fill in the fields that inbound and outbound events share. Raises Unprocessable if there is no message id."""
     event.channel = TYPES.get((text(payload.get("type")) or "").upper(), "sms")
     event.direction, event.occurred_at = direction, from_text(at)
     event.provider_message_id = identifier(payload.get("id"))
@@ -136,11 +140,11 @@ def _describe(event: Event, payload: Item, direction: str, at: str | None) -> No
 
 
 def _content(payload: Item) -> Item:
-    """What an SMS or MMS says."""
-    content: Item = {key: said for key in ("text", "subject") if (said := text(payload.get(key)))}
+    """Return the content of an SMS or MMS."""
+    content: Item = {key: value for key in ("text", "subject") if (value := text(payload.get(key)))}
     media = payload.get("media")
     files = [
-        {key: said for key, name in (("url", "url"), ("type", "content_type")) if (said := text(one.get(name)))}
+        {key: value for key, name in (("url", "url"), ("type", "content_type")) if (value := text(one.get(name)))}
         for one in (media[:_MOST] if isinstance(media, list) else ())
         if isinstance(one, dict) and text(one.get("url"))
     ]
@@ -148,10 +152,10 @@ def _content(payload: Item) -> Item:
 
 
 def _body(body: Item) -> Item:
-    """What a message of RCS or WhatsApp says; the text of the latter is an object."""
+    """Return the content of an RCS or WhatsApp message; the text of the latter is an object."""
     content: Item = {}
-    said = body.get("text")
-    if words := text(said.get("body")) if isinstance(said, dict) else text(said):
+    written = body.get("text")
+    if words := text(written.get("body")) if isinstance(written, dict) else text(written):
         content["text"] = words
     file = _object(_object(body.get("user_file")).get("payload"))
     names = (("url", "file_uri"), ("type", "mime_type"), ("name", "file_name"))
@@ -171,7 +175,7 @@ def _body(body: Item) -> Item:
 
 
 def _address(side: Any) -> str | None:
-    """A number, or of RCS our agent's id."""
+    """Return a phone number, or our agent's id for RCS."""
     one = _object(side)
     return text(one.get("phone_number")) or text(one.get("agent_id"))
 

@@ -1,7 +1,8 @@
-"""Sending by Telnyx: SMS and MMS. https://developers.telnyx.com/docs/messaging/messages/send-message
+"""Sends SMS and MMS by Telnyx. https://developers.telnyx.com/docs/messaging/messages/send-message
 
-Our ids travel as tags, which its webhooks repeat. Telnyx heeds an Idempotency-Key where an endpoint's reference declares it
-(https://developers.telnyx.com/docs/development/api-fundamentals/idempotency), which that of messages was not seen to do.
+Tags hold our ids; webhooks repeat them. Telnyx supports an Idempotency-Key only where an endpoint's reference
+declares it (https://developers.telnyx.com/docs/development/api-fundamentals/idempotency); the reference of messages
+does not.
 """
 
 from datetime import datetime
@@ -28,16 +29,16 @@ from adapters.reading.shapes import answer_of, object_of
 from adapters.telnyx.errors import ACCOUNT, RETRYABLE, SENDER, error_of
 
 API = "https://api.telnyx.com"
-#: Before what is ours among the tags.
+#: The prefixes of our tags.
 OWN_ID, REFERENCE = "messageId=", "reference="
-#: …/send-message: the most of an MMS.
+#: …/send-message: the maximum for an MMS.
 MOST_MEDIA = 10
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     """Build a POST of JSON to /v2/messages. Raises Unsendable."""
     if message.template is not None:
-        raise Unsendable("Telnyx keeps no templates: send the text itself")
+        raise Unsendable("Telnyx has no templates: send the text itself")
     if not message.text and not message.media:
         raise Unsendable("Telnyx needs text or media")
     if len(message.media) > MOST_MEDIA:
@@ -64,11 +65,11 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """Read `data` with the message's id, or `errors`."""
-    said = answer_of(response)
+    body = answer_of(response)
     if 200 <= response.status < 300:
-        id_ = object_of(said.get("data")).get("id")
+        id_ = object_of(body.get("data")).get("id")
         return accepted(identifier(id_) if isinstance(id_, str) and len(id_) <= 512 else None)
-    error = error_of(said.get("errors"), "rate" if response.status == 429 else "unknown")
+    error = error_of(body.get("errors"), "rate" if response.status == 429 else "unknown")
     return refused(
         response,
         error,

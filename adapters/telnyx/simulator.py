@@ -1,4 +1,4 @@
-"""A simulated Telnyx: /v2/messages, a message's webhooks, inbound messages, signed with Ed25519.
+"""Simulates Telnyx: /v2/messages, a message's webhooks and inbound messages, signed with Ed25519.
 
 https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks, …/receiving-rcs-webhooks
 """
@@ -49,7 +49,7 @@ _REFUSALS: dict[Refusal, tuple[int, str, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/receiving-webhooks"""
+    """Build a message's webhook: …/receiving-webhooks."""
     kind, word = _STATUSES[state]
     payload = _payload(sent.id, "outbound", sent.sender, [{"phone_number": sent.to, "status": word, "carrier": "SIM"}])
     payload["tags"] = sent.extra.get("tags", [])
@@ -63,7 +63,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/receiving-webhooks"""
+    """Build an inbound message: …/receiving-webhooks."""
     payload = _payload(
         incoming.id, "inbound", incoming.sender, [{"phone_number": incoming.to, "status": "webhook_delivered"}]
     )
@@ -75,7 +75,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def keys() -> dict[str, str]:
-    """A new pair."""
+    """Make a new key pair."""
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -83,7 +83,7 @@ def keys() -> dict[str, str]:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """Ed25519 over the timestamp, a bar and the body."""
+    """Sign the timestamp, a bar and the body by Ed25519."""
     key = load_pem_private_key(settings["private_key"].encode(), None)
     assert isinstance(key, Ed25519PrivateKey)
     timestamp = str(int(at.timestamp()))
@@ -92,7 +92,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/messages/send-message"""
+    """Read a send request: …/messages/send-message. Raises Refused."""
     if call.headers.get("authorization") != f"Bearer {settings['api_key']}":
         raise Refused("unauthorized")
     request = orjson.loads(call.body)
@@ -115,14 +115,14 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """200 with the message, queued."""
+    """Return 200 with the message, queued."""
     one = sent[0]
     payload = _payload(one.id, "outbound", one.sender, [{"phone_number": one.to, "status": "queued"}])
     return Reply(200, orjson.dumps({"data": payload | {"text": one.text}}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """A list of errors."""
+    """Return a list of one error."""
     status, code, title = _REFUSALS[why]
     answer = Reply(status, orjson.dumps({"errors": [{"code": code, "title": title, "detail": title}]}))
     if why == "rate":

@@ -1,9 +1,11 @@
-"""The Things Stack (LoRaWAN): what devices say, and what became of messages to them, one a webhook, as JSON.
+"""Reads the webhooks of The Things Stack (LoRaWAN): devices' messages, and the statuses of messages to devices.
 
-https://www.thethingsindustries.com/docs/integrations/webhooks/, formats …/integrations/data-formats/ and, of what is not
-there, `ApplicationUp` in https://github.com/TheThingsNetwork/lorawan-stack/blob/v3.36/api/ttn/lorawan/v3/messages.proto.
-Nothing is signed; a webhook may be given headers, basic auth among them. `X-Downlink-Apikey` is a key of theirs for
-whoever answers, not a proof of who posts. Tried once; with retries switched on, seven times in some 80 minutes.
+https://www.thethingsindustries.com/docs/integrations/webhooks/, formats …/integrations/data-formats/, and for what
+is missing there, `ApplicationUp` in
+https://github.com/TheThingsNetwork/lorawan-stack/blob/v3.36/api/ttn/lorawan/v3/messages.proto. Nothing is signed; a
+webhook may have configured headers, basic auth among them. `X-Downlink-Apikey` is a key for sending downlinks in
+response; it does not authenticate the caller. A webhook is tried once, or seven times in some 80 minutes if retries
+are enabled.
 """
 
 from base64 import b64decode
@@ -20,7 +22,8 @@ from schemas.events import Error, Event
 
 Item = dict[str, Any]
 
-#: The message's kind is the key beside the device's ids. A downlink that the device did not confirm (`nack`) is tried again.
+#: The message's kind is the key beside the device's ids. A downlink that the device did not confirm (`nack`) is
+#: retried.
 MESSAGES: dict[str, str] = {
     "uplink_message": "MessageReceived",
     "uplink_normalized": "MessageReceived",
@@ -34,11 +37,11 @@ MESSAGES: dict[str, str] = {
     "join_accept": "ProviderEventReceived",
     "service_data": "ProviderEventReceived",
 }
-#: By the name of the error (…/pkg/networkserver): what of it tells why.
+#: Our reasons, by a part of the error's name (…/pkg/networkserver).
 _REASONS = {"too_long": "content", "expired": "expired"}
-#: What stands beside the message itself.
+#: The keys beside the message itself.
 _AROUND = frozenset({"end_device_ids", "correlation_ids", "received_at", "simulated"})
-#: Ids that The Things Stack itself adds to those that the sender gave.
+#: Prefixes of the ids that The Things Stack adds to the sender's.
 _OWN = ("as:", "ns:", "gs:", "js:", "rpc:", "pba:", "events:")
 
 
@@ -49,12 +52,12 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify that the `webhook_header`, `basic_auth` or `url_secret` is present. Raises InvalidSignature."""
+    """Verify the caller by `webhook_header`, `basic_auth` or `url_secret`. Raises InvalidSignature."""
     return verify_told(request, values)
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event of a message."""
+    """Return the one event of a message. Raises Unprocessable."""
     body = json_of(request)
     ids = body.get("end_device_ids") if isinstance(body, dict) else None
     if not isinstance(ids, dict):
@@ -99,7 +102,7 @@ def _event(body: Item, kind: str | None, device: str, request: Request) -> Event
         fact_id("the_things_stack", device, kind, *ids, text(counter), received_at),
         channel="iot",
         direction="outbound" if outbound else "inbound",
-        # A solved place, or a session, is no message, though an uplink led to it.
+        # A solved location and a session are not messages, though an uplink led to them.
         provider_message_id=message_id if type_ != "ProviderEventReceived" and kind != "location_solved" else None,
         handle=customer,
         occurred_at=from_text(received_at),
@@ -113,14 +116,15 @@ def _ids(found: Any) -> list[str]:
 
 
 def _error(part: Any) -> Error:
-    said = part if isinstance(part, dict) else {}
-    name = text(said.get("name"))
+    error = part if isinstance(part, dict) else {}
+    name = text(error.get("name"))
     reason = next((reason for mark, reason in _REASONS.items() if mark in (name or "")), "unknown")
-    return Error(name, text(said.get("message_format")), reason)
+    return Error(name, text(error.get("message_format")), reason)
 
 
 def _uplink(part: Item) -> Item:
-    """What was decoded as `data`; the bytes as they came (base64) as `payload`, and as text where they are some."""
+    """Return the decoded payload as `data`, or the text of the bytes if they are text; and the bytes (base64) as
+    `payload`."""
     content: Item = {}
     if isinstance(decoded := part.get("decoded_payload"), dict):
         content["data"] = decoded
@@ -142,12 +146,12 @@ def _words(raw: str) -> str | None:
 
 
 def _normalized(part: Item) -> Item:
-    """The same uplink in the units and names that are alike for all devices, beside its `data`."""
+    """Return the uplink's values in units and names common to all devices; they complement its `data`."""
     return {"normalized": found} if isinstance(found := part.get("normalized_payload"), dict) else {}
 
 
 def _solved(part: Item) -> Item:
-    """Where a service (`service`) finds the device to be."""
+    """Return the location that a service (`service`) computed."""
     point = part.get("location")
     found = (
         location(point.get("latitude"), point.get("longitude"), part.get("service"))
@@ -175,5 +179,5 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # What is not answered with 2xx is lost, or retried if retries are enabled.
+    # A webhook is lost unless answered with 2xx, or retried if retries are enabled.
 )

@@ -1,4 +1,4 @@
-"""A simulated The Things Stack: uplinks, and what becomes of downlinks.
+"""Simulates The Things Stack: uplinks, and the statuses of downlinks.
 
 https://www.thethingsindustries.com/docs/integrations/data-formats/
 """
@@ -26,7 +26,7 @@ AGENT = "ttn-lw-application-server/3.36.0"
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…#downlink-events-messages"""
+    """Build a downlink's status: …#downlink-events-messages."""
     own = [f"as:downlink:{sent.id}", *([sent.reference] if sent.reference else [])]
     downlink = {"f_port": 15, "f_cnt": 1, "frm_payload": "vu8=", "confirmed": True, "priority": "NORMAL"}
     part: dict[str, Any] = downlink | {"correlation_ids": own}
@@ -37,7 +37,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…#uplink-messages, of a device without a payload formatter."""
+    """Build an uplink of a device without a payload formatter: …#uplink-messages."""
     part = {
         "session_key_id": "AXA50tHUGUucuzS/bCGMNw==",
         "f_port": 1,
@@ -65,7 +65,7 @@ def _post(url: str, device: str, at: datetime, ids: list[str], kind: str, part: 
 
 
 def _time(at: datetime) -> str:
-    """To the nanosecond, as it is written there."""
+    """Return a time to the nanosecond, as The Things Stack writes it."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "123Z"
 
 

@@ -1,4 +1,4 @@
-"""Turn.io: WhatsApp's messages and statuses without Meta's frame around them, and what Turn itself sends out.
+"""Reads Turn.io's webhooks: WhatsApp's messages and statuses without Meta's envelope, and messages that Turn sent.
 
 https://whatsapp.turn.io/docs/api/webhooks. A header names the subscription: `whatsapp` (WhatsApp's own webhooks,
 with Turn's `_vnd` added), `turn` and `journey_outbound` (a message that was sent out by Turn's API or a journey).
@@ -65,22 +65,22 @@ def _items(body: Item, request: Request) -> Iterator[tuple[Any, Event | str]]:
             except Unprocessable as error:
                 yield item, str(error)
     if not known:
-        told = request.headers.get(_SUBSCRIPTION)
-        yield body, _sent_out(body, request) if "to" in body else unknown(request, body, status=told)
+        subscription = request.headers.get(_SUBSCRIPTION)
+        yield body, _sent_out(body, request) if "to" in body else unknown(request, body, status=subscription)
 
 
 def _fault(item: Item, body: Item, request: Request) -> Event:
-    """An error of the account, of no message."""
+    """Return the event of an error of the account, which concerns no message."""
     return unknown(request, item, status="error")
 
 
 def _sent_out(body: Item, request: Request) -> Event:
     """Return the event of a message submitted to Turn's API and accepted by WhatsApp under the id in a header; a
     status reports later whether it was sent."""
-    # The body's id is signed; the header is not, and is all there is where the body is just what was submitted.
+    # The body's id is signed. The header is not, but has the only id if the body is what was submitted.
     message_id = identifier(body.get("id")) or identifier(request.headers.get("x-whatsapp-id"))
     customer, ours = phone(body.get("to")), phone(body.get("from"))
-    # Text is the type where none is said.
+    # The default type is text.
     content = content_of(body if "type" in body else body | {"type": "text"})
     payload: Item = {"providerStatus": request.headers.get(_SUBSCRIPTION, "turn")[:255]}
     if content:

@@ -1,4 +1,4 @@
-"""A simulated Turn.io: statuses, and messages that come in, signed. https://whatsapp.turn.io/docs/api/webhooks"""
+"""Simulates Turn.io's signed statuses and inbound messages: https://whatsapp.turn.io/docs/api/webhooks"""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ _STATUSES = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """Outbound status notifications."""
+    """Build a status notification."""
     item: dict[str, Any] = {
         "id": sent.id,
         "recipient_id": sent.to.removeprefix("+"),
@@ -33,7 +33,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """Inbound message webhooks."""
+    """Build an inbound message."""
     sender = incoming.sender.removeprefix("+")
     message = {
         "_vnd": {"v1": {"direction": "inbound", "author": {"id": sender, "name": "Simulated", "type": "OWNER"}}},
@@ -48,7 +48,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 of the body with the webhook's secret, base64."""
+    """Sign the body by HMAC-SHA256 with the webhook's secret, in base64."""
     digest = hmac.new(settings["webhook_secret"].encode(), post.body, hashlib.sha256).digest()
     return replace(post, headers=post.headers | {"X-Turn-Hook-Signature": base64.b64encode(digest).decode()})
 

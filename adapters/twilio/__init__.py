@@ -1,9 +1,9 @@
-"""Twilio: SMS, MMS, WhatsApp, RCS and voice; inbound, status callbacks, recordings, and Event Streams.
+"""Reads Twilio's webhooks of messages and calls: inbound, status callbacks, recordings, and Event Streams.
 
-Signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security. What the parameters mean: `messages`,
-`calls`. Twilio tries a webhook that fails once more at most, unless the URL overrides it (`#rc=…`,
-https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and Event Streams for four hours. It promises
-no order, and gives a callback no id and mostly no time.
+Signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security. `messages`, `calls` and `streams` read the
+webhooks. Twilio retries a failed webhook once at most, unless the URL overrides it (`#rc=…`,
+https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and Event Streams for four hours. It
+promises no order, and a callback has no id and mostly no time.
 """
 
 from urllib.parse import urlsplit
@@ -26,24 +26,24 @@ from adapters.signing.signatures import header, hex_sha256, same, signs
 from adapters.twilio import calls, messages, streams
 from adapters.twilio.send import API, build_request, read_response
 
-#: What Twilio wants to hear of a message or call that came in: instructions, here none
+#: The answer to an inbound message or call: an empty list of instructions
 #: (https://www.twilio.com/docs/messaging/twiml, https://www.twilio.com/docs/voice/twiml).
 TWIML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml; charset=utf-8")
-#: Callbacks by whose presence Twilio only tells, and reads no answer.
-_TELLS = frozenset({"MessageStatus", "RecordingStatus", "CallbackSource"})
+#: Parameters of callbacks that only report; Twilio does not read the answer.
+_REPORTS = frozenset({"MessageStatus", "RecordingStatus", "CallbackSource"})
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header (SendGrid's is another: `x-twilio-email-…`); if that is missing,
-    by its agent."""
+    """Recognise a webhook by its signature header (SendGrid's is another: `x-twilio-email-…`), or by its user agent."""
     headers = request.headers
     return "x-twilio-signature" in headers or headers.get("user-agent", "").startswith("TwilioProxy/")
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify HMAC-SHA1 over the URL and the sorted form; of another body the URL has the SHA-256 (`bodySHA256`).
+    """Verify HMAC-SHA1 over the URL and the sorted form; for another kind of body the URL has its SHA-256
+    (`bodySHA256`).
 
-    The URL counts with and without its port, as in Twilio's own libraries
+    The URL is tried with and without its port, as in Twilio's own libraries
     (https://github.com/twilio/twilio-python/blob/main/twilio/request_validator.py). No time is signed, so `fresh`
     has no effect. Raises InvalidSignature.
     """
@@ -56,12 +56,12 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
         return True
     if any([_signed(tokens, url, fields, given) for url in _other_ports(request.url)]):
         return True
-    raise InvalidSignature("no configured auth_token makes this signature: is the source's url the one told to Twilio?")
+    raise InvalidSignature("no configured auth_token makes this signature: does the source's url match Twilio's?")
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event of most requests; two of an opt-out, or of a call that ends with a recording; more of Event
-    Streams."""
+    """Return one event, two for an opt-out or a call that ends with a recording, or several for Event Streams.
+    Raises Unprocessable."""
     if not _is_form(request):
         return streams.normalize(request)
     fields = dict(_pairs(request))
@@ -77,10 +77,10 @@ def normalize(request: Request) -> Normalized:
 def answer(request: Request) -> Answer:
     """Answer an inbound message or call with empty TwiML, a callback with an empty body."""
     try:
-        tells = not _is_form(request) or not _TELLS.isdisjoint([name for name, _ in _pairs(request)])
+        reports = not _is_form(request) or not _REPORTS.isdisjoint([name for name, _ in _pairs(request)])
     except Unprocessable:
-        tells = True
-    return Answer() if tells else TWIML
+        reports = True
+    return Answer() if reports else TWIML
 
 
 def _is_form(request: Request) -> bool:
@@ -89,22 +89,23 @@ def _is_form(request: Request) -> bool:
 
 
 def _pairs(request: Request) -> Pairs:
-    """Return the parameters: of a GET they stand in the query."""
+    """Return the parameters, which a GET has in its query."""
     return query_of(request) if request.method == "GET" else form_of(request)
 
 
 def _own_id(request: Request) -> str | None:
-    """Our message's id, where we put it into the callback URL: Twilio echoes nothing else."""
+    """Return our message's id from the callback URL, if we put it there: Twilio repeats nothing else."""
     if "messageId=" not in request.url:
         return None
     return identifier(dict(query_of(request)).get("messageId"))
 
 
 def _signed_fields(request: Request) -> str:
-    """What of the request, beside its URL, the signature covers: nothing that it does not cover passes."""
+    """Return the signed part of the request besides its URL. Raises InvalidSignature if the body has an unsigned
+    part."""
     if request.method != "GET" and _is_form(request):
         try:
-            # Of a name that is there twice, each different value counts once, in order.
+            # Of a repeated name, each different value counts once, in order.
             return "".join([f"{name}{value}" for name, value in sorted(set(form_of(request)))])
         except Unprocessable as error:
             raise InvalidSignature(str(error)) from error
@@ -112,10 +113,10 @@ def _signed_fields(request: Request) -> str:
         raise InvalidSignature("a GET with a body, which no signature covers")
     if request.body:
         try:
-            told = dict(query_of(request)).get("bodySHA256", "")
+            digest = dict(query_of(request)).get("bodySHA256", "")
         except Unprocessable as error:
             raise InvalidSignature(str(error)) from error
-        if not same(hex_sha256(request.body).encode(), told.lower().encode("utf-8", "replace")):
+        if not same(hex_sha256(request.body).encode(), digest.lower().encode("utf-8", "replace")):
             raise InvalidSignature("the URL's bodySHA256 is not that of the body")
     return ""
 
@@ -153,10 +154,10 @@ ADAPTER = Adapter(
     settings=(
         Setting("auth_token", "The account's auth token (Console, Account, API keys & tokens)."),
         Setting("account_sid", "The account's SID, AC…, for sending.", secret=False),
-        Setting("api_key", "An API key's SID, SK…, to send with in place of the auth token.", secret=False),
+        Setting("api_key", "An API key's SID, SK…, to send with instead of the auth token.", secret=False),
         Setting("api_secret", "That API key's secret."),
         Setting("sender", "The number, sender id or messaging service (MG…) to send from.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

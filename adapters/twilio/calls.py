@@ -1,4 +1,4 @@
-"""Twilio's parameters of a call (`CallSid`) or of its recording (`RecordingSid`) as events.
+"""Reads the parameters of Twilio's calls (`CallSid`) and recordings (`RecordingSid`).
 
 Requests for instructions: https://www.twilio.com/docs/voice/twiml#request-parameters. Status callbacks:
 https://www.twilio.com/docs/voice/api/call-resource#statuscallback. Recordings:
@@ -27,7 +27,7 @@ CALL_STATUSES: dict[str, str] = {
     "canceled": "CallFailed",
     "failed": "CallFailed",
 }
-#: Why, of the states that say it; of `failed` the SIP response does.
+#: Reasons of the statuses that imply one; for `failed` the SIP response does.
 STATUS_REASONS: dict[str, str] = {"busy": "unreachable", "no-answer": "unreachable"}
 #: SIP responses (RFC 3261 section 21, RFC 8197) that Twilio passes on as `SipResponseCode`.
 SIP_REASONS: dict[str, str] = {
@@ -45,19 +45,20 @@ SIP_REASONS: dict[str, str] = {
     "607": "blocked",
     "608": "blocked",
 }
-#: https://www.twilio.com/docs/voice/api/recording#recording-status-values; other states have no sound to offer yet.
+#: https://www.twilio.com/docs/voice/api/recording#recording-status-values; in other states there is no audio yet.
 RECORDED = "completed"
-#: What a caller did within a call (https://www.twilio.com/docs/voice/twiml/gather, /dial, /enqueue): no state of it.
+#: Input or actions during a call (https://www.twilio.com/docs/voice/twiml/gather, /dial, /enqueue), which do not
+#: change its status.
 _WITHIN = frozenset(
     {"Digits", "SpeechResult", "DialCallStatus", "QueueResult", "FinishedOnKey", "PaymentConfirmationCode"}
 )
-#: How Twilio writes callers who hide: numbers that are nobody's
+#: How Twilio writes withheld caller ids: numbers that belong to no one
 #: (https://help.twilio.com/articles/223179988-Why-am-I-getting-calls-from-these-strange-numbers).
-_NOBODY = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253", "anonymous"})
+_WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253", "anonymous"})
 
 
 def events(fields: Fields, request: Request, *, own_id: str | None = None) -> list[Event]:
-    """A call's state, and beside it a recording where the request has one. Raises Unprocessable."""
+    """Return the event of a call's status, and of its recording if the request has one. Raises Unprocessable."""
     status = fields.get("CallStatus", "").lower()
     found = []
     if status in CALL_STATUSES and _WITHIN.isdisjoint(fields):
@@ -71,7 +72,7 @@ def events(fields: Fields, request: Request, *, own_id: str | None = None) -> li
 
 
 def _within(fields: Fields, status: str, request: Request) -> Event:
-    """What is no state of the call, and is about it all the same."""
+    """Return an unknown event about the call, for a request that is not a status of it."""
     event = unknown(request, fields, status=fields.get("RecordingStatus") or status or None)
     event.channel, event.direction, event.handle = "voice", _direction(fields), _customer(fields)
     event.provider_message_id = identifier(fields.get("CallSid"))
@@ -114,13 +115,14 @@ def _recording(fields: Fields, request: Request) -> Event:
     return Event(
         "CallRecorded",
         request.source,
-        # Told up to three times, each time with other parameters: to the recording's callback, the verb's, the call's.
+        # Sent up to three times, with different parameters each: to the callback of the recording, the verb and the
+        # call.
         fact_id("recording", sid, get("RecordingSid"), get("RecordingUrl"), get("RecordingStatus"), get("CallStatus")),
         channel="voice",
         direction=_direction(fields),
         provider_message_id=sid,
         handle=_customer(fields),
-        # RecordingStartTime is when it began, not when it was there to be heard.
+        # RecordingStartTime is when the recording began, not when it became available.
         occurred_at=from_text(get("Timestamp")),
         payload=payload,
     )
@@ -136,8 +138,8 @@ def _common(fields: Fields, status: str) -> dict[str, Any]:
 
 def _direction(fields: Fields) -> str | None:
     """Return the direction, from `inbound`, `outbound-api` or `outbound-dial`; a recording's callback has none."""
-    told = fields.get("Direction", "").lower()
-    return "inbound" if told == "inbound" else "outbound" if told.startswith("outbound") else None
+    direction = fields.get("Direction", "").lower()
+    return "inbound" if direction == "inbound" else "outbound" if direction.startswith("outbound") else None
 
 
 def _customer(fields: Fields) -> Handle | None:
@@ -145,4 +147,4 @@ def _customer(fields: Fields) -> Handle | None:
     if direction is None:
         return None
     address = fields.get("From" if direction == "inbound" else "To", "")
-    return None if address.lower() in _NOBODY else handle(address, "voice")
+    return None if address.lower() in _WITHHELD else handle(address, "voice")

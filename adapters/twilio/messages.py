@@ -1,4 +1,4 @@
-"""Twilio's parameters of a message (`MessageSid`) as events.
+"""Reads the parameters of Twilio's messages (`MessageSid`).
 
 Inbound: https://www.twilio.com/docs/messaging/guides/webhook-request. Status callbacks:
 https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A user of WhatsApp without a phone number is
@@ -33,15 +33,16 @@ MESSAGE_STATUSES: dict[str, str] = {
     "receiving": "MessageReceived",
     "received": "MessageReceived",
 }
-#: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out: what the sender's word meant to Twilio.
+#: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out: Twilio's interpretation of the sender's word.
 OPT_OUTS: dict[str, str] = {"STOP": "RecipientUnsubscribed", "START": "RecipientSubscribed"}
-#: Address prefixes (https://www.twilio.com/docs/messaging/channels) and their channels; a bare number is SMS or MMS.
+#: Address prefixes (https://www.twilio.com/docs/messaging/channels) and their channels; a plain number is SMS or
+#: MMS.
 PREFIXES: dict[str, str] = {"whatsapp": "whatsapp", "rcs": "rcs", "messenger": "chat"}
 MOST_MEDIA = 100
 
 
 def is_message(fields: Fields) -> bool:
-    """Return whether the parameters are those of a message, whatever its state."""
+    """Return whether the parameters are those of a message, whatever its status."""
     return _sid(fields) is not None and _status(fields) != ""
 
 
@@ -53,9 +54,10 @@ def events(
     occurred_at: datetime | None = None,
     event_id: str | None = None,
 ) -> list[Event]:
-    """Return the event of a message, and beside it what the sender asked for by it (STOP, START). Raises Unprocessable.
+    """Return the event of a message, and the change of consent that its sender requests (STOP, START), if any.
+    Raises Unprocessable.
 
-    The carrier's `RawDlrDoneDate` is no `occurred_at`: it is in a zone that Twilio does not know either
+    The carrier's `RawDlrDoneDate` is not used as `occurred_at`: Twilio does not know its time zone
     (https://www.twilio.com/en-us/changelog/addition-of-rawdlrdonedate-to-delivered-and-undelivered-status-webhooks).
     """
     get = fields.get
@@ -80,7 +82,7 @@ def events(
         elif customer.kind != "whatsapp_user_id":
             payload["handles"] = [{"kind": other.kind, "value": other.value}]
     error = error_of(get("ErrorCode") or None, _error_text(fields)) if type_ == "MessageFailed" else None
-    if type_ == "ProviderEventReceived":  # a word that is not known says whose it is all the same
+    if type_ == "ProviderEventReceived":  # an unknown status has a recipient too
         kept = unknown(request, dict(fields), status=status, event_id=event_id)
         kept.channel, kept.provider_message_id, kept.message_id = channel, sid, own_id
         kept.handle, kept.occurred_at, kept.payload = customer, occurred_at, payload | kept.payload
@@ -98,13 +100,14 @@ def events(
         error=error,
         payload=payload,
     )
-    if inbound and (asked := OPT_OUTS.get(get("OptOutType", "").upper())):
-        return [event, _opt_out(asked, event)]
+    if inbound and (consent_type := OPT_OUTS.get(get("OptOutType", "").upper())):
+        return [event, _opt_out(consent_type, event)]
     return [event]
 
 
 def click(data: dict[str, Any], request: Request, event_id: str) -> Event:
-    """https://www.twilio.com/docs/events/event-types/link-shortening/link: a link of a message was followed."""
+    """Return the event of a click on a message's link:
+    https://www.twilio.com/docs/events/event-types/link-shortening/link. Raises Unprocessable."""
     recipient = text(data.get("to")) or ""
     channel = _channel(text(data.get("from")) or "", recipient)
     payload = {
@@ -135,7 +138,7 @@ def _sid(fields: Fields) -> str | None:
 
 
 def _status(fields: Fields) -> str:
-    # A read receipt of WhatsApp is told as an event after delivery.
+    # A read receipt of WhatsApp comes as an `EventType` after delivery.
     if fields.get("EventType", "").upper() == "READ":
         return "read"
     status = fields.get("MessageStatus") or fields.get("SmsStatus")

@@ -1,8 +1,8 @@
-"""Sending by Twilio: SMS, MMS and WhatsApp by the Messages resource, calls by the Calls resource.
+"""Sends by Twilio: SMS, MMS and WhatsApp by the Messages resource, calls by the Calls resource.
 
 https://www.twilio.com/docs/messaging/api/message-resource, https://www.twilio.com/docs/voice/api/call-resource,
-errors: https://www.twilio.com/docs/api/errors. Twilio has no idempotency key, and echoes nothing but the callback URL's
-query, into which our message's id goes.
+errors: https://www.twilio.com/docs/api/errors. There is no idempotency key. Callbacks repeat only their URL, so its
+query holds our message's id.
 """
 
 from base64 import b64encode
@@ -38,12 +38,12 @@ _CALL_EVENTS = ("initiated", "answered", "completed")
 _LONGEST_VALIDITY = 36_000
 _MOST_MEDIA = 10
 _LONGEST_TWIML = 4000
-#: Too many requests, a full queue, Twilio's own faults: they may pass, whatever the status says.
+#: Errors after which a retry may succeed, whatever the HTTP status: rate limits, a full queue, Twilio's own faults.
 _AGAIN = frozenset({"20429", "20500", "20503", "21611", "30001", "30022", "63018"})
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a POST of a form to Messages or Calls, under basic auth with an API key or the auth token. Raises
+    """Build a POST of a form to Messages or Calls, with an API key or the auth token in basic auth. Raises
     Unsendable."""
     account = required(values, "account_sid")
     key = optional(values, "api_key", "")
@@ -55,7 +55,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     fields.append(("MessagingServiceSid", sender) if service else ("From", _address(sender, message.channel)))
     if message.callback_url:
         fields.append(("StatusCallback", _callback(message.callback_url, message.message_id)))
-        # Of a call Twilio tells its end alone, unless asked for more.
+        # By default Twilio reports only the end of a call.
         fields += [("StatusCallbackEvent", event) for event in _CALL_EVENTS if voice]
     fields += _call(message) if voice else _content(message) + _validity(message, now)
     return HttpCall(
@@ -70,14 +70,14 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 201 with a `sid`; else `code` and `message`."""
-    said = answer_of(response)
+    """Read 201 with a `sid`; an error has `code` and `message`."""
+    body = answer_of(response)
     if 200 <= response.status < 300:
-        return accepted(text(said.get("sid")))
-    code = text(said.get("code"))
+        return accepted(text(body.get("sid")))
+    code = text(body.get("code"))
     return refused(
         response,
-        error_of(code, text(said.get("message"))),
+        error_of(code, text(body.get("message"))),
         retryable=True if code in _AGAIN else None,
         account=code in ACCOUNT or None,
         sender=code in SENDER,
@@ -92,7 +92,8 @@ def _callback(url: str, message_id: str) -> str:
 
 
 def _validity(message: Message, now: datetime) -> list[tuple[str, str]]:
-    """How long it may wait in Twilio's queue, where that is less than Twilio's own limit of ten hours."""
+    """Return ValidityPeriod, the seconds that the message may wait in Twilio's queue, if below Twilio's own limit of
+    ten hours. Raises TooLate."""
     if message.expires_at is None:
         return []
     seconds = int((message.expires_at - now).total_seconds())
@@ -109,7 +110,7 @@ def _content(message: Message) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     if message.template is not None:
         if message.media:
-            raise Unsendable("a template of Twilio's brings its own media: leave out the message's")
+            raise Unsendable("a template by Twilio has its own media: leave out the message's")
         fields.append(("ContentSid", message.template.name))
         if message.template.variables:
             fields.append(("ContentVariables", orjson.dumps(dict(message.template.variables)).decode()))
@@ -125,13 +126,13 @@ def _content(message: Message) -> list[tuple[str, str]]:
 
 
 def _call(message: Message) -> list[tuple[str, str]]:
-    """What the call says, as TwiML: its recordings, then its text read aloud."""
-    said = "".join(f"<Play>{escape(media.url)}</Play>" for media in message.media)
+    """Return the call's TwiML: its recordings, then its text read aloud. Raises Unsendable."""
+    verbs = "".join(f"<Play>{escape(media.url)}</Play>" for media in message.media)
     if message.text:
-        said += f"<Say>{escape(message.text)}</Say>"
-    if not said:
+        verbs += f"<Say>{escape(message.text)}</Say>"
+    if not verbs:
         raise Unsendable("a call by Twilio needs text to say, or media to play")
-    twiml = f"<Response>{said}</Response>"
+    twiml = f"<Response>{verbs}</Response>"
     if len(twiml) > _LONGEST_TWIML:
-        raise Unsendable(f"what a call by Twilio says has {_LONGEST_TWIML} characters at most, its TwiML included")
+        raise Unsendable(f"the text of a call by Twilio has {_LONGEST_TWIML} characters at most, its TwiML included")
     return [("Twiml", twiml)]

@@ -1,4 +1,4 @@
-"""A simulated Twilio: the Messages and Calls resources, a message's status callbacks, and inbound messages.
+"""Simulates Twilio: the Messages and Calls resources, a message's status callbacks, and inbound messages.
 
 https://www.twilio.com/docs/messaging/api/message-resource, …/messaging/guides/track-outbound-message-status,
 …/usage/webhooks/webhooks-security.
@@ -46,7 +46,7 @@ _REFUSALS: dict[Refusal, tuple[int, int, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/guides/track-outbound-message-status. It has no time."""
+    """Build a status callback, which has no time: …/guides/track-outbound-message-status."""
     word = _STATUSES[state]
     fields = {
         "MessageSid": sent.id,
@@ -64,7 +64,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/guides/webhook-request."""
+    """Build an inbound message: …/guides/webhook-request."""
     fields = {
         "MessageSid": incoming.id,
         "SmsSid": incoming.id,
@@ -82,7 +82,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA1 over the URL and the sorted parameters, base64."""
+    """Sign the URL and the sorted parameters by HMAC-SHA1, in base64."""
     data = post.url
     if post.method != "GET" and post.headers.get("content-type", "").startswith("application/x-www-form"):
         pairs = parse_qsl(post.body.decode(), keep_blank_values=True)
@@ -92,7 +92,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/api/message-resource#create-a-message-resource."""
+    """Read a send request: …/api/message-resource#create-a-message-resource. Raises Refused."""
     credentials = f"{settings.get('account_sid', ACCOUNT)}:{settings['auth_token']}"
     if call.headers.get("authorization") != "Basic " + base64.b64encode(credentials.encode()).decode():
         raise Refused("unauthorized")
@@ -112,7 +112,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """201 with the message as it stands."""
+    """Return 201 with the message in its present state."""
     one = sent[0]
     document = {
         "sid": one.id,
@@ -129,7 +129,7 @@ def reply(sent: list[Sent]) -> Reply:
 
 
 def refuse(why: Refusal) -> Reply:
-    """https://www.twilio.com/docs/usage/twilios-response#response-formats-exceptions"""
+    """Return an error response: https://www.twilio.com/docs/usage/twilios-response#response-formats-exceptions."""
     status, code, text = _REFUSALS[why]
     more_info = f"https://www.twilio.com/docs/errors/{code}"
     answer = Reply(status, orjson.dumps({"code": code, "message": text, "more_info": more_info, "status": status}))

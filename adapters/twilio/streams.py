@@ -1,4 +1,4 @@
-"""Twilio's Event Streams as events: CloudEvents, whose data is a message's parameters in camel case, or a link's.
+"""Reads Twilio's Event Streams: CloudEvents, whose data is a message's parameters in camel case, or a link's.
 
 https://www.twilio.com/docs/events/event-types
 """
@@ -12,7 +12,7 @@ from adapters.reading.times import from_text
 from adapters.twilio import messages
 from schemas.events import Event
 
-#: Those whose data is a message's parameters in camel case.
+#: Event types whose data is a message's parameters in camel case.
 STREAM_MESSAGES = frozenset(
     f"com.twilio.messaging.{kind}"
     for kind in (
@@ -29,7 +29,7 @@ STREAM_CLICK = "com.twilio.daptbt.link-shortening.link-clicked"
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one CloudEvent, or a list of them. Raises Unprocessable."""
+    """Return the events of one CloudEvent, or of a list of them. Raises Unprocessable."""
     body = json_of(request)
     result = Normalized()
     for item in body if isinstance(body, list) else [body]:

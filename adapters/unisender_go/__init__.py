@@ -1,7 +1,7 @@
-"""Unisender Go (and UniOne, the same service elsewhere): statuses of transactional mails, several in one webhook.
+"""Reads the webhooks of Unisender Go (elsewhere UniOne): several statuses of transactional mails in each.
 
-https://godocs.unisender.ru/web-api-ref#callback-format (form, `auth`), https://godocs.unisender.ru/email-statuses (what the
-statuses mean). A job may have many recipients, so that a message is `<job id>:<address>`.
+https://godocs.unisender.ru/web-api-ref#callback-format (form, `auth`), https://godocs.unisender.ru/email-statuses
+(the meaning of the statuses). A job may have many recipients, so a message's id is `<job id>:<address>`.
 """
 
 import re
@@ -28,7 +28,7 @@ from adapters.reading.times import from_text
 from adapters.signing.signatures import same
 from schemas.events import Error, Event
 
-#: …/email-statuses. `sent` only says that the mail passed the checks and waits to be sent.
+#: …/email-statuses. `sent` means only that the mail passed the checks and waits to be sent.
 STATUSES: dict[str, str] = {
     "sent": "MessageQueued",
     "delivered": "MessageDelivered",
@@ -40,7 +40,7 @@ STATUSES: dict[str, str] = {
     "soft_bounced": "MessageDelayed",
     "hard_bounced": "MessageBounced",
 }
-#: …/email-statuses: `delivery_status`, the finer one.
+#: …/email-statuses: `delivery_status`, which is more precise.
 REASONS: dict[str, str] = {
     "err_user_unknown": "invalid_address",
     "err_user_inactive": "invalid_address",
@@ -70,11 +70,8 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """`auth` is the MD5 of the body in which the API key stands in its place. No time is signed, so `fresh` has no
-    effect.
-
-    Raises InvalidSignature.
-    """
+    """Verify `auth`, the MD5 of the body with the API key in the place of `auth`. No time is signed, so `fresh` has
+    no effect. Raises InvalidSignature."""
     keys = secrets_of(values, "api_key")
     if not keys:
         return None
@@ -90,7 +87,8 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per status; what is of no mail (a block of a server) is kept as it is."""
+    """Return one event per status; an event without a mail (a blocked server) becomes an unknown event. Raises
+    Unprocessable."""
     body = json_of(request)
     users = body.get("events_by_user") if isinstance(body, dict) else None
     if not isinstance(users, list):
@@ -110,7 +108,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def handshake(request: Request, values: Values) -> Answer | None:
-    """As the webhook is set, its URL is looked at by a GET, which has nothing in it, and wants a 200."""
+    """Answer the empty GET by which Unisender Go checks a new webhook's URL, and which must get 200."""
     return Answer() if request.method == "GET" and not request.body else None
 
 
@@ -122,12 +120,12 @@ def _event(item: Any, request: Request) -> Event:
     email, job = text(data.get("email")), identifier(data.get("job_id"))
     time, info = text(data.get("event_time")), data.get("delivery_info")
     if kind != "transactional_email_status" or word not in STATUSES:
-        told = unknown(request, item, status=word or kind)
+        event = unknown(request, item, status=word or kind)
         if job is not None and email is not None and len(job) + len(email) < MAX_ID:
-            told.channel, told.direction, told.handle = "email", "outbound", handle(email, "email")
-            told.provider_message_id = f"{job}:{told.handle.value if told.handle else email}"
-        told.occurred_at = from_text(time or data.get("block_time"))
-        return told
+            event.channel, event.direction, event.handle = "email", "outbound", handle(email, "email")
+            event.provider_message_id = f"{job}:{event.handle.value if event.handle else email}"
+        event.occurred_at = from_text(time or data.get("block_time"))
+        return event
     if job is None or email is None or len(job) + len(email) >= MAX_ID:
         raise Unprocessable("a status of no mail: it has no job_id, or no email")
     info = info if isinstance(info, dict) else {}
@@ -135,8 +133,8 @@ def _event(item: Any, request: Request) -> Event:
     type = STATUSES[word]
     payload: dict[str, Any] = {"providerStatus": word, "to": customer.value if customer else email}
     for key, name, most in _COPIED if type not in _FAILURES else ():
-        if (told_ := text(data.get(name) or info.get(name))) and len(told_) <= most:
-            payload[key] = told_
+        if (value := text(data.get(name) or info.get(name))) and len(value) <= most:
+            payload[key] = value
     metadata = data.get("metadata")
     own_id = None
     if isinstance(metadata, dict):
@@ -180,6 +178,6 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Answered with 200: Unisender Go retries after anything else.
+    # Unisender Go retries unless the answer is 200, which is the default.
     handshake=handshake,
 )

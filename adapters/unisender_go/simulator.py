@@ -1,4 +1,4 @@
-"""A simulated Unisender Go: statuses of mails, with the MD5 that they carry. https://godocs.unisender.ru/web-api-ref#callback-format"""
+"""Simulates Unisender Go's signed statuses of mails: https://godocs.unisender.ru/web-api-ref#callback-format."""
 
 import hashlib
 import re
@@ -25,7 +25,7 @@ _EMPTY = "0" * 32
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """One status in its list."""
+    """Build a list of one status."""
     data: dict[str, Any] = {
         "job_id": sent.id,
         "metadata": {"reference": sent.reference} if sent.reference else {},
@@ -47,7 +47,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """The MD5 of the body with the API key as its `auth`, then in its place."""
+    """Put the MD5 of the body with the API key as its `auth` into the place of `auth`."""
     before, auth, after = re.split(rb'("auth":\s*")(?:[0-9a-f]{32})?', post.body, maxsplit=1)
     digest = hashlib.md5(before + auth + settings["api_key"].encode() + after, usedforsecurity=False).hexdigest()
     return replace(post, body=before + auth + digest.encode() + after)

@@ -1,7 +1,7 @@
-"""Viber: the REST Bot API's callbacks, one event each, and sending.
+"""Reads the callbacks of Viber's REST Bot API, one event each.
 
-https://developers.viber.com/docs/api/rest-bot-api/. A callback that is not answered with 200 is tried again several
-times within an hour (https://developers.viber.com/docs/faq/). `delivered` comes once for each of the user's devices.
+https://developers.viber.com/docs/api/rest-bot-api/. A callback is retried several times within an hour unless
+answered with 200 (https://developers.viber.com/docs/faq/). `delivered` comes once for each of the user's devices.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ EVENT_TYPES: dict[str, str] = {
     "unsubscribed": "RecipientUnsubscribed",
     # The user opened the chat, and may not have written or subscribed.
     "conversation_started": "ProviderEventReceived",
-    # Viber tries the URL that it was told.
+    # Viber checks the URL that was configured.
     "webhook": "ProviderEventReceived",
 }
 _OUTBOUND = frozenset({"delivered", "seen", "failed"})
@@ -47,7 +47,7 @@ _HEADER = "x-viber-content-signature"
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature's header."""
+    """Recognise a webhook by its signature header."""
     return _HEADER in request.headers
 
 
@@ -64,7 +64,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event of a callback."""
+    """Return the one event of a callback. Raises Unprocessable."""
     item = json_of(request)
     word = text(item.get("event")) if isinstance(item, dict) else None
     if word is None:
@@ -80,7 +80,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
     user = text(item.get("user_id")) or text(who.get("id"))
     customer = of_kind("chat_id", f"viber:{user}") if user else None
     outbound = word in _OUTBOUND
-    # The token is of the callback, but of these it is the message's that was sent.
+    # The token identifies the callback; for these events it is the id of the message that was sent.
     message_id = token if outbound or word == "message" else None
     if token is None and (user is None or type_.startswith("Message")):
         raise Unprocessable("a callback without a message_token")
@@ -100,7 +100,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
         else:
             payload["content"] = content
         if isinstance(part, dict) and (tracked := text(part.get("tracking_data"))):
-            # What the last message to this user had.
+            # The tracking data of the last message to this user.
             payload["reference"] = tracked
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
@@ -119,7 +119,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
 
 
 def _content(part: Item) -> Content | None:
-    """…/rest-bot-api/#receive-message-from-user; None of a type that is not known."""
+    """Return the content (…/rest-bot-api/#receive-message-from-user), or None for an unknown type."""
     kind = part.get("type")
     read = CONTENTS.get(kind) if isinstance(kind, str) else None
     if read is None:
@@ -132,8 +132,8 @@ def _content(part: Item) -> Content | None:
 
 def _file(part: Item) -> Content:
     media = {"url": text(part.get("media")), "name": text(part.get("file_name"))}
-    said = {key: value for key, value in media.items() if value}
-    return {"media": [said]} if said else {}
+    fields = {key: value for key, value in media.items() if value}
+    return {"media": [fields]} if fields else {}
 
 
 def _url(part: Item) -> Content:
@@ -177,12 +177,12 @@ ADAPTER = Adapter(
         Setting("auth_token", "The bot's authentication token (app key): verifies callbacks, and sends."),
         Setting("sender", "The name that messages are sent under, at most 28 characters.", secret=False),
         Setting("avatar", "The URL of the picture beside that name.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # The answer has no body, which Viber would take for a welcome message. Its check of a URL is a signed callback like
+    # The answer has no body: Viber would read one as a welcome message. Its check of a URL is a signed callback like
     # any other, so there is no handshake.
     send=Send(
         channels=frozenset({"chat"}),

@@ -1,7 +1,7 @@
-"""Sending by Viber: text, or one picture with text.
+"""Sends text, or one picture with text, by Viber.
 
-https://developers.viber.com/docs/api/rest-bot-api/#send-message; the answer is always 200, with a status in the body:
-…/#error-codes. Viber has no idempotency key; `tracking_data` comes back with the user's answers alone.
+https://developers.viber.com/docs/api/rest-bot-api/#send-message. The HTTP status is always 200, with a status in the
+body: …/#error-codes. There is no idempotency key; only the user's replies repeat `tracking_data`.
 """
 
 from datetime import datetime
@@ -29,7 +29,8 @@ from schemas.events import Error
 
 API = "https://chatapi.viber.com"
 
-#: Characters of a text, of a picture's text, of the sender's name (…/#message-types, …/#general-send-message-parameters).
+#: Maximum characters of a text, of a picture's text, of the sender's name (…/#message-types,
+#: …/#general-send-message-parameters).
 LONGEST, LONGEST_CAPTION, LONGEST_NAME = 7000, 512, 28
 #: …/#error-codes
 _CODES = {
@@ -40,7 +41,7 @@ _CODES = {
     "rate": "12 23",
     "content": "1 3 4 16",
 }
-#: The bot's token, the bot itself, its webhook, its credit.
+#: Errors of the bot's token, the bot itself, its webhook, its credit.
 _ACCOUNT = frozenset("2 7 8 9 10 15 24".split())
 _REASONS = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
 _TOO_MANY = "12"
@@ -49,10 +50,10 @@ _TOO_MANY = "12"
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     """Build a POST of JSON to /pa/send_message. Raises Unsendable."""
     if message.template is not None:
-        raise Unsendable("Viber keeps no templates: send the text itself")
+        raise Unsendable("Viber has no templates: send the text itself")
     platform, _, whom = message.to.value.partition(":")
     if platform != "viber" or not whom:
-        raise Unsendable("Viber needs the user's id as its callbacks tell it, as chat_id viber:…")
+        raise Unsendable("Viber needs the user's id from its callbacks, as chat_id viber:…")
     name = sender_of(message, values)
     if len(name) > LONGEST_NAME:
         raise WrongSender(f"Viber shows a sender of at most {LONGEST_NAME} characters: set a shorter one")
@@ -79,13 +80,13 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read `status` 0 with a `message_token`, else another with a `status_message`; both under HTTP 200."""
-    said = answer_of(response)
-    code = text(said.get("status"))
+    """Read `status` 0 with a `message_token`, or another with a `status_message`; both have HTTP 200."""
+    body = answer_of(response)
+    code = text(body.get("status"))
     if 200 <= response.status < 300 and code in (None, "0"):
-        return accepted(text(said.get("message_token")))
+        return accepted(text(body.get("message_token")))
     reason = "rate" if response.status == 429 else _REASONS.get(code or "", "unknown")
-    # HTTP's own status tells where the body does not, as of a gateway.
+    # HTTP's status decides if the body has no status, as from a gateway.
     retryable = None if response.status >= 300 else code == _TOO_MANY
-    error = Error(code, text(said.get("status_message")), reason)
+    error = Error(code, text(body.get("status_message")), reason)
     return refused(response, error, retryable=retryable, account=code in _ACCOUNT or None)

@@ -1,4 +1,4 @@
-"""A simulated Viber: the REST Bot API's send_message, message receipts, and users' messages.
+"""Simulates Viber: the REST Bot API's send_message, message receipts, and users' messages.
 
 https://developers.viber.com/docs/api/rest-bot-api/
 """
@@ -39,7 +39,7 @@ _REFUSALS: dict[Refusal, tuple[int, int, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…#message-receipts-callbacks, …#failed-callback"""
+    """Build a receipt: …#message-receipts-callbacks, …#failed-callback."""
     document = {
         "event": _EVENTS[state],
         "timestamp": int(at.timestamp() * 1000),
@@ -52,7 +52,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…#receive-message-from-user"""
+    """Build an inbound message: …#receive-message-from-user."""
     sender = {"id": incoming.sender.removeprefix("viber:"), "name": "Simulated", "language": "en", "country": "GB"}
     document = {
         "event": "message",
@@ -66,13 +66,13 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """…#callbacks: over the body, with the token as the key."""
+    """Sign the body with the token as the key: …#callbacks."""
     digest = hmac.new(settings["auth_token"].encode(), post.body, hashlib.sha256).hexdigest()
     return replace(post, headers=post.headers | {"X-Viber-Content-Signature": digest})
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…#send-message"""
+    """Read a send request: …#send-message. Raises Refused."""
     if call.headers.get("x-viber-auth-token") != settings["auth_token"]:
         raise Refused("unauthorized")
     fields: dict[str, Any] = orjson.loads(call.body)
@@ -86,7 +86,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """…#response"""
+    """Return success: …#response."""
     document = {
         "status": 0,
         "status_message": "ok",
@@ -98,7 +98,7 @@ def reply(sent: list[Sent]) -> Reply:
 
 
 def refuse(why: Refusal) -> Reply:
-    """…#error-codes"""
+    """Return an error response: …#error-codes."""
     status, code, words = _REFUSALS[why]
     return Reply(status, orjson.dumps({"status": code, "status_message": words}))
 
@@ -108,7 +108,7 @@ def _post(url: str, document: dict[str, Any]) -> Post:
 
 
 def _number(text: str) -> int | str:
-    """Viber's tokens are numbers; ids that are given to be played with may be others."""
+    """Return an id as a number, as Viber's tokens are; ids of test data may be other text."""
     return int(text) if text.isdecimal() and len(text) < 20 else text
 
 

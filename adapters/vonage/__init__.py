@@ -1,8 +1,8 @@
-"""Vonage (Nexmo): the SMS API, the Messages API (SMS, MMS, RCS, WhatsApp, Messenger, Viber) and the Voice API.
+"""Reads the webhooks of Vonage (Nexmo): the SMS, Messages (SMS, MMS, RCS, WhatsApp, Messenger, Viber) and Voice APIs.
 
-Signatures: `signing`. What the webhooks mean: `sms`, `messages`, `calls`. An inbound SMS that is not answered with 2xx
-is sent again for 24 hours (https://developer.vonage.com/en/messaging/sms/guides/inbound-sms). Vonage gives an event no
-id of its own, and promises no order.
+`signing` verifies the signatures; `sms`, `messages` and `calls` read the webhooks. An inbound SMS is retried for 24
+hours unless answered with 2xx (https://developer.vonage.com/en/messaging/sms/guides/inbound-sms). Vonage gives an
+event no id of its own, and promises no order.
 """
 
 from typing import Any
@@ -26,15 +26,15 @@ from adapters.signing.signatures import WINDOW, seconds
 from adapters.vonage import calls, messages, signing, sms
 from adapters.vonage.send import API, build_request, read_response
 
-#: What an answer webhook wants to hear: instructions, here none
+#: The answer to an answer webhook: an empty list of instructions
 #: (https://developer.vonage.com/en/voice/voice-api/ncco-reference).
 NO_INSTRUCTIONS = Answer(200, b"[]", "application/json")
-#: As much of a body as `recognise` looks at.
+#: Maximum bytes of a body that `recognise` reads.
 _HEAD = 8192
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the claims of its token, else by the names that only its parameters have together."""
+    """Recognise a webhook by the claims of its token, or by a combination of names that only its parameters have."""
     if signing.is_token(request.headers.get("authorization", "")):
         return True
     if request.method == "GET":
@@ -67,7 +67,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per request."""
+    """Return the one event of a request. Raises Unprocessable."""
     found = _parameters(request)
     fields: dict[str, Any] = dict(found) if isinstance(found, list) else found
     if not fields:
@@ -82,7 +82,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def answer(request: Request) -> Answer:
-    """200, for nothing else stops a repetition; to a call's answer webhook an empty list of instructions."""
+    """Answer 200, which alone stops retries; a call's answer webhook gets an empty list of instructions."""
     try:
         found = _parameters(request)
     except Unprocessable:
@@ -91,7 +91,7 @@ def answer(request: Request) -> Answer:
 
 
 def _parameters(request: Request) -> dict[str, Any] | list[tuple[str, str]]:
-    """JSON's object, or the pairs of a form or of a query. Raises Unprocessable."""
+    """Return the JSON object, or the pairs of a form or a query. Raises Unprocessable."""
     if request.method == "GET":
         return query_of(request)
     if request.body[:1] != b"{" and "json" not in request.headers.get("content-type", ""):
@@ -103,7 +103,7 @@ def _parameters(request: Request) -> dict[str, Any] | list[tuple[str, str]]:
 
 
 def _is_sms(head: str) -> bool:
-    """A receipt has an `err-code`; a message that came in always has its time."""
+    """Return whether the parameters are an SMS: a receipt has an `err-code`, an inbound message always its time."""
     return "msisdn" in head and "messageId" in head and ("message-timestamp" in head or "err-code" in head)
 
 
@@ -132,10 +132,10 @@ ADAPTER = Adapter(
         Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
         Setting("application_id", "The application's id, for sending.", secret=False),
         Setting("private_key", "The application's private key (PEM), for sending.", reads=rsa_private_key),
-        Setting("api_key", "The account's API key, to send with in place of an application.", secret=False),
-        Setting("api_secret", "The account's API secret, beside the API key."),
+        Setting("api_key", "The account's API key, to send with instead of an application.", secret=False),
+        Setting("api_secret", "The account's API secret, with the API key."),
         Setting("sender", "The number, sender id, RCS agent or page to send from.", secret=False),
-        Setting("api_url", f"Where the API is; {API} if not set.", secret=False),
+        Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),
     ),
     recognise=recognise,
     verify=verify,

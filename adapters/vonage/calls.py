@@ -1,4 +1,4 @@
-"""The Voice API's webhooks as events: a call's states, its recordings, and what happens within it.
+"""Reads the Voice API's webhooks: a call's statuses, its recordings, and input during it.
 
 https://developer.vonage.com/en/voice/voice-api/webhook-reference. A recording names the conversation, not the call.
 """
@@ -27,7 +27,7 @@ STATUSES: dict[str, str] = {
     "timeout": "CallFailed",
     "unanswered": "CallFailed",
 }
-#: `rejected` is by Vonage, before it was connected.
+#: `rejected` means by Vonage, before the call was connected.
 STATUS_REASONS: dict[str, str] = {
     "busy": "unreachable",
     "timeout": "unreachable",
@@ -43,7 +43,7 @@ def is_call(fields: Fields) -> bool:
 
 
 def wants_instructions(fields: Fields) -> bool:
-    """Return whether it is the answer webhook: it alone has no state of the call."""
+    """Return whether the request is an answer webhook: it alone has no status of the call."""
     names = ("status", "recording_url", "reason", "dtmf", "speech", "conversation_uuid_from")
     return "conversation_uuid" in fields and "from" in fields and not any([name in fields for name in names])
 
@@ -63,7 +63,7 @@ def _call(fields: Fields, status: str, request: Request) -> Event:
     payload = _common(fields, status)
     if (duration := count(get("duration"))) is not None:
         payload["duration"] = duration
-    if price := price_of(get("price"), "EUR"):  # as the page says
+    if price := price_of(get("price"), "EUR"):  # the page gives the currency
         payload["price"] = price
     error = None
     if type_ == "CallFailed":
@@ -105,7 +105,8 @@ def _recording(fields: Fields, request: Request) -> Event:
 
 
 def _within(fields: Fields, status: str, request: Request) -> Event:
-    """What is no state of the call: input, transfer, a machine that answered, an error, the answer webhook."""
+    """Return an unknown event for a request that is not a status: input, transfer, an answering machine, an error,
+    the answer webhook."""
     found = unknown(request, fields, status=status or ("answer" if wants_instructions(fields) else None))
     found.channel, found.direction, found.handle = "voice", _direction(fields), _customer(fields)
     found.provider_message_id = next((known for name in _IDS if (known := identifier(fields.get(name)))), None)
@@ -125,8 +126,8 @@ def _common(fields: Fields, status: str) -> Fields:
 
 
 def _direction(fields: Fields) -> str | None:
-    told = fields.get("direction")
-    return told if isinstance(told, str) and told in ("inbound", "outbound") else None
+    direction = fields.get("direction")
+    return direction if isinstance(direction, str) and direction in ("inbound", "outbound") else None
 
 
 def _customer(fields: Fields) -> Handle | None:

@@ -1,4 +1,4 @@
-"""The content of a message of the Messages API, by its `message_type`: Vonage's object in, our `content` out.
+"""Reads the content of a Messages API message, by its `message_type`, from Vonage's object to our `content`.
 
 https://developer.vonage.com/en/api/messages#inbound-message
 """
@@ -13,13 +13,13 @@ Content = dict[str, Any]
 
 
 def part_of(item: Item, name: str) -> Item:
-    """Return the object within; empty where there is none."""
+    """Return the object of this name, or an empty one."""
     found = item.get(name)
     return found if isinstance(found, dict) else {}
 
 
 def _text(part: Item, word: str) -> Content:
-    return {"text": said} if (said := text(part.get("text"))) else {}
+    return {"text": words} if (words := text(part.get("text"))) else {}
 
 
 def _media(part: Item, word: str) -> Content:
@@ -34,17 +34,17 @@ def _media(part: Item, word: str) -> Content:
 
 
 def _location(part: Item, word: str) -> Content:
-    said = part_of(part, "location")
-    north, east = (said.get(name, said.get(longer)) for name, longer in (("lat", "latitude"), ("long", "longitude")))
-    place = location(north, east, text(said.get("name")) or said.get("address"))
+    point = part_of(part, "location")
+    north, east = (point.get(name, point.get(longer)) for name, longer in (("lat", "latitude"), ("long", "longitude")))
+    place = location(north, east, text(point.get("name")) or point.get("address"))
     return {"location": place} if place else {}
 
 
 def _chosen(part: Item, word: str) -> Content:
-    """`reply` has id and title, `button` payload and text."""
-    said = part_of(part, word)
+    """Return the chosen button: `reply` has id and title, `button` payload and text."""
+    choice = part_of(part, word)
     names = (("id", ("id", "payload")), ("title", ("title", "text")))
-    reply = {key: value for key, (one, other) in names if (value := text(said.get(one)) or text(said.get(other)))}
+    reply = {key: value for key, (one, other) in names if (value := text(choice.get(one)) or text(choice.get(other)))}
     content: Content = {"buttonReply": reply} if reply else {}
     if title := reply.get("title"):
         content["text"] = title
@@ -52,8 +52,8 @@ def _chosen(part: Item, word: str) -> Content:
 
 
 def _reaction(part: Item, word: str) -> Content:
-    said = part_of(part, "reaction")
-    reaction = {"emoji": "" if said.get("action") == "unreact" else text(said.get("emoji")) or ""}
+    given = part_of(part, "reaction")
+    reaction = {"emoji": "" if given.get("action") == "unreact" else text(given.get("emoji")) or ""}
     if about := text(part_of(part, "context").get("message_uuid")):
         reaction["providerMessageId"] = about
     return {"reaction": reaction}
@@ -80,6 +80,6 @@ CONTENTS: dict[str, Callable[[Item, str], Content]] = {
     "button": _chosen,
     "reaction": _reaction,
     "order": _order,
-    # What Vonage does not pass on: a message all the same.
+    # Content that Vonage does not pass on: it is a message all the same.
     "unsupported": _unsupported,
 }

@@ -1,6 +1,6 @@
-"""Why a message failed, by Vonage's codes.
+"""Maps Vonage's error codes of messages to our reasons.
 
-Of delivery receipts: https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts. Of the Messages API:
+Delivery receipts: https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts. Messages API:
 https://developer.vonage.com/en/api-errors/messages.
 """
 
@@ -15,7 +15,7 @@ _SMS = {
     # Call barred by the user, blocked by age or carrier, no credit on a prepaid phone.
     "blocked": "4 13 14 15",
     "spam": "6",
-    # Illegal number: whoever said STOP.
+    # Illegal number: the recipient has sent STOP.
     "opted_out": "9",
     "content": "10 50",
     "unknown": "1 39 99",
@@ -23,7 +23,7 @@ _SMS = {
 _MESSAGES = {
     "invalid_address": "1170 1190 1300 1310 1430",
     "unreachable": "1180 1200 1220 1230 1250 1260",
-    # By rules, accounts, permissions; 1340: no message from the customer for too long.
+    # Refused by rules, accounts or permissions; 1340: no message from the customer for too long.
     "blocked": "1050 1060 1070 1080 1120 1140 1160 1270 1280 1290 1340 1350 1370 1420",
     "spam": "1210",
     "opted_out": "1240",
@@ -34,7 +34,7 @@ _MESSAGES = {
 }
 _SMS_REASONS = {code: reason for reason, codes in _SMS.items() for code in codes.split()}
 _MESSAGES_REASONS = {code: reason for reason, codes in _MESSAGES.items() for code in codes.split()}
-#: Of the Messages API's answers: the partner's account is barred, has no credit, may not use it; and the sender is none.
+#: Errors of the Messages API about the account: barred, without credit, not permitted; and about an invalid sender.
 ACCOUNT, SENDER = frozenset({"1060", "1070", "1080"}), frozenset({"1120", "1420"})
 _SMS_TEXTS = {
     "1": "Unknown",
@@ -57,17 +57,18 @@ _SMS_TEXTS = {
 
 
 def sms_error(code: str | None, status: str) -> Error:
-    """Of a delivery receipt's `err-code`, which has no text with it; `0` is none."""
+    """Return the error of a delivery receipt's `err-code`, which comes without text; `0` means no error."""
     known = code if code != "0" else None
     reason = _SMS_REASONS.get(known or "", "unknown")
     return Error(known, _SMS_TEXTS.get(known or ""), "expired" if status == "expired" and not known else reason)
 
 
 def messages_error(error: Any) -> Error:
-    """Of a status's or an answer's error: the number that `type` ends in, or that `title` is; v0.1 has `code`."""
-    said = error if isinstance(error, dict) else {}
-    number = (text(said.get("type")) or "").rpartition("#")[2]
-    title = text(said.get("title"))
-    code = number if number.isdigit() else text(said.get("code")) or title
-    words = text(said.get("detail")) or text(said.get("reason")) or title
+    """Return the error of a status or a response: the code is the number at the end of `type`, or `title`; v0.1 has
+    `code`."""
+    fields = error if isinstance(error, dict) else {}
+    number = (text(fields.get("type")) or "").rpartition("#")[2]
+    title = text(fields.get("title"))
+    code = number if number.isdigit() else text(fields.get("code")) or title
+    words = text(fields.get("detail")) or text(fields.get("reason")) or title
     return Error(code[:255] if code else None, words, _MESSAGES_REASONS.get(code or "", "unknown"))

@@ -1,4 +1,4 @@
-"""The Messages API's webhooks as events: what became of a message (`status`), and messages that came in.
+"""Reads the Messages API's webhooks: statuses of messages (`status`), and inbound messages.
 
 https://developer.vonage.com/en/messages/concepts/messages-status-callbacks, https://developer.vonage.com/en/api/messages.
 Version v0.1, which an account may still be set to, has objects for addresses and one for the content.
@@ -17,7 +17,8 @@ from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
-#: …/concepts/messages-status-callbacks. `undeliverable`: the channel's provider could not be reached, and it is over.
+#: …/concepts/messages-status-callbacks. `undeliverable`: the channel's provider could not be reached, and there is
+#: no retry.
 STATUSES: dict[str, str] = {
     "submitted": "UserMessageSent",
     "delivered": "MessageDelivered",
@@ -25,7 +26,7 @@ STATUSES: dict[str, str] = {
     "rejected": "MessageFailed",
     "undeliverable": "MessageFailed",
 }
-#: …/api/messages: `channel`, in v0.1 the address's `type`.
+#: …/api/messages: `channel`, or the address's `type` in v0.1.
 MESSAGE_CHANNELS: dict[str, str] = {
     "sms": "sms",
     "mms": "sms",
@@ -85,7 +86,7 @@ def _message(item: Item, message_id: str, request: Request) -> Event:
         payload["native"] = unknown(request, item).payload["native"]
     elif content := read(part, word):
         if isinstance(referral := part_of(item, "whatsapp").get("referral"), dict):
-            content["referral"] = referral  # the advertisement or post it began with
+            content["referral"] = referral  # the advertisement or post that the conversation began with
         payload["content"] = content
     if name := text(part_of(item, "profile").get("name")):
         payload["displayName"] = name
@@ -111,11 +112,11 @@ def _kind(item: Item) -> str:
 
 
 def _address(value: Any, kind: str) -> Handle | None:
-    """Of v1 text; of v0.1 an object of `number` or `id`."""
-    said = value.get("number") or value.get("id") if isinstance(value, dict) else value
+    """Return the handle of an address: text in v1, an object with `number` or `id` in v0.1."""
+    address = value.get("number") or value.get("id") if isinstance(value, dict) else value
     if kind == "messenger":
-        return of_kind("chat_id", f"messenger:{said}") if isinstance(said, str) and said else None
-    return dialled(said, MESSAGE_CHANNELS.get(kind, "sms"))
+        return of_kind("chat_id", f"messenger:{address}") if isinstance(address, str) and address else None
+    return dialled(address, MESSAGE_CHANNELS.get(kind, "sms"))
 
 
 def _payload(item: Item, status: str, kind: str) -> Item:

@@ -1,7 +1,8 @@
-"""Sending by Vonage's Messages API, version v1: https://developer.vonage.com/en/api/messages.
+"""Sends by version v1 of Vonage's Messages API: https://developer.vonage.com/en/api/messages.
 
-Under a token signed with the application's key (https://developer.vonage.com/en/getting-started/concepts/authentication),
-else under basic auth with the account's key and secret. Vonage has no idempotency key; it echoes `client_ref`.
+It authenticates with a token signed by the application's key
+(https://developer.vonage.com/en/getting-started/concepts/authentication), or with the account's key and secret in
+basic auth. There is no idempotency key; callbacks repeat `client_ref`.
 """
 
 from base64 import b64encode
@@ -34,18 +35,18 @@ from adapters.vonage.errors import ACCOUNT, SENDER, messages_error
 from schemas.events import Error
 
 API = "https://api.nexmo.com"
-#: Seconds that a token is good for; Vonage's libraries take 15 minutes.
+#: Seconds that a token is valid; Vonage's libraries use 15 minutes.
 _TOKEN_LIFE = 900
 _MOST_REFERENCE = 100
-#: Which kind a media type is sent as, by its first half; any other as a file.
+#: The kind of message for a media type, by its first half; any other is sent as a file.
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}
 _CAPTIONED = frozenset({"image", "video", "file", "vcard"})
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Text, one medium with its caption, or WhatsApp's template. Raises Unsendable."""
+    """Build a message of text, one medium with its caption, or a WhatsApp template. Raises Unsendable."""
     if len(message.echo) > _MOST_REFERENCE:
-        raise Unsendable(f"Vonage echoes a reference of at most {_MOST_REFERENCE} characters")
+        raise Unsendable(f"Vonage takes a reference of at most {_MOST_REFERENCE} characters")
     channel = _channel(message)
     body: dict[str, Any] = {
         "channel": channel,
@@ -67,7 +68,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 202 with `message_uuid`; else a problem of `type`, `title` and `detail`."""
+    """Read 202 with `message_uuid`; an error has `type`, `title` and `detail`."""
     if 200 <= response.status < 300:
         return accepted(text(answer_of(response).get("message_uuid")))
     error = messages_error(json_answer_of(response))
@@ -87,13 +88,13 @@ def _channel(message: Message) -> str:
 def _content(message: Message, channel: str) -> dict[str, Any]:
     if message.template is not None:
         if channel != "whatsapp":
-            raise Unsendable("Vonage has templates for WhatsApp alone: give the text")
+            raise Unsendable("Vonage has templates for WhatsApp only: give the text")
         template = message.template
-        said: dict[str, Any] = {"name": template.name, "parameters": _by_position(template.variables)}
+        filled: dict[str, Any] = {"name": template.name, "parameters": _by_position(template.variables)}
         settings = {"policy": "deterministic", "locale": template.language or "en"}
-        return {"message_type": "template", "template": said, "whatsapp": settings}
+        return {"message_type": "template", "template": filled, "whatsapp": settings}
     if len(message.media) > 1:
-        raise Unsendable("Vonage sends one medium a message: send the others by themselves")
+        raise Unsendable("Vonage sends one medium a message: send each of the others as its own message")
     if message.media:
         return _medium(message.media[0], message.text, channel)
     if not message.text:
@@ -107,7 +108,7 @@ def _medium(media: Media, caption: str | None, channel: str) -> dict[str, Any]:
     resource = {"url": media.url}
     if caption:
         if kind not in _CAPTIONED or channel not in ("whatsapp", "mms", "viber_service"):
-            raise Unsendable(f"Vonage has no text beside {kind} by {channel}: send it by itself")
+            raise Unsendable(f"Vonage has no text beside {kind} by {channel}: send the text as its own message")
         resource["caption"] = caption
     if media.name and kind == "file" and channel in ("whatsapp", "viber_service"):
         resource["name"] = media.name
@@ -134,4 +135,4 @@ def _authorization(message: Message, values: Values, now: datetime) -> str:
     try:
         return "Bearer " + jwt.encode(claims, keys[0].replace("\\n", "\n"), algorithm="RS256")
     except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise WrongSetting("the source's private_key is no RSA key in PEM") from error
+        raise WrongSetting("the source's private_key is not an RSA key in PEM") from error

@@ -1,7 +1,7 @@
-"""A simulated Vonage: the Messages API, and its webhooks with their tokens; the SMS API's and the Voice API's are only signed.
+"""Simulates Vonage: the Messages API, and its webhooks with their tokens.
 
-https://developer.vonage.com/en/api/messages, …/getting-started/concepts/webhooks#decoding-signed-webhooks,
-…/getting-started/concepts/signing-messages.
+Of the SMS and Voice APIs it only signs webhooks. https://developer.vonage.com/en/api/messages,
+…/getting-started/concepts/webhooks#decoding-signed-webhooks, …/getting-started/concepts/signing-messages.
 """
 
 import base64
@@ -63,7 +63,7 @@ _REFUSALS: dict[Refusal, tuple[int, str, str, str]] = {
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/messages/concepts/messages-status-callbacks"""
+    """Build a status: …/messages/concepts/messages-status-callbacks."""
     document: dict[str, Any] = {
         "message_uuid": sent.id,
         "to": _bare(sent.to),
@@ -80,7 +80,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/api/messages#inbound-message"""
+    """Build an inbound message: …/api/messages#inbound-message."""
     document = {
         "message_uuid": incoming.id,
         "to": _bare(incoming.to),
@@ -94,7 +94,7 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """The SMS API's parameters by `sig`, anything else by a token."""
+    """Sign the SMS API's parameters by `sig`, anything else by a token."""
     secret, address, query = settings["signature_secret"], *post.url.partition("?")[::2]
     if post.method == "GET":
         pairs = parse_qsl(query, keep_blank_values=True)
@@ -111,7 +111,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/api/messages#SendMessage"""
+    """Read a send request: …/api/messages#SendMessage. Raises Refused."""
     scheme, _, given = call.headers.get("authorization", "").partition(" ")
     if scheme == "Bearer":
         _check_token(given, settings)
@@ -137,12 +137,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """202 with the id alone."""
+    """Return 202 with the id."""
     return Reply(202, orjson.dumps({"message_uuid": sent[0].id}))
 
 
 def refuse(why: Refusal) -> Reply:
-    """https://developer.vonage.com/en/api-errors"""
+    """Return an error response: https://developer.vonage.com/en/api-errors."""
     status, kind, title, detail = _REFUSALS[why]
     return Reply(status, orjson.dumps({"type": kind, "title": title, "detail": detail, "instance": "bf0ca0bf927b3b52"}))
 
@@ -196,7 +196,7 @@ def _part(document: dict[str, Any]) -> str:
 
 
 def _check_token(token: str, settings: Settings) -> None:
-    """By the application's key, whose public half Vonage has."""
+    """Check a token with the public half of the application's key, which Vonage has. Raises Refused."""
     try:
         public: Any = load_pem_private_key(settings["private_key"].encode(), None).public_key()
         claims = jwt.decode(token, public, algorithms=["RS256"], options={"verify_exp": False, "verify_iat": False})

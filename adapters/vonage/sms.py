@@ -1,7 +1,7 @@
-"""The SMS API's parameters as events: delivery receipts (`status`), and messages that came in.
+"""Reads the parameters of Vonage's SMS API: delivery receipts (`status`), and inbound messages.
 
 https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts and …/guides/inbound-sms. In a receipt `msisdn` is
-the recipient and `to` the sender; in a message that came in `msisdn` is the sender.
+the recipient and `to` the sender; in an inbound message `msisdn` is the sender.
 """
 
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from schemas.events import Event
 
 Fields = dict[str, Any]
 
-#: …/guides/delivery-receipts#dlr-messages. `accepted`: the carrier has it; `buffered`: it is being tried again.
+#: …/guides/delivery-receipts#dlr-messages. `accepted`: the carrier has it; `buffered`: it is being retried.
 STATUSES: dict[str, str] = {
     "accepted": "UserMessageSent",
     "buffered": "MessageDelayed",
@@ -57,7 +57,7 @@ def _receipt(fields: Fields, message_id: str, request: Request) -> Event:
     return Event(
         type_,
         request.source,
-        # `message-timestamp` is of the attempt to tell it, and so no part of the fact.
+        # `message-timestamp` is the time of this attempt to report the receipt: it is not part of the id.
         fact_id("receipt", message_id, status, code, text(get("scts"))),
         channel="sms",
         direction="outbound",
@@ -98,7 +98,7 @@ def _message(fields: Fields, message_id: str, request: Request) -> Event:
 
 
 def _scts(value: Any) -> datetime | None:
-    """YYMMDDHHMM, in UTC."""
+    """Return the time of YYMMDDHHMM in UTC."""
     if not isinstance(value, str) or len(value) != 10 or not (value.isascii() and value.isdigit()):
         return None
     try:

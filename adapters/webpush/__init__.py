@@ -1,7 +1,8 @@
-"""Web push: sends pushes to browsers, by the push service that each subscription names. It posts no webhooks.
+"""Builds pushes to browsers, for the push service that each subscription names. There are no webhooks.
 
-RFC 8030 (the request), RFC 8291 (encryption), RFC 8292 (VAPID, who sends). The recipient is the PushSubscription as the
-browser's `JSON.stringify` writes it: `{"endpoint": "https://…", "keys": {"p256dh": "…", "auth": "…"}}`.
+RFC 8030 (the request), RFC 8291 (encryption), RFC 8292 (VAPID, the sender's identity). The recipient is the
+PushSubscription as the browser's `JSON.stringify` writes it: `{"endpoint": "https://…", "keys": {"p256dh": "…",
+"auth": "…"}}`.
 """
 
 import re
@@ -37,21 +38,22 @@ from adapters.signing.jwt_es256 import from_base64url, private_key, to_base64url
 from adapters.webpush.encryption import MAX_PLAINTEXT, encrypt, point
 from schemas.events import Error
 
-#: Seconds that a message without an expiry is kept for a browser that is away, four weeks: push services keep no longer.
+#: Seconds that a message without an expiry is kept for a browser that is offline: four weeks, the maximum of push
+#: services.
 MAX_TTL = 2_419_200
-#: Seconds that a VAPID token is used, and that it is good for beyond (RFC 8292 section 2: 24 hours at most in all).
+#: Seconds that a VAPID token is used, and that it is valid from its first use (RFC 8292 section 2: 24 hours at most).
 _HOUR, _VALID = 3600, 12 * 3600
 #: A URL of printable ASCII, as a browser writes it.
 _HTTPS = re.compile("https://[!-~]{1,2000}")
-#: Characters of an answer that are kept as the error's text.
+#: Maximum characters of a response that are kept as the error's text.
 _MAX_WORDS = 500
-#: RFC 8030 sections 5 and 7.3, RFC 8292 section 4; of 404 and 410 the subscription is gone for good.
+#: RFC 8030 sections 5 and 7.3, RFC 8292 section 4; 404 and 410 mean that the subscription no longer exists.
 _REASONS = {404: "invalid_address", 410: "invalid_address", 413: "content", 429: "rate"}
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a browser gives: the push service's URL for it, and the keys to encrypt with."""
+    """A browser's subscription: its URL at the push service, and the keys to encrypt with."""
 
     endpoint: str
     p256dh: bytes
@@ -59,7 +61,7 @@ class Subscription:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port of the push service."""
+        """Return the scheme, host and port of the push service."""
         return "://".join(urlsplit(self.endpoint)[:2])
 
 
@@ -86,24 +88,24 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 201 with the message's URL in Location; else a status, and words of the push service's own."""
+    """Read 201 with the message's URL in Location; an error has a status, and a text of the push service's choice."""
     if 200 <= response.status < 300:
         place = response.headers.get("location", "")
         return accepted(place if 0 < len(place) <= MAX_ID else None)
-    said = answer_of(response)
+    body = answer_of(response)
     words = (
-        text(said.get("message")) or text(said.get("reason")) or response.body[:_MAX_WORDS].decode("utf-8", "replace")
+        text(body.get("message")) or text(body.get("reason")) or response.body[:_MAX_WORDS].decode("utf-8", "replace")
     )
     reason = _REASONS.get(response.status, "unknown")
-    # Whatever a push service says, it was the recipient who named it: nothing of it is about the account.
+    # The recipient chose the push service, so its errors never concern our account.
     return refused(response, Error(str(response.status), words[:_MAX_WORDS].strip() or None, reason), account=False)
 
 
 def subscription(value: str) -> Subscription:
-    """The subscription that the handle's value writes. Raises Unsendable."""
+    """Return the subscription that the handle's value holds. Raises Unsendable."""
     try:
-        said = orjson.loads(value)
-        endpoint, keys = said["endpoint"], said["keys"]
+        written = orjson.loads(value)
+        endpoint, keys = written["endpoint"], written["keys"]
         if not isinstance(endpoint, str) or not _HTTPS.fullmatch(endpoint) or not urlsplit(endpoint).hostname:
             raise Unsendable("the subscription's endpoint is not an https URL")
         return Subscription(endpoint, from_base64url(keys["p256dh"]), from_base64url(keys["auth"]))
@@ -114,7 +116,8 @@ def subscription(value: str) -> Subscription:
 
 
 def _vapid(origin: str, values: Values, now: datetime) -> str:
-    """RFC 8292 section 3. The token is that of the hour, so that it is signed once for a push service."""
+    """Return the header of RFC 8292 section 3. Its token changes hourly, so it is signed once per push service and
+    hour. Raises WrongSetting."""
     text_of_key = required(values, "vapid_private_key")
     expires = int(now.timestamp()) // _HOUR * _HOUR + _VALID
     claims = (("aud", origin), ("exp", expires), ("sub", required(values, "vapid_subject")))
@@ -126,10 +129,10 @@ def _vapid(origin: str, values: Values, now: datetime) -> str:
 
 
 def _payload(message: Message) -> bytes:
-    """What the service worker gets, as JSON: `title`, and the options of `showNotification` (`body`, `image`, `data`).
-    Raises Unsendable."""
+    """Return what the service worker receives, as JSON: `title`, and options of `showNotification` (`body`, `image`,
+    `data`). Raises Unsendable."""
     if message.template is not None:
-        raise Unsendable("web push keeps no templates: send subject and text")
+        raise Unsendable("web push has no templates: send subject and text")
     if len(message.media) > 1:
         raise Unsendable("a web push has one image, not several")
     image = message.media[0].url if message.media else None
@@ -157,9 +160,9 @@ ADAPTER = Adapter(
             "The application server's key: 32 bytes as base64url, or PEM (P-256).",
             reads=private_key,
         ),
-        Setting("vapid_subject", "Who sends, for the push service to write to: mailto:… or https://….", secret=False),
+        Setting("vapid_subject", "The sender's contact for the push service: mailto:… or https://….", secret=False),
         Setting("urgency", "very-low, low, normal or high (RFC 8030 section 5.3); normal by default.", secret=False),
-        Setting("api_url", "A scheme and host in place of the endpoint's own; for tests.", secret=False),
+        Setting("api_url", "A scheme and host instead of the endpoint's own; for tests.", secret=False),
     ),
     recognise=silent.recognise,
     verify=silent.verify,
@@ -168,7 +171,7 @@ ADAPTER = Adapter(
         channels=frozenset({"push"}),
         build_request=build_request,
         read_response=read_response,
-        # The recipient's browser names the push service, so that its failures are not the account's.
+        # The recipient's browser chooses the push service, so its failures do not concern the account.
         calls_recipient=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""A simulated push service of a browser: accepts encrypted messages with a valid VAPID token. It posts no webhooks.
+"""Simulates a browser's push service: it accepts encrypted messages with a valid VAPID token, and posts no webhooks.
 
 RFC 8030 sections 5 and 5.2 to 5.4, RFC 8188 section 2.1, RFC 8292 sections 2 and 4.2.
 """
@@ -31,7 +31,7 @@ _REFUSALS: dict[Refusal, tuple[int, int, str]] = {
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """One message, which only the browser can read."""
+    """Read one message, which only the browser can decrypt. Raises Refused."""
     match = _VAPID.fullmatch(call.headers.get("authorization", ""))
     if match is None:
         raise Refused("unauthorized", "no VAPID token")
@@ -59,12 +59,12 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """201 with the message's own URL."""
+    """Return 201 with the message's own URL."""
     return Reply(201, b"", {"location": sent[0].id, "ttl": "2419200"})
 
 
 def refuse(why: Refusal) -> Reply:
-    """RFC 8030 sections 7.3 and 8.4; the body is as Mozilla's push service has it."""
+    """Return an error response (RFC 8030 sections 7.3 and 8.4); the body is that of Mozilla's push service."""
     status, errno, text = _REFUSALS[why]
     answer = Reply(status, orjson.dumps({"code": status, "errno": errno, "error": text, "message": text}))
     if why == "rate":

@@ -1,8 +1,9 @@
-"""WhatsApp Cloud API, Meta's own: messages, statuses, consent; several entries, changes and items in one request.
+"""Reads the webhooks of Meta's WhatsApp Cloud API: messages, statuses, consent.
 
+A webhook has several entries, an entry several changes, a change several items.
 Webhooks: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview (signature,
-handshake, retries for up to seven days) and …/webhooks/reference/messages. Meta gives an item no id of its own beside
-the message's, and promises no order.
+handshake, retries for up to seven days) and …/webhooks/reference/messages. Meta gives an item no id besides the
+message's, and promises no order.
 """
 
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ _NAMED = platform.names("whatsapp_business_account")
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by what Meta calls the object: Messenger and Instagram are signed in the same header. A
+    """Recognise a webhook by Meta's name of the object: Messenger and Instagram are signed in the same header. A
     handshake does not name it."""
     return platform.is_of(request, _NAMED)
 
@@ -36,7 +37,8 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per status, message, echo and preference; one per change of any other field."""
+    """Return one event per status, message, echo and preference, and one per change of any other field. Raises
+    Unprocessable."""
     result = Normalized()
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(entries := body.get("entry"), list):
@@ -55,7 +57,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def _of_change(change: Any, entry: Item, request: Request) -> Iterator[tuple[Any, Event | str]]:
-    """Each item of a change with its event, or with why there is none."""
+    """Yield each item of a change with its event, or with the reason why there is none."""
     value = change.get("value") if isinstance(change, dict) else None
     known = False
     if isinstance(value, dict):
@@ -83,7 +85,8 @@ def _of_change(change: Any, entry: Item, request: Request) -> Iterator[tuple[Any
 
 
 def _fault(item: Item, value: Item, request: Request) -> Event:
-    """An error of the account or the app, of no message (…/webhooks/reference/messages/errors)."""
+    """Return the event of an error of the account or the app, which concerns no message
+    (…/webhooks/reference/messages/errors)."""
     return unknown(request, item, status="error")
 
 
@@ -112,7 +115,7 @@ ADAPTER = Adapter(
     recognise=recognise,
     verify=verify,
     normalize=normalize,
-    # Answered with 200: Meta retries after anything else.
+    # Meta retries unless the answer is 200, which is the default.
     handshake=handshake,
     send=Send(
         channels=frozenset({"whatsapp"}),

@@ -1,6 +1,7 @@
-"""The content of a WhatsApp message, by its type: Meta's object of the message in, our `content` out.
+"""Reads the content of a WhatsApp message, by its type, from Meta's object to our `content`.
 
-https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages, one page a type.
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages, one page per
+type.
 """
 
 from collections.abc import Callable
@@ -13,14 +14,14 @@ Content = dict[str, Any]
 
 
 def content_of(message: Item) -> Content | None:
-    """Return the content; None where the message's type is none that is known."""
+    """Return the content, or None for an unknown type of message."""
     kind = message.get("type")
     read = CONTENTS.get(kind) if isinstance(kind, str) else None
     if read is None:
         return None
     part = message.get(str(kind))
     content = read(part) if isinstance(part, dict) else _contacts(part) if kind == "contacts" else {}
-    if isinstance(referral := message.get("referral"), dict):  # the advertisement or post it began with
+    if isinstance(referral := message.get("referral"), dict):  # the advertisement or post that led to it
         content["referral"] = referral
     return content
 
@@ -79,7 +80,7 @@ def _chosen(id_: Any, title: Any) -> Content:
 
 
 def _reaction(part: Item) -> Content:
-    reaction = {"emoji": text(part.get("emoji")) or ""}  # none: the reaction is taken back
+    reaction = {"emoji": text(part.get("emoji")) or ""}  # empty: the reaction is removed
     if message_id := text(part.get("message_id")):
         reaction["providerMessageId"] = message_id
     return {"reaction": reaction}
@@ -98,7 +99,7 @@ def _unsupported(part: Item) -> Content:
 
 def _edit(part: Item) -> Content:
     message = part.get("message")
-    # One level: an edit of an edit is Meta's to resolve.
+    # One level only: Meta resolves an edit of an edit.
     if not isinstance(message, dict) or message.get("type") == "edit":
         return {}
     return content_of(message) or {}
@@ -118,7 +119,7 @@ CONTENTS: dict[str, Callable[[Item], Content]] = {
     "interactive": _interactive,
     "reaction": _reaction,
     "order": _order,
-    # Something that the user's app can say and Meta's API cannot, as a poll: a message all the same.
+    # A message that the user's app supports and Meta's API does not, such as a poll.
     "unsupported": _unsupported,
     "edit": _edit,
 }

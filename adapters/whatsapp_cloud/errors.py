@@ -1,4 +1,4 @@
-"""Meta's error codes of WhatsApp messages, by why a message failed.
+"""Maps Meta's error codes of WhatsApp messages to our reasons.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 """
@@ -10,37 +10,37 @@ from schemas.events import Error
 
 _CODES = {
     "invalid_address": "131021",
-    # No user of WhatsApp, one with an old app, or one who has not accepted its terms: Meta does not say which.
+    # Not a WhatsApp user, an old app, or terms not accepted: Meta does not say which.
     "unreachable": "131026 1026",
-    # Meta or its rules did not let it pass: policies, payment, permission, no message from the user for 24 hours.
+    # Refused by Meta or its rules: policies, payment, permission, no message from the user for 24 hours.
     "blocked": "368 470 130472 130497 131005 131030 131031 131037 131042 131045 131047",
     "spam": "131048",
     "opted_out": "131050",
     "content": (
         "100 131008 131009 131051 131052 131053 132000 132001 132005 132007 132012 132015 132016 132068 132069"
     ),
-    # 131049: the user has had enough marketing messages for now, from anyone.
+    # 131049: the user has received enough marketing messages for now, from all businesses.
     "rate": "4 80007 130429 131049 131056 133016",
     "unknown": "1 2 131000 131016 131057",
 }
 REASONS: dict[str, str] = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
-#: What a webhook does not tell, as it is the API's answer: authorization (0 3 10 190, and 200 to 299), parameters.
+#: Codes of the API only, not of webhooks: authorization (0 3 10 190, and 200 to 299), parameters.
 _OF_THE_API = {
     **dict.fromkeys("0 3 10 190 200 131044".split(), "blocked"),
     **dict.fromkeys("33 132018 135000".split(), "content"),
 }
-#: Authorization (0 3 10 190, 200 to 299), and what Meta has against the account or its number: policies, payment, a name
-#: that is not approved, a number that is not registered.
+#: Errors of authorization (0 3 10 190, 200 to 299), and of the account or its number: policies, payment, a name that
+#: is not approved, a number that is not registered.
 ACCOUNT = frozenset(
     [*"0 3 10 33 190 368 131005 131031 131037 131042 131044 131045 133010".split(), *map(str, range(200, 300))]
 )
-#: Those of which Meta says that the same may pass later: too many calls or messages, and its own faults.
+#: Errors after which, according to Meta, a retry may succeed: rate limits, and Meta's own faults.
 AGAIN = frozenset("1 2 4 80007 130429 131000 131016 131048 131056 131057 133016".split())
 KNOWN = frozenset(REASONS) | frozenset(_OF_THE_API)
 
 
 def error_of(errors: Any) -> Error:
-    """Return the first of a status's `errors`: its code, and the most telling of its texts."""
+    """Return the first of a status's `errors`: its code, and the most precise of its texts."""
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code, data = text(first.get("code")), first.get("error_data")
     details = text(data.get("details")) if isinstance(data, dict) else None

@@ -1,8 +1,7 @@
-"""A message of WhatsApp, received or sent from elsewhere, as its event, and what statuses and preferences share with
-it.
+"""Reads a WhatsApp message, received or sent from elsewhere; statuses and preferences share some of its functions.
 
-https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages. Users without a
-phone number: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids.
+https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages. Users without
+a phone number: https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids.
 """
 
 from typing import Any
@@ -16,12 +15,12 @@ from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
-#: Characters of a name: each message beside it has it.
+#: Maximum characters of a name, which is repeated in each message of the same webhook.
 _NAME = 1024
 
 
 def message(item: Item, value: Item, request: Request, outbound: bool = False) -> Event:
-    """A message; `value` is what it stands in, with the contacts and our number. Raises Unprocessable."""
+    """Return the event of a message; `value` contains it, with the contacts and our number. Raises Unprocessable."""
     message_id, kind = required_id(item), text(item.get("type")) or ""
     who = "to" if outbound else "from"
     customer, others = customer_of(item.get(who), item.get(f"{who}_user_id"))
@@ -54,7 +53,8 @@ def message(item: Item, value: Item, request: Request, outbound: bool = False) -
 
 
 def echo(item: Item, value: Item, request: Request) -> Event:
-    """…/webhooks/reference/smb_message_echoes: sent by a person with the WhatsApp Business app."""
+    """Return the event of a message that a person sent with the WhatsApp Business app:
+    …/webhooks/reference/smb_message_echoes. Raises Unprocessable."""
     return message(item, value, request, outbound=True)
 
 
@@ -66,8 +66,8 @@ def required_id(item: Item) -> str:
 
 
 def customer_of(number: Any, user_id: Any) -> tuple[Handle | None, list[Handle]]:
-    """Return the customer's handle: the phone number where Meta gives one, else the business-scoped id; and the
-    other handles given."""
+    """Return the customer's handle, which is the phone number if Meta gives one, else the business-scoped id; and
+    the other handles."""
     first = phone(number) if number else None
     second = of_kind("whatsapp_user_id", user_id)
     if first is None or second is None or first == second:
@@ -78,7 +78,7 @@ def customer_of(number: Any, user_id: Any) -> tuple[Handle | None, list[Handle]]
 def payload_of(
     status: str, value: Item, customer: Handle | None, others: list[Handle], outbound: bool
 ) -> dict[str, Any]:
-    """What every item's payload says: the native word, who and to whom."""
+    """Return the fields that every item's payload has: the status, the sender and the recipient."""
     payload: dict[str, Any] = {"providerStatus": status[:255]} if status else {}
     metadata = value.get("metadata")
     ours = phone(metadata.get("display_phone_number")) if isinstance(metadata, dict) else None
@@ -92,7 +92,7 @@ def payload_of(
 
 
 def _about(item: Item, kind: str, message_id: str) -> str | None:
-    """Return the message that an item is: none of a notice, and of one that is taken back that one."""
+    """Return the id of the message that an item is about: None for a notice, the revoked message for a revocation."""
     if kind == "system":
         return None
     revoked = item.get("revoke") if kind == "revoke" else None
@@ -100,7 +100,7 @@ def _about(item: Item, kind: str, message_id: str) -> str | None:
 
 
 def _add_names(payload: dict[str, Any], item: Item, value: Item, request: Request) -> None:
-    """The sender's names, from the contact that is the sender's."""
+    """Add the sender's names, from the sender's contact."""
     contact = contact_of(value, item.get("from"), item.get("from_user_id"), request)
     if contact is None:
         return
@@ -111,33 +111,34 @@ def _add_names(payload: dict[str, Any], item: Item, value: Item, request: Reques
 
 
 def contact_of(value: Item, number: Any, user_id: Any, request: Request) -> Item | None:
-    """Return the first contact with a profile that has this number or user id, or the only one there is."""
+    """Return the first contact with a profile that has this number or user id, or the only contact."""
     contacts = value.get("contacts")
     if not isinstance(contacts, list):
         return None
     if len(contacts) == 1:
         return contacts[0] if _has_profile(contacts[0]) else None
-    # By their ids once for all messages beside them: looked through for each, a megabyte of both takes half a minute.
+    # Indexed once per webhook: a search for each message takes half a minute for a megabyte of messages and
+    # contacts.
     known = request.parsed.setdefault("contacts", {})
     if id(contacts) not in known:
-        known[id(contacts)] = (contacts, _places(contacts))  # with the list, so that no other gets its id
+        known[id(contacts)] = (contacts, _places(contacts))  # keeps the list alive, so that its id is not reused
     places = known[id(contacts)][1]
     found = [
-        places[key, said]
-        for key, said in (("wa_id", number), ("user_id", user_id))
-        if isinstance(said, str) and said and (key, said) in places
+        places[key, identity]
+        for key, identity in (("wa_id", number), ("user_id", user_id))
+        if isinstance(identity, str) and identity and (key, identity) in places
     ]
     return contacts[min(found)] if found else None
 
 
 def _places(contacts: list[Any]) -> dict[tuple[str, str], int]:
-    """The place of the first contact of each number and each user id."""
+    """Return the index of the first contact of each number and each user id."""
     places: dict[tuple[str, str], int] = {}
     for place, contact in enumerate(contacts):
         if _has_profile(contact):
             for key in ("wa_id", "user_id"):
-                if isinstance(said := contact.get(key), str):
-                    places.setdefault((key, said), place)
+                if isinstance(identity := contact.get(key), str):
+                    places.setdefault((key, identity), place)
     return places
 
 

@@ -1,4 +1,4 @@
-"""What a user wants of a business's marketing messages, as the event of it.
+"""Reads a user's consent to a business's marketing messages.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/user_preferences
 """
@@ -13,7 +13,7 @@ PREFERENCES: dict[str, str] = {"stop": "RecipientUnsubscribed", "resume": "Recip
 
 
 def preference(item: Item, value: Item, request: Request) -> Event:
-    """Consent given or taken back. Raises Unprocessable."""
+    """Return the event of consent given or withdrawn. Raises Unprocessable."""
     wanted, category = text(item.get("value")) or "", text(item.get("category"))
     customer, others = customer_of(item.get("wa_id"), item.get("user_id"))
     type_ = PREFERENCES.get(wanted)

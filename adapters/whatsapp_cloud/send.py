@@ -1,7 +1,7 @@
-"""Sending by the WhatsApp Cloud API: text, media by link, templates; to a phone number or a business-scoped user id.
+"""Sends by the WhatsApp Cloud API: text, media by link, templates; to a phone number or a business-scoped user id.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/message-api,
-…/whatsapp/business-scoped-user-ids (`to` and `recipient`), …/whatsapp/messages/template-messages. Meta takes no
+…/whatsapp/business-scoped-user-ids (`to` and `recipient`), …/whatsapp/messages/template-messages. There is no
 idempotency key.
 """
 
@@ -30,7 +30,7 @@ from adapters.reading.facts import text
 from adapters.whatsapp_cloud.errors import ACCOUNT, AGAIN, KNOWN, error_of
 from schemas.events import Error
 
-#: …/whatsapp/messages/: the limit of `biz_opaque_callback_data`.
+#: …/whatsapp/messages/: the maximum length of `biz_opaque_callback_data`.
 _LONGEST_ECHO = 512
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}
 
@@ -42,7 +42,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if not (number.isascii() and number.isdigit()):
         raise WrongSender("Meta sends from a phone number's id, which is digits without a plus, not from the number")
     if len(message.echo) > _LONGEST_ECHO:
-        raise Unsendable(f"WhatsApp echoes at most {_LONGEST_ECHO} characters: give a shorter reference")
+        raise Unsendable(f"WhatsApp takes a reference of at most {_LONGEST_ECHO} characters: give a shorter reference")
     body = {"messaging_product": "whatsapp", "recipient_type": "individual", **_recipient(message)}
     body |= _content(message) | {"biz_opaque_callback_data": message.echo}
     root, version = api_of(values, GRAPH), optional(values, "api_version", VERSION)
@@ -55,12 +55,12 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 
 def read_response(response: Response) -> Outcome:
-    """Read 200 with `messages[0].id`; else `error` with Meta's code."""
+    """Read 200 with `messages[0].id`; an error has `error` with Meta's code."""
     return outcome(response, _id, _error, ACCOUNT)
 
 
-def _id(said: dict[str, Any]) -> str | None:
-    messages = said.get("messages")
+def _id(body: dict[str, Any]) -> str | None:
+    messages = body.get("messages")
     first = messages[0] if isinstance(messages, list) and messages else None
     return text(first.get("id")) if isinstance(first, dict) else None
 
@@ -71,12 +71,13 @@ def _error(problem: dict[str, Any]) -> tuple[Error, bool | None]:
 
 
 def _recipient(message: Message) -> dict[str, str]:
-    """`to` is for numbers alone: of a user id there, Meta takes the digits for a number, and the message is lost."""
+    """Return the recipient's field. `to` is for numbers only: Meta would read the digits of a user id as a number,
+    and lose the message. Raises Unsendable."""
     if message.to.kind == "phone":
         return {"to": message.to.value}
     if message.to.kind == "whatsapp_user_id":
         return {"recipient": message.to.value}
-    raise Unsendable(f"WhatsApp reaches a phone number or a business-scoped user id, no {message.to.kind}")
+    raise Unsendable(f"WhatsApp reaches a phone number or a business-scoped user id, not a {message.to.kind}")
 
 
 def _content(message: Message) -> dict[str, Any]:
@@ -106,7 +107,8 @@ def _media(media: Media) -> tuple[str, dict[str, str]]:
 
 
 def _template(template: Template, media: Media | None) -> dict[str, Any]:
-    """Variables named "1", "2", … fill the body by position, others by name; a file fills its header."""
+    """Return a template. Variables named "1", "2", … fill the body by position, others by name; a file fills its
+    header. Raises Unsendable."""
     if not template.language:
         raise Unsendable("a WhatsApp template needs its language, e.g. en_US, as Meta keeps one of each")
     components: list[dict[str, Any]] = []
@@ -114,5 +116,5 @@ def _template(template: Template, media: Media | None) -> dict[str, Any]:
         kind, part = _media(media)
         components.append({"type": "header", "parameters": [{"type": kind, kind: part}]})
     components += body_of(template.variables)
-    said: dict[str, Any] = {"name": template.name, "language": {"code": template.language.replace("-", "_")}}
-    return said | {"components": components} if components else said
+    filled: dict[str, Any] = {"name": template.name, "language": {"code": template.language.replace("-", "_")}}
+    return filled | {"components": components} if components else filled

@@ -1,4 +1,4 @@
-"""A simulated Meta's WhatsApp Cloud API: the phone number's messages; statuses and messages that come in, signed.
+"""Simulates Meta's WhatsApp Cloud API: the phone number's `messages`, and signed statuses and inbound messages.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview,
 …/whatsapp/reference/whatsapp-business-phone-number/message-api
@@ -29,7 +29,7 @@ from adapters.simulating import (
     Webhooks,
 )
 
-#: One sends from a phone number's id.
+#: Messages are sent from a phone number's id.
 SENDERS = {"whatsapp": "106540352242922"}
 _STATUSES = {
     "UserMessageSent": "sent",
@@ -47,7 +47,7 @@ _USER_ID = re.compile(r"[A-Z]{2}\.[A-Za-z0-9.]{1,128}")
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """…/webhooks/reference/messages/status"""
+    """Build a status: …/webhooks/reference/messages/status."""
     item: dict[str, Any] = {
         "id": sent.id,
         "status": _STATUSES[state],
@@ -65,7 +65,7 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """…/webhooks/reference/messages/text"""
+    """Build an inbound message: …/webhooks/reference/messages/text."""
     sender = incoming.sender.removeprefix("+")
     item = {
         "from": sender,
@@ -79,13 +79,13 @@ def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """HMAC-SHA256 of the body with the app secret."""
+    """Sign the body by HMAC-SHA256 with the app secret."""
     digest = hmac.new(settings["app_secret"].encode(), post.body, hashlib.sha256).hexdigest()
     return replace(post, headers=post.headers | {"X-Hub-Signature-256": f"sha256={digest}"})
 
 
 def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
-    """…/message-api: one message a call."""
+    """Read a send request of one message: …/message-api. Raises Refused."""
     if call.headers.get("authorization") != f"Bearer {settings['access_token']}":
         raise Refused("unauthorized")
     place = re.fullmatch(r"/v[0-9]+\.[0-9]+/([0-9]+)/messages", call.path)
@@ -103,7 +103,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
 
 
 def reply(sent: list[Sent]) -> Reply:
-    """Whom it goes to, and the message's id."""
+    """Return 200 with the recipient and the message's id."""
     one = sent[0]
     whom = {"user_id": one.to} if _USER_ID.fullmatch(one.to) else {"wa_id": one.to.removeprefix("+")}
     message = {"id": one.id}
@@ -114,7 +114,7 @@ def reply(sent: list[Sent]) -> Reply:
 
 
 def refuse(why: Refusal) -> Reply:
-    """…/whatsapp/support/error-codes"""
+    """Return an error response: …/whatsapp/support/error-codes."""
     status, code, details = _REFUSALS[why]
     error: dict[str, Any] = {"message": f"(#{code}) {details}", "type": "OAuthException", "code": code}
     error |= {"error_data": {"messaging_product": "whatsapp", "details": details}, "fbtrace_id": "Az8or2yhqkZfEZ_4Qn"}
@@ -122,7 +122,7 @@ def refuse(why: Refusal) -> Reply:
 
 
 def _wamid(to: str, id: str) -> str:
-    """As Meta's look: base64 of whom it is for and a random number."""
+    """Return an id in Meta's form: base64 of the recipient and a random number."""
     return "wamid." + base64.b64encode(f"\x1d{to}\x15\x02{id}".encode()).decode()
 
 

@@ -1,4 +1,4 @@
-"""What became of a message of WhatsApp, as its event.
+"""Reads the status of a WhatsApp message.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/status
 """
@@ -10,7 +10,7 @@ from adapters.whatsapp_cloud.errors import error_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
 from schemas.events import Event
 
-#: `deleted`: the user deleted it, which undoes no delivery.
+#: `deleted`: the user deleted the message, which does not change its delivery.
 STATUSES: dict[str, str] = {
     "sent": "UserMessageSent",
     "delivered": "MessageDelivered",
@@ -22,11 +22,11 @@ STATUSES: dict[str, str] = {
 
 
 def status(item: Item, value: Item, request: Request) -> Event:
-    """A status of an outbound message. Raises Unprocessable."""
+    """Return the event of an outbound message's status. Raises Unprocessable."""
     word = text(item.get("status")) or ""
     type_ = STATUSES.get(word, "ProviderEventReceived")
     message_id = required_id(item)
-    # In a group each participant has a status.
+    # In a group, each participant has a status.
     recipient = item.get("recipient_participant_id") or item.get("recipient_id")
     customer, others = customer_of(recipient, item.get("recipient_user_id"))
     payload = payload_of(word, value, customer, others, outbound=True)

@@ -1,8 +1,8 @@
-"""Zenvia: messages and their statuses over SMS, WhatsApp, RCS, voice, e-mail and chats, one event in each post.
+"""Reads Zenvia's webhooks: messages and statuses over SMS, WhatsApp, RCS, voice, e-mail and chats, one event each.
 
-https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks, written down in
-https://github.com/zenvia/zenvia-openapi-spec/blob/master/spec/tags/subscriptions.md. What is not answered with 2xx is
-tried up to 30 times, half a minute apart. A status does not say whose message it is of.
+https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks, described in
+https://github.com/zenvia/zenvia-openapi-spec/blob/master/spec/tags/subscriptions.md. Unless answered with 2xx, a
+post is retried up to 30 times, half a minute apart. A status does not name the message's recipient.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from adapters.signing.shared_header import verify_told
 from adapters.whatsapp_cloud.errors import REASONS as _META
 from schemas.events import Error, Event, Handle
 
-#: …/spec/tags/subscriptions.md#code-field. DELETED is of a message that came in, and undoes nothing.
+#: …/spec/tags/subscriptions.md#code-field. DELETED concerns an inbound message, and does not change its delivery.
 STATUSES: dict[str, str] = {
     "SENT": "UserMessageSent",
     "DELIVERED": "MessageDelivered",
@@ -29,7 +29,7 @@ STATUSES: dict[str, str] = {
     "REJECTED": "MessageRejected",
     "DELETED": "ProviderEventReceived",
 }
-#: …/spec/components/schemas/message, one file a channel.
+#: …/spec/components/schemas/message, one file per channel.
 MEDIA: dict[str, str] = {
     "sms": "sms",
     "whatsapp": "whatsapp",
@@ -59,7 +59,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event."""
+    """Return the one event of a post. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Zenvia: it is no object")
@@ -94,7 +94,7 @@ def _status(status: Item, body: Item, request: Request) -> Event:
     event_id = identifier(body.get("id")) or fact_id("status", *known_by)
     time = from_text(status.get("timestamp")) or from_text(body.get("timestamp"))
     error = cause if type_ in ("MessageFailed", "MessageRejected") else None
-    way = "inbound" if code == "DELETED" else "outbound"  # a person deletes what he sent
+    way = "inbound" if code == "DELETED" else "outbound"  # people delete their own messages
     channel = MEDIA.get(medium or "")
     return Event(
         type_,
@@ -110,7 +110,7 @@ def _status(status: Item, body: Item, request: Request) -> Event:
 
 
 def _cause(status: Item, medium: str | None) -> Error:
-    """Return the first of its causes; WhatsApp's codes are Meta's."""
+    """Return the first of a status's causes; WhatsApp's codes are Meta's."""
     first = object_of(next(iter(list_of(status.get("causes"))), None))
     words = text(first.get("details")) or text(first.get("reason")) or text(status.get("description"))
     code = text(first.get("channelErrorCode"))
@@ -156,17 +156,18 @@ def _customer(address: str | None, medium: str) -> Handle | None:
 
 
 def _content(contents: Any) -> dict[str, Any]:
-    """Its parts together: texts below each other, files as media; what has no place of ours stays a part."""
+    """Return the parts as one content: texts joined by line breaks, files as media; an unknown part is kept in
+    `parts`."""
     content: dict[str, Any] = {}
     texts: list[str] = []
     media: list[dict[str, str]] = []
     parts: list[Any] = []
     for part in [one for one in (contents if isinstance(contents, list) else ())[:100] if isinstance(one, dict)]:
-        kind, said = text(part.get("type")), text(part.get("text"))
+        kind, words = text(part.get("type")), text(part.get("text"))
         if kind == "text":
             if chosen := text(part.get("payload")):
-                content["buttonReply"] = {"id": chosen[:1024]} | ({"title": said[:1024]} if said else {})
-            texts += [said] if said else []
+                content["buttonReply"] = {"id": chosen[:1024]} | ({"title": words[:1024]} if words else {})
+            texts += [words] if words else []
         elif kind == "file":
             names = (("url", "fileUrl", 8192), ("type", "fileMimeType", 255), ("name", "fileName", 1024))
             if file := {key: value[:most] for key, name, most in names if (value := text(part.get(name)))}:
@@ -178,7 +179,7 @@ def _content(contents: Any) -> dict[str, Any]:
             content["location"] = place
         elif kind == "email":
             content |= {key: value for key in ("subject", "html") if (value := text(part.get(key)))}
-            texts += [said] if said else []
+            texts += [words] if words else []
         elif kind == "contacts" and isinstance(part.get("contacts"), list):
             content["contacts"] = part["contacts"]
         else:

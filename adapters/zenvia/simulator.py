@@ -1,7 +1,7 @@
-"""A simulated Zenvia: messages that it took to send, and messages that came in.
+"""Simulates Zenvia: messages that it accepted for sending, and inbound messages.
 
-https://github.com/zenvia/zenvia-openapi-spec/blob/master/spec/tags/subscriptions.md. Of what becomes of a message later
-its webhooks do not say whose it is, and so they are none that a customer's story can be played with.
+https://github.com/zenvia/zenvia-openapi-spec/blob/master/spec/tags/subscriptions.md. Later statuses do not name the
+recipient, so they cannot be part of a simulated customer's timeline.
 """
 
 import uuid
@@ -15,17 +15,17 @@ from adapters.simulating import Incoming, Post, Sent, Settings, Simulator, Statu
 
 
 def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
-    """A MESSAGE event of the direction OUT."""
+    """Build a MESSAGE event of the direction OUT."""
     return _post(url, at, sent.id, sent.channel, "OUT", sent.sender, sent.to, sent.text or "")
 
 
 def inbound(incoming: Incoming, at: datetime, url: str) -> Post:
-    """A MESSAGE event of the direction IN."""
+    """Build a MESSAGE event of the direction IN."""
     return _post(url, at, incoming.id, incoming.channel, "IN", incoming.sender, incoming.to, incoming.text)
 
 
 def sign(post: Post, settings: Settings, at: datetime) -> Post:
-    """The headers that the subscription was created with."""
+    """Add the header that the subscription was created with."""
     name, _, value = settings["webhook_header"].partition(":")
     return replace(post, headers=post.headers | {name.strip().lower(): value.strip()})
 

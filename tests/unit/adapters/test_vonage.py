@@ -161,5 +161,5 @@ def test_parameters_cannot_be_told_as_one_under_the_same_signature() -> None:
     assert vonage.verify(request, values) is True
     joined = request.url.replace("status=delivered", "").replace("&to=Shop", "&status%3Ddelivered%26to=Shop")
     joined = joined.replace("?&", "?").replace("&&", "&")
-    with pytest.raises(InvalidSignature, match="mark of the form"):
+    with pytest.raises(InvalidSignature, match="contains & or ="):
         vonage.verify(replace(request, url=joined), values)
