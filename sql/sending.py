@@ -103,7 +103,7 @@ class SendingStore(Appending):
         await self._run_only("set_lanes", {"lanes": json(orjson.dumps(list(lanes)))})
 
     async def note_lanes(self, lanes: Sequence[LaneReport]) -> None:
-        """Write how accounts did, apart from `settle`: while a lane is being written, nobody can claim from it."""
+        """Write how accounts did, apart from `settle`, since no worker can claim from a lane while it is being written."""
         parameters = {
             "lanes": json(orjson.dumps([tuple(each) for each in lanes])),
             "trouble": TROUBLE,

@@ -110,7 +110,8 @@ class Settings(BaseSettings):
 
     @property
     def declared(self) -> dict[str, Adapter]:
-        """The adapters of the definition files. `app.declared.register` adds them to the registry, where they are looked up."""
+        """The adapters of the definition files. `app.declared.register` adds them to the registry, where they are
+        looked up."""
         return self._declared
 
     def _adapter(self, name: str) -> Adapter | None:
@@ -129,7 +130,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where values come from, the first winning: the arguments, the variables, the file. Defaults come last."""
+        """Return where values come from, the first winning: the arguments, the variables, the file. Defaults come
+        last."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
 
 
@@ -140,8 +142,8 @@ def settings_file() -> Path:
 
 
 def worded(error: Exception) -> str:
-    """Return a line for each invalid setting: its name, the error, and the variable or file that its value comes from. Leave
-    the value out, since it may be a secret. Return "" for any other exception."""
+    """Return a line for each invalid setting: its name, the error, and the variable or file that its value comes from.
+    Leave the value out, since it may be a secret. Return "" for any other exception."""
     if not isinstance(error, ValidationError):
         return ""
     return "\n".join(_line(one) for one in error.errors(include_input=False, include_url=False))

@@ -16,8 +16,8 @@ class Part(BaseModel):
 
 
 class Source(BaseModel):
-    """A configured provider account. Further keys are the adapter's own settings: a value, or a list of values while a secret
-    is being rotated."""
+    """A configured provider account. Further keys are the adapter's own settings: a value, or a list of values while a
+    secret is being rotated."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -110,8 +110,8 @@ class Door(Part):
 
 
 class Api(Part):
-    """The API, and access to the metrics and the API's description. `open` needs no key, `key` needs one (for the metrics
-    with the scope `metrics:read`). If not set, they are open when the process listens on loopback only."""
+    """The API, and access to the metrics and the API's description. `open` needs no key, `key` needs one (for the
+    metrics with the scope `metrics:read`). If not set, they are open when the process listens on loopback only."""
 
     rate: float = Field(default=3000.0, gt=0, description="requests a second that one key may make, in each process")
     burst: int = Field(default=6000, ge=1, description="most requests in one burst of a key")

@@ -42,8 +42,8 @@ class Sending(Part):
 
 
 class Secrets(Part):
-    """The keys that encrypt clients' secrets at rest: base64 of 32 bytes each. The first encrypts, all decrypt. To rotate,
-    put a new key in front, run `threadline clients reseal`, then remove the old one."""
+    """The keys that encrypt clients' secrets at rest: base64 of 32 bytes each. The first encrypts, all decrypt. To
+    rotate, put a new key in front, run `threadline clients reseal`, then remove the old one."""
 
     keys: list[SecretStr] = Field(
         default=[],

@@ -159,7 +159,7 @@ class Server:
             self.posting.put(time.monotonic() + delay + late, post)
 
     def _signed(self, post: Post) -> Post:
-        """Sign a webhook by the provider's clock, anew at each attempt."""
+        """Sign a webhook by the provider's clock, again at each attempt."""
         webhooks = self._simulator.webhooks
         assert webhooks is not None
         at = datetime.now(UTC) + timedelta(seconds=self._plan.faults.skew)
