@@ -91,7 +91,8 @@ def whatsapp(value: dict[str, object], facts: int = 1) -> Post:
 
 
 def sendgrid(items: list[dict[str, object]], at: int | None = None) -> Post:
-    """Signed event webhook: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features"""
+    """Signed event webhook:
+    https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features"""
     body = orjson.dumps(items)
     stamp = str(at or int(time.time()))
     signature = SENDGRID_KEY.sign(stamp.encode() + body, ec.ECDSA(hashes.SHA256()))
