@@ -188,7 +188,7 @@ async def sends(folder: Path, quick: bool) -> list[Figure]:
     return rows
 
 
-#: The parts by their names on the command line; the first line of a part's docstring is its help.
+#: By the names that the command line knows; the first line of each one's docstring is its help.
 PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Figure]]]] = {
     "door": doors,
     "worker": workers,

@@ -28,7 +28,7 @@ from sql.pool import Connection
 from sql.rows import Row
 from sql.statements import statement
 
-#: Failures of one account in a row before it rests, and its longest rest in seconds. Calls that were under way together are one
+#: Failures of one account in a row before its circuit opens, and its longest pause in seconds. Concurrent calls count as one
 #: failure: if a provider hangs, each failure costs a time-out, and leaves the calls made meanwhile unanswered.
 TROUBLE, LONGEST_PAUSE = 3, 60.0
 #: Most resting accounts that are listed.

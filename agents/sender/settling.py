@@ -1,4 +1,4 @@
-"""Writes down what came of claims: all outcomes that have gathered in one transaction, retried until it is done."""
+"""Writes the outcomes of claims: all that have gathered, in one transaction, retried until it is done."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -41,7 +41,7 @@ def _from(*before: str) -> tuple[str, ...]:
 
 _NEW, _SENDING, _WATCHED = _from(NEW), _from("sending"), _from("watched")
 
-#: Of the rows for one state and one happening, the first whose guard holds counts.
+#: If several rows have the same state and happening, the first with a guard that holds applies.
 TRANSITIONS: tuple[Transition, ...] = (
     # A client asks.
     Transition(_NEW, "requested", "", "queued", "MessageRequested", "accept"),

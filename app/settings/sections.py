@@ -43,7 +43,7 @@ class Source(BaseModel):
 
 
 class Postgres(Part):
-    """PostgreSQL: an external server (`dsn`, which may have `sslmode` and the like), or the embedded one if not set.
+    """PostgreSQL: an external server (`dsn`, which may have `sslmode` and other options), or the embedded one if not set.
 
     `dsn` connects as the service role, `owner_dsn` as the role that owns the schema (migrate, rebuild)."""
 

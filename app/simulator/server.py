@@ -136,7 +136,7 @@ class Server:
             self._follow(Sent(self._id(), channel, customer, ours, draw.choice(samples.TEXTS)))
 
     def _follow(self, sent: Sent) -> None:
-        """Schedule the webhooks that report what becomes of a message."""
+        """Schedule the webhooks that report the states of a message."""
         webhooks = self._simulator.webhooks
         if webhooks is None or webhooks.statuses is None or sent.channel not in webhooks.channels:
             return

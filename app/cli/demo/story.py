@@ -32,7 +32,7 @@ class Story:
         self.expected.setdefault(handle, {}).setdefault(id, set()).update(types)
 
 
-def tell(
+def story_of(
     now: datetime, *, relay: Relay, twilio: Twilio | None, whatsapp: WhatsApp | None, sendgrid: SendGrid | None
 ) -> Story:
     """Return the story by the configured providers, ending at `now` (aware)."""
