@@ -22,7 +22,7 @@ from agents.health import Health
 from agents.process.ending import CUT_SHORT, GRACE, Ending, leave
 from agents.process.gaps import Gaps
 from agents.process.pages import pages
-from agents.process.parts import maintain, send, tell
+from agents.process.parts import maintain, notify, send
 from agents.process.watch import STALLED, Watch
 from app.clients.configured import Clients
 from app.declared import register
@@ -83,7 +83,7 @@ async def work(settings: Settings, health: Health) -> None:
             ("pages", partial(serve, health, worker)),
             ("housekeeping", partial(keep_on, "partitions", keeping_house, health)),
             ("gaps", partial(keep_on, "gaps", partial(gaps.run, store), health)),
-            ("telling", partial(tell, store, clients, health, settings)),
+            ("telling", partial(notify, store, clients, health, settings)),
             ("sending", partial(send, store, clients, health, settings)),
         )
     ]

@@ -1,7 +1,7 @@
 """Reads Kafka in record batches instead of record by record, through stock Faust otherwise.
 
 Stock Faust waits for four tasks for every record (`Consumer._drain_messages`), which is its speed limit. Here the
-consumer hands each partition's fetched records on as one message, and an acknowledgement covers the whole run of
+consumer passes each partition's fetched records on as one message, and an acknowledgement covers the whole run of
 offsets. Rebalances, flow control, back-pressure, tracking and commits stay Faust's. `batches()` reads either form, so
 that `worker.fast_batches = false` falls back to the stock consumer.
 
@@ -21,10 +21,10 @@ from mode.utils.futures import notify
 
 from agents.process.within import WITHIN, Within
 
-#: How long records may gather, in seconds, after a fetch that took all there were: few large transactions cost less
+#: Seconds to let records accumulate after a fetch that returned all available ones: few large transactions cost less
 #: than many small ones.
 LINGER = 0.025
-#: How long the fetcher rests while every partition's buffer is full; stock Faust sleeps a second.
+#: Seconds that the fetcher pauses while every partition's buffer is full; stock Faust sleeps one second.
 REST = 0.01
 
 #: The part of the worker that reads a topic, by the first word of the topic's name.
@@ -32,7 +32,7 @@ _PARTS = {"webhooks": "inbound", "events": "reported", "messages": "requests"}
 
 
 class PassedOver(Protocol):
-    """Is told of what the log does not have any more (`agents.process.gaps`)."""
+    """Receives reports of records that the log no longer has (`agents.process.gaps`)."""
 
     def found(self, topic: str, partition: int, first: int, end: int) -> None: ...
     def truncated(self, topic: str, partition: int, committed: int, end: int) -> None: ...
@@ -81,15 +81,15 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             await asyncio.sleep(0 if full else LINGER)
 
     async def _pass_markers(self, generation: int) -> None:
-        """Acknowledge the offsets at a log's end that hold no record (markers of transactions), once everything before them
-        was handed on. Left uncommitted they would count as unread, and as deleted unread when the topic drops them."""
+        """Acknowledge the offsets at a log's end that hold no record (transaction markers), once all records before
+        them are delivered. Uncommitted, they would count as lag, and as a gap when the topic deletes them."""
         for tp in self._get_active_partitions():
             read, end = self._read_offset[tp], self.highwater(tp)
             if read is None or end is None or end <= read:
                 continue
             try:
                 position = await asyncio.wait_for(self.position(tp), 5.0)
-            except (KafkaError, OSError, TimeoutError) as error:  # taken from us meanwhile, or the brokers are away
+            except (KafkaError, OSError, TimeoutError) as error:  # the partition was revoked, or the brokers are away
                 self.log.warning("cannot ask how far %r was read: %r", tp, error)
                 return
             if position <= read or not await self._jumped(tp, read, position):
@@ -101,8 +101,9 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             self._read_offset[tp] = position
 
     def _raise_what_ended_coordination(self) -> None:
-        """aiokafka's coordinator waits until its error was asked for, which Faust never does: a worker that fell out of its
-        group by one (no rights any more, say) would read nothing more, in silence."""
+        """Raise the error that stopped aiokafka's coordinator. It keeps the error until it is asked for, which Faust
+        never does: a worker that has left its group by one (its rights were revoked, for example) would read nothing,
+        silently."""
         coordinator = self._thread._ensure_consumer()._coordinator
         if (error := getattr(coordinator, "_pending_exception", None)) is not None:
             raise error
@@ -111,7 +112,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         read = self._read_offset[tp]
         if read is not None and run[0].offset < read:
             if (end := self.highwater(tp)) is not None and end < read:
-                if not await self._begin_anew(tp, read, end):
+                if not await self._restart(tp, read, end):
                     return
                 read = None
             else:
@@ -121,8 +122,8 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         elif read is not None and run[0].offset > read:
             if not await self._jumped(tp, read, run[0].offset) or self.app.consumer_generation_id != generation:
                 return
-        # Offsets that hold no record (compacted, expired, transaction markers) belong to the run after them,
-        # else the run would wait for them for ever.
+        # Offsets that hold no record (compacted, expired, transaction markers) count with the run after them, which
+        # would otherwise wait for their acknowledgement for ever.
         first = run[0].offset if read is None else min(read, run[0].offset)
         if self._committed_offset[tp] is None:
             self._committed_offset[tp] = first
@@ -131,9 +132,10 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         await self.wait_first(self.callback(message), self.suspend_flow.wait())
         self._read_offset[tp] = message.offset + 1
 
-    async def _begin_anew(self, tp: TP, committed: int, end: int) -> bool:
-        """The log ends before what was read of it, so aiokafka reads it from its beginning: and so do we. Else everything
-        up to the old offset would be taken for what was read already. Returns False where the flow was suspended first."""
+    async def _restart(self, tp: TP, committed: int, end: int) -> bool:
+        """Follow aiokafka, which reads a log that ends before the committed offset from its start: report it as
+        truncated, and reset the offsets, below which all records would count as read. Return False if the flow was
+        suspended first."""
         if (gaps := self.transport.passed_over) is not None:
             gaps.truncated(tp.topic, tp.partition, committed, end)
             if not await self._written(gaps):
@@ -143,9 +145,9 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         return True
 
     async def _jumped(self, tp: TP, read: int, offset: int) -> bool:
-        """Offsets were left out: they hold no record (compacted, markers of transactions), or were deleted before they were
-        read, in which case the log begins after them, and aiokafka goes on there without a word. Returns, once that is
-        known and written down, True, or False where the flow was suspended first."""
+        """Find out why the offsets from `read` up to `offset` were skipped. They hold no record (compacted, transaction
+        markers), or were deleted before they were read: then the log starts after them, aiokafka goes on there without
+        an error, and this reports a gap. Return True once the gap is stored, False if the flow was suspended first."""
         if (gaps := self.transport.passed_over) is None:
             return True
         while self.flow_active and not self.should_stop:
@@ -162,7 +164,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
         return False
 
     async def _written(self, gaps: PassedOver) -> bool:
-        """Wait until the gaps have their rows. Returns False where the flow was suspended or the consumer stopped first."""
+        """Wait until the gaps are stored. Return False if the flow was suspended or the consumer stopped first."""
         await self.wait_first(gaps.written(), self.suspend_flow.wait())
         return self.flow_active and not self.should_stop
 
@@ -173,7 +175,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             self.log.warning("cannot seek to the committed offsets while paused: %r", error)
 
     def ack(self, message: Any) -> bool:
-        """Mark the whole run as done. Returns whether that was news."""
+        """Mark the whole run as done. Return False if it was already."""
         with ack_lock:
             if message.acked:
                 return False
@@ -185,7 +187,7 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             return True
 
     def _new_offset(self, tp: TP) -> int | None:
-        """The offset up to which every run is done, or None where the next one is still being worked on."""
+        """Return the offset up to which every run is done, or None if the next run is still in progress."""
         runs = self._acked[tp]
         if not runs:
             return None
@@ -203,38 +205,39 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
 
 
 class BatchTransport(Transport):  # type: ignore[misc]
-    """Faust's aiokafka transport with the consumer above."""
+    """Faust's aiokafka transport with `BatchConsumer`."""
 
     Consumer = BatchConsumer
 
-    #: Is told of gaps, where somebody wants to know of them.
+    #: Receives reports of gaps, if set.
     passed_over: PassedOver | None = None
 
 
 def member_of(app: Any) -> str | None:
-    """The id that the worker has in its consumer group, or None while it has none."""
+    """Return the worker's id in its consumer group, or None if it is not a member."""
     consumer = app._consumer and app._consumer._thread._consumer
     return (consumer._coordinator.member_id or None) if consumer else None
 
 
 @dataclass(slots=True)
 class Batch:
-    """Records of one topic (each with `topic`, `partition`, `offset`, `headers`, `value`; their time by `timestamp_of`).
+    """Records of one topic (each with `topic`, `partition`, `offset`, `headers`, `value`; their time by
+    `timestamp_of`).
 
-    Call `ack()` once all of them are dealt with: their offsets are then committed at the next interval.
+    Call `ack()` once all of them are processed: their offsets are then committed at the next interval.
     """
 
     records: list[Any]
     events: list[Any]
 
     def ack(self) -> None:
-        """Every record of this batch has been dealt with."""
+        """Acknowledge every record of this batch."""
         for event in self.events:
             event.ack()
 
 
 def timestamp_of(record: Any) -> float:
-    """When the record was put on Kafka, in Unix seconds (Faust's messages hold seconds, aiokafka's records ms)."""
+    """Return when the record was produced, in Unix seconds (Faust's messages hold seconds, aiokafka's records ms)."""
     return float(record.timestamp if isinstance(record, ConsumerMessage) else record.timestamp / 1000)
 
 
@@ -244,7 +247,7 @@ def _records(event: Any) -> Sequence[Any]:
 
 
 async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:
-    """What the stream holds right now, `most` records or a little more at a time; waits only where it holds nothing."""
+    """Yield the records that the stream holds, `most` or slightly more at a time; wait only while it holds none."""
     app, queue = stream.app, stream.channel.queue
     async for event in stream.noack().events():
         batch = Batch(list(_records(event)), [event])

@@ -41,10 +41,10 @@ _PERMANENT = (
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether the data itself is at fault, so that no later try can succeed. (Faust wraps what its producer raises.)
+    """Return whether the data itself is at fault, so that no retry can succeed. (Faust wraps what its producer raises.)
 
     Everything else is retried: an unreachable server, a lost connection, a deadlock, and also a missing table or a
-    fault of ours, since a stopped worker with an alarm loses nothing and a million dead letters help nobody.
+    fault of ours, since a stopped worker with an alarm loses nothing, while a million dead letters help no operator.
     """
     return isinstance(error, _PERMANENT) or (
         isinstance(error.__cause__, KafkaError) and isinstance(error.__cause__, _PERMANENT)

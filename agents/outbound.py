@@ -43,7 +43,7 @@ def read(outcome: Outcome) -> None:
     except SchemaError as error:
         outcome.refused = _named(document, error)
         raise
-    # The request is kept twice: with its message, and with the event of its acceptance.
+    # The request is stored twice: with its message, and in the event of its acceptance.
     outcome.size = 2 * len(record.value)
 
 
@@ -82,7 +82,7 @@ class Intake(Pipeline):
         self.health.counts["duplicates"] += sum(not each.fresh for each in accepted)
 
     async def _refuse(self, message: Message, error: Exception) -> None:
-        """Make a dead letter of a request that the database can never hold."""
+        """Make a dead letter of a request that the database can never store."""
         outcome, _ = message
         log.error("a request cannot be stored", offset=outcome.record.offset, error=type(error).__name__)
         outcome.refuse(f"cannot be stored: {type(error).__name__}: {error}")

@@ -10,12 +10,12 @@ from adapters import ADAPTERS, PROVIDERS
 from adapters.contract import Adapter
 from adapters.declared import InvalidDefinition, adapter_of, definition_of
 
-#: Bytes of one file. A definition has some thousands.
+#: Most bytes of one file. A definition has a few thousand.
 MOST = 1 << 18
 
 
 class Declaring(Protocol):
-    """Settings that hold the adapters of a folder's definitions."""
+    """Settings that hold the adapters of a folder's definition files."""
 
     @property
     def declared(self) -> dict[str, Adapter]: ...

@@ -1,6 +1,6 @@
-"""The names of all settings, as a file and as the environment have them, and those that are none of them.
+"""Names of the settings in the file and in the environment, and errors for unknown names.
 
-A setting that nobody knows is a mistake that shows much later (a port that stays the default), so it is refused at start.
+An unknown name is refused at start: otherwise a misspelt setting keeps its default and the mistake shows much later.
 """
 
 import os
@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 PREFIX = "THREADLINE_"
-#: What the command line and the choice of the file read beside the settings.
+#: Variables that are not settings: the path of the file, and those of the commands that use the API.
 BESIDE = ("THREADLINE_CONFIG", "THREADLINE_API_URL", "THREADLINE_API_KEY")
-#: What Kubernetes sets by itself for a Service that is named `threadline` or `threadline-…`
+#: Variables that Kubernetes sets for a Service that is named `threadline` or `threadline-…`
 #: (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
 _KUBERNETES = re.compile(
     r"_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$|_SERVICE_HOST$"
@@ -25,7 +25,7 @@ _KUBERNETES = re.compile(
 
 
 def fields_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Each setting of a model that has no settings within it, by its names from the top."""
+    """Yield each setting of a model, with its path from the top. A nested model yields its own settings."""
     for name, field in model.model_fields.items():
         inner, here = field.annotation, (*path, field.alias or name)
         if isinstance(inner, type) and issubclass(inner, BaseModel):
@@ -35,12 +35,12 @@ def fields_of(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 def variable(path: tuple[str, ...]) -> str:
-    """The setting's name in the environment."""
+    """Return the setting's name in the environment."""
     return PREFIX + "__".join(path).upper()
 
 
 def strangers(model: type[BaseModel]) -> list[str]:
-    """A line for each variable of the environment that begins as ours do and is no setting."""
+    """Return a line for each variable of the environment that has our prefix and is no setting."""
     tops = {name for name, _ in model.model_fields.items()}
     known = [*BESIDE, *(variable(path) for path, _ in fields_of(model))]
     return [
@@ -54,15 +54,15 @@ def strangers(model: type[BaseModel]) -> list[str]:
 
 
 def no_setting(model: type[BaseModel], path: tuple[str, ...]) -> str:
-    """What to say of a name that stands in no model."""
+    """Return the error for an unknown setting, with the most similar name."""
     known = [".".join(each) for each, _ in fields_of(model)]
     known += sorted({each[0] for each, _ in fields_of(model) if len(each) > 1})
     return f"there is no such setting{_nearest('.'.join(path), known)}"
 
 
 def origin(path: tuple[str, ...], file: Path) -> str:
-    """Return where the value of a setting comes from: the name of the variable, else the file if it has the setting, else
-    nothing."""
+    """Return where the value of a setting comes from: the name of the variable, else the path of the file if it has the
+    setting, else ""."""
     if not path:
         return ""
     names = {name.upper(): name for name in os.environ}

@@ -1,7 +1,7 @@
 """Measures Threadline on this machine, each figure beside a limit measured in the same run.
 
 It starts its own PostgreSQL, Kafka, door and worker on free ports of 127.0.0.1, in a temporary folder that it removes,
-and leaves nothing running. The whole takes about twenty minutes on two cores. Keep the machine quiet meanwhile.
+and leaves nothing running. All parts take about twenty minutes on two cores. Run nothing else on the machine meanwhile.
 """
 
 import argparse
@@ -32,7 +32,7 @@ exit status: 0 every target met, 1 some missed or not measured, 2 a wrong argume
 
 
 def arguments() -> argparse.Namespace:
-    """The command line, read."""
+    """Parse the command line."""
     parts = "\n".join(f"  {name:10}{(part.__doc__ or '').splitlines()[0]}" for name, part in PARTS.items())
     parser = argparse.ArgumentParser(
         prog="python -m bench",
@@ -51,7 +51,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Measure, show, write. A part that breaks is told, and costs only itself."""
+    """Measure, print and write. A part that fails is reported, and the others go on."""
     given = arguments()
     figures: list[results.Figure] = []
     broken: list[str] = []

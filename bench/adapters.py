@@ -1,6 +1,6 @@
-"""The adapters: microseconds to verify and normalize a webhook of one event, of each provider's slowest fixture.
+"""Measures adapters: microseconds to verify and normalize a webhook of one event, for each provider's slowest fixture.
 
-The limit beside it is what no adapter can do without: parsing the body once, and one HMAC over it.
+The limit is the work that no adapter can avoid: parsing the body once, and one HMAC over it.
 """
 
 import gc
@@ -19,13 +19,13 @@ from adapters.contract import Request
 from app.cli.support.http_file import read_request
 from tests.fixtures import accounts, fixtures
 
-#: Runs of which each is timed by itself; the median tells.
+#: Runs of one fixture, each timed separately; the median counts.
 RUNS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one provider: its slowest fixture of one event, in microseconds; `public_key` where its scheme is one."""
+    """The slowest fixture of one provider, in microseconds; `public_key`: its signature scheme uses one."""
 
     provider: str
     fixture: str
@@ -35,7 +35,7 @@ class Cost:
 
 
 def measure(runs: int = RUNS) -> list[Cost]:
-    """The cost of each provider that has a fixture of one event."""
+    """Return the cost of each provider that has a fixture of one event, cheapest first."""
     gc.collect()
     gc.disable()
     try:
@@ -72,7 +72,7 @@ def _cost(provider: str, file: Path, runs: int) -> Cost | None:
 def _median(act: Callable[[], object], runs: int) -> float:
     took = []
     for _ in range(runs):
-        began = time.thread_time_ns()  # the processor's, as other work on the machine is none of theirs
+        began = time.thread_time_ns()  # processor time, so that other work on the machine does not count
         act()
         took.append(time.thread_time_ns() - began)
     return median(took) / 1000

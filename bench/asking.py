@@ -1,4 +1,4 @@
-"""Asks a running installation for messages, by HTTP and by Kafka, and waits until they are committed as sent."""
+"""Requests messages from a running installation, by HTTP and by Kafka, and waits until they are committed as sent."""
 
 import asyncio
 import time
@@ -14,27 +14,29 @@ from app.kafka import client_args
 from bench import provider
 from tests.support.stack import Stack
 
-#: Messages of a request, and requests at a time; the like where each message is asked for by itself.
+#: Messages in a request and concurrent requests, for batches and for single messages.
 BATCHES, SINGLY = (50, 4), (1, 64)
-#: How long anything may take, in seconds; how long between looks, each of which costs the worker a page of metrics.
+#: Most seconds of any wait; seconds between polls, each of which costs the worker a page of metrics.
 PATIENCE, LOOK = 300.0, 0.2
 
 
-def asked(name: str, number: int) -> dict[str, Any]:
+def request_of(name: str, number: int) -> dict[str, Any]:
+    """Return the request for message `number` of the run `name`."""
     content = {"subject": "Hello", "text": f"{name} {number}"}
     return {
         "messageId": f"{name}-{number}",
         "to": f"a{number % 1000}@example.com",
         "content": content,
-        **provider.ASKED,
+        **provider.REQUEST,
     }
 
 
 async def by_http(stack: Stack, key: str, name: str, count: int, how: tuple[int, int] = BATCHES) -> float:
-    """Messages a second, asked for in batches (or as `how` says), until the last is committed as sent."""
+    """Request `count` messages by HTTP; return messages a second until the last is committed as sent. `how`: messages
+    in a request, and concurrent requests."""
     size, lanes = how
     bodies = [
-        orjson.dumps([asked(name, number) for number in range(start, min(start + size, count))])
+        orjson.dumps([request_of(name, number) for number in range(start, min(start + size, count))])
         for start in range(0, count, size)
     ]
     left = iter(bodies)
@@ -54,24 +56,26 @@ async def by_http(stack: Stack, key: str, name: str, count: int, how: tuple[int,
 
 
 async def by_kafka(stack: Stack, client: str, name: str, count: int) -> float:
-    """The same from Kafka."""
+    """Do the same by Kafka."""
     options = {**client_args(stack.settings.kafka), "acks": "all", "enable_idempotence": True}
     async with httpx.AsyncClient() as http, AIOKafkaProducer(**options) as producer:
         before, began = await done(stack, http), time.perf_counter()
         for number in range(count):
-            await producer.send("messages.requested.email", orjson.dumps(asked(name, number) | {"clientId": client}))
+            await producer.send(
+                "messages.requested.email", orjson.dumps(request_of(name, number) | {"clientId": client})
+            )
         await producer.flush()
         await sent(stack, http, before, count)
         return count / (time.perf_counter() - began)
 
 
 async def done(stack: Stack, client: httpx.AsyncClient) -> float:
-    """Messages that the worker has committed as sent, so far. Asked of the worker: counting rows would cost a scan."""
+    """Return how many messages the worker has committed as sent. From its metrics, since counting rows needs a scan."""
     return await _metric(stack, client, 'threadline_messages_total{state="sent"} ')
 
 
-async def told(stack: Stack, client: httpx.AsyncClient) -> None:
-    """Wait until all of the log is relayed: what is measured next has the machine to itself."""
+async def relayed(stack: Stack, client: httpx.AsyncClient) -> None:
+    """Wait until the whole log is relayed, so that the next measurement has the machine to itself."""
     deadline = time.monotonic() + PATIENCE
     await asyncio.sleep(RELAY_LAG_EVERY)
     while (behind := await _metric(stack, client, "threadline_relay_lag_events ")) > 0:
@@ -86,7 +90,8 @@ async def _metric(stack: Stack, client: httpx.AsyncClient, name: str) -> float:
 
 
 async def sent(stack: Stack, client: httpx.AsyncClient, before: float, count: int) -> None:
-    """Wait until so many more are. By a client that is there: making one costs as much as thirty messages."""
+    """Wait until `count` more are sent than `before`. Takes an existing client: making one costs as much as 30
+    messages."""
     deadline = time.monotonic() + PATIENCE
     while (so_far := await done(stack, client) - before) < count:
         if time.monotonic() > deadline:

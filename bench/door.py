@@ -1,8 +1,8 @@
-"""The door: acknowledged webhooks/s (recognised, signature verified, in Kafka) of one process, beside a bare Starlette
-route that reads the body and answers 202, under the same server and the same load; with the broker syncing each batch
-to disk before it acknowledges, and without.
+"""Measures the door: acknowledged webhooks/s (recognised, signature verified, in Kafka) of one process, beside a bare
+Starlette route that reads the body and answers 202, under the same server and the same load; with a broker that syncs
+each batch to disk before it acknowledges, and with one that does not.
 
-The two take turns, and each figure is the median of the turns: on a machine that others use too, one turn says little.
+The two take turns, and each figure is the median of the turns, since a single turn is noisy on a shared machine.
 """
 
 import asyncio
@@ -32,25 +32,25 @@ PATH = "/webhooks/aggregate"
 
 @dataclass(slots=True)
 class Turn:
-    """Answers/s of the bare route and of the door, one right after the other."""
+    """Responses/s of the bare route and of the door, measured one after the other."""
 
     bare: float
     door: load.Result
 
     @property
     def ratio(self) -> float:
-        """The door's part of the bare route's."""
+        """The door's rate as a fraction of the bare route's."""
         return self.door.per_second / self.bare
 
 
 async def bare(request: Request) -> Response:
-    """The limit: whatever the door does beside this is its own cost."""
+    """Answer 202: the limit, since all that the door does beyond this is its own cost."""
     await request.body()
     return Response(status_code=202)
 
 
 def serve_bare(port: int) -> None:
-    """The bare route, under uvicorn with the arguments that the door has (`app.http.server`)."""
+    """Serve the bare route by uvicorn with the door's arguments (`app.http.server`)."""
     app = Starlette(routes=[Route(PATH, bare, methods=["POST"])])
     uvicorn.run(
         app, port=port, loop="uvloop", http="httptools", ws="none", log_config=None, access_log=False, lifespan="off",
@@ -59,7 +59,7 @@ def serve_bare(port: int) -> None:
 
 
 async def answers(port: int) -> None:
-    """Wait until something listens there."""
+    """Wait until something listens on the port. Raises TimeoutError."""
     for _ in range(600):
         with suppress(OSError):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -70,7 +70,7 @@ async def answers(port: int) -> None:
 
 
 async def take_turns(stack: Stack, turns: int, seconds: float) -> list[Turn]:
-    """Load on the bare route and on the door, in turn. Raises RuntimeError where one answer was not 2xx."""
+    """Load the bare route and the door in turn. Raises RuntimeError if any response was not 2xx."""
     file = stack.folder / "requests.bin"
     load.write(file, traffic.callbacks(5000, f"127.0.0.1:{stack.door}"))
     port = ports.free()
@@ -79,7 +79,7 @@ async def take_turns(stack: Stack, turns: int, seconds: float) -> list[Turn]:
     await asyncio.gather(stack.start("serve"), answers(port))
     taken = []
     try:
-        # Once untold: connections, caches and the broker's compiler warm up.
+        # The first turn does not count: connections, caches and the broker's compiler warm up.
         for turn in range(turns + 1):
             of_bare = await load.start(port, file, seconds=seconds, connections=CONNECTIONS)
             of_door = await load.start(stack.door, file, seconds=seconds, connections=CONNECTIONS)
@@ -93,7 +93,8 @@ async def take_turns(stack: Stack, turns: int, seconds: float) -> list[Turn]:
 
 
 async def measure(folder: Path, turns: int = 5, seconds: float = 3) -> dict[str, Any]:
-    """`{"plain": {"rate", "limit", "ratio", "p50", "p99"}, "synced": {…}}`: webhooks/s, and milliseconds of the door."""
+    """Return `{"plain": {"rate", "limit", "ratio", "p50", "p99"}, "synced": {…}}`: webhooks/s, and milliseconds of the
+    door."""
     found: dict[str, Any] = {}
     for name, synced in (("plain", False), ("synced", True)):
         say(f"the door and a bare route in turn, the broker {'syncing' if synced else 'not syncing'}")

@@ -1,4 +1,4 @@
-"""How long it takes from the POST until a webhook is in its customer's timeline, as the read API tells it."""
+"""Measures the time from the POST of a webhook until the read API returns it in its customer's timeline."""
 
 import asyncio
 import random
@@ -12,14 +12,14 @@ from bench.reader import Reader, at, customer_of, key
 from tests.support import load, traffic
 from tests.support.stack import Stack
 
-#: Seconds between two questions for the same sample, and on average between two samples.
+#: Seconds between two polls for one sample, and on average between two samples.
 POLL, REST = 0.004, 0.03
 #: Seconds of load before latencies count.
 WARM_UP = 8
 
 
 async def visible(stack: Stack, api: Reader, number: int) -> tuple[float, int]:
-    """Seconds from the beginning of one POST until the API shows it, and how often it was asked."""
+    """Return the seconds from the start of one POST until the API returns it, and the number of polls."""
     phone = f"+1666{number:07d}"
     form = {
         "MessageSid": f"SMv{number}", "MessageStatus": "sent", "AccountSid": "AC1", "From": "+18005550199", "To": phone,
@@ -31,19 +31,20 @@ async def visible(stack: Stack, api: Reader, number: int) -> tuple[float, int]:
     writer.write(request)
     if b" 200 " not in await reader.readline():
         raise RuntimeError("a sample was refused")
-    asked = 1
+    polls = 1
     while (await api.get(path))[0] != 200:
         if time.perf_counter() - began > 30:
             raise RuntimeError("a sample was not visible within 30 s")
-        asked += 1
+        polls += 1
         await asyncio.sleep(POLL)
     took = time.perf_counter() - began
     writer.close()
-    return took, asked
+    return took, polls
 
 
 async def measure(folder: Path, seconds: int = 60, rate: int = 500) -> dict[str, Any]:
-    """{"p50", "p99", "samples", "asked"}: milliseconds while `rate` webhooks/s come in, and the API's answers a sample."""
+    """Return {"p50", "p99", "samples", "polls"}: milliseconds while `rate` webhooks/s come in, and mean polls a
+    sample."""
     async with Stack(folder) as stack:
         await asyncio.gather(stack.start("serve"), stack.start("work"))
         api = await Reader.open(stack.door, await key(stack.postgres.dsn("service")))
@@ -63,11 +64,11 @@ async def measure(folder: Path, seconds: int = 60, rate: int = 500) -> dict[str,
             number += 1
             if time.perf_counter() - began < WARM_UP:
                 warm = number
-            await asyncio.sleep(rng.uniform(0, 2 * REST))  # so that samples keep no step with anything
+            await asyncio.sleep(rng.uniform(0, 2 * REST))  # so that samples do not synchronise with any timer
         result = await loading
         api.writer.close()
     if set(result.statuses) != {"200"} or result.broken:
         raise RuntimeError(f"not all were acknowledged: {result}")
     times = [took for took, _ in taken[warm:]]
-    asked = statistics.mean(times_asked for _, times_asked in taken[warm:])
-    return {"p50": at(0.5, times), "p99": at(0.99, times), "samples": len(times), "asked": asked}
+    polls = statistics.mean(count for _, count in taken[warm:])
+    return {"p50": at(0.5, times), "p99": at(0.99, times), "samples": len(times), "polls": polls}

@@ -1,4 +1,4 @@
-"""The parts of the benchmark: how much of each is measured, and what figures come of it."""
+"""The parts of the benchmark: how much each measures, and its figures."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -96,7 +96,7 @@ async def latencies(folder: Path, quick: bool) -> list[Figure]:
     note = (
         f"from the POST's first byte until the customer's timeline over HTTP has it, at 500 webhooks/s, "
         f"{found['samples']} samples one after another; one keep-alive connection asks every {latency.POLL * 1000:.0f} ms, "
-        f"{found['asked']:.0f} times a sample, so that up to {latency.POLL * 1000:.0f} ms and the answer's own time are in it"
+        f"{found['polls']:.0f} times a sample, so that up to {latency.POLL * 1000:.0f} ms and the answer's own time are in it"
     )
     return [
         figure("latency, p50", found["p50"], "ms", better="less", note=note),

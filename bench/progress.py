@@ -1,4 +1,4 @@
-"""What a person who waits is told. One console for all parts."""
+"""Prints progress. One console for all parts."""
 
 from datetime import datetime
 
@@ -8,5 +8,5 @@ console = Console()
 
 
 def say(text: str) -> None:
-    """One line with the time."""
+    """Print one line with the time."""
     console.print(f"[dim]{datetime.now():%H:%M:%S}[/] {text}", highlight=False)

@@ -1,7 +1,8 @@
-"""A provider to send to, in a process of its own: takes what Resend's API takes, answers at once, remembers when.
+"""A provider to send to, in a process of its own: it accepts calls of Resend's API, answers at once, and records
+arrivals.
 
-`python -m bench.provider` prints where it is. `GET /arrivals` gives each message's text and the time it came (monotonic
-clock of the machine, in seconds); `DELETE /arrivals` forgets them.
+`python -m bench.provider` prints its address. `GET /arrivals` returns each message's text and the time of its arrival
+(monotonic clock of the machine, in seconds); `DELETE /arrivals` returns and removes them.
 """
 
 import asyncio
@@ -22,18 +23,18 @@ from tests.support.plain_http import read_call, written
 
 NAME = "resend"
 SETTINGS: Mapping[str, str] = accounts(NAME).settings
-#: What a send needs beside its address and text.
-ASKED: Mapping[str, Any] = {"channel": "email", "sender": "shop@example.com"}
+#: The members of a request beside its address and text.
+REQUEST: Mapping[str, Any] = {"channel": "email", "sender": "shop@example.com"}
 
 
 class Provider:
-    """The server. `count` identifies the answers."""
+    """The server. It numbers the messages in the order of their arrival."""
 
     def __init__(self) -> None:
         self.arrivals: list[tuple[str, float]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, until it ends."""
+        """Serve one connection until it ends."""
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while True:
                 writer.write(written(self._answer(await read_call(reader))))
@@ -41,10 +42,10 @@ class Provider:
 
     def _answer(self, call: Call) -> Reply:
         if call.path == "/arrivals":
-            told = orjson.dumps(self.arrivals)
+            found = orjson.dumps(self.arrivals)
             if call.method == "DELETE":
                 self.arrivals = []
-            return Reply(200, told)
+            return Reply(200, found)
         simulated = api_of(NAME)
         try:
             sent = simulated.accept(call, SETTINGS, f"{len(self.arrivals):032x}")
@@ -59,13 +60,15 @@ class Provider:
 async def main() -> None:
     """Serve until the end of standard input."""
     server = await asyncio.start_server(Provider().serve, "127.0.0.1", 0, backlog=1024)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)  # for who started it
+    print(
+        f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True
+    )  # read by the process that started this one
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 @asynccontextmanager
 async def running() -> AsyncIterator[str]:
-    """The address of one that runs meanwhile."""
+    """Run a provider within the context; yield its URL."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.provider", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -78,14 +81,14 @@ async def running() -> AsyncIterator[str]:
 
 
 async def arrivals(url: str, *, forget: bool = True) -> list[tuple[str, float]]:
-    """What came so far: text, and when."""
+    """Return the messages that have arrived: text and time. `forget`: remove them."""
     async with httpx.AsyncClient(timeout=60) as client:
         answer = await client.request("DELETE" if forget else "GET", f"{url}/arrivals")
         return [(text, at) for text, at in answer.json()]
 
 
 def post(number: int) -> dict[str, Any]:
-    """The body of a bare call of its API."""
+    """Return the body of a call of its API."""
     return {
         "from": "shop@example.com",
         "to": [f"a{number % 1000}@example.com"],

@@ -1,4 +1,4 @@
-"""A caller of the read API that costs next to nothing itself, so that the API is measured."""
+"""A client of the read API with hardly any cost of its own, so that the API is measured."""
 
 import asyncio
 import statistics
@@ -12,7 +12,7 @@ from sql import EventStore
 
 
 def customer_of(number: str) -> UUID:
-    """The id of the customer whom nothing but this phone number is known of."""
+    """Return the id of the customer of whom only this phone number is known."""
     return UUID(md5(f"default\x1fphone\x1f{number}".encode(), usedforsecurity=False).hexdigest())
 
 
@@ -27,7 +27,7 @@ class Reader:
         return self
 
     async def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body."""
+        """Get a path; return status and body."""
         self.writer.write(f"GET {path} HTTP/1.1\r\n{self.head}".encode())
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
@@ -35,7 +35,7 @@ class Reader:
 
 
 async def key(dsn: str) -> str:
-    """A new key that may read."""
+    """Create an API key that may read timelines; return it."""
     key_id, token, fingerprint = mint()
     async with await EventStore.open(dsn, pool=1) as store:
         await store.create_api_key(key_id, "bench", "default", ["timeline:read"], fingerprint)
@@ -43,5 +43,5 @@ async def key(dsn: str) -> str:
 
 
 def at(share: float, times: Sequence[float]) -> float:
-    """That quantile, in milliseconds."""
+    """Return the quantile `share` (0 to 1) of times in seconds, in milliseconds."""
     return round(statistics.quantiles(times, n=1000, method="inclusive")[round(share * 1000) - 1] * 1000, 2)

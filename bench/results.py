@@ -1,4 +1,4 @@
-"""A figure, and the three forms in which figures are told: a table, a file, a picture."""
+"""Makes figures, and writes them as a table, as a file and as a picture."""
 
 import json
 import os
@@ -29,8 +29,8 @@ def figure(
     note: str = "",
     **more: Any,
 ) -> Figure:
-    """One row. `target` is for the ratio where there is one, else for the value, and `better` says on which side of it
-    it is met. `more` is told in the file only; `drawn=False` leaves it out of the picture."""
+    """Return one row. `target` applies to the ratio if there is one, else to the value; `better` is `more` or `less`.
+    `more` is written to the file only; `drawn=False` leaves the row out of the picture."""
     measured = value if ratio is None else ratio
     met = None if target is None else measured >= target if better == "more" else measured <= target
     return {
@@ -48,7 +48,7 @@ def figure(
 
 
 def wanted(row: Figure) -> str:
-    """The target in words: `≥ 0.4 of limit`."""
+    """Return the target in words: `≥ 0.4 of limit`."""
     if row["target"] is None:
         return ""
     of = row["unit"] if row["ratio"] is None else "of limit"
@@ -56,12 +56,12 @@ def wanted(row: Figure) -> str:
 
 
 def short(value: float) -> str:
-    """A number as a person reads it: three digits at the least, none too many."""
+    """Return a number for people: whole from 100 on, else with three digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def table(figures: Sequence[Figure]) -> Table:
-    """What is printed."""
+    """Return the table to print."""
     made = Table()
     made.add_column("what")
     for name in ("figure", "limit", "ratio", "target"):
@@ -76,13 +76,13 @@ def table(figures: Sequence[Figure]) -> Table:
 
 
 def stamped(part: str, measured: Sequence[Figure], *, quick: bool) -> list[Figure]:
-    """The figures of a part, with when and at which commit they were measured."""
+    """Return the figures of a part, with the time and the commit of the measurement."""
     stamp = {"part": part, "date": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit(), "quick": quick}
     return [{**row, **stamp} for row in measured]
 
 
 def merged(figures: Sequence[Figure], file: Path, parts: Sequence[str]) -> list[Figure]:
-    """These figures, and those that the file has of other `parts`, which are all that there are, in order."""
+    """Return these figures together with those of other parts in the file, in the order of `parts`."""
     kept = json.loads(file.read_text())["figures"] if file.exists() else []
     measured = {row["part"] for row in figures}
     rows = [row for row in kept if row["part"] in parts and row["part"] not in measured] + [*figures]
@@ -90,29 +90,29 @@ def merged(figures: Sequence[Figure], file: Path, parts: Sequence[str]) -> list[
 
 
 def write(figures: Sequence[Figure], file: Path) -> None:
-    """The file: on what, and the figures."""
-    said = {
+    """Write the file: the machine, and the figures."""
+    content = {
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
         "figures": figures,
     }
-    file.write_text(json.dumps(said, indent=2, ensure_ascii=False) + "\n")
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def commit() -> str | None:
-    """The commit that was measured, with `+changes` where files differ from it; None outside a clone."""
-    said = [
+    """Return the commit that was measured, with `+changes` if files differ from it; None outside a clone."""
+    ran = [
         subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
         for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
     ]
-    if any(one.returncode for one in said):
+    if any(one.returncode for one in ran):
         return None
-    return said[0].stdout.strip() + ("+changes" if said[1].stdout.strip() else "")
+    return ran[0].stdout.strip() + ("+changes" if ran[1].stdout.strip() else "")
 
 
 def draw(figures: Sequence[Figure], file: Path) -> None:
-    """A bar for each figure that has a target, as a multiple of it, so that all have one line to reach."""
+    """Draw a bar for each figure that has a target, as a multiple of the target, so that all have one line to reach."""
     rows = [row for row in figures if row["target"] is not None and row.get("drawn", True)][::-1]
     if not rows:
         return
@@ -125,8 +125,8 @@ def draw(figures: Sequence[Figure], file: Path) -> None:
         measured = row["value"] if row["ratio"] is None else row["ratio"]
         times = measured / row["target"] if row["better"] == "more" else row["target"] / max(measured, 1e-9)
         axes.barh(place, times, color=MET if row["met"] else MISSED, height=0.6)
-        told = f"{short(row['value'])} {row['unit']}" if row["ratio"] is None else f"{row['ratio']:.2f} of limit"
-        axes.text(times, place, f"  {told}   (target {wanted(row)})", va="center", fontsize=8.5)
+        label = f"{short(row['value'])} {row['unit']}" if row["ratio"] is None else f"{row['ratio']:.2f} of limit"
+        axes.text(times, place, f"  {label}   (target {wanted(row)})", va="center", fontsize=8.5)
     axes.axvline(1, color=INK, linewidth=1, linestyle="--")
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
     axes.set_xlabel("times its target (dashed line: the target; longer is better)")

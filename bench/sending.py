@@ -1,7 +1,9 @@
-"""Sending: requests a second from HTTP and from Kafka to the committed `UserMessageSent`, due release, latency.
+"""Measures sending: messages a second from HTTP and from Kafka to the committed `UserMessageSent`, the release of held
+messages, and latency.
 
-All on the same cores: the load generator, the HTTP process, Kafka, the worker, PostgreSQL, and the provider, which answers
-at once. The limit is bare httpx posting the same messages to the same provider, from as many connections as suit it best.
+Everything runs on the same cores: the load generator, the HTTP process, Kafka, the worker, PostgreSQL, and the
+provider, which answers at once. The limit is bare httpx posting the same messages to the same provider, with its best
+number of connections.
 """
 
 import asyncio
@@ -19,19 +21,20 @@ from app.http.access import mint
 from app.sending.incoming import new_message
 from app.sending.requests import read_request
 from bench import provider
-from bench.asking import SINGLY, asked, by_http, by_kafka, done, sent, told
+from bench.asking import SINGLY, by_http, by_kafka, done, relayed, request_of, sent
 from bench.progress import say
 from sql import EventStore, NewMessage
 from tests.support.stack import Stack
 
-#: Connections tried for the limit; httpx is at its best with few.
+#: Numbers of connections tried for the limit; httpx is fastest with few.
 TRIED = (1, 4, 16)
 CLIENTS = [f"client-{number}" for number in range(10)]
 Figures = dict[str, Any]
 
 
 async def measure(folder: Path, count: int, due: int, seconds: int) -> Figures:
-    """`count` messages by HTTP in batches, as many singly, as many by Kafka; `due` held messages; `seconds` of latency, twice."""
+    """Send `count` messages by HTTP in batches, singly, and by Kafka; release `due` held ones; measure latency for
+    `seconds`, twice. Return the figures."""
     async with provider.running() as url:
         sources = {f"resend-{name}": _source(name, url) for name in CLIENTS}
         async with Stack(folder, sources=sources, sending={"concurrency": 256}) as stack:
@@ -53,7 +56,7 @@ async def measure(folder: Path, count: int, due: int, seconds: int) -> Figures:
             found |= await _due(stack, url, due)
             say(f"{due:,} due at once: {found['release']:,.1f} s, worst/best of ten clients {found['fairness']:.2f}")
             async with httpx.AsyncClient() as http:
-                await told(stack, http)
+                await relayed(stack, http)
             found["quiet"] = await _latency(stack, keys[CLIENTS[2]], url, "quiet", seconds)
             flood = asyncio.create_task(by_kafka(stack, CLIENTS[3], "flood", 100 * seconds * 8))
             await asyncio.sleep(1)
@@ -68,7 +71,7 @@ def _source(client: str, url: str) -> dict[str, Any]:
 
 
 async def _prepare(stack: Stack) -> dict[str, str]:
-    """Each client's configuration, and an API key."""
+    """Configure each client; return an API key for each."""
     keys = {}
     async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
         for name in CLIENTS:
@@ -81,7 +84,7 @@ async def _prepare(stack: Stack) -> dict[str, str]:
 
 
 async def _bare(url: str, count: int) -> float:
-    """Posts a second of bare httpx, at its best."""
+    """Return the posts a second of bare httpx, with the best number of connections."""
     return max([await _bare_at(url, count, connections) for connections in TRIED])
 
 
@@ -100,8 +103,8 @@ async def _bare_at(url: str, count: int, connections: int) -> float:
 
 
 async def _due(stack: Stack, url: str, count: int) -> Figures:
-    """Ten clients' held messages become due at one moment, half of them one client's: seconds to the last send, and how
-    the clients' shares compare over what each has at least."""
+    """Let held messages of ten clients become due at once, half of them of one client. Return the seconds to the last
+    send, and the worst client's rate relative to the best, over the number of messages that each has at least."""
     each = count // 2 // len(CLIENTS)
     wanted = {name: each + (count - each * len(CLIENTS) if name == CLIENTS[0] else 0) for name in CLIENTS}
     at = datetime.now(UTC) + timedelta(seconds=max(10.0, count / 2500))
@@ -112,13 +115,13 @@ async def _due(stack: Stack, url: str, count: int) -> Figures:
             for start in range(0, many, 1000):
                 messages = []
                 for number in range(start, min(start + 1000, many)):
-                    request = asked(f"due-{name}", number) | {"notBefore": at.isoformat()}
+                    request = request_of(f"due-{name}", number) | {"notBefore": at.isoformat()}
                     message = new_message(read_request(request, client_id=name), client, datetime.now(UTC))
                     assert isinstance(message, NewMessage)
                     messages.append(message._replace(due_at=at))
                 await store.accept(messages)
     if (late := (datetime.now(UTC) - at).total_seconds()) > 0:
-        raise RuntimeError(f"asking took {late:.0f} s longer than they were held")
+        raise RuntimeError(f"accepting took {late:.0f} s longer than they were held")
     moment = time.monotonic() + (at - datetime.now(UTC)).total_seconds()
     await provider.arrivals(url)
     async with httpx.AsyncClient() as http:
@@ -135,14 +138,14 @@ async def _due(stack: Stack, url: str, count: int) -> Figures:
 
 
 async def _latency(stack: Stack, key: str, url: str, name: str, seconds: int) -> tuple[float, float]:
-    """p50 and p99 in milliseconds, from the request to the provider's receipt, at 100 a second. Asked by aiohttp, which
-    writes a request at once: where all is busy, each of httpx's many steps waits for its turn at the processor."""
+    """Return p50 and p99 in milliseconds, from the request to the provider's receipt, at 100 a second. By aiohttp,
+    which writes a request at once: on a busy machine, each of httpx's many steps waits for the processor."""
     began: dict[str, float] = {}
     headers = {"authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(headers=headers) as client:
 
         async def ask(number: int) -> None:
-            request = asked(name, number)
+            request = request_of(name, number)
             began[request["content"]["text"]] = time.monotonic()
             async with client.post(f"{stack.url}/v1/messages", json=request) as answer:
                 answer.raise_for_status()

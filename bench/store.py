@@ -1,7 +1,7 @@
-"""The store: rows/s of append and project, beside a bare batched INSERT of the same rows into the same table, dedup on.
+"""Measures the store: rows/s of append and project, beside a bare batched INSERT of the same rows into the same table.
 
-Each turn has a fresh database for either; the two take turns. Both are given rows as Python has them and write them as
-JSON; those of the bare INSERT have all ids and digests computed, ours computes them, and folds.
+The two take turns, each with a fresh database. Both get rows as Python values, write them as JSON, and ignore
+duplicates. The rows of the bare INSERT have their ids and digests already; ours computes them, and folds.
 """
 
 import statistics
@@ -29,13 +29,13 @@ READY = "SELECT to_jsonb(e) FROM threadline.events e ORDER BY position"
 
 
 def rows_of(count: int) -> list[Row]:
-    """Events of `count` webhooks, as the worker appends them."""
+    """Return the events of `count` webhooks, as the worker appends them."""
     now = datetime.now(UTC)
     return [(event, "default", now, None) for post in traffic.posts(count) for event in facts_of(Signed(post), now)]
 
 
 async def append(dsn: str, rows: list[Row]) -> float:
-    """Rows/s of `EventStore.append`."""
+    """Return the rows/s of `EventStore.append`."""
     async with await EventStore.open(dsn, pool=1) as store:
         await store.append(rows[:BATCH])
         began = time.perf_counter()
@@ -45,7 +45,7 @@ async def append(dsn: str, rows: list[Row]) -> float:
 
 
 async def bare(dsn: str, ready: list[dict[str, Any]]) -> float:
-    """Rows/s of the bare INSERT."""
+    """Return the rows/s of the bare INSERT."""
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as db:
         await db.execute(BARE, [Jsonb(ready[:BATCH], dumps=orjson.dumps)], prepare=True)
         began = time.perf_counter()
@@ -55,13 +55,13 @@ async def bare(dsn: str, ready: list[dict[str, Any]]) -> float:
 
 
 async def measure(folder: Path, count: int = 40_000, turns: int = 5) -> dict[str, float]:
-    """{"rate", "limit", "ratio"}: medians of the turns."""
+    """Return {"rate", "limit", "ratio"}: medians of the turns."""
     server = Postgres(folder / "postgres", folder / "postgres.log")
     await server.start()
     await migrate(server.dsn("owner"))
     rows, ready, found = rows_of(count), [], []
     say(f"{len(rows):,} rows, {turns} turns")
-    for turn in range(turns + 1):  # once untold, which also makes the rows that the bare INSERT is given
+    for turn in range(turns + 1):  # the first does not count; it makes the rows for the bare INSERT
         rates = []
         for name, work in (("ours", append), ("bare", bare)):
             await server.execute("copy_database", name=name, template="threadline")

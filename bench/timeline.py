@@ -1,4 +1,4 @@
-"""How long a page of the timeline takes, from a large log and from a small one; and how long to rebuild the large one."""
+"""Measures the time of a timeline page from a large log and from a small one, and of rebuilding the large one."""
 
 import contextlib
 import time
@@ -19,9 +19,9 @@ from tests.support.stack import Stack
 
 PAGE = 50
 #: Pages read before times count.
-UNTOLD = 200
+WARM_UP = 200
 
-#: Events of `interactions` messages, two each, a hundred messages a customer.
+#: Adds messages with two events each, a hundred messages a customer.
 FILL = """INSERT INTO threadline.events (id, type, client_id, channel, direction, source, source_event_id, provider,
     provider_message_id, handle_kind, handle_value, occurred_at, received_at, payload, reference, handle_id)
 SELECT threadline.event_id('default', 'twilio', n || t), t, 'default', 'sms', 'outbound', 'twilio', n || t, 'twilio', 'SM' || n,
@@ -33,7 +33,7 @@ FROM generate_series(%(first)s::bigint, %(last)s) AS n, unnest(ARRAY['UserMessag
 
 
 async def fill(server: Postgres, name: str, events: int) -> tuple[float, float]:
-    """Put so many events into an empty database, and rebuild: the rebuild's events/s, and the database's size in MiB."""
+    """Put events into an empty database, and rebuild. Return the rebuild's events/s, and the database's size in MiB."""
     owner = server.dsn("owner", name)
     began = time.perf_counter()
     async with await psycopg.AsyncConnection.connect(owner, autocommit=True) as db:
@@ -70,7 +70,8 @@ class Side:
     calls: list[float]
 
     async def read(self, number: int) -> None:
-        """A page by HTTP and one by the store's call, each of another customer. Raises RuntimeError where either is not whole."""
+        """Read a page by HTTP and one by the store's call, of different customers. Raises RuntimeError if one is
+        incomplete."""
         one, other = (customer_of(f"+1555{n * 7919 % self.customers:07d}") for n in (2 * number, 2 * number + 1))
         began = time.perf_counter()
         status, body = await self.api.get(f"/api/customers/{one}/interactions?limit={PAGE}")
@@ -78,15 +79,15 @@ class Side:
         began = time.perf_counter()
         rows = await self.store.timeline("default", other, limit=PAGE + 1)
         self.calls.append(time.perf_counter() - began)
-        if number < UNTOLD and (status != 200 or len(orjson.loads(body)["interactions"]) != PAGE):
+        if number < WARM_UP and (status != 200 or len(orjson.loads(body)["interactions"]) != PAGE):
             raise RuntimeError(f"no page of {PAGE}: {status}")
         if len(rows) != PAGE + 1:
             raise RuntimeError(f"the store gave {len(rows)} interactions")
 
 
 async def measure(folder: Path, large: int = 5_000_000, small: int = 50_000, reads: int = 5000) -> dict[Any, Any]:
-    """{("large" or "small", "http" or "store"): {"p50", "p99"} of a page in milliseconds, "rebuild": events/s,
-    "size": MiB of the large database}, the two read in turn."""
+    """Read the two in turn. Return {("large" or "small", "http" or "store"): {"p50", "p99"} of a page in milliseconds,
+    "rebuild": events/s, "size": MiB of the large database}."""
     found: dict[Any, Any] = {}
     async with Stack(folder) as stack, contextlib.AsyncExitStack() as opened:
         sides: dict[str, Side] = {}
@@ -102,11 +103,11 @@ async def measure(folder: Path, large: int = 5_000_000, small: int = 50_000, rea
             sides[name] = Side(await Reader.open(stack.door, token), store, events // 200, [], [])
             stack.move()
         say(f"{reads:,} pages from each, in turn, by HTTP and by the store's call")
-        for number in range(reads + UNTOLD):
+        for number in range(reads + WARM_UP):
             for side in sides.values():
                 await side.read(number)
         for name, side in sides.items():
             side.api.writer.close()
-            for how, times in (("http", side.http[UNTOLD:]), ("store", side.calls[UNTOLD:])):
+            for how, times in (("http", side.http[WARM_UP:]), ("store", side.calls[WARM_UP:])):
                 found[name, how] = {"p50": at(0.5, times), "p99": at(0.99, times)}
     return found

@@ -1,8 +1,8 @@
-"""Everything at once on the same cores: load generator, door, Kafka (syncing each batch), worker, PostgreSQL.
+"""Measures everything at once on the same cores: load generator, door, Kafka (syncing each batch), worker, PostgreSQL.
 
-Distinct webhooks, made before, are offered at a steady rate, over so many connections that the rate does not wait for
-answers. A rate is carried where it is acknowledged, and the lag, those acknowledged that are not stored yet, does not
-grow. Both are counted by the door and the worker themselves, at the same moments.
+Distinct webhooks, made beforehand, are offered at a steady rate, over so many connections that the rate does not depend
+on the responses. A rate is carried if all of it is acknowledged, and the lag (webhooks acknowledged and not stored yet)
+does not grow. The door and the worker count both, and are read at the same moments.
 """
 
 import asyncio
@@ -19,9 +19,10 @@ from tests.support import load, traffic
 from tests.support.stack import Stack
 
 CONNECTIONS = 256
-#: Seconds' worth of webhooks that may be on their way at any time, for the lag to count as steady.
+#: Most seconds' worth of webhooks that may be unstored at any time, for the lag to count as steady.
 ON_THE_WAY = 2.0
-#: Webhooks/s offered: before anything counts, for the whole time, and for a part of it after that one was carried, or was not.
+#: Webhooks/s offered: before anything counts, for the whole time, and for a part of it after that was carried or was
+#: not.
 WARM_UP, FIRST, HIGHER, LOWER = (1500, 3000, 4500), 5100, (5500, 6000, 7000, 8000), (4500, 4000, 3000, 2000)
 #: Moments at which the lag is measured.
 LOOKS = 12
@@ -29,7 +30,7 @@ SETTLED = 60.0
 
 
 class Counters:
-    """What the door and the worker have counted so far, and what the processes have used of the cores."""
+    """Reads the counters of the door and the worker, and the processor time of all processes."""
 
     def __init__(self, stack: Stack, client: httpx.AsyncClient) -> None:
         self._stack, self._client = stack, client
@@ -41,11 +42,11 @@ class Counters:
         }
 
     async def kept(self) -> float:
-        """Webhooks acknowledged."""
+        """Return the number of acknowledged webhooks."""
         return await self._sum(self._stack.door, "threadline_webhooks_kept_total")
 
     async def stored(self) -> float:
-        """Webhooks whose events are committed."""
+        """Return the number of webhooks whose events are committed."""
         return await self._sum(self._stack.worker, "threadline_worker_records_total")
 
     async def _sum(self, port: int, name: str) -> float:
@@ -53,7 +54,7 @@ class Counters:
         return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(name))
 
     def seconds(self) -> dict[str, float]:
-        """Processor time of each part, its child processes included."""
+        """Return the processor time of each part, with its child processes, in seconds."""
         return {name: sum(map(_seconds, [p, *p.children(recursive=True)])) for name, p in self._processes.items()}
 
 
@@ -65,9 +66,9 @@ def _seconds(process: psutil.Process) -> float:
 
 
 async def offer(stack: Stack, rate: int, seconds: int, seed: int) -> dict[str, Any]:
-    """Offer `rate` webhooks/s. Returns what was acknowledged and stored per second, `lag` (webhooks, at the looks),
+    """Offer `rate` webhooks/s. Return the webhooks acknowledged and stored a second, `lag` (webhooks, at the looks),
     `refused` and `lost` (of those acknowledged), `carried`, latencies of the door in milliseconds, and `cost`:
-    microseconds of processor time per webhook. Raises RuntimeError where hardly any was acknowledged."""
+    microseconds of processor time per webhook. Raises RuntimeError if hardly any was acknowledged."""
     file = stack.folder / "requests.bin"
     host = f"127.0.0.1:{stack.door}"
     load.write(file, (post.raw(host) for post in traffic.posts(rate * seconds, seed=seed)))
@@ -94,7 +95,7 @@ async def offer(stack: Stack, rate: int, seconds: int, seed: int) -> dict[str, A
         }
     during = [look for look in looks if 0 < look[1] < accepted]
     if len(during) < 3:
-        raise RuntimeError(f"too little was acknowledged to tell a rate: {result}")
+        raise RuntimeError(f"too few were acknowledged to measure a rate: {result}")
     lag = [round(acknowledged - done) for _, acknowledged, done in during]
     (first, _, begun), (last, _, ended) = during[0], during[-1]
     third = max(1, len(lag) // 3)
@@ -119,8 +120,8 @@ async def offer(stack: Stack, rate: int, seconds: int, seed: int) -> dict[str, A
 
 
 async def measure(folder: Path, seconds: int = 60) -> list[dict[str, Any]]:
-    """`RATES[0]` for the whole time; then, a quarter of it each, higher rates until one is not carried, or, where the
-    first was not, lower ones until one is."""
+    """Offer `FIRST` for the whole time; then, for a quarter of it each, higher rates until one is not carried, or, if
+    the first was not, lower ones until one is. Return the result of each."""
     found: list[dict[str, Any]] = []
     async with Stack(folder) as stack:
         await asyncio.gather(stack.start("serve"), stack.start("work"))

@@ -1,6 +1,7 @@
-"""The worker: webhooks/s from Kafka to committed events and timelines, beside an empty stock Faust agent on the same topic.
+"""Measures the worker: webhooks/s from Kafka to committed events and timelines, beside an empty stock Faust agent on
+the same topic.
 
-Also the worker's memory (resident set) over the run: flat means that it holds no more at the end than after a fifth.
+Also the worker's memory (resident set) over the run: it is flat if it is no larger at the end than after a fifth.
 """
 
 import asyncio
@@ -27,12 +28,12 @@ from webhooks.record import Webhook, encode
 
 TOPIC = "webhooks.received"
 DONE = "threadline_worker_records_total "
-#: Webhooks made and sent at once, and those that the stock agent reads.
+#: Webhooks made and sent in one slice, and most webhooks that the stock agent reads.
 SLICE, STOCK = 50_000, 100_000
 
 
 def records(posts: Sequence[traffic.Post]) -> list[bytes]:
-    """The posts as the door puts them on Kafka."""
+    """Return the posts as the records that the door puts on Kafka."""
     now = datetime.now(UTC)
     return [
         encode(
@@ -70,7 +71,7 @@ async def fill(stack: Stack, posts: Iterator[traffic.Post]) -> None:
 
 
 async def stock(bootstrap: str, count: int) -> float:
-    """Records/s that an empty stock Faust agent reads."""
+    """Return the records/s that an empty stock Faust agent reads."""
     app = faust.App(
         f"stock-{uuid.uuid4().hex[:8]}", broker=f"kafka://{bootstrap}", consumer_auto_offset_reset="earliest",
         topic_allow_declare=False, topic_disable_leader=True, store="memory://", autodiscover=False, web_enabled=False,
@@ -95,7 +96,7 @@ async def stock(bootstrap: str, count: int) -> float:
 
 
 async def measure_stock(stack: Stack, count: int) -> float:
-    """The same, in a process of its own."""
+    """Run `stock` in a process of its own."""
     program = [sys.executable, "-m", "bench.worker", stack.kafka.bootstrap, str(count)]
     process = await asyncio.create_subprocess_exec(*program, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
@@ -103,7 +104,7 @@ async def measure_stock(stack: Stack, count: int) -> float:
 
 
 async def measure_worker(stack: Stack, count: int) -> dict[str, Any]:
-    """Webhooks/s of the real worker from its first commit to its last, and its memory in MiB on the way."""
+    """Return the webhooks/s of the worker from its first commit to its last, and its memory in MiB meanwhile."""
     await stack.start("work")
     process = psutil.Process(stack.children["work"].pid)
     points: list[tuple[float, float, float]] = []
@@ -125,8 +126,8 @@ async def measure_worker(stack: Stack, count: int) -> dict[str, Any]:
 
 
 async def measure(folder: Path, count: int) -> dict[str, Any]:
-    """Both, on one topic, the stock agent before and after: {"rate", "limit", "memory_early", "memory_late",
-    "memory"}, the last as pairs of webhooks done and MiB."""
+    """Measure both on one topic, the stock agent before and after. Return {"rate", "limit", "memory_early",
+    "memory_late", "memory"}, the last as pairs of webhooks done and MiB."""
     async with Stack(folder) as stack:
         say(f"putting {count:,} webhooks on Kafka")
         await fill(stack, traffic.posts(count))

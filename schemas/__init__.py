@@ -31,7 +31,7 @@ class SchemaError(ValueError):
     message never repeats a value of the document, which may be personal."""
 
     def __init__(self, path: str, message: str) -> None:
-        """`str()` gives both."""
+        """Keep the path and the message; `str()` returns both."""
         super().__init__(path, message)
         self._error = (path, message)
 
@@ -57,7 +57,7 @@ class Unfit(SchemaError):
     """A SchemaError whose path and message are made when they are first read: that takes far longer than the check."""
 
     def __init__(self, references: Sequence[str], value: Any, at: str = "$") -> None:
-        """`value` does not match the schemas that the `$ref`s name; `at` is its path in the document that was read."""
+        """Keep a value that does not match the schemas of the `$ref`s; `at` is its path in the whole document."""
         ValueError.__init__(self)
         self._checked = (references, value, at)
 

@@ -1,4 +1,4 @@
-"""Callbacks, their secrets, and the deliveries to them: waiting, claimed, settled. Changes of a callback are noted in the audit.
+"""Callbacks, their secrets, and the deliveries to them: waiting, claimed, settled. The audit log has all changes of callbacks.
 
 A callback is a dict with `client_id`, `url`, `types`, `concurrency`, `created_at`, `failing_since`, `recovered_at`,
 `disabled_at`, `disabled_reason`.
@@ -17,9 +17,9 @@ from sql.parameters import json
 from sql.pool import Connection, Pooled
 from sql.statements import statement
 
-#: The reason of a callback that is no longer in its client's configuration.
+#: The reason if a callback is disabled because its client's configuration no longer has it.
 REMOVED = "removed"
-#: The actor in the audit where nobody asked for a change.
+#: The actor in the audit log of changes that no person asked for.
 WORKER = "worker"
 #: Most deliveries that one call replays.
 REPLAYED = 10_000
@@ -180,7 +180,7 @@ async def _note(connection: Connection, client_id: str, actor: str, action: str,
 
 
 def _settled(outcome: DeliveryOutcome) -> tuple[Any, ...]:
-    """As `delivery_outcomes` reads it."""
+    """Return the outcome as `delivery_outcomes` reads it."""
     waits = outcome.pause is not None
     return (
         outcome.event_id,

@@ -9,7 +9,7 @@ class Unstorable(ValueError):
     cause."""
 
     def __init__(self, index: int, reason: str) -> None:
-        """`str()` gives the reason."""
+        """Keep the place and the cause; `str()` returns the cause."""
         super().__init__(reason)
         self.index, self.reason = index, reason
 

@@ -73,12 +73,12 @@ class KeptAnswer(NamedTuple):
     several: bool = False
 
 
-#: Makes the answers to keep, from how the messages were taken.
+#: Makes the answers to store, from the results of accepting the messages.
 Answer = Callable[[list[Accepted]], Sequence[KeptAnswer]]
 
 
 class KeyTaken(Exception):
-    """This key was used for another message, or for several."""
+    """The key was used for another message, or for several."""
 
 
 class InFlight(Exception):
@@ -87,7 +87,7 @@ class InFlight(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Settled:
-    """What came of a claim. `due_in`: seconds until the message is due again; `outcome`: of its attempt, None where none was
+    """The outcome of a claim. `due_in`: seconds until the message is due again; `outcome`: of its attempt, None if none was
     made; `status`: the provider's answer; `doubted`: a repeat with the same key is under way; `checks`: how often the provider
     has been asked about an unanswered call."""
 

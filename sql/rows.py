@@ -46,7 +46,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """The number of events of a batch that were new, and of those that the log had already."""
+    """The numbers of new and of repeated events in a batch."""
 
     appended: int
     duplicates: int

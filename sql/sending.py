@@ -28,7 +28,7 @@ from sql.pool import Connection
 from sql.rows import Row
 from sql.statements import statement
 
-#: Failures of one account in a row before it rests, and its longest rest in seconds. Calls that were under way together are one
+#: Failures of one account in a row before its circuit opens, and its longest pause in seconds. Concurrent calls count as one
 #: failure: if a provider hangs, each failure costs a time-out, and leaves the calls made meanwhile unanswered.
 TROUBLE, LONGEST_PAUSE = 3, 60.0
 #: Most resting accounts that are listed.
@@ -103,7 +103,7 @@ class SendingStore(Appending):
         await self._run_only("set_lanes", {"lanes": json(orjson.dumps(list(lanes)))})
 
     async def note_lanes(self, lanes: Sequence[LaneReport]) -> None:
-        """Write how accounts did, apart from `settle`: while a lane is being written, nobody can claim from it."""
+        """Write how accounts did, apart from `settle`, since no worker can claim from a lane while it is being written."""
         parameters = {
             "lanes": json(orjson.dumps([tuple(each) for each in lanes])),
             "trouble": TROUBLE,

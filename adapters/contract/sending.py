@@ -197,12 +197,12 @@ def refused(
 def retry_after(response: Response, now: datetime | None = None) -> float | None:
     """Return the seconds in the header Retry-After (RFC 9110 section 10.2.3), or None. A date counts from `now`, else from the
     header Date."""
-    said = response.headers.get("retry-after", "").strip()
-    if said.isascii() and said.isdigit() and len(said) < 8:
-        return float(said)
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 8:
+        return float(value)
     try:
         start = now or parsedate_to_datetime(response.headers.get("date", ""))
-        return max(0.0, (parsedate_to_datetime(said) - start).total_seconds()) if said else None
+        return max(0.0, (parsedate_to_datetime(value) - start).total_seconds()) if value else None
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 

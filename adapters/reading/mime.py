@@ -16,13 +16,13 @@ from adapters.reading.bodies import NUL
 from adapters.reading.charsets import decode
 from adapters.reading.facts import identifier
 
-#: Attachments listed of one mail, at most.
+#: Most attachments listed of one mail.
 MOST_MEDIA = 100
-#: Lines that are read of the mails of one request: a megabyte of base64 has some thirteen thousand, and those that tell of
-#: text and HTML are before it.
+#: Most lines read of the mails of one request: a megabyte of base64 has some thirteen thousand, and the lines of text and
+#: HTML come before it.
 MOST_LINES = 10_000
-#: Parts of one mail that are looked at; characters of a header that tells of one, and parameters in it; characters of a
-#: header with encoded words.
+#: Most parts of one mail that are read; most characters of a part's header, and most parameters in it; most characters of
+#: a header with encoded words.
 _MOST_PARTS = 2 * MOST_MEDIA
 _MOST_OF_PART = 1000
 _MOST_PARAMETERS = 20

@@ -81,5 +81,5 @@ def _part(piece: bytes) -> Part:
                 name, filename = options.get(b"name", b""), options.get(b"filename")
         elif key == b"content-type":
             kind = value
-    told = None if filename is None else filename.decode("utf-8", "replace")
-    return Part(name.decode("utf-8", "replace"), told, kind.decode("latin-1"), data)
+    file_name = None if filename is None else filename.decode("utf-8", "replace")
+    return Part(name.decode("utf-8", "replace"), file_name, kind.decode("latin-1"), data)

@@ -30,7 +30,7 @@ def from_unix(value: Any) -> datetime | None:
 
 
 def from_unix_or_millis(value: Any) -> datetime | None:
-    """Read Unix seconds or milliseconds, told apart by size, given as a number or its digits."""
+    """Read Unix seconds or milliseconds, distinguished by size, given as a number or its digits."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         value = int(value)
     if isinstance(value, (int, float)) and _MILLISECONDS < value < _MILLISECONDS * 10_000:

@@ -58,8 +58,8 @@ def private_key(text: str) -> EllipticCurvePrivateKey:
 @lru_cache(maxsize=1024)
 def token(key: str, header: Claims, claims: Claims) -> str:
     """Return the signed token with these claims; `header` has the fields beside `alg`. Raise ValueError for an invalid key."""
-    said = b".".join(
+    signed = b".".join(
         to_base64url(orjson.dumps(part)).encode() for part in ({"alg": "ES256", **dict(header)}, dict(claims))
     )
-    r, s = decode_dss_signature(private_key(key).sign(said, ECDSA(SHA256(), deterministic_signing=True)))
-    return f"{said.decode()}.{to_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+    r, s = decode_dss_signature(private_key(key).sign(signed, ECDSA(SHA256(), deterministic_signing=True)))
+    return f"{signed.decode()}.{to_base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"

@@ -31,8 +31,8 @@ def verify_told(request: Request, values: Values) -> bool | None:
 
     Raises InvalidSignature if one is configured and the request has none.
     """
-    told = secrets_of(values, "webhook_header")
-    if any([_came(request, *line_of(line)) for line in told]):
+    lines = secrets_of(values, "webhook_header")
+    if any([_came(request, *line_of(line)) for line in lines]):
         return True
     try:
         known = verify_unsigned(request, values)
@@ -40,7 +40,7 @@ def verify_told(request: Request, values: Values) -> bool | None:
         known = False
     if known:
         return True
-    if told or known is False:
+    if lines or known is False:
         raise InvalidSignature("it has none of the configured webhook_header, basic_auth and url_secret")
     return None
 

@@ -80,8 +80,8 @@ def check_seconds(age: float, window: float = WINDOW) -> None:
 
 def max_age(values: Values, default: float = WINDOW) -> float:
     """Return the setting `max_age` in seconds, or the default. Raise InvalidSignature if it is no number."""
-    told = secrets_of(values, "max_age")
-    return seconds(told[0]) if told else default
+    given = secrets_of(values, "max_age")
+    return seconds(given[0]) if given else default
 
 
 def seconds(text: str) -> float:

@@ -26,10 +26,10 @@ def claims_of(token: str, secret: str, algorithms: Collection[str]) -> dict[str,
     if not dot or len(token) > _MOST or not token.isascii():
         return None
     try:
-        said = orjson.loads(urlsafe_b64decode(head + "=="))
+        header = orjson.loads(urlsafe_b64decode(head + "=="))
     except ValueError:
         return None
-    algorithm = said.get("alg") if isinstance(said, dict) and "crit" not in said else None
+    algorithm = header.get("alg") if isinstance(header, dict) and "crit" not in header else None
     if not isinstance(algorithm, str) or algorithm not in algorithms or algorithm not in _DIGESTS:
         return None
     made = urlsafe_b64encode(keyed(secret.encode(), _DIGESTS[algorithm], f"{head}.{payload}".encode()))

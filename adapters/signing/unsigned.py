@@ -38,9 +38,9 @@ def verify_unsigned(request: Request, values: Values) -> bool | None:
     if any([same(b"Basic " + b64encode(user_of(user)), given) for user in users]):
         return True
     try:
-        told = [value.encode("utf-8", "replace") for _, value in query_of(request)] if secrets else []
+        found = [value.encode("utf-8", "replace") for _, value in query_of(request)] if secrets else []
     except Unprocessable as error:
         raise InvalidSignature(str(error)) from error
-    if any([same(secret.encode(), value) for secret in secrets for value in told]):
+    if any([same(secret.encode(), value) for secret in secrets for value in found]):
         return True
     raise InvalidSignature("it has neither the configured basic_auth nor the url_secret")

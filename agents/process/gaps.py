@@ -58,7 +58,7 @@ class Gaps:
         self._new.put(Gap(topic, partition, first, end))
 
     def truncated(self, topic: str, partition: int, committed: int, end: int) -> None:
-        """Report that the log ends before the committed offset: the topic was truncated or created anew, and is read from its start."""
+        """Report that the log ends before the committed offset: the topic was truncated or recreated, and is read from its start."""
         key = (topic, partition, -1)
         if self._known.get(key) == committed:
             return
@@ -132,7 +132,7 @@ def describe(topic: str, partition: int, first: int, end: int) -> str:
     """Describe a gap and what to do about it."""
     if end < first:
         return (
-            f"{topic}-{partition}: the log ends at {end}, before the committed offset {first}: the topic was truncated or created anew, "
+            f"{topic}-{partition}: the log ends at {end}, before the committed offset {first}: the topic was truncated or recreated, "
             "and is read from its start. When this is dealt with, run: threadline gaps acknowledge"
         )
     return (

@@ -75,14 +75,14 @@ async def _count(store: EventStore, health: Health) -> None:
         await asyncio.sleep(COUNT_EVERY)
 
 
-async def tell(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
-    """Relay the log to Kafka and to clients' callbacks, for ever: each part begins again where it fails."""
+async def notify(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
+    """Relay the log to Kafka and to clients' callbacks until cancelled. Each part restarts when it fails."""
     telling = NotificationMetrics(health, settings.relay.held_after)
     callbacks = Callbacks(store, clients, Seal.of(settings))
     connect = partial(producer, settings)
     from_now = settings.relay.start == "now"
     relayer = Relayer(store, connect, callbacks, telling, most=max_record(settings), from_now=from_now)
-    # No lower limit per origin: several clients may have their callbacks at one.
+    # No lower limit per origin: several clients may have callbacks at the same one.
     transport = Transport(
         timeout=TIMEOUT, connections=2 * MOST, allowed=settings.callbacks.allowed_networks, max_answer=ANSWER
     )

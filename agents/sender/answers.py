@@ -1,4 +1,4 @@
-"""What came of a call that sent a message: one type, whether the adapter read an answer or none came. Pure."""
+"""The result of a call that sends a message: one type, whether the adapter read an answer or none came. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -24,7 +24,7 @@ _WORDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a call, or of a question about one. `happened`: as in `app.sending.states`; `status`: the provider's (None:
+    """The result of a call, or of a look-up of one. `happened`: as in `app.sending.states`; `status`: the provider's (None:
     no connection, 0: no call was made); `retry_after`: seconds; `words`: the error, for people."""
 
     happened: Literal[

@@ -114,7 +114,7 @@ async def _make(calls: Sequence[Call], carry: Carry) -> list[Settlement]:
         response = await carry(outgoing, first.values, trusted=first.account.trusted)
     except NoAnswer as error:
         return _settled(calls, [_not_answered(call, error) for call in calls])
-    except Exception as error:  # a fault of ours, and nobody knows how far it came
+    except Exception as error:  # a fault of ours: the call may have arrived
         log.exception("a call failed", account=first.account.name)
         return _settled(calls, [answers.unanswered(type(error).__name__)] * len(calls))
     try:
@@ -135,7 +135,7 @@ async def _make(calls: Sequence[Call], carry: Carry) -> list[Settlement]:
 
 
 def _settled(calls: Sequence[Call], came: Sequence[Answer]) -> list[Settlement]:
-    """A call that failed is one failure of its account, however many messages it had."""
+    """Return the settlement of each message of a call. A failed call counts as one failure of its account."""
     return [
         moves.after_call(
             call.claimed,
@@ -152,7 +152,7 @@ def _settled(calls: Sequence[Call], came: Sequence[Answer]) -> list[Settlement]:
 
 
 def _blame(call: Call, *, first: bool) -> Blame:
-    """A host that the recipient chose says nothing of the account, by which others' messages leave."""
+    """Return what the answer counts as in the account's health: nothing if the recipient chose the host."""
     if _recipient_named_host(call):
         return "nothing"
     if isinstance(call.outgoing, HttpCall) and call.outgoing.foreign:

@@ -1,4 +1,4 @@
-"""A claimed message, and what is to be written about it. Pure."""
+"""A claimed message, and its settlement: what to write about it. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

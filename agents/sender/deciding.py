@@ -83,7 +83,7 @@ class Deciding:
             values = await self._values(account)
             try:
                 return Lookup.of(claimed, account, values, claimed.doubt_since, recovery)
-            except WrongSetting:  # until that is corrected nobody can be asked
+            except WrongSetting:  # the provider cannot be asked until that is corrected
                 raise
             except Unsendable:  # the provider cannot be asked about this one
                 recovery = Recovery(repeat=client.unanswered == "resend")

@@ -22,7 +22,7 @@ from agents.sender.settling import Settling
 from agents.transport.fence import clock
 from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
-from app.sending.settings import Sending
+from app.settings import Sending
 from sql import EventStore
 
 #: Seconds between claims while nothing happens, and for which freed places gather before a claim: to claim twenty costs

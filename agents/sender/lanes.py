@@ -7,7 +7,7 @@ from agents.sender.claimed import Claimed, Settlement
 from app.sending.incoming import lane_of
 from sql.messages import Lane, LaneReport
 
-#: How much of what came of a call counts for its account: `all`; `no failure`: another message of the same call counted it;
+#: Which results of a call count for its account: `all`; `no failure`: another message of the same call counted it;
 #: `success`: the recipient chose the host, so a failure is not the account's; `nothing`: success is not the account's either.
 Blame = Literal["all", "no failure", "success", "nothing"]
 

@@ -21,7 +21,7 @@ from webhooks.backoff import exponential
 WATCHED = 86_400.0
 #: Seconds until a message is looked at again whose decision failed by a fault of ours.
 UNDECIDED_PAUSE = 60.0
-#: How often a provider is asked whether it took a message, each time after twice the time, before somebody has to decide.
+#: How often a provider is asked whether it accepted a message, with doubling pauses, before a person must decide.
 CHECKS = 5
 
 

@@ -17,7 +17,7 @@ from sql.messages import LaneReport
 FAULT_PAUSE = 30.0
 #: A message without doubts: neither `doubted` nor any `checks`.
 CERTAIN = (False, 0)
-#: Characters of a cause that are kept.
+#: Most characters of a cause.
 MAX_CAUSE = 1024
 
 
@@ -35,7 +35,7 @@ def account_at_fault(
 def held_in_doubt(
     claimed: Claimed, move: Transition, route: Route, why: str, did: LaneReport, *, called: bool
 ) -> Settlement:
-    """Return that the message waits for a decision, because nobody can say whether the provider took it."""
+    """Return that the message waits for a decision, because it is unknown whether the provider accepted it."""
     cause = (
         f"the provider may have taken it, and gives no way to tell ({why}): "
         "release it to send it again, or cancel it; a later report of the provider settles it"

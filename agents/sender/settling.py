@@ -1,4 +1,4 @@
-"""Writes down what came of claims: all outcomes that have gathered in one transaction, retried until it is done."""
+"""Writes the outcomes of claims: all that have gathered, in one transaction, retried until it is done."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -32,17 +32,17 @@ class Settling:
         self._ended = False
 
     def add(self, settlement: Settlement) -> None:
-        """Have it written soon."""
+        """Queue a settlement to be written soon."""
         self._settlements.append(settlement)
         self._there.set()
 
     def end(self) -> None:
-        """Nothing more will be added: `run` returns once all is written."""
+        """Announce that nothing more will be added: `run` returns once all is written."""
         self._ended = True
         self._there.set()
 
     async def run(self) -> None:
-        """Write until `end`; begins with what an earlier run left."""
+        """Write until `end`; begin with the settlements that an earlier run left."""
         self._ended = False
         while not self._ended or self._settlements:
             if not self._settlements:
@@ -65,7 +65,7 @@ class Settling:
             self.lanes.clear()
             await until_done("database", lambda: self.store.set_lanes([*moved.values()]), self.health)
         if lanes.reports(settlements, 0.0):
-            # Made anew for each try, as it has the age of the calls.
+            # Made for each try, as it has the age of the calls.
             await until_done(
                 "database", lambda: self.store.note_lanes(lanes.reports(settlements, clock())), self.health
             )

@@ -34,7 +34,7 @@ class NotificationMetrics:
     """Counts of this process since its start, and the lag of the installation, whichever worker relays."""
 
     def __init__(self, health: Health, held_after: float = HELD_AFTER) -> None:
-        """`held_after`: seconds that the log may wait for one transaction before the health check fails."""
+        """Start without counts. `held_after`: seconds that one transaction may hold back the log before health fails."""
         self.health = health
         self._held_after = held_after
         #: When (monotonic) each session that holds the log up was first seen, by its process id.

@@ -1,7 +1,7 @@
-"""The only place that talks to providers and to subscribers: it carries what an adapter built, and brings the answer.
+"""Makes calls to providers and to clients' callbacks: one request as an adapter built it, and its response.
 
-Retry, rate and meaning are others': it makes one call, within bounds of time and size, and tells of a call without an
-answer whether it may have arrived.
+No other package opens such connections. A call is bounded in time and size; if it gets no answer, the error reports
+whether it may have arrived. Retries, rate limits and the meaning of answers are the caller's.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from agents.transport.addresses import Dialer, Network
 from agents.transport.calling import Calling
 from agents.transport.mailing import Mailing
 from agents.transport.publishing import Publishing
-from agents.transport.unanswered import AddressRefused, NoAnswer, untold
+from agents.transport.unanswered import AddressRefused, NoAnswer, redacted
 from webhooks.counters import SECONDS, Histogram
 
 __all__ = ["AddressRefused", "NoAnswer", "Transport"]
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Way:
-    """The three kinds of call by one dialer. Connections of who is trusted and who is not are never shared."""
+    """The three kinds of call by one dialer. Trusted and untrusted calls never share connections."""
 
     def __init__(
         self, dialer: Dialer, timeout: float, connect_timeout: float, connections: int, max_answer: int, trusted: bool
@@ -56,11 +56,11 @@ class _Way:
 
 
 class Transport:
-    """Carries calls of HTTP, SMTP and MQTT; for one event loop.
+    """Makes calls by HTTP, SMTP and MQTT, in one event loop.
 
-    `timeout`: seconds for a whole call; `connect_timeout`: for each of resolving, connecting, TLS and the wait for a free
-    connection; `connections`: calls to one origin at a time; `allowed`: networks that calls which are not trusted may go to
-    beside public addresses; `max_answer`: bytes of a body that are read.
+    `timeout`: seconds for a whole call; `connect_timeout`: for each of resolving, connecting, TLS and the wait for a
+    free connection; `connections`: most concurrent calls to one origin; `allowed`: private networks that untrusted
+    calls may reach; `max_answer`: most bytes of a body that are read.
     """
 
     def __init__(
@@ -83,15 +83,15 @@ class Transport:
             )
             for trusted in (True, False)
         }
-        #: Calls that were answered, by kind (`HttpCall`, `Mail`, `Publish`); those that were not, by kind and why.
+        #: Answered calls by kind (`HttpCall`, `Mail`, `Publish`), and unanswered ones by kind and cause.
         self.answered: Counter[str] = Counter()
         self.unanswered: Counter[tuple[str, str]] = Counter()
         self.seconds = Histogram(SECONDS)
 
     async def carry(self, outgoing: Outgoing, values: Values, *, trusted: bool) -> Response:
-        """The provider's answer. `values`: the account's settings, which name the server of a mail or a publication.
-        `trusted`: the operator configured the address, so that it may be a private one; a recipient's never is. Raises
-        NoAnswer; of an address that the operator did not configure it tells nothing but that."""
+        """Make a call and return the response. `values`: the account's settings, which name the server of a mail or a
+        publication. `trusted`: the operator configured the address, so it may be private; a recipient's address is
+        never trusted. Raises NoAnswer; for an untrusted address its message gives no details."""
         kind, began = type(outgoing).__name__, time.monotonic()
         foreign = isinstance(outgoing, HttpCall) and outgoing.foreign
         trusted = trusted and not foreign
@@ -101,15 +101,15 @@ class Transport:
             self.unanswered[kind, error.kind] += 1
             if trusted:
                 raise
-            # Without the address: it may be a person's.
-            log.debug("an address that was given failed", call=kind, kind=error.kind, foreign=foreign)
-            raise untold(error, foreign=foreign) from None
+            # Without the address: it may be personal data.
+            log.debug("an untrusted address failed", call=kind, kind=error.kind, foreign=foreign)
+            raise redacted(error, foreign=foreign) from None
         finally:
             self.seconds.observe(time.monotonic() - began)
         self.answered[kind] += 1
         return response
 
     async def close(self) -> None:
-        """Close all connections; wait for calls under way before."""
+        """Close all connections. Wait for calls in progress before."""
         for way in self._ways.values():
             await way.close()

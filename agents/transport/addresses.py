@@ -1,7 +1,8 @@
-"""Which addresses may be called, and the way there: a name is resolved once, and what was checked is what is connected to.
+"""Decides which addresses may be called, and connects to them: a name is resolved once, and only checked addresses are
+used.
 
-Without the second resolution that a library would make, a name that shows one address to the check and another to the
-connection (DNS rebinding) gains nothing. What is not public is taken from IANA's registries of special-purpose addresses,
+A library would resolve the name a second time, and a name that resolves differently then (DNS rebinding) would pass the
+check. Addresses that are not public are those of IANA's registries of special-purpose addresses,
 https://www.iana.org/assignments/iana-ipv4-special-registry and .../iana-ipv6-special-registry.
 """
 
@@ -19,9 +20,9 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 T = TypeVar("T")
 
-#: IPv4 that no public server has: this network, private use, shared by carriers, loopback, link-local (and the clouds'
-#: metadata), private use, protocol assignments, documentation, 6to4 relays, Azure's own (a public number that each of its
-#: machines reaches), private use, benchmarks, documentation twice, multicast, reserved and broadcast.
+#: IPv4 networks without public servers: this network, private use, shared by carriers, loopback, link-local (and the
+#: clouds' metadata), private use, protocol assignments, documentation, 6to4 relays, Azure's own (a public number that
+#: each of its machines reaches), private use, benchmarks, documentation twice, multicast, reserved and broadcast.
 _NOT_PUBLIC_4 = tuple(
     IPv4Network(each)
     for each in (
@@ -30,19 +31,20 @@ _NOT_PUBLIC_4 = tuple(
         "240.0.0.0/4"
     ).split()
 )
-#: All that is handed out for public use in IPv6 (RFC 4291 section 2.4); so loopback, link-local, unique local, site-local,
-#: multicast, discard-only and the local NAT64 prefix are out.
+#: The IPv6 network of all public addresses (RFC 4291 section 2.4). It excludes loopback, link-local, unique local,
+#: site-local, multicast, discard-only and the local NAT64 prefix.
 _PUBLIC_6 = IPv6Network("2000::/3")
 #: Within it: protocol assignments (with Teredo), documentation, 6to4 (deprecated by RFC 7526), 6bone's, documentation.
 _NOT_PUBLIC_6 = tuple(IPv6Network(each) for each in "2001::/23 2001:db8::/32 2002::/16 3ffe::/16 3fff::/20".split())
-#: RFC 6052: what stands for an IPv4 address behind it.
+#: The prefix of translated IPv4 addresses (RFC 6052).
 _NAT64 = IPv6Network("64:ff9b::/96")
-#: Names that are being resolved at a time. A resolver that hangs must not hold up the event loop's own threads.
+#: Most names resolved concurrently. They have their own threads, so that a resolver that hangs does not block the event
+#: loop's.
 RESOLVING = 16
 
 
-def judged(address: Address) -> Address:
-    """The address that is meant: the IPv4 one within an IPv6 one, where it is mapped or translated."""
+def effective(address: Address) -> Address:
+    """Return the IPv4 address within a mapped or translated IPv6 one; else the address itself."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
@@ -52,8 +54,8 @@ def judged(address: Address) -> Address:
 
 
 def is_allowed(address: Address, allowed: Sequence[Network] = ()) -> bool:
-    """Whether the address is public, or in one of the networks that are allowed besides."""
-    meant = judged(address)
+    """Return whether the address is public, or in one of the `allowed` networks."""
+    meant = effective(address)
     if any(meant in network or address in network for network in allowed):
         return True
     if isinstance(meant, IPv4Address):
@@ -62,7 +64,7 @@ def is_allowed(address: Address, allowed: Sequence[Network] = ()) -> bool:
 
 
 class Dialer:
-    """Resolves names and connects. `allowed`: the networks allowed beside public addresses; None: all of them."""
+    """Resolves names and connects. `allowed`: private networks that are allowed; None: all of them."""
 
     def __init__(self, allowed: Sequence[Network] | None, connect_timeout: float) -> None:
         self._allowed = None if allowed is None else tuple(allowed)
@@ -70,7 +72,7 @@ class Dialer:
         self._threads = ThreadPoolExecutor(RESOLVING, "resolve")
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """The host's addresses that may be called, in the resolver's order. Raises NoAnswer, AddressRefused."""
+        """Return the host's allowed addresses, in the resolver's order. Raises NoAnswer, AddressRefused."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout):
@@ -84,12 +86,13 @@ class Dialer:
             return addresses
         allowed = [each for each in addresses if is_allowed(ip_address(each), self._allowed)]
         if not allowed:
-            # Not which it has: who named the host may be told this, and must not learn what our resolver knows.
+            # Without the addresses: the person who chose the host may see this, and must not learn what our resolver
+            # knows.
             raise AddressRefused(f"{host[:255]!r} has no public address")
         return allowed
 
     def literal(self, host: str) -> None:
-        """Of a host that is an address already, whether it may be called. Raises AddressRefused."""
+        """Raise AddressRefused if the host is a literal address that is not allowed."""
         if self._allowed is None:
             return
         try:
@@ -97,11 +100,11 @@ class Dialer:
         except ValueError:
             return
         if not is_allowed(address, self._allowed):
-            raise AddressRefused(f"{host[:255]!r} is no public address")
+            raise AddressRefused(f"{host[:255]!r} is not a public address")
 
     async def reach(self, host: str, port: int, connect: Callable[[str], Awaitable[T]]) -> T:
-        """What `connect` makes of the first address that takes the connection. Each may use its share of the time that
-        is left, so that a dead one does not cost its neighbour's. Raises NoAnswer, AddressRefused."""
+        """Return the result of `connect` for the first address that accepts the connection. Each address gets an equal
+        share of the remaining time, so that a dead one does not use up all of it. Raises NoAnswer, AddressRefused."""
         loop = asyncio.get_running_loop()
         addresses = await self.addresses(host, port)
         until = loop.time() + self._timeout
@@ -115,7 +118,7 @@ class Dialer:
         raise NoAnswer(f"no connection to {host[:255]}:{port}: {_worded(failure)}") from failure
 
     async def open(self, host: str, port: int) -> socket.socket:
-        """A connected socket, not blocking. Raises NoAnswer, AddressRefused."""
+        """Return a connected, non-blocking socket. Raises NoAnswer, AddressRefused."""
 
         async def connect(address: str) -> socket.socket:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -132,7 +135,7 @@ class Dialer:
         return await self.reach(host, port, connect)
 
     def close(self) -> None:
-        """Let go of the threads; one that still resolves ends by itself."""
+        """Shut the threads down without waiting; one that is still resolving ends when it has finished."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

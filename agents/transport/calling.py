@@ -1,4 +1,5 @@
-"""Makes HTTP calls: by HTTP/2 if the adapter asks for it (`HttpCall.http2`) and the URL is one of https, else by HTTP/1.1."""
+"""Makes HTTP calls: by HTTP/2 if the adapter asks for it (`HttpCall.http2`) and the URL is one of https, else by
+HTTP/1.1."""
 
 import asyncio
 

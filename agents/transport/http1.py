@@ -1,10 +1,10 @@
-"""HTTP/1.1 by aiohttp, whose compiled parser makes a call cost a fifth of what httpcore's costs (0.2 ms of processor time
-against 1 to 4, measured with 64 connections to one origin).
+"""HTTP/1.1 by aiohttp, whose compiled parser makes a call cost a fifth of what httpcore's costs (0.2 ms of processor
+time against 1 to 4, measured with 64 connections to one origin).
 
-Connections go by the dialer. If a call fails before it had a connection, nothing arrived; after that it may have: nobody can
-distinguish a FIN that crosses the request from a server that processed it and died (RFC 9112 section 9.3.1).
-aiohttp itself repeats only requests of idempotent methods (RFC 9110 section 9.2.2). A connection that the server closed while
-it was idle is not used again.
+Connections go by the dialer. If a call fails before it had a connection, nothing arrived; after that it may have: a
+client cannot distinguish a FIN that crosses the request from a server that processed it and died (RFC 9112 section
+9.3.1). aiohttp itself repeats only requests of idempotent methods (RFC 9110 section 9.2.2). A connection that the
+server closed while it was idle is not used again.
 """
 
 import select
@@ -45,8 +45,8 @@ def _target(url: str) -> yarl.URL:
 
 
 def _fencing() -> aiohttp.TraceConfig:
-    """Return a trace that checks the fence before the first byte of a request and before each further part: aiohttp writes the
-    headers together with the first part of the body, or alone if there is none."""
+    """Return a trace that checks the fence before the first byte of a request and before each further part: aiohttp
+    writes the headers together with the first part of the body, or alone if there is none."""
 
     async def headers(session: Any, context: SimpleNamespace, about: aiohttp.TraceRequestHeadersSentParams) -> None:
         fence.current().check(about.url.host or "", begun=False)
@@ -63,7 +63,8 @@ def _fencing() -> aiohttp.TraceConfig:
 
 
 class _Resolver(AbstractResolver):
-    """Resolves names by the dialer, which returns only addresses that may be called; aiohttp connects to these alone."""
+    """Resolves names by the dialer, which returns only addresses that may be called; aiohttp connects to these
+    alone."""
 
     def __init__(self, dialer: Dialer) -> None:
         self._dialer = dialer
@@ -89,8 +90,8 @@ class _Resolver(AbstractResolver):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Reuses no idle connection that has ended, and none that was idle when another of its origin was lost: a server that
-    restarts loses all its connections, and each one reused would cost a send its answer."""
+    """Reuses no idle connection that has ended, and none that was idle when another of its origin was lost: a server
+    that restarts loses all its connections, and each one reused would cost a send its answer."""
 
     async def _get(self, key: ConnectionKey, traces: list[Any]) -> Connection | None:
         idle = self._conns.get(key)

@@ -1,8 +1,8 @@
 """HTTP/2 by httpcore: one connection for each origin, which all its calls share.
 
-httpcore's trace reports whether a request may have arrived: before `send_request_headers.started` nothing of it was written,
-after it something may have been. A server reports which requests it did not process (RFC 9113 sections 6.8 and 8.7); those are
-sent again.
+httpcore's trace reports whether a request may have arrived: before `send_request_headers.started` nothing of it was
+written, after it something may have been. A server reports which requests it did not process (RFC 9113 sections 6.8 and
+8.7); those are sent again.
 """
 
 import asyncio

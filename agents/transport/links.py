@@ -1,6 +1,6 @@
-"""One connection to an MQTT broker, to publish by. By paho-mqtt, which has the network in a thread of its own.
+"""Publishes over one connection to an MQTT broker, by paho-mqtt, which does its network I/O in a thread of its own.
 
-It never connects anew by itself: what was lost with a connection may have arrived, and is not ours to repeat.
+It never reconnects: a publication that was in progress may have arrived, and only the caller may repeat it.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from agents.transport.addresses import Dialer
 from agents.transport.unanswered import NoAnswer, failure_words
 from webhooks.mqtt.subscription import Broker
 
-#: Publications without their PUBACK at a time, as many as brokers take by default; seconds between beats; seconds for the
-#: goodbye.
+#: Most publications without a PUBACK, as many as brokers accept by default; seconds of the keep-alive; most seconds for
+#: disconnecting.
 AT_ONCE, BEAT, GOODBYE = 20, 30, 2.0
 
 
 class Link:
-    """One connection. Its methods run in the event loop; what paho calls is handed to it in order."""
+    """One connection. Its methods run in the event loop; paho's callbacks are passed to the loop in order."""
 
     def __init__(self, broker: Broker, dialer: Dialer, connect_timeout: float) -> None:
         self._broker, self._dialer, self._connect_timeout = broker, dialer, connect_timeout
@@ -38,14 +38,16 @@ class Link:
         self._room = asyncio.Semaphore(AT_ONCE)
         self._answers: dict[int, asyncio.Future[int]] = {}
         self._client: Client | None = None
-        #: The same connection, whoever wraps the socket: to end it from outside.
+        #: A duplicate of the socket, to shut the connection down from outside, also when TLS has wrapped the first one.
         self._other: socket.socket | None = None
         self._opening = asyncio.create_task(self._open())
-        self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may be waiting
+        self._opening.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )  # retrieved, as no task may be waiting
         self.lost, self.waiting, self.used = False, 0, time.monotonic()
 
     async def publish(self, publish: Publish, within: float) -> Response:
-        """The reason code, within so many seconds. Raises NoAnswer."""
+        """Publish; return the reason code. `within`: most seconds. Raises NoAnswer."""
         written = False
         self.waiting += 1
         try:
@@ -57,11 +59,11 @@ class Link:
                     written = True
                     return Response(await answer)
         except asyncio.CancelledError:
-            if self._opening.cancelled():  # and not we
-                raise NoAnswer(f"{self._broker.host}: we are closing") from None
+            if self._opening.cancelled():  # not this task
+                raise NoAnswer(f"{self._broker.host}: the connection is being closed") from None
             raise
         except TimeoutError as error:
-            if written:  # a broker acknowledges in order: one that is silent here is silent to all
+            if written:  # a broker acknowledges in order, so no later one will be acknowledged either
                 self._end()
             raise NoAnswer(f"{self._broker.host}: no acknowledgement", written, kind="timeout") from error
         finally:
@@ -69,7 +71,7 @@ class Link:
             self.used = time.monotonic()
 
     async def close(self) -> None:
-        """End it, with a goodbye where it still stands."""
+        """Close the connection; disconnect first if it is still open."""
         self._opening.cancel()
         await asyncio.wait([self._opening])
         if self._client is not None:
@@ -83,7 +85,7 @@ class Link:
             self._other.close()
 
     async def _open(self) -> int:
-        """Connect. The reason code of the CONNACK, 0 where we may publish. Raises NoAnswer."""
+        """Connect; return the reason code of the CONNACK, 0 if publishing is allowed. Raises NoAnswer."""
         broker, code = self._broker, None
         try:
             opened = await self._dialer.open(broker.host, broker.port)
@@ -105,7 +107,7 @@ class Link:
         broker, five = self._broker, self._broker.version == "5"
         client = _Client(
             CallbackAPIVersion.VERSION2,
-            # Of at most 23 characters, which every broker of 3.1.1 takes (section 3.1.3.1).
+            # At most 23 characters, which every broker of MQTT 3.1.1 accepts (section 3.1.3.1).
             f"threadline-{uuid4().hex[:12]}",
             clean_session=None if five else True,
             protocol=MQTTProtocolVersion.MQTTv5 if five else MQTTProtocolVersion.MQTTv311,
@@ -124,7 +126,7 @@ class Link:
         return client
 
     def _hand(self, what: Any, *arguments: Any) -> None:
-        """From paho's thread to the event loop; which may have ended by then."""
+        """Call `what` in the event loop, from paho's thread; do nothing if the loop has ended."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(what, *arguments)
 
@@ -138,7 +140,7 @@ class Link:
             answer.set_result(code.value)
 
     def _write(self, publish: Publish) -> asyncio.Future[int]:
-        """Raises NoAnswer where nothing can be written."""
+        """Write a publication; return the future of its reason code. Raises NoAnswer."""
         assert self._client is not None
         properties = None
         if self._broker.version == "5" and publish.properties:
@@ -150,16 +152,18 @@ class Link:
         try:
             sent = self._client.publish(publish.topic, publish.payload, publish.qos, publish.retain, properties)
         except ValueError as error:
-            raise NoAnswer("nothing can be published so", kind="request") from error
+            raise NoAnswer(
+                "the publication is not valid: its topic, size or quality of service", kind="request"
+            ) from error
         answer = self._answers[sent.mid] = self._loop.create_future()
         return answer
 
     def _end(self) -> None:
-        """The connection is no more: what waits for an acknowledgement will not have it."""
+        """Mark the connection as lost, and fail all publications that wait for an acknowledgement."""
         self.lost = True
         if not self._greeted.done():
             self._greeted.set_exception(NoAnswer(f"{self._broker.host}: the broker ended the connection"))
-            self._greeted.exception()  # where nobody waits for it, nobody needs it
+            self._greeted.exception()  # retrieved, as no task may be waiting
         answers, self._answers = self._answers, {}
         for answer in answers.values():
             if not answer.done():
@@ -169,13 +173,13 @@ class Link:
                 self._other.shutdown(socket.SHUT_RDWR)
 
     def _stop(self, client: Client) -> None:
-        """In a thread: say goodbye, and wait until paho's thread has ended."""
+        """Disconnect, and wait until paho's thread has ended. Blocks: run it in a thread."""
         client.disconnect()
         client.loop_stop()
 
 
 class _Client(Client):
-    """paho's, over a socket that is there."""
+    """paho's client, over a socket that is already connected."""
 
     opened: socket.socket
 
@@ -183,7 +187,7 @@ class _Client(Client):
         return self.opened
 
     def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
-        """As paho's, which leaves the socket open where the handshake fails."""
+        """Do as paho does, which leaves the socket open if the handshake fails."""
         assert self._ssl_context is not None
         tcp_sock.settimeout(self.connect_timeout)
         return self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host)

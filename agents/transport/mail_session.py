@@ -1,7 +1,7 @@
-"""One mail to an SMTP server, by smtplib: blocking, for a thread, and to be ended from outside.
+"""Sends one mail to an SMTP server by smtplib: blocking, in a thread, and can be cut off from outside.
 
-Nothing of a mail is taken before the final dot is sent (RFC 5321 section 4.1.1.4), so only from then on may it have arrived.
-TLS is what the settings say: where STARTTLS is wanted and not offered, nothing is sent, no password either.
+A server accepts no mail before the final dot is sent (RFC 5321 section 4.1.1.4), so only from then on may it have
+arrived. If the settings require STARTTLS and the server does not offer it, nothing is sent, not even the password.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from adapters.contract import Mail, Response
 from agents.transport.fence import Fence
 from agents.transport.unanswered import NoAnswer, failure_words
 
-#: Seconds for the server's goodbye; bytes of one reply.
+#: Seconds to wait for the answer to QUIT; most bytes of one reply.
 GOODBYE, MAX_REPLY = 2.0, 65_536
 _LINE_END, _DOT = re.compile(rb"\r\n|\r|\n"), re.compile(rb"(?m)^\.")
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A server, how to speak with it, and as whom."""
+    """A server, its kind of TLS (a key of `mailing.PORTS`), and the user."""
 
     host: str
     port: int
@@ -49,18 +49,18 @@ class Session:
         self._fence = fence
         self._account, self._mail, self._socket, self._tls = account, mail, opened, tls
         self._connect, self._timeout = connect, timeout
-        #: The same connection, whoever wraps the socket: to end it from outside.
+        #: A duplicate of the socket, to shut the connection down from outside, also when TLS has wrapped the first one.
         self._other = opened.dup()
         self._ended = False
 
     def cut(self) -> None:
-        """End the connection, so that whatever waits for it fails at once."""
+        """Shut the connection down, so that a blocked read or write fails at once."""
         self._ended = True
         with contextlib.suppress(OSError):
             self._other.shutdown(socket.SHUT_RDWR)
 
     def run(self) -> Response:
-        """Raises NoAnswer."""
+        """Send the mail; return the server's last reply. Raises NoAnswer."""
         sent = [False]
         try:
             client = Client(self._socket, self._account, self._connect, self._tls)
@@ -73,23 +73,23 @@ class Session:
                         client.quit()
                 client.close()
         except smtplib.SMTPResponseException as error:
-            said = error.smtp_error
-            return self._answer(error.smtp_code, said.encode() if isinstance(said, str) else said, sent)
+            words = error.smtp_error
+            return self._answer(error.smtp_code, words.encode() if isinstance(words, str) else words, sent)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             late = self._ended or isinstance(error, TimeoutError)
             unsupported = isinstance(error, smtplib.SMTPNotSupportedError)
             why = str(error) if unsupported else failure_words(error, started=sent[0])
-            words = f"{self._account.host}: {why}"[:300]
-            raise NoAnswer(words, sent[0], kind="timeout" if late else "lost" if sent[0] else "connect") from error
+            message = f"{self._account.host}: {why}"[:300]
+            raise NoAnswer(message, sent[0], kind="timeout" if late else "lost" if sent[0] else "connect") from error
         finally:
             self._socket.close()
             self._other.close()
 
     def _answer(self, code: int, words: bytes, sent: list[bool]) -> Response:
-        """Raises NoAnswer for what is no reply of SMTP."""
+        """Return a reply as a response. Raises NoAnswer if the code is not one of SMTP."""
         if 200 <= code < 600:
             return Response(code, {}, words)
-        raise NoAnswer(f"{self._account.host}: its reply is none of SMTP", sent[0], kind="lost")
+        raise NoAnswer(f"{self._account.host}: its reply is not valid SMTP", sent[0], kind="lost")
 
     def _speak(self, client: "Client", sent: list[bool]) -> tuple[int, bytes]:
         account, mail = self._account, self._mail
@@ -120,7 +120,7 @@ class Session:
 
 
 class Client(smtplib.SMTP):
-    """smtplib's, over a socket that is there, and with an end to the replies that it reads."""
+    """smtplib's client, over a socket that is already connected, and with a limit on the size of replies."""
 
     def __init__(self, opened: socket.socket, account: Account, timeout: float, tls: ssl.SSLContext) -> None:
         self._opened, self._implicit = opened, tls if account.tls == "implicit" else None
@@ -133,12 +133,12 @@ class Client(smtplib.SMTP):
         return self._opened
 
     def wait(self, seconds: float) -> None:
-        """How long each reply may take from now on."""
+        """Set how many seconds each reply may take from now on."""
         assert self.sock is not None
         self.sock.settimeout(seconds)
 
     def getreply(self) -> tuple[int, bytes]:
-        """As smtplib's. A reply that does not end is none: SMTPServerDisconnected."""
+        """Return a reply, as smtplib does. Raises SMTPServerDisconnected if it is too long."""
         if self.file is None and self.sock is not None:
             self.file = _Bounded(self.sock.makefile("rb"))
         if self.file is not None:
@@ -147,14 +147,14 @@ class Client(smtplib.SMTP):
 
 
 class _Bounded:
-    """The lines of a reply, up to so many bytes."""
+    """Reads the lines of a reply, at most MAX_REPLY bytes."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self.left = file, MAX_REPLY
         self.close = file.close
 
     def readline(self, size: int) -> bytes:
-        """Raises OSError where it is too long."""
+        """Return a line. Raises OSError if the reply is too long."""
         line = self._file.readline(size)
         self.left -= len(line)
         if self.left < 0:
@@ -164,5 +164,5 @@ class _Bounded:
 
 @cache
 def _own_name() -> str:
-    """What we call ourselves; found out once, for it may ask the resolver."""
+    """Return the host name to greet servers with. Cached, since it may ask the resolver."""
     return socket.getfqdn()

@@ -1,4 +1,4 @@
-"""Mails to SMTP servers, each by a connection of its own, in a thread, over a socket connected by the address rule."""
+"""Sends mails to SMTP servers, each over a connection of its own, in a thread; the dialer checks the address."""
 
 import asyncio
 import re
@@ -11,35 +11,36 @@ from agents.transport.addresses import Dialer
 from agents.transport.mail_session import Account, Session
 from agents.transport.unanswered import NoAnswer
 
-#: Each word of the setting `tls` and its port.
+#: The default port for each value of the setting `tls`.
 PORTS = {"starttls": 587, "implicit": 465, "none": 25}
-#: What a mail may say before its body.
+#: The headers that a mail may have.
 HEADERS = frozenset(
     b"from to date message-id subject reply-to in-reply-to references list-unsubscribe list-unsubscribe-post "
     b"mime-version content-type content-transfer-encoding".split()
 )
 _ADDRESS = re.compile(r"[!-~]+@[!-~]+")
-#: Lines of printable ASCII, none over RFC 5322's 998 characters, each a header or the going on of one.
+#: Lines of printable ASCII, at most 998 characters each (RFC 5322 section 2.1.1), each a header or the continuation of
+#: one.
 _HEAD = re.compile(rb"(?:[!-9;-~]+:[\t -~]{0,990}\r\n(?:[ \t][\t -~]{0,997}\r\n)*)+")
 _NAMES = re.compile(rb"(?m)^([!-9;-~]+):")
-#: Mails under way at a time.
+#: Most concurrent mails.
 AT_ONCE = 32
 
 
 def account_of(values: Values) -> Account:
-    """The account that the settings of `adapters.smtp` describe. Raises NoAnswer where they cannot be meant."""
+    """Return the account that the settings of `adapters.smtp` describe. Raises NoAnswer if they are not valid."""
     host, port, tls, username, password = (
         next(iter(secrets_of(values, name)), None) for name in ("host", "port", "tls", "username", "password")
     )
     tls = tls or "starttls"
     if not host or tls not in PORTS or (port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
-        raise NoAnswer("the source's host, port or tls is none that can be meant", kind="setting")
+        raise NoAnswer("the host, port or tls of the source is not valid", kind="setting")
     return Account(host, int(port or PORTS[tls]), tls, username, password)
 
 
 def may_be_written(mail: Mail) -> bool:
-    """Whether the mail has only headers that adapters write, each at most once, and in them and in its addresses nothing
-    that could end a line: whatever an adapter was made to build, it names no further recipient and holds no second body."""
+    """Return whether the mail has only headers that adapters write, each at most once, and no line end within a header
+    or an address, so that hostile content cannot add a recipient or a second body."""
     if not all(_ADDRESS.fullmatch(each) for each in (mail.sender, *mail.recipients)):
         return False
     head = mail.data.partition(b"\r\n\r\n")[0]
@@ -50,7 +51,7 @@ def may_be_written(mail: Mail) -> bool:
 
 
 class Mailing:
-    """Hands mails over, by one dialer."""
+    """Sends mails by one dialer."""
 
     def __init__(self, dialer: Dialer, *, timeout: float, connect_timeout: float) -> None:
         self._dialer, self._timeout, self._connect_timeout = dialer, timeout, connect_timeout
@@ -59,15 +60,15 @@ class Mailing:
         self._room = asyncio.Semaphore(AT_ONCE)
 
     async def carry(self, mail: Mail, values: Values) -> Response:
-        """The reply to the end of DATA, or to the command that was refused. Raises NoAnswer."""
+        """Send a mail; return the reply to the end of DATA, or to the command that was refused. Raises NoAnswer."""
         account = account_of(values)
         if not may_be_written(mail):
-            raise NoAnswer("the mail's headers or addresses are none that may be written", kind="request")
+            raise NoAnswer("the headers or addresses of the mail are not valid", kind="request")
         try:
             async with asyncio.timeout(self._connect_timeout):
                 await self._room.acquire()
         except TimeoutError as error:
-            raise NoAnswer("too many mails are under way", kind="pool") from error
+            raise NoAnswer("too many mails are in progress", kind="pool") from error
         try:
             return await self._hand_over(account, mail)
         finally:
@@ -83,13 +84,13 @@ class Mailing:
         try:
             await asyncio.wait([running], timeout=until - loop.time())
         finally:
-            # Too late, or not wanted any more: what is not written by now never will be, and the thread ends. One that
-            # has its answer is only cut short in its goodbye.
+            # Timed out or cancelled: nothing more is written, and the thread ends. If the answer has arrived, this only
+            # cuts the QUIT short.
             if not running.done():
                 session.cut()
             running.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await running
 
     def close(self) -> None:
-        """Let go of the threads; mails under way end by themselves."""
+        """Shut the threads down without waiting; mails in progress are finished."""
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Access tokens that are bought before a message can be sent, and kept until shortly before their end (OAuth 2, RFC 6749)."""
+"""Gets the access tokens that sending needs, and caches them until shortly before they expire (OAuth 2, RFC 6749)."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,14 +13,14 @@ import orjson
 from adapters.contract import Adapter, Outgoing, Response, Token, Values, secrets_of
 from agents.transport.unanswered import NoAnswer
 
-#: Of the time that a token is good for, the last tenth is left unused, a minute at most.
+#: The fraction of a token's lifetime at its end in which it is not used, and the most seconds of it.
 SPARED, SPARED_AT_MOST = 0.1, 60.0
-#: Tokens that are kept at most.
+#: Most cached tokens.
 KEPT = 4096
 
 
 class Carry(Protocol):
-    """`Transport.carry`."""
+    """The method `Transport.carry`."""
 
     async def __call__(self, outgoing: Outgoing, values: Values, *, trusted: bool) -> Response: ...
 
@@ -36,7 +36,7 @@ def _now() -> datetime:
 
 
 class Tokens:
-    """The access tokens of this process. They are in memory alone."""
+    """The access tokens of this process, in memory only."""
 
     def __init__(self, carry: Carry, now: Callable[[], datetime] = _now) -> None:
         self._carry, self._now = carry, now
@@ -44,9 +44,10 @@ class Tokens:
         self._buying: dict[bytes, asyncio.Task[_Token]] = {}
 
     async def prepared(self, adapter: Adapter, values: Values, *, trusted: bool = False) -> Values:
-        """The values, with an `access_token` where the adapter gets one (`Send.token`) and they have none. Of one account it is bought once, however many wait for it.
+        """Return the values, with an `access_token` if the adapter needs one (`Send.token`) and they have none.
+        Concurrent calls for one account request it once.
 
-        `trusted` as for `Transport.carry`. Raises NoAnswer (of the message nothing has left), Unsendable where the
+        `trusted`: as for `Transport.carry`. Raises NoAnswer (nothing of the message was sent), Unsendable if the
         account's settings cannot be used.
         """
         how = adapter.send.token if adapter.send is not None else None
@@ -59,12 +60,12 @@ class Tokens:
             if task is None:
                 task = self._buying[key] = asyncio.create_task(self._buy(key, how, values, trusted))
                 task.add_done_callback(lambda done: self._bought(key, done))
-            # Shielded: who gives up does not take it from the others.
+            # Shielded: a caller that is cancelled must not cancel the request for the others.
             token = await asyncio.shield(task)
         return {**values, "access_token": (token.text,)}
 
     async def close(self) -> None:
-        """Give up what is being bought."""
+        """Cancel the requests in progress."""
         for task in (tasks := list(self._buying.values())):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -77,7 +78,7 @@ class Tokens:
             raise NoAnswer(f"no access token: {error}", False, kind="token") from error
         bought = how.read(response)
         if bought is None:
-            raise NoAnswer(f"no access token: it was answered {response.status}", False, kind="token")
+            raise NoAnswer(f"no access token: the answer was {response.status}", False, kind="token")
         text, seconds = bought
         token = _Token(text, asked + timedelta(seconds=seconds - min(seconds * SPARED, SPARED_AT_MOST)))
         if len(self._tokens) >= KEPT:
@@ -90,4 +91,4 @@ class Tokens:
     def _bought(self, key: bytes, task: asyncio.Task[_Token]) -> None:
         del self._buying[key]
         with suppress(asyncio.CancelledError):
-            task.exception()  # those who wait have it; if all have gone, nobody needs it
+            task.exception()  # retrieved, as all who waited for it may be gone

@@ -1,7 +1,7 @@
 """Shared HTTP/2 connections: one for each origin.
 
-A connection that the server closed while it was idle is not used again: the end of the stream has arrived by the time the
-connection is taken, and nothing was written yet.
+A connection that the server closed while it was idle is not used again: the end of the stream has arrived by the time
+the connection is taken, and nothing was written yet.
 """
 
 import asyncio
@@ -63,7 +63,8 @@ class Connection(httpcore.AsyncHTTPConnection):
 
     @property
     def usable(self) -> bool:
-        """Whether another call can use it. httpcore does not notice that the server closed an idle HTTP/2 connection."""
+        """Whether another call can use it. httpcore does not notice that the server closed an idle HTTP/2
+        connection."""
         return self.is_available() and not self.has_expired() and not (self.is_idle() and self._backend.ended)
 
 
@@ -106,8 +107,8 @@ class Origin:
         return taken
 
     async def release(self, connection: Connection, *, whole: bool) -> None:
-        """End a call. If its answer was not read to the end (`whole`), the connection still has the open stream and may be
-        dead: the next call gets a new connection, and this one is closed with its last call."""
+        """End a call. If its answer was not read to the end (`whole`), the connection still has the open stream and may
+        be dead: the next call gets a new connection, and this one is closed with its last call."""
         connection.active -= 1
         if not whole and self._shared is connection:
             self._shared = None

@@ -1,4 +1,4 @@
-"""Publications to an MQTT broker: one kept connection for each broker and user, each publication waited for by its PUBACK."""
+"""Publishes to MQTT brokers: one shared connection for each broker and user; each publication waits for its PUBACK."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ KEPT = 300.0
 
 
 class Publishing:
-    """Publishes, by one dialer."""
+    """Publishes by one dialer."""
 
     def __init__(self, dialer: Dialer, *, timeout: float, connect_timeout: float, trusted: bool) -> None:
         self._dialer, self._timeout, self._connect_timeout, self._trusted = dialer, timeout, connect_timeout, trusted
@@ -22,7 +22,8 @@ class Publishing:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def carry(self, publish: Publish, values: Values) -> Response:
-        """The reason code of the PUBACK, or of the CONNACK that refused us; 0 of QoS 0 once written. Raises NoAnswer."""
+        """Publish; return the reason code of the PUBACK, or of the CONNACK that refused the connection; for QoS 0,
+        return 0 once written. Raises NoAnswer."""
         try:
             broker = broker_of("mqtt", values)
         except WrongSetting as error:
@@ -36,13 +37,13 @@ class Publishing:
         return await link.publish(publish, self._timeout)
 
     async def close(self) -> None:
-        """End all connections; publications under way fail."""
+        """Close all connections; publications in progress fail."""
         for broker in list(self._links):
             self._let_go(broker)
         await asyncio.gather(*self._closing)
 
     def _sweep(self) -> None:
-        """Let go of what has ended, and of what nobody uses."""
+        """Close connections that are lost or have been idle for too long."""
         now = time.monotonic()
         for broker, link in list(self._links.items()):
             if link.lost or (not link.waiting and now - link.used > KEPT):

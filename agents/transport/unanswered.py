@@ -1,4 +1,5 @@
-"""Why a call got no answer, and whether it may have arrived all the same: what decides if it may be made again."""
+"""The error of a call without an answer: its cause, and whether the call may have arrived, which decides if it may be
+repeated."""
 
 import os
 import ssl
@@ -6,11 +7,11 @@ from collections.abc import Iterator
 
 
 class NoAnswer(Exception):
-    """No answer came, or none that is complete.
+    """No answer came, or only a part of one.
 
-    `may_have_arrived` is False where nothing of it can have reached the provider (the name did not resolve, the
-    connection or its TLS failed, no connection was free), so that it is safe to try again; True once a part of it may
-    have been written. `kind` is a word for counting. The message is for operators: it names hosts, never a URL's path, a
+    `may_have_arrived` is False if no part of the call can have reached the provider (the name did not resolve, the
+    connection or its TLS failed, no connection was free), so that repeating it is safe; True once a part may have been
+    written. `kind` is the label of the metric. The message is for operators: it names hosts, never a URL's path, a
     header or a body, which may hold secrets.
     """
 
@@ -21,8 +22,8 @@ class NoAnswer(Exception):
 
 
 def failure_words(error: BaseException, *, started: bool) -> str:
-    """Return in words why a call failed, for people: no class name, no port. `started` is whether a part of the request may
-    have been written; nothing that the server sent is then in the words.
+    """Return in words why a call failed, for people: no class name, no port. `started` is whether a part of the request
+    may have been written; nothing that the server sent is then in the words.
     """
     causes = list(_causes(error))
     if any(isinstance(one, TimeoutError) or type(one).__name__.endswith("Timeout") for one in causes):
@@ -45,7 +46,7 @@ def failure_words(error: BaseException, *, started: bool) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Return the error and those that it was made of, from the innermost."""
+    """Return the error and its causes, the innermost first."""
     chain: list[BaseException] = []
     following: BaseException | None = error
     while following is not None and following not in chain:
@@ -54,29 +55,29 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     return reversed(chain)
 
 
-#: What is said of a call to an address that a client or a recipient chose. Not whether its name resolves, to what, or
-#: which step failed: whoever chooses it could look around the operator's network by the differences.
-UNTOLD = "the address gave no answer: it must be a public one, and over https have a certificate that holds"
-#: Kinds of failures that are of the address. The others (a setting, no free connection) are told in their own words.
+#: The message for an address that a client or a recipient chose. It does not reveal whether the name resolves, to what,
+#: or which step failed: by the differences, the person who chose it could explore the operator's network.
+REDACTED = "the address gave no answer: it must be a public one, and over https have a certificate that holds"
+#: Kinds of failures that depend on the address. The others (a setting, no free connection) keep their own message.
 _OF_ADDRESS = frozenset({"connect", "name", "address", "timeout", "lost"})
 
 
-def untold(error: NoAnswer, *, foreign: bool) -> NoAnswer:
-    """The failure as whoever chose the address may know it. Of a recipient's (`foreign`) also the kind is one for all that
-    did not arrive; what may have arrived is known as such, since it must not be sent twice."""
+def redacted(error: NoAnswer, *, foreign: bool) -> NoAnswer:
+    """Return the error as the person who chose the address may see it. If a recipient did (`foreign`), the kind is the
+    same for all failures too; `may_have_arrived` is kept, since the message must not be sent twice."""
     if error.kind not in _OF_ADDRESS:
         return error
     if foreign:
-        return NoAnswer(UNTOLD, error.may_have_arrived, kind="recipient")
+        return NoAnswer(REDACTED, error.may_have_arrived, kind="recipient")
     return (
-        type(error)(UNTOLD)
+        type(error)(REDACTED)
         if isinstance(error, AddressRefused)
-        else NoAnswer(UNTOLD, error.may_have_arrived, kind=error.kind)
+        else NoAnswer(REDACTED, error.may_have_arrived, kind=error.kind)
     )
 
 
 class AddressRefused(NoAnswer):
-    """The name has no address that may be called. Nothing was connected to."""
+    """The name has no address that may be called. No connection was made."""
 
     def __init__(self, words: str, may_have_arrived: bool = False) -> None:
         super().__init__(words, may_have_arrived, kind="address")

@@ -1,6 +1,7 @@
-"""An HTTP request's address and headers as they are written, and an answer's headers as they are read. Pure.
+"""Validates and writes the URL and headers of an HTTP request, and reads the headers of a response. Pure.
 
-What is the same at each call of an account is remembered: reading a URL takes as long as all the rest of a small call.
+Results that are the same for each call of an account are cached: parsing a URL takes as long as the rest of a small
+call.
 """
 
 import re
@@ -13,13 +14,13 @@ from adapters.contract import HttpCall
 from agents.transport.unanswered import NoAnswer
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: Latin-1 without control characters, which is what is written (RFC 9110 section 5.5); and no more than servers take.
+#: Latin-1 without control characters (RFC 9110 section 5.5), no longer than servers accept.
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,16384}")
 
 
 @lru_cache(maxsize=4096)
 def url_of(text: str) -> httpx.URL:
-    """Raises NoAnswer for what is no address of HTTP."""
+    """Return the URL in a text. Raises NoAnswer if it is not a valid one of http or https."""
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError) as error:
@@ -30,7 +31,7 @@ def url_of(text: str) -> httpx.URL:
 
 
 def headers_of(call: HttpCall, url: httpx.URL) -> list[tuple[str, str]]:
-    """Raises NoAnswer for what cannot stand in a header."""
+    """Return the headers of a call, with those that every request has. Raises NoAnswer if one cannot be written."""
     if _NAME.fullmatch(call.method) is None:
         raise NoAnswer("the method has characters that cannot stand there", kind="request")
     given = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "threadline"} | call.headers
@@ -45,18 +46,19 @@ def headers_of(call: HttpCall, url: httpx.URL) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=4096)
 def _stands(name: str, value: str) -> bool:
-    """Whether it can be written (RFC 9110 section 5.5); an account's headers are mostly the same at each call."""
+    """Return whether a header can be written (RFC 9110 section 5.5). Cached: an account's headers are mostly the
+    same."""
     return _NAME.fullmatch(name) is not None and _VALUE.fullmatch(value) is not None
 
 
 @lru_cache(maxsize=4096)
 def text_of(url: httpx.URL) -> str:
-    """The URL as it is requested."""
+    """Return the URL as it is requested."""
     return str(url)
 
 
 def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Names in lower case; values of one name joined (RFC 9110 section 5.3)."""
+    """Return the headers, with names in lower case and the values of one name joined (RFC 9110 section 5.3)."""
     read: dict[str, str] = {}
     for name, value in headers:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")

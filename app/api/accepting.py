@@ -1,4 +1,5 @@
-"""Accepts the messages of concurrent requests in few transactions: one costs much the same for one message as for fifty."""
+"""Accepts the messages of concurrent requests in few transactions, since one costs much the same for 1 message as for
+50."""
 
 import asyncio
 from collections import deque
@@ -9,7 +10,7 @@ from app.api.taken import Taken
 from sql import Accepted, EventStore, InFlight, KeptAnswer, KeyTaken
 from sql.errors import DATA_ERRORS
 
-#: Messages of one transaction; transactions at a time, so that the next is prepared while one is written.
+#: Most messages of one transaction, and concurrent transactions: the next is prepared while one is written.
 MOST, AT_ONCE = 200, 2
 
 
@@ -27,12 +28,14 @@ class Accepting:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._waiting: deque[_Offer] = deque()
-        #: Tasks that will look for more. Each removes itself: a callback would leave one here that has looked already.
+        #: Tasks that will take further offers. Each removes itself: a done callback would run later, after the task has
+        #: found the queue empty, and a new offer would then start no task.
         self._writing: set[asyncio.Task[None] | None] = set()
 
     async def accept(self, request: Taken, *, alone: bool) -> None:
-        """Write a request's messages and the answer to keep: both or neither. Durable on return. `alone`: in a transaction of
-        their own, as they are large. Raises as `EventStore.accept`, for this request alone."""
+        """Write a request's messages and the answer to keep, both or neither; durable on return. `alone`: in a
+        transaction of their own, because they are large. Raises what `EventStore.accept` raises, for this request
+        only."""
         offer = _Offer(request, asyncio.get_running_loop().create_future())
         if alone:
             await self._write([offer])
@@ -54,7 +57,7 @@ class Accepting:
         room = MOST
         while self._waiting and (not offers or len(self._waiting[0].request.messages) <= room):
             offer = self._waiting.popleft()
-            if not offer.done.done():  # else its caller has gone away
+            if not offer.done.done():  # otherwise its caller has disconnected
                 offers.append(offer)
                 room -= len(offer.request.messages)
         return offers

@@ -87,7 +87,7 @@ async def versions(request: Request) -> Response:
 
 async def own(request: Request, scope: str) -> Key:
     """Return the API key, which must belong to the client in the path. Raises Problem 404 for any other client, so that
-    nobody learns which clients exist."""
+    no caller learns which clients exist."""
     key = await caller(request, scope)
     if request.path_params["id"] != key.client:
         raise Problem(404, "There is no client of this id that this API key acts for.")

@@ -1,4 +1,5 @@
-"""GET /v1/messages?state=…: a client's messages that wait, or that ended without being sent, by state and page by page."""
+"""GET /v1/messages?state=…: a client's messages that wait, or that ended without being sent, by state and page by
+page."""
 
 from collections.abc import Mapping
 from typing import Any

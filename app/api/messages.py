@@ -1,6 +1,6 @@
-"""POST /v1/messages and /v1/{channel}/messages: services ask for messages, one or up to 50 in a call.
+"""POST /v1/messages and /v1/{channel}/messages: services request 1 to 50 messages in a call.
 
-202 says that they are kept: each will be sent, or told of.
+202 means that they are stored: each will be sent, or its failure reported.
 """
 
 import asyncio
@@ -26,19 +26,19 @@ from schemas.events import CHANNELS, Error
 from sql import InFlight, KeyTaken
 
 READ, WRITE = "messages:read", "messages:write"
-#: Bytes of a body, and of one that is read beside the event loop; seconds that taking it may last.
+#: Most bytes of a body; bytes above which it is read in a thread; most seconds for accepting it.
 MOST, LARGE, PATIENCE = 1 << 20, 32 << 10, 10.0
-#: Headers of a refusal that is over in a moment.
+#: Headers of a temporary refusal.
 AGAIN = {"retry-after": "1"}
 
 
 async def messages(request: Request) -> Response:
-    """Take messages, by the channels that they name or else the client's. Raises Problem."""
+    """Accept messages, by the channels that they name or else the client's. Raises Problem."""
     return await _answer(request, None)
 
 
 async def channel_messages(request: Request) -> Response:
-    """Take messages by one channel. Raises Problem."""
+    """Accept messages by one channel. Raises Problem."""
     channel = request.path_params["channel"]
     if channel not in CHANNELS:
         raise Problem(404, f"There is no such channel. The channels: {', '.join(CHANNELS)}.")
@@ -68,7 +68,7 @@ async def _answer(request: Request, channel: str | None) -> Response:
         except KeyTaken as error:
             raise idempotency.taken() from error
         except UniqueViolation as error:
-            # Its like was answered while this one waited for the same messages.
+            # A request with the same key was answered while this one waited for the lock on the same messages.
             if key and (known := await idempotency.replay(api.store, client_id, key, mark)):
                 return known
             raise idempotency.in_flight() from error
@@ -77,13 +77,13 @@ async def _answer(request: Request, channel: str | None) -> Response:
 
 
 def _large(request: Request) -> bool:
-    """Whether a body may take seconds to find the words for what is wrong with it: such are read beside the loop."""
+    """Return whether a body is so large that validating it may take seconds; it is then read in a thread."""
     length = request.headers.get("content-length", "")
     return not length.isdecimal() or int(length) > LARGE
 
 
 async def _each(items: Iterator[Item]) -> list[Item]:
-    """The messages; each that is refused took a while, and the loop has its turn after it."""
+    """Return the messages. Yield to the event loop after each refused one, since its error took long to find."""
     found = []
     for item in items:
         found.append(item)
@@ -93,7 +93,7 @@ async def _each(items: Iterator[Item]) -> list[Item]:
 
 
 async def _take(api: Api, taken: Taken, client_id: str, *, alone: bool) -> None:
-    """Have the messages that can be sent accepted. `alone`, and what is raised: as of `Accepting.accept`."""
+    """Accept the messages that can be sent. `alone` and errors as for `Accepting.accept`."""
     at = datetime.now(UTC)
     client: Client | str
     try:
@@ -116,7 +116,8 @@ async def _take(api: Api, taken: Taken, client_id: str, *, alone: bool) -> None:
 
 
 async def _seen(api: Api, client_id: str, item: Item, asked: Asked) -> None:
-    """Undo the refusal of a message that was accepted before: the client's configuration has no route for it only now."""
+    """Mark a refused message as a duplicate if it was accepted before: only the present configuration has no route for
+    it."""
     row = await api.store.message(client_id, asked.message_id)
     if row and bytes(row["fingerprint"]) == asked.fingerprint:
         item.refusal, item.duplicate, item.channel = None, True, row["channel"]
@@ -124,7 +125,7 @@ async def _seen(api: Api, client_id: str, item: Item, asked: Asked) -> None:
 
 @contextmanager
 def _place(api: Api) -> Iterator[None]:
-    """Room for one more request. Raises Problem 429 where there is none."""
+    """Count one more request while it is in progress. Raises Problem 429 if there are too many."""
     if api.accepting >= api.settings.sending.accepting:
         raise Problem(429, "Too many requests for messages at once: ask again.", headers=AGAIN)
     api.accepting += 1

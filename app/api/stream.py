@@ -34,7 +34,7 @@ SEND = 30.0
 JOIN = 5.0
 #: Changes in one query while catching up.
 CATCH_UP = 200
-#: Tells the caller to wait this many milliseconds before it reconnects.
+#: Milliseconds that the caller should wait before it reconnects.
 RETRY = b"retry: 1000\n\n"
 
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}  # the latter: nginx passes each event on at once

@@ -156,7 +156,7 @@ class Tailer:
                 away = True
                 await asyncio.sleep(self._away)
             except Exception:
-                # A bug: end all listeners, since nobody reads for them. Callers reconnect with their last event's id.
+                # A bug: end all listeners, since no task reads for them. Callers reconnect with their last event's id.
                 log.exception("stream.failed")
                 self._end("an error of the service")
                 return

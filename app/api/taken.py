@@ -1,4 +1,4 @@
-"""The messages of one request, how the store took each, and the answer that follows."""
+"""The messages of one request, which of them the store accepted, and the answer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +12,8 @@ from sql import Accepted, KeptAnswer, NewMessage
 
 
 class Taken:
-    """One request for messages. `items`: all that it asks for; `messages`: those to be accepted; `mark`: the fingerprint of
-    the request, kept with the answer under its Idempotency-Key (`key`)."""
+    """One request for messages. `items`: all of its messages; `messages`: those to be accepted; `mark`: the fingerprint
+    of the request, stored with the answer under its Idempotency-Key (`key`)."""
 
     def __init__(self, items: list[Item], many: bool, client_id: str, key: str | None, mark: bytes) -> None:
         self.items, self._many = items, many
@@ -28,8 +28,9 @@ class Taken:
         self._offered.append(item)
 
     def judge(self, accepted: Sequence[Accepted]) -> KeptAnswer | None:
-        """Note how the store took the messages, in their order (it may take them twice, after a failure). Return the answer
-        to keep under the key: None without a key, or where nothing was taken, which may be corrected and asked again."""
+        """Record which messages the store accepted, in their order; may be called again after a failure. Return the
+        answer to store under the key: None without a key, or if none was accepted, since the request may be corrected
+        and repeated."""
         for item, each in zip(self._offered, accepted, strict=True):
             item.judge(each)
         if self._key is None or not self._some():
@@ -37,7 +38,7 @@ class Taken:
         return KeptAnswer(self._client_id, self._key, self._mark, 202, write(self._json()), self._many)
 
     def answer(self) -> Response:
-        """Return the answer. Raises Problem where nothing was taken."""
+        """Return the answer. Raises Problem if no message was accepted."""
         if self._some():
             return Response(write(self._json()), 202, media_type="application/json")
         if not self._many and (refusal := self.items[0].refusal):
@@ -48,5 +49,5 @@ class Taken:
         return any(item.refusal is None for item in self.items)
 
     def _json(self) -> dict[str, Any]:
-        items = [item.told() for item in self.items]
+        items = [item.to_json() for item in self.items]
         return {"messages": items} if self._many else items[0]

@@ -103,7 +103,7 @@ def replay(
     topic: Topic = None,
     source: Source = None,
 ) -> int:
-    """Put records on their topics again, to be processed anew. What was stored of them before is not stored twice.
+    """Put records on their topics again, to be processed again. What was stored of them before is not stored twice.
 
     Exit code 1 where one could not be replayed.
     """

@@ -1,4 +1,5 @@
-"""`threadline mqtt`: subscribe to the brokers of MQTT sources, and post what devices publish to the webhook endpoint."""
+"""`threadline mqtt`: subscribe to the brokers of MQTT sources, and post what devices publish to the webhook
+endpoint."""
 
 import asyncio
 import signal
@@ -43,7 +44,7 @@ def mqtt(
 
 
 def _accounts(settings: Settings, source: str | None, base: str) -> list[Subscription]:
-    """Raises WrongSetting."""
+    """Return the subscriptions of the MQTT sources, or of the one named `source`. Raises WrongSetting."""
     found = {
         name: one
         for name, one in settings.sources.items()

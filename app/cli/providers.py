@@ -1,4 +1,5 @@
-"""`threadline providers`: what is covered, as the adapters themselves say: for people, as JSON, and as the page in docs/."""
+"""`threadline providers`: lists the providers from the adapters: as a table, as JSON, or as the page
+docs/providers.md."""
 
 import sys
 from collections.abc import Iterable
@@ -17,9 +18,9 @@ from app.settings import Settings
 from app.simulator import SIMULATED
 from schemas.events import CHANNELS, EVENT_TYPES
 
-#: Columns of a terminal from which there is room for how each is verified.
+#: Columns of a terminal from which the table has the column `signature`.
 WIDE = 120
-#: Of the page: what stands above and below the table.
+#: The text above the table of the page.
 _HEAD = """# Providers
 
 What Threadline receives, verifies and sends. `threadline providers --markdown` generates this page from the adapters.
@@ -54,7 +55,7 @@ def providers(
 
 
 def row(name: str) -> dict[str, Any]:
-    """What one adapter says of itself, in JSON's types."""
+    """Return the description of one adapter, in JSON's types."""
     adapter = ADAPTERS[name]
     send = adapter.send
     return {
@@ -76,7 +77,7 @@ def row(name: str) -> dict[str, Any]:
 
 
 def page() -> str:
-    """docs/providers.md: those that are built in."""
+    """Return the text of docs/providers.md: the built-in providers."""
     lines = ["| provider | source | channels | signature | receives | sends | simulated |", "| --- " * 7 + "|"]
     for one in map(row, ordered(PROVIDERS)):
         cells = (
@@ -93,18 +94,17 @@ def page() -> str:
 
 
 def ordered(names: Iterable[str]) -> list[str]:
-    """By the name that people read."""
+    """Return the names of adapters, sorted by their titles."""
     return sorted(names, key=lambda name: ADAPTERS[name].title.casefold())
 
 
 def in_order(found: Iterable[str], known: Iterable[str]) -> list[str]:
-    """In the order of our own table."""
+    """Return the words found, in the order of `known`."""
     return [word for word in known if word in set(found)]
 
 
 def _sends(one: dict[str, Any]) -> str:
-    """The channels, and what sending can do beside: several messages a call; after a call without an answer the same again,
-    or a question."""
+    """Return the channels by which it sends, with its capabilities: batches, idempotent repeats, look-up."""
     able = [f"batches of {one['batch']}"] if one["batch"] else []
     able += [f"knows repeats for {_span(one['idempotentFor'])}"] if one["idempotentFor"] else []
     able += ["look-up"] if one["lookup"] else []

@@ -1,4 +1,4 @@
-"""The door's copy of clients' accounts, by which it recognises their webhooks without asking the database.
+"""The door's copy of clients' accounts, used to recognise their webhooks without a query to the database.
 
 It follows the database's log of account changes, within `EVERY` seconds. It is also stored in the data folder, encrypted like
 the accounts themselves and readable by this user alone, so that a door can start while the database is away. An account is
@@ -156,7 +156,7 @@ class AccountSources:
         except FileNotFoundError:
             return
         except (OSError, NoKey, Tampered, ValueError, KeyError, TypeError) as error:
-            self._note("the copy of clients' accounts cannot be read, and is made anew", error)
+            self._note("the copy of clients' accounts cannot be read, and is recreated", error)
             self._trouble = None
 
     def _write(self) -> None:

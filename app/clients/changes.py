@@ -26,7 +26,7 @@ class InUse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Makes changes. `actor`: whom the audit names."""
+    """Makes changes. `actor`: the name in the audit log."""
 
     store: EventStore
     settings: Settings

@@ -13,8 +13,7 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from app.sending.settings import KEY_BYTES
-from app.settings import Settings
+from app.settings import KEY_BYTES, Settings
 
 _ID, _NONCE, _TAG = 8, 12, 16
 

@@ -10,7 +10,7 @@ from app.settings import Settings
 from sql import EventStore
 from webhooks.recognise import DOOR
 
-#: An account as JSON, and what is wrong with it where its key or adapter is missing.
+#: An account as JSON, and the error if its key or adapter is missing.
 AccountJson = tuple[dict[str, Any], str | None]
 
 
@@ -37,8 +37,8 @@ async def accounts_json(store: EventStore, settings: Settings, client_id: str) -
 
 
 def webhooks_of(client_id: str, name: str, url: str | None) -> tuple[str, str | None]:
-    """Return the URL to which the provider of an account in the store must post, and what is wrong with the URL that is
-    configured (None: nothing)."""
+    """Return the URL to which the provider of an account in the store must post, and the error of the URL that is
+    configured (None: it is right)."""
     path = webhook_path(client_id, name)
     if url is None:
         return (

@@ -1,4 +1,4 @@
-"""A cache with a time-to-live: concurrent questions for one key are asked once."""
+"""A cache with a time-to-live: concurrent look-ups of one key are made once."""
 
 import asyncio
 import time

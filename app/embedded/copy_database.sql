@@ -1,2 +1,2 @@
--- The statement that copies a database nobody is connected to; executed as psql's \gexec does.
+-- Returns the statement that copies a database without connections; it is executed as psql's \gexec does.
 SELECT format('CREATE DATABASE %%I TEMPLATE %%I OWNER threadline_owner', %(name)s::text, %(template)s::text);

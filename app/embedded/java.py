@@ -31,10 +31,10 @@ def find() -> Java:
 def release_of(executable: Path) -> int | None:
     """Return the feature release that `java -version` prints (8 for `1.8.0_392`), or None."""
     try:
-        told = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=20, check=False)
+        ran = subprocess.run([executable, "-version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return parse_release(told.stderr + told.stdout)
+    return parse_release(ran.stderr + ran.stdout)
 
 
 def parse_release(text: str) -> int | None:

@@ -91,7 +91,7 @@ class Program:
 
 
 def programs(settings: Settings) -> tuple[Program, Program]:
-    """The worker and the HTTP process. `settings` have a data folder that is absolute, and both DSN and bootstrap set."""
+    """Return the worker and the HTTP process. `settings` must have an absolute data folder, a DSN and a bootstrap."""
     logs, dsn = settings.data / "logs", settings.postgres.dsn
     given = {
         "THREADLINE_DATA": str(settings.data),
@@ -107,7 +107,7 @@ def programs(settings: Settings) -> tuple[Program, Program]:
 
 
 def _kafka(kafka: Kafka) -> dict[str, str]:
-    """What is set of these settings, as variables."""
+    """Return the settings of Kafka that are set, as environment variables."""
     secrets = {"password": kafka.password.get_secret_value()} if kafka.password else {}
     given = kafka.model_dump(exclude={"password"}, exclude_none=True, mode="json") | secrets
     return {f"THREADLINE_KAFKA__{name.upper()}": str(value) for name, value in given.items()}

@@ -8,11 +8,11 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortTaken(Exception):
-    """A port that had to be this one is another program's. The message says which."""
+    """Another program has a required port. The message names the port."""
 
 
 def free(preferred: int | None = None, host: str = LOOPBACK) -> int:
-    """`preferred` if nothing has it, else one that is free now. Whoever binds it next may still lose a race for it."""
+    """Return `preferred` if it is free, else another free port. Another program may still bind it first."""
     if preferred and is_free(preferred, host):
         return preferred
     with socket.socket() as probe:
@@ -22,7 +22,7 @@ def free(preferred: int | None = None, host: str = LOOPBACK) -> int:
 
 
 async def regain(port: int, within: float = 10.0) -> int:
-    """The port that a server had before, which others know it by: waits until it is free. Raises PortTaken."""
+    """Wait until a port is free that a server had before and that its clients know; return it. Raises PortTaken."""
     deadline = time.monotonic() + within
     while not is_free(port):
         if time.monotonic() > deadline:
@@ -32,7 +32,8 @@ async def regain(port: int, within: float = 10.0) -> int:
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen there now (SO_REUSEADDR set, as servers do, so that old connections don't count)."""
+    """Return whether a server could listen there now (with SO_REUSEADDR, as servers set it, so that old connections do
+    not count)."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -43,7 +44,7 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def answers(port: int, host: str = LOOPBACK) -> bool:
-    """Whether something accepts connections there. Unlike `is_free`, it cannot get in a starting server's way."""
+    """Return whether something accepts connections there. Unlike `is_free`, it cannot disturb a starting server."""
     try:
         with socket.create_connection((host, port), timeout=1):
             return True

@@ -68,7 +68,7 @@ def postgres_of(data: Path) -> Postgres:
 
 
 def kafka_of(data: Path) -> "Broker":
-    """The embedded Kafka of a data folder, not started."""
+    """Return the embedded Kafka of a data folder, not started."""
     # Imported here: what is needed to start it costs every command that uses an outside Kafka half a second.
     from app.embedded.kafka import Kafka as Broker
 

@@ -50,7 +50,7 @@ class Reach:
 
     @property
     def truncated(self) -> bool:
-        """Whether the committed offset is past the log's end: the topic was truncated or created anew."""
+        """Whether the committed offset is past the log's end: the topic was truncated or recreated."""
         return self.committed is not None and self.committed > self.end
 
 
@@ -198,7 +198,7 @@ class Log:
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
     found = consumer.partitions_for_topic(topic)
     if found is None:
-        await consumer._client.add_topic(topic)  # a consumer without subscription knows only topics it is told of
+        await consumer._client.add_topic(topic)  # a consumer without a subscription knows only topics that were added
         await consumer._client.force_metadata_update()
         found = consumer.partitions_for_topic(topic)
     return sorted(found or ())

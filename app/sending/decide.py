@@ -18,8 +18,8 @@ LOOK_AGAIN = timedelta(hours=1)
 
 @dataclass(slots=True)
 class Known:
-    """The state of a message beside its request. `tried`: the channels that were given up; `released`: somebody let it go
-    before its window; `opted_out`: the channels that its recipient opted out of, `*` for all."""
+    """The state of a message beside its request. `tried`: the channels that were given up; `released`: a person
+    released it before its window; `opted_out`: the channels that its recipient opted out of, `*` for all."""
 
     expires_at: datetime | None = None
     tried: Collection[str] = ()
@@ -51,7 +51,8 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Hold it. `until`: when it is looked at again; `opens`: when its window opens, if that is the cause; `cause`: in words."""
+    """Hold it. `until`: when it is looked at again; `opens`: when its window opens, if that is the cause; `cause`: in
+    words."""
 
     until: datetime
     cause: str

@@ -97,7 +97,7 @@ def _event(
         channel=channel,
         direction="outbound",
         message_id=request.message_id,
-        # The client says to whom a request is; the other events name the address.
+        # The request has the client's own id of the recipient; the other events have the address.
         handle=Handle("user_id", user) if user and type == "MessageRequested" else handle,
         payload=named | dict(payload),
     )

@@ -1,6 +1,6 @@
-"""The states of a message, and every transition between them: one table that all who move messages use.
+"""The states of a message and all transitions between them, in one table that the sender and the API use.
 
-`python -m app.sending.states` prints it as docs/sending.md has it.
+`python -m app.sending.states` prints it as in docs/sending.md.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from typing import NamedTuple
 #: What each state means.
 STATES: dict[str, str] = {
     "queued": "leaves as soon as its account may send",
-    "held": "waits for its window, its `notBefore`, or for a time zone that nobody knows",
+    "held": "waits for its window, its `notBefore`, or for a time zone that is not known",
     "sending": "a worker has claimed it and holds its lease",
     "retrying": "did not pass, and is tried again; or its account rests; or the provider is asked whether it took it",
     "unanswered": "the call went out and no answer came: see below",
@@ -41,7 +41,7 @@ def _from(*before: str) -> tuple[str, ...]:
 
 _NEW, _SENDING, _WATCHED = _from(NEW), _from("sending"), _from("watched")
 
-#: Of the rows for one state and one happening, the first whose guard holds counts.
+#: If several rows have the same state and happening, the first with a guard that holds applies.
 TRANSITIONS: tuple[Transition, ...] = (
     # A client asks.
     Transition(_NEW, "requested", "", "queued", "MessageRequested", "accept"),
@@ -132,7 +132,7 @@ def transition(state: str, happened: str, holds: Callable[[str], bool]) -> Trans
 
 
 def page() -> str:
-    """Return the table as docs/sending.md has it."""
+    """Return the tables of docs/sending.md."""
     return "\n".join([*_states(), "", *_transitions(), ""])
 
 

@@ -177,7 +177,7 @@ def _holidays(value: Any, path: str) -> tuple[frozenset[date], frozenset[tuple[i
 
 
 def _worded_days(windows: Windows) -> str:
-    """`Monday to Friday 09:00 to 20:00, Saturday all day`."""
+    """Return the windows in words: `Monday to Friday 09:00 to 20:00, Saturday all day`."""
     runs = [(spans, [day for day, _ in run]) for spans, run in groupby(enumerate(windows.days), key=lambda one: one[1])]
     named = (
         ("every day" if len(days) == 7 else " to ".join(NAMES[day] for day in sorted({days[0], days[-1]})), spans)

@@ -136,7 +136,7 @@ class Server:
             self._follow(Sent(self._id(), channel, customer, ours, draw.choice(samples.TEXTS)))
 
     def _follow(self, sent: Sent) -> None:
-        """Schedule the webhooks that report what becomes of a message."""
+        """Schedule the webhooks that report the states of a message."""
         webhooks = self._simulator.webhooks
         if webhooks is None or webhooks.statuses is None or sent.channel not in webhooks.channels:
             return
@@ -159,7 +159,7 @@ class Server:
             self.posting.put(time.monotonic() + delay + late, post)
 
     def _signed(self, post: Post) -> Post:
-        """Sign a webhook by the provider's clock, anew at each attempt."""
+        """Sign a webhook by the provider's clock, again at each attempt."""
         webhooks = self._simulator.webhooks
         assert webhooks is not None
         at = datetime.now(UTC) + timedelta(seconds=self._plan.faults.skew)

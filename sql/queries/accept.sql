@@ -16,7 +16,7 @@ named AS (
     INSERT INTO message_keys (client_id, key, id)
     SELECT DISTINCT ON (i.client_id, i.key) i.client_id, i.key, i.id
     FROM incoming AS i
-    -- None to a message that is another: such a request is refused, and its key stays free.
+    -- Not for a request that differs from the accepted message: it is refused, and its key stays free.
     WHERE i.key IS NOT NULL
         AND coalesce((SELECT m.fingerprint FROM messages AS m WHERE m.id = i.id) = i.fingerprint, true)
     ORDER BY i.client_id, i.key, i.place
@@ -32,7 +32,7 @@ meant AS MATERIALIZED (
             ELSE coalesce(
                 (SELECT n.id FROM named AS n WHERE n.client_id = i.client_id AND n.key = i.key),
                 (SELECT k.id FROM message_keys AS k WHERE k.client_id = i.client_id AND k.key = i.key),
-                -- Of several messages, or of one that is another under its own id.
+                -- A key of several messages, or a message that differs under its own id.
                 CASE
                     WHEN EXISTS (SELECT FROM message_keys AS k WHERE k.client_id = i.client_id AND k.key = i.key) THEN
                         '00000000-0000-0000-0000-000000000000'

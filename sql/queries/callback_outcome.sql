@@ -1,5 +1,5 @@
--- How a callback did. Gives the reason where this ends it: it says that it is gone, or nothing reached it for too long.
--- What came of another URL, that it had before, says nothing of this one. A success after failures in a row ends an outage.
+-- Records how posts to a callback went. Returns the reason if they disable it: it answered that it is gone, or every post has
+-- failed for too long. Outcomes of an earlier URL are ignored. A success after failures in a row ends an outage.
 UPDATE callbacks SET
     failing_since = CASE WHEN %(delivered)s THEN NULL ELSE coalesce(failing_since, now()) END,
     recovered_at = CASE WHEN %(delivered)s AND failures >= %(outage)s THEN now() ELSE recovered_at END,

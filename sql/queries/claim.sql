@@ -10,7 +10,7 @@ WITH seen AS MATERIALIZED (
     )
     UNION ALL
     (
-        -- No lane rests for so long: the clock was set back.
+        -- No pause is that long: the clock was set back.
         SELECT lane, state, due_at FROM lanes_due
         WHERE state = 'resting' AND due_at > now() + make_interval(secs => %(rest)s + 1)
         ORDER BY due_at DESC LIMIT %(looks)s
@@ -59,7 +59,7 @@ lane AS MATERIALIZED (
         ) AS available
         -- A time in the future was written before the database's clock was set back: it does not count.
         WHERE l.id = c.lane AND (l.open_until IS NULL OR l.open_until <= now() OR l.failed_at > now() + interval '5 s')
-            -- An account in trouble is tried by one call at a time, of all workers.
+            -- An account whose calls fail is probed by one call at a time, across all workers.
             AND (
                 l.failures < %(trouble)s OR l.probing_until IS NULL OR l.probing_until <= now()
                 OR l.probing_until > now() + make_interval(secs => %(lease)s)
@@ -107,7 +107,7 @@ spent AS (
 ),
 claimed AS (
     UPDATE messages AS m SET
-        -- A watched message was sent, and stays so if its worker dies.
+        -- A watched message was sent; it stays watched if its worker dies.
         state = CASE WHEN m.state = 'watched' THEN m.state ELSE 'sending' END,
         due_at = now() + make_interval(secs => %(lease)s), claims = m.claims + 1, changed_at = now()
     FROM taken
@@ -115,7 +115,7 @@ claimed AS (
     WHERE m.id = taken.id
     RETURNING m.*, before.state AS was, before.due_at AS was_due, taken.ailing, taken.probe, taken.lane AS claimed_from
 ),
--- The next hint of each lane that was looked at: what is left to do, and what comes next. (`claimed` notes when the leases end.)
+-- The next hint of each lane that was examined: when its remaining or next message is due. (`claimed` adds the leases' ends.)
 counted AS MATERIALIZED (
     SELECT p.lane, count(*) AS picked, (SELECT count(*) FROM taken AS t WHERE t.lane = p.lane) AS taken
     FROM picked AS p
@@ -203,7 +203,7 @@ FROM claimed AS m
 JOIN lane ON lane.id = m.claimed_from
 -- Most messages need no look-up: within the laterals (kept apart by OFFSET) `was` and `doubted` avoid it.
 LEFT JOIN LATERAL (
-    -- Of any earlier claim: the last one may have died before its attempt.
+    -- Of any earlier claim: the worker of the last one may have died before its attempt.
     SELECT
         min(begun_at) AS doubt_since, (array_agg(channel ORDER BY number DESC))[1] AS channel,
         (array_agg(account ORDER BY number DESC))[1] AS account

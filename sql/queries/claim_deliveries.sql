@@ -1,5 +1,5 @@
--- Takes deliveries that are due to a client, of each message the first that waits, and gives the events that they tell. Leaves
--- the hint of when to look for this client again.
+-- Claims due deliveries of a client, of each message only the first that waits, and returns their events. Updates the hint of
+-- when this client's next delivery is due.
 WITH heads AS MATERIALIZED (
     SELECT d.event_id, d.due_at, row_number() OVER (ORDER BY d.due_at, d.xid, d.position) AS place
     FROM (

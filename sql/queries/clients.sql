@@ -1,4 +1,4 @@
--- Every client that has a configuration or an account, with the version that counts.
+-- Every client that has a configuration or an account, with the current version.
 SELECT
     known.client_id,
     coalesce(latest.version, 0) AS version,

@@ -1,5 +1,5 @@
--- What came of tries, where the delivery was not taken or replayed since. What waits behind one is due when that is, or now if
--- it waits no longer: what cannot be taken yet must not be looked at again and again.
+-- Records the outcomes of tries, unless the delivery was claimed or replayed since. The deliveries behind one become due with it,
+-- or now if it no longer waits: a due delivery that cannot be claimed yet would be looked at again and again.
 WITH given AS MATERIALIZED (
     SELECT
         (r ->> 0)::uuid AS event_id, (r ->> 1)::timestamptz AS due_at, r ->> 2 AS state,
@@ -21,5 +21,5 @@ FROM settled AS s
 WHERE d.client_id = %(client_id)s AND d.message_id = s.message_id AND d.state = 'waiting'
     AND d.message_id = ANY (ARRAY(SELECT message_id FROM settled))
     AND (d.xid, d.position) > (s.xid, s.position)
-    -- Also one that is due already: being written brings the hint that it can be taken now.
+    -- Also one that is due already: the update makes a trigger write the hint that it can be claimed now.
     AND (s.state <> 'waiting' OR d.due_at < s.due_at)

@@ -1,4 +1,4 @@
--- Tells a callback nothing more; what waits for it goes on waiting.
+-- Disables a callback; its deliveries go on waiting.
 UPDATE callbacks SET disabled_at = now(), disabled_reason = %(reason)s
 WHERE client_id = %(client_id)s AND disabled_at IS NULL
 RETURNING client_id

@@ -1,4 +1,4 @@
--- Clients for whom deliveries may be due (see `clients_due`), the longest waiting first; not those named.
+-- Clients for whom deliveries may be due (see `clients_due`), the longest waiting first, without those in the parameter.
 SELECT h.client_id
 FROM (
     SELECT client_id, due_at FROM clients_due

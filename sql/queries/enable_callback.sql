@@ -1,4 +1,4 @@
--- Begins with a callback again.
+-- Enables a callback.
 UPDATE callbacks SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL, failures = 0
 WHERE client_id = %(client_id)s AND coalesce(disabled_reason, '') <> %(removed)s
 RETURNING client_id

@@ -1,7 +1,6 @@
--- A delivery for each event of a stretch of the log that belongs to a message of a client with a callback, and for those
--- that came, however long ago, before anyone knew which message they belong to: they are owed once, when the log first says
--- so. What there is already stays as it is. Of several words for one step of a message the first is told; and that an attempt
--- failed is not told where another channel follows it.
+-- Adds a delivery for each event in a range of the log that belongs to a message of a client with a callback, and for earlier
+-- events, however old, whose message becomes known in this range (`early`). Existing deliveries stay as they are. Of several
+-- events for one step of a message only the first is delivered; a failed attempt is not delivered if another channel follows.
 WITH page AS MATERIALIZED (
     SELECT
         e.id, e.xid, e.position, e.type, e.channel, e.source, e.client_id, e.message_id, e.recorded_at,
@@ -37,7 +36,7 @@ known AS MATERIALIZED (
         ) || p.interaction_id AS called
     FROM page AS p
 ),
-told AS (
+deliverable AS (
     SELECT id, xid, position, type, channel, source, client_id, recorded_at, message_id, called, false AS early FROM known
     UNION
     SELECT
@@ -57,7 +56,7 @@ told AS (
 INSERT INTO deliveries (event_id, xid, position, client_id, message_id, recorded_at, owed_at, due_at)
 SELECT DISTINCT ON (t.client_id, t.id)
     t.id, t.xid, t.position, t.client_id, t.message_id, t.recorded_at, CASE WHEN t.early THEN now() END,
-    -- What waits behind an earlier one is not due before that, unless that is being tried: its outcome may not see this one.
+    -- Not due before an earlier one that waits, unless that is being tried: its outcome might not see this row.
     coalesce(
         (
             SELECT d.due_at FROM deliveries AS d
@@ -66,11 +65,11 @@ SELECT DISTINCT ON (t.client_id, t.id)
         ),
         now()
     )
-FROM told AS t
+FROM deliverable AS t
 WHERE t.message_id IS NOT NULL
     AND (SELECT c.types = '{}' OR t.type = ANY (c.types) FROM callbacks AS c WHERE c.client_id = t.client_id)
     AND CASE
-        -- By another channel it is another step.
+        -- The same event on another channel is another step.
         WHEN t.type IN (
             'MessageRequested', 'MessageQueued', 'UserMessageSent', 'MessageDelivered', 'MessageRead', 'MessageExpired',
             'MessageCancelled'

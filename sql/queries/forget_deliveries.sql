@@ -1,5 +1,5 @@
--- Removes some deliveries of events recorded before a time; but those that were owed only later, as their message was not
--- known, have as long from then.
+-- Removes some deliveries of events recorded before a time. Of an event whose message became known later (`owed_at`), that later
+-- time counts.
 DELETE FROM deliveries WHERE (client_id, event_id) IN (
     SELECT client_id, event_id FROM deliveries
     WHERE recorded_at < now() - %(age)s AND coalesce(owed_at < now() - %(age)s, true)

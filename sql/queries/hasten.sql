@@ -1,4 +1,4 @@
--- Makes due now what waits for a callback, with all of its tries before it.
+-- Makes the waiting deliveries of a callback due now, and resets their attempts.
 UPDATE deliveries SET due_at = now(), attempts = 0
 WHERE client_id = %(client_id)s AND state = 'waiting'
 RETURNING event_id

@@ -1,5 +1,5 @@
--- Whom readers of the log wait for, the oldest first: the sessions that append just now (see `writing`). What a session does
--- and for how long (seconds) is shown to members of its own role and of pg_read_all_stats; to others it is NULL.
+-- The sessions that are appending and that readers of the log wait for (see `writing`), the oldest first. A session's activity and
+-- its age in seconds are visible to members of its own role and of pg_read_all_stats; to others they are NULL.
 SELECT
     l.pid, current_database()::text AS database, a.application_name, a.usename::text AS role, a.state,
     extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS seconds, left(a.query, 200) AS query

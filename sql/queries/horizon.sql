@@ -1,9 +1,9 @@
--- How far the log is settled: whatever transactions before this one appended is visible to a statement that begins after this
--- one, and will not grow. Only those that append are waited for, which hold a lock (`writing`) from before they have their
--- number until after their commit is visible. `upto` is read before the locks are: of the transactions below it, each had
--- taken its lock by then, and still holds it or is over. One that has the lock and not yet its number to be seen (it is between
--- two instructions) may have any: then the oldest transaction of the server counts, which is always right and seldom as far.
--- On the primary only: a standby does not show these locks.
+-- The horizon of the log: all that transactions below it appended is visible to any later statement, and complete. Only
+-- appending transactions hold it back. Each holds a lock (`writing`) from before it gets its number until after its commit is
+-- visible. `upto` is read before the locks: each transaction below it had taken its lock by then, and either still holds it or
+-- has ended. If a transaction holds the lock but shows no number yet (it is between two instructions), the number is unknown; then
+-- the oldest transaction of the server is used, which is always correct but usually lower.
+-- Works on the primary only: a standby does not show these locks.
 WITH running AS MATERIALIZED (
     SELECT pg_snapshot_xmin(s)::text::bigint AS oldest, pg_snapshot_xmax(s)::text::bigint AS upto
     FROM pg_current_snapshot() AS s

@@ -1,6 +1,6 @@
--- Notes how calls by accounts went: one that passes closes the circuit, failures in a row open it, and a provider that asks
--- for a pause gets it. What came of a call that began before the last failure was known is no news: all that fails at the
--- same time is one failure, and what passed then does not end the rest. An account's own fault opens the circuit at once.
+-- Records how calls by accounts went: a success closes the circuit breaker, failures in a row open it, and a pause that the
+-- provider asks for is kept. The outcome of a call that began before the last failure was recorded is ignored: concurrent failures
+-- count once, and a concurrent success does not end the pause. A fault of the account itself opens the breaker at once.
 WITH given AS MATERIALIZED (
     SELECT
         (r ->> 0)::uuid AS id, (r ->> 1)::boolean AS passed, (r ->> 2)::boolean AS failed, (r ->> 3)::boolean AS fault,
@@ -9,7 +9,7 @@ WITH given AS MATERIALIZED (
     FROM jsonb_array_elements(%(lanes)s) AS each (r)
 ),
 was AS MATERIALIZED (
-    -- Locked, so that of two workers which note at once the second sees what the first one noted.
+    -- Locked, so that of two concurrent workers the second sees what the first one recorded.
     SELECT id, failed_at FROM lanes WHERE id = ANY (ARRAY(SELECT id FROM given)) ORDER BY id FOR UPDATE
 ),
 news AS MATERIALIZED (
@@ -18,7 +18,7 @@ news AS MATERIALIZED (
         clock.ahead OR was.failed_at IS NULL OR now() - make_interval(secs => given.age) > was.failed_at AS fresh
     FROM was
     JOIN given ON given.id = was.id
-    -- A failure in the future was noted before the database's clock was set back.
+    -- A failure in the future was recorded before the database's clock was set back.
     CROSS JOIN LATERAL (SELECT coalesce(was.failed_at > now() + interval '5 s', false) AS ahead) AS clock
 )
 UPDATE lanes AS l SET

@@ -1,5 +1,5 @@
--- Part of `accept` and `set_lanes`: lanes as their accounts are configured now; buckets and circuits stay as they are. One
--- that is so already is not even locked: a lane that is locked is claimed from by nobody.
+-- Part of `accept` and `set_lanes`: sets lanes as their accounts are configured now; buckets and circuits stay as they are. An
+-- unchanged lane is not locked, since no worker can claim from a locked lane.
 laned AS (
     INSERT INTO lanes (id, client_id, account, rate, tokens, burst, concurrency)
     SELECT wanted.id, wanted.client_id, wanted.account, wanted.rate, wanted.burst, wanted.burst, wanted.concurrency

@@ -1,2 +1,2 @@
--- Be told when requests are accepted.
+-- Subscribes to notifications of accepted requests.
 LISTEN threadline_messages

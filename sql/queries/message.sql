@@ -1,4 +1,4 @@
--- A message, by its id or by the key that it was asked for under, as asked for, with its attempts and what its interaction says of its delivery.
+-- A message, by its id or its idempotency key, with its request, its attempts, and the delivery of its interaction.
 SELECT
     m.id, m.client_id, m.message_id, m.state, m.channel, m.account, m.priority, m.accepted_at, m.changed_at, m.due_at,
     m.not_before, m.expires_at, m.tries, m.doubted, m.checks, m.tried, m.cancelled, m.released, m.cause, m.error, m.provider_message_id,
@@ -14,7 +14,7 @@ SELECT
                 )
                 ORDER BY a.number
             )
-            -- As the claims they were made in are counted there are gaps.
+            -- Numbered without gaps: an attempt is stored under the number of its claim, and some claims made none.
             FROM (SELECT *, row_number() OVER (ORDER BY number) FROM attempts WHERE id = m.id) AS a
         ), '[]'
     ) AS attempts

@@ -1,5 +1,5 @@
--- A client's messages in a state, those that changed last first, after a key. The states are those of the index
--- messages_by_state, and are written so that it is found.
+-- A client's messages in a state, the last changed first, after a key. The states are written as in the index messages_by_state,
+-- so that the planner uses it.
 SELECT
     m.id, m.client_id, m.message_id, m.state, m.channel, m.account, m.priority, m.accepted_at, m.changed_at, m.due_at,
     m.not_before, m.expires_at, m.cancelled, m.cause, m.error, m.provider_message_id, m.request ->> 'reference' AS reference

@@ -1,4 +1,4 @@
--- The place up to which the log was relayed, made where there is none, and the number that no transaction has had yet.
+-- The place up to which the log was relayed, created if missing, and the next transaction number.
 WITH begun AS (
     INSERT INTO relay_cursor (xid, position)
     VALUES (CASE WHEN %(from_now)s THEN %(horizon)s ELSE 0 END, 0)

@@ -1,5 +1,5 @@
--- How far the relay is behind: events that it has not told, settled or not (counted up to a bound), and the age of the
--- oldest, in seconds; callbacks that are disabled; and the age of the delivery that is longest overdue.
+-- The relay's lag: the number of events not yet relayed, below the horizon or not (counted up to a bound), and the age of the
+-- oldest in seconds; the number of disabled callbacks; and the age of the delivery that is longest overdue.
 WITH place AS (SELECT coalesce(max(xid), 0) AS xid, coalesce(max(position), 0) AS position FROM relay_cursor),
 behind AS (
     SELECT e.recorded_at

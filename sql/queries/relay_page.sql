@@ -1,5 +1,5 @@
--- The log after a place, before the horizon, in its order; each event with its interaction, and the customer and the
--- message of that.
+-- The events after a place and below the horizon, in the log's order, each with its interaction and that one's customer and
+-- message.
 WITH page AS MATERIALIZED (
     SELECT
         e.*,

@@ -1,4 +1,4 @@
--- Releases a message that is held, or with `resend` one that is unanswered, and notes who asked for it.
+-- Releases a message that is held, or with `resend` one that is unanswered, and records who asked for it.
 WITH released AS (
     UPDATE messages AS m SET
         state = 'queued', due_at = now(), released = true, doubted = false, checks = 0, changed_at = now()

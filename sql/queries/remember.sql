@@ -1,5 +1,5 @@
--- Keeps answers to requests under their Idempotency-Keys. Gives those that were kept: not where another transaction is
--- answering one just now.
+-- Stores answers to requests under their Idempotency-Keys. Returns those that were stored; an answer is skipped while another
+-- transaction is answering a request with the same key.
 INSERT INTO idempotency_keys (client_id, key, fingerprint, status, answer)
 SELECT client_id, key, fingerprint, status, answer
 FROM unnest(

@@ -1,5 +1,5 @@
--- Makes deliveries wait again, by when their events were recorded, the oldest first; gives how many, and the time of the
--- first that is too many.
+-- Makes deliveries wait again, by when their events were recorded, the oldest first; returns how many, and the time of
+-- the first one beyond the limit.
 WITH span AS MATERIALIZED (
     SELECT event_id, recorded_at, row_number() OVER (ORDER BY recorded_at, xid, position) AS number
     FROM deliveries

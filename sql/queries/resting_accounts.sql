@@ -1,4 +1,4 @@
--- Accounts whose calls fail: until when each rests, why, and whether it is tried one message at a time.
+-- Accounts whose calls fail: the end of the pause, the cause, and whether the account is probed one message at a time.
 SELECT
     client_id, account, open_until, trouble, failures, failures >= %(trouble)s AS probed,
     CASE WHEN open_until > now() THEN open_until END AS rests_until

@@ -1,3 +1,3 @@
--- Lets a client's secrets sign for a while yet.
+-- Sets when a client's present secrets expire.
 UPDATE callback_secrets SET expires_at = now() + %(grace)s
 WHERE client_id = %(client_id)s AND expires_at IS NULL

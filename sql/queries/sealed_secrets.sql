@@ -1,4 +1,4 @@
--- What signs the deliveries of all callbacks that are told something.
+-- The secrets that sign now, of all callbacks that are not disabled.
 SELECT s.client_id, s.version, s.sealed
 FROM callback_secrets AS s
 JOIN callbacks AS c ON c.client_id = s.client_id

@@ -1,4 +1,4 @@
--- What waits, by state, with the age in seconds of the oldest (of held ones: since it was accepted).
+-- The number of messages that wait, by state, with the age in seconds of the oldest (for held ones, since acceptance).
 SELECT state, count(*) AS messages, extract(epoch FROM now() - min(accepted_at))::double precision AS oldest
 FROM messages
 WHERE waiting OR state = 'unanswered'

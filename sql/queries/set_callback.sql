@@ -1,4 +1,4 @@
--- Notes what a client's configuration says. Another URL begins anew, as does one that had been taken out of it.
+-- Stores the callback of a client's configuration. Another URL, or one that had been removed, starts without failures.
 INSERT INTO callbacks AS c (client_id, url, types, concurrency)
 VALUES (%(client_id)s, %(url)s, %(types)s, %(concurrency)s)
 ON CONFLICT (client_id) DO UPDATE SET

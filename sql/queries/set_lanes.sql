@@ -1,4 +1,4 @@
--- Makes the lanes that are missing, and configures those that are there.
+-- Creates missing lanes, and configures existing ones.
 WITH
 \ir laned.sql
 SELECT 1 AS done

@@ -12,7 +12,7 @@ WITH given AS MATERIALIZED (
     ORDER BY 1
 ),
 answered AS (
-    -- Earlier attempts without an outcome are of a worker that died.
+    -- Earlier attempts without an outcome belong to a worker that died.
     UPDATE attempts AS a SET
         answered_at = CASE WHEN a.number = given.claim AND given.outcome <> 'unanswered' THEN now() END,
         outcome = CASE WHEN a.number = given.claim THEN given.outcome ELSE 'unanswered' END,

@@ -7,8 +7,8 @@ LEFT JOIN LATERAL (
         SELECT
             h ->> 0 AS channel,
             (
-                SELECT bool_or(said.opted_out) FROM consents AS said
-                WHERE said.handle_id = handle_id(m.client_id, h ->> 1) AND said.channel IN (h ->> 0, '*')
+                SELECT bool_or(c.opted_out) FROM consents AS c
+                WHERE c.handle_id = handle_id(m.client_id, h ->> 1) AND c.channel IN (h ->> 0, '*')
             ) AS opted_out,
             (SELECT p.zone FROM profiles AS p WHERE p.handle_id = handle_id(m.client_id, h ->> 1)) AS zone
         FROM jsonb_array_elements(m.handles) AS h

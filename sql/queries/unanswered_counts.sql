@@ -1,4 +1,4 @@
--- How many messages of each client wait for somebody to decide about them.
+-- The number of unanswered messages of each client, which wait for a person's decision.
 SELECT client_id, count(*) AS messages
 FROM messages
 WHERE state = 'unanswered'

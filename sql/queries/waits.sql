@@ -1,5 +1,5 @@
--- What a message waits for beside its own time: how its account does, how many of its lane are due before it, and what its
--- recipient said. Counts a bounded number, whatever the backlog.
+-- What a message waits for beside its own time: the health of its account, the number of messages of its lane that are due before
+-- it (counted up to a bound), and its recipient's consent.
 SELECT
     l.open_until, l.trouble, l.rate, before.messages AS ahead, standing.opted_out, standing.zone
 FROM messages AS m

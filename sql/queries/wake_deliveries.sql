@@ -1,4 +1,4 @@
--- Makes due now some of what waits since before a callback's last outage ended, the longest waiting first.
+-- Makes some deliveries due now that have waited since before a callback's last outage ended, the longest waiting first.
 UPDATE deliveries AS d SET due_at = now()
 FROM (
     SELECT w.event_id

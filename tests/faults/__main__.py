@@ -1,6 +1,6 @@
 """`make faults`: kills every part of Threadline under load (kill -9), then counts what was lost, doubled, regressed.
 
-Runs, one after the other: what comes in, what leaves, a send killed between every two of its steps; and with nothing killed,
+Runs, one after the other: webhooks, sends, a send killed between every two of its steps; and without kills,
 a crowd at the door (`door`), hostile records on every topic (`poison`), and hostile webhooks at the door (`knocking`).
 """
 
@@ -22,7 +22,7 @@ PARTS = ("inbound", "outbound", "steps", "door", "poison", "knocking")
 
 
 def arguments() -> argparse.Namespace:
-    """The command line, read."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -48,7 +48,7 @@ def arguments() -> argparse.Namespace:
 
 
 async def inbound_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
-    """Webhooks."""
+    """Kill all parts in turn while webhooks come in."""
     outcome = await faults.run(
         folder, webhooks=given.webhooks, rate=given.rate, kills=given.kills, seed=given.seed, console=console
     )
@@ -57,7 +57,7 @@ async def inbound_part(given: argparse.Namespace, folder: Path, console: Console
 
 
 async def outbound_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
-    """Messages, with all parts killed in turn."""
+    """Kill all parts in turn while messages leave."""
     outcome = await outbound.run(
         folder, messages=given.messages, rate=given.messages / (4 * given.kills), kills=given.kills, seed=given.seed,
         console=console,
@@ -67,21 +67,21 @@ async def outbound_part(given: argparse.Namespace, folder: Path, console: Consol
 
 
 async def steps_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
-    """Messages, with the sender killed between every two steps; by both policies for what nobody answered."""
+    """Kill the sender between every two steps of a send; with both policies for unanswered calls."""
     good = True
     for policy in ("hold", "resend"):
         outcome = await steps.run(
             folder / policy, messages=given.messages, kills=given.deaths, seed=given.seed, unanswered=policy
         )
         show(f"A send killed between its steps, policy {policy}", outcome, console)
-        good &= not (outcome.vanished or outcome.untold or outcome.unsent)
+        good &= not (outcome.vanished or outcome.unreported or outcome.unsent)
         good &= not (outcome.twice["onesignal"] or outcome.twice["postmark"])
         good &= policy == "resend" or not outcome.twice["twilio"]
     return good
 
 
 async def door_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
-    """Webhooks, with a crowd at the door."""
+    """Post webhooks beside a crowd at the door."""
     outcome = await door.run(
         folder, idle=given.crowd, slow=given.crowd, huge=given.crowd // 10, rate=given.rate, seconds=30, console=console
     )
@@ -90,21 +90,21 @@ async def door_part(given: argparse.Namespace, folder: Path, console: Console) -
 
 
 async def poison_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
-    """Hostile records between healthy ones."""
+    """Put hostile records between healthy ones."""
     outcome = await poisoning.run(folder, records=given.records, seed=given.seed, console=console)
     show("Hostile records", outcome, console)
     return outcome.good(given.within)
 
 
 async def knocking_part(given: argparse.Namespace, folder: Path, console: Console) -> bool:
-    """Hostile webhooks."""
+    """Post hostile webhooks."""
     outcome = await knocking.run(folder, posts=given.posts, seed=given.seed, console=console)
     show("Hostile webhooks", outcome, console)
     return outcome.good
 
 
 def show(title: str, outcome: Any, console: Console) -> None:
-    """The counts, as a person reads them."""
+    """Print the counts."""
     table = Table("count", "figure", title=title, caption=f"{outcome.seconds:.0f} s")
     for name in outcome.__dataclass_fields__:
         value = getattr(outcome, name)
@@ -117,7 +117,7 @@ def show(title: str, outcome: Any, console: Console) -> None:
 
 
 def main() -> int:
-    """The entry point."""
+    """Run the parts; return the exit status."""
     given, console = arguments(), Console()
     run = {
         "inbound": inbound_part,

@@ -1,4 +1,4 @@
-"""Where each hostile record has ended: in events, in the messages, in a dead letter, or nowhere; and what a run counts."""
+"""Counts where each hostile record ended: in events, in messages, in a dead letter, or nowhere."""
 
 import json
 from collections import Counter
@@ -29,7 +29,7 @@ _REQUESTS: LiteralString = "SELECT message_id FROM threadline.messages WHERE mes
 
 @dataclass
 class Outcome:
-    """What a run counted. Latencies in seconds."""
+    """The counts of a run. Latencies in seconds."""
 
     seed: int
     records: int = 0
@@ -48,14 +48,14 @@ class Outcome:
     seconds: float = 0.0
 
     def good(self, within: float) -> bool:
-        """Whether nothing was stopped, passed over or late."""
+        """Return whether nothing was stopped, lost or late."""
         whole = not (self.lost or self.lag or self.relay_lag) and self.canaries == self.on_timelines
         return whole and self.same_worker and self.ready and self.slowest <= within
 
 
 @dataclass(slots=True)
 class Put:
-    """A record as Kafka has it."""
+    """A record with its place on Kafka."""
 
     record: Record
     partition: int
@@ -63,7 +63,7 @@ class Put:
 
 
 async def account(db: psycopg.AsyncConnection[Any], put: Sequence[Put], counted: Counter[str]) -> list[Put]:
-    """Count by where each ended; gives those that are nowhere."""
+    """Count the records by where they ended; return those that are nowhere."""
     places = [(each.record.topic, each.partition, each.offset) for each in put]
     topics, partitions, offsets = map(list, zip(*places, strict=True)) if places else ([], [], [])
     given = {"topics": topics, "partitions": partitions, "offsets": offsets}
@@ -80,14 +80,15 @@ async def account(db: psycopg.AsyncConnection[Any], put: Sequence[Put], counted:
 
 
 async def _elsewhere(db: psycopg.AsyncConnection[Any], record: Record) -> str | None:
-    """Where the events or the message of a record are that has no dead letter, by what it says."""
+    """Return the table that has the events or the message of a record without a dead letter, by its content; or
+    None."""
     try:
-        return await _said(db, record)
-    except Exception:  # whatever reading it raises, it is to be a dead letter, and is none yet
+        return await _place(db, record)
+    except Exception:  # a record that cannot be read must become a dead letter, and is none yet
         return None
 
 
-async def _said(db: psycopg.AsyncConnection[Any], record: Record) -> str | None:
+async def _place(db: psycopg.AsyncConnection[Any], record: Record) -> str | None:
     if record.topic == WEBHOOKS:
         return await _webhook(db, record.value or b"")
     if record.topic == REPORTED:
@@ -105,7 +106,7 @@ async def _webhook(db: psycopg.AsyncConnection[Any], value: bytes) -> str | None
     request = Request(webhook.method, webhook.url, webhook.headers, webhook.body, webhook.received_at, webhook.source)
     made = interpret(request, webhook.adapter)
     if not made.events:
-        return None if made.unprocessable else "nothing said"
+        return None if made.unprocessable else "no event"
     wanted = [(webhook.client, event.source, event.source_event_id) for event in made.events]
     return "events" if await _all(db, wanted) else None
 

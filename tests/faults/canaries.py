@@ -1,4 +1,4 @@
-"""Healthy records of several clients between hostile ones, each of which must be on its timeline soon."""
+"""Healthy records of several clients between hostile ones; each must be on its timeline soon."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ CLIENTS = ("default", "north", "south")
 SOURCE = "canary"
 _EVERY = 0.05
 
-# Both by their keys: the run may be of a million records. An event is projected in the transaction that appends it.
+# Both queries use keys, as a run may have a million records. An event is projected in the transaction that appends it.
 _SEEN: LiteralString = """
 SELECT source_event_id FROM threadline.events WHERE id = ANY(%(ids)s)
 UNION ALL
@@ -32,7 +32,7 @@ WHERE message_id LIKE 'canary-%' AND NOT superseded
 
 @dataclass
 class Canaries:
-    """Makes canaries, and notes how long each takes from Kafka's acknowledgement to its timeline, in seconds."""
+    """Makes canaries, and records how long each takes from Kafka's acknowledgement to its timeline, in seconds."""
 
     dsn: str
     seed: int
@@ -41,7 +41,7 @@ class Canaries:
     took: dict[str, float] = field(default_factory=dict)
 
     def one(self, topic: str) -> tuple[str, bytes]:
-        """A canary's name, and its record's value for a topic."""
+        """Make a canary for a topic; return its name and its record's value."""
         self.made += 1
         name = f"canary-{self.seed}-{self.made}"
         if topic == WEBHOOKS:
@@ -50,12 +50,12 @@ class Canaries:
         return name, json.dumps(document).encode()
 
     def sung(self, name: str) -> None:
-        """Kafka has acknowledged it."""
+        """Start a canary's time: Kafka has acknowledged it."""
         key = "\x1f".join((self._client(name), SOURCE, name))
         self.waiting[name] = (UUID(md5(key.encode(), usedforsecurity=False).hexdigest()), time.monotonic())
 
     async def watch(self) -> None:
-        """Look which have come, until cancelled."""
+        """Look for the canaries that have arrived, until cancelled."""
         async with await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as db:
             while True:
                 if waiting := dict(self.waiting):
@@ -66,7 +66,7 @@ class Canaries:
                 await asyncio.sleep(_EVERY)
 
     async def on_timelines(self) -> int:
-        """How many are on a person's timeline."""
+        """Return the number of canaries on timelines."""
         async with await psycopg.AsyncConnection.connect(self.dsn) as db:
             return int((await (await db.execute(_ON_TIMELINES)).fetchone() or (0,))[0])
 
@@ -86,7 +86,7 @@ def _event(name: str, client: str) -> dict[str, Any]:
 
 
 def _webhook(name: str, client: str, number: int) -> bytes:
-    """An envelope: its message's id is what whoever sends it says."""
+    """Return an envelope, in which the sender chooses the message's id."""
     data = {"messageId": name, "channel": "sms", "from": _number(name), "content": {"text": "tweet"}}
     body = json.dumps({"source": SOURCE, "eventType": "message.received", "id": name, "data": data}).encode()
     url, headers = "https://hooks.example.com/webhooks/aggregate", {"content-type": "application/json"}

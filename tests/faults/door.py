@@ -1,5 +1,5 @@
-"""Crowds at the door beside a provider: idle connections, slow ones, and heads that do not end; from many addresses, then
-all from the provider's own, as behind a proxy. No webhook of the provider's is refused, lost or late.
+"""Runs crowds at the door beside a provider: idle connections, slow ones, and heads that do not end; from many
+addresses, then all from the provider's own, as behind a proxy. No webhook of the provider may be refused, lost or late.
 
 A part of `make faults`; a short form is part of the tests.
 """
@@ -20,9 +20,9 @@ from tests.support import load, traffic
 from tests.support.stack import Stack
 
 CONNECTIONS = 32
-#: Milliseconds within which 99 of 100 webhooks are to be acknowledged.
+#: Milliseconds within which 99 of 100 webhooks must be acknowledged.
 P99 = 250.0
-#: Connections that are opened at once.
+#: Connections opened concurrently.
 AT_ONCE = 100
 POST = b"POST /webhooks/aggregate/twilio HTTP/1.1\r\nhost: x\r\n"
 BEGUN = POST + b"content-length: 1000000\r\n\r\n"
@@ -30,8 +30,8 @@ BEGUN = POST + b"content-length: 1000000\r\n\r\n"
 
 @dataclass
 class Outcome:
-    """What a run counted: connections of each kind that were opened, why ours ended, and of the provider's webhooks how many
-    were acknowledged, refused, lost with their connection, and how late, in milliseconds."""
+    """The counts of a run: connections opened by kind, connections ended by reason, and the provider's webhooks that
+    were acknowledged, refused, or lost with their connection, with their latencies in milliseconds."""
 
     opened: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
@@ -44,17 +44,17 @@ class Outcome:
 
     @property
     def kept(self) -> bool:
-        """Whether none was refused or lost."""
+        """Whether no webhook was refused or lost."""
         return not self.refused.total() and not self.broken.total() and self.acknowledged.total() > 0
 
     @property
     def good(self) -> bool:
-        """Whether, besides, none was late."""
+        """Whether no webhook was refused, lost or late."""
         return self.kept and max(self.p99.values()) < P99
 
 
 class Crowd:
-    """Connections to a port from these addresses, each opened again when it was ended."""
+    """Connections to a port from these addresses, each reopened when it ends."""
 
     def __init__(self, port: int, addresses: Sequence[str], counts: dict[str, int], opened: Counter[str]) -> None:
         self._port, self._addresses, self._counts, self.opened = port, addresses, counts, opened
@@ -62,7 +62,7 @@ class Crowd:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def come(self) -> None:
-        """Returns when each has connected once."""
+        """Open all connections; return when each has connected once."""
         act = {"idle": self._idle, "slow heads": self._head, "slow bodies": self._body, "huge heads": self._huge}
         arrived = []
         for kind, count in self._counts.items():
@@ -74,7 +74,7 @@ class Crowd:
         await asyncio.wait_for(asyncio.gather(*arrived), 120)
 
     async def go(self) -> None:
-        """End all of them."""
+        """Close all connections."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -123,7 +123,7 @@ class Crowd:
 
 
 async def ended(stack: Stack) -> Counter[str]:
-    """The connections that the door has ended, by reason."""
+    """Return the number of connections that the door has ended, by reason."""
     async with httpx.AsyncClient() as client:
         page = (await client.get(f"{stack.url}/metrics", timeout=30)).text
     lines = [line for line in page.splitlines() if line.startswith("threadline_connections_ended_total{")]
@@ -133,7 +133,7 @@ async def ended(stack: Stack) -> Counter[str]:
 async def run(
     folder: Path, *, idle: int, slow: int, huge: int, rate: float, seconds: float, console: Console
 ) -> Outcome:
-    """One whole run: a crowd from many addresses, then one from the provider's own."""
+    """Run once: a crowd from many addresses, then one from the provider's own."""
     outcome, began = Outcome(), time.monotonic()
     claim()
     counts = {"idle": idle, "slow heads": slow // 2, "slow bodies": slow - slow // 2, "huge heads": huge}
@@ -146,13 +146,13 @@ async def run(
             await crowd.come()
             console.print(f"{sum(counts.values())} connections from {len(addresses)} addresses are there")
             try:
-                told = await load.start(stack.door, file, seconds=seconds, connections=CONNECTIONS, rate=rate)
+                result = await load.start(stack.door, file, seconds=seconds, connections=CONNECTIONS, rate=rate)
             finally:
                 await crowd.go()
-            outcome.acknowledged[name] = told.statuses.get("200", 0)
-            outcome.refused[name] = told.answered - outcome.acknowledged[name]
-            outcome.broken[name] = told.broken
-            outcome.p99[name], outcome.worst[name] = told.p99, told.worst
+            outcome.acknowledged[name] = result.statuses.get("200", 0)
+            outcome.refused[name] = result.answered - outcome.acknowledged[name]
+            outcome.broken[name] = result.broken
+            outcome.p99[name], outcome.worst[name] = result.p99, result.worst
         outcome.ended = await ended(stack)
     outcome.seconds = time.monotonic() - began
     return outcome

@@ -1,4 +1,4 @@
-"""The sending half of a worker as a process of its own, which kills itself (kill -9) at one step of a send."""
+"""Runs the sender in a process of its own, which kills itself (kill -9) at one step of a send."""
 
 import asyncio
 import os
@@ -19,20 +19,21 @@ from app.settings import Settings
 from sql import EventStore
 from tests.support.adapted import asked_after
 
-#: Seconds after which Postmark is asked here, in place of minutes: this one's records show at once what it took.
+#: Seconds until Postmark is asked, in place of minutes: the simulated one's records are complete at once.
 LOOKUP_AFTER = 1.0
-#: Times that it is asked here: so often that a moody one answers, else the client's policy decides, which may be to resend.
+#: Most look-ups: so many that even a moody provider answers; otherwise the client's policy decides, which may be to
+#: resend.
 CHECKS = 12
 
 
 class Dying:
-    """Kills its own process at one step, after so many times; the rest of the time a plain pass-through."""
+    """Kills its own process at one step, the `times`th time it comes; passes all other calls through."""
 
     def __init__(self, step: str, side: str, times: int) -> None:
         self.step, self.side, self.left = step, side, times
 
     def around(self, step: str, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """`work`, with death before or after it where this is the step."""
+        """Return `work`, with the kill before or after it if this is the step."""
 
         async def stepped(*given: Any, **named: Any) -> Any:
             if step == self.step and self.side == "before":
@@ -51,7 +52,7 @@ class Dying:
 
 
 async def send(step: str, side: str, times: int, within: float) -> None:
-    """The process: sends until it dies, or until nothing has been left to do for a moment."""
+    """Send until the process kills itself, until nothing is left to send, or for `within` seconds."""
     settings, dying = Settings(), Dying(step, side, times)
     ADAPTERS["postmark"] = asked_after("postmark", LOOKUP_AFTER)
     moves.CHECKS = CHECKS

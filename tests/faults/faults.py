@@ -1,8 +1,8 @@
 """Kills the worker, the HTTP process, Kafka and PostgreSQL (kill -9) in turn under a steady load, then counts.
 
-Half of the webhooks are of three providers, half of every provider that can be played. Every post is repeated until it is acknowledged, as a provider would, some are sent twice, all out of order. At the end
-every acknowledged webhook must be in the log exactly once, and every interaction must equal the one computed by a
-clean run: the same facts, each once, in order, into an empty database.
+Half of the webhooks are of three providers, half of every simulated provider. Each is posted until it is acknowledged,
+as providers do, some twice, all out of order. At the end each acknowledged webhook must be in the log exactly once, and
+each interaction must equal that of a clean run: the same facts, each once, in order, into an empty database.
 
 A part of `make faults`; a short form is part of the tests.
 """
@@ -31,7 +31,7 @@ from app.sending.consent import learned
 from sql import EventStore
 from sql.migrate import migrate
 from tests.faults.posting import Provider
-from tests.faults.providers import SOURCES, Signed, Told, played
+from tests.faults.providers import SOURCES, Signed, Webhook, played
 from tests.support import traffic
 from tests.support.stack import Stack
 
@@ -40,7 +40,7 @@ VICTIMS = ("work", "serve", "kafka", "postgres")
 
 @dataclass
 class Outcome:
-    """What a run counted."""
+    """The counts of a run."""
 
     kills: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VICTIMS, 0))
     acknowledged: int = 0
@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether nothing was lost, doubled, regressed or given up."""
+        """Whether nothing was lost, doubled, regressed, or made a dead letter."""
         return not (self.lost or self.doubled or self.regressed or self.dead)
 
 
@@ -84,14 +84,14 @@ async def settle(stack: Stack, within: float = 90) -> None:
             await asyncio.sleep(0.5)
 
 
-def facts_of(told: Told, received_at: datetime) -> list[Any]:
-    """The events a webhook must become, with what follows from them for consent."""
-    events = interpret(told.request("http://localhost", received_at), told.source).events
+def facts_of(webhook: Webhook, received_at: datetime) -> list[Any]:
+    """Return the events that a webhook must become, with the consent events that they imply."""
+    events = interpret(webhook.request("http://localhost", received_at), webhook.source).events
     return [each for event in events for each in (event, *learned(event))]
 
 
-#: Each fact with its earliest receipt, which counts where a provider tells no time, and how often it is there as new. (A
-#: redelivery that had been received before stands beside the first telling, under its identity.)
+#: Each fact with its earliest receipt, which counts if the provider gives no time, and the number of its first
+#: versions. (A redelivery with an earlier receipt is stored beside the first version, under its identity.)
 LOGGED = """
 SELECT source, source_event_id, min(received_at), count(*) FILTER (WHERE identity IS NULL)
 FROM threadline.events GROUP BY source, source_event_id
@@ -99,8 +99,8 @@ FROM threadline.events GROUP BY source, source_event_id
 INTERACTIONS = "SELECT id::text, to_jsonb(i) - 'last_change' FROM threadline.interactions i"
 
 
-async def verify(stack: Stack, posts: Sequence[Told], acknowledged: set[int], outcome: Outcome) -> None:
-    """Compare the log with what was acknowledged, and the timelines with a clean run's."""
+async def verify(stack: Stack, posts: Sequence[Webhook], acknowledged: set[int], outcome: Outcome) -> None:
+    """Compare the log with the acknowledged webhooks, and the timelines with those of a clean run."""
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
         logged = await (await db.execute(LOGGED)).fetchall()
         live = dict(await (await db.execute(INTERACTIONS)).fetchall())
@@ -117,9 +117,9 @@ async def verify(stack: Stack, posts: Sequence[Told], acknowledged: set[int], ou
 
 
 async def clean_run(stack: Stack, events: Sequence[Any], received: dict[Any, datetime]) -> dict[str, Any]:
-    """The interactions that these events make in an empty database, each event once, in the order they were made.
+    """Return the interactions that these events make in an empty database, each appended once, in order.
 
-    The time of receipt is the log's: where a provider tells no time it stands in, and it belongs to the first receipt.
+    The times of receipt are those of the log, as they stand in for times that the provider does not give.
     """
     await stack.postgres.execute("copy_database", template="template1", name="clean")
     dsn = stack.postgres.dsn("owner", "clean")
@@ -133,14 +133,14 @@ async def clean_run(stack: Stack, events: Sequence[Any], received: dict[Any, dat
         return dict(await (await db.execute(INTERACTIONS)).fetchall())
 
 
-def mixed(count: int, seed: int) -> list[Told]:
-    """Half of them by three providers in many orders and forms, half by all that can be played."""
+def mixed(count: int, seed: int) -> list[Webhook]:
+    """Return webhooks: half of three providers in many orders and forms, half of all simulated providers."""
     made = traffic.posts(count - count // 2, seed=seed, customers=max(20, count // 50), email=True)
     return [*map(Signed, made), *played(count // 2, seed)]
 
 
 async def run(folder: Path, *, webhooks: int, rate: float, kills: int, seed: int, console: Console) -> Outcome:
-    """One whole run."""
+    """Run once; return the counts."""
     rng, outcome, began = random.Random(seed), Outcome(), time.monotonic()
     posts = mixed(webhooks, seed)
     async with Stack(folder, sources=SOURCES) as stack:
@@ -165,7 +165,7 @@ async def run(folder: Path, *, webhooks: int, rate: float, kills: int, seed: int
 
 
 def show(outcome: Outcome, console: Console) -> None:
-    """The counts, as a person reads them."""
+    """Print the counts."""
     table = Table("count", "figure", title="Faults", caption=f"{outcome.seconds:.0f} s")
     for name, times in outcome.kills.items():
         table.add_row(f"kill -9 of {name} survived", str(times))

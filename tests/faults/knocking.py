@@ -1,5 +1,5 @@
-"""Posts hostile webhooks to a real door, each signed with its provider's test secret, and sees what the door and the worker
-make of them: an answer in time, never a 5xx or a closed connection, and each that was kept is read."""
+"""Posts hostile webhooks to a real door, each signed with its provider's test secret. Each must get an answer in time,
+never a 5xx or a closed connection, and the worker must read each one that the door kept."""
 
 import asyncio
 import contextlib
@@ -30,17 +30,17 @@ from tests.support.stack import Stack
 
 NAMES = [name for name, simulator in SIMULATED.items() if simulator.webhooks is not None and samples(name)]
 LANES = 8
-#: Seconds that the door may take for one, on a machine that does all else besides.
+#: Most seconds that the door may take for one webhook, on a machine that runs everything else too.
 PATIENCE = 20.0
-#: Bytes of a URL that a client writes.
+#: Most bytes of a URL that the HTTP client writes.
 _URL = 30_000
-#: Headers that are the connection's.
+#: Headers that the HTTP client sets.
 _NOT_SENT = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 
 
 @dataclass
 class Outcome:
-    """What a run counted. `dropped`: connections that ended without an answer; `slowest` in seconds."""
+    """The counts of a run. `dropped`: connections that ended without an answer; `slowest`: in seconds."""
 
     seed: int
     posts: int = 0
@@ -57,7 +57,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether each was answered, and what was kept was read."""
+        """Whether each webhook was answered, and all that were kept were read."""
         answered = not (self.dropped or self.broken) and self.slowest <= PATIENCE
         return answered and self.same_processes and not self.lag and self.kept == self.read > 0
 
@@ -70,7 +70,7 @@ class Run:
         self._rng, self._samples = Random(seed), {name: samples(name) for name in NAMES}
 
     async def run(self) -> Outcome:
-        """All of it."""
+        """Post all webhooks; return the counts."""
         began, pids = time.monotonic(), self._pids()
         await asyncio.gather(*(self._lane() for _ in range(LANES)))
         await self._settled()
@@ -107,7 +107,8 @@ class Run:
             self.outcome.broken.append(f"{name}/{sample.name} {way}: {answer.status_code}")
 
     def _post(self, sample: Sample) -> tuple[str, Post]:
-        """One request, changed, then signed anew; as it was signed before where it cannot be signed any more."""
+        """Return a changed request and the way of the change: signed again, or with its old signature if it cannot be
+        signed."""
         rng, root = self._rng, sample.tree()
         size = rng.choices([size for size, _ in SIZES], [share for _, share in SIZES])[0]
         way = mutated(root, rng, size)
@@ -116,9 +117,7 @@ class Run:
         door = f"{self.stack.url}/webhooks/aggregate/{sample.provider}"
         query = url.partition("?")[2]
         post = Post(f"{door}?{query}" if query else door, body, dict(sample.headers), sample.method)
-        with contextlib.suppress(
-            Exception
-        ):  # a simulated provider signs what it could have said, not all that is hostile
+        with contextlib.suppress(Exception):  # a simulated provider cannot sign every hostile request
             given = account.settings | {"private_key": account.private_key}
             post = webhooks_of(sample.provider).sign(post, given, datetime.now(UTC))
         return way, post
@@ -127,7 +126,7 @@ class Run:
         return {name: child.pid for name, child in self.stack.children.items()}
 
     async def _settled(self) -> None:
-        """Wait until what was kept has been read."""
+        """Wait until the worker has read all webhooks that were kept."""
         deadline = time.monotonic() + 120
         async with await psycopg.AsyncConnection.connect(self.stack.postgres.dsn("owner"), autocommit=True) as db:
             while time.monotonic() < deadline:
@@ -141,7 +140,7 @@ class Run:
 
 
 async def _kept(stack: Stack) -> int:
-    """Webhooks that are on Kafka."""
+    """Return the number of webhooks on Kafka."""
     async with AIOKafkaConsumer(**client_args(stack.settings.kafka)) as consumer:
         partitions = [TopicPartition(WEBHOOKS, number) for number in range(stack.settings.kafka.partitions)]
         return int(sum((await consumer.end_offsets(partitions)).values()))
@@ -155,7 +154,7 @@ async def _stack(folder: Path) -> AsyncIterator[Stack]:
 
 
 async def run(folder: Path, *, posts: int, seed: int, console: Console) -> Outcome:
-    """A stack of its own, and a run on it."""
+    """Start a stack, and run once on it."""
     console.print(f"hostile webhooks with the seed {seed}")
     async with _stack(folder) as stack:
         return await Run(stack, seed, posts).run()

@@ -1,5 +1,6 @@
-"""A provider with moods: takes sends as the provider's API does, and now and then refuses, fails, hangs or drops the line,
-before it took the message or after. It counts what it took, which is what a customer's phone would show."""
+"""A simulated provider with moods: it accepts sends, and sometimes refuses, fails, hangs or drops the connection,
+before or after it accepted the message. It counts the messages that it accepted, which are those that a customer would
+get."""
 
 import asyncio
 import time
@@ -13,18 +14,18 @@ from adapters.simulating import Call, Refused, Reply, Sent
 from app.simulator import api_of
 from tests.support.plain_http import read_call, written
 
-#: What may happen to a call, and its share of the moody ones. The last three leave the caller without an answer though the
-#: message was taken; "late" is one that comes after the caller's time-out.
+#: The moods, and the share of each. The last three leave the caller without an answer although the message was
+#: accepted; the answer of "late" comes after the caller's time-out.
 MOODS = (
     "too many", "unavailable", "error", "reset before", "slow", "reset after", "late", "half an answer",
 )  # fmt: skip
 
-#: Seconds that a storm of refusals lasts, at most.
+#: Most seconds of a run of refusals.
 STORM = 2.0
 
 
 class Moody:
-    """One provider. A repeat under the same idempotency key, where it has such, is answered as the first was, and not taken
+    """One provider. If it has idempotency keys, a repeat under the same key gets the first answer, and is not accepted
     again."""
 
     def __init__(self, name: str, settings: Mapping[str, str], *, share: float, seed: int, hang: float = 10.0) -> None:
@@ -42,7 +43,7 @@ class Moody:
 
     @property
     def url(self) -> str:
-        """Where its API is."""
+        """The URL of its API."""
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
@@ -86,7 +87,7 @@ class Moody:
         return mood != "half an answer"
 
     def _mood(self) -> str:
-        """Every other refusal for rate begins a storm of them."""
+        """Draw a mood. Every other refusal for rate starts a run of refusals."""
         now = time.monotonic()
         if now < self._storm_ends:
             return "too many"
@@ -106,9 +107,9 @@ class Moody:
 
     def _take(self, call: Call) -> Reply:
         if self.simulated.look_up is not None:
-            told = self.simulated.look_up(call, self.settings, self.sent)
-            if told is not None:
-                return told
+            found = self.simulated.look_up(call, self.settings, self.sent)
+            if found is not None:
+                return found
         key = self.simulated.idempotency.key(call) if self.simulated.idempotency is not None else None
         if key is not None and key in self._answers:
             return self._answers[key]

@@ -1,4 +1,5 @@
-"""What makes a provider's request hostile: one place of its tree made odd, long, deep, wide, or hiding what cannot be kept."""
+"""Makes a provider's request hostile: one place of its tree becomes odd, long, deep, wide, or hides characters that
+cannot be stored."""
 
 import json
 import re
@@ -7,19 +8,19 @@ from typing import Any
 
 from tests.faults.trees import Place, Raw, Text, as_json, lists, places, words
 
-#: What stands in place of a value, by what it is to break: types, times, ids, addresses, numbers.
+#: Odd values: of other types, and invalid times, ids, addresses and numbers.
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 2**63, 10**40, 1e308, "", " ", "0", "null", "-1", "99999999999999999999", "1e999",
     "0000-00-00T00:00:00Z", "9999-12-31T23:59:59.999999-23:59", "+1", "+" + "9" * 40, "@", "a@", "<>", "\u202e", "\ufeff",
     [], {}, [[]], [None], {"": ""}, {"id": {"id": "id"}}, ["x"] * 3, "zz_unknown", "__proto__", "%00", "${jndi:x}", "\x7f",
 )  # fmt: skip
-#: NUL and lone surrogates as text has them, and as encodings hide them.
+#: NUL and lone surrogates, literally and in encoded forms.
 HIDDEN: tuple[str, ...] = (
     "a\x00b", "\ud800", "\udfff\ud800", r"\u0000", r"\ud800", "%00", "%2500", "%5Cu0000", "%ED%A0%80", "&#0;", "&#x0;",
     "&#xD800;", "=?utf-8?q?a=00b?=", "=?utf-8?b?YQBi?=", "=?utf-16?b?AAA=?=", "=?utf-7?q?+2AA-?=", "YQBi", "a=00b", "<a>\x00</a>",
     '{"a":"\\u0000"}', '{"a":"\\ud800"}', '["\\\\u0000"]', "\x1f", "\x0b",
 )  # fmt: skip
-#: What is repeated to a text without end: each has cost some reader of texts its time.
+#: Units of long texts: each has made some parser of texts slow.
 REPEATED: tuple[str, ...] = (
     "x", "0", " ", "\x01", "\n", "\r\n", '"', "\\", "<", ">", "(", "()", ")", "a@", "@a", "a.", "-", "+1", "&amp;", "&#", "%", "%41",
     "=?", "=?utf-8?q?a?= ", "=\r\n", ",", ";", "a=b;", "{", "[", "<br>", "<a ", "é", "\U0001f600", "1.", ":", "/", "stop ",
@@ -30,7 +31,7 @@ _TIME = re.compile(r"\d{4}-\d\d")
 
 
 def widen(place: Place, size: int, *, numbered: bool = True) -> None:
-    """Repeat a list's items until it has `size` bytes, each (unless not `numbered`) under ids of its own."""
+    """Repeat a list's items until it has `size` bytes; if `numbered`, each with its own ids."""
     items = [as_json(item) for item in place.value]
     if not items or size <= 0:
         return
@@ -46,33 +47,33 @@ def widen(place: Place, size: int, *, numbered: bool = True) -> None:
 
 
 def numbered_as(item: str, number: int) -> str:
-    """JSON whose ids, numbers and addresses are others for each number."""
+    """Return the JSON of an item with other ids, numbers and addresses for each `number`."""
     digits = f"{number:06d}"[-6:]
 
     def word(found: re.Match[str]) -> str:
-        said = found[1]
-        if "@" in said:
-            return f'"n{digits}{said}"'
-        if _TIME.match(said) or not any(char.isdigit() for char in said):
+        text = found[1]
+        if "@" in text:
+            return f'"n{digits}{text}"'
+        if _TIME.match(text) or not any(char.isdigit() for char in text):
             return found[0]
-        return f'"{said[:-6]}{digits}"'
+        return f'"{text[:-6]}{digits}"'
 
     return _WORD.sub(word, _DIGITS.sub(digits, item))
 
 
 def deepen(place: Place, levels: int, *, objects: bool = False) -> None:
-    """Put the value into so many lists or objects."""
+    """Nest the value in `levels` lists or objects."""
     before, after = ('{"a":', "}") if objects else ("[", "]")
     place.put(Raw(before * levels + as_json(place.value) + after * levels))
 
 
 def lengthen(place: Place, unit: str, size: int) -> None:
-    """Put a text there that repeats `unit`, of so many characters."""
+    """Put a text of `size` characters there that repeats `unit`."""
     place.put((unit * (size // len(unit) + 1))[:size])
 
 
 def mutated(root: list[Any], rng: Random, size: int) -> str:
-    """Make a tree hostile in one of the ways, with `size` bytes for what has a size; gives the way's name."""
+    """Make a tree hostile in one of the ways, with `size` bytes where the way has a size; return its name."""
     way = rng.choice(WAYS)
     _WAYS[way](root, rng, size)
     return way
@@ -106,14 +107,14 @@ def _wide(root: list[Any], rng: Random, size: int) -> None:
 
 
 def _laughing(root: list[Any], rng: Random, size: int) -> None:
-    """Two lists of one body: what is made for each of the one from each of the other is a million."""
+    """Widen two lists of one body: a result for each pair of their items would have a million entries."""
     for place in rng.sample(found := lists(root), min(2, len(found))):
         widen(place, size // 2)
 
 
 def _copied(root: list[Any], rng: Random, size: int) -> None:
-    """A long text beside a wide list, or a word that nobody knows within it: what keeps either with each item is many
-    times the webhook."""
+    """Put a long text beside a wide list, or an unknown word within it: copying either to each item would need many
+    times the size of the webhook."""
     found, texts = lists(root), words(root)
     if not found or not texts:
         return
@@ -134,7 +135,7 @@ def _many_keys(root: list[Any], rng: Random, size: int) -> None:
 
 
 def _less(root: list[Any], rng: Random, size: int) -> None:
-    """Without a key, or with nothing in a list."""
+    """Remove a key, or empty a value."""
     place = rng.choice(list(places(root)))
     if isinstance(place.inside, dict):
         del place.inside[place.key]

@@ -1,10 +1,10 @@
-"""Kills the worker, the HTTP process, Kafka and PostgreSQL (kill -9) in turn while requests come by HTTP and Kafka and leave
-by two moody providers, then counts.
+"""Kills the worker, the HTTP process, Kafka and PostgreSQL (kill -9) in turn while requests come by HTTP and Kafka and
+leave by two moody providers, then counts.
 
-Every request is repeated until it is acknowledged, as a service would. At the end each accepted request is in exactly one
-state, and none has vanished; what counts as sent was taken by the provider; the provider that has idempotency keys took
-none twice, and the other none, as the client's policy is to hold what nobody answered. What the providers' webhooks tell
-settles the rest.
+Each request is repeated until it is acknowledged, as a service would. At the end each accepted request is in exactly
+one state, and none has vanished; the provider accepted each message that counts as sent; neither provider accepted one
+twice: one has idempotency keys, and for the other the client's policy is to hold unanswered messages. The providers'
+webhooks settle the rest.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from app.http.access import mint
 from sql import EventStore
 from tests.faults.faults import VICTIMS, kill, settle
 from tests.faults.moody import Moody
+from tests.faults.reporter import Reporter
 from tests.faults.senders import configuration, moody_providers, sources, taken, twice
 from tests.faults.service import Service
-from tests.faults.teller import Teller
 from tests.support.stack import Stack
 
-#: One that has idempotency keys, and one that has none.
+#: A provider with idempotency keys, and one without.
 PROVIDERS = ("resend", "twilio")
-#: States in which nobody has to do anything, but where a person releases or cancels.
+#: States that a message leaves only if a person releases or cancels it.
 SETTLED = ("sent", "failed", "expired", "cancelled", "unanswered")
 
 
 @dataclass
 class Outcome:
-    """What a run counted."""
+    """The counts of a run."""
 
     kills: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VICTIMS, 0))
     accepted: int = 0
@@ -45,23 +45,23 @@ class Outcome:
     unsettled: int = 0
     twice: dict[str, int] = field(default_factory=dict)
     unsent: int = 0
-    untold: int = 0
+    unreported: int = 0
     dead: int = 0
     moods: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
     @property
     def good(self) -> bool:
-        """Whether nothing vanished, was left over, sent twice, or called sent that was not."""
+        """Whether no message vanished, was left over, was sent twice, or counts as sent and was not."""
         return not (
-            self.vanished or self.unsettled or sum(self.twice.values()) or self.unsent or self.untold or self.dead
+            self.vanished or self.unsettled or sum(self.twice.values()) or self.unsent or self.unreported or self.dead
         )
 
 
 async def run(
     folder: Path, *, messages: int, rate: float, kills: int, seed: int, console: Console, share: float = 0.1
 ) -> Outcome:
-    """One whole run. `share` of the providers' answers are moody."""
+    """Run once; return the counts. `share`: the fraction of moody answers."""
     rng, outcome, began = random.Random(seed), Outcome(), time.monotonic()
     moody = moody_providers(PROVIDERS, share, seed)
     async with moody["resend"], moody["twilio"]:
@@ -70,8 +70,8 @@ async def run(
             await asyncio.gather(stack.start("serve"), stack.start("work"))
             service = Service(stack, PROVIDERS, key, messages, rate)
             asking = asyncio.create_task(service.run())
-            teller = Teller(stack, moody)
-            telling = asyncio.create_task(teller.run())
+            reporter = Reporter(stack, moody)
+            reporting = asyncio.create_task(reporter.run())
             for number in range(kills):
                 await asyncio.sleep(rng.uniform(1, 4))
                 await kill(stack, VICTIMS[number % len(VICTIMS)], rng)
@@ -82,8 +82,8 @@ async def run(
             await asking
             outcome.accepted, outcome.repeated = service.accepted, service.repeated
             await settle(stack)
-            await _settled(stack, teller)
-            telling.cancel()
+            await _settled(stack, reporter)
+            reporting.cancel()
             await _count(stack, outcome, moody)
     outcome.seconds = time.monotonic() - began
     return outcome
@@ -100,7 +100,7 @@ def _stack(folder: Path, moody: dict[str, Moody]) -> Stack:
 
 
 async def _prepare(stack: Stack) -> str:
-    """The client's configuration, which tries again quickly, and an API key."""
+    """Configure the client, with quick retries; return an API key."""
     async with await EventStore.open(stack.postgres.dsn("service"), pool=1) as store:
         await store.set_client("default", configuration(PROVIDERS), "faults")
         id, token, hash = mint()
@@ -108,24 +108,24 @@ async def _prepare(stack: Stack) -> str:
     return token
 
 
-async def _settled(stack: Stack, teller: Teller, within: float = 120) -> None:
-    """Wait until nothing is on its way any more, and what the providers told has been taken in."""
+async def _settled(stack: Stack, reporter: Reporter, within: float = 120) -> None:
+    """Wait until all messages are settled, and the providers' webhooks are processed."""
     query = "SELECT count(*) FROM threadline.messages WHERE state <> ALL (%s)"
     deadline = time.monotonic() + within
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("owner"), autocommit=True) as db:
         while time.monotonic() < deadline:
             row = await (await db.execute(query, [list(SETTLED)])).fetchone()
-            if row == (0,) and teller.done:
+            if row == (0,) and reporter.done:
                 break
             await asyncio.sleep(0.5)
     await settle(stack)
-    await asyncio.sleep(6)  # the sweep's turn
+    await asyncio.sleep(6)  # longer than the interval of the sweep
 
 
 async def _count(stack: Stack, outcome: Outcome, moody: dict[str, Moody]) -> None:
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("owner")) as db:
         rows = await (await db.execute("SELECT message_id, state, channel FROM threadline.messages")).fetchall()
-        told = await (
+        sent_events = await (
             await db.execute("SELECT DISTINCT message_id FROM threadline.events WHERE type = 'UserMessageSent'")
         ).fetchall()
         (outcome.dead,) = await (await db.execute("SELECT count(*) FROM threadline.dead_letters")).fetchone() or (0,)
@@ -137,7 +137,7 @@ async def _count(stack: Stack, outcome: Outcome, moody: dict[str, Moody]) -> Non
     for each in moody.values():
         outcome.moods += each.moods
     outcome.unsent = sum(not texts[f"number {name[1:]}"] for name in sent)
-    # Taken by the provider, and neither called sent nor held for doubt.
-    outcome.untold = sum(
+    # Accepted by the provider, and neither sent nor unanswered here; or with the event of a send, and not sent.
+    outcome.unreported = sum(
         texts[f"number {name[1:]}"] > 0 and state not in ("sent", "unanswered") for name, state, _ in rows
-    ) + len({name for (name,) in told} - sent)
+    ) + len({name for (name,) in sent_events} - sent)

@@ -1,8 +1,8 @@
-"""Hostile records for every topic that the worker reads, the same ones from the same seed.
+"""Makes hostile records for every topic that the worker reads, the same ones from the same seed.
 
-Of webhooks each fixture of each provider, changed and put as the door records it; of what services report and ask for, the
-fixtures' own words in their documents. Beside that: heads that lie, bytes that are no document, tombstones, odd keys,
-headers and times, every codec, sizes up to the limits as shipped.
+Webhooks are fixtures of every provider, changed, and encoded as by the door; events and requests of services are
+documents with values of the fixtures. Besides: false headers, bytes that are no document, tombstones, odd keys, headers
+and times, every codec, and sizes up to the default limits.
 """
 
 import json
@@ -21,12 +21,12 @@ from tests.faults.mutations import HIDDEN, ODD, mutated
 from tests.faults.trees import Raw, Sample, as_json, samples
 from webhooks.record import Webhook, encode
 
-#: When the first webhook came.
+#: The time of the first webhook's receipt.
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 CODECS: tuple[str | None, ...] = (None, "gzip", "snappy", "lz4", "zstd")
 WEBHOOKS, REPORTED, REQUESTED = "webhooks.received", "events.reported", "messages.requested"
 REQUESTS = (REQUESTED, *(f"{REQUESTED}.{channel}" for channel in CHANNELS))
-#: Bytes of what has a size, and how many of a thousand are so large.
+#: Sizes in bytes, and how many records of a thousand have each.
 SIZES = ((600, 600), (4_000, 300), (40_000, 80), (400_000, 15), (1 << 20, 5))
 _HEAD = ("id", "source", "adapter", "client", "method", "url", "headers", "receivedAt", "authentic")
 _ODD_HEAD: dict[str, tuple[Any, ...]] = {
@@ -55,8 +55,8 @@ _TRACES = (
 
 @dataclass(slots=True)
 class Record:
-    """One record, and `made`, the words for how it was made. `id` is the webhook's, the event's or the message's where the
-    way of making it left that as it was."""
+    """One record. `made`: how it was made; `id`: that of the webhook, event or message, if the change left it as it
+    was."""
 
     topic: str
     value: bytes | None
@@ -69,7 +69,7 @@ class Record:
 
 
 class Poison:
-    """Makes records without end."""
+    """Yields records without end."""
 
     def __init__(self, seed: int, settings: Settings) -> None:
         self.seed, self._rng, self._number = seed, Random(seed), 0
@@ -81,7 +81,7 @@ class Poison:
             yield self.one()
 
     def one(self) -> Record:
-        """The next one."""
+        """Return the next record."""
         rng = self._rng
         self._number += 1
         size = rng.choices([size for size, _ in SIZES], [share for _, share in SIZES])[0]
@@ -120,7 +120,7 @@ class Poison:
         way, url, body = self._mutated(chosen, rng, size)
         id = str(UUID(int=rng.getrandbits(128), version=4))
         now = AT + timedelta(milliseconds=self._number)
-        # A name of its own, so that what comes of it repeats nothing of another's.
+        # A source name of its own, so that its events do not repeat those of another record.
         webhook = Webhook(
             id, f"{chosen.provider}.{self._number}", chosen.provider, rng.choice(("default", "north", "south")), chosen.method,
             url[: self._body], chosen.headers, now, True, body[: self._body],
@@ -155,13 +155,13 @@ class Poison:
         )
         root: list[Any] = [data]
         way = mutated(root, rng, size)
-        told = {
+        document = {
             "specversion": "1.0", "id": id, "source": "poison", "type": type, "time": "2026-03-02T09:30:00Z",
             "clientid": rng.choice(("default", "north")), "data": root[0],
         }  # fmt: skip
         if rng.random() < 0.15:
-            told[rng.choice(list(told))] = rng.choice((*ODD, *HIDDEN))
-        return Record(REPORTED, as_json(told).encode("utf-8", "surrogatepass"), f"reported {type} {way}", id)
+            document[rng.choice(list(document))] = rng.choice((*ODD, *HIDDEN))
+        return Record(REPORTED, as_json(document).encode("utf-8", "surrogatepass"), f"reported {type} {way}", id)
 
     def _requested(self, rng: Random, size: int) -> Record:
         id = f"poison-{self.seed}-{self._number}"

@@ -1,7 +1,8 @@
 """Has a real worker read hostile records between healthy ones, on real Kafka and PostgreSQL at the default settings.
 
-Every canary must be on its timeline in time; every hostile record must have ended in an event, a message or a dead letter;
-at the end all offsets are committed, the relay has told everything, and the worker is the process that began, and well.
+Every canary must be on its timeline in time; every hostile record must have ended in an event, a message or a dead
+letter; at the end all offsets are committed, the relay has no lag, and the worker is still the first process, and
+ready.
 """
 
 import asyncio
@@ -27,12 +28,12 @@ from tests.faults.canaries import Canaries
 from tests.faults.poison import CODECS, Poison, Record
 from tests.support.stack import Stack
 
-#: Hostile records, and bytes of them, that are put before the canaries of the round before are waited for: so that what a
-#: canary waits for is what poison costs, not a queue.
+#: Most hostile records of a round, and most bytes. The canaries of the round before are awaited first, so that a
+#: canary's latency is the cost of hostile records, not of a queue.
 ROUND, BYTES = 60, 2 << 20
-#: Canaries of a round.
+#: Canaries in a round.
 CANARIES = 5
-#: Seconds after which a canary, or the end, is not waited for any longer.
+#: Most seconds to wait for a canary, or for the end.
 PATIENCE = 120.0
 
 
@@ -51,7 +52,7 @@ class Run:
         self._alone = asyncio.Lock()
 
     async def run(self) -> Outcome:
-        """The whole of it. Raises RuntimeError where the worker stands still."""
+        """Run all rounds; return the counts. Raises RuntimeError if the worker makes no progress."""
         began = time.monotonic()
         pid = self.stack.children["work"].pid
         async with (
@@ -75,7 +76,7 @@ class Run:
     @contextlib.asynccontextmanager
     async def _producing(self) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            # A broker refuses whole batches: odd times, and canaries, share none with what else is put.
+            # A broker refuses whole batches, so records with odd times, and canaries, have producers of their own.
             for name in (*CODECS, "canaries", "odd times"):
                 codec = name if name in CODECS else None
                 producer = AIOKafkaProducer(
@@ -86,7 +87,7 @@ class Run:
             yield
 
     async def _round(self) -> list[Put]:
-        """Puts a round's hostile records, with canaries among them; gives where Kafka has them."""
+        """Put the hostile records of a round, with canaries among them; return their places on Kafka."""
         records: list[Record] = []
         size = 0
         while len(records) < min(ROUND, self.left) and size < BYTES:
@@ -127,7 +128,7 @@ class Run:
         return None
 
     async def _sung(self, watching: asyncio.Task[None]) -> None:
-        """Wait for the canaries, all but those of the newest round. Raises RuntimeError where they don't come."""
+        """Wait for all canaries but those of the newest round. Raises RuntimeError if they do not arrive."""
         deadline = time.monotonic() + PATIENCE
         while len(self.canaries.waiting) > CANARIES:
             if watching.done():
@@ -137,7 +138,8 @@ class Run:
             await asyncio.sleep(0.05)
 
     async def _account(self, db: psycopg.AsyncConnection[Any], put: list[Put]) -> None:
-        """Of a round whose canaries have come, as partitions go on apart, wait for those that are not there yet."""
+        """Account for the records of a round whose canaries have arrived. Partitions progress separately, so wait for
+        the rest."""
         deadline = time.monotonic() + PATIENCE
         missing = put
         while missing := await account(db, missing, self.outcome.ended):
@@ -154,7 +156,7 @@ class Run:
             )
 
     async def _settled(self) -> None:
-        """Wait until the worker has committed all, and the relay has told all."""
+        """Wait until the worker has committed all records, and the relay has no lag."""
         deadline = time.monotonic() + PATIENCE
         async with await EventStore.open(self.stack.postgres.dsn("service"), pool=1) as store:
             while time.monotonic() < deadline:
@@ -181,7 +183,7 @@ class Run:
 
 
 async def run(folder: Path, *, records: int, seed: int, console: Console) -> Outcome:
-    """A stack of its own, and a run on it."""
+    """Start a stack, and run once on it."""
     console.print(f"poison with the seed {seed}")
     sources = {
         "twilio": {

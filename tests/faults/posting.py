@@ -1,4 +1,4 @@
-"""A provider that posts its webhooks until each is acknowledged."""
+"""Posts webhooks until each is acknowledged, as providers do."""
 
 import asyncio
 import random
@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 
 import httpx
 
-from tests.faults.providers import Told
+from tests.faults.providers import Webhook
 from tests.support.stack import Stack
 
 LANES = 8
 
 
 class Provider:
-    """Posts everything until it is acknowledged: shuffled, some twice, at a steady rate."""
+    """Posts each webhook until it is acknowledged: shuffled, some twice, at a steady rate."""
 
-    def __init__(self, stack: Stack, posts: Sequence[Told], rate: float, seed: int) -> None:
+    def __init__(self, stack: Stack, posts: Sequence[Webhook], rate: float, seed: int) -> None:
         rng = random.Random(seed)
         twice = [n for n in range(len(posts)) if rng.random() < 0.2]
         order = [(n + rng.uniform(0, 200), n) for n in [*range(len(posts)), *twice]]
@@ -41,10 +41,10 @@ class Provider:
         await asyncio.gather(*(lane() for _ in range(LANES)))
 
     async def _until_acknowledged(self, client: httpx.AsyncClient, number: int) -> None:
-        told = self.posts[number]
+        webhook = self.posts[number]
         while True:
             self.requests += 1
-            post = told.request(self.stack.url, datetime.now(UTC))
+            post = webhook.request(self.stack.url, datetime.now(UTC))
             try:
                 answer = await client.request(post.method, post.url, content=post.body, headers=post.headers)
             except httpx.TransportError:
@@ -53,6 +53,6 @@ class Provider:
                 self.acknowledged.add(number)
                 return
             if answer is not None and answer.status_code < 500 and answer.status_code != 429:
-                raise RuntimeError(f"refused for good: {answer.status_code} {answer.text} ({told.source})")
+                raise RuntimeError(f"refused for good: {answer.status_code} {answer.text} ({webhook.source})")
             self.refused += 1
             await asyncio.sleep(random.uniform(0.05, 0.5))

@@ -1,4 +1,4 @@
-"""Webhooks of every provider that can be played, signed anew for each try, as a signature has an age."""
+"""Webhooks of every simulated provider, signed at each try, because signatures expire."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from app.simulator.life import life, nth
 from tests.fixtures import accounts
 from tests.support import traffic
 
-#: Those that `tests.support.traffic` makes are left to it.
+#: The simulated providers, without those of `tests.support.traffic`.
 NAMES = [
     name
     for name, simulator in SIMULATED.items()
@@ -24,51 +24,51 @@ SOURCES: Mapping[str, Any] = {**traffic.SOURCES, **{name: accounts(name).setting
 PEOPLE = 20
 
 
-class Told(Protocol):
-    """One webhook."""
+class Webhook(Protocol):
+    """A webhook that can be posted at any time."""
 
     @property
     def source(self) -> str: ...
 
     def request(self, base: str, now: datetime) -> Request:
-        """As it is posted now to the door at `base`."""
+        """Return the request to the door at `base`, as of `now`."""
         ...
 
 
 @dataclass(slots=True)
 class Signed:
-    """One that was signed as it was made."""
+    """A webhook that was signed when it was made."""
 
     post: traffic.Post
 
     @property
     def source(self) -> str:
-        """Whose it is."""
+        """The name of its source."""
         return self.post.source
 
     def request(self, base: str, now: datetime) -> Request:
-        """To the door without a source's name, so that it is recognised."""
+        """Return the request, to a URL without a source's name, so that the door must recognise the source."""
         return Request("POST", f"{base}/webhooks/aggregate", self.post.headers, self.post.body, now, self.source)
 
 
 @dataclass(slots=True)
 class Played:
-    """One of a simulated provider, unsigned; `post.url` is the door's path."""
+    """An unsigned webhook of a simulated provider; `post.url` is the path at the door."""
 
     source: str
     post: Post
 
     def request(self, base: str, now: datetime) -> Request:
-        """As it is posted now to the door at `base`."""
+        """Return the request to the door at `base`, as of `now`."""
         account = accounts(self.source)
-        told = Post(base + self.post.url, self.post.body, dict(self.post.headers), self.post.method)
-        signed = webhooks_of(self.source).sign(told, account.settings | {"private_key": account.private_key}, now)
+        post = Post(base + self.post.url, self.post.body, dict(self.post.headers), self.post.method)
+        signed = webhooks_of(self.source).sign(post, account.settings | {"private_key": account.private_key}, now)
         headers = {name.lower(): value for name, value in signed.headers.items()}
         return Request(signed.method, signed.url, headers, signed.body, now, self.source)
 
 
 def played(count: int, seed: int) -> list[Played]:
-    """So many of them, provider after provider, each message with all that becomes of it."""
+    """Return `count` webhooks, provider after provider, each message with all of its statuses."""
     rng, found = Random(seed), list[Played]()
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
     while len(found) < count:
@@ -84,8 +84,8 @@ def _message(name: str, rng: Random, start: datetime) -> list[Played]:
     ours = samples.ours(channel, SIMULATED[name].senders)
     at = start + timedelta(seconds=rng.randrange(60))
     if webhooks.inbound is not None and (webhooks.statuses is None or rng.random() < 0.3):
-        said = Incoming(id, channel, customer, ours, rng.choice(samples.TEXTS))
-        return [Played(name, webhooks.inbound(said, at, path))]
+        incoming = Incoming(id, channel, customer, ours, rng.choice(samples.TEXTS))
+        return [Played(name, webhooks.inbound(incoming, at, path))]
     sent = Sent(id, channel, customer, ours, rng.choice(samples.TEXTS))
     assert webhooks.statuses is not None
     states, build = life(webhooks.states(channel), 0.2, rng), webhooks.statuses.build

@@ -1,4 +1,4 @@
-"""A service that has messages sent by moody providers."""
+"""A service that sends messages by moody providers."""
 
 import asyncio
 import random
@@ -11,14 +11,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from app.kafka import client_args
-from tests.faults.senders import asked
+from tests.faults.senders import request_of
 from tests.support.stack import Stack
 
 BATCH = 10
 
 
 class Service:
-    """Asks for messages: half by HTTP, half by Kafka, at a steady rate, each until it is acknowledged."""
+    """Requests messages: half by HTTP, half by Kafka, at a steady rate, each until it is acknowledged."""
 
     def __init__(self, stack: Stack, providers: Sequence[str], key: str, count: int, rate: float) -> None:
         self.stack, self.providers, self.key, self.count, self.rate = stack, providers, key, count, rate
@@ -26,7 +26,7 @@ class Service:
         self.began = 0.0
 
     async def run(self) -> None:
-        """Until all are acknowledged."""
+        """Request all messages; return when each is acknowledged."""
         self.began = time.monotonic()
         await asyncio.gather(self._by_http(), self._by_kafka())
 
@@ -39,7 +39,7 @@ class Service:
                 await self._pace(start)
                 numbers = range(start, min(start + BATCH, self.count // 2))
                 headers = {"authorization": f"Bearer {self.key}", "idempotency-key": f"batch-{start}"}
-                body = orjson.dumps([asked(self.providers, number) for number in numbers])
+                body = orjson.dumps([request_of(self.providers, number) for number in numbers])
                 while not await self._posted(client, body, headers | {"content-type": "application/json"}):
                     self.repeated += 1
                     await asyncio.sleep(random.uniform(0.05, 0.5))
@@ -61,7 +61,7 @@ class Service:
                 async with AIOKafkaProducer(**client_args(self.stack.settings.kafka), acks="all") as producer:
                     while first + number < self.count:
                         await self._pace(number)
-                        document = asked(self.providers, first + number) | {"clientId": "default"}
+                        document = request_of(self.providers, first + number) | {"clientId": "default"}
                         async with asyncio.timeout(10):
                             await producer.send_and_wait("messages.requested", orjson.dumps(document))
                         self.accepted += 1

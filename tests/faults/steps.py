@@ -1,8 +1,8 @@
 """Kills the sending half of a worker (kill -9) between every two steps of a send, again and again, then counts.
 
-A small process runs it alone, with a step at which it kills itself; each kill interrupts as many sends as are under way.
-The providers are moody besides. At the end every message is in exactly one state, none is lost, and none was taken twice by
-a provider that has a way to tell; for the other the client's policy decides, and what that cost is counted.
+A small process runs only the sender, and kills itself at one step; each kill interrupts all sends in progress. The
+providers are moody too. At the end every message is in exactly one state, none is lost, and none was accepted twice by
+a provider with idempotency keys or a look-up; for the other the client's policy decides, and its cost is counted.
 """
 
 import contextlib
@@ -26,25 +26,25 @@ from app.settings import Settings
 from sql import EventStore, NewMessage
 from sql.migrate import migrate
 from tests.faults.moody import Moody
-from tests.faults.senders import asked, configuration, moody_providers, sources, taken, twice
+from tests.faults.senders import configuration, moody_providers, request_of, sources, taken, twice
 
-#: Before and after what the process kills itself.
+#: The steps before and after which the process kills itself.
 STEPS = ("claim", "begin", "carry", "settle")
 SIDES = ("before", "after")
-#: One that has idempotency keys, one that can be asked what it took, and one with no way to tell.
+#: A provider with idempotency keys, one with a look-up, and one with neither.
 PROVIDERS = ("onesignal", "postmark", "twilio")
 
 
 @dataclass
 class Outcome:
-    """What a run counted; `twice` by provider."""
+    """The counts of a run; `twice`: by provider."""
 
     kills: Counter[str] = field(default_factory=Counter)
     interrupted: int = 0
     messages: int = 0
     states: Counter[str] = field(default_factory=Counter)
     vanished: int = 0
-    untold: int = 0
+    unreported: int = 0
     twice: dict[str, int] = field(default_factory=dict)
     unsent: int = 0
     calls: int = 0
@@ -55,7 +55,7 @@ class Outcome:
 async def run(
     folder: Path, *, messages: int, kills: int, seed: int, share: float = 0.15, unanswered: str = "hold"
 ) -> Outcome:
-    """One whole run. `share` of the provider's answers are moody."""
+    """Run once; return the counts. `share`: the fraction of moody answers."""
     rng, outcome, began = random.Random(seed), Outcome(messages=messages), time.monotonic()
     postgres = Postgres(folder / "postgres", folder / "postgres.log")
     await postgres.start()
@@ -73,7 +73,7 @@ async def run(
                 since = datetime.now(UTC)
                 outcome.kills[f"{side} {step}"] += await _life(folder, given, step, side, times, within=30)
                 outcome.interrupted += await _under_way(postgres, since)
-            # It ends with the last message. Long, as one that was asked about in vain waits ever longer for the next time.
+            # It ends with the last message. This may take long, as the pauses between look-ups double.
             await _life(folder, given, "none", "", 0, within=600)
         await _count(postgres, outcome, moody)
     finally:
@@ -103,7 +103,7 @@ async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
         for start in range(0, messages, 500):
             accepted = []
             for number in range(start, min(start + 500, messages)):
-                request = read_request(asked(PROVIDERS, number), client_id="default")
+                request = read_request(request_of(PROVIDERS, number), client_id="default")
                 message = new_message(request, client, datetime.now(UTC))
                 assert isinstance(message, NewMessage)
                 accepted.append(message)
@@ -111,7 +111,7 @@ async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
 
 
 async def _life(folder: Path, given: dict[str, str], step: str, side: str, times: int, *, within: float) -> bool:
-    """One life of the process; whether it killed itself."""
+    """Run the process once; return whether it killed itself."""
     program = [sys.executable, "-m", "tests.faults.dying", step, side, str(times), str(within)]
     child = Child("sender", program, folder / "sender.log", environment=given)
     child.start()
@@ -120,7 +120,7 @@ async def _life(folder: Path, given: dict[str, str], step: str, side: str, times
 
 
 async def _under_way(postgres: Postgres, since: datetime) -> int:
-    """Messages that a life that began then left behind in the middle."""
+    """Return the number of messages that a process started at `since` left in the state `sending`."""
     query = "SELECT count(*) FROM threadline.messages WHERE state = 'sending' AND changed_at > %s"
     async with await psycopg.AsyncConnection.connect(postgres.dsn("owner")) as db:
         return int((await (await db.execute(query, [since])).fetchone() or (0,))[0])
@@ -129,7 +129,7 @@ async def _under_way(postgres: Postgres, since: datetime) -> int:
 async def _count(postgres: Postgres, outcome: Outcome, moody: dict[str, Moody]) -> None:
     async with await psycopg.AsyncConnection.connect(postgres.dsn("owner")) as db:
         rows = await (await db.execute("SELECT message_id, state, channel FROM threadline.messages")).fetchall()
-        told = await (
+        reported = await (
             await db.execute(
                 "SELECT DISTINCT message_id FROM threadline.events WHERE type IN "
                 "('UserMessageSent', 'MessageFailed', 'MessageRejected', 'MessageExpired', 'MessageHeld')"
@@ -137,7 +137,7 @@ async def _count(postgres: Postgres, outcome: Outcome, moody: dict[str, Moody]) 
         ).fetchall()
     outcome.states = Counter(state for _, state, _ in rows)
     outcome.vanished = outcome.messages - len(rows)
-    outcome.untold = len({name for name, _, _ in rows} - {name for (name,) in told})
+    outcome.unreported = len({name for name, _, _ in rows} - {name for (name,) in reported})
     for each in moody.values():
         outcome.calls += each.calls
         outcome.moods += each.moods

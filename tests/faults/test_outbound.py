@@ -15,6 +15,6 @@ async def test_kill_9_of_any_part_loses_and_doubles_no_send(servers_folder: Path
 
     assert outcome.accepted == 600
     assert outcome.kills == dict.fromkeys(VICTIMS, 1)
-    assert (outcome.vanished, outcome.unsettled, outcome.unsent, outcome.untold, outcome.dead) == (0, 0, 0, 0, 0)
+    assert (outcome.vanished, outcome.unsettled, outcome.unsent, outcome.unreported, outcome.dead) == (0, 0, 0, 0, 0)
     assert set(outcome.twice.values()) == {0}
     assert outcome.states["sent"] > 400

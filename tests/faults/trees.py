@@ -1,7 +1,7 @@
-"""Requests that providers send, as trees that can be changed and written again.
+"""Reads providers' requests as trees that can be changed and written again.
 
-A tree is what JSON reads, with `Text` where JSON stands inside of a text (a form's field, an SNS message) and `Raw` for
-what is to be written as it is. A form and a query are lists of `[name, value]`, a multipart body one of `[head, data]`.
+A tree is a value of JSON, with `Text` for JSON within a text (a form's field, an SNS message) and `Raw` for text that
+is written unchanged. A form and a query are lists of `[name, value]`, a multipart body one of `[head, data]`.
 """
 
 import json
@@ -21,32 +21,32 @@ _BOUNDARY = re.compile(r'boundary="?([^";]+)')
 
 @dataclass(slots=True)
 class Text:
-    """JSON inside of a text."""
+    """JSON within a text."""
 
     tree: Any
 
 
 @dataclass(slots=True)
 class Raw:
-    """What is written into JSON as it is."""
+    """Text that is written into JSON unchanged."""
 
     text: str
 
 
 @dataclass(slots=True)
 class Place:
-    """A value of a tree, and what it stands in."""
+    """A place in a tree: a container, and the key or index within it."""
 
     inside: Any
     key: Any
 
     @property
     def value(self) -> Any:
-        """What stands there."""
+        """The value at the place."""
         return self.inside.tree if isinstance(self.inside, Text) else self.inside[self.key]
 
     def put(self, value: Any) -> None:
-        """Have it stand there."""
+        """Replace the value at the place."""
         if isinstance(self.inside, Text):
             self.inside.tree = value
         else:
@@ -55,7 +55,8 @@ class Place:
 
 @dataclass(slots=True)
 class Sample:
-    """A provider's request, ready to be changed: `tree()` gives a copy, `written` the request of it."""
+    """A provider's request, ready to be changed: `tree()` returns a copy of its tree, `written` the request of a
+    tree."""
 
     provider: str
     name: str
@@ -67,11 +68,11 @@ class Sample:
     _pickled: bytes = field(repr=False)
 
     def tree(self) -> list[Any]:
-        """A copy of the tree, as the one item of a list, so that it can be replaced whole."""
+        """Return a copy of the tree as the only item of a list, so that the whole tree can be replaced."""
         return [pickle.loads(self._pickled)]
 
     def written(self, root: list[Any]) -> tuple[str, bytes]:
-        """The URL and the body of a tree."""
+        """Return the URL and the body for a tree."""
         (tree,) = root
         if self.kind == "json" or not isinstance(tree, list):
             return self.url, as_json(tree).encode("utf-8", "surrogatepass")
@@ -86,12 +87,12 @@ class Sample:
 
 
 def samples(provider: str) -> list[Sample]:
-    """Each fixture of a provider."""
+    """Return the samples of all fixtures of a provider."""
     return [sample(provider, file) for file in fixtures(provider)]
 
 
 def sample(provider: str, file: Path) -> Sample:
-    """One fixture."""
+    """Return the sample of one fixture."""
     came = read_request(file.read_bytes())
     kind, tree = _tree(came.method, came.url(), came.headers, came.body)
     size = len(came.body) or len(came.target)
@@ -99,10 +100,10 @@ def sample(provider: str, file: Path) -> Sample:
 
 
 def _tree(method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[str, Any]:
-    said = headers.get("content-type", "")
+    content_type = headers.get("content-type", "")
     if method == "GET":
         return "query", [[name, _inner(value)] for name, value in parse_qsl(url.partition("?")[2], True)]
-    if "multipart/form-data" in said:
+    if "multipart/form-data" in content_type:
         pieces = (b"\r\n" + body).split(b"\r\n--" + _boundary(headers).encode())[1:-1]
         parts = [piece.removeprefix(b"\r\n").partition(b"\r\n\r\n") for piece in pieces]
         return "multipart", [[head.decode("latin-1"), data.decode("latin-1")] for head, _, data in parts]
@@ -110,13 +111,13 @@ def _tree(method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[
         return "json", _inner(json.loads(body))
     except ValueError:
         text = body.decode("utf-8", "replace")
-    if "urlencoded" in said:
+    if "urlencoded" in content_type:
         return "form", [[name, _inner(value)] for name, value in parse_qsl(text, True)]
     return "json", Raw(text)
 
 
 def _inner(value: Any) -> Any:
-    """The value with JSON that stands in texts read."""
+    """Return the value, with texts that hold JSON as `Text`."""
     if isinstance(value, dict):
         return {key: _inner(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -130,7 +131,7 @@ def _inner(value: Any) -> Any:
 
 
 def as_json(tree: Any) -> str:
-    """The tree written."""
+    """Return the tree as JSON."""
     raws: list[str] = []
 
     def other(value: Any) -> str:
@@ -171,7 +172,7 @@ def _quoted(value: Any) -> str:
 
 
 def places(root: Any) -> Iterator[Place]:
-    """Every place of a tree, each before what is within it."""
+    """Yield every place of a tree, each before those within it."""
     left = [Place(root, 0)]
     while left:
         place = left.pop()
@@ -185,10 +186,10 @@ def places(root: Any) -> Iterator[Place]:
 
 
 def lists(root: Any) -> list[Place]:
-    """The places of lists that have items."""
+    """Return the places of lists that have items."""
     return [place for place in places(root) if isinstance(place.value, list) and place.value]
 
 
 def words(root: Any) -> list[Place]:
-    """The places of texts."""
+    """Return the places of texts."""
     return [place for place in places(root) if isinstance(place.value, str)]

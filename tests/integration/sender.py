@@ -14,8 +14,7 @@ from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
 from app.sending.incoming import new_message
 from app.sending.requests import read_request
-from app.sending.settings import Sending
-from app.settings import Settings
+from app.settings import Sending, Settings
 from sql import EventStore, NewMessage
 from tests.fixtures import accounts
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from prometheus_client import CollectorRegistry, generate_latest
 
 from agents.telling.deliver import LEASE, TIMEOUT
-from agents.transport.unanswered import UNTOLD
+from agents.transport.unanswered import REDACTED
 from app.clients.callbacks import Callbacks
 from app.clients.configured import Clients
 from app.clients.seal import NoKey, Seal
@@ -353,7 +353,7 @@ async def test_a_private_address_is_refused(office: Office, receiver: Receiver) 
     await relayed(office, *message(1, "UserMessageSent"))
     async with office.delivering(allowed=()):
         rows = await office.failed()
-    assert rows[0]["last_error"] == UNTOLD
+    assert rows[0]["last_error"] == REDACTED
     assert (rows[0]["last_status"], rows[0]["state"], receiver.posted) == (None, "waiting", [])
     assert office.telling.outcomes == {"refused": 1}
     assert (await office.callback())["failing_since"] is not None

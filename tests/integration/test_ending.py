@@ -39,7 +39,7 @@ agents.reported.prepare = hold
 RAISE = """
 import agents.process.parts
 async def broken(*_): raise RuntimeError("telling is broken for good")
-agents.process.parts.tell = broken
+agents.process.parts.notify = broken
 """
 SILENT = """
 import asyncio, agents.pipeline
@@ -151,7 +151,7 @@ async def test_a_part_that_ends_ends_the_process(servers: Servers) -> None:
     async with at_work(servers) as worker:
         with pytest.raises(AssertionError, match='"error": "RuntimeError", "at": "<string>:'):
             await worker.start(
-                RAISE.replace("agents.process.parts.tell", "import agents.__main__\nagents.__main__.tell")
+                RAISE.replace("agents.process.parts.notify", "import agents.__main__\nagents.__main__.notify")
             )
         assert worker.child is not None
         assert await worker.child.wait(20)

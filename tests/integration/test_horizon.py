@@ -15,9 +15,8 @@ from agents.health import Health
 from agents.telling.metrics import NotificationMetrics
 from app.cli.doctor import log as log_checks
 from app.embedded.postgres import Postgres
-from app.sending.settings import Relay
 from app.settings import Postgres as PostgresSettings
-from app.settings import Settings
+from app.settings import Relay, Settings
 from schemas.events import Event, Handle
 from sql import EventStore, is_transient
 from sql.append import Appending

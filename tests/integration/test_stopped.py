@@ -23,7 +23,7 @@ from app.settings import Settings
 from sql import EventStore, NewMessage
 from tests.conftest import Dsns
 from tests.faults.moody import Moody
-from tests.faults.senders import asked, configuration, sources
+from tests.faults.senders import configuration, request_of, sources
 from tests.fixtures import accounts
 from tests.integration.stopping import LOOKUP_AFTER
 from tests.support.adapted import asked_after
@@ -43,7 +43,7 @@ async def test_a_worker_that_was_stopped_does_not_call_any_more(
         async with await EventStore.open(postgres_dsn.service, pool=4) as store:
             await store.set_client("default", configuration(["postmark"]), "test")
             clients = Clients(store, settings)
-            request = read_request(asked(["postmark"], 1), client_id="default")
+            request = read_request(request_of(["postmark"], 1), client_id="default")
             message = new_message(request, await clients.client("default"), datetime.now(UTC))
             assert isinstance(message, NewMessage)
             await store.accept([message])

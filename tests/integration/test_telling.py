@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from agents.failures import keep_on
 from agents.health import Health
-from agents.process.parts import tell
+from agents.process.parts import notify
 from app.clients.configured import Clients
 from app.clients.seal import new_key
 from app.settings import Callbacks, Kafka, Relay, Secrets, Settings
@@ -37,7 +37,7 @@ def settings_of(data: Path, bootstrap: str) -> Settings:
 @asynccontextmanager
 async def telling(store: EventStore, health: Health, settings: Settings) -> AsyncIterator[None]:
     """Relay and deliverer, at work."""
-    task = asyncio.create_task(tell(store, Clients(store, settings), health, settings))
+    task = asyncio.create_task(notify(store, Clients(store, settings), health, settings))
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from h2.errors import ErrorCodes
 from adapters.contract import HttpCall, Response
 from agents.transport import AddressRefused, NoAnswer, Transport
 from agents.transport.fence import clock, fenced
-from agents.transport.unanswered import UNTOLD
+from agents.transport.unanswered import REDACTED
 from app.embedded.ports import free
 from tests.integration.scripted import OK, Server, Server2, answering, certificate
 
@@ -332,7 +332,7 @@ async def test_an_address_of_a_recipients_is_never_trusted_and_tells_nothing() -
                 await own.carry(HttpCall("POST", f"{place}/push/token", {}, b"x", foreign=True), {}, trusted=True)
             said.add((type(failure.value), str(failure.value), failure.value.kind, failure.value.may_have_arrived))
             assert failure.value.__cause__ is None and failure.value.__suppress_context__
-        assert said == {(NoAnswer, UNTOLD, "recipient", False)}
+        assert said == {(NoAnswer, REDACTED, "recipient", False)}
         assert (server.connections, server.received) == (0, [])
 
 
@@ -344,7 +344,7 @@ async def test_an_address_of_a_clients_tells_no_more_than_that_it_failed() -> No
             with pytest.raises(NoAnswer) as failure:
                 await own.carry(HttpCall("POST", place, {}, b"x"), {}, trusted=False)
             said.add(str(failure.value))
-        assert said == {UNTOLD} and server.connections == 0
+        assert said == {REDACTED} and server.connections == 0
         assert own.unanswered == {("HttpCall", "address"): 2, ("HttpCall", "name"): 1}
 
 

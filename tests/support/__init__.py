@@ -1,1 +1,1 @@
-"""What tests, fault runs and the benchmark share: a whole system, traffic, a load generator."""
+"""Shared by tests, fault runs and the benchmark: a whole system, traffic, a load generator."""

@@ -1,4 +1,4 @@
-"""Adapters with other capabilities than their provider's, for tests that cannot wait as long."""
+"""Adapters with changed capabilities, for tests that cannot wait as long as the provider requires."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,14 +8,14 @@ from adapters.contract import Adapter
 
 
 def sending(name: str, **changes: Any) -> Adapter:
-    """The adapter, with these fields of its `Send` changed."""
+    """Return the adapter, with these fields of its `Send` changed."""
     adapter = ADAPTERS[name]
     assert adapter.send is not None
     return replace(adapter, send=replace(adapter.send, **changes))
 
 
 def asked_after(name: str, seconds: float) -> Adapter:
-    """The adapter, whose provider is asked so many seconds after a call without an answer."""
+    """Return the adapter, with its look-up `seconds` after a call without an answer."""
     send = ADAPTERS[name].send
     assert send is not None and send.look_up is not None
     return sending(name, look_up=replace(send.look_up, after=seconds))

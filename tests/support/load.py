@@ -1,7 +1,7 @@
-"""Load generator: replays pre-built HTTP/1.1 requests over keep-alive connections, and counts what was answered.
+"""Load generator: replays pre-built HTTP/1.1 requests over keep-alive connections, and counts the responses.
 
-`python -m tests.support.load --port 8080 --requests FILE --seconds 10 --connections 64` prints a `Result` as JSON. `FILE` holds
-requests as they go over the wire, each after its length (4 bytes, big-endian): see `write`. It runs beside what it
+`python -m tests.support.load --port 8080 --requests FILE --seconds 10 --connections 64` prints a `Result` as JSON.
+`FILE` holds requests as on the wire, each after its length (4 bytes, big-endian): see `write`. It runs beside what it
 measures on the same cores, so it does as little as it can: no HTTP library, one write and one read a request.
 """
 
@@ -36,7 +36,7 @@ class Result:
 
 
 class Load:
-    """What all connections share: the requests, whose turn it is, and the counts."""
+    """The state that all connections share: the requests, the next one, and the counts."""
 
     def __init__(self, requests: list[bytes], *, seconds: float, once: bool, rate: float) -> None:
         self.requests = requests
@@ -53,7 +53,7 @@ class Load:
         self._most = len(requests) if once else sys.maxsize
 
     def next(self) -> bytes | None:
-        """The next request; None where it is over."""
+        """Return the next request, or None at the end of the run."""
         if self.sent >= self._most or perf_counter() > self._until:
             return None
         request = self.requests[self.sent % len(self.requests)]
@@ -61,7 +61,7 @@ class Load:
         return request
 
     async def pace(self) -> None:
-        """Let waiting connections send, `rate` times a second, however long answers take."""
+        """Let waiting connections send, `rate` times a second, however long responses take."""
         while not self.done.done():
             due = int((perf_counter() - self.began) * self.rate) - self.sent
             while due > 0 and self.waiting:
@@ -70,14 +70,14 @@ class Load:
             await asyncio.sleep(0.001)
 
     def closed(self) -> None:
-        """One connection less."""
+        """Count a closed connection; the last one ends the run."""
         self.open -= 1
         if not self.open and not self.done.done():
             self.done.set_result(None)
 
 
 class Connection(asyncio.Protocol):
-    """One connection: a request, its answer, the next."""
+    """One connection: sends a request, waits for its response, sends the next."""
 
     def __init__(self, load: Load) -> None:
         self.load = load
@@ -138,7 +138,7 @@ async def run(
     port: int, requests: list[bytes], *, seconds: float, connections: int, once: bool = False, rate: float = 0
 ) -> Result:
     """Put load on 127.0.0.1:`port` for `seconds`, or until each request was sent `once`; at `rate` a second, or as
-    fast as it answers (0). A connection that breaks is not opened again."""
+    fast as it answers (0). A broken connection is not opened again."""
     load = Load(requests, seconds=seconds, once=once, rate=rate)
     loop = asyncio.get_running_loop()
     load.open = connections
@@ -167,12 +167,12 @@ async def run(
 
 
 def write(file: Path, requests: Iterable[bytes]) -> None:
-    """Store requests for a generator process to read."""
+    """Write requests to a file, for a generator process to read."""
     file.write_bytes(b"".join(len(request).to_bytes(4, "big") + request for request in requests))
 
 
 def read(file: Path) -> list[bytes]:
-    """The requests that `write` stored."""
+    """Return the requests that `write` stored."""
     data, at, requests = file.read_bytes(), 0, []
     while at < len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -184,7 +184,7 @@ def read(file: Path) -> list[bytes]:
 async def start(
     port: int, file: Path, *, seconds: float, connections: int, once: bool = False, rate: float = 0
 ) -> Result:
-    """The same in a process of its own."""
+    """Do as `run` does, in a process of its own. Raises RuntimeError if that fails."""
     arguments = [f"--port={port}", f"--requests={file}", f"--seconds={seconds}", f"--connections={connections}"]
     arguments += [f"--rate={rate}", *(["--once"] if once else [])]
     process = await asyncio.create_subprocess_exec(
@@ -197,7 +197,7 @@ async def start(
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="tests.support.load")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--requests", type=Path, required=True)

@@ -1,4 +1,5 @@
-"""HTTP/1.1 as far as a provider that is played needs it (RFC 9112): calls with a Content-Length, on connections that stay."""
+"""The part of HTTP/1.1 (RFC 9112) that a simulated provider needs: calls with a Content-Length, on keep-alive
+connections."""
 
 import asyncio
 from typing import Any
@@ -7,7 +8,7 @@ from adapters.simulating import Call, Reply
 
 
 async def read_call(reader: asyncio.StreamReader) -> Call:
-    """The next call of a connection. Raises IncompleteReadError at its end."""
+    """Return the next call on a connection. Raises IncompleteReadError at its end."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     line, *fields = head.split("\r\n")
     method, path, _ = line.split(" ", 2)
@@ -17,7 +18,7 @@ async def read_call(reader: asyncio.StreamReader) -> Call:
 
 
 def written(reply: Reply) -> bytes:
-    """The answer, as it is sent."""
+    """Return the bytes of a response."""
     headers: dict[str, Any] = reply.headers | {"content-length": str(len(reply.body))}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"HTTP/1.1 {reply.status} Whatever\r\n{head}\r\n".encode() + reply.body

@@ -1,4 +1,5 @@
-"""A whole Threadline in a temporary folder, for measuring and for fault runs: real PostgreSQL, Kafka, door and worker."""
+"""A whole Threadline in a temporary folder, for measuring and for fault runs: real PostgreSQL, Kafka, door and
+worker."""
 
 import asyncio
 import json
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Stack:
-    """Starts the parts one by one; on leaving, stops whatever runs."""
+    """Starts the parts one by one; stops all that run at the end of its context."""
 
     def __init__(self, folder: Path, sources: Mapping[str, Any] = traffic.SOURCES, **settings: Any) -> None:
         self.folder = folder
@@ -34,12 +35,12 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """Where the door answers."""
+        """The URL of the HTTP process."""
         return f"http://127.0.0.1:{self.door}"
 
     @property
     def settings(self) -> Settings:
-        """The settings of every process of this stack; known once the servers run."""
+        """The settings of each process of this stack; available once the servers run."""
         given: dict[str, Any] = {
             "data": self.folder,
             "postgres": {"dsn": self.postgres.dsn("service"), "owner_dsn": self.postgres.dsn("owner")},
@@ -74,11 +75,11 @@ class Stack:
         await self.postgres.stop()
 
     def move(self) -> None:
-        """Let the next door have another port, so that two can run."""
+        """Choose another port for the next HTTP process, so that two can run."""
         self.door = ports.free()
 
     async def start(self, name: str, **environment: str) -> Child:
-        """Start `serve` or `work` (again), and wait until it says it is ready. `environment` is set besides."""
+        """Start `serve` or `work` (again), and wait until it answers. `environment`: further variables."""
         program = {"serve": ["-m", "app.cli", "serve"], "work": ["-m", "agents"]}[name]
         child = Child(
             name, [sys.executable, *program], self.folder / f"{name}.log",
@@ -90,7 +91,7 @@ class Stack:
         return child
 
     async def ready(self, name: str, within: float = 60) -> None:
-        """Wait until the process answers on /healthz."""
+        """Wait until the process answers on /healthz. Raises RuntimeError after `within` seconds."""
         port = self.door if name == "serve" else self.worker
         async with httpx.AsyncClient() as client:
             for _ in range(int(within / 0.1)):
@@ -107,7 +108,7 @@ class Stack:
 
 
 def _plain(value: Any) -> Any:
-    """Settings as JSON can write them; secrets revealed, since they travel to our own children only."""
+    """Return settings as values of JSON, with their secrets, since only our own child processes get them."""
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items() if each is not None}
     if hasattr(value, "get_secret_value"):

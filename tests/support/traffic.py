@@ -45,7 +45,7 @@ class Post:
     facts: int = 1
 
     def raw(self, host: str, path: str = "/webhooks/aggregate") -> bytes:
-        """The bytes on the wire, HTTP/1.1, keep-alive."""
+        """Return the bytes on the wire: HTTP/1.1, keep-alive."""
         lines = [f"POST {path} HTTP/1.1", f"host: {host}", f"content-length: {len(self.body)}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + self.body
@@ -91,7 +91,8 @@ def whatsapp(value: dict[str, object], facts: int = 1) -> Post:
 
 
 def sendgrid(items: list[dict[str, object]], at: int | None = None) -> Post:
-    """Signed event webhook: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features"""
+    """Signed event webhook:
+    https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features"""
     body = orjson.dumps(items)
     stamp = str(at or int(time.time()))
     signature = SENDGRID_KEY.sign(stamp.encode() + body, ec.ECDSA(hashes.SHA256()))
@@ -106,7 +107,7 @@ def sendgrid(items: list[dict[str, object]], at: int | None = None) -> Post:
 def posts(
     count: int, *, seed: int = 1, customers: int | None = None, email: bool = False, url: str = URL
 ) -> Iterator[Post]:
-    """`count` distinct requests, the facts of a message near each other, as providers send them."""
+    """Yield `count` distinct requests, those about one message near each other, as providers send them."""
     rng = random.Random(seed)
     people = customers or max(1, count // 10)
     start = int(time.time()) - 3600

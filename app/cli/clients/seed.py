@@ -75,7 +75,7 @@ def _clients(file: Path) -> Iterator[_Client]:
 
 
 async def _check(one: _Client, changes: Changes) -> None:
-    """Raises SchemaError, with the path in the file; NoKey."""
+    """Check a client of the file. Raises SchemaError, with the path in the file; NoKey."""
     changes.check_client(one.id)
     made = {name: _account(one, name) for name in one.accounts}
     if made:

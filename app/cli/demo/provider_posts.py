@@ -18,7 +18,7 @@ DOOR = "/webhooks/aggregate"
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One request: whose it is, its path below the door, headers and body."""
+    """One request: its source, its path below `DOOR`, headers and body."""
 
     source: str
     path: str
@@ -27,7 +27,7 @@ class Post:
 
 
 def signed(source: str, provider: str, settings: Mapping[str, str], url: str, body: bytes, kind: str) -> Post:
-    """The request as the simulated provider signs it."""
+    """Return the request, signed by the simulated provider."""
     post = simulated.Post(url, body, {"content-type": kind})
     made = webhooks_of(provider).sign(post, settings, datetime.now(UTC))
     return Post(source, f"/{source}", {name.lower(): value for name, value in made.headers.items()}, made.body)
@@ -35,27 +35,27 @@ def signed(source: str, provider: str, settings: Mapping[str, str], url: str, bo
 
 @dataclass(frozen=True, slots=True)
 class Twilio:
-    """Posts forms, signed over the URL that the source is told."""
+    """Makes forms, signed over the URL that the provider has for the source."""
 
     source: str
     token: str
     url: str
 
     def post(self, fields: Mapping[str, str]) -> Post:
-        """The request of these parameters."""
+        """Return the request with these parameters."""
         kind = "application/x-www-form-urlencoded; charset=UTF-8"
         return signed(self.source, "twilio", {"auth_token": self.token}, self.url, urlencode(fields).encode(), kind)
 
 
 @dataclass(frozen=True, slots=True)
 class WhatsApp:
-    """Posts changes, signed with the app's secret."""
+    """Makes changes, signed with the app's secret."""
 
     source: str
     secret: str
 
     def post(self, value: Mapping[str, Any]) -> Post:
-        """The request of one change's value."""
+        """Return the request with the value of one change."""
         change = {"field": "messages", "value": {"messaging_product": "whatsapp", **value}}
         body = orjson.dumps(
             {"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [change]}]}
@@ -65,43 +65,43 @@ class WhatsApp:
 
 @dataclass(frozen=True, slots=True)
 class SendGrid:
-    """Posts batches, signed with a private key (PEM)."""
+    """Makes batches, signed with a private key (PEM)."""
 
     source: str
     pem: bytes
 
     def post(self, events: Sequence[Mapping[str, Any]]) -> Post:
-        """The request of a batch of events."""
+        """Return the request with a batch of events."""
         body, settings = orjson.dumps(list(events)) + b"\r\n", {"private_key": self.pem.decode()}
         return signed(self.source, "sendgrid", settings, "", body, "application/json;charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """Posts the envelope under an API key, as the service that sent the messages would."""
+    """Makes envelopes with an API key, as the service that sent the messages would."""
 
     token: str
 
     def post(self, source: str, event_type: str, data: Mapping[str, Any]) -> Post:
-        """The request of one envelope about a source's message."""
+        """Return the request with an envelope about a source's message."""
         body = orjson.dumps({"source": source, "eventType": event_type, "data": data})
         headers = {"content-type": "application/json", "authorization": f"Bearer {self.token}"}
         return Post("envelope", "", headers, body)
 
 
 def client(settings: Settings) -> str:
-    """Whose customers the posts speak of: the client of the first source that is configured."""
+    """Return the client of the first source in the settings: the demo's customers are its customers."""
     return next((source.client for _, source in settings.sources.items()), "default")
 
 
 def providers(settings: Settings, url: str) -> dict[str, Any]:
-    """What signs for each provider; None where no source of it, with a secret to sign with, is configured."""
+    """Return the signer of each provider; None if the settings have no source of it with a secret to sign with."""
     twilio = _source(settings, "twilio", "auth_token")
     whatsapp = _source(settings, "whatsapp_cloud", "app_secret")
     sendgrid = _source(settings, "sendgrid", "public_key")
     pem = firstrun.secrets_folder(settings.data) / firstrun.SENDGRID_KEY
     return {
-        "twilio": twilio and Twilio(twilio[0], twilio[2], _told(twilio[1], f"{url}{DOOR}/{twilio[0]}")),
+        "twilio": twilio and Twilio(twilio[0], twilio[2], _public(twilio[1], f"{url}{DOOR}/{twilio[0]}")),
         "whatsapp": whatsapp and WhatsApp(whatsapp[0], whatsapp[2]),
         "sendgrid": SendGrid(sendgrid[0], pem.read_bytes()) if sendgrid and pem.exists() else None,
     }
@@ -114,8 +114,8 @@ def _source(settings: Settings, adapter: str, secret: str) -> tuple[str, Source,
     return None
 
 
-def _told(source: Source, posted: str) -> str:
-    """The URL that the provider knows, and signs, where we post to another."""
+def _public(source: Source, posted: str) -> str:
+    """Return the URL that the provider would sign: the source's public URL, or `posted` if it has none."""
     if source.url is None:
         return posted
     public = urlsplit(source.url)

@@ -21,8 +21,8 @@ SHOP, SHOP_WHATSAPP = "+18005550199", "18005550199"
 
 @dataclass(slots=True)
 class Story:
-    """The posts of one run, in order, and the facts that the timelines must then show: event types by the provider's message
-    id, by the customer's handle."""
+    """The posts of one run, in order, and the facts that the timelines must then show: event types by the provider's
+    message id, by the customer's handle."""
 
     posts: list[Post] = field(default_factory=list)
     expected: dict[str, dict[str, set[str]]] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Story:
         self.expected.setdefault(handle, {}).setdefault(id, set()).update(types)
 
 
-def tell(
+def story_of(
     now: datetime, *, relay: Relay, twilio: Twilio | None, whatsapp: WhatsApp | None, sendgrid: SendGrid | None
 ) -> Story:
     """Return the story by the configured providers, ending at `now` (aware)."""
@@ -48,8 +48,8 @@ def tell(
 
 
 def _texts(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
-    """Twilio's form: https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A status callback
-    does not repeat the text: the service that sent the message reports it."""
+    """Yield text messages, by https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A status
+    callback does not repeat the text: the service that sent the message reports it."""
     for text, last, error in (
         ("Hi Ana, your parcel comes today. When are you at home?", "delivered", None),
         ("Thank you. The driver comes between 18:00 and 19:00.", "delivered", None),
@@ -73,7 +73,8 @@ def _texts(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
 
 
 def _call(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
-    """https://www.twilio.com/docs/voice/api/call-resource#statuscallback, …/recording#recordingstatuscallback"""
+    """Yield a call, by https://www.twilio.com/docs/voice/api/call-resource#statuscallback and
+    …/recording#recordingstatuscallback."""
     sid, account = f"CA{secrets.token_hex(16)}", "AC" + "0" * 32
     call = {"AccountSid": account, "CallSid": sid, "From": PHONE, "To": SHOP, "Direction": "inbound"}
     for number, status in enumerate(("ringing", "in-progress", "completed")):
@@ -90,7 +91,8 @@ def _call(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
 
 
 def _chat(story: Story, whatsapp: WhatsApp, relay: Relay, now: datetime) -> Iterator[Post]:
-    """https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components: whole seconds, and several at once."""
+    """Yield a chat, by https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components. Times are whole
+    seconds, and one post may have several statuses."""
     meta = {"display_phone_number": SHOP_WHATSAPP, "phone_number_id": "106540352242922"}
     contact = {"profile": {"name": "Ana"}, "wa_id": PHONE[1:]}
     question, answer = f"wamid.{secrets.token_hex(20)}", f"wamid.{secrets.token_hex(20)}"
@@ -113,7 +115,8 @@ def _chat(story: Story, whatsapp: WhatsApp, relay: Relay, now: datetime) -> Iter
 
 
 def _mails(story: Story, sendgrid: SendGrid, relay: Relay, now: datetime) -> Iterator[Post]:
-    """https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event: a batch mixes messages."""
+    """Yield mails, by https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event. A batch has events of
+    several messages."""
     batches: list[list[dict[str, object]]] = [[], []]
     for subject, kinds, began in (
         ("Your order 4711", ("processed", "delivered", "open", "click"), 900),

@@ -23,7 +23,7 @@ class HttpRequest:
     body: bytes
 
     def url(self) -> str:
-        """Return the URL as the sender wrote it, with https, which a request does not tell. Raises NoRequest."""
+        """Return the URL as the sender wrote it, with https, as a request does not have the scheme. Raises NoRequest."""
         if "://" in self.target.partition("?")[0]:
             return self.target
         url = f"https://{self.headers.get('host', 'localhost')}{self.target}"

@@ -147,12 +147,12 @@ class Connection(HttpToolsProtocol):
             self._serving.message_event.set()
 
     def pause_writing(self) -> None:
-        """Note that the caller does not read the response."""
+        """Record since when the caller has not read the response."""
         self._stuck = self.table.now
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """Record that the caller reads the response again."""
         self._stuck = 0.0
         super().resume_writing()
 
@@ -161,7 +161,7 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
-        """As uvicorn's, without a timer for each: the clock of all connections looks."""
+        """Do as uvicorn does, without a timer for each connection: one clock checks all of them."""
         self.server_state.total_requests += 1
         if self.held:
             self.table.release(self)

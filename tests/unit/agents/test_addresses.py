@@ -43,7 +43,7 @@ def test_a_public_address_is_allowed(written: str) -> None:
 @given(st.ip_addresses())
 def test_nothing_is_allowed_that_python_takes_for_private(address: IPv4Address | IPv6Address) -> None:
     """Nor what it takes for multicast, reserved, loopback or link-local; whatever the version."""
-    if is_allowed(address) and not isinstance(addresses.judged(address), IPv4Address):
+    if is_allowed(address) and not isinstance(addresses.effective(address), IPv4Address):
         assert address.is_global and not address.is_multicast
     if isinstance(address, IPv4Address):
         for written in (

@@ -60,7 +60,7 @@ def test_a_refusal_tells_the_place_in_the_body() -> None:
     _, found = documents_of({"messages": [SMS, SMS | {"to": "secret"}]})
     good, bad = items_of(found, "shop", "sms", None, many=True)
     assert good.refusal is None and bad.refusal is not None
-    told = bad.told()["error"]
+    told = bad.to_json()["error"]
     assert (told["status"], told["path"]) == (422, "$.messages[1].to")
     assert told["detail"].startswith("$.messages[1].to: ") and "secret" not in told["detail"]
 
@@ -70,12 +70,12 @@ def test_verdicts() -> None:
     (item,) = items_of([("$", SMS | {"messageId": "m-1"})], "shop", None, None, many=False)
     item.channel = "sms"
     item.judge(Accepted(False, False))
-    assert item.told()["error"]["status"] == 409 and item.told()["error"]["path"] == "$.messageId"
+    assert item.to_json()["error"]["status"] == 409 and item.to_json()["error"]["path"] == "$.messageId"
     item.judge(Accepted(False, True))
-    assert item.told()["duplicate"] is True
+    assert item.to_json()["duplicate"] is True
     item.judge(Accepted(True, True))
     links = {"self": "/v1/messages/m-1"}
-    assert item.told() == {"messageId": "m-1", "state": "accepted", "channel": "sms", "links": links}
+    assert item.to_json() == {"messageId": "m-1", "state": "accepted", "channel": "sms", "links": links}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_what_no_route_takes(document: Any, reason: str, path: str) -> None:
     """The path is that of the choice that cannot be met."""
     item = Item("$[3]", document)
     item.unroutable(Error(None, "no way", reason))
-    assert item.told()["error"]["path"] == path
+    assert item.to_json()["error"]["path"] == path
 
 
 def test_a_link_holds_any_id() -> None:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from adapters import ADAPTERS, interpret
 from adapters.contract import InvalidSignature, Request
 from app.cli.demo.provider_posts import DOOR, Relay, SendGrid, Twilio, WhatsApp
-from app.cli.demo.story import EMAIL, PHONE, Story, tell
+from app.cli.demo.story import EMAIL, PHONE, Story, story_of
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -25,7 +25,7 @@ SECRETS = {
 def told(*, mail: bool = True) -> Story:
     """One telling."""
     pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return tell(
+    return story_of(
         datetime.now(UTC),
         relay=Relay("tl_x_y"),
         twilio=Twilio("twilio", "secret", URL),

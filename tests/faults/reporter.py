@@ -1,4 +1,4 @@
-"""What moody providers tell of the messages they took."""
+"""Posts the webhooks of moody providers about the messages that they accepted."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -11,22 +11,22 @@ from tests.faults.moody import Moody
 from tests.support.stack import Stack
 
 
-class Teller:
-    """Posts the webhooks of what the providers took, until the door acknowledges them."""
+class Reporter:
+    """Posts a delivery webhook for each accepted message, until the door acknowledges it."""
 
     def __init__(self, stack: Stack, moody: dict[str, Moody]) -> None:
         self.stack, self.moody = stack, moody
-        self.told = dict.fromkeys(moody, 0)
+        self.reported = dict.fromkeys(moody, 0)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Post until cancelled."""
         async with httpx.AsyncClient(timeout=15) as client:
             while True:
                 for name, each in self.moody.items():
-                    for sent in each.sent[self.told[name] :]:
+                    for sent in each.sent[self.reported[name] :]:
                         while not await self._posted(client, name, each, sent):  # noqa: ASYNC110
                             await asyncio.sleep(0.2)
-                        self.told[name] += 1
+                        self.reported[name] += 1
                 await asyncio.sleep(0.2)
 
     async def _posted(self, client: httpx.AsyncClient, name: str, each: Moody, sent: Sent) -> bool:
@@ -41,5 +41,5 @@ class Teller:
 
     @property
     def done(self) -> bool:
-        """Whether all was told."""
-        return all(self.told[name] == len(each.sent) for name, each in self.moody.items())
+        """Whether all accepted messages were reported."""
+        return all(self.reported[name] == len(each.sent) for name, each in self.moody.items())

@@ -1,0 +1,157 @@
+"""Settings: read from `THREADLINE_…` variables, then from one TOML file, then from the defaults.
+
+The file is `$THREADLINE_CONFIG`, else `threadline.toml` in the data folder, if it exists. Nested names use a double
+underscore: `THREADLINE_KAFKA__BOOTSTRAP=broker:9093`, `THREADLINE_SOURCES__TWILIO__AUTH_TOKEN=…`.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from adapters import ADAPTERS
+from adapters.checked import faults
+from adapters.contract import Adapter
+from app import variables
+from app.declared import read
+from app.settings.sections import Api, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
+from app.settings.sending import KEY_BYTES, Callbacks, Relay, Secrets, Sending
+from schemas.event_data import OURS
+
+__all__ = [
+    "KEYS_FILE",
+    "KEY_BYTES",
+    "Api",
+    "Callbacks",
+    "Door",
+    "Kafka",
+    "Postgres",
+    "Relay",
+    "Secrets",
+    "SecurityProtocol",
+    "Sending",
+    "Settings",
+    "Source",
+    "Telemetry",
+    "Worker",
+    "settings_file",
+    "worded",
+]
+
+#: The file in the data folder that holds the keys which `threadline up` generated, one a line.
+KEYS_FILE = Path("secrets", "keys")
+
+
+class Settings(BaseSettings):
+    """All settings. Raises pydantic.ValidationError if one is invalid; `worded` makes it readable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="THREADLINE_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
+    )
+
+    data: Path = Field(
+        default=Path(".threadline"),
+        description="folder of the embedded servers, the spool, the keys, and threadline.toml",
+    )
+    adapters: Path | None = Field(
+        default=None, description="folder of providers' definition files; if not set, `adapters` in the data folder"
+    )
+    postgres: Postgres = Postgres()
+    kafka: Kafka = Kafka()
+    door: Door = Door()
+    api: Api = Api()
+    worker: Worker = Worker()
+    sending: Sending = Sending()
+    telemetry: Telemetry = Telemetry()
+    secrets: Secrets = Secrets()
+    callbacks: Callbacks = Callbacks()
+    relay: Relay = Relay()
+    sources: dict[str, Source] = {}
+    _declared: dict[str, Adapter] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _read_definitions(self) -> "Settings":
+        """Read the definition files, since a source may be of a provider that one of them describes."""
+        self._declared = read(self.adapters or self.data / "adapters")
+        return self
+
+    @model_validator(mode="after")
+    def _known(self) -> "Settings":
+        """Refuse unknown variables, and settings of sources that their adapters do not know or cannot use."""
+        wrong = [
+            f"sources.{name}.{key} {fault}"
+            for name, source in self.sources.items()
+            if (adapter := self._adapter(source.adapter or name)) is not None
+            for key, fault in faults(adapter, source.values)
+        ]
+        if wrong := [*variables.strangers(type(self)), *wrong]:
+            raise ValueError("\n  ".join(wrong))
+        return self
+
+    @model_validator(mode="after")
+    def _no_source_is_ours(self) -> "Settings":
+        """Refuse a source with the name that marks Threadline's own events."""
+        if any(name.strip().casefold() == OURS for name in self.sources):
+            raise ValueError(f"a source cannot be named {OURS!r}: that is the source of Threadline's own events")
+        return self
+
+    @model_validator(mode="after")
+    def _kept_keys(self) -> "Settings":
+        """Read the keys that `threadline up` generated in the data folder, if none are set."""
+        if not self.secrets.keys:
+            try:
+                kept = (self.data / KEYS_FILE).read_text("ascii").split()
+            except OSError:  # none were generated, or another user owns the file
+                return self
+            self.secrets = Secrets(keys=[SecretStr(key) for key in kept])
+        return self
+
+    @property
+    def declared(self) -> dict[str, Adapter]:
+        """The adapters of the definition files. `app.declared.register` adds them to the registry, where they are
+        looked up."""
+        return self._declared
+
+    def _adapter(self, name: str) -> Adapter | None:
+        return self._declared.get(name) or ADAPTERS.get(name)
+
+    def by_account(self) -> dict[str, str]:
+        """Return the namespace of the provider's ids (`Source.provider`) for each source that names an account."""
+        return {name: source.provider(name) for name, source in self.sources.items() if source.account is not None}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from, the first winning: the arguments, the variables, the file. Defaults come
+        last."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file())
+
+
+def settings_file() -> Path:
+    """Return the path of the settings file, which need not exist."""
+    data = Path(os.environ.get("THREADLINE_DATA", ".threadline"))
+    return Path(os.environ.get("THREADLINE_CONFIG", data / "threadline.toml"))
+
+
+def worded(error: Exception) -> str:
+    """Return a line for each invalid setting: its name, the error, and the variable or file that its value comes from.
+    Leave the value out, since it may be a secret. Return "" for any other exception."""
+    if not isinstance(error, ValidationError):
+        return ""
+    return "\n".join(_line(one) for one in error.errors(include_input=False, include_url=False))
+
+
+def _line(fault: Any) -> str:
+    path = tuple(map(str, fault["loc"]))
+    unknown = fault["type"] == "extra_forbidden"
+    words = variables.no_setting(Settings, path) if unknown else fault["msg"].removeprefix("Value error, ")
+    where = variables.origin(path, settings_file())
+    return f"  {'.'.join(path)}{': ' if path else ''}{words}{f' (from {where})' if where else ''}"

@@ -1,0 +1,160 @@
+"""The tables of the settings, but for those of sending, which are in `app.settings.sending`."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+
+
+class Part(BaseModel):
+    """A table of the settings. A name that it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Source(BaseModel):
+    """A configured provider account. Further keys are the adapter's own settings: a value, or a list of values while a
+    secret is being rotated."""
+
+    model_config = ConfigDict(extra="allow")
+
+    adapter: str | None = Field(default=None, description="the adapter; if not set, the one with the source's name")
+    client: str = Field(default="default", description="the client to which the account belongs")
+    url: str | None = Field(default=None, description="the public URL to which this provider posts")
+    accept_unsigned: bool = Field(default=False, description="accept webhooks that no configured secret can verify")
+    account: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="the account's id at the provider: sources of one adapter with the same account share its message ids",
+    )
+
+    def provider(self, name: str) -> str:
+        """Return the namespace of the provider's ids: the source's name, or the account if one is set."""
+        return name if self.account is None else f"{self.adapter or name}:{self.account}"
+
+    @cached_property
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """The adapter's settings, each as a tuple of its values."""
+        extra: dict[str, Any] = self.model_extra or {}
+        return {k: tuple(map(str, v)) if isinstance(v, list) else (str(v),) for k, v in extra.items()}
+
+
+class Postgres(Part):
+    """PostgreSQL: an external server (`dsn`, which may have `sslmode` and other options), or the embedded one if not set.
+
+    `dsn` connects as the service role, `owner_dsn` as the role that owns the schema (migrate, rebuild)."""
+
+    dsn: SecretStr | None = Field(
+        default=None,
+        description="connection string of an external PostgreSQL, as the service role; if not set, the embedded one",
+    )
+    owner_dsn: SecretStr | None = Field(
+        default=None, description="the same, as the role that owns the schema (migrate, rebuild)"
+    )
+    pool: int = Field(default=8, description="connections in the pool of one process")
+
+
+class Kafka(Part):
+    """Kafka: an external cluster (`bootstrap`), or the embedded broker if not set."""
+
+    bootstrap: str | None = Field(
+        default=None,
+        description="brokers of an external Kafka, host:port, separated by commas; if not set, the embedded one",
+    )
+    security_protocol: SecurityProtocol = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    username: str | None = Field(default=None, description="user name for SASL")
+    password: SecretStr | None = Field(default=None, description="password for SASL")
+    ca_file: Path | None = Field(default=None, description="file of the CA certificates that verify the brokers, PEM")
+    cert_file: Path | None = Field(
+        default=None, description="file of the client certificate, PEM, for brokers that require one"
+    )
+    key_file: Path | None = Field(default=None, description="file of its private key, PEM")
+    partitions: int = Field(default=4, ge=1, description="partitions of a topic when it is created")
+    replication: int = Field(default=1, ge=1, description="replicas of a topic when it is created")
+    flush_every_message: bool = Field(
+        default=True, description="fsync each record before acknowledging it; needed with a single broker"
+    )
+
+
+class Door(Part):
+    """The HTTP process and its limits on webhooks. Sizes in bytes, times in seconds."""
+
+    host: str = Field(default="127.0.0.1", description="address on which the HTTP process listens; 0.0.0.0 for all")
+    port: int = Field(default=8080, description="its port, for webhooks, API, pages, health and metrics")
+    max_body: int = Field(default=1 << 20, description="most bytes of a webhook's body")
+    max_header_bytes: int = Field(default=32 << 10, ge=4096, le=64 << 10, description="most bytes of a request's head")
+    max_headers: int = Field(default=100, ge=20, description="most header lines of a request")
+    max_connections: int = Field(
+        default=10_000, ge=16, description="most concurrent connections; fewer if the process may open fewer files"
+    )
+    header_timeout: float = Field(
+        default=10.0, gt=0, description="seconds for a request's head, and from connecting to the first request"
+    )
+    idle_timeout: float = Field(default=75.0, gt=0, description="seconds between two requests on one connection")
+    body_timeout: float = Field(default=60.0, gt=0, description="seconds for a body, whatever its rate")
+    body_grace: float = Field(default=5.0, ge=0, description="seconds before `body_rate` applies")
+    body_rate: int = Field(default=4096, ge=0, description="least bytes a second at which a body must arrive")
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        default=[],
+        description="networks of proxies whose X-Forwarded-For is trusted; limits then apply to the address in it",
+    )
+    max_in_flight: int = Field(default=2000, description="most webhooks in progress; further ones get 429")
+    keep_timeout: float = Field(
+        default=2.0, description="seconds that Kafka may take before a webhook is spooled to disk"
+    )
+    spool_max: int = Field(default=1 << 30, description="most bytes spooled to disk while Kafka is away")
+
+
+class Api(Part):
+    """The API, and access to the metrics and the API's description. `open` needs no key, `key` needs one (for the
+    metrics with the scope `metrics:read`). If not set, they are open when the process listens on loopback only."""
+
+    rate: float = Field(default=3000.0, gt=0, description="requests a second that one key may make, in each process")
+    burst: int = Field(default=6000, ge=1, description="most requests in one burst of a key")
+    metrics: Literal["open", "key"] | None = Field(
+        default=None,
+        description="access to /metrics: open, or by a key with metrics:read; if not set, open on loopback only",
+    )
+    description: Literal["open", "key"] | None = Field(
+        default=None,
+        description="access to /openapi.json and /docs: open, or by any key; if not set, open on loopback only",
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="a further port for /metrics, /healthz and /readyz, which need no key there",
+    )
+
+
+class Worker(Part):
+    """The stream process (the worker). Times in seconds."""
+
+    host: str = Field(default="127.0.0.1", description="address on which the worker listens")
+    port: int = Field(default=8081, description="its port, for health and metrics")
+    fast_batches: bool = Field(
+        default=True, description="read records from Kafka in batches; false: by Faust's own consumer"
+    )
+    batch: int = Field(default=1000, ge=1, le=10000, description="most records in one transaction")
+    stall_after: float = Field(
+        default=60.0, description="seconds with lag and no progress after which the worker exits"
+    )
+    retain_raw_days: int = Field(default=30, ge=1, description="days that raw webhooks are kept")
+
+
+class Telemetry(Part):
+    """Logs, traces, metrics."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    sample: float = Field(default=0.01, ge=0, le=1, description="fraction of webhooks that are traced")
+    trust_traceparent: bool = Field(
+        default=False, description="continue the caller's trace, for use behind your own gateway"
+    )
+    otlp_endpoint: str | None = Field(
+        default=None, description="URL of an OTLP/HTTP collector, e.g. http://localhost:4318"
+    )
