@@ -106,7 +106,7 @@ async def commit(servers: Servers, tp: TopicPartition, offset: int) -> None:
 
 async def threadline(worker: Worker, *arguments: str) -> tuple[int | None, str]:
     """A command on the worker's servers: its exit code, and all that it printed."""
-    ran = await command(*arguments, **worker.environment)
+    ran = await command(*arguments, environment=worker.environment)
     return ran.code, ran.out + ran.err
 
 
