@@ -1,7 +1,8 @@
 """The parts of the benchmark: how much each measures, and its figures."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from bench import adapters, door, latency, sending, store, timeline, together, worker
 from bench.results import Figure, figure, short
@@ -189,7 +190,7 @@ async def sends(folder: Path, quick: bool) -> list[Figure]:
 
 
 #: By the names that the command line knows; the first line of each one's docstring is its help.
-PARTS: dict[str, Callable[[Path, bool], Awaitable[list[Figure]]]] = {
+PARTS: dict[str, Callable[[Path, bool], Coroutine[Any, Any, list[Figure]]]] = {
     "door": doors,
     "worker": workers,
     "store": stores,

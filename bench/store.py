@@ -59,15 +59,18 @@ async def measure(folder: Path, count: int = 40_000, turns: int = 5) -> dict[str
     server = Postgres(folder / "postgres", folder / "postgres.log")
     await server.start()
     await migrate(server.dsn("owner"))
-    rows, ready, found = rows_of(count), [], []
+    rows = rows_of(count)
+    ready: list[dict[str, Any]] = []
+    found: list[list[float]] = []
     say(f"{len(rows):,} rows, {turns} turns")
     for turn in range(turns + 1):  # the first does not count; it makes the rows for the bare INSERT
         rates = []
-        for name, work in (("ours", append), ("bare", bare)):
+        for name in ("ours", "bare"):
             await server.execute("copy_database", name=name, template="threadline")
-            given = rows if work is append else ready
-            if given:
-                rates.append(await work(server.dsn("service", name), given))  # type: ignore[operator]
+            if name == "ours":
+                rates.append(await append(server.dsn("service", name), rows))
+            elif ready:
+                rates.append(await bare(server.dsn("service", name), ready))
             if not ready:
                 async with await psycopg.AsyncConnection.connect(server.dsn("owner", name)) as db:
                     ready = [row[0] for row in await (await db.execute(READY)).fetchall()]

@@ -60,7 +60,7 @@ class Counters:
 
 def _seconds(process: psutil.Process) -> float:
     try:
-        return sum(process.cpu_times()[:4])
+        return float(sum(process.cpu_times()[:4]))
     except psutil.NoSuchProcess:
         return 0.0
 

@@ -77,8 +77,8 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
     ):
         await asyncio.gather(stack.start("serve", **key), stack.start("work", **key))
 
-        async def threadline(*arguments: str, given: bytes = b"", **more: str) -> Ran:
-            ran = await command(*arguments, given=given, **stack.environment | key | more)
+        async def threadline(*arguments: str, **more: str) -> Ran:
+            ran = await command(*arguments, environment=stack.environment | key | more)
             assert ran.code == 0, ran.err
             return ran
 

@@ -221,8 +221,8 @@ async def test_bad_input_is_answered_or_a_dead_letter_and_harms_nobody(system: S
     assert good["delivery"] == "delivered"
 
     async def dead() -> int:
-        count: int = (await system.rows("SELECT count(*) FROM threadline.dead_letters"))[0][0]
-        return count - before
+        count = (await system.rows("SELECT count(*) FROM threadline.dead_letters"))[0][0]
+        return int(count - before)
 
     await eventually(dead, lambda count: count >= 8)
     reasons = [

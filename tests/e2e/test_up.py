@@ -111,7 +111,7 @@ def eventually(question: Callable[[], T], within: float = UP_WITHIN) -> T:
 def alive(pid: int) -> bool:
     """Whether it runs."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

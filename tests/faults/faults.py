@@ -26,6 +26,8 @@ from rich.table import Table
 from adapters import interpret
 from agents import GROUP, TOPICS
 from agents.process.watch import measure_lag
+from app.embedded.kafka import Kafka
+from app.embedded.postgres import Postgres
 from app.kafka import client_args
 from app.sending.consent import learned
 from sql import EventStore
@@ -61,7 +63,8 @@ class Outcome:
 
 async def kill(stack: Stack, victim: str, rng: random.Random) -> None:
     """kill -9, leave it dead for a moment, start it again."""
-    server = {"kafka": stack.kafka, "postgres": stack.postgres}.get(victim)
+    servers: dict[str, Kafka | Postgres] = {"kafka": stack.kafka, "postgres": stack.postgres}
+    server = servers.get(victim)
     child = stack.children[victim] if server is None else server.child
     os.kill(child.pid, signal.SIGKILL)
     await child.wait()
@@ -103,7 +106,7 @@ async def verify(stack: Stack, posts: Sequence[Webhook], acknowledged: set[int],
     """Compare the log with the acknowledged webhooks, and the timelines with those of a clean run."""
     async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
         logged = await (await db.execute(LOGGED)).fetchall()
-        live = dict(await (await db.execute(INTERACTIONS)).fetchall())
+        live: dict[str, Any] = dict(await (await db.execute(INTERACTIONS)).fetchall())
         (outcome.dead,) = await (await db.execute("SELECT count(*) FROM threadline.dead_letters")).fetchone() or (0,)
     received = {(source, event): at for source, event, at, _ in logged}
     now = datetime.now(UTC)

@@ -96,7 +96,7 @@ def _environment(postgres: Postgres, moody: dict[str, Moody], folder: Path) -> d
 
 async def _ask(postgres: Postgres, messages: int, unanswered: str) -> None:
     """Accept them all, by a client whose configuration retries quickly."""
-    settings = Settings(postgres={"dsn": postgres.dsn("service")})
+    settings = Settings.model_validate({"postgres": {"dsn": postgres.dsn("service")}})
     async with await EventStore.open(postgres.dsn("service"), pool=2) as store:
         await store.set_client("default", configuration(PROVIDERS, unanswered=unanswered), "faults")
         client = await Clients(store, settings).client("default")

@@ -6,10 +6,10 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO, TypedDict
 
 from app.cli import main
 
@@ -25,13 +25,20 @@ class Ran(NamedTuple):
     err: str
 
 
-async def command(*arguments: str, given: bytes = b"", **environment: str) -> Ran:
+class On(TypedDict):
+    """The store that `threadline` works on."""
+
+    dsn: str
+    data: Path
+
+
+async def command(*arguments: str, given: bytes = b"", environment: Mapping[str, str]) -> Ran:
     """Run a command in a thread of this process, with `given` on standard input, and of Threadline's variables only those
     of `environment`. An exception that the command does not handle is raised here."""
     return await asyncio.to_thread(_run, arguments, given, _environment(environment))
 
 
-async def process(*arguments: str, given: bytes = b"", **environment: str) -> Ran:
+async def process(*arguments: str, given: bytes = b"", environment: Mapping[str, str]) -> Ran:
     """Run a command as `command` does, in a process of its own."""
     pipe = asyncio.subprocess.PIPE
     started = await asyncio.create_subprocess_exec(
@@ -57,7 +64,7 @@ def on_store(dsn: str, data: Path) -> dict[str, str]:
 
 async def threadline(*arguments: str, dsn: str, data: Path) -> Ran:
     """Run a command on this database, in this process."""
-    return await command(*arguments, **on_store(dsn, data))
+    return await command(*arguments, environment=on_store(dsn, data))
 
 
 class _Stream:
@@ -72,7 +79,7 @@ class _Stream:
 
 def _run(arguments: tuple[str, ...], given: bytes, environment: dict[str, str]) -> Ran:
     out, err = io.BytesIO(), io.BytesIO()
-    streams = {
+    streams: dict[str, TextIO] = {
         "stdin": io.TextIOWrapper(io.BytesIO(given), "utf-8"),
         "stdout": io.TextIOWrapper(out, "utf-8", write_through=True),
         "stderr": io.TextIOWrapper(err, "utf-8", write_through=True),
@@ -89,7 +96,7 @@ def _run(arguments: tuple[str, ...], given: bytes, environment: dict[str, str]) 
 
 
 @contextmanager
-def _replaced(environment: dict[str, str], streams: dict[str, io.TextIOWrapper]) -> Iterator[None]:
+def _replaced(environment: dict[str, str], streams: dict[str, TextIO]) -> Iterator[None]:
     """Have this environment, and these streams in this thread."""
     was = dict(os.environ), {name: getattr(sys, name) for name in streams}
     os.environ.clear()
@@ -105,6 +112,6 @@ def _replaced(environment: dict[str, str], streams: dict[str, io.TextIOWrapper])
         os.environ.update(was[0])
 
 
-def _environment(given: dict[str, str]) -> dict[str, str]:
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
     others = {name: value for name, value in os.environ.items() if not name.startswith("THREADLINE_")}
-    return others | {"COLUMNS": "200"} | given
+    return others | {"COLUMNS": "200", **given}

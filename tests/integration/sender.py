@@ -47,7 +47,7 @@ class Sender:
 
     def __init__(self, store: EventStore) -> None:
         self.store, self.provider, self.health = store, Provider(), Health()
-        self.settings = Settings(sources=SOURCES)
+        self.settings = Settings.model_validate({"sources": SOURCES})
         self.clients = Clients(store, self.settings, ttl=0.0)
 
     async def configure(self, **more: Any) -> None:

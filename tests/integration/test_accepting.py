@@ -50,12 +50,12 @@ class Desk:
         self.fail: Callable[[list[str]], Exception | None] = lambda ids: None
         own = store.accept
 
-        async def accept(messages: Any, *rest: Any) -> Any:
+        async def accept(messages: Any, answer: Any = None) -> list[Accepted]:
             self.transactions.append([message.message_id for message in messages])
             await self.open.wait()
             if error := self.fail(self.transactions[-1]):
                 raise error
-            return await own(messages, *rest)
+            return await own(messages, answer)
 
         store.accept = accept  # type: ignore[method-assign]
 
@@ -160,7 +160,8 @@ async def test_a_large_one_goes_by_itself(desk: Desk) -> None:
 
 async def test_posts_at_the_same_time_are_each_answered(postgres_dsn: Dsns) -> None:
     """By HTTP, each under its Idempotency-Key; a second time with what was answered the first time."""
-    settings = Settings(sources={"twilio": Source(account_sid="AC1", auth_token="hidden", sender="+15550001111")})
+    account = {"account_sid": "AC1", "auth_token": "hidden", "sender": "+15550001111"}
+    settings = Settings(sources={"twilio": Source.model_validate(account)})
     async with serving(postgres_dsn.service, settings, ("messages:read", "messages:write")) as api:
 
         async def post(number: int) -> tuple[int, str]:

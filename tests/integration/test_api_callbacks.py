@@ -12,7 +12,7 @@ from app.api.callbacks import callbacks_of
 from app.settings import Settings
 from tests.conftest import Dsns
 from tests.integration.callbacks import Office, Receiver, receiving, verified
-from tests.integration.command_line import threadline
+from tests.integration.command_line import On, threadline
 from tests.integration.serving import NOON, Served, event, serving
 from tests.integration.test_api_openapi import check
 
@@ -204,7 +204,7 @@ async def test_the_command_line(served: Served, postgres_dsn: Dsns, tmp_path: Pa
     await served.http.get("/v1/callback")
     await tell(served, "m1")
     await served.store.disable_callback("default", "gone")
-    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     listed = await threadline("callbacks", "list", **where)
     assert listed.code == 0 and URL in listed.out and "gone" in listed.out
     shown = await threadline("callbacks", "show", "default", **where)

@@ -15,7 +15,8 @@ from app.api import openapi
 from app.clients.seal import new_key
 from app.http.access import SCOPES, mint
 from app.http.app import Http
-from app.settings import Kafka, Postgres, Secrets, Settings, Source
+from app.sending.settings import Secrets
+from app.settings import Kafka, Postgres, Settings, Source
 from schemas.events import Event, Handle
 from tests.conftest import Dsns
 from tests.integration.serving import NOON, event, failed
@@ -27,8 +28,8 @@ DOCUMENT = openapi.document()
 async def process(data: Path, dsn: str) -> AsyncIterator[tuple[Http, httpx.AsyncClient]]:
     """The whole HTTP process without Kafka, so that its door spools."""
     sources = {
-        "twilio": Source(account_sid="AC1", auth_token="secret"),
-        "whatsapp_cloud": Source(app_secret="s", verify_token="v"),
+        "twilio": Source.model_validate({"account_sid": "AC1", "auth_token": "secret"}),
+        "whatsapp_cloud": Source.model_validate({"app_secret": "s", "verify_token": "v"}),
     }
     settings = Settings(
         data=data,
@@ -39,8 +40,6 @@ async def process(data: Path, dsn: str) -> AsyncIterator[tuple[Http, httpx.Async
     )
     http = Http(settings)
     async with http._pages.router.lifespan_context(http._pages):
-        while http.api is None:
-            await http._open_store()
         transport = httpx.ASGITransport(http, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             yield http, client

@@ -181,7 +181,7 @@ async def test_nothing_that_is_due_is_passed_over(postgres_dsn: Dsns, seed: int)
         await connection.execute("UPDATE lanes SET open_until = NULL, probing_until = NULL, failures = 0, rate = NULL")
         await asyncio.sleep(0.3)
         due = {str(row["id"]) for row in await (await connection.execute(DUE)).fetchall()}
-        found = set()
+        found: set[str] = set()
         while rows := await store.claim(50, 3600, {}):
             found.update(str(row["id"]) for row in rows)
         assert found == due and (due or seed)

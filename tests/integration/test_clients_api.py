@@ -8,13 +8,15 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from app.clients.seal import new_key
-from app.settings import Callbacks, Secrets, Settings, Source
+from app.sending.settings import Callbacks, Secrets
+from app.settings import Settings, Source
 from tests.conftest import Dsns
 from tests.integration.serving import Served, refused, serving
 
 SHOP = "/v1/clients/shop"
 TWILIO = f"{SHOP}/accounts/twilio"
 ACCOUNT: dict[str, Any] = {"adapter": "twilio", "settings": {"account_sid": "AC1", "auth_token": "hidden-token"}}
+GATEWAY = {"adapter": "jasmin", "client": "shop", "username": "u", "password": "operators"}
 SMS: dict[str, Any] = {"channels": [{"channel": "sms", "account": "twilio"}]}
 
 
@@ -23,7 +25,7 @@ def settings(*keys: str) -> Settings:
     return Settings(
         secrets=Secrets(keys=[SecretStr(key) for key in keys]),
         callbacks=Callbacks(http_hosts=["localhost"]),
-        sources={"gateway": Source(adapter="jasmin", client="shop", username="u", password="operators")},
+        sources={"gateway": Source.model_validate(GATEWAY)},
     )
 
 
@@ -100,8 +102,8 @@ async def test_a_stale_version_is_refused(served: Served) -> None:
         assert response.headers["etag"] == '"1"'
     assert (await http.put(SHOP, json=SMS, headers={"if-match": '"1"'})).headers["etag"] == '"1"'
     assert (await http.put(SHOP, json=other, headers={"if-match": '"1"'})).headers["etag"] == '"2"'
-    for header in ('"1", "2"', "2", 'W/"2"', '"x"'):
-        assert refused(await http.put(SHOP, json=SMS, headers={"if-match": header}), 400)["parameter"] == "If-Match"
+    for version in ('"1", "2"', "2", 'W/"2"', '"x"'):
+        assert refused(await http.put(SHOP, json=SMS, headers={"if-match": version}), 400)["parameter"] == "If-Match"
 
 
 async def test_of_two_at_once_one_wins(served: Served) -> None:

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
 from app.sending.accounts import opened
-from app.settings import Secrets, Settings
+from app.sending.settings import Secrets
+from app.settings import Settings
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import Ran, command, on_store
@@ -57,7 +58,7 @@ class Line:
 
     async def __call__(self, *arguments: str, given: str = "", **environment: str) -> Ran:
         """Run `threadline clients …` as a person would, with this on standard input."""
-        return await command("clients", *arguments, given=given.encode(), **(self.environment | environment))
+        return await command("clients", *arguments, given=given.encode(), environment=self.environment | environment)
 
     @property
     def settings(self) -> Settings:

@@ -42,7 +42,7 @@ async def test_a_command_of_each_group_in_a_process_of_its_own(
         environment["THREADLINE_API_KEY"] = "tl_none"
     if arguments[0] == "serve":
         environment["THREADLINE_DOR__PORT"] = "1"
-    ran = await process(*arguments, given=b'{"channels": []}', **environment)
+    ran = await process(*arguments, given=b'{"channels": []}', environment=environment)
     assert (ran.code, words in ran.out + ran.err) == (code, True), ran
 
 

@@ -24,7 +24,7 @@ from sql.rebuild import rebuild
 from sql.statements import migrations
 from tests.conftest import Dsns
 from tests.fixtures import accounts, fixtures
-from tests.integration.command_line import threadline
+from tests.integration.command_line import On, threadline
 from tests.integration.serving import ANA, NOON, Served, event, listening, refused, serving
 
 LATER = NOON + timedelta(days=1)
@@ -355,7 +355,7 @@ async def test_a_key_does_what_its_scopes_say_for_its_client(served: Served) -> 
 
 async def test_commands_show_and_change(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
     """`threadline recipients`: what it prints is what the store has, and what cannot be is said to be so."""
-    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     nothing = await threadline("recipients", "show", "+15551234567", **where)
     assert (nothing.code, "no word of consent" in nothing.out) == (0, True)
     out = await threadline("recipients", "opt-out", "+1 555 123-4567", "--channel", "sms", **where)

@@ -59,42 +59,42 @@ async def test_an_operator_finds_looks_at_and_replays(
     rows = {row["offset"]: row for row in await store.dead_letters_listed()}
     id = str(rows[7]["id"])
 
-    listed = await command("dead-letters", "list", "--source", "twilio", **env)
+    listed = await command("dead-letters", "list", "--source", "twilio", environment=env)
     assert listed.code == 0 and id in listed.out and str(rows[9]["id"]) not in listed.out
     assert "has no address for sms" in " ".join(listed.out.split()) and "record not kept" in listed.out
     assert max(map(len, listed.out.splitlines())) <= 80
-    as_json = json.loads((await command("dead-letters", "list", "--json", **env)).out)
+    as_json = json.loads((await command("dead-letters", "list", "--json", environment=env)).out)
     assert {row["offset"] for row in as_json} == {7, 8, 9}
 
-    shown = await command("dead-letters", "show", id, **env)
+    shown = await command("dead-letters", "show", id, environment=env)
     assert '"$.data.to"' in shown.out and "body" in shown.out
     assert "\x1b" not in shown.out and "\x00" not in shown.out
 
-    all_of_it = await command("dead-letters", "replay", "--source", "twilio", **env)
+    all_of_it = await command("dead-letters", "replay", "--source", "twilio", environment=env)
     assert all_of_it.code == 0 and "1 put on their topics again" in all_of_it.err
     assert await records(kafka_bootstrap, topic) == [whole.value]
-    again = await command("dead-letters", "replay", "--source", "twilio", **env)
+    again = await command("dead-letters", "replay", "--source", "twilio", environment=env)
     assert "0 put on their topics again" in again.err
-    by_id = await command("dead-letters", "replay", str(rows[8]["id"]), str(rows[9]["id"]), **env)
+    by_id = await command("dead-letters", "replay", str(rows[8]["id"]), str(rows[9]["id"]), environment=env)
     assert by_id.code == 1 and "record was not kept" in by_id.err
     assert await records(kafka_bootstrap, topic) == [whole.value, b"x"]
-    assert "replayed" in (await command("dead-letters", "list", **env)).out
-    assert str(rows[9]["id"]) not in (await command("dead-letters", "list", "--open", **env)).out
+    assert "replayed" in (await command("dead-letters", "list", environment=env)).out
+    assert str(rows[9]["id"]) not in (await command("dead-letters", "list", "--open", environment=env)).out
 
 
 async def test_mistakes_are_said(postgres_dsn: Dsns, tmp_path: Path) -> None:
     """An id that is none, one of no letter, and a replay of nothing in particular change nothing and say what to do."""
     env = on_store(postgres_dsn.service, tmp_path)
-    assert (await command("dead-letters", "show", "mine", **env)).code == 2
-    missing = await command("dead-letters", "show", str(uuid4()), **env)
+    assert (await command("dead-letters", "show", "mine", environment=env)).code == 2
+    missing = await command("dead-letters", "show", str(uuid4()), environment=env)
     assert missing.code == 1 and "dead-letters list" in missing.err
-    aimless = await command("dead-letters", "replay", **env)
+    aimless = await command("dead-letters", "replay", environment=env)
     assert aimless.code == 2 and "--source" in aimless.err
-    assert "no dead letters" in (await command("dead-letters", "list", **env)).out
+    assert "no dead letters" in (await command("dead-letters", "list", environment=env)).out
 
 
 async def test_the_doctor_names_what_waits(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
     """Five bad webhooks are seen by whoever asks whether all is well, by their source."""
     await store.append([], [], [letter("webhooks.received", n, b"x") for n in range(5)])
-    told = (await command("doctor", **on_store(postgres_dsn.service, tmp_path))).out
+    told = (await command("doctor", environment=on_store(postgres_dsn.service, tmp_path))).out
     assert "twilio 5" in told and "threadline dead-letters list" in told

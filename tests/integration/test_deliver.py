@@ -68,7 +68,7 @@ async def execute(dsn: str, query: str, *parameters: Any) -> list[Any]:
     """Run a statement as the owner."""
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as db:
         await db.execute("SET search_path = threadline")
-        cursor = await db.execute(query, parameters)  # type: ignore[arg-type]
+        cursor = await db.execute(query, parameters)
         return await cursor.fetchall() if cursor.description else []
 
 

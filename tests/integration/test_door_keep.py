@@ -6,6 +6,7 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,17 +150,20 @@ async def test_killed(tmp_path: Path, broker: Kafka) -> None:
             n += 1
             await asyncio.sleep(0.005)
 
+    def acknowledged_past(count: int) -> bool:
+        return len(acknowledged) > count
+
     async with keeping(tmp_path, broker.bootstrap, timeout=1.0) as keep:
         loads = [asyncio.create_task(load(name)) for name in range(20)]
         for _ in range(2):
             await until(lambda: keep.reachable)
             before = len(acknowledged)
-            await until(lambda before=before: len(acknowledged) > before + 400)
+            await until(partial(acknowledged_past, before + 400))
             os.kill(broker.child.pid, signal.SIGKILL)
             await broker.child.wait()
             await until(lambda: not keep.reachable)
             before = len(acknowledged)
-            await until(lambda before=before: len(acknowledged) > before + 400)
+            await until(partial(acknowledged_past, before + 400))
             assert keep.spool.records
             assert not keep._pending
             await broker.start()

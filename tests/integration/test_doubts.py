@@ -69,7 +69,7 @@ class Office(Sender):
         super().__init__(store)
         self.postmark = Postmark()
         self.provider = self.postmark  # type: ignore[assignment]
-        self.settings.sources |= Settings(sources={"postmark": SETTINGS}).sources
+        self.settings.sources |= Settings.model_validate({"sources": {"postmark": SETTINGS}}).sources
 
     async def configure(self, **more: Any) -> None:
         """The client's configuration: e-mail by Postmark, then SMS."""

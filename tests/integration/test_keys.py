@@ -11,7 +11,7 @@ from app.embedded import sample
 from app.http.access import Access, Forbidden, Unauthenticated, fingerprint, mint
 from sql import EventStore
 from tests.conftest import Dsns
-from tests.integration.command_line import threadline
+from tests.integration.command_line import On, threadline
 from tests.integration.serving import NOON, event
 
 
@@ -25,14 +25,19 @@ async def store(postgres_dsn: Dsns) -> AsyncIterator[EventStore]:
 async def test_key_is_made_listed_and_revoked(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
     """The key alone is printed on standard output, works for its client and scopes, is listed without its secret, and
     works no more once it is revoked."""
-    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     made = await threadline("keys", "create", "the shop's BFF", "--client", "shop", **where)
     assert made.code == 0
     token = made.out.strip()
     _, id, secret = token.split("_")
     assert str(UUID(id)) in made.err and secret not in made.err
     key = await Access(store).check(f"Bearer {token}", "timeline:read")
-    assert (key.id, key.name, key.client, key.scopes) == (UUID(id), "the shop's BFF", "shop", {"timeline:read"})
+    assert (key.id, key.name, key.client, key.scopes) == (
+        UUID(id),
+        "the shop's BFF",
+        "shop",
+        frozenset({"timeline:read"}),
+    )
     with pytest.raises(Forbidden):
         await Access(store).check(f"Bearer {token}", "webhooks:write")
 
@@ -51,7 +56,7 @@ async def test_key_is_made_listed_and_revoked(store: EventStore, postgres_dsn: D
 
 async def test_key_is_revoked_by_itself_too(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
     """Who finds a key where it should not be has the key, not its id."""
-    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     token = (await threadline("keys", "create", "leaked", **where)).out.strip()
     revoked = await threadline("keys", "revoke", token, **where)
     assert revoked.code == 0
@@ -62,7 +67,7 @@ async def test_key_is_revoked_by_itself_too(store: EventStore, postgres_dsn: Dsn
 
 async def test_mistakes_are_told(postgres_dsn: Dsns, tmp_path: Path) -> None:
     """A scope that does not exist makes no key; an id that is none, or of no key, is said to be so."""
-    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     misspelt = await threadline("keys", "create", "x", "--scope", "timeline:reed", **where)
     assert (misspelt.code, misspelt.out) == (2, "")
     assert "timeline:reed" in misspelt.err and "webhooks:write" in misspelt.err
@@ -82,7 +87,7 @@ async def test_timeline_is_printed_for_an_id_and_for_a_handle(
     store: EventStore, postgres_dsn: Dsns, tmp_path: Path
 ) -> None:
     """The same table by either name; the newest of many; and a word where there is no such customer."""
-    where = {"dsn": postgres_dsn.service, "data": tmp_path}
+    where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     said = [event("MessageReceived", f"SM{n}", n, payload={"content": {"text": f"word {n}"}}) for n in range(3)]
     await store.append([(one, "default", NOON.replace(hour=13), None) for one in said])
     customer = (await store.customer_of("default", "phone", "+15551234567"))[0]["customer_id"]

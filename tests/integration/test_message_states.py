@@ -155,7 +155,7 @@ async def test_release(messages: Messages, state: str, resend: bool | None) -> N
     """A held one goes at once; an unanswered one only where that is asked for; the audit names who did; no other goes."""
     id = await messages.new()
     await messages.set(id, state, LATER)
-    body = {} if resend is None else {"json": {"resend": resend}}
+    body: dict[str, Any] = {} if resend is None else {"json": {"resend": resend}}
     response = await messages.http.post(f"{URL}/{id}/release", **body)
     if state == "held" or (state == "unanswered" and resend):
         assert (response.status_code, response.json()["state"]) == (200, "queued")

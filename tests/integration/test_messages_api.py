@@ -9,7 +9,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from app.settings import Sending, Settings, Source
+from app.sending.settings import Sending
+from app.settings import Settings, Source
 from schemas.events import CHANNELS
 from tests.conftest import Dsns
 from tests.integration.serving import Served, refused, serving
@@ -23,8 +24,8 @@ MAIL: dict[str, Any] = {"to": "ana@example.com", "content": {"subject": "Hi", "t
 def settings(accepting: int = 200) -> Settings:
     """Two sources of the client `default`, which send SMS (and WhatsApp and voice) and email."""
     sources = {
-        "twilio": Source(account_sid="AC1", auth_token="hidden", sender="+15550001111"),
-        "sendgrid": Source(api_key="hidden", sender="shop@example.com", basic_auth="u:p"),
+        "twilio": Source.model_validate({"account_sid": "AC1", "auth_token": "hidden", "sender": "+15550001111"}),
+        "sendgrid": Source.model_validate({"api_key": "hidden", "sender": "shop@example.com", "basic_auth": "u:p"}),
     }
     return Settings(sources=sources, sending=Sending(accepting=accepting))
 
@@ -39,7 +40,7 @@ async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
 async def count(dsns: Dsns, table: str = "messages") -> int:
     """How many rows a table has."""
     async with await psycopg.AsyncConnection.connect(dsns.owner) as connection:
-        row = await (await connection.execute(f"SELECT count(*) FROM threadline.{table}")).fetchone()  # type: ignore[arg-type]
+        row = await (await connection.execute(f"SELECT count(*) FROM threadline.{table}")).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -221,7 +222,7 @@ async def test_what_failed_as_a_whole_can_be_mended_under_its_key(served: Served
 @pytest.mark.parametrize("key", ["", '""', "two words", '"open', "a,b\u0001", "x" * 256, '"a";b'])
 async def test_malformed_keys(served: Served, key: str) -> None:
     """400, and nothing is taken."""
-    problem = refused(await served.http.post(URL, json=SMS, headers={"idempotency-key": key.encode("latin-1")}), 400)  # type: ignore[dict-item]
+    problem = refused(await served.http.post(URL, json=SMS, headers={b"idempotency-key": key.encode("latin-1")}), 400)
     assert problem["parameter"] == "Idempotency-Key"
 
 

@@ -131,13 +131,13 @@ async def test_commands_agree_on_the_client(postgres_dsn: Dsns, tmp_path: Path) 
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         await store.create_api_key(id, "shop", "shop", ["messages:write"], hash)
     where = on_store(postgres_dsn.service, tmp_path) | {"THREADLINE_API_KEY": token}
-    out = await command("recipients", "opt-out", "+15551234567", "--channel", "sms", **where)
+    out = await command("recipients", "opt-out", "+15551234567", "--channel", "sms", environment=where)
     assert out.code == 0 and "of client shop" in out.out
     shown, other, wrong, none = await asyncio.gather(
-        command("timeline", "+15551234567", **where),
-        command("recipients", "show", "+15551234567", "--client", "default", **where),
-        command("recipients", "opt-out", "555-123-9996", "--channel", "sms", **where),
-        command("recipients", "opt-out", "555-123-9996", **where),
+        command("timeline", "+15551234567", environment=where),
+        command("recipients", "show", "+15551234567", "--client", "default", environment=where),
+        command("recipients", "opt-out", "555-123-9996", "--channel", "sms", environment=where),
+        command("recipients", "opt-out", "555-123-9996", environment=where),
     )
     assert shown.code == 0 and "+15551234567" in shown.out
     assert other.code == 1 and "key of client shop" in other.err

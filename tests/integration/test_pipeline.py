@@ -171,7 +171,7 @@ async def test_what_nobody_foresaw_is_never_dropped(postgres_dsn: Dsns, monkeypa
             def broken(*_: Any) -> None:
                 raise Broken
 
-            monkeypatch.setattr(agents.pipeline.tracing, "end", broken)
+            monkeypatch.setattr("agents.pipeline.tracing.end", broken)
             with pytest.raises(Broken):
                 await work(pipeline, prepared(lambda name: [event(name)]), *stretches)
         assert isinstance(pipeline.health.fault, Broken)
@@ -217,7 +217,7 @@ async def test_a_request_that_cannot_be_stored_holds_up_no_other(postgres_dsn: D
         return outcome
 
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
-        clients = Clients(store, Settings(sources=SOURCES))
+        clients = Clients(store, Settings.model_validate({"sources": SOURCES}))
         acked = await work(Intake(store, Published(), Health(), 10, clients=clients), prepare, records)
         taken = [await store.message("default", f"m{n}") for n in range(3)]
         (letter,) = await store.dead_letters()

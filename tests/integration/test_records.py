@@ -83,7 +83,7 @@ class Worker:
         """What a query gives."""
         dsn = self.stack.postgres.dsn("superuser")
         async with await psycopg.AsyncConnection.connect(dsn, row_factory=psycopg.rows.dict_row) as db:
-            return await (await db.execute(query, given)).fetchall()  # type: ignore[arg-type]
+            return await (await db.execute(query, given)).fetchall()
 
     async def published(self, topic: str, offset: int) -> list[Any]:
         """The records of the topic's dead letter topic that are about this one."""

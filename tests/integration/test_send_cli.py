@@ -28,7 +28,7 @@ class Line:
 
     async def __call__(self, *arguments: str, given: bytes = b"", **environment: str) -> Ran:
         """Run `threadline …` as a person would, with this on standard input."""
-        return await command(*arguments, given=given, **(self.environment | environment))
+        return await command(*arguments, given=given, environment=self.environment | environment)
 
     def file(self, *lines: Any) -> str:
         """A file of these lines: text as it is, the rest as JSON."""

@@ -44,7 +44,7 @@ class Owned(Sender):
 
     def configured_by(self, **sources: dict[str, str]) -> None:
         """Other settings than those of `SOURCES`."""
-        self.settings = Settings(sources={**SOURCES, **sources})
+        self.settings = Settings.model_validate({"sources": {**SOURCES, **sources}})
         self.clients = Clients(self.store, self.settings, ttl=0.0)
 
 
@@ -80,7 +80,7 @@ async def test_one_call_of_all_workers_tries_an_account_in_trouble(sender: Owned
     sender.provider.carry = hanging  # type: ignore[method-assign]
     for number in range(20):
         await sender.ask(f"m{number}", channel="email")
-    await sender.run(f"UPDATE lanes SET failures = {TROUBLE}, trouble = '503' WHERE account = 'resend'")  # type: ignore[arg-type]
+    await sender.run(f"UPDATE lanes SET failures = {TROUBLE}, trouble = '503' WHERE account = 'resend'")
     async with sender.at_work(), sender.at_work(), sender.at_work():
         await until(lambda: under_way > 0, 20)
         await asyncio.sleep(1.5)
@@ -140,7 +140,7 @@ async def test_a_probe_that_calls_nobody_leaves_the_next_one_its_turn(sender: Ow
     await sender.ask("late", sendBefore=(datetime.now(UTC).replace(year=2099)).isoformat())
     await sender.ask("next")
     await sender.run("UPDATE messages SET expires_at = now() - interval '1 s' WHERE message_id = 'late'")
-    await sender.run(f"UPDATE lanes SET failures = {TROUBLE}, trouble = '503'")  # type: ignore[arg-type]
+    await sender.run(f"UPDATE lanes SET failures = {TROUBLE}, trouble = '503'")
     async with sender.at_work():
         await sender.until("expired", "late")
         await sender.until("sent", "next")
@@ -174,13 +174,13 @@ async def test_a_fault_of_the_account_fails_no_message(
         row = await sender.until("retrying", "m0")
         assert (row["error"]["reason"], row["tries"]) == ("account", 0)
         await asyncio.sleep(1.0)
-        states = [await sender.run(f"SELECT state FROM messages WHERE message_id = 'm{number}'") for number in range(5)]  # type: ignore[arg-type]
+        states = [await sender.run(f"SELECT state FROM messages WHERE message_id = 'm{number}'") for number in range(5)]
         assert {state for (state,) in states} <= {"queued", "retrying", "sending"}
         (account,) = await sender.store.resting_accounts()
         assert (account["client_id"], account["account"], account["probed"]) == ("default", "twilio", True)
         assert len(sender.provider.calls) <= 5 + 4  # those that were claimed together, then one at a time
         if fault in ("setting", "token"):
-            sender.settings.sources["twilio"] = Settings(sources=SOURCES).sources["twilio"]
+            sender.settings.sources["twilio"] = Settings.model_validate({"sources": SOURCES}).sources["twilio"]
         sender.provider.answer = lambda name, number: OK[name]
         for number in range(5):
             await sender.until("sent", f"m{number}")
@@ -201,7 +201,11 @@ async def test_an_expired_message_of_a_faulty_account_still_expires(
 async def test_an_untrusted_private_address_is_the_accounts_fault(sender: Owned) -> None:
     """By the transport itself."""
     transport = Transport()
-    sender.provider.carry = lambda outgoing, values, trusted: transport.carry(outgoing, values, trusted=False)  # type: ignore[method-assign, assignment]
+
+    async def carry(outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
+        return await transport.carry(outgoing, values, trusted=False)
+
+    sender.provider.carry = carry  # type: ignore[method-assign]
     sender.configured_by(twilio={**SOURCES["twilio"], "api_url": "http://127.0.0.1:9"})
     await sender.ask(channel="sms")
     async with sender.at_work():

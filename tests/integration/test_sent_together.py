@@ -25,7 +25,7 @@ class Office(Sender):
 
     def __init__(self, store: EventStore) -> None:
         super().__init__(store)
-        self.settings.sources |= Settings(sources={"mailjet": SETTINGS}).sources
+        self.settings.sources |= Settings.model_validate({"sources": {"mailjet": SETTINGS}}).sources
         self.sizes: list[int] = []
         self.refuse: Any = lambda size: None
         self.provider.carry = self.carry  # type: ignore[method-assign]

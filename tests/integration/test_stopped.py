@@ -39,7 +39,7 @@ async def test_a_worker_that_was_stopped_does_not_call_any_more(
     monkeypatch.setitem(ADAPTERS, "postmark", asked_after("postmark", LOOKUP_AFTER))
     async with Moody("postmark", accounts("postmark").settings, share=0.0, seed=1) as provider:
         known = sources({"postmark": provider})
-        settings = Settings(sources=known, sending={"lease": LEASE, "timeout": TIMEOUT})
+        settings = Settings.model_validate({"sources": known, "sending": {"lease": LEASE, "timeout": TIMEOUT}})
         async with await EventStore.open(postgres_dsn.service, pool=4) as store:
             await store.set_client("default", configuration(["postmark"]), "test")
             clients = Clients(store, settings)

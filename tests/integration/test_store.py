@@ -1,7 +1,6 @@
 """The store on real PostgreSQL: once is once, who may do what, what cannot be stored, raw webhooks, paging."""
 
 import re
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -272,8 +271,6 @@ async def test_whoever_waits_for_a_connection_is_told_once(monkeypatch: pytest.M
     """A database that is away is told after one waiting time, not after two."""
     monkeypatch.setattr("sql.pool.WAIT", 0.5)
     async with await EventStore.open("postgresql://nobody@127.0.0.1:1/nowhere", pool=1) as store:
-        began = time.monotonic()
         with pytest.raises(PoolTimeout):
             await store.counts()
-
-    assert time.monotonic() - began < 0.95
+        assert store._pool.get_stats()["requests_num"] == 1

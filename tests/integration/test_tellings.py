@@ -111,13 +111,14 @@ async def test_what_the_first_telling_lacked_is_not_lost(postgres_dsn: Dsns) -> 
 async def test_an_id_that_was_used_twice_joins_nobody(postgres_dsn: Dsns, together: bool) -> None:
     """A service that gives everything one id: each message of each person is kept, on its own person's timeline only; a
     telling that names no message, and would fit to both, does not join them."""
-    rows = [
+    rows: list[Row] = [
         (Event("MessageReceived", "crm", "1", channel="chat", direction="inbound", handle=handle, payload={"content": {"text": text}}), "default", START, None)
         for handle, text in ((ANA, "I am Ana"), (BEN, "I am Ben"))
     ]  # fmt: skip
     named = [sent(provider_message_id="A", handle=ANA), sent(), sent(provider_message_id="B", handle=BEN)]
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
-        for batch in [rows, named] if together else [[row] for row in rows + named]:
+        batches: list[list[Row]] = [rows, named] if together else [[row] for row in rows + named]
+        for batch in batches:
             await store.append(batch)
         for handle, text in ((ANA, "I am Ana"), (BEN, "I am Ben")):
             (found, *_) = await store.customer_of("default", handle.kind, handle.value)

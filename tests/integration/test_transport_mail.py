@@ -197,5 +197,5 @@ async def test_a_private_mail_server_is_refused_to_who_is_not_trusted() -> None:
             with pytest.raises(AddressRefused):
                 await own.carry(LETTER, values(port), trusted=False)
             for wrong in ({"tls": "maybe"}, {"port": "70000"}, {"host": ""}):
-                assert (await failed(own, values(port) | {k: (v,) for k, v in wrong.items()})).kind == "setting"
+                assert (await failed(own, {**values(port), **{k: (v,) for k, v in wrong.items()}})).kind == "setting"
         assert handler.came == []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.client import Client, MQTTMessage
 
 from adapters.contract import Publish, Response, Values
 from agents.transport import AddressRefused, NoAnswer, Transport
@@ -53,8 +54,14 @@ async def test_what_is_published_reaches_who_subscribes() -> None:
     """By a real broker, over one connection; each publication is acknowledged."""
     came, loop, subscribed = asyncio.Queue[bytes](), asyncio.get_running_loop(), asyncio.Event()
     async with running() as (broker, port), device(port) as truck:
-        truck.on_message = lambda client, data, message: loop.call_soon_threadsafe(came.put_nowait, message.payload)
-        truck.on_subscribe = lambda *_: loop.call_soon_threadsafe(subscribed.set)
+
+        def on_message(client: Client, data: Any, message: MQTTMessage) -> None:
+            loop.call_soon_threadsafe(came.put_nowait, bytes(message.payload))
+
+        def on_subscribe(*_: Any) -> None:
+            loop.call_soon_threadsafe(subscribed.set)
+
+        truck.on_message, truck.on_subscribe = on_message, on_subscribe
         truck.subscribe("devices/truck-7/down", 1)
         await asyncio.wait_for(subscribed.wait(), 10)
         async with transport() as own:

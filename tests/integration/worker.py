@@ -192,4 +192,4 @@ def _family(pid: int) -> list[int]:
 
 
 def _alive(pid: int) -> bool:
-    return psutil.pid_exists(pid)
+    return bool(psutil.pid_exists(pid))

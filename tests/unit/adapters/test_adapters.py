@@ -155,11 +155,15 @@ def with_another_secret_it_is_refused_and_with_both_it_passes(provider: str, fil
     """A wrong secret refuses; while a secret is rotated, the old and the new count, in either order."""
     request, account = request_of(provider, file), accounts(provider, file.stem)
     secret = {setting.name for setting in ADAPTERS[provider].settings if setting.secret}
-    wrong = {name: (f"{value[:-9]}AAAAAAAA=",) for name, value in account.settings.items() if name in secret}
+    wrong: dict[str, tuple[str, ...]] = {
+        name: (f"{value[:-9]}AAAAAAAA=",) for name, value in account.settings.items() if name in secret
+    }
     wrong |= {name: (value,) for name, value in account.wrong.items()}
     with pytest.raises(InvalidSignature):
         ADAPTERS[provider].verify(request, account.values | wrong)
-    both = {name: (*wrong[name], value) for name, value in account.settings.items() if name in wrong}
+    both: dict[str, tuple[str, ...]] = {
+        name: (*wrong[name], value) for name, value in account.settings.items() if name in wrong
+    }
     assert ADAPTERS[provider].verify(request, account.values | both) is True
     assert (
         ADAPTERS[provider].verify(request, account.values | {name: each[::-1] for name, each in both.items()}) is True

@@ -25,7 +25,9 @@ def request_of(body: bytes, kind: str = "multipart/form-data; boundary=b") -> Re
 def library(body: bytes) -> list[tuple[bytes, bytes | None, bytes]]:
     """Name, file name and data of each part, as python-multipart has them."""
     found: list[tuple[bytes, bytes | None, bytes]] = []
-    header, headers, data = [b"", b""], {}, []
+    header = [b"", b""]
+    headers: dict[bytes, bytes] = {}
+    data: list[bytes] = []
 
     def end() -> None:
         _, options = parse_options_header(headers.get(b"content-disposition", b""))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from adapters import postal
@@ -29,7 +30,9 @@ def fixture(name: str) -> Request:
 
 
 def jwk() -> dict[str, str]:
-    numbers = load_der_public_key(base64.b64decode(KEY)).public_numbers()  # type: ignore[union-attr]
+    key = load_der_public_key(base64.b64decode(KEY))
+    assert isinstance(key, RSAPublicKey)
+    numbers = key.public_numbers()
 
     def number(value: int) -> str:
         return base64.urlsafe_b64encode(value.to_bytes((value.bit_length() + 7) // 8, "big")).decode().rstrip("=")

@@ -42,4 +42,4 @@ def test_addresses_have_one_spelling() -> None:
     assert written("15551234567", "sms") == "+15551234567"
     assert written("SHOPIN", "sms") == "SHOPIN"
     assert written("a\x00b", "sms") == "a\x00b"
-    assert dialled(None, "sms") is written("", "sms") is written(5, None) is None
+    assert dialled(None, "sms") is None and written("", "sms") is None and written(5, None) is None

@@ -77,7 +77,7 @@ def test_a_key_that_is_none_never_verifies(provider: str) -> None:
         for said in (*EMPTY, *WRONG_KEYS):
             everywhere = account.values | {name: (said,) for name in keys if name in account.settings}
             single = [account.values | {name: (said,)} for name in keys if name in account.settings]
-            alone = [{name: (said,)} for name in keys]
+            alone: list[dict[str, tuple[str, ...]]] = [{name: (said,)} for name in keys]
             for values in (everywhere, *single, *alone):
                 for request in forged(provider, file, said):
                     try:

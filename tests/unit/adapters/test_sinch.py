@@ -50,7 +50,7 @@ def test_the_documentations_call_is_authentic() -> None:
         with pytest.raises(InvalidSignature):
             sinch.verify(refused, values)
     with pytest.raises(InvalidSignature):
-        sinch.verify(replace(request, headers=request.headers | {"x-timestamp": "noon"}), values)
+        sinch.verify(replace(request, headers={**request.headers, "x-timestamp": "noon"}), values)
 
 
 def webhook(at: datetime, algorithm: str | None = None) -> Request:

@@ -26,7 +26,7 @@ MAIL = Message(
 
 
 def read(mail: Mail) -> EmailMessage:
-    return cast(EmailMessage, message_from_bytes(mail.data, policy=default))
+    return message_from_bytes(mail.data, policy=default)
 
 
 def test_a_message_becomes_a_mail() -> None:

@@ -27,7 +27,7 @@ def event(**fields: Any) -> Event:
 
 def test_the_test_of_a_new_webhook_is_answered_and_shows_a_mistake() -> None:
     """The empty batch comes with the credentials; without them SparkPost is told, and makes no webhook."""
-    empty = [{"msys": {}}]
+    empty: list[Any] = [{"msys": {}}]
     answer = sparkpost.handshake(request(empty), {})
     assert answer is not None and answer.status == 200
     values = {"basic_auth": ("user:password",)}
@@ -35,7 +35,8 @@ def test_the_test_of_a_new_webhook_is_answered_and_shows_a_mistake() -> None:
     assert sparkpost.handshake(with_them, values) is not None
     with pytest.raises(InvalidSignature):
         sparkpost.handshake(request(empty), values)
-    for other in ([], [{"msys": {}}, {"msys": {}}], [{"msys": {"track_event": {}}}], {"msys": {}}):
+    others: list[Any] = [[], [{"msys": {}}, {"msys": {}}], [{"msys": {"track_event": {}}}], {"msys": {}}]
+    for other in others:
         assert sparkpost.handshake(request(other), values) is None
     assert sparkpost.normalize(request(empty)).events == []
 

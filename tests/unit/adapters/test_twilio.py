@@ -147,7 +147,7 @@ def test_inbound_is_answered_with_empty_twiml_and_a_status_with_nothing() -> Non
 
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-ACCOUNT = {"account_sid": ("AC1",), "auth_token": ("12345",), "sender": ("+15550001111",)}
+ACCOUNT: dict[str, tuple[str, ...]] = {"account_sid": ("AC1",), "auth_token": ("12345",), "sender": ("+15550001111",)}
 
 
 def sent(channel: str = "sms", values: dict[str, tuple[str, ...]] = ACCOUNT, **fields: Any) -> dict[str, list[str]]:

@@ -29,7 +29,7 @@ BASIC = {"api_key": ["k"], "api_secret": ["s"]}
 
 def token(algorithm: str = "HS256", secret: str = SECRET, body: bytes = b"{}", **claims: object) -> str:
     said = {"iat": int(AT.timestamp()), "payload_hash": hashlib.sha256(body).hexdigest(), "api_key": "k"} | claims
-    return jwt.encode(said, secret if algorithm != "none" else None, algorithm=algorithm)
+    return jwt.encode(said, secret if algorithm != "none" else "", algorithm=algorithm)
 
 
 def posted(given: str, body: bytes = b"{}", at: datetime = AT) -> Request:

@@ -54,8 +54,9 @@ def read(body: bytes) -> bytes:
 def test_the_example_of_the_standard_is_encrypted_as_it_says() -> None:
     """RFC 8291, appendix A: to the last byte."""
     text = b"When I grow up, I want to be a watermelon"
-    keys = {"salt": from_base64url(SALT), "private_key": private_key(SENDER)}
-    made = encrypt(text, from_base64url(P256DH), from_base64url(AUTH), **keys)
+    made = encrypt(
+        text, from_base64url(P256DH), from_base64url(AUTH), salt=from_base64url(SALT), private_key=private_key(SENDER)
+    )
     assert to_base64url(made) == MESSAGE
     assert read(made) == text
 

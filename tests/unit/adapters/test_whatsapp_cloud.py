@@ -12,7 +12,7 @@ from adapters.whatsapp_cloud.send import build_request, read_response
 from schemas.events import Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-VALUES = {"access_token": ("t",), "phone_number_id": ("1065",)}
+VALUES: dict[str, tuple[str, ...]] = {"access_token": ("t",), "phone_number_id": ("1065",)}
 PHONE = Handle("phone", "+15551234567")
 MESSAGE = Message("m-1", "whatsapp", PHONE, text="Hello")
 

@@ -9,11 +9,11 @@ import pytest
 from agents import READS, build, credentials
 from agents.batches import BatchTransport
 from agents.health import Health
-from app.settings import Kafka, Settings
+from app.settings import Kafka, Settings, Worker
 
 
 def app_of(tmp_path: Path, **worker: Any) -> faust.App:
-    settings = Settings(data=tmp_path, kafka={"bootstrap": "b1:9092,b2:9092"}, worker=worker)
+    settings = Settings(data=tmp_path, kafka=Kafka(bootstrap="b1:9092,b2:9092"), worker=Worker(**worker))
     return build(settings, None, Health(), None)  # type: ignore[arg-type]  # nothing is appended here
 
 
@@ -47,9 +47,9 @@ def test_without_kafka_it_says_what_to_set(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_security_reaches_faust(kafka: dict[str, str], kind: type) -> None:
+def test_security_reaches_faust(kafka: dict[str, str], kind: type[Any]) -> None:
     """TLS and SASL settings become Faust's credentials."""
-    found = credentials(Kafka(**kafka))
+    found: Any = credentials(Kafka.model_validate(kafka))
 
     assert isinstance(found, kind)
     if kafka["security_protocol"] == "SASL_SSL":

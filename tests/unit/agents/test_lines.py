@@ -54,7 +54,8 @@ def hostile(of: Message) -> Iterator[Message]:
     """The message with each hostile text in each of its fields, one at a time."""
     for text in HOSTILE:
         for field in ("message_id", "sender", "text", "subject", "html", "reference", "callback_url"):
-            yield replace(of, **{field: text})
+            changed: dict[str, Any] = {field: text}
+            yield replace(of, **changed)
         yield replace(of, to=Handle(of.to.kind, text))
         yield replace(of, to=Handle(of.to.kind, of.to.value + text))
         for name in ("url", "type", "name"):

@@ -71,7 +71,7 @@ async def test_good_key_tells_its_client_and_scopes() -> None:
     rows = Rows()
     id, header = rows.add("timeline:read", client="shop")
     key = await Access(rows).check(header, "timeline:read")
-    assert (key.id, key.client, key.scopes) == (id, "shop", {"timeline:read"})
+    assert (key.id, key.client, key.scopes) == (id, "shop", frozenset({"timeline:read"}))
 
 
 async def test_key_without_the_scope_is_forbidden() -> None:

@@ -15,9 +15,13 @@ from tests.fixtures import accounts
 @pytest.mark.parametrize(
     ("source", "state", "says"),
     [
-        (Source(auth_token="secret-word"), "ok", "has auth_token"),
+        (Source.model_validate({"auth_token": "secret-word"}), "ok", "has auth_token"),
         (Source(), "wrong", "all are refused"),
-        (Source(account_sid="AC1", sender="+15550001111"), "wrong", "nothing to verify webhooks with"),
+        (
+            Source.model_validate({"account_sid": "AC1", "sender": "+15550001111"}),
+            "wrong",
+            "nothing to verify webhooks with",
+        ),
         (Source(accept_unsigned=True), "look", "unsigned"),
         (Source(adapter="carrier_pigeon"), "wrong", "no adapter carrier_pigeon"),
     ],

@@ -57,7 +57,8 @@ def test_every_post_is_authentic_and_recognised() -> None:
 
 def test_events_are_those_that_the_story_waits_for() -> None:
     """Normalized, all posts together give each message the facts that are expected, and no message besides."""
-    story, seen = told(), {}
+    story = told()
+    seen: dict[str, set[str]] = {}
     for source, request in requests(story):
         normalized = interpret(request, source)
         assert normalized.events and not normalized.unprocessable

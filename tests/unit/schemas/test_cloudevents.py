@@ -28,7 +28,13 @@ SUITS_ALL = {
 
 def document(type: str = "message.delivered", data: Any = None, **attributes: Any) -> dict[str, Any]:
     """A CloudEvent, with what is given in place of the usual; an attribute that is None is left out."""
-    made = {"specversion": "1.0", "id": "e1", "source": "/chat", "type": type, "time": "2025-11-21T03:41:58Z"}
+    made: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": "e1",
+        "source": "/chat",
+        "type": type,
+        "time": "2025-11-21T03:41:58Z",
+    }
     made |= {"data": {"messageId": "m1"} if data is None else data, **attributes}
     return {name: value for name, value in made.items() if value is not None}
 

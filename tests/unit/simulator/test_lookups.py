@@ -97,7 +97,8 @@ def test_an_id_in_another_form_is_none(provider: str) -> None:
     look_up, about = looking_up(provider), one(provider)
     well = orjson.loads(asked(provider, about, taken(provider, [about])).body)
     (listed,) = next(value for value in well.values() if isinstance(value, list))
-    for odd in (None, [], {}, 1.5, "", "x" * 513):
+    odds: list[Any] = [None, [], {}, 1.5, "", "x" * 513]
+    for odd in odds:
         listed |= {name: odd for name in ("MessageID", "ID", "id") if name in listed}
         assert look_up.read(Response(200, {}, orjson.dumps(well)), about) == Found(True)
 

@@ -30,7 +30,10 @@ def account(client: str, token: str) -> AccountSource:
 
 
 SOURCES = Sources(
-    {"twilio": Source(auth_token="operator"), "shop/taken": Source(adapter="twilio", auth_token="operator")},
+    {
+        "twilio": Source.model_validate({"auth_token": "operator"}),
+        "shop/taken": Source.model_validate({"adapter": "twilio", "auth_token": "operator"}),
+    },
     Known(
         shop__twilio=account("shop", "shop's"),
         rival__twilio=account("rival", "rival's"),

@@ -5,10 +5,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import orjson
 import pytest
+from starlette.types import Message
 
 from adapters.amazon_ses import simulator as simulated
 from adapters.simulating import Post
@@ -192,18 +194,23 @@ async def ask(amazon: Amazon, type_: str, body: bytes, *, pinned: bool = False) 
     topic = {"adapter": "amazon_ses", "topic_arn": simulated.TOPIC}
     settings = topic | {"url": "https://example.com/ses"} | ({"certificate": PEM.decode()} if pinned else {})
     keep, said = Noting(), []
-    sources = Sources({"another": Source(**topic), "amazon_ses": Source(**settings)})
+    sources = Sources({"another": Source.model_validate(topic), "amazon_ses": Source.model_validate(settings)})
     door = Door(sources, keep, Limits(), sns=amazon.sns())  # type: ignore[arg-type]
     headers = [(b"content-type", b"text/plain"), (b"x-amz-sns-message-type", type_.encode()), (b"host", b"h")]
-    scope = {"type": "http", "method": "POST", "scheme": "https", "path": "/webhooks/aggregate/amazon_ses"}
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "POST",
+        "scheme": "https",
+        "path": "/webhooks/aggregate/amazon_ses",
+    }
     scope |= {"raw_path": b"/webhooks/aggregate/amazon_ses", "query_string": b"", "headers": headers}
     scope |= {"server": ("127.0.0.1", 8080), "client": ("127.0.0.1", 1), "http_version": "1.1", "root_path": ""}
-    messages = [{"type": "http.request", "body": body, "more_body": False}]
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> Message:
         return messages.pop(0) if messages else {"type": "http.disconnect"}
 
-    async def send(message: dict[str, object]) -> None:
+    async def send(message: Message) -> None:
         said.append(message)
 
     await door(scope, receive, send)

@@ -135,7 +135,7 @@ async def test_the_door_keeps_none(adapter: str, settings: dict[str, str], query
     async def send(message: object) -> None:
         said.append(message)
 
-    await door(scope, receive, send)  # type: ignore[arg-type]
+    await door(scope, receive, send)
     [(webhook, _)] = keep.kept
     assert webhook.authentic is True
     assert b"s3cret" not in encode(webhook)

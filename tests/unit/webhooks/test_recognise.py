@@ -186,7 +186,8 @@ def test_a_handshake_of_metas_is_answered_by_whose_token_it_is() -> None:
 
 def test_long_urls_are_not_remembered() -> None:
     """Anyone can make up any number of them: what is remembered of URLs is bounded in bytes."""
-    sources = Sources({"twilio": Source(auth_token="x" * 32, url="https://hooks.example.com/webhooks/aggregate")})
+    given = {"auth_token": "x" * 32, "url": "https://hooks.example.com/webhooks/aggregate"}
+    sources = Sources({"twilio": Source.model_validate(given)})
     tracemalloc.start()
     try:
         for n in range(600):

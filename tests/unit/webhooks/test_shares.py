@@ -34,7 +34,8 @@ def test_a_full_room_still_has_the_others_part() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 60), st.booleans()), max_size=80))
 def test_never_more_than_twice_the_room(steps: list[tuple[str, int, bool]]) -> None:
     """And what is held is what was taken and not given back; a party without anything always finds room below that."""
-    room, held = Room(8, 100), []
+    room = Room(8, 100)
+    held: list[tuple[str, int]] = []
     for party, size, gives in steps:
         if gives and held:
             room.give(*held.pop())

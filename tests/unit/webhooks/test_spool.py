@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from webhooks import segments
 from webhooks.producer import Record
 from webhooks.segments import pack
 from webhooks.spool import Spool, Unkept
@@ -69,9 +68,9 @@ async def test_durable_when_told(tmp_path: Path) -> None:
 
 async def test_syncs_once_for_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records that come together are synced together."""
-    calls = []
+    calls: list[None] = []
     really = os.fdatasync
-    monkeypatch.setattr(segments.os, "fdatasync", lambda file: calls.append(really(file)))
+    monkeypatch.setattr("webhooks.segments.os.fdatasync", lambda file: calls.append(really(file)))
     async with a_spool(tmp_path) as spool:
         await asyncio.gather(*(put(spool, b"x") for _ in range(500)))
     assert 1 <= len(calls) <= 3
@@ -106,7 +105,7 @@ async def test_disk_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             def fail(_: int) -> None:
                 raise OSError(5, "Input/output error")
 
-            patch.setattr(segments.os, "fdatasync", fail)
+            patch.setattr("webhooks.segments.os.fdatasync", fail)
             with pytest.raises(Unkept, match="Input/output"):
                 await put(spool, b"lost")
             assert not spool.has_room

@@ -101,7 +101,7 @@ def test_secrets_are_shown_by_name_alone() -> None:
     told = account_json(opened(row(), SEAL))
     assert told["settings"] == {"account_sid": ["AC1"], "sender": ["+15550001111"]}
     assert told["secrets"] == ["auth_token"]
-    source = Source(phone_number_id="1", access_token="t", someday="x")
+    source = Source.model_validate({"phone_number_id": "1", "access_token": "t", "someday": "x"})
     account = configured("whatsapp_cloud", source)
     assert account is not None
     assert account_json(account)["settings"] == {"phone_number_id": ["1"]}
@@ -114,7 +114,7 @@ def test_sources_make_a_client_without_more() -> None:
     sources = {
         "customerio": Source(),
         "wa": Source(adapter="whatsapp_cloud"),
-        "twilio": Source(auth_token="t"),
+        "twilio": Source.model_validate({"auth_token": "t"}),
         "theirs": Source(adapter="smtp", client="other"),
         "gone": Source(adapter="pigeon"),
     }

@@ -46,7 +46,7 @@ def test_a_whole_document_is_read() -> None:
     assert client.zone == "Europe/Lisbon"
     assert client.retry == Retry(3, 1, 60)
     assert client.fallback == Fallback(True, 600)
-    assert (client.unanswered, client.exempt, client.expires_after) == ("resend", {"transactional"}, 86400)
+    assert (client.unanswered, client.exempt, client.expires_after) == ("resend", frozenset({"transactional"}), 86400)
     assert client.callback == Callback("https://shop.example.com/hook?x=1", ("message.delivered",))
 
 
