@@ -22,8 +22,7 @@ from agents.transport import Transport
 from app.clients.callbacks import Callbacks
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
-from app.sending.settings import Secrets
-from app.settings import Settings
+from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.integration.scripted import tcp_server
 from tests.support.waiting import eventually

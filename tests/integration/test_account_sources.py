@@ -14,8 +14,7 @@ from pydantic import SecretStr
 from app.clients.account_sources import FILE, AccountSources
 from app.clients.changes import Changes
 from app.clients.seal import new_key
-from app.sending.settings import Secrets
-from app.settings import Settings
+from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.fixtures import accounts

@@ -15,8 +15,7 @@ from app.api import openapi
 from app.clients.seal import new_key
 from app.http.access import SCOPES, mint
 from app.http.app import Http
-from app.sending.settings import Secrets
-from app.settings import Kafka, Postgres, Settings, Source
+from app.settings import Kafka, Postgres, Secrets, Settings, Source
 from schemas.events import Event, Handle
 from tests.conftest import Dsns
 from tests.integration.serving import NOON, event, failed

@@ -12,8 +12,7 @@ from app.clients.callbacks import Callbacks
 from app.clients.changes import Changes
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
-from app.sending.settings import Secrets
-from app.settings import Postgres, Settings, Source
+from app.settings import Postgres, Secrets, Settings, Source
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.fixtures import accounts

@@ -14,8 +14,7 @@ from app.cli.doctor import clients as client_checks
 from app.clients.changes import Changes, InUse
 from app.clients.configured import Clients, LockedAccount, UnknownAccount, UnknownClient
 from app.clients.seal import NoKey, new_key
-from app.sending.settings import Secrets
-from app.settings import Postgres, Settings, Source
+from app.settings import Postgres, Secrets, Settings, Source
 from schemas import SchemaError
 from sql import EventStore
 from tests.conftest import Dsns

@@ -8,8 +8,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from app.clients.seal import new_key
-from app.sending.settings import Callbacks, Secrets
-from app.settings import Settings, Source
+from app.settings import Callbacks, Secrets, Settings, Source
 from tests.conftest import Dsns
 from tests.integration.serving import Served, refused, serving
 

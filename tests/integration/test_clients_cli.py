@@ -13,8 +13,7 @@ from pydantic import SecretStr
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
 from app.sending.accounts import opened
-from app.sending.settings import Secrets
-from app.settings import Settings
+from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.command_line import Ran, command, on_store

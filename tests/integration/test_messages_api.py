@@ -9,8 +9,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
-from app.sending.settings import Sending
-from app.settings import Settings, Source
+from app.settings import Sending, Settings, Source
 from schemas.events import CHANNELS
 from tests.conftest import Dsns
 from tests.integration.serving import Served, refused, serving

@@ -16,8 +16,7 @@ from agents.health import Health
 from agents.process.parts import notify
 from app.clients.configured import Clients
 from app.clients.seal import new_key
-from app.sending.settings import Callbacks, Relay, Secrets
-from app.settings import Kafka, Settings
+from app.settings import Callbacks, Kafka, Relay, Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.callbacks import LOOPBACK, Office, Receiver, receiving

@@ -10,8 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from app.clients.seal import NoKey, Seal, Tampered, key_id_of, new_key
 from app.embedded.firstrun import make_key
-from app.sending.settings import Secrets
-from app.settings import KEYS_FILE, Settings, worded
+from app.settings import KEYS_FILE, Secrets, Settings, worded
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 
