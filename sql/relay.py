@@ -18,7 +18,7 @@ class PlaceLost(Exception):
 
 
 class RelaySession:
-    """The one relay, for as long as its connection lasts: it does everything over that."""
+    """The one active relay, for as long as its connection lasts; it does everything over that connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -43,7 +43,7 @@ class RelaySession:
 
     async def advance(self, after: Place, upto: Place, clients: Sequence[str]) -> int:
         """Move the place, and enqueue the deliveries of the events between for these clients, which have callbacks: both or
-        neither. Return how many deliveries were new. Raises PlaceLost where another worker was quicker."""
+        neither. Return how many deliveries were new. Raises PlaceLost if another worker has moved the place."""
         stretch = {
             "after_xid": after[0],
             "after_position": after[1],

@@ -1,4 +1,5 @@
-"""Decides what to do with one claimed message: call the provider, ask it about an earlier call, or write without either."""
+"""Decides what to do with one claimed message: call the provider, ask it about an earlier call, or write without
+either."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -31,8 +32,8 @@ Row = Mapping[str, Any]
 
 
 class Deciding:
-    """Decides by the configuration of now. Notes in `lanes` those whose accounts are configured otherwise than the store
-    has them."""
+    """Decides by the current configuration. Adds to `lanes` those whose accounts are configured differently from the
+    store."""
 
     def __init__(self, clients: Clients, tokens: Tokens, lanes: dict[tuple[str, str], Lane], health: Health) -> None:
         self._clients, self._tokens, self._lanes, self._health = clients, tokens, lanes, health

@@ -1,4 +1,4 @@
-"""Sends what is due: claims messages, decides, records each attempt, calls providers, and records what came of it.
+"""Sends due messages: claims them, decides, records each attempt, calls providers, and records the outcomes.
 
 Claims, calls and settlements overlap: while providers answer, the next messages are claimed, and the outcomes that have
 gathered are written in one transaction. The messages of a worker that dies are claimed again when their lease ends.

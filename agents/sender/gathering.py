@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from adapters.contract import HttpCall
 from agents.sender.calls import Call
 
-#: Most bytes of the bodies in one call: an API refuses as a whole what is larger than it takes.
+#: Most bytes of the bodies in one call: an API refuses a larger call as a whole.
 BYTES = 1 << 20
 
 

@@ -37,7 +37,7 @@ def report(
 def reports(settlements: Iterable[Settlement], now: float) -> list[LaneReport]:
     """Return one report for each lane that has news; `now`: this worker's clock.
 
-    A call that passes counts beside those that failed. One that passes on an account that worked before is no news.
+    A call that passes counts beside those that failed. A success of an account that worked before is not reported.
     """
     news: dict[str, list[LaneReport]] = {}
     passing: dict[str, list[float | None]] = {}

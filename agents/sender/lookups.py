@@ -1,4 +1,4 @@
-"""One question to a provider: whether it took a message whose call went unanswered."""
+"""A look-up: asks a provider whether it accepted a message whose call went unanswered."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ def _look_up(account: Account) -> LookUp:
 
 @dataclass(slots=True)
 class Lookup:
-    """A question that is ready to be asked. `recovery.ask_after`: `LookUp.after` of the adapter."""
+    """A look-up that is ready to be made. `recovery.ask_after`: `LookUp.after` of the adapter."""
 
     claimed: Claimed
     account: Account
@@ -44,11 +44,11 @@ class Lookup:
         return cls(claimed, account, message, _look_up(account).build(message, values, begun), values, recovery)
 
     async def ask(self, carry: Carry) -> list[Settlement]:
-        """Ask. Raises nothing but CancelledError: an error leaves the question open."""
+        """Ask. Raises nothing but CancelledError: after an error the outcome stays unknown."""
         look_up = _look_up(self.account)
         try:
             response = await carry(self.outgoing, self.values, trusted=self.account.trusted)
-            if response.status in (401, 403):  # the account's fault, which leaves the question open
+            if response.status in (401, 403):  # the account's fault: the outcome stays unknown
                 text = "the provider does not let the account ask what it took"
                 error = Error(str(response.status), text, "account")
                 return [self._settled(answers.at_fault(f"{response.status}: {text}", error, response.status))]

@@ -22,7 +22,8 @@ GATHER = 0.01
 
 
 class Settling:
-    """The outcomes that are not written yet. `lanes`: those whose accounts are configured otherwise by now."""
+    """The outcomes that are not written yet. `lanes`: those to write because their accounts are configured differently
+    now."""
 
     def __init__(self, store: EventStore, health: Health) -> None:
         self.store, self.health = store, health
@@ -71,7 +72,8 @@ class Settling:
             )
 
     async def _settle(self, settlements: list[Settlement], *, with_events: bool = True) -> None:
-        """Write them; if the database refuses one, halve them until it is alone, then write its state without its events."""
+        """Write them; if the database refuses one, halve them until it is alone, then write its state without its
+        events."""
         at = datetime.now(UTC)
         rows: list[Row] = [
             (event, each.claimed.request.client_id, at, None)
@@ -96,8 +98,8 @@ class Settling:
 
 
 def _events(settlement: Settlement) -> list[Event]:
-    """Return the events to append, including consent learned from a provider's refusal (not from our own, which rests on a
-    consent already)."""
+    """Return the events to append, including consent learned from a provider's refusal (not from our own, which rests
+    on a consent already)."""
     if not settlement.status:
         return settlement.events
     return [each for event in settlement.events for each in (event, *learned(event))]

@@ -1,4 +1,4 @@
-"""Explains why a message waits, or how it ended. Pure: decides again, by the configuration of now."""
+"""Explains why a message waits, or how it ended, by deciding again with the current configuration. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

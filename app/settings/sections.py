@@ -24,7 +24,9 @@ class Source(BaseModel):
     adapter: str | None = Field(default=None, description="the adapter; if not set, the one with the source's name")
     client: str = Field(default="default", description="the client to which the account belongs")
     url: str | None = Field(default=None, description="the public URL to which this provider posts")
-    accept_unsigned: bool = Field(default=False, description="accept webhooks that no configured secret can verify")
+    accept_unsigned: bool = Field(
+        default=False, description="accept webhooks unverified while no secret to verify them is configured"
+    )
     account: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
@@ -117,11 +119,11 @@ class Api(Part):
     burst: int = Field(default=6000, ge=1, description="most requests in one burst of a key")
     metrics: Literal["open", "key"] | None = Field(
         default=None,
-        description="access to /metrics: open, or by a key with metrics:read; if not set, open on loopback only",
+        description="access to /metrics: open, or by a key with metrics:read; if not set, open if the process listens on loopback",
     )
     description: Literal["open", "key"] | None = Field(
         default=None,
-        description="access to /openapi.json and /docs: open, or by any key; if not set, open on loopback only",
+        description="access to /openapi.json and /docs: open, or by any key; if not set, open if the process listens on loopback",
     )
     metrics_port: int | None = Field(
         default=None,
