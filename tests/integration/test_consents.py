@@ -357,7 +357,7 @@ async def test_commands_show_and_change(store: EventStore, postgres_dsn: Dsns, t
     """`threadline recipients`: what it prints is what the store has, and what cannot be is said to be so."""
     where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     nothing = await threadline("recipients", "show", "+15551234567", **where)
-    assert (nothing.code, "no word of consent" in nothing.out) == (0, True)
+    assert (nothing.code, "no consent on record" in nothing.out) == (0, True)
     out = await threadline("recipients", "opt-out", "+1 555 123-4567", "--channel", "sms", **where)
     assert (out.code, await states(store)) == (0, {"sms": (True, "api")}), out.err
     back = await threadline("recipients", "opt-in", "+15551234567", "--channel", "sms", **where)
