@@ -24,7 +24,7 @@ up: $(INSTALLED) ## Run all of it here: PostgreSQL, Kafka, the door, the worker.
 demo: $(INSTALLED) ## Post signed provider requests, scrambled and some twice, and print the customer's timeline
 	@exec $(BIN)/threadline demo
 
-test: $(INSTALLED_DEV) ## Run the tests, pure ones beside those with servers, on free ports; nothing is left running
+test: $(INSTALLED_DEV) ## Run the tests, on free ports; nothing is left running
 	@exec $(BIN)/python -m tests
 
 bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writes bench/results.json and a picture

@@ -155,7 +155,9 @@ async def test_what_expired_unread_is_told_until_it_is_acknowledged(servers: Ser
 async def test_records_that_grow_old_unread_are_an_alarm(servers: Servers) -> None:
     """The database is halted, so nothing is read; before the records expire the page says what to do."""
     async with at_work(servers, THREADLINE_WORKER__STALL_AFTER="600") as worker:
-        await worker.start("import agents.process.watch\nagents.process.watch.AGES_EVERY = agents.process.watch.BELIEVED = 1.0")
+        await worker.start(
+            "import agents.process.watch\nagents.process.watch.AGES_EVERY = agents.process.watch.BELIEVED = 1.0"
+        )
         servers.halt(servers.postgres.child)
         await keep_for(servers, REPORTED.topic, 40_000)
         await servers.post(2, REPORTED.topic)
