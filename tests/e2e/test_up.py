@@ -52,7 +52,7 @@ class Up:
     def _is_up(self) -> bool:
         said = self.output.read_text()
         assert self.process and self.process.poll() is None, said
-        return "Ctrl-C stops all" in said
+        return "Ctrl-C stops everything" in said
 
     @property
     def state(self) -> dict[str, Any]:
