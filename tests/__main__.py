@@ -34,10 +34,10 @@ class Lane:
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def start(cls, name: str, more: list[str]) -> "Lane":
-        """Start it, with these arguments besides its own."""
+    def start(cls, name: str, program: list[str], more: list[str]) -> "Lane":
+        """Start it: a module of Python and its arguments, the lane's, and `more`."""
         output = tempfile.TemporaryFile()
-        command = [sys.executable, "-m", "pytest", "-q", *LANES[name], *more]
+        command = [sys.executable, "-m", *program, "-q", *LANES[name], *more]
         process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -58,10 +58,11 @@ class Lane:
         sys.stdout.flush()
 
 
-def main(more: list[str]) -> int:
-    """Run both lanes. Returns the exit status: 0 where each passed, and at least one had tests."""
+def run(program: list[str], more: list[str]) -> int:
+    """Run both lanes by `program`, with pytest's arguments `more`. Returns the exit status: 0 where each passed, and at
+    least one had tests."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    lanes = [Lane.start(name, more) for name in LANES]
+    lanes = [Lane.start(name, program, more) for name in LANES]
     print(f"running {' and '.join(LANES)} side by side; each prints what it found at its end", flush=True)
     waiting = list(lanes)
     try:
@@ -85,4 +86,4 @@ def status(codes: list[int]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(["pytest"], sys.argv[1:]))
