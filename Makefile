@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up demo test bench faults check lint-api format provider lock clean
+.PHONY: help install install-dev up demo test coverage bench faults check lint-api format provider lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ demo: $(INSTALLED) ## Post signed provider requests, scrambled and some twice, a
 
 test: $(INSTALLED_DEV) ## Run the tests, on free ports; nothing is left running
 	@exec $(BIN)/python -m tests
+
+coverage: $(INSTALLED_DEV) ## Run the tests with branch coverage; print it by folder, and lines in build/coverage/index.html
+	@exec $(BIN)/python -m tests.coverage
 
 bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writes bench/results.json and a picture
 	@exec $(BIN)/python -m bench

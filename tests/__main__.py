@@ -20,11 +20,11 @@ LANES = {
 NOTHING = 5
 
 
-def run(name: str, more: list[str]) -> int:
-    """Run one lane with further arguments, and return its exit status."""
+def run_lane(name: str, module: list[str], more: list[str]) -> int:
+    """Run one lane as `python -m MODULE`, with further arguments of pytest, and return its exit status."""
     print(f"\n== {name}", flush=True)
     began = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-q", *LANES[name], *more]
+    command = [sys.executable, "-m", *module, "-q", *LANES[name], *more]
     # In a process group of its own, so that Ctrl-C reaches it once: a second would interrupt the end of its servers.
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, process_group=0) as lane:
         try:
@@ -42,11 +42,11 @@ def status(codes: list[int]) -> int:
     return next((code for code in codes if code not in (0, NOTHING)), NOTHING if set(codes) == {NOTHING} else 0)
 
 
-def main(more: list[str]) -> int:
-    """Run all lanes, also after a failure, so that one run reports everything."""
+def run(module: list[str], more: list[str]) -> int:
+    """Run all lanes as `python -m MODULE`, also after a failure, so that one run reports everything."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return status([run(name, more) for name in LANES])
+    return status([run_lane(name, module, more) for name in LANES])
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(["pytest"], sys.argv[1:]))
