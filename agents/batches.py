@@ -109,10 +109,14 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             raise error
 
     async def _deliver(self, tp: TP, run: Sequence[Any], generation: int) -> None:
-        read = self._read_offset[tp]
+        read, committed = self._read_offset[tp], self._committed_offset[tp]
         if read is not None and run[0].offset < read:
-            if (end := self.highwater(tp)) is not None and end < read:
-                if not await self._restart(tp, read, end):
+            end = self.highwater(tp)
+            # A seek goes back to the committed offset at most: what lies before it comes from a log that was truncated, and
+            # may have grown past the old offset since.
+            short = end is not None and end < read
+            if short or (committed is not None and run[0].offset < committed):
+                if not await self._restart(tp, read, end if short else run[0].offset):
                     return
                 read = None
             else:

@@ -14,9 +14,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         program(arguments, prog_name="threadline")
     except ValueError as error:
-        if type(error).__name__ != "ValidationError":  # pydantic's, which only the commands import
+        kind = type(error).__name__
+        if kind not in ("ValidationError", "TOMLDecodeError"):  # of libraries that only the commands import
             raise
-        from app.settings import worded
+        from app.settings import settings_file, worded
 
-        print(f"threadline: the settings do not fit:\n{worded(error)}", file=sys.stderr)
+        words = worded(error) if kind == "ValidationError" else f"  {settings_file()}: {error}"
+        print(f"threadline: the settings do not fit:\n{words}", file=sys.stderr)
         sys.exit(2)

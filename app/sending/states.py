@@ -101,6 +101,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         _from("queued", "held", "sending", "retrying", "unanswered"), "accepted", "by an earlier claim", "sent",
         "UserMessageSent", "settle",
     ),
+    Transition(_SENDING, "accepted", "its client cancelled it", "sent", "UserMessageSent", "settle"),
     Transition(_SENDING, "must wait", "its client cancelled it", "retrying", "MessageHeld", "settle"),
     # It was watched.
     Transition(_WATCHED, "delivered", "", "sent"),

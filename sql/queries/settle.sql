@@ -28,7 +28,12 @@ answered AS (
         )
 )
 UPDATE messages AS m SET
-    state = CASE WHEN m.cancelled AND given.state IN ('retrying', 'held') THEN 'retrying' ELSE given.state END,
+    -- A message that was sent although its client cancelled it stays sent: no other channel follows.
+    state = CASE
+        WHEN m.cancelled AND given.state IN ('retrying', 'held') THEN 'retrying'
+        WHEN m.cancelled AND given.state = 'watched' THEN 'sent'
+        ELSE given.state
+    END,
     due_at = CASE WHEN m.cancelled THEN now() ELSE coalesce(given.due_at, m.due_at) END, tries = given.tries, channel = given.channel, account = given.account,
     lane = lane_id(m.client_id, given.account), tried = given.tried,
     doubted = given.doubted, checks = given.checks, cause = given.cause, error = given.error,

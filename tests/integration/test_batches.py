@@ -247,6 +247,27 @@ async def test_a_log_that_ends_before_what_was_read_is_read_from_its_beginning(
     assert told.gaps == set()
 
 
+async def test_a_log_that_was_cut_and_grew_past_what_was_read_is_read_from_its_beginning(
+    kafka_bootstrap: str, tmp_path: Path
+) -> None:
+    """A running reader is sent back to the beginning while the log is empty; what arrives then goes past the old offset."""
+    topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
+    await commit(kafka_bootstrap, topic, group, 100)
+    told, seen = Told(), Counter[int]()
+    reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
+    reader.app.transport.passed_over = told
+    async with running(reader):
+        await asyncio.sleep(5)  # until the reader has its partitions, and was sent back
+        await produce(kafka_bootstrap, topic, range(150 * PARTITIONS))
+        await eventually(
+            lambda: committed(kafka_bootstrap, group), lambda found: found == dict.fromkeys(range(PARTITIONS), 150)
+        )
+
+    assert seen.keys() == set(range(150 * PARTITIONS))
+    assert told.cut == {(partition, 100, 0) for partition in range(PARTITIONS)}
+    assert told.gaps == set()
+
+
 async def commit(bootstrap: str, topic: str, group: str, offset: int) -> None:
     """Commit this offset of each partition, as a group without members."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)

@@ -188,6 +188,34 @@ async def test_a_doubt_is_not_forgotten_while_the_message_waits(sender: Sender) 
     assert sender.provider.calls == []
 
 
+async def test_cancelled_while_it_was_accepted_it_stays_sent(sender: Sender) -> None:
+    """The provider has it, and no other channel follows, though one would if it were not delivered in time."""
+    await sender.configure(fallback={"after": 3600})
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
+        begun.set()
+        await go.wait()
+        return OK["resend"]
+
+    sender.provider.carry = slow  # type: ignore[method-assign]
+    async with sender.at_work():
+        await sender.ask()
+        await begun.wait()
+        row = (
+            Event("MessageCancelled", "threadline", "m:cancelled", message_id="m"),
+            "default",
+            datetime.now(UTC),
+            None,
+        )
+        assert await sender.store.cancel("default", "m", row) == "sending"
+        go.set()
+        message = await sender.until("sent")
+        await asyncio.sleep(2)
+    assert (message["delivery"], message["channel"]) == ("sent", "email")
+    assert await sender.types() == ["MessageRequested", "UserMessageSent"]
+
+
 async def test_cancelled_while_it_was_tried_is_not_tried_again(sender: Sender) -> None:
     """The next look ends it."""
     begun, go = asyncio.Event(), asyncio.Event()

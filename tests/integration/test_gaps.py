@@ -161,9 +161,9 @@ async def test_records_that_grow_old_unread_are_an_alarm(servers: Servers) -> No
         servers.halt(servers.postgres.child)
         await keep_for(servers, REPORTED.topic, 40_000)
         await servers.post(2, REPORTED.topic)
-        said = await worker.until(lambda said: said["alarms"])
-        assert said["alarms"][0].startswith("events.reported-0: 2 records from offset ")
-        assert "raise the topic's retention" in said["alarms"][0]
+        begins = "events.reported-0: 2 records from offset "
+        said = await worker.until(lambda said: any(alarm.startswith(begins) for alarm in said["alarms"]))
+        assert all("raise the topic's retention" in alarm for alarm in said["alarms"])
         servers.go_on()
         await worker.until(lambda said: not said["alarms"])
         await worker.end()
@@ -205,6 +205,8 @@ async def test_webhooks_are_held_back_before_unread_ones_expire(servers: Servers
     log = Log({"bootstrap_servers": servers.kafka.bootstrap}, GROUP, (TOPIC,))
     assert (await log.reach())[RECEIVED].end == 1 + held
     await log.close()
+    await keep_for(servers, TOPIC, 3_600_000)
+    await commit(servers, RECEIVED, 1 + held)
 
 
 async def test_markers_of_transactions_are_no_unread_records(servers: Servers) -> None:
