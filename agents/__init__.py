@@ -43,7 +43,7 @@ def build(settings: Settings, store: EventStore, health: Health, clients: Client
     bootstrap = settings.kafka.bootstrap
     if not bootstrap:
         raise ValueError("no Kafka is configured: set THREADLINE_KAFKA__BOOTSTRAP")
-    unpacking.install()
+    unpacking.install(max_record(settings))
     fast = settings.worker.fast_batches
     app = faust.App(
         GROUP,

@@ -25,7 +25,8 @@ from aiokafka.structs import ConsumerRecord
 
 #: The largest decompressed size of a batch, in bytes. Brokers limit only the compressed size (`message.max.bytes`, 1 MiB by
 #: default); producers fill batches by uncompressed size (`batch.size`: 16 KiB in Java's client, 1 MB in librdkafka).
-MOST = 64 << 20
+#: More would also let one record with millions of empty headers hold aiokafka's parser for many seconds.
+MOST = 16 << 20
 
 
 class TooLarge(Exception):
@@ -165,8 +166,11 @@ class PastTheUnreadable(fetcher.PartitionRecords):  # type: ignore[misc]
         )  # fmt: skip
 
 
-def install() -> None:
-    """Install this in aiokafka for all consumers of the process. Idempotent."""
+def install(largest: int = 0) -> None:
+    """Install this in aiokafka for all consumers of the process, and make room for batches with a record of `largest` bytes.
+    Idempotent."""
+    global MOST
+    MOST = max(MOST, 2 * largest)
     fetcher.PartitionRecords = PastTheUnreadable
     for module in (default_records, legacy_records, c_default_records, c_legacy_records):
         for name, decode in DECODERS.items():
