@@ -3,8 +3,9 @@
 A provider is one word here: the name of its package, its default source name and its fixture folder.
 """
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from importlib import import_module
+from typing import TypeVar
 
 from adapters.contract import Adapter, Normalized, Request, TooMuch, Unprocessable
 from adapters.keeping import Shown, size_of
@@ -77,21 +78,25 @@ TIMES, BESIDES = 3, 448 << 10
 ITEMS = 64 << 10
 
 
-class Registry(MutableMapping[str, Adapter]):
-    """Adapters by name. A provider's package is imported when its adapter is first read; adapters made of a definition
-    are added and removed as in any mapping."""
+T = TypeVar("T")
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._known: dict[str, Adapter | None] = dict.fromkeys(names)
 
-    def __getitem__(self, name: str) -> Adapter:
+class Registry(MutableMapping[str, T]):
+    """What providers have, by the provider's name. The names are known without an import; `load` is called for a name
+    when it is first read. Others are added and removed as in any mapping."""
+
+    def __init__(self, names: Iterable[str], load: Callable[[str], T]) -> None:
+        self._known: dict[str, T | None] = dict.fromkeys(names)
+        self._load = load
+
+    def __getitem__(self, name: str) -> T:
         found = self._known[name]
         if found is None:
-            found = self._known[name] = import_module(f"adapters.{name}").ADAPTER
+            found = self._known[name] = self._load(name)
         return found
 
-    def __setitem__(self, name: str, adapter: Adapter) -> None:
-        self._known[name] = adapter
+    def __setitem__(self, name: str, value: T) -> None:
+        self._known[name] = value
 
     def __delitem__(self, name: str) -> None:
         del self._known[name]
@@ -106,7 +111,13 @@ class Registry(MutableMapping[str, Adapter]):
         return len(self._known)
 
 
-ADAPTERS = Registry(PROVIDERS)
+def _adapter(name: str) -> Adapter:
+    adapter: Adapter = import_module(f"adapters.{name}").ADAPTER
+    return adapter
+
+
+#: Adapters by name; those of definition files are added by `app.declared.register`.
+ADAPTERS: Registry[Adapter] = Registry(PROVIDERS, _adapter)
 
 
 def interpret(request: Request, adapter_name: str) -> Normalized:

@@ -43,9 +43,9 @@ def part_of(what: str) -> str:
     return _PART_OF.get(what, what)
 
 
-def worded(error: BaseException) -> str:
-    """Return an error as one line of at most 200 characters."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+def worded(error: BaseException, most: int = 200) -> str:
+    """Return an error as one line of at most `most` characters."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:most]
 
 
 def place_of(error: BaseException) -> str | None:

@@ -13,7 +13,6 @@ import orjson
 
 from adapters.contract import (
     MAX_ID,
-    Adapter,
     HttpCall,
     Message,
     Outcome,
@@ -33,8 +32,8 @@ from adapters.contract import (
 from adapters.reading.facts import text
 from adapters.reading.shapes import answer_of
 from adapters.reading.times import from_unix
-from adapters.signing import silent
 from adapters.signing.jwt_es256 import private_key, token
+from adapters.signing.silent import send_only
 from schemas.events import Error
 
 API = "https://api.push.apple.com"
@@ -151,14 +150,10 @@ def _payload(message: Message) -> tuple[bytes, bool]:
     return payload, shown
 
 
-ADAPTER = Adapter(
+ADAPTER = send_only(
     name="apns",
     title="Apple Push Notification service",
     docs="https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns",
-    channels=frozenset({"push"}),
-    events=silent.EVENTS,
-    signature=silent.SIGNATURE,
-    signs_body=False,
     settings=(
         Setting("auth_key", "The text of the signing key that Apple gives, AuthKey_….p8 (PEM).", reads=private_key),
         Setting("key_id", "The key's id, ten characters.", secret=False),
@@ -170,9 +165,6 @@ ADAPTER = Adapter(
             False,
         ),
     ),
-    recognise=silent.recognise,
-    verify=silent.verify,
-    normalize=silent.normalize,
     send=Send(
         channels=frozenset({"push"}),
         build_request=build_request,

@@ -76,7 +76,7 @@ def _message(item: Item, request: Request) -> Event:
     type = MESSAGES.get(kind)
     inbound = type == "MessageReceived" or message.get("direction") == "in"
     channel = "rcs" if message.get("channel") == "RBM" or kind in _RBM else "sms"
-    # An outbound message to a group has one event per recipient, whom `to` names.
+    # An outbound message to a group has one event per recipient, named by `to`.
     to, owner = text(item.get("to")), text(message.get("owner"))
     if type is None:
         event = unknown(request, item, status=kind or None)

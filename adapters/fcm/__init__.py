@@ -15,7 +15,6 @@ import orjson
 
 from adapters.contract import (
     MAX_ID,
-    Adapter,
     HttpCall,
     Message,
     Outcome,
@@ -33,7 +32,7 @@ from adapters.contract import (
     secrets_of,
 )
 from adapters.reading.facts import count, fact_id, text
-from adapters.signing import silent
+from adapters.signing.silent import send_only
 from schemas.events import Error
 
 
@@ -189,14 +188,10 @@ def _options(message: Message, now: datetime) -> dict[str, Any]:
     }
 
 
-ADAPTER = Adapter(
+ADAPTER = send_only(
     name="fcm",
     title="Firebase Cloud Messaging",
     docs="https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages",
-    channels=frozenset({"push"}),
-    events=silent.EVENTS,
-    signature=silent.SIGNATURE,
-    signs_body=False,
     settings=(
         Setting(
             "service_account",
@@ -207,9 +202,6 @@ ADAPTER = Adapter(
         Setting("project_id", "The Firebase project's id; that of the service account by default.", secret=False),
         Setting("api_url", "URL of the API; https://fcm.googleapis.com by default.", secret=False),
     ),
-    recognise=silent.recognise,
-    verify=silent.verify,
-    normalize=silent.normalize,
     send=Send(
         channels=frozenset({"push"}),
         build_request=build_request,

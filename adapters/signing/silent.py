@@ -1,9 +1,6 @@
-"""The receiving functions of an adapter whose provider posts no webhooks: they recognise none and refuse all."""
+"""Makes the adapter of a provider that posts no webhooks: it recognises no request and refuses all."""
 
-from adapters.contract import Normalized, Request, Unconfigured, Unprocessable, Values
-
-SIGNATURE = "posts no webhooks"
-EVENTS: frozenset[str] = frozenset()
+from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unconfigured, Unprocessable, Values
 
 
 def recognise(request: Request) -> bool:
@@ -19,3 +16,21 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 def normalize(request: Request) -> Normalized:
     """Raise Unprocessable."""
     raise Unprocessable("this provider posts no webhooks, it only answers what is sent")
+
+
+def send_only(*, name: str, title: str, docs: str, settings: tuple[Setting, ...], send: Send) -> Adapter:
+    """Return the adapter of a provider that only sends: its channels are those of `send`. Raises ValueError as Adapter."""
+    return Adapter(
+        name=name,
+        title=title,
+        docs=docs,
+        channels=send.channels,
+        events=frozenset(),
+        signature="posts no webhooks",
+        signs_body=False,
+        settings=settings,
+        recognise=recognise,
+        verify=verify,
+        normalize=normalize,
+        send=send,
+    )

@@ -12,7 +12,6 @@ from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 
 from adapters.contract import (
-    Adapter,
     Mail,
     Message,
     Outcome,
@@ -32,7 +31,7 @@ from adapters.reading.facts import fact_id, text
 from adapters.reading.lines import header_value, one_line, url_in_brackets
 from adapters.reading.mail_headers import encoded, phrase, written
 from adapters.reading.smtp_codes import code_of, reason_of
-from adapters.signing import silent
+from adapters.signing.silent import send_only
 from schemas.events import Error
 
 #: Works without 8BITMIME and SMTPUTF8, which a server may lack: everything is ASCII, in lines of permitted length.
@@ -172,14 +171,10 @@ def _ascii(address: str, whose: str) -> str:
     return made
 
 
-ADAPTER = Adapter(
+ADAPTER = send_only(
     name="smtp",
     title="SMTP",
     docs="https://www.rfc-editor.org/rfc/rfc5321",
-    channels=frozenset({"email"}),
-    events=silent.EVENTS,
-    signature=silent.SIGNATURE,
-    signs_body=False,
     settings=(
         Setting("host", "The mail server, for example smtp.example.com.", secret=False),
         Setting("port", "Its port; 587 if not set, 465 if tls is implicit, 25 if it is none.", secret=False),
@@ -189,9 +184,6 @@ ADAPTER = Adapter(
         Setting("sender", "The sender: an address, or Name <address>.", secret=False),
         Setting("return_path", "Where bounces go; the sender's address if not set.", secret=False),
     ),
-    recognise=silent.recognise,
-    verify=silent.verify,
-    normalize=silent.normalize,
     send=Send(
         channels=frozenset({"email"}),
         build_request=build_request,

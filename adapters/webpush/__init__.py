@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 
 from adapters.contract import (
     MAX_ID,
-    Adapter,
     HttpCall,
     Message,
     Outcome,
@@ -33,8 +32,8 @@ from adapters.contract import (
 )
 from adapters.reading.facts import fact_id, text
 from adapters.reading.shapes import answer_of
-from adapters.signing import silent
 from adapters.signing.jwt_es256 import from_base64url, private_key, to_base64url, token
+from adapters.signing.silent import send_only
 from adapters.webpush.encryption import MAX_PLAINTEXT, encrypt, point
 from schemas.events import Error
 
@@ -146,14 +145,10 @@ def _payload(message: Message) -> bytes:
     return written
 
 
-ADAPTER = Adapter(
+ADAPTER = send_only(
     name="webpush",
     title="Web push",
     docs="https://www.rfc-editor.org/rfc/rfc8030",
-    channels=frozenset({"push"}),
-    events=silent.EVENTS,
-    signature=silent.SIGNATURE,
-    signs_body=False,
     settings=(
         Setting(
             "vapid_private_key",
@@ -164,9 +159,6 @@ ADAPTER = Adapter(
         Setting("urgency", "very-low, low, normal or high (RFC 8030 section 5.3); normal by default.", secret=False),
         Setting("api_url", "A scheme and host instead of the endpoint's own; for tests.", secret=False),
     ),
-    recognise=silent.recognise,
-    verify=silent.verify,
-    normalize=silent.normalize,
     send=Send(
         channels=frozenset({"push"}),
         build_request=build_request,

@@ -17,6 +17,7 @@ from opentelemetry.trace import Span
 
 from adapters.contract import Once
 from agents.batches import timestamp_of
+from agents.health import place_of
 from agents.process import tracing
 from agents.records.deadline import DEADLINE, LIMIT, Deadline, TooCostly
 from agents.records.letters import BESIDE_VALUE, REASON, letter_of, size_of
@@ -176,12 +177,9 @@ def _named(error: BaseException) -> str:
 
 def _log(outcome: Outcome, error: BaseException) -> None:
     """Log where the error occurred. Its message and variables may hold personal data, so they are left out."""
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
     record = outcome.record
     log.error(
         "cannot read a record",
         topic=record.topic, partition=record.partition, offset=record.offset, source=outcome.source,
-        error=type(error).__name__, at=None if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}",
+        error=type(error).__name__, at=place_of(error),
     )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
 from agents.failures import is_permanent, until_done
-from agents.health import Health
+from agents.health import Health, worded
 from agents.records.letters import MOST_ITEMS, REASON, stub_of
 from agents.records.outcome import Outcome
 from sql import DeadLetter, EventStore, Row
@@ -94,12 +94,8 @@ async def store_alone(store: EventStore, health: Health, outcome: Outcome, error
     outcome.rows, outcome.written = [row for row, _ in kept], [data for _, data in kept]
     if failed:
         lost = len(events) - len(kept)
-        outcome.refuse(f"{lost} of its {len(events)} events cannot be stored: {_worded(failed[0])}")
+        outcome.refuse(f"{lost} of its {len(events)} events cannot be stored: {worded(failed[0], REASON)}")
     elif not events and outcome.letter is None:
-        outcome.refuse(f"cannot be stored: {_worded(error)}")
+        outcome.refuse(f"cannot be stored: {worded(error, REASON)}")
     if outcome.letter is not None:
         await apart([outcome.letter], bury, bury_stub, health)
-
-
-def _worded(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:REASON]

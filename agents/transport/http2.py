@@ -17,7 +17,7 @@ import httpx
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, StreamReset
 
-from adapters.contract.sending import Response
+from adapters.contract import Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.http1 import KEPT
@@ -58,9 +58,8 @@ class Http2:
     def __init__(self, dialer: Dialer, *, timeout: float, connect_timeout: float, connections: int) -> None:
         self._dialer, self._timeout, self._connections = dialer, timeout, connections
         self._phases = {"connect": connect_timeout, "read": timeout, "write": timeout}
-        self._tls = (
-            httpcore.default_ssl_context()
-        )  # httpcore sets its ALPN protocols, so that no other client can use it
+        # Not shared with Http1: httpcore sets its ALPN protocols.
+        self._tls = httpcore.default_ssl_context()
         self._origins: dict[tuple[bytes, int | None], Origin] = {}
         self._swept = 0.0
 
@@ -89,7 +88,6 @@ class Http2:
             if progress.status >= 400:
                 return progress.response()
             late = isinstance(error, (TimeoutError, httpcore.TimeoutException))
-            # After the start only the error's name: its text may contain what the server sent.
             words = failure_words(error, started=progress.started)
             kind = "timeout" if late else "lost" if progress.started else "tls" if _untrusted(error) else "connect"
             raise NoAnswer(f"{url.host}: {words}", progress.started, kind=kind) from error

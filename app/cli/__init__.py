@@ -14,11 +14,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         program(arguments, prog_name="threadline")
     except ValueError as error:
-        kind = type(error).__name__
-        if kind not in ("ValidationError", "TOMLDecodeError"):  # of libraries that only the commands import
-            raise
-        from app.settings import settings_file, worded
+        from app.settings import worded
 
-        words = worded(error) if kind == "ValidationError" else f"  {settings_file()}: {error}"
+        if not (words := worded(error)):
+            raise
         print(f"threadline: the settings do not fit:\n{words}", file=sys.stderr)
         sys.exit(2)

@@ -6,6 +6,7 @@ underscore: `THREADLINE_KAFKA__BOOTSTRAP=broker:9093`, `THREADLINE_SOURCES__TWIL
 
 import os
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
@@ -143,7 +144,10 @@ def settings_file() -> Path:
 
 def worded(error: Exception) -> str:
     """Return a line for each invalid setting: its name, the error, and the variable or file that its value comes from.
-    Leave the value out, since it may be a secret. Return "" for any other exception."""
+    Leave the value out, since it may be a secret. For a file that is not valid TOML, return the file and the error.
+    Return "" for any other exception."""
+    if isinstance(error, TOMLDecodeError):
+        return f"  {settings_file()}: {error}"
     if not isinstance(error, ValidationError):
         return ""
     return "\n".join(_line(one) for one in error.errors(include_input=False, include_url=False))

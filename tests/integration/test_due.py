@@ -188,6 +188,12 @@ async def test_a_doubt_is_not_forgotten_while_the_message_waits(sender: Sender) 
     assert sender.provider.calls == []
 
 
+async def cancel_during_the_call(sender: Sender) -> None:
+    """Cancel the message `m` as its client, while a worker has claimed it."""
+    row = (Event("MessageCancelled", "threadline", "m:cancelled", message_id="m"), "default", datetime.now(UTC), None)
+    assert await sender.store.cancel("default", "m", row) == "sending"
+
+
 async def test_cancelled_while_it_was_accepted_it_stays_sent(sender: Sender) -> None:
     """The provider has it, and no other channel follows, though one would if it were not delivered in time."""
     await sender.configure(fallback={"after": 3600})
@@ -202,13 +208,7 @@ async def test_cancelled_while_it_was_accepted_it_stays_sent(sender: Sender) -> 
     async with sender.at_work():
         await sender.ask()
         await begun.wait()
-        row = (
-            Event("MessageCancelled", "threadline", "m:cancelled", message_id="m"),
-            "default",
-            datetime.now(UTC),
-            None,
-        )
-        assert await sender.store.cancel("default", "m", row) == "sending"
+        await cancel_during_the_call(sender)
         go.set()
         message = await sender.until("sent")
         await asyncio.sleep(2)
@@ -229,13 +229,7 @@ async def test_cancelled_while_it_was_tried_is_not_tried_again(sender: Sender) -
     async with sender.at_work():
         await sender.ask()
         await begun.wait()
-        row = (
-            Event("MessageCancelled", "threadline", "m:cancelled", message_id="m"),
-            "default",
-            datetime.now(UTC),
-            None,
-        )
-        assert await sender.store.cancel("default", "m", row) == "sending"
+        await cancel_during_the_call(sender)
         go.set()
         await sender.until("cancelled")
     assert "MessageCancelled" in await sender.types()

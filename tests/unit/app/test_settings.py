@@ -1,6 +1,7 @@
 """Settings that cannot be meant are refused as they are read, with a name and what to do, and never with a value."""
 
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any
 
 import pytest
@@ -38,6 +39,17 @@ def test_every_misspelt_name_of_a_file_is_refused(tmp_path: Path) -> None:
         assert f"did you mean {'.'.join(path)}?" in said
     (tmp_path / "threadline.toml").write_text("[dor]\nport = 9\n", "utf-8")
     assert "dor: there is no such setting; did you mean door?" in refusal()
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    """With the line, and without what stands in it."""
+    file = tmp_path / "threadline.toml"
+    for text in ("[door]\nport = 1\n[door]\n", '[secrets]\nkeys = ["kept-from-words\n'):
+        file.write_text(text, "utf-8")
+        with pytest.raises(TOMLDecodeError) as refused:
+            Settings()
+        words = worded(refused.value)
+        assert words.startswith(f"  {file}: ") and "line" in words and "kept-from-words" not in words
 
 
 def test_every_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,10 @@ from typing import get_args
 import pytest
 
 import adapters
-from adapters import ADAPTERS, interpret
+from adapters import ADAPTERS, Registry, interpret
 from adapters.contract import HttpCall, Request, Response
 from adapters.simulating import Incoming, Post, Refusal, Refused, Sent
-from app.simulator import SIMULATED, _Simulators, api_of, webhooks_of
+from app.simulator import SIMULATED, _simulator, api_of, webhooks_of
 from schemas.handles import handle_of
 from tests.fixtures import accounts, events_of
 from tests.unit.simulator.played import (
@@ -215,10 +215,11 @@ def test_wrong_credentials_are_refused(provider: str) -> None:
 
 def test_names_are_known_without_an_import() -> None:
     """A simulator is imported when it is first read."""
-    simulators = _Simulators()
+    simulators = Registry(SIMULATED, _simulator)
     assert "twilio" in simulators and "smtp" not in simulators and len(list(simulators)) == len(simulators)
-    assert not simulators._imported
-    assert simulators["twilio"] is SIMULATED["twilio"] and list(simulators._imported) == ["twilio"]
+    assert not any(simulators._known.values())
+    assert simulators["twilio"] is SIMULATED["twilio"]
+    assert [name for name, simulator in simulators._known.items() if simulator is not None] == ["twilio"]
     with pytest.raises(KeyError):
         simulators["smtp"]
 
