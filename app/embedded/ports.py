@@ -1,10 +1,15 @@
 """TCP ports of the loopback interface."""
 
 import asyncio
+import random
 import socket
 import time
 
 LOOPBACK = "127.0.0.1"
+#: Where `free` looks: below the ports that systems give to outgoing connections (Linux from 32768, others from 49152, see
+#: RFC 6335 section 6), which would take a server's port before it listens, or between its stop and its restart.
+SEARCHED = range(15_000, 32_768)
+TRIES = 100
 
 
 class PortTaken(Exception):
@@ -12,13 +17,14 @@ class PortTaken(Exception):
 
 
 def free(preferred: int | None = None, host: str = LOOPBACK) -> int:
-    """Return `preferred` if it is free, else another free port. Another program may still bind it first."""
+    """Return `preferred` if it is free, else a free port of `SEARCHED`, chosen at random so that two programs that look at
+    the same time do not get the same one. Raises PortTaken if `TRIES` ports in a row are taken."""
     if preferred and is_free(preferred, host):
         return preferred
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    for port in random.choices(SEARCHED, k=TRIES):  # noqa: S311  # no secret
+        if is_free(port, host):
+            return port
+    raise PortTaken(f"found no free port on {host}: {TRIES} of {SEARCHED.start} to {SEARCHED.stop - 1} are taken")
 
 
 async def regain(port: int, within: float = 10.0) -> int:

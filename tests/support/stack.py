@@ -63,9 +63,15 @@ class Stack:
 
     async def __aenter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        await asyncio.gather(self.postgres.start(), self.kafka.start())
-        await migrate(self.postgres.dsn("owner"))
-        await ensure_topics(self.settings)
+        try:
+            async with asyncio.TaskGroup() as servers:
+                servers.create_task(self.postgres.start())
+                servers.create_task(self.kafka.start())
+            await migrate(self.postgres.dsn("owner"))
+            await ensure_topics(self.settings)
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

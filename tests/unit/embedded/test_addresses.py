@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,21 @@ def test_a_remembered_port_is_given_again() -> None:
 
     assert ports.free(port) == port
     assert not ports.answers(port)
+
+
+def test_a_chosen_port_is_never_one_of_an_outgoing_connection() -> None:
+    """The system would give it to any client that connects before the server listens."""
+    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+
+    assert all(1024 < ports.free() < min(low, 32_768) for _ in range(200))
+
+
+def test_no_free_port_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the range that was searched."""
+    monkeypatch.setattr(ports, "is_free", lambda port, host: False)
+
+    with pytest.raises(ports.PortTaken, match="15000 to 32767"):
+        ports.free()
 
 
 async def test_a_restarted_server_waits_for_its_port() -> None:
