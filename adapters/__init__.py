@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from importlib import import_module
 from typing import TypeVar
 
-from adapters.contract import Adapter, Normalized, Request, TooMuch, Unprocessable
+from adapters.contract import Adapter, Normalized, Request, TooMuch, Unprocessable, names_a_job
 from adapters.keeping import Shown, size_of
 from schemas import NOT_WORDED, WORDED, SchemaError, validate
 from schemas.events import Event
@@ -128,7 +128,8 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
     makes too much, KeyError if there is no such adapter.
     """
     try:
-        found = ADAPTERS[adapter_name].normalize(request)
+        adapter = ADAPTERS[adapter_name]
+        found = adapter.normalize(request)
     except RecursionError as error:
         raise Unprocessable("the body is nested too deeply") from error
     except TooMuch as error:
@@ -147,5 +148,6 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
             reason = str(error) if len(unprocessable) < WORDED else NOT_WORDED
             unprocessable.append((shown(event.payload), f"{event.type} {reason}"))
         else:
+            event.per_recipient = event.per_recipient or names_a_job(event, adapter.job_ids)
             events.append(event)
     return Normalized(events, unprocessable)

@@ -10,7 +10,7 @@ from schemas import SchemaError
 from schemas.events import Event
 from schemas.handles import MAX_LENGTH
 
-_IDS = ("source_event_id", "provider_message_id", "message_id")
+_IDS = ("source_event_id", "provider_message_id", "message_id", "echoed_message_id")
 _NUL = b"\\u0000"
 
 
@@ -65,6 +65,7 @@ def _written(event: Event) -> bytes | None:
             event.source_event_id,
             event.provider_message_id,
             event.message_id,
+            event.echoed_message_id,
             handle and handle.value,
             error and (error.code, error.text),
         )

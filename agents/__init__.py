@@ -69,10 +69,12 @@ def build(settings: Settings, store: EventStore, health: Health, clients: Client
 
     largest = max_record(settings)
     parts = (store, Letters(app, max_letter(settings)), health, settings.worker.batch)
+    accounts, jobs = settings.by_account(), settings.job_ids()
+    webhooks = partial(inbound.prepare, health=health, most=largest, accounts=accounts, jobs=jobs)
     events, requests = Pipeline(*parts), outbound.Intake(*parts, clients=clients)
     work: dict[str, tuple[Pipeline, Prepare]] = {
-        "inbound": (events, partial(inbound.prepare, health=health, most=largest, accounts=settings.by_account())),
-        "reported": (events, partial(reported.prepare, most=largest, accounts=settings.by_account())),
+        "inbound": (events, webhooks),
+        "reported": (events, partial(reported.prepare, most=largest, accounts=accounts, jobs=jobs)),
         "outbound": (requests, partial(outbound.prepare, most=largest)),
     }
     load_words()

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters import interpret
-from adapters.contract import Request, Unprocessable
+from adapters.contract import Request, Unprocessable, names_a_job
 from agents.health import Health
 from agents.records.once import once_in
 from agents.records.outcome import Outcome, outcome_of
@@ -16,27 +16,39 @@ from schemas.events import Event
 from sql import Bad
 from webhooks.record import Webhook, decode
 
+Jobs = Mapping[str, frozenset[str]]
 
-def prepare(record: Any, health: Health, most: int, accounts: Mapping[str, str] = MappingProxyType({})) -> Outcome:
+
+def prepare(
+    record: Any,
+    health: Health,
+    most: int,
+    accounts: Mapping[str, str] = MappingProxyType({}),
+    jobs: Jobs = MappingProxyType({}),
+) -> Outcome:
     """Return the outcome of a record of at most `most` bytes. Unknown provider events are counted in the health.
 
-    `accounts` maps a source to the provider account to which the ids in its events belong, if it is another one.
+    `accounts` maps a source to the provider account to which the ids in its events belong, if it is another one; `jobs`
+    maps a source to the channels on which these are ids of jobs (`Adapter.job_ids`).
     """
-    outcome = outcome_of(record, partial(read, accounts=accounts), most)
+    outcome = outcome_of(record, partial(read, accounts=accounts, jobs=jobs), most)
     for event, _, _, _ in outcome.rows:
         if event.type == "ProviderEventReceived":
             health.drift.note(event.source, event.payload.get("providerStatus"))
     return outcome
 
 
-def of_account(event: Event, accounts: Mapping[str, str]) -> Event:
-    """Return the event with its provider set to the account that its source belongs to, if any."""
+def of_account(event: Event, accounts: Mapping[str, str], jobs: Jobs = MappingProxyType({})) -> Event:
+    """Return the event with its provider set to the account that its source belongs to, if any, and with `per_recipient`
+    set if its source's adapter has ids of jobs on the event's channel: services and relays report by the provider's ids,
+    too."""
+    event.per_recipient = event.per_recipient or names_a_job(event, jobs.get(event.source, frozenset()))
     if accounts and (account := accounts.get(event.provider or event.source)) is not None:
         event.provider = account
     return event
 
 
-def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
+def read(outcome: Outcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
     """Read a webhook into the outcome. Raises Refused, and whatever a faulty adapter raises."""
     outcome.raw = value = outcome.record.value
     try:
@@ -55,7 +67,7 @@ def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
     outcome.rows = [
         (each, webhook.client, webhook.received_at, webhook.id)
         for event in normalized.events
-        for each in (of_account(event, accounts), *learned(event))
+        for each in (of_account(event, accounts, jobs), *learned(event))
     ]
 
 

@@ -20,7 +20,7 @@ from agents.records.deadline import DEADLINE
 from agents.records.once import refuse_used
 from agents.records.outcome import Outcome
 from agents.records.parted import apart, parts, store_alone
-from sql import DeadLetter, EventStore, Row
+from sql import DeadLetter, EventStore, Row, references_of
 
 log = structlog.get_logger(__name__)
 
@@ -126,9 +126,10 @@ class Pipeline:
     async def _report_failures(self, rows: Sequence[Row]) -> None:
         """Mark the messages that failed, so that those with another channel fall back to it."""
         failed = [
-            (client, event.provider or event.source, event.message_id, event.provider_message_id)
+            reference
             for event, client, _, _ in rows
-            if event.type in FAILURES and (event.message_id or event.provider_message_id)
+            if event.type in FAILURES
+            for reference in references_of(event, client)
         ]
 
         async def refuse(_: Any, error: Exception) -> None:

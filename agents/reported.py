@@ -8,19 +8,24 @@ from typing import Any
 
 import orjson
 
-from agents.inbound import of_account
+from agents.inbound import Jobs, of_account
 from agents.records.outcome import Outcome, outcome_of
 from app.sending.consent import learned
 from schemas import SchemaError
 from schemas.cloudevents import read_cloudevent
 
 
-def prepare(record: Any, most: int, accounts: Mapping[str, str] = MappingProxyType({})) -> Outcome:
-    """Return the outcome of a record. `accounts` is as in `inbound.prepare`."""
-    return outcome_of(record, partial(read, accounts=accounts), most)
+def prepare(
+    record: Any,
+    most: int,
+    accounts: Mapping[str, str] = MappingProxyType({}),
+    jobs: Jobs = MappingProxyType({}),
+) -> Outcome:
+    """Return the outcome of a record. `accounts` and `jobs` are as in `inbound.prepare`."""
+    return outcome_of(record, partial(read, accounts=accounts, jobs=jobs), most)
 
 
-def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
+def read(outcome: Outcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
     """Read an event into the outcome. Raises SchemaError."""
     at = datetime.fromtimestamp(outcome.received, UTC)
     try:
@@ -28,7 +33,7 @@ def read(outcome: Outcome, accounts: Mapping[str, str]) -> None:
     except SchemaError:
         outcome.source = _source_in(outcome.record.value)
         raise
-    event = of_account(reported.event, accounts)
+    event = of_account(reported.event, accounts, jobs)
     outcome.rows = [(each, reported.client_id, at, None) for each in (event, *learned(event))]
 
 

@@ -112,8 +112,10 @@ class Event:
     """One event. The fields are the columns of the `events` table that its author knows; the store adds the others.
 
     `source_event_id` is the same at every redelivery of the same fact and differs between facts. `provider_message_id`
-    is the provider's, unique within `provider` (a source name; absent: `source`); `message_id` is ours. `handle` is the
-    customer's: the recipient of an outbound message, the sender of an inbound one. `occurred_at` is the provider's
+    is the provider's, unique within `provider` (a source name; absent: `source`), or with `per_recipient` that of a job
+    with several recipients, so that id and `handle` together are one message. `message_id` is ours;
+    `echoed_message_id` is ours as a provider repeats it, which counts only if we sent that message to this `handle`,
+    since a sender may copy it to other messages. `handle` is the customer's: the recipient of an outbound message, the sender of an inbound one. `occurred_at` is the provider's
     time, aware and in UTC, absent if the provider gives none. `payload` follows the type's schema
     (`schemas/<Type>.json`), keys in camelCase.
     """
@@ -131,3 +133,5 @@ class Event:
     error: Error | None = None
     payload: dict[str, Any] = field(default_factory=dict)
     provider: str | None = None
+    per_recipient: bool = False
+    echoed_message_id: str | None = None

@@ -6,7 +6,7 @@ from sql.deliveries import DeliveryStore
 from sql.errors import DATA_ERRORS, Unstorable, is_transient
 from sql.gaps import GapsStore
 from sql.keep import Keeping
-from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Settled
+from sql.messages import Accepted, InFlight, KeptAnswer, KeyTaken, NewMessage, Reference, Settled, references_of
 from sql.read import Reading
 from sql.relay import RelayStore
 from sql.rows import Appended, Bad, DeadLetter, Row
@@ -23,10 +23,12 @@ __all__ = [
     "KeptAnswer",
     "KeyTaken",
     "NewMessage",
+    "Reference",
     "Row",
     "Settled",
     "Unstorable",
     "is_transient",
+    "references_of",
 ]
 
 

@@ -100,7 +100,11 @@ class Appending(Pooled):
 
 def _links(rows: Sequence[Row]) -> bool:
     """Return whether any event has both the provider's id and our id of a message."""
-    return any(row[0].message_id is not None and row[0].provider_message_id is not None for row in rows)
+    return any(
+        row[0].provider_message_id is not None
+        and (row[0].message_id is not None or row[0].echoed_message_id is not None)
+        for row in rows
+    )
 
 
 async def _write(

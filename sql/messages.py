@@ -7,10 +7,31 @@ from typing import Any, NamedTuple
 
 from schemas.events import Event
 
-#: A message on which a provider reported: client, provider, our id, the provider's id.
-Reference = tuple[str, str, str | None, str | None]
 #: An account of a client: client, account, sends a second, burst, calls at once.
 Lane = tuple[str, str, float | None, int, int]
+
+
+class Reference(NamedTuple):
+    """A name of a message on which a provider reported: our id, or else the provider's id and, if that is the id of a job
+    with several recipients, the recipient (its kind, U+001F, its value)."""
+
+    client: str
+    provider: str
+    message_id: str | None = None
+    provider_message_id: str | None = None
+    recipient: str | None = None
+
+
+def references_of(event: Event, client: str) -> list[Reference]:
+    """Return the names of the event's message: by our id, by the provider's, or by neither."""
+    provider, found = event.provider or event.source, []
+    if ours := event.message_id or event.echoed_message_id:
+        found.append(Reference(client, provider, ours))
+    if event.provider_message_id:
+        handle = event.handle if event.per_recipient else None
+        recipient = f"{handle.kind}\x1f{handle.value}" if handle else None
+        found.append(Reference(client, provider, None, event.provider_message_id, recipient))
+    return found
 
 
 class LaneReport(NamedTuple):

@@ -74,6 +74,8 @@ def _record(row: Row) -> tuple[Any, ...]:
         client,
         received_at,
         webhook_id,
+        event.echoed_message_id,
+        event.per_recipient,
     )
 
 

@@ -74,6 +74,7 @@ ADAPTER = Adapter(
     signature="RSA with SHA-256 or SHA-1 by Amazon SNS, over what is read of the body",
     # SNS signs some values of its message, and neither their encoding nor the other keys.
     signs_body=False,
+    job_ids=frozenset({"email"}),
     settings=(*sns.SETTINGS, *_SENDING),
     recognise=recognise,
     verify=verify,

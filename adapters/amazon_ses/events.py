@@ -10,7 +10,8 @@ from typing import Any
 
 from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle
-from adapters.reading.facts import fact_id, id_of_one, identifier, text, unknown
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
@@ -86,7 +87,6 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
     name, where = _PARTS[word]
     part = object_of(record.get(name))
     addresses = list_of(part.get(where)) if where else list_of(mail.get("destination"))
-    several = len(list_of(mail.get("destination"))) > 1
     if word in ("Open", "Click") and len(addresses) > 1:
         addresses = [None]  # SES does not report which recipient it was
     elif word == "Subscription":
@@ -100,8 +100,6 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
                 event.handle = handle(address, "email")
                 if to := text(address):
                     event.payload["to"] = to
-                    if several:
-                        event.provider_message_id = id_of_one(message_id, to)
                 event.occurred_at = _time(part.get("timestamp")) or (sent if word == "Send" else None)
                 list_ = text(event.payload.get("list"))
                 known_by = text(part.get("feedbackId")) or text(part.get("timestamp")), text(part.get("link"))
@@ -180,7 +178,7 @@ def _topics(preferences: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _echo(event: Event, mail: dict[str, Any]) -> None:
     """Set our ids, which the mail's tags (lists) return, and the sender."""
     tags = object_of(mail.get("tags"))
-    event.message_id = identifier(next(iter(list_of(tags.get("messageId"))), None))
+    event.echoed_message_id = own_id(next(iter(list_of(tags.get(NAME))), None))
     if reference := text(next(iter(list_of(tags.get("reference"))), None)):
         event.payload["reference"] = reference
     if sender := text(mail.get("source")):

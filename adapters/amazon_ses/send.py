@@ -26,6 +26,7 @@ from adapters.contract import (
 )
 from adapters.reading.facts import text
 from adapters.reading.mime import bare_id
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
@@ -62,7 +63,7 @@ _ADDRESS = ("Illegal address", "Missing final", "Local address contains", "Domai
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a signed POST. The tags `messageId` and `reference` return in a configuration set's events. Raises
+    """Build a signed POST. The tags for our id and `reference` return in a configuration set's events. Raises
     Unsendable."""
     region = required(values, "region")
     credentials = Credentials(
@@ -72,7 +73,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         "ses",
         optional(values, "session_token", ""),
     )
-    echoed = {"messageId": message.message_id, "reference": message.echo}
+    echoed = {NAME: marked(message.message_id), "reference": message.echo}
     body: dict[str, Any] = {
         "FromEmailAddress": sender_of(message, values),
         "Destination": {"ToAddresses": [message.to.value]},

@@ -12,7 +12,7 @@ from adapters.bandwidth.errors import error_of
 from adapters.contract import Adapter, Answer, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import count, fact_id, id_of_one, identifier, location, text, unknown
+from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
 from adapters.reading.times import from_text
 from adapters.signing import unsigned
 from schemas.events import Event
@@ -88,9 +88,7 @@ def _message(item: Item, request: Request) -> Event:
         event.payload = {"providerStatus": kind}
     sender = text(message.get("from"))
     event.channel, event.direction = channel, "inbound" if inbound else "outbound"
-    group = message.get("to")
-    several = not inbound and isinstance(group, list) and len(group) > 1
-    event.provider_message_id = id_of_one(message_id, to) if several and message_id and to else message_id
+    event.provider_message_id = message_id
     # `eventTime` is when the message was read, `time` when that was reported.
     event.occurred_at = from_text(text(item.get("eventTime"))) or from_text(time)
     event.handle = handle(sender if inbound else to, channel)
@@ -141,6 +139,7 @@ ADAPTER = Adapter(
     events=frozenset({*MESSAGES.values(), *calls.CALLS.values(), "CallFailed", "ProviderEventReceived"}),
     signature="signs nothing: basic auth of the application, or a secret in the URL",
     signs_body=False,
+    job_ids=frozenset({"sms", "rcs"}),
     settings=unsigned.SETTINGS,
     recognise=recognise,
     verify=verify,

@@ -13,8 +13,9 @@ from adapters.brevo.send import SETTINGS as _SENDING
 from adapters.contract import Adapter, Normalized, Request, Send, Unprocessable, Values
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of, parse_json
-from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.mime import bare_id
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix, from_unix_or_millis
@@ -118,7 +119,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=identifier(ours.get("messageId")),
+        echoed_message_id=own_id(ours.get(NAME)),
         handle=customer,
         occurred_at=time,
         error=error,
@@ -151,6 +152,7 @@ ADAPTER = Adapter(
     events=frozenset({*EVENT_TYPES.values(), *sms.STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
     signature="signs nothing: basic auth, a secret in the URL, or a header (as a bearer token)",
     signs_body=False,
+    job_ids=frozenset({"email"}),
     settings=(*_SHARED_HEADER, *_SENDING),
     recognise=recognise,
     verify=verify,

@@ -27,6 +27,7 @@ from adapters.contract import (
 )
 from adapters.reading.facts import text
 from adapters.reading.mime import bare_id
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
@@ -54,7 +55,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     key = required(values, "api_key")
     if message.media:
         raise Unsendable("attachments are not supported for Brevo: put a link into the text instead")
-    ours = {"messageId": message.message_id, "reference": message.echo}
+    ours = {NAME: marked(message.message_id), "reference": message.echo}
     body: dict[str, Any] = {
         "sender": _mailbox(sender_of(message, values)),
         "to": [{"email": message.to.value}],

@@ -100,9 +100,8 @@ def _status(item: Item, channel: str | None, type_: str, request: Request) -> Ev
         payload["to"] = customer.value
     if sender := written(text(item.get("from")), channel):
         payload["from"] = sender
-    own_id = identifier(item.get("clientMessageId"))
-    if own_id is not None:
-        payload["reference"] = own_id
+    if (reference := identifier(item.get("clientMessageId"))) is not None:
+        payload["reference"] = reference
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     error = error_of(word, code, text(item.get("statusDescription")))
@@ -113,7 +112,6 @@ def _status(item: Item, channel: str | None, type_: str, request: Request) -> Ev
         channel=channel,
         direction="outbound",
         provider_message_id=message_id,
-        message_id=own_id,
         handle=customer,
         occurred_at=from_unix_or_millis(stamp) or from_text(stamp),
         error=error if type_ in _FAILURES else None,

@@ -7,6 +7,7 @@ from adapters.contract.adapter import (
     Send,
     Token,
     Verify,
+    names_a_job,
 )
 from adapters.contract.receiving import (
     MAX_EVENTS,
@@ -90,6 +91,7 @@ __all__ = [
     "WrongSetting",
     "accepted",
     "api_of",
+    "names_a_job",
     "optional",
     "refused",
     "required",

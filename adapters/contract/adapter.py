@@ -8,6 +8,7 @@ from typing import Protocol
 from adapters.contract.receiving import Answer, Normalized, Once, Request
 from adapters.contract.sending import Found, HttpCall, Message, Outcome, Outgoing, Response
 from adapters.contract.settings import Setting, Values
+from schemas.events import Event
 
 
 class Verify(Protocol):
@@ -129,6 +130,9 @@ class Adapter:
     #: Reads the single-use token of a verified request whose signature does not cover its body; None if it does cover it.
     #: Never raises. None in place of the function if the provider signs no such token.
     once: Callable[[Request], Once | None] | None = None
+    #: Channels on which `provider_message_id` of an outbound event is the id of a job with several recipients (`to`, `cc`,
+    #: a batch, a multicast), so that id and recipient together are one message.
+    job_ids: frozenset[str] = frozenset()
     #: How it sends; None if it only receives.
     send: Send | None = None
 
@@ -137,6 +141,7 @@ class Adapter:
         _require(bool(self.title and self.signature), f"{self.name} needs a title and words for its signature")
         _require(bool(self.channels), f"{self.name} has no channel")
         _require(self.sends <= self.channels, f"{self.name} sends by a channel that it does not have")
+        _require(self.job_ids <= self.channels, f"{self.name} has ids of jobs on a channel that it does not have")
         _require(bool(self.events or self.send), f"{self.name} neither receives nor sends")
         _require(bool(self.events) or not self.signs_body, f"{self.name} posts no webhooks, so it signs none")
         _require(
@@ -149,6 +154,17 @@ class Adapter:
     def sends(self) -> frozenset[str]:
         """The channels that it sends by; empty if it only receives."""
         return self.send.channels if self.send is not None else frozenset()
+
+
+def names_a_job(event: Event, job_ids: frozenset[str]) -> bool:
+    """Return whether the event's provider message id is that of a job, by the adapter's `job_ids`. Inbound messages are one
+    each; an event that names no channel may be of any."""
+    return (
+        bool(job_ids)
+        and event.provider_message_id is not None
+        and event.direction != "inbound"
+        and (event.channel is None or event.channel in job_ids)
+    )
 
 
 def _require(holds: bool, otherwise: str) -> None:

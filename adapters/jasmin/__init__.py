@@ -12,6 +12,7 @@ from adapters.jasmin.send import build_request, read_response
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import Pairs, form_of, query_of
 from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.reading.own_ids import own_id_in_url
 from adapters.signing import unsigned
 from schemas.events import Error, Event
 
@@ -93,7 +94,7 @@ def _report(fields: Fields, request: Request) -> Event:
         ids = ("report", message_id, word, level, get("donedate"), get("err"))
         event = Event(type, request.source, fact_id(*ids), payload={"providerStatus": word[:255]})
     event.channel, event.direction, event.provider_message_id = "sms", "outbound", message_id
-    event.message_id = identifier(dict(query_of(request)).get("messageId")) if "messageId=" in request.url else None
+    event.echoed_message_id = own_id_in_url(request)
     if connector := get("connector"):
         event.payload["carrier"] = connector[:255]
     if type in ("MessageFailed", "MessageRejected"):

@@ -7,7 +7,7 @@ and reports return no reference, so our message's id goes into the query of the 
 import re
 from datetime import datetime
 from math import ceil
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from adapters.contract import (
     HttpCall,
@@ -23,6 +23,7 @@ from adapters.contract import (
     sender_of,
 )
 from adapters.reading.facts import identifier
+from adapters.reading.own_ids import callback_url
 from schemas.events import Error
 
 #: 3GPP TS 23.038 section 6.2.1, the default alphabet and its extension; a segment holds 160 of its characters.
@@ -60,8 +61,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     else:
         fields |= {"coding": "8", "hex-content": message.text.encode("utf-16-be", "replace").hex()}
     if message.callback_url:
-        mark = "&" if "?" in message.callback_url else "?"
-        report_url = f"{message.callback_url}{mark}messageId={quote(message.message_id, safe='')}"
+        report_url = callback_url(message.callback_url, message.message_id)
         fields |= {"dlr": "yes", "dlr-url": report_url, "dlr-level": "3", "dlr-method": "POST"}
     if message.expires_at is not None:
         minutes = ceil((message.expires_at - now).total_seconds() / 60)

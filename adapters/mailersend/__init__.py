@@ -172,6 +172,7 @@ ADAPTER = Adapter(
     events=frozenset({*EVENT_TYPES.values(), *SMS_TYPES.values(), "MessageReceived"}),
     signature="HMAC-SHA256 of the body",
     signs_body=True,
+    job_ids=frozenset({"email", "sms"}),
     settings=(
         Setting(
             "signing_secret",

@@ -151,6 +151,7 @@ ADAPTER = Adapter(
     events=frozenset({*events.EVENT_TYPES.values(), *form.FORM_TYPES.values(), "MessageDelayed", "MessageReceived"}),
     signature="HMAC-SHA256 over a time and a token in the body, not over the rest of it",
     signs_body=False,
+    job_ids=frozenset({"email"}),
     settings=(
         Setting(
             "signing_key",

@@ -9,6 +9,7 @@ from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.mime import bare_id
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
@@ -98,7 +99,7 @@ def of_json(data: dict[str, Any], request: Request) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=identifier(variables.get("messageId")),
+        echoed_message_id=own_id(variables.get(NAME)),
         handle=handle(recipient, "email"),
         occurred_at=time,
         error=error,

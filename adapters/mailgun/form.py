@@ -9,8 +9,9 @@ from adapters.contract import Request, Unprocessable
 from adapters.mailgun.events import ENGAGED, engaged_of, failure_of, payload_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import parse_json
-from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.reading.facts import fact_id, unknown
 from adapters.reading.mime import bare_id
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.times import from_unix
 from schemas.events import Event
 
@@ -58,7 +59,7 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=identifier(get("messageId")),
+        echoed_message_id=own_id(get(NAME)),
         handle=customer,
         occurred_at=time,
         error=error,

@@ -25,6 +25,7 @@ from adapters.contract import (
 )
 from adapters.reading.facts import text
 from adapters.reading.mime import bare_id
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
@@ -32,7 +33,7 @@ API = "https://api.mailgun.net"
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build a form with the key in basic auth. Every webhook repeats the variables `messageId` and `reference`.
+    """Build a form with the key in basic auth. Every webhook repeats the variables of our id and `reference`.
     Raises Unsendable."""
     key, domain = required(values, "api_key"), required(values, "domain")
     if message.media:
@@ -40,7 +41,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     fields = [
         ("from", sender_of(message, values)),
         ("to", message.to.value),
-        ("v:messageId", message.message_id),
+        (f"v:{NAME}", marked(message.message_id)),
         ("v:reference", message.echo),
     ]
     if message.subject:

@@ -23,6 +23,7 @@ from adapters.mailjet.send import SETTINGS as _SENDING
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_unix
 from adapters.signing import unsigned
@@ -135,7 +136,7 @@ def _event(item: Any, request: Request) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=identifier(ours.get("messageId")),
+        echoed_message_id=own_id(ours.get(NAME)),
         handle=customer,
         occurred_at=time,
         error=error,
@@ -161,6 +162,7 @@ ADAPTER = Adapter(
     events=frozenset({*EVENT_TYPES.values(), "MessageDelayed", "MessageReceived", "ProviderEventReceived"}),
     signature="signs nothing: basic auth or a secret in the URL",
     signs_body=False,
+    job_ids=frozenset({"email"}),
     settings=(*unsigned.SETTINGS, *_SENDING),
     recognise=recognise,
     verify=verify,

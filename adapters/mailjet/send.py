@@ -34,6 +34,7 @@ from adapters.contract import (
     sender_of,
 )
 from adapters.reading.facts import identifier, text
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of, list_of, object_of
 from schemas.events import Error
 
@@ -65,7 +66,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     authorization = _authorization(values)
     if message.media:
         raise Unsendable("Mailjet takes files, not their addresses: put a link into the text instead")
-    ours = {"messageId": message.message_id, "reference": message.echo}
+    ours = {NAME: marked(message.message_id), "reference": message.echo}
     made: dict[str, Any] = {
         "From": _address(sender_of(message, values)),
         "To": [{"Email": message.to.value}],

@@ -124,7 +124,6 @@ def _event(item: Any, request: Request) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=identifier(custom.get("messageId") or custom.get("message_id")),
         handle=customer,
         occurred_at=time,
         error=_error(word, item) if type_ in _FAILURES else None,
@@ -152,6 +151,7 @@ ADAPTER = Adapter(
     events=frozenset({*EVENT_TYPES.values(), "ProviderEventReceived"}),
     signature="HMAC-SHA256 of the body; without it basic auth or a secret in the URL",
     signs_body=True,
+    job_ids=frozenset({"email"}),
     settings=(
         Setting("signing_secret", "The webhook's signing secret (Settings, Webhooks).", aliases=("secret",)),
         *UNSIGNED,

@@ -165,7 +165,6 @@ def _event(item: Any, request: Request) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=identifier(metadata.get("messageId") or metadata.get("message_id")),
         handle=customer,
         occurred_at=time,
         error=_error(msg, item) if type_ in _FAILURES else None,

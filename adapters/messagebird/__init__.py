@@ -90,6 +90,7 @@ ADAPTER = Adapter(
     ),
     signature="JWT (HMAC) with the hashes of URL and body; Bird: HMAC-SHA256 over time, URL and the body's hash",
     signs_body=True,
+    job_ids=frozenset({"sms"}),
     settings=(
         Setting(
             "signing_key", "The signing key (Dashboard, Developers, API settings), or that of a Bird subscription."

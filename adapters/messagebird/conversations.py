@@ -11,6 +11,7 @@ from adapters.contract import Request, Unprocessable
 from adapters.messagebird.errors import error_of
 from adapters.reading.addresses import dialled, handle, of_kind
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_text
 from schemas.events import Event, Handle
@@ -63,7 +64,7 @@ def event(fields: Item, request: Request) -> Event:
     payload: Item = {"providerStatus": status[:255]} if status else {}
     _add_addresses(payload, message, customer, inbound)
     source = get("source")
-    own_id = identifier(source.get("messageId")) if isinstance(source, dict) else None
+    ours = own_id(source.get(NAME)) if isinstance(source, dict) else None
     if isinstance(source, dict) and (reference := text(source.get("reference"))):
         payload["reference"] = reference[:1024]
     word = text(get("type")) or ""
@@ -92,7 +93,7 @@ def event(fields: Item, request: Request) -> Event:
         channel=channel,
         direction="inbound" if inbound else "outbound",
         provider_message_id=message_id,
-        message_id=own_id,
+        echoed_message_id=ours,
         handle=customer,
         occurred_at=from_text(when),
         error=error_of(error.get("code"), error.get("description"), status) if type_ in _FAILED else None,

@@ -25,6 +25,7 @@ from adapters.contract import (
     sender_of,
 )
 from adapters.reading.facts import text
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of, list_of, object_of
 from schemas.events import Error
 
@@ -84,7 +85,7 @@ def _sms(message: Message, values: Values, now: datetime) -> dict[str, Any]:
 
 
 def _whatsapp(message: Message, values: Values) -> dict[str, Any]:
-    source = {"messageId": message.message_id} | ({"reference": message.reference} if message.reference else {})
+    source = {NAME: marked(message.message_id)} | ({"reference": message.reference} if message.reference else {})
     kind, content = _content(message)
     body: dict[str, Any] = {
         "to": message.to.value,

@@ -24,6 +24,7 @@ from adapters.contract import (
     required,
 )
 from adapters.reading.facts import text
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
@@ -75,7 +76,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if message.expires_at is not None:
         fields["ttl"] = max(0, int((message.expires_at - now).total_seconds()))
     fields |= {
-        "data": {**message.data, "messageId": message.message_id},
+        "data": {**message.data, NAME: marked(message.message_id)},
         "name": f"{MARK}{message.echo}"[:_LONGEST_NAME],
         "idempotency_key": uuid_of("onesignal", message.message_id),
     }

@@ -9,6 +9,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.own_ids import NAME, own_id
 from schemas.events import Event
 
 Item = dict[str, Any]
@@ -40,7 +41,7 @@ def event(body: Item, request: Request) -> Event:
     type_ = WEB_EVENTS.get(word, "ProviderEventReceived")
     customer = of_kind("device_token", subscription)
     data = body.get("additionalData") or body.get("data")
-    ours = identifier(data.get("messageId")) if isinstance(data, dict) else None
+    ours = own_id(data.get(NAME)) if isinstance(data, dict) else None
     payload: Item = {"providerStatus": word[:255]}
     if customer is not None:
         payload["to"] = customer.value
@@ -62,7 +63,7 @@ def event(body: Item, request: Request) -> Event:
         channel="push",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=ours,
+        echoed_message_id=ours,
         handle=customer,
         payload=payload,
     )

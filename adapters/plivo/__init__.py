@@ -16,6 +16,7 @@ from adapters.plivo.signature import once
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import Pairs, form_of, query_of
 from adapters.reading.facts import count, fact_id, identifier, location, unknown
+from adapters.reading.own_ids import own_id_in_url
 from schemas.events import Event
 
 Fields = dict[str, str]
@@ -89,7 +90,7 @@ def _status(fields: Fields, request: Request) -> Event:
         event = Event(type, request.source, fact_id("status", message_id, status), payload={"providerStatus": status})
     event.direction, event.channel, event.provider_message_id = "outbound", _channel(fields), message_id
     event.handle = handle(to, event.channel)
-    event.message_id = identifier(dict(query_of(request)).get("messageId")) if "messageId=" in request.url else None
+    event.echoed_message_id = own_id_in_url(request)
     event.payload |= {key: value for key, value in (("from", get("From")), ("to", to)) if value}
     if (units := count(get("Units"))) is not None:
         event.payload["segments"] = units

@@ -25,6 +25,7 @@ from adapters.contract import (
 )
 from adapters.plivo.errors import error_of
 from adapters.reading.facts import identifier, text
+from adapters.reading.own_ids import callback_url
 from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
@@ -54,8 +55,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if not document.keys() & {"text", "media_urls", "template"}:
         raise Unsendable("Plivo needs text, media or a template")
     if message.callback_url:
-        mark = "&" if "?" in message.callback_url else "?"
-        document["url"] = f"{message.callback_url}{mark}messageId={quote(message.message_id, safe='')}"
+        document["url"] = callback_url(message.callback_url, message.message_id)
         document["method"] = "POST"
     basic = b64encode(f"{account}:{token}".encode()).decode()
     url = f"{optional(values, 'api_url', API).rstrip('/')}/v1/Account/{quote(account, safe='')}/Message/"

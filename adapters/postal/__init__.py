@@ -123,6 +123,7 @@ ADAPTER = Adapter(
     events=frozenset({*EVENT_TYPES.values(), "MessageReceived", "ProviderEventReceived"}),
     signature="RSA with SHA-256 (SHA-1 of older servers) of the body",
     signs_body=True,
+    job_ids=frozenset({"email"}),
     settings=(
         Setting(
             "public_key",

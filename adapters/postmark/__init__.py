@@ -13,6 +13,7 @@ from adapters.postmark.bounces import TYPES
 from adapters.postmark.send import (
     BATCH,
     LOOKUP_AFTER,
+    OWN,
     build_batch,
     build_lookup,
     build_request,
@@ -24,6 +25,7 @@ from adapters.postmark.send import SETTINGS as _SENDING
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.own_ids import own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
@@ -119,7 +121,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=identifier(metadata.get("messageId")),
+        echoed_message_id=own_id(metadata.get(OWN)),
         handle=customer,
         occurred_at=from_text(time),
         error=error,
@@ -162,6 +164,7 @@ ADAPTER = Adapter(
     ),
     signature="signs nothing: basic auth, a secret in the URL, or a header that you set at Postmark",
     signs_body=False,
+    job_ids=frozenset({"email"}),
     settings=(*_TOLD, *_SENDING),
     recognise=recognise,
     verify=verify,

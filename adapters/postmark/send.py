@@ -32,6 +32,7 @@ from adapters.contract import (
 )
 from adapters.reading.facts import text
 from adapters.reading.mime import bare_id
+from adapters.reading.own_ids import marked
 from adapters.reading.shapes import answer_of, json_answer_of, object_of
 from schemas.events import Error
 
@@ -50,9 +51,10 @@ SETTINGS = (
 )
 #: Maximum characters of a Metadata value. Not confirmed by a page.
 _MOST_METADATA = 80
-#: The Metadata field that a look-up searches. Postmark documents only searches by lower-case names; a search that
-#: failed because of a capital letter would be read as "not sent".
-_SEARCHED = "threadline"
+#: The Metadata field of our id, which a look-up searches. A name has at most 20 characters
+#: (https://postmarkapp.com/support/article/1125-custom-metadata-faq). Postmark documents only searches by lower-case
+#: names; a search that failed because of a capital letter would be read as "not sent".
+OWN = "threadline_id"
 #: https://postmarkapp.com/developer/api/overview#error-codes; 406 is a recipient that bounced, complained or
 #: unsubscribed.
 _REASONS = {
@@ -72,12 +74,12 @@ _BATCHES = {"/email": "/email/batch", "/email/withTemplate": "/email/batchWithTe
 
 
 def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
-    """Build JSON to /email or /email/withTemplate. Webhooks repeat `messageId` and `reference` as Metadata. Raises
+    """Build JSON to /email or /email/withTemplate. Webhooks repeat our id and `reference` as Metadata. Raises
     Unsendable."""
     token = required(values, "server_token")
     if message.media:
         raise Unsendable("Postmark takes files, not their addresses: put a link into the text instead")
-    echoed = {"messageId": message.message_id, "reference": message.echo, _SEARCHED: message.message_id}
+    echoed = {OWN: marked(message.message_id), "reference": message.echo}
     body: dict[str, Any] = {
         "From": sender_of(message, values),
         "To": message.to.value,
@@ -131,9 +133,10 @@ def read_batch(response: Response, count: int) -> list[Outcome]:
 def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
     """Build a search for our id in Metadata; Postmark searches by one field at a time. Raises Unsendable."""
     token = required(values, "server_token")
-    if len(message.message_id) > _MOST_METADATA:
+    ours = marked(message.message_id)
+    if len(ours) > _MOST_METADATA:
         raise Unsendable(f"Postmark did not receive this id in Metadata: it has more than {_MOST_METADATA} characters")
-    query = {"count": 10, "offset": 0, f"metadata_{_SEARCHED}": message.message_id}
+    query = {"count": 10, "offset": 0, f"metadata_{OWN}": ours}
     # By default only the stream `outbound` is searched.
     if stream := optional(values, "message_stream", ""):
         query["messagestream"] = stream
@@ -143,12 +146,12 @@ def build_lookup(message: Message, values: Values, begun: datetime) -> HttpCall:
 
 def read_lookup(response: Response, message: Message) -> Found:
     """Read 200 with `Messages`, each with its Metadata."""
-    ours = message.message_id
+    ours = marked(message.message_id)
     return found(
         response,
         answer_of(response).get("Messages"),
         "MessageID",
-        lambda item: object_of(item.get("Metadata")).get(_SEARCHED) == ours,
+        lambda item: object_of(item.get("Metadata")).get(OWN) == ours,
     )
 
 

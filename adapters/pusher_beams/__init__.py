@@ -2,7 +2,7 @@
 
 https://pusher.com/docs/beams/concepts/webhooks (headers, signature, retries),
 https://pusher.com/docs/beams/reference/webhooks (payloads). A publish goes to many users under one id, so a
-message's id is `<publish id>:<user id>`.
+message is the publish id and the user.
 """
 
 from collections.abc import Iterator
@@ -104,14 +104,13 @@ def _event(
     customer = of_kind("user_id", who)
     if who is None or customer is None or publish is None or len(who) + len(publish) >= MAX_ID:
         raise Unprocessable("the user or the publish id is missing or too long")
-    message_id = f"{publish}:{who}"
     return Event(
         type,
         request.source,
-        fact_id(word, message_id, identifier(metadata.get("event_id"))),
+        fact_id(word, f"{publish}:{who}", identifier(metadata.get("event_id"))),
         channel="push",
         direction="outbound",
-        provider_message_id=message_id,
+        provider_message_id=publish,
         handle=customer,
         occurred_at=from_text(metadata.get("created_at")),
         payload={"providerStatus": word, "to": who},
@@ -131,6 +130,7 @@ ADAPTER = Adapter(
     events=frozenset({*USER_EVENTS.values(), *(type for type, _ in ATTEMPTS.values()), "ProviderEventReceived"}),
     signature="HMAC-SHA1 of the body",
     signs_body=True,
+    job_ids=frozenset({"push"}),
     settings=(Setting("secret", "The secret given when the webhook was added (dashboard, Settings, Add a webhook)."),),
     recognise=recognise,
     verify=verify,

@@ -32,13 +32,6 @@ def digest_of(*parts: str | bytes) -> bytes:
     return made.digest()
 
 
-def id_of_one(message_id: str, recipient: str) -> str:
-    """Return the message id of one recipient, for a provider whose id covers a send to several: with that id alone, several
-    customers would share one message."""
-    whole = f"{message_id}:{recipient.lower()}"
-    return whole if len(whole) <= MAX_ID else fact_id(message_id, recipient.lower())
-
-
 def identifier(value: Any) -> str | None:
     """Return a provider's id as text, or None. Raise Unprocessable for one that is too long."""
     if isinstance(value, str):

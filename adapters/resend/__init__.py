@@ -11,8 +11,9 @@ from typing import Any
 from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import fact_id, id_of_one, identifier, text
+from adapters.reading.facts import fact_id, identifier, text
 from adapters.reading.mime import mailbox_of
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.times import from_text
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
 from adapters.resend.errors import error_of, is_suppressed
@@ -91,7 +92,7 @@ def normalize(request: Request) -> Normalized:
     several = len(addresses) > 1
     error = error_of(data) if type_ in _FAILURES else None
     result = Normalized()
-    common, message_id, time = _payload(word, data), _tag(data, "messageId"), from_text(body.get("created_at"))
+    common, message_id, time = _payload(word, data), own_id(_tag(data, NAME)), from_text(body.get("created_at"))
     for address in addresses or [None]:
         payload = dict(common)
         customer = handle(address, "email")
@@ -104,8 +105,8 @@ def normalize(request: Request) -> Normalized:
                 fact_id("resend", event_id, address) if several else event_id,
                 channel="email",
                 direction="outbound",
-                provider_message_id=id_of_one(email_id, address) if several and address else email_id,
-                message_id=message_id,
+                provider_message_id=email_id,
+                echoed_message_id=message_id,
                 handle=customer,
                 occurred_at=_clicked_at(data) or time,
                 error=error,
@@ -191,6 +192,7 @@ ADAPTER = Adapter(
     events=frozenset({*EVENT_TYPES.values(), *SUBSCRIPTIONS.values(), "ProviderEventReceived"}),
     signature="HMAC-SHA256 over id, timestamp and body (Svix)",
     signs_body=True,
+    job_ids=frozenset({"email"}),
     settings=(
         Setting(
             "signing_secret",

@@ -24,6 +24,7 @@ from adapters.contract import (
     sender_of,
 )
 from adapters.reading.facts import fact_id, text
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of
 from adapters.resend.errors import refusal
 
@@ -57,7 +58,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
             | ({"content_type": media.type} if media.type else {})
             for media in message.media
         ]
-    tag_values = (("messageId", message.message_id), ("reference", message.reference or ""))
+    tag_values = ((NAME, marked(message.message_id)), ("reference", message.reference or ""))
     if tags := [{"name": name, "value": value} for name, value in tag_values if _TAG.fullmatch(value)]:
         mail["tags"] = tags
     if reply_to := text(message.data.get("replyTo")):

@@ -84,6 +84,7 @@ ADAPTER = Adapter(
     events=frozenset({*EVENT_TYPES.values(), "MessageReceived"}),
     signature="ECDSA P-256 over timestamp and body; inbound parse also basic auth or a secret in the URL",
     signs_body=True,
+    job_ids=frozenset({"email"}),
     settings=(
         Setting(
             "public_key",

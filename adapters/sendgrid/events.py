@@ -8,6 +8,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
 from schemas.events import Error, Event
@@ -60,8 +61,7 @@ def event(item: Any, request: Request) -> Event:
     get = item.get
     word = get("event")
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived") if isinstance(word, str) else "ProviderEventReceived"
-    own_id = identifier(get("messageId") or get("message_id"))
-    event_id, message_id = identifier(get("sg_event_id")), _message_id(identifier(get("sg_message_id")), own_id)
+    event_id, message_id = identifier(get("sg_event_id")), _message_id(identifier(get("sg_message_id")))
     email, time = get("email"), from_unix(get("timestamp"))
     customer = handle(email, "email")
     if type_ == "ProviderEventReceived" or not isinstance(word, str):
@@ -100,7 +100,7 @@ def event(item: Any, request: Request) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=own_id,
+        echoed_message_id=own_id(get(NAME)),
         handle=customer,
         occurred_at=time,
         error=_error(word, item) if type_ in _FAILURES else None,
@@ -108,16 +108,12 @@ def event(item: Any, request: Request) -> Event:
     )
 
 
-def _message_id(sg_message_id: str | None, own_id: str | None) -> str | None:
-    """Return the message's id. `sg_message_id` is the X-Message-Id of the send's response, followed by `.filter` or
-    `.recvd` with the server and the recipient's number (https://www.twilio.com/docs/glossary/message-id,
-    https://support.sendgrid.com/hc/en-us/articles/35804743679259).
-
-    Return the X-Message-Id alone if our own id is echoed: we send each message to one recipient. For other senders
-    it would merge all recipients of a send into one message.
-    """
-    if sg_message_id is None or own_id is None:
-        return sg_message_id
+def _message_id(sg_message_id: str | None) -> str | None:
+    """Return the X-Message-Id of the send's response, which all its recipients share: `sg_message_id` is that, followed by
+    `.filter` or `.recvd` with the server and the recipient's number (https://www.twilio.com/docs/glossary/message-id,
+    https://support.sendgrid.com/hc/en-us/articles/35804743679259)."""
+    if sg_message_id is None:
+        return None
     ends = [at for mark in (".filter", ".recvd") if (at := sg_message_id.find(mark)) > 0]
     # The X-Message-Id has no dot, so an unknown suffix begins at the first dot.
     return sg_message_id[: min(ends)] if ends else sg_message_id.partition(".")[0] or sg_message_id

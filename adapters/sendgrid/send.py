@@ -25,6 +25,7 @@ from adapters.contract import (
     sender_of,
 )
 from adapters.reading.facts import text
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of, list_of, object_of
 from schemas.events import Error
 
@@ -38,7 +39,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     key = required(values, "api_key")
     if message.to.kind != "email":
         raise Unsendable(f"SendGrid sends to an e-mail address, not to {message.to.kind}")
-    custom = {"messageId": message.message_id}
+    custom = {NAME: marked(message.message_id)}
     if message.reference:
         custom["reference"] = message.reference
     whom: dict[str, Any] = {"to": [{"email": message.to.value}], "custom_args": custom}

@@ -126,6 +126,7 @@ ADAPTER = Adapter(
     ),
     signature="HMAC over body, nonce and time; Voice: HMAC-SHA256 over method, body's MD5, time and path; SMS also basic auth",
     signs_body=True,
+    job_ids=frozenset({"sms"}),
     settings=(
         Setting("webhook_secret", "The secret given to the webhook of the Conversation API, or to the SMS callback."),
         Setting(

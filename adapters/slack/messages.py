@@ -10,6 +10,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.times import from_unix
 from adapters.slack.ids import address, message_id, plain, time_of
 from adapters.slack.send import METADATA
@@ -175,7 +176,7 @@ def _own(item: Item, body: Item, request: Request) -> Event:
         payload["reference"] = reference[:1024]
     to = echoed.get("to")
     customer = of_kind("chat_id", to) if isinstance(to, str) and to.startswith("slack:") else None
-    ours = identifier(echoed.get("message_id"))
+    ours = own_id(echoed.get(NAME))
     return Event(
         "UserMessageSent",
         request.source,
@@ -183,7 +184,7 @@ def _own(item: Item, body: Item, request: Request) -> Event:
         channel="chat",
         direction="outbound",
         provider_message_id=id_,
-        message_id=ours,
+        echoed_message_id=ours,
         handle=customer,
         payload=payload,
     )

@@ -24,6 +24,7 @@ from adapters.contract import (
     required,
 )
 from adapters.reading.facts import text
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of
 from schemas.events import Error
 
@@ -73,7 +74,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     words = message.text or ""
     if len(words) > MOST_TEXT:
         raise Unsendable(f"Slack truncates a text of more than {MOST_TEXT} characters: make it shorter")
-    echoed = {"message_id": message.message_id, "to": message.to.value}
+    echoed = {NAME: marked(message.message_id), "to": message.to.value}
     if message.reference:
         echoed["reference"] = message.reference
     document: dict[str, Any] = {

@@ -11,6 +11,7 @@ from adapters.contract import Adapter, Answer, Normalized, Request, Send, Settin
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text, from_unix
@@ -110,9 +111,8 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
     if word in ("bounce", "out_of_band"):
         type_ = OTHERWISE.get(class_, type_)
     meta = object_of(get("rcpt_meta"))
-    ours = identifier(meta.get("messageId"))
     # Each of our transmissions is one message with the transmission's id; other senders' may have thousands.
-    message_id = identifier(get("transmission_id") if ours else None) or identifier(get("message_id"))
+    message_id = identifier(get("transmission_id")) or identifier(get("message_id"))
     event_id, time, customer = identifier(get("event_id")), _time(get("timestamp")), handle(to, "email")
     if type_ == "ProviderEventReceived":
         event = unknown(request, item, status=word or kind, event_id=event_id)
@@ -147,7 +147,7 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id=message_id,
-        message_id=ours,
+        echoed_message_id=own_id(meta.get(NAME)),
         handle=customer,
         occurred_at=time,
         error=error,
@@ -178,6 +178,7 @@ ADAPTER = Adapter(
     events=frozenset({*EVENT_TYPES.values(), *OTHERWISE.values(), "MessageReceived", "ProviderEventReceived"}),
     signature="signs nothing: basic auth, a token or another header, or a secret in the URL",
     signs_body=False,
+    job_ids=frozenset({"email"}),
     settings=(
         *_TOLD,
         Setting("webhook_token", "The auth_token of a relay webhook (or an old event webhook)."),

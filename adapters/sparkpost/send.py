@@ -26,6 +26,7 @@ from adapters.contract import (
     sender_of,
 )
 from adapters.reading.facts import count, identifier, text
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of, list_of, object_of
 from schemas.events import Error
 
@@ -67,7 +68,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if message.media:
         raise Unsendable("SparkPost takes files, not their addresses: put a link into the text instead")
     recipient: dict[str, Any] = {"address": {"email": message.to.value}}
-    metadata = {"messageId": message.message_id, "reference": message.echo}
+    metadata = {NAME: marked(message.message_id), "reference": message.echo}
     if len(orjson.dumps(metadata)) > _MOST_METADATA:
         del metadata["reference"]
     recipient["metadata"] = metadata

@@ -89,6 +89,7 @@ ADAPTER = Adapter(
     ),
     signature="Ed25519 over timestamp and body, five minutes",
     signs_body=True,
+    job_ids=frozenset({"sms"}),
     settings=(
         Setting(
             "public_key",

@@ -9,7 +9,8 @@ from typing import Any
 
 from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle
-from adapters.reading.facts import count, fact_id, id_of_one, identifier, location, text, unknown
+from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
+from adapters.reading.own_ids import own_id
 from adapters.reading.prices import price_of
 from adapters.reading.times import from_text
 from adapters.telnyx.errors import error_of
@@ -62,8 +63,6 @@ def outbound(kind: str, payload: Item, event_id: str, at: str | None, request: R
             unknown(request, item, status=status, event_id=own) if type is None else Event(type, request.source, own)
         )
         _describe(event, payload, "outbound", at)
-        if several and number and event.provider_message_id and event.message_id is None:
-            event.provider_message_id = id_of_one(event.provider_message_id, number)
         event.handle = handle(number, event.channel)
         event.payload |= {"providerStatus": f"{kind}.{status}"[:255]} | ({"to": number} if number else {})
         if carrier := text(one.get("carrier")):
@@ -134,7 +133,7 @@ def _describe(event: Event, payload: Item, direction: str, at: str | None) -> No
     tags = payload.get("tags")
     for tag in tags[:_MOST] if isinstance(tags, list) else ():
         if isinstance(tag, str) and tag.startswith(OWN_ID):
-            event.message_id = identifier(tag.removeprefix(OWN_ID))
+            event.echoed_message_id = own_id(tag.removeprefix(OWN_ID))
         elif isinstance(tag, str) and tag.startswith(REFERENCE):
             event.payload["reference"] = tag.removeprefix(REFERENCE)[:1024]
 

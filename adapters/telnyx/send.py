@@ -25,12 +25,13 @@ from adapters.contract import (
     sender_of,
 )
 from adapters.reading.facts import identifier
+from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of, object_of
 from adapters.telnyx.errors import ACCOUNT, RETRYABLE, SENDER, error_of
 
 API = "https://api.telnyx.com"
 #: The prefixes of our tags.
-OWN_ID, REFERENCE = "messageId=", "reference="
+OWN_ID, REFERENCE = f"{NAME}=", "reference="
 #: …/send-message: the maximum for an MMS.
 MOST_MEDIA = 10
 
@@ -55,7 +56,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     if profile := secrets_of(values, "messaging_profile_id"):
         document["messaging_profile_id"] = profile[0]
     document["tags"] = [
-        f"{OWN_ID}{message.message_id}",
+        f"{OWN_ID}{marked(message.message_id)}",
         *([f"{REFERENCE}{message.reference}"] if message.reference else []),
     ]
     headers = {"authorization": f"Bearer {required(values, 'api_key')}", "content-type": "application/json"}

@@ -21,7 +21,8 @@ from adapters.contract import (
     secrets_of,
 )
 from adapters.reading.bodies import Pairs, form_of, query_of
-from adapters.reading.facts import identifier, unknown
+from adapters.reading.facts import unknown
+from adapters.reading.own_ids import own_id_in_url
 from adapters.signing.signatures import header, hex_sha256, same, signs
 from adapters.twilio import calls, messages, streams
 from adapters.twilio.send import API, build_request, read_response
@@ -68,9 +69,9 @@ def normalize(request: Request) -> Normalized:
     if not fields:
         raise Unprocessable("a request without parameters")
     if "CallSid" in fields or "RecordingSid" in fields:
-        return Normalized(calls.events(fields, request, own_id=_own_id(request)))
+        return Normalized(calls.events(fields, request, own_id=own_id_in_url(request)))
     if messages.is_message(fields):
-        return Normalized(messages.events(fields, request, own_id=_own_id(request)))
+        return Normalized(messages.events(fields, request, own_id=own_id_in_url(request)))
     return Normalized([unknown(request, fields)])
 
 
@@ -91,13 +92,6 @@ def _is_form(request: Request) -> bool:
 def _pairs(request: Request) -> Pairs:
     """Return the parameters, which a GET has in its query."""
     return query_of(request) if request.method == "GET" else form_of(request)
-
-
-def _own_id(request: Request) -> str | None:
-    """Return our message's id from the callback URL, if we put it there: Twilio repeats nothing else."""
-    if "messageId=" not in request.url:
-        return None
-    return identifier(dict(query_of(request)).get("messageId"))
 
 
 def _signed_fields(request: Request) -> str:

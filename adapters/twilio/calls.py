@@ -67,7 +67,7 @@ def events(fields: Fields, request: Request, *, own_id: str | None = None) -> li
         found.append(_recording(fields, request))
     found = found or [_within(fields, status, request)]
     for event in found:
-        event.message_id = own_id
+        event.echoed_message_id = own_id
     return found
 
 

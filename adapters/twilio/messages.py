@@ -84,7 +84,7 @@ def events(
     error = error_of(get("ErrorCode") or None, _error_text(fields)) if type_ == "MessageFailed" else None
     if type_ == "ProviderEventReceived":  # an unknown status has a recipient too
         kept = unknown(request, dict(fields), status=status, event_id=event_id)
-        kept.channel, kept.provider_message_id, kept.message_id = channel, sid, own_id
+        kept.channel, kept.provider_message_id, kept.echoed_message_id = channel, sid, own_id
         kept.handle, kept.occurred_at, kept.payload = customer, occurred_at, payload | kept.payload
         return [kept]
     event = Event(
@@ -94,7 +94,7 @@ def events(
         channel=channel,
         direction="inbound" if inbound else "outbound",
         provider_message_id=sid,
-        message_id=own_id,
+        echoed_message_id=own_id,
         handle=customer,
         occurred_at=occurred_at,
         error=error,

@@ -28,6 +28,7 @@ from adapters.contract import (
     sender_of,
 )
 from adapters.reading.facts import text
+from adapters.reading.own_ids import callback_url
 from adapters.reading.shapes import answer_of
 from adapters.twilio.errors import ACCOUNT, SENDER, error_of
 
@@ -54,7 +55,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
     service = sender.startswith("MG") and not voice
     fields.append(("MessagingServiceSid", sender) if service else ("From", _address(sender, message.channel)))
     if message.callback_url:
-        fields.append(("StatusCallback", _callback(message.callback_url, message.message_id)))
+        fields.append(("StatusCallback", callback_url(message.callback_url, message.message_id)))
         # By default Twilio reports only the end of a call.
         fields += [("StatusCallbackEvent", event) for event in _CALL_EVENTS if voice]
     fields += _call(message) if voice else _content(message) + _validity(message, now)
@@ -82,13 +83,6 @@ def read_response(response: Response) -> Outcome:
         account=code in ACCOUNT or None,
         sender=code in SENDER,
     )
-
-
-def _callback(url: str, message_id: str) -> str:
-    """Return the callback URL with our id in its query, before a fragment, which holds Twilio's connection
-    overrides."""
-    address, mark, overrides = url.partition("#")
-    return f"{address}{'&' if '?' in address else '?'}messageId={quote(message_id, safe='')}{mark}{overrides}"
 
 
 def _validity(message: Message, now: datetime) -> list[tuple[str, str]]:

@@ -123,7 +123,7 @@ def _event(item: Any, request: Request) -> Event:
         event = unknown(request, item, status=word or kind)
         if job is not None and email is not None and len(job) + len(email) < MAX_ID:
             event.channel, event.direction, event.handle = "email", "outbound", handle(email, "email")
-            event.provider_message_id = f"{job}:{event.handle.value if event.handle else email}"
+            event.provider_message_id = job
         event.occurred_at = from_text(time or data.get("block_time"))
         return event
     if job is None or email is None or len(job) + len(email) >= MAX_ID:
@@ -136,21 +136,17 @@ def _event(item: Any, request: Request) -> Event:
         if (value := text(data.get(name) or info.get(name))) and len(value) <= most:
             payload[key] = value
     metadata = data.get("metadata")
-    own_id = None
     if isinstance(metadata, dict):
-        own_id = identifier(metadata.get("messageId"))
         if reference := text(metadata.get("reference")):
             payload["reference"] = reference[:1024]
-    message_id = f"{job}:{customer.value if customer else email}"
     url = text(data.get("url")) if word == "clicked" else None
     return Event(
         type,
         request.source,
-        fact_id("unisender", message_id, word, time, url),
+        fact_id("unisender", f"{job}:{customer.value if customer else email}", word, time, url),
         channel="email",
         direction="outbound",
-        provider_message_id=message_id,
-        message_id=own_id,
+        provider_message_id=job,
         handle=customer,
         occurred_at=from_text(time),
         error=_error(info) if type in _FAILURES else None,
@@ -174,6 +170,7 @@ ADAPTER = Adapter(
     events=frozenset({*STATUSES.values(), "ProviderEventReceived"}),
     signature="MD5 of the body with the API key in it, in the body",
     signs_body=True,
+    job_ids=frozenset({"email"}),
     settings=(Setting("api_key", "The API key of the account, or of the project, that the webhook belongs to."),),
     recognise=recognise,
     verify=verify,

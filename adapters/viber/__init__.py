@@ -173,6 +173,7 @@ ADAPTER = Adapter(
     events=frozenset(EVENT_TYPES.values()),
     signature="HMAC-SHA256 of the body with the bot's token",
     signs_body=True,
+    job_ids=frozenset({"chat"}),
     settings=(
         Setting("auth_token", "The bot's authentication token (app key): verifies callbacks, and sends."),
         Setting("sender", "The name that messages are sent under, at most 28 characters.", secret=False),

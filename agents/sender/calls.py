@@ -143,6 +143,7 @@ def _settled(calls: Sequence[Call], came: Sequence[Answer]) -> list[Settlement]:
             answer,
             handle=call.handle,
             source=call.account.source,
+            job_ids=call.account.adapter.job_ids,
             recovery=call.recovery,
             jitter=jitter(),
             blame=_blame(call, first=place == 0),

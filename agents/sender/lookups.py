@@ -64,6 +64,6 @@ class Lookup:
     def _settled(self, answer: answers.Answer) -> Settlement:
         claimed, recovery = self.claimed, self.recovery
         return moves.after_call(
-            claimed, claimed.route, answer, handle=self.message.to, source=self.account.source, recovery=recovery,
-            jitter=jitter(), called=False,
+            claimed, claimed.route, answer, handle=self.message.to, source=self.account.source,
+            job_ids=self.account.adapter.job_ids, recovery=recovery, jitter=jitter(), called=False,
         )  # fmt: skip

@@ -32,18 +32,21 @@ def after_call(
     *,
     handle: Handle | None = None,
     source: str = "",
+    job_ids: frozenset[str] = frozenset(),
     recovery: Recovery = HOLD,
     jitter: float = 0.0,
     called: bool = True,
     blame: Blame = "all",
 ) -> Settlement:
-    """Return what follows from the answer to a call by `route`. `source`: under which the provider's webhooks come; `called`:
-    whether this claim made the call, rather than a question about an earlier one."""
+    """Return what follows from the answer to a call by `route`. `source`: under which the provider's webhooks come;
+    `job_ids`: the channels on which its ids are those of jobs (`Adapter.job_ids`); `called`: whether this claim made the call, rather than a question about an earlier one."""
     move = _transition(claimed, answer.happened, route, recovery)
     number, error = claimed.claim, answer.error
     if move.event == "UserMessageSent":
         assert handle is not None
-        event = events.sent(claimed.request, route.channel, handle, source, answer.provider_message_id, number)
+        event = events.sent(
+            claimed.request, route.channel, handle, source, answer.provider_message_id, number, job_ids
+        )  # fmt: skip
         return settlement(
             claimed, move, route, _watch(claimed) if move.after == "watched" else None, [event],
             outcome="accepted" if called else None, status=answer.status if called else None,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from adapters.contract import names_a_job
 from app.sending.requests import Request
 from schemas.event_data import OURS
 from schemas.events import Error, Event, Handle
@@ -35,10 +36,20 @@ def held(request: Request, channel: str, cause: str, opens: datetime | None, wha
     return _event("MessageHeld", request, f"held:{what}", channel, payload, request.handle(channel))
 
 
-def sent(request: Request, channel: str, handle: Handle, provider: str, their_id: str | None, number: int) -> Event:
-    """Return the event of a message that the provider took, under `their_id`. `number`: of the attempt."""
+def sent(
+    request: Request,
+    channel: str,
+    handle: Handle,
+    provider: str,
+    their_id: str | None,
+    number: int,
+    job_ids: frozenset[str] = frozenset(),
+) -> Event:
+    """Return the event of a message that the provider took, under `their_id`. `number`: of the attempt; `job_ids`: the
+    channels on which the provider's ids are those of jobs."""
     event = _event("UserMessageSent", request, f"sent:{number}", channel, {"to": handle.value}, handle)
     event.provider, event.provider_message_id = provider, their_id
+    event.per_recipient = names_a_job(event, job_ids)
     return event
 
 

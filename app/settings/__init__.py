@@ -122,6 +122,12 @@ class Settings(BaseSettings):
         """Return the namespace of the provider's ids (`Source.provider`) for each source that names an account."""
         return {name: source.provider(name) for name, source in self.sources.items() if source.account is not None}
 
+    def job_ids(self) -> dict[str, frozenset[str]]:
+        """Return the channels on which a source's ids are those of jobs (`Adapter.job_ids`), for each source that has
+        any."""
+        adapters = {name: self._adapter(source.adapter or name) for name, source in self.sources.items()}
+        return {name: adapter.job_ids for name, adapter in adapters.items() if adapter is not None and adapter.job_ids}
+
     @classmethod
     def settings_customise_sources(
         cls,

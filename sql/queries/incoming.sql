@@ -7,10 +7,12 @@ WITH incoming AS MATERIALIZED (
     SELECT
         nextval('events_position_seq') AS position, event_id(r ->> 13, r ->> 3, r ->> 4) AS identity, r ->> 0 AS type,
         r ->> 1 AS channel, r ->> 2 AS direction, r ->> 3 AS source, r ->> 4 AS source_event_id, r ->> 5 AS provider,
-        r ->> 6 AS provider_message_id, r ->> 7 AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value,
+        r ->> 6 AS provider_message_id,
+\ir message_id.sql
+        AS message_id, r ->> 8 AS handle_kind, r ->> 9 AS handle_value,
         nullif(r -> 10, 'null') AS error, (r ->> 11)::timestamptz AS occurred_at, r -> 12 AS payload,
         r ->> 13 AS client_id, (r ->> 14)::timestamptz AS received_at, (r ->> 15)::uuid AS webhook_id,
-        r ->> 16 AS variant, (r ->> 17)::boolean AS joined, place
+        (r ->> 17)::boolean AND r -> 9 <> 'null' AS per_recipient, r ->> 18 AS variant, (r ->> 19)::boolean AS joined, place
     FROM jsonb_array_elements(%(events)s) WITH ORDINALITY AS given (r, place)
 ),
 fresh AS (
@@ -31,6 +33,11 @@ fresh AS (
         payload,
         handle_id(client_id, handle_kind || E'\x1f' || handle_value),
         CASE
+            WHEN provider_message_id IS NOT NULL AND per_recipient
+                THEN recipient_reference(
+                    client_id, coalesce(provider, source), provider_message_id,
+                    handle_id(client_id, handle_kind || E'\x1f' || handle_value)
+                )
             WHEN provider_message_id IS NOT NULL
                 THEN provider_reference(client_id, coalesce(provider, source), provider_message_id)
             WHEN message_id IS NOT NULL THEN message_reference(client_id, message_id)

@@ -2,6 +2,7 @@
 WITH given AS MATERIALIZED (
     SELECT CASE
         WHEN r ->> 2 IS NOT NULL THEN message_reference(r ->> 0, r ->> 2)
+        WHEN r ->> 4 IS NOT NULL THEN recipient_reference(r ->> 0, r ->> 1, r ->> 3, handle_id(r ->> 0, r ->> 4))
         ELSE provider_reference(r ->> 0, r ->> 1, r ->> 3)
     END AS reference
     FROM jsonb_array_elements(%(references)s) AS each (r)

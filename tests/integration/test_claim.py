@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from sql import EventStore
+from sql import EventStore, Reference
 from sql.messages import LaneReport
 from sql.parameters import json
 from sql.statements import statement
@@ -147,7 +147,7 @@ class Crowd:
     async def told(self) -> None:
         """A provider says that it failed."""
         client, message = await self._any()
-        await self.store.recheck_watched([(client, "twilio", message, None)])
+        await self.store.recheck_watched([Reference(client, "twilio", message)])
 
     async def trouble(self) -> None:
         """An account fails, or works again, or asks for a rest."""

@@ -11,7 +11,7 @@ import pytest_asyncio
 from adapters.contract import Outgoing, Response
 from agents.transport import NoAnswer
 from schemas.events import Event, Handle
-from sql import EventStore
+from sql import EventStore, Reference
 from tests.conftest import Dsns
 from tests.integration.sender import OK, TO, Sender
 
@@ -75,7 +75,7 @@ async def test_what_is_not_delivered_in_time_goes_to_the_next_channel(sender: Se
             payload={"messageId": "failing"},
         )
         await sender.store.append([(bounced, "default", datetime.now(UTC), None)])
-        await sender.store.recheck_watched([("default", "resend", "failing", None)])
+        await sender.store.recheck_watched([Reference("default", "resend", "failing")])
         assert (await sender.until("sent", "failing"))["channel"] == "sms"
 
 

@@ -62,6 +62,7 @@ def facts(draw: st.DrawFn) -> list[Row]:
             error=draw(errors),
             payload=dict(draw(contents)),
             provider="twilio",
+            per_recipient=draw(st.booleans()),
         )
         rows.append(
             (event, draw(st.sampled_from(["default", "default", "acme"])), START + timedelta(seconds=number), None)

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from adapters.contract import Response
 from schemas.events import CHANNELS, Event, Handle
-from sql import EventStore
+from sql import EventStore, Reference
 from tests.conftest import Dsns
 from tests.integration.sender import OK, Sender
 
@@ -51,6 +51,8 @@ def of_resend(type: str) -> Event:
         channel="email",
         direction="outbound",
         provider_message_id="re-1",
+        handle=Handle("email", "ana@example.com"),
+        per_recipient=True,
         payload={"messageId": "re-1"},
     )
 
@@ -58,7 +60,7 @@ def of_resend(type: str) -> Event:
 async def append(store: EventStore, *events: Event) -> None:
     """Append what a provider told; failures are looked at, as the agents do."""
     await store.append([(one, "default", datetime.now(UTC), None) for one in events])
-    await store.recheck_watched([("default", one.source, None, one.provider_message_id) for one in events])
+    await store.recheck_watched([Reference("default", one.source, None, one.provider_message_id) for one in events])
 
 
 async def relay(store: EventStore) -> None:

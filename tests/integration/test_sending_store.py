@@ -13,7 +13,7 @@ import pytest_asyncio
 from app.sending.events import ended, sent
 from app.sending.requests import Request, read_request
 from schemas.events import Error, Event, Handle
-from sql import Accepted, EventStore, InFlight, KeptAnswer, NewMessage, Settled
+from sql import Accepted, EventStore, InFlight, KeptAnswer, NewMessage, Reference, Settled
 from sql.messages import LaneReport
 from sql.sending import TROUBLE
 from tests.conftest import Dsns
@@ -305,7 +305,7 @@ async def test_a_failure_told_hastens_a_watched_message(store: EventStore, named
     await accept(store, asked(1))
     (row,) = await store.claim(9, 60, {})
     await store.settle([settled(row, "watched", due_in=3600, provider_message_id="SM1")], [])
-    await store.recheck_watched([("shop", "twilio", named, None)])
+    await store.recheck_watched([Reference("shop", "twilio", named)])
     assert [each["was"] for each in await store.claim(9, 60, {})] == (["watched"] if named == "m-1" else [])
 
 

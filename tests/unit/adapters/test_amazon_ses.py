@@ -209,7 +209,7 @@ def test_a_template_of_temporary_credentials_in_china_is_sent() -> None:
     assert call.url == "https://email.cn-north-1.amazonaws.com.cn/v2/email/outbound-emails"
     assert call.headers["x-amz-security-token"] == "token" and "x-amz-security-token" in call.headers["authorization"]
     assert body["Content"]["Template"] == {"TemplateName": "order", "TemplateData": '{"n":"1"}'}
-    assert body["EmailTags"] == [{"Name": "messageId", "Value": "m-1"}]
+    assert body["EmailTags"] == [{"Name": "threadline_message_id", "Value": "tl_cebadbb4_m-1"}]
     assert (body["ReplyToAddresses"], body["ConfigurationSetName"]) == (["help@example.com"], "events")
 
 

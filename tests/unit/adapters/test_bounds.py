@@ -42,7 +42,19 @@ def request_of(sample: Sample, root: list[Any]) -> Request:
 def written(events: list[Event]) -> int:
     """Bytes of events as JSON, as the log gets them."""
     return sum(
-        len(orjson.dumps([e.payload, e.source_event_id, e.provider_message_id, e.message_id, e.handle, e.error]))
+        len(
+            orjson.dumps(
+                [
+                    e.payload,
+                    e.source_event_id,
+                    e.provider_message_id,
+                    e.message_id,
+                    e.echoed_message_id,
+                    e.handle and e.handle.value,
+                    e.error and [e.error.code, e.error.text],
+                ]
+            )
+        )
         for e in events
     )
 
@@ -106,7 +118,7 @@ def test_what_is_made_stays_within_its_bounds(provider: str) -> None:
 
 
 def held_to_its_bounds(event: Event) -> None:
-    for id in (event.source_event_id, event.provider_message_id, event.message_id):
+    for id in (event.source_event_id, event.provider_message_id, event.message_id, event.echoed_message_id):
         assert id is None or len(id) <= 512
     assert event.handle is None or len(event.handle.value) <= 2048
     if event.error is not None:

@@ -39,7 +39,8 @@ def test_a_first_open_told_in_two_words_is_one() -> None:
 @pytest.mark.parametrize(
     ("custom", "reference", "message_id"),
     [
-        ('{"messageId":"m-1","reference":"r"}', "r", "m-1"),
+        ('{"threadline_message_id":"tl_cebadbb4_m-1","reference":"r"}', "r", "m-1"),
+        ('{"messageId":"m-1","reference":"r"}', "r", None),
         ("my:own|header:too", "my:own|header:too", None),
         ("{half", "{half", None),
         ("x" * 5000, "x" * 1024, None),
@@ -49,7 +50,7 @@ def test_a_first_open_told_in_two_words_is_one() -> None:
 def test_a_senders_own_header_is_the_reference(custom: Any, reference: str | None, message_id: str | None) -> None:
     """Ours has both ids."""
     made = event(**{"X-Mailin-custom": custom})
-    assert (made.payload.get("reference"), made.message_id) == (reference, message_id)
+    assert (made.payload.get("reference"), made.echoed_message_id) == (reference, message_id)
 
 
 def test_a_message_has_a_key_by_which_a_quick_repeat_is_known() -> None:
@@ -61,7 +62,10 @@ def test_a_message_has_a_key_by_which_a_quick_repeat_is_known() -> None:
     assert re.fullmatch(
         r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}", body["headers"]["idempotencyKey"]
     )
-    assert orjson.loads(body["headers"]["X-Mailin-custom"]) == {"messageId": "m-1", "reference": "r"}
+    assert orjson.loads(body["headers"]["X-Mailin-custom"]) == {
+        "threadline_message_id": "tl_cebadbb4_m-1",
+        "reference": "r",
+    }
     assert (body["templateId"], body["params"], body["replyTo"]) == (22, {"n": "1"}, {"email": "help@example.com"})
     assert body["sender"] == {"name": "Shop", "email": "shop@example.com"}
 

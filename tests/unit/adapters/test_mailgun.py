@@ -97,7 +97,7 @@ def test_a_template_is_sent_with_its_variables_and_our_ids() -> None:
     fields = parse_qs(call.body.decode())
     assert call.url == "https://api.eu.mailgun.net/v3/mg.example.com/messages"
     assert fields["template"] == ["order"] and orjson.loads(fields["t:variables"][0]) == {"n": "1"}
-    assert (fields["v:messageId"], fields["v:reference"]) == (["m-1"], ["m-1"])
+    assert (fields["v:threadline_message_id"], fields["v:reference"]) == (["tl_cebadbb4_m-1"], ["m-1"])
     assert fields["h:Reply-To"] == ["help@mg.example.com"]
 
 

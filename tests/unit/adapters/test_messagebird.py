@@ -97,7 +97,10 @@ def test_what_is_sent_has_its_form() -> None:
         replace(WHATSAPP, template=Template("ns:order", "de", {"1": "a"})),
     ]
     text, image, hsm = [orjson.loads(build_request(one, SENDING, AT).body) for one in sent]
-    assert (text["from"], text["source"]) == ("channel-1", {"messageId": "m-1", "reference": "order-1"})
+    assert (text["from"], text["source"]) == (
+        "channel-1",
+        {"threadline_message_id": "tl_cebadbb4_m-1", "reference": "order-1"},
+    )
     assert image["content"] == {"image": {"url": "https://example.com/a.jpg", "caption": "Hello!"}}
     assert hsm["content"]["hsm"]["params"] == [{"default": "a"}]
 

@@ -27,7 +27,7 @@ def test_a_push_is_for_a_user_or_for_one_subscription() -> None:
     body = made(text="Hi", subject="Shop", data={"order": 1}, expires_at=NOW + timedelta(minutes=5))
     assert body["include_aliases"] == {"external_id": ["ana"]} and "include_subscription_ids" not in body
     assert (body["contents"], body["headings"]) == ({"en": "Hi"}, {"en": "Shop"})
-    assert body["data"] == {"order": 1, "messageId": "m-1"} and body["ttl"] == 300
+    assert body["data"] == {"order": 1, "threadline_message_id": "tl_cebadbb4_m-1"} and body["ttl"] == 300
     assert made(text="Hi", to=Handle("device_token", "s-1"))["include_subscription_ids"] == ["s-1"]
 
 

@@ -67,8 +67,7 @@ def test_a_reference_that_metadata_cannot_hold_is_left_out() -> None:
     """Postmark refuses longer values; the message is known by Postmark's own id all the same."""
     message = Message("m-1", "email", Handle("email", "ana@example.com"), text="x", reference="r" * 81)
     assert orjson.loads(build_request(message, SENDING, AT).body)["Metadata"] == {
-        "messageId": "m-1",
-        "threadline": "m-1",
+        "threadline_id": "tl_cebadbb4_m-1",
     }
 
 

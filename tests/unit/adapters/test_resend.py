@@ -74,7 +74,10 @@ def test_a_message_becomes_a_call() -> None:
                 "content_type": "application/pdf",
             }
         ],
-        "tags": [{"name": "messageId", "value": "m-1"}, {"name": "reference", "value": "order-42"}],
+        "tags": [
+            {"name": "threadline_message_id", "value": "tl_cebadbb4_m-1"},
+            {"name": "reference", "value": "order-42"},
+        ],
         "reply_to": "help@example.com",
         "headers": {
             "List-Unsubscribe": "<https://example.com/u/1>",

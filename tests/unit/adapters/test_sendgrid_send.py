@@ -35,7 +35,10 @@ def test_text_comes_before_html_and_our_ids_go_along() -> None:
     assert [part["type"] for part in body["content"]] == ["text/plain", "text/html"]
     assert body["from"] == {"email": "shop@example.com", "name": "Shop"}
     assert body["personalizations"] == [
-        {"to": [{"email": "ana@example.com"}], "custom_args": {"messageId": "m-1", "reference": "order-1"}}
+        {
+            "to": [{"email": "ana@example.com"}],
+            "custom_args": {"threadline_message_id": "tl_cebadbb4_m-1", "reference": "order-1"},
+        }
     ]
 
 
@@ -93,7 +96,6 @@ def test_a_refusal_is_read_by_its_status_and_field(status: int, field: str | Non
         (".filter", ".filter"),
     ],
 )
-def test_an_event_of_our_mail_names_it_as_the_answer_did(told: str, id_: str) -> None:
-    """By X-Message-Id; of mail without an id of ours, that would make all recipients of one send one message."""
-    assert _message_id(told, "m-1") == id_
-    assert _message_id(told, None) == told
+def test_an_event_names_the_mail_as_the_response_to_the_send_did(told: str, id_: str) -> None:
+    """By X-Message-Id, which all recipients of one send share."""
+    assert _message_id(told) == id_

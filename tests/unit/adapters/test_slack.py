@@ -99,7 +99,7 @@ def test_a_message_is_sent_as_text() -> None:
     document = orjson.loads(call.body)
     assert (document["channel"], document["text"]) == ("U0456EFGH", "a &lt;b&gt; &amp; *c*")
     assert document["metadata"]["event_payload"] == {
-        "message_id": "m-1",
+        "threadline_message_id": "tl_cebadbb4_m-1",
         "to": "slack:T0123ABCD/U0456EFGH",
         "reference": "order-1",
     }

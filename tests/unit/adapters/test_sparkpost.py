@@ -51,11 +51,10 @@ def test_a_relay_webhooks_token_counts_beside_the_others() -> None:
             sparkpost.verify(request([], headers), values)
 
 
-def test_what_we_sent_is_known_by_its_transmission_and_anothers_by_its_message() -> None:
-    """A transmission of ours is one message; another's may be thousands, which must not become one."""
-    assert event(rcpt_meta={"messageId": "m-1"}).provider_message_id == "t"
-    assert event(rcpt_meta={"campaign": "x"}).provider_message_id == "m"
-    assert event(rcpt_meta={"messageId": "m-1"}, transmission_id=None).provider_message_id == "m"
+def test_a_mail_is_known_by_its_transmission_and_its_recipient() -> None:
+    """The response to a send has the id of the transmission alone; without one, the id of the message counts."""
+    assert event().provider_message_id == "t" and event(transmission_id=None).provider_message_id == "m"
+    assert sparkpost.ADAPTER.job_ids == {"email"}
 
 
 def test_braces_are_not_taken_for_a_template() -> None:
@@ -77,7 +76,9 @@ def test_a_template_is_sent_with_its_data_and_our_ids() -> None:
     message = Message("m-1", "email", ANA, template=Template("order", None, {"n": "1"}), reference="r" * 2000)
     body = orjson.loads(build_request(message, SENDING | {"transactional": ("true",)}, AT).body)
     (recipient,) = body["recipients"]
-    assert recipient["metadata"] == {"messageId": "m-1"} and recipient["substitution_data"] == {"n": "1"}
+    assert recipient["metadata"] == {"threadline_message_id": "tl_cebadbb4_m-1"} and recipient["substitution_data"] == {
+        "n": "1"
+    }
     assert body["content"] == {"template_id": "order"} and body["options"] == {"transactional": True}
 
 

@@ -158,11 +158,11 @@ def sent(channel: str = "sms", values: dict[str, tuple[str, ...]] = ACCOUNT, **f
 def test_our_id_goes_into_the_callbacks_query_and_comes_back() -> None:
     """Before the fragment, by which Twilio is told how often to try; of messages and of calls."""
     (callback,) = sent(callback_url=f"{URL}?a=1#rc=2")["StatusCallback"]
-    assert callback == f"{URL}?a=1&messageId=m%201#rc=2"
+    assert callback == f"{URL}?a=1&threadline_message_id=tl_7b14a5f9_m%201#rc=2"
     call = {"CallSid": "CA1", "CallStatus": "completed", "Direction": "outbound-api", "To": "+15551234567"}
     for fields in (STATUS, call):
         request = request_of(urlencode(fields).encode(), "", url=callback.partition("#")[0])
-        assert interpret(request, "twilio").events[0].message_id == "m 1"
+        assert interpret(request, "twilio").events[0].echoed_message_id == "m 1"
 
 
 def test_a_call_is_told_from_its_beginning() -> None:

@@ -149,4 +149,4 @@ def test_what_the_provider_does_not_know_by_our_id_is_not_asked_for(provider: st
 
 def test_postmark_is_asked_by_our_id_whatever_the_reference() -> None:
     """Its Metadata has both."""
-    assert "metadata_threadline=m-1" in question_of("postmark", reference="order-1")
+    assert "metadata_threadline_id=tl_cebadbb4_m-1&" in question_of("postmark", reference="order-1")

@@ -33,6 +33,8 @@ from webhooks.used import Used, once_of
 POSTING = [name for name, simulator in SIMULATED.items() if simulator.webhooks is not None]
 REPORTING = [name for name in POSTING if webhooks_of(name).statuses is not None]
 WRITTEN_TO = [name for name in POSTING if webhooks_of(name).inbound is not None]
+#: The simulators that repeat what the adapter attached to the message, with our message id in it.
+ECHOING = frozenset("jasmin plivo sendgrid slack sparkpost telnyx twilio".split())
 SENDING = [name for name, simulator in SIMULATED.items() if simulator.api is not None]
 
 
@@ -110,6 +112,26 @@ def test_what_it_tells_of_a_message_is_read(provider: str) -> None:
         assert len(seen) >= len(webhooks.states(channel)) - 1
 
 
+@pytest.mark.parametrize("provider", [name for name in REPORTING if ADAPTERS[name].job_ids])
+def test_one_id_of_several_recipients_is_a_message_each(provider: str) -> None:
+    """The same id, of two recipients: each event is of its own recipient's message, and no address is in an id."""
+    webhooks = webhooks_of(provider)
+    assert webhooks.statuses is not None
+    for channel in sorted(ADAPTERS[provider].job_ids & set(webhooks.channels)):
+        one = sent(provider, channel)
+        other = replace(one, to=one.to[:-1] + ("x" if channel in ("email", "chat", "push") else "9"))
+        for state in webhooks.states(channel):
+            events = [
+                interpret(came(provider, status_post(provider, to, state)), provider).events[0] for to in (one, other)
+            ]
+            assert {event.per_recipient for event in events} == {True}
+            assert len({event.provider_message_id for event in events}) == 1
+            assert [event.handle for event in events] == [handle_of(to.to, channel) for to in (one, other)]
+            for event in events:
+                assert event.handle is not None
+                assert event.handle.value not in f"{event.provider_message_id} {event.source_event_id}"
+
+
 @pytest.mark.parametrize("provider", WRITTEN_TO)
 def test_what_a_customer_writes_is_read(provider: str) -> None:
     """A message that comes in is its sender's, with its text."""
@@ -164,10 +186,12 @@ def test_what_is_sent_is_taken(provider: str) -> None:
         webhooks = SIMULATED[provider].webhooks
         if webhooks is not None and channel in webhooks.channels and webhooks.statuses is not None:
             assert outcome.provider_message_id
-            event = interpret(came(provider, status_post(provider, one, webhooks.statuses.states[0])), provider).events[
-                0
-            ]
+            request = came(provider, status_post(provider, one, webhooks.statuses.states[0]))
+            event = interpret(request, provider).events[0]
             assert event.provider_message_id == outcome.provider_message_id
+            assert event.per_recipient == (channel in ADAPTERS[provider].job_ids)
+            assert event.echoed_message_id == ("m-0123456789" if provider in ECHOING else None)
+            assert event.message_id is None
 
 
 @pytest.mark.parametrize("provider", SENDING)

@@ -35,7 +35,7 @@ def test_an_event_is_an_array_in_a_fixed_order() -> None:
         [
             "MessageReceived", "sms", "inbound", "twilio", "1", "t", "p", "m", "phone", "+1",
             {"code": "1", "text": None, "reason": "unknown"}, "2026-11-21T01:02:03.456789+00:00", {"a": 1}, "default",
-            "2026-11-21T01:02:03.456789+00:00", None,
+            "2026-11-21T01:02:03.456789+00:00", None, None, False,
         ]
     ]  # fmt: skip
 

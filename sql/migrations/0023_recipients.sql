@@ -1,0 +1,29 @@
+-- Messages of a job with several recipients, and our own ids that providers repeat in their webhooks.
+
+-- Returns what ties an event to one recipient's message of a provider's job.
+CREATE FUNCTION recipient_reference(client_id text, provider text, provider_message_id text, handle uuid) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN md5(
+    'recipient' || E'\x1f' || client_id || E'\x1f' || provider || E'\x1f' || provider_message_id || E'\x1f' || handle::text
+)::uuid;
+
+-- Returns `message_id`, which a provider's webhook repeats, if the client has that message and sent it to this recipient;
+-- else NULL. Of an event without a recipient, or with an address of another kind than the message's, the id counts.
+CREATE FUNCTION echoed_message(client_id text, message_id text, handle_kind text, handle_value text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT echoed_message.message_id
+    FROM messages AS m
+    WHERE m.id = message_reference(echoed_message.client_id, echoed_message.message_id)
+        AND (
+            handle_kind IS NULL
+            OR EXISTS (
+                SELECT FROM jsonb_array_elements(m.handles) AS h
+                WHERE h ->> 1 = handle_kind || E'\x1f' || handle_value
+            )
+            OR NOT EXISTS (
+                SELECT FROM jsonb_array_elements(m.handles) AS h
+                WHERE starts_with(h ->> 1, handle_kind || E'\x1f')
+            )
+        );
+END;
