@@ -4,7 +4,8 @@
 CREATE FUNCTION recipient_reference(client_id text, provider text, provider_message_id text, handle uuid) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN md5(
-    'recipient' || E'\x1f' || client_id || E'\x1f' || provider || E'\x1f' || provider_message_id || E'\x1f' || handle::text
+    'recipient' || E'\x1f' || id_part(client_id) || E'\x1f' || id_part(provider) || E'\x1f' || id_part(provider_message_id)
+    || E'\x1f' || handle::text
 )::uuid;
 
 -- Returns `message_id`, which a provider's webhook repeats, if the client has that message and sent it to this recipient;

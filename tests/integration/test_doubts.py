@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from adapters import ADAPTERS
 from adapters.contract import HttpCall, Outgoing, Response
+from adapters.reading.own_ids import marked
 from adapters.simulating import Call, Sent
 from agents.sender import moves
 from agents.transport import NoAnswer
@@ -139,7 +140,7 @@ async def test_a_worker_that_died_in_a_call_leaves_a_question(office: Office, ta
     (row,) = await office.store.claim(1, 0.2, {})
     assert await office.store.begin([(str(row["id"]), row["claims"], "email", "postmark")])
     if taken:
-        extra = {"Metadata": {"messageId": "m", "threadline": "m"}, "MessageStream": "outbound"}
+        extra = {"Metadata": {"threadline_id": marked("m")}, "MessageStream": "outbound"}
         office.postmark.sent.append(
             Sent("pm-1", "email", "ana@example.com", "shop@example.com", "Hello", "m", extra=extra)
         )
@@ -170,7 +171,9 @@ async def test_what_the_provider_tells_meanwhile_needs_no_question(office: Offic
         channel="email",
         direction="outbound",
         provider_message_id=id,
-        message_id="m",
+        echoed_message_id="m",
+        handle=Handle("email", "ana@example.com"),
+        per_recipient=True,
         payload={"messageId": "m"},
     )
     await office.store.append([(told, "default", now(), None)])

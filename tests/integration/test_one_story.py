@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from adapters.contract import Response
 from schemas.events import CHANNELS, Event, Handle
-from sql import EventStore, Reference
+from sql import EventStore, references_of
 from tests.conftest import Dsns
 from tests.integration.sender import OK, Sender
 
@@ -60,7 +60,7 @@ def of_resend(type: str) -> Event:
 async def append(store: EventStore, *events: Event) -> None:
     """Append what a provider told; failures are looked at, as the agents do."""
     await store.append([(one, "default", datetime.now(UTC), None) for one in events])
-    await store.recheck_watched([Reference("default", one.source, None, one.provider_message_id) for one in events])
+    await store.recheck_watched([reference for one in events for reference in references_of(one, "default")])
 
 
 async def relay(store: EventStore) -> None:
@@ -230,7 +230,7 @@ async def test_the_same_person_hears_one_story_whatever_the_order(sender: Sender
                 payload={"messageId": "m", "givenUpFor": "sms"},
             ), "default", NOON, None,
         ),
-        (Event("UserMessageSent", "threadline", "m:sent:1", channel="email", direction="outbound", provider_message_id="re-1", message_id="m", provider="resend"), "default", NOON, None),
+        (Event("UserMessageSent", "threadline", "m:sent:1", channel="email", direction="outbound", provider_message_id="re-1", message_id="m", provider="resend", handle=Handle("email", "ana@example.com"), per_recipient=True), "default", NOON, None),
         (Event("UserMessageSent", "threadline", "m:sent:3", channel="sms", direction="outbound", provider_message_id="SM1", message_id="m", provider="twilio", handle=Handle("phone", "+15551234567")), "default", NOON, None),
         (of_twilio("MessageDelayed"), "default", NOON, None),
     ]  # fmt: skip

@@ -72,7 +72,10 @@ async def test_a_report_that_names_no_recipient_is_nobodys(store: EventStore) ->
     await store.append(
         rows(reported("UserMessageSent", ANA), reported("UserMessageSent", BEN), reported("MessageOpened", None))
     )
-    assert ["opened" in one["facts"] for one in await timeline(store, ANA) + await timeline(store, BEN)] == [False, False]
+    assert ["opened" in one["facts"] for one in await timeline(store, ANA) + await timeline(store, BEN)] == [
+        False,
+        False,
+    ]
 
 
 async def accepted(store: EventStore, id: str, to: Handle) -> Any:
