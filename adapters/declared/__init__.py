@@ -53,6 +53,7 @@ def adapter_of(definition: Definition) -> Adapter:
         events=frozenset({*definition.types.values(), "ProviderEventReceived"}),
         signature=_WORDS[signature.scheme].format(**signature.model_dump()),
         signs_body=signature.scheme in ("hmac", "standard_webhooks"),
+        job_ids=definition.job_ids,
         settings=tuple(settings.values()),
         recognise=receiving.recognise,
         verify=receiving.verify,

@@ -116,6 +116,11 @@ class Definition(_Part):
         default=None, description="kind of the customer's handle, if the channel does not determine it"
     )
     handle_prefix: str = ""
+    job_ids: frozenset[str] = Field(
+        default=frozenset(),
+        description="channels on which `message_id` is the id of a job with several recipients, so that a message is that id "
+        "and the recipient",
+    )
     event: Fields
     types: dict[str, str] = Field(min_length=1)
     reasons: dict[str, str] = {}
@@ -136,6 +141,7 @@ class Definition(_Part):
     def _known_words(self) -> "Definition":
         for what, given, known in (
             ("channel", {self.channel, *self.channels.values()}, CHANNELS),
+            ("channel of job_ids", set(self.job_ids), {self.channel, *self.channels.values()}),
             ("reason", set(self.reasons.values()), REASONS),
             ("kind of handle", {self.handle} - {None}, HANDLE_KINDS),
         ):

@@ -135,6 +135,8 @@ def _event(event: Event) -> dict[str, Any]:
         "channel": event.channel,
         "direction": event.direction,
         "provider_message_id": event.provider_message_id,
+        "per_recipient": event.per_recipient,
+        "message_id": event.message_id or event.echoed_message_id,
         "handle": {"kind": handle.kind, "value": handle.value} if handle else None,
         "occurred_at": event.occurred_at,
         "error": {"code": error.code, "text": error.text, "reason": error.reason} if error else None,

@@ -1,10 +1,11 @@
 -- Messages of a job with several recipients, and our own ids that providers repeat in their webhooks.
 
--- Returns what ties an event to one recipient's message of a provider's job.
+-- Returns what ties an event to one recipient's message of a provider's job. No other id begins as this one does (see
+-- `event_id` in 0016).
 CREATE FUNCTION recipient_reference(client_id text, provider text, provider_message_id text, handle uuid) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN md5(
-    'recipient' || E'\x1f' || id_part(client_id) || E'\x1f' || id_part(provider) || E'\x1f' || id_part(provider_message_id)
+    E'\x1e\x1crecipient' || E'\x1f' || id_part(client_id) || E'\x1f' || id_part(provider) || E'\x1f' || id_part(provider_message_id)
     || E'\x1f' || handle::text
 )::uuid;
 

@@ -303,3 +303,11 @@ def test_a_setting_that_the_source_lacks_is_named() -> None:
 
 def build(adapter: Adapter, values: dict[str, tuple[str, ...]] = VALUES) -> HttpCall:
     return request_by(adapter, Message("m-1", "sms", Handle("phone", "+15551234567"), text="hello"), values)
+
+
+def test_a_job_of_several_recipients_is_one_message_for_each() -> None:
+    """Where the definition says that its ids are those of jobs, on that channel."""
+    assert declared().job_ids == frozenset()
+    assert declared(job_ids=["sms"]).job_ids == {"sms"}
+    with pytest.raises(InvalidDefinition, match=r"no channel of job_ids is called email; there are: .*sms"):
+        declared(job_ids=["email"])

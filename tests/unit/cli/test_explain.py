@@ -52,6 +52,8 @@ def test_an_authentic_webhook_is_explained(explain: Explain) -> None:
         "channel",
         "direction",
         "provider_message_id",
+        "per_recipient",
+        "message_id",
         "handle",
         "occurred_at",
         "error",
