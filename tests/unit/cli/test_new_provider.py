@@ -67,7 +67,10 @@ def test_what_is_created_passes_once_it_is_signed(checkout: Path) -> None:
         ("Acme", "sms", "not a valid name"),
         ("acme-sms", "sms", "not a valid name"),
         ("../acme", "sms", "not a valid name"),
-        ("class", "sms", "not a valid name"),
+        ("class", "sms", "a word or a module of Python"),
+        ("match", "sms", "a word or a module of Python"),
+        ("print", "sms", "a word or a module of Python"),
+        ("json", "sms", "a word or a module of Python"),
         ("acme", "pigeon", "no channel"),
     ],
 )
@@ -79,6 +82,50 @@ def test_a_bad_name_creates_nothing(checkout: Path, name: str, channel: str, why
     with pytest.raises(NotCreated, match=why):
         create(checkout, name, "Acme", channel)
     assert sorted(checkout.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "title", ['Acme "Pro"', "Acme\nimport os", "Acme\\", 'Acme"""', "a|b", "<b>", "", " ", "x" * 81, "a\u202eb"]
+)
+def test_a_title_that_cannot_be_written_creates_nothing(checkout: Path, title: str) -> None:
+    """Titles go into strings of Python, a page and a table."""
+    before = sorted(checkout.rglob("*"))
+    with pytest.raises(NotCreated, match="not a valid title"):
+        create(checkout, "acme", title, "sms")
+    assert sorted(checkout.rglob("*")) == before
+
+
+@pytest.mark.parametrize("title", ["O'Reilly & Söhne", "$title", "1&1 (Ionos)", "{braces} %s"])
+def test_what_is_created_is_python_whatever_the_title(checkout: Path, title: str) -> None:
+    """And the adapter has this title."""
+    for path in create(checkout, "acme", title, "sms"):
+        if path.endswith(".py"):
+            compile((checkout / path).read_text("utf-8"), path, "exec")
+    assert f'title="{title}",' in (checkout / "adapters/acme/__init__.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize("failing", ["mkdir", "write_bytes", "write_text"])
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(28, "No space left on device")])
+def test_a_checkout_that_cannot_be_written_is_left_as_it_was(
+    checkout: Path, failing: str, error: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whichever file fails; the error is one line."""
+    before = {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()}
+    real, calls = getattr(Path, failing), []
+
+    def fails(path: Path, *args: object, **options: object) -> object:
+        calls.append(path)
+        if len(calls) > 1 or failing == "write_text":
+            raise error
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(Path, failing, fails)
+    monkeypatch.chdir(checkout)
+    assert new_provider.run("acme", title=None, channel="sms") == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and str(error.strerror) in said and "nothing was created" in said
+    assert {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()} == before
+    assert not (checkout / "adapters/acme").exists()
 
 
 def test_it_is_refused_outside_a_checkout(
