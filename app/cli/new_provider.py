@@ -23,6 +23,8 @@ GROUPS = {
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 REGISTRY = "adapters/__init__.py"
+#: The interpreter of `make install-dev`, by its path in the checkout.
+PYTHON = ".venv/bin/python"
 CHECKS = "tests/unit/adapters tests/unit/simulator tests/unit/cli/test_providers.py"
 
 
@@ -50,8 +52,9 @@ def run(name: str, *, title: str | None, channel: str) -> int:
     print("\n".join(f"created {path}" for path in created))
     print(f'added "{name}" to {REGISTRY}\n')
     print(f"Next: replace each TODO (grep -rn TODO adapters/{name} tests/fixtures/{name}), then")
-    print(f"  python -m tests.fixtures.sign {name}    # signs the fixture and writes its events beside it")
-    print(f"  python -m pytest -q {CHECKS} -k {name}    # the checks of every provider")
+    print(f"  {PYTHON} -m tests.fixtures.sign {name}    # signs the fixture and writes its events beside it")
+    print(f"  {PYTHON} -m pytest -q {CHECKS} -k {name}    # the checks of every provider")
+    print("  make check    # format, lint and types\n\nCONTRIBUTING.md explains each step.")
     return 0
 
 
