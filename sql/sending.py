@@ -154,6 +154,13 @@ class SendingStore(Appending):
         parameters = {"client_id": client_id, "state": state, "changed_at": changed_at, "id": id, "limit": limit}
         return await self._rows("messages_in_state", parameters)
 
+    async def messages_queued(
+        self, client_id: str, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[dict[str, Any]]:
+        """Return a client's queued messages, the longest due first, after the `due_at` and `id` of one."""
+        due_at, id = after or (None, None)
+        return await self._rows("messages_queued", {"client_id": client_id, "due_at": due_at, "id": id, "limit": limit})
+
     async def sending_counts(self) -> list[dict[str, Any]]:
         """Return the number of `messages` that wait in each `state`, and the age of the `oldest` in seconds."""
         return await self._rows("sending_counts")

@@ -105,17 +105,15 @@ def _make(outcome: Outcome, read: Read, most: int) -> None:
     record = outcome.record
     outcome.received = received_at(record)
     outcome.span = tracing.process(record)
-    if why := getattr(record, "unread", None):
-        outcome.refuse(str(why))
-        return
-    value = record.value
-    if value is None:
-        outcome.refuse("the record has no value")
-        return
-    if len(value) > most:
-        outcome.refuse(f"larger than the {most} bytes that a record may have")
-        assert outcome.letter is not None
-        outcome.letter.value = None
+    value, why = record.value, str(getattr(record, "unread", None) or "")
+    if not why and value is None:
+        why = "the record has no value"
+    elif not why and len(value) > most:
+        why = f"larger than the {most} bytes that a record may have"
+    if why:
+        outcome.refuse(why)
+        if outcome.letter is not None and len(value or b"") > most:
+            outcome.letter.value = None
         return
     try:
         read(outcome)

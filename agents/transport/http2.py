@@ -99,13 +99,14 @@ class Http2:
             await origin.close()
 
     async def _send(self, request: httpcore.Request, progress: _Progress, most: int) -> Response:
-        """Return the answer. Sends the request again only if the server certainly did not process it."""
+        """Return the answer. Sends the request again, once, only if the server certainly did not process it. Raises NoAnswer if
+        it refused both (RFC 9113 section 8.7: a refused request may be repeated)."""
         key = (request.url.host, request.url.port)
         origin = self._origins.get(key)
         if origin is None:
             origin = Origin(request.url.origin, self._dialer, self._tls, self._connections)
             self._origins[key] = origin
-        refused = False
+        refusals = 0
         async with origin.slot(self._phases["connect"]):
             while True:
                 connection = await origin.take()
@@ -116,13 +117,16 @@ class Http2:
                 except httpcore.ConnectionNotAvailable:  # closed before, or the server did not process the request
                     if progress.status:  # it did, since it answered
                         raise
-                    progress.started = False
+                    refusals += progress.started
                 except httpcore.RemoteProtocolError as error:
-                    if refused or progress.status or not _refused(error):
+                    if progress.status or not _refused(error):
                         raise
-                    refused, progress.started = True, False
+                    refusals += 1
                 finally:
                     await origin.release(connection, whole=whole)
+                progress.started = False
+                if refusals > 1:
+                    raise NoAnswer(f"{progress.host}: the server refused the request twice, unread", kind="refused")
 
     async def _sweep(self) -> None:
         """Close idle connections, at most once in KEPT seconds."""

@@ -10,7 +10,7 @@ class NoAnswer(Exception):
     """No answer came, or only a part of one.
 
     `may_have_arrived` is False if no part of the call can have reached the provider (the name did not resolve, the
-    connection or its TLS failed, no connection was free), so that repeating it is safe; True once a part may have been
+    connection or its TLS failed, no connection was free, the server refused it unread), so that repeating it is safe; True once a part may have been
     written. `kind` is the label of the metric. The message is for operators: it names hosts, never a URL's path, a
     header or a body, which may hold secrets.
     """
@@ -59,7 +59,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 #: or which step failed: by the differences, the person who chose it could explore the operator's network.
 REDACTED = "the address gave no answer: it must be a public one, and over https have a certificate that holds"
 #: Kinds of failures that depend on the address. The others (a setting, no free connection) keep their own message.
-_OF_ADDRESS = frozenset({"connect", "name", "address", "timeout", "lost"})
+_OF_ADDRESS = frozenset({"connect", "name", "address", "timeout", "lost", "refused"})
 
 
 def redacted(error: NoAnswer, *, foreign: bool) -> NoAnswer:

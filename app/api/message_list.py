@@ -14,14 +14,16 @@ from app.api.messages import READ
 from app.api.parameters import limit_of, read, refusal
 from app.api.service import api_of, caller
 
-#: The states that can be listed: those of the index `messages_by_state`. Nearly all messages pass through `queued` and
-#: `sending` to `sent`, so an index of these would cost every send; sent messages are in the timelines.
-LISTED = ("unanswered", "held", "retrying", "failed", "expired", "cancelled")
+#: The states that can be listed: `queued`, by the index from which messages are claimed, and those of the index
+#: `messages_by_state`. Nearly all messages pass through `sending` to `sent`, so an index of these would cost every send;
+#: sent messages are in the timelines.
+LISTED = ("queued", "unanswered", "held", "retrying", "failed", "expired", "cancelled")
 PARAMETERS = ("state", "limit", "cursor")
 
 
 async def listed(request: Request) -> Response:
-    """Return messages, the last changed first, and the `next` page's cursor. Raises Problem."""
+    """Return messages and the `next` page's cursor: queued ones the longest due first, others the last changed first.
+    Raises Problem."""
     key = await caller(request, READ)
     given = read(request, PARAMETERS)
     state = given.get("state")
@@ -34,14 +36,18 @@ async def listed(request: Request) -> Response:
         except ValueError as error:
             raise refusal("cursor", f"cursor: {error}. Begin again without it.") from error
     limit = limit_of(given)
-    rows = await api_of(request).store.messages_in_state(key.client, state, after, limit + 1)
+    store = api_of(request).store
+    if state == "queued":
+        order, rows = "due_at", await store.messages_queued(key.client, after, limit + 1)
+    else:
+        order, rows = "changed_at", await store.messages_in_state(key.client, state, after, limit + 1)
     page, last = rows[:limit], rows[limit - 1] if len(rows) > limit else None
-    following = encode_page(last["changed_at"], last["id"], question) if last else None
+    following = encode_page(last[order], last["id"], question) if last else None
     return answer(request, {"messages": [_listed_json(row) for row in page], "next": following})
 
 
 def _listed_json(row: Mapping[str, Any]) -> dict[str, Any]:
-    waits = row["state"] in ("held", "retrying")
+    waits = row["state"] in ("queued", "held", "retrying")
     return {
         "messageId": row["message_id"],
         "state": row["state"],

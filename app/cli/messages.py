@@ -63,16 +63,18 @@ def list_(
     state: Annotated[
         str,
         typer.Option(
-            help="unanswered, held, retrying, failed, expired or cancelled. Messages that are queued or sending change "
-            "state within moments, and sent ones are in the timelines, so these have no list: show one by its id."
+            help="queued, unanswered, held, retrying, failed, expired or cancelled. Messages that were sent are in the "
+            "timelines (threadline timeline)."
         ),
     ] = "unanswered",
-    limit: Annotated[int, typer.Option(min=1, help="The number of messages, last changed first.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, help="The number of messages, last changed first; queued: longest due first.")
+    ] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     key: Key = None,
     url: Url = None,
 ) -> int:
-    """List messages of the API key's client that wait, or that ended without being sent."""
+    """List messages of the API key's client in one state: those that wait, or that ended without being sent."""
     found: list[dict[str, Any]] = []
     cursor = None
     while len(found) < limit:
@@ -94,7 +96,9 @@ def list_(
         print(entry(one["messageId"], line, why))
     if not found:
         print(f"No message is {state}.")
-    return print_note(f"The {limit} that changed last; --limit shows more.") if cursor else 0
+    if found and state in WAITING:
+        print_note("Why one waits: threadline messages explain ID")
+    return print_note(f"There are more than {limit}; --limit shows more.") if cursor else 0
 
 
 @messages.command()

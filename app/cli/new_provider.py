@@ -1,7 +1,10 @@
 """`threadline new-provider`: create the files of a new provider in a checkout, from the templates in app/provider_template."""
 
+import builtins
 import keyword
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from string import Template
@@ -22,7 +25,13 @@ GROUPS = {
     "iot": "# Devices",
 }
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
+#: Names with a meaning in Python: a package of that name would hide it, or be hidden by it.
+_OF_PYTHON = frozenset((*keyword.kwlist, *keyword.softkwlist, *dir(builtins))) | sys.stdlib_module_names
+#: Characters that would end a string of Python, a cell of a table or a tag where the title is written.
+_NOT_IN_TITLE = frozenset('"\\|<>`')
 REGISTRY = "adapters/__init__.py"
+#: The interpreter of `make install-dev`, by its path in the checkout.
+PYTHON = ".venv/bin/python"
 CHECKS = "tests/unit/adapters tests/unit/simulator tests/unit/cli/test_providers.py"
 
 
@@ -50,8 +59,9 @@ def run(name: str, *, title: str | None, channel: str) -> int:
     print("\n".join(f"created {path}" for path in created))
     print(f'added "{name}" to {REGISTRY}\n')
     print(f"Next: replace each TODO (grep -rn TODO adapters/{name} tests/fixtures/{name}), then")
-    print(f"  python -m tests.fixtures.sign {name}    # signs the fixture and writes its events beside it")
-    print(f"  python -m pytest -q {CHECKS} -k {name}    # the checks of every provider")
+    print(f"  {PYTHON} -m tests.fixtures.sign {name}    # signs the fixture and writes its events beside it")
+    print(f"  {PYTHON} -m pytest -q {CHECKS} -k {name}    # the checks of every provider")
+    print("  make check    # format, lint and types\n\nCONTRIBUTING.md explains each step.")
     return 0
 
 
@@ -70,14 +80,29 @@ def template(root: Path) -> Path:
 
 def create(root: Path, name: str, title: str, channel: str) -> list[str]:
     """Write the files of a provider and add its name to the registry. Returns the paths of the files, relative to `root`.
-    Raises NotCreated for a bad or taken name or an unknown channel; then nothing was written."""
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+    Raises NotCreated for a bad or taken name, a bad title, an unknown channel, or files that cannot be read or written; then
+    nothing was written."""
+    if not _NAME.fullmatch(name):
         raise NotCreated(f"{name!r} is not a valid name: 2 to 40 lower-case letters, digits and _, first a letter")
+    if name in _OF_PYTHON:
+        raise NotCreated(f"{name!r} is not a valid name: it is a word or a module of Python; try {name}_{channel}")
+    if not title.strip() or len(title) > 80 or not title.isprintable() or not _NOT_IN_TITLE.isdisjoint(title):
+        raise NotCreated(f'{title!r} is not a valid title: 1 to 80 characters on one line, without " \\ | < > `')
     if channel not in GROUPS:
         raise NotCreated(f"there is no channel {channel!r}; there are: {', '.join(GROUPS)}")
     taken = (root / "adapters" / name, root / "adapters" / f"{name}.py", root / "tests/fixtures" / name)
     if found := next((path for path in taken if path.exists()), None):
         raise NotCreated(f"the name {name!r} is taken: {found.relative_to(root)} exists")
+    try:
+        return _written(root, name, title, channel)
+    except OSError as error:
+        raise NotCreated(f"{error.filename or root}: {error.strerror or error}; nothing was created") from error
+    except UnicodeDecodeError as error:
+        raise NotCreated(f"a template or {REGISTRY} is not UTF-8: {error}") from error
+
+
+def _written(root: Path, name: str, title: str, channel: str) -> list[str]:
+    """Write the files and the registry, and return the files' paths. If one cannot be written, none is left."""
     registry = registered((root / REGISTRY).read_text("utf-8"), name, channel)
     slug = name.replace("_", "-")
     words = {
@@ -96,12 +121,22 @@ def create(root: Path, name: str, title: str, channel: str) -> list[str]:
         )
         for file in files
     }
-    for path, text in texts.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        if path.endswith(".http"):  # lines end as in HTTP, and the body has no line end
-            text = text.rstrip("\n").replace("\n", "\r\n")
-        (root / path).write_bytes(text.encode())
-    (root / REGISTRY).write_text(registry, "utf-8")
+    folders = [root / folder / name for folder in ("adapters", "tests/fixtures")]
+    draft = root / f"{REGISTRY}.new"
+    try:
+        for folder in folders:
+            folder.mkdir()
+        for path, text in texts.items():
+            if path.endswith(".http"):  # lines end as in HTTP, and the body has no line end
+                text = text.rstrip("\n").replace("\n", "\r\n")
+            (root / path).write_bytes(text.encode())
+        draft.write_text(registry, "utf-8")
+        os.replace(draft, root / REGISTRY)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     return list(texts)
 
 

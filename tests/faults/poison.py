@@ -109,6 +109,7 @@ class Poison:
                 [("traceparent", rng.choice(_TRACES))] * 2 + [("tracestate", b"a=b," * 100)],
                 [("é\u202e", b"\xff"), ("", b""), ("null", None)],
                 [(f"h{number}", b"x") for number in range(300)],
+                [("", b"")] * rng.choice((1_000, 1_001, 40_000)),
             ]
             record.headers = rng.choice(odd)
         if rng.random() < 0.15:

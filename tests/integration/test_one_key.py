@@ -119,6 +119,24 @@ async def test_the_messages_in_a_state_are_listed_page_by_page(served: Served) -
     refused(await served.http.get(f"{URL}?state=failed{cursor}"), 400)
 
 
+async def test_the_queued_messages_are_listed_page_by_page(served: Served) -> None:
+    """Each once, whatever its priority: those that are due longest first, with the time since when."""
+    ids = []
+    for priority in ("low", "high", "normal", "low", "high"):
+        ids.append((await served.http.post(URL, json=SMS | {"priority": priority})).json()["messageId"])
+    found, cursor = [], ""
+    while True:
+        page = (await served.http.get(f"{URL}?state=queued&limit=2{cursor}")).json()
+        found += page["messages"]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    ours = [one for one in found if one["messageId"] in ids]
+    assert [one["messageId"] for one in ours] == ids
+    assert {one["state"] for one in ours} == {"queued"} and all(one["dueAt"] for one in ours)
+    refused(await served.http.get(f"{URL}?state=failed{cursor}"), 400)
+
+
 async def test_what_cannot_be_sent_in_time_is_refused(served: Served) -> None:
     """With the path, and a sentence; what was taken before it was over is that message all the same."""
     problem = refused(await served.http.post(URL, json=SMS | {"sendBefore": "2020-01-01T00:00:00Z"}), 422)

@@ -433,6 +433,29 @@ async def test_what_an_http_2_server_says_it_did_not_take_is_asked_again(tls: ss
         assert (len(taken), len(server.received)) == (2, 3)
 
 
+@pytest.mark.parametrize("how", ["refused stream", "goaway of none", "goaway below"])
+async def test_what_an_http_2_server_refuses_twice_did_not_arrive(tls: ssl.SSLContext, how: str) -> None:
+    """A refused request was not processed (RFC 9113 sections 6.8 and 8.7), so it is sent later, as one that found no
+    connection; it is not a message in doubt. It is offered twice, not until the time is over."""
+
+    def answer(server: Server2, connection: H2Connection, stream: int) -> None:
+        if len(server.received) not in (2, 3):
+            server.say(connection, stream)
+        elif how == "refused stream":
+            connection.reset_stream(stream, ErrorCodes.REFUSED_STREAM)
+        elif how == "goaway of none" or stream == 1:
+            connection.close_connection(last_stream_id=0)
+        else:
+            connection.close_connection(last_stream_id=stream - 2)
+
+    async with Server2(answer).open(tls) as server, transport() as own:
+        assert (await carried(own, call2(server.port))).status == 200
+        error = await failed(own, call2(server.port))
+        assert (error.may_have_arrived, error.kind) == (False, "refused")
+        assert len(server.received) == 3
+        assert (await carried(own, call2(server.port))).status == 200
+
+
 @pytest.mark.parametrize("how", ["reset", "goaway", "end", "silence"])
 async def test_what_an_http_2_server_may_have_taken_is_not_asked_again(tls: ssl.SSLContext, how: str) -> None:
     """Reset for another reason, a GOAWAY that names the stream, the end, nothing: it came once. The next call goes by

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from hashlib import sha256
 from types import SimpleNamespace
 from typing import Any
 
@@ -317,6 +318,19 @@ def test_a_record_beyond_all_bounds_is_a_stub() -> None:
     letter = outcome.letter
     assert letter is not None
     assert (letter.value, letter.size, len(letter.digest or b"")) == (None, MOST + 1, 32)
+
+
+@pytest.mark.parametrize(("value", "kept"), [(b"{}", b"{}"), (b"{" * (MOST + 1), None), (None, None)])
+def test_an_unread_record_is_a_letter_with_its_reason(value: bytes | None, kept: bytes | None) -> None:
+    """A record with too many headers has a valid value, which can be replayed; it makes no event."""
+    one = record(value)
+    one.unread = "1001 headers, where a record may have 1000"
+    for outcome in all_three(one):
+        letter = outcome.letter
+        assert letter is not None and outcome.rows == []
+        assert (letter.topic, letter.partition, letter.offset) == ("events.reported", 2, 7)
+        assert (letter.reason, letter.value, letter.size) == (one.unread, kept, len(value or b""))
+        assert letter.digest == (None if value is None else sha256(value).digest())
 
 
 def test_a_transaction_is_bounded_in_bytes() -> None:

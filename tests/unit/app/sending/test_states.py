@@ -78,9 +78,10 @@ def test_the_statements_make_the_same_transitions() -> None:
 
 
 def test_the_api_has_the_same_states() -> None:
-    """It shows all, and lists those that `messages_in_state` has: not those that pass quickly, nor what was sent."""
+    """It shows all, and lists the queued ones and those that `messages_in_state` has: neither what is being sent nor what
+    was sent."""
     (query,) = listed((QUERIES / "messages_in_state.sql").read_text("utf-8"), "m.state")
-    assert query == set(message_list.LISTED) == set(STATES) - {"queued", "sending", "watched", "sent"}
+    assert query | {"queued"} == set(message_list.LISTED) == set(STATES) - {"sending", "watched", "sent"}
     assert set(message.STATES) == set(STATES) - {"watched"}
 
 
