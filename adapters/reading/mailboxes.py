@@ -61,6 +61,12 @@ def mailbox_of(written: str) -> tuple[str, str]:
     return "", written[-_MOST_OF_ONE:].rpartition("<")[2].partition(">")[0].strip()
 
 
+def formatted(name: str | None, address: str) -> str:
+    """Return a name and an address as one mailbox of a header, for `mailbox_of` to read; the name is quoted."""
+    quoted = (name or "").replace("\\", r"\\").replace('"', r"\"")
+    return f'"{quoted}" <{address}>' if quoted else address
+
+
 def written_addresses(value: Any) -> Iterator[str]:
     """Yield each address that a header, a list, or objects with an address write, as it was written."""
     items = value if isinstance(value, list) else [value]

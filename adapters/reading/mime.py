@@ -21,6 +21,7 @@ __all__ = [
     "MOST_MEDIA",
     "bare_id",
     "bare_ids",
+    "body_of",
     "content_of",
     "decode_text",
     "mail_of",
@@ -101,6 +102,13 @@ def content_of(mail: Message, damaged: list[dict[str, Any]] | None = None) -> di
     if media:
         content["media"] = media
     return content
+
+
+def body_of(data: bytes) -> bytes:
+    """Return a raw mail without its header, which servers add to as they pass it on."""
+    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n", b"\r\r") if (at := data.find(mark)) >= 0]
+    at, length = min(ends, default=(len(data), 0))
+    return data[at + length :]
 
 
 def media_of(name: Any, kind: Any, content_id: Any) -> dict[str, str]:

@@ -82,5 +82,12 @@ def _part(piece: bytes) -> Part:
                 name, filename = options.get(b"name", b""), options.get(b"filename")
         elif key == b"content-type":
             kind = value
-    file_name = None if filename is None else decode(filename)
+    file_name = None if filename is None else _text(filename)
     return Part(name.decode("utf-8", "replace"), file_name, kind.decode("latin-1"), data)
+
+
+def _text(name: bytes) -> str:
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        return decode(name)

@@ -14,6 +14,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, id_of_one, identifier, text
 from adapters.reading.mime import mailbox_of
 from adapters.reading.times import from_text
+from adapters.resend import inbound
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
 from adapters.resend.errors import error_of, is_suppressed
 from adapters.resend.send import IDEMPOTENT_FOR, build_request, read_response
@@ -79,7 +80,7 @@ def normalize(request: Request) -> Normalized:
     if event_id is None:
         event_id = fact_id("resend", email_id, word, text(body.get("created_at")), str(data.get("click")))
     if type_ == "MessageReceived":
-        return Normalized([_received(body, data, request, event_id, email_id)])
+        return Normalized([inbound.event(body, data, request, event_id, email_id)])
     if type_ == "MessageBounced" and is_suppressed(data):
         type_ = "MessageRejected"
     recipients = data.get("to")
@@ -142,45 +143,6 @@ def _tag(data: dict[str, Any], name: str) -> str | None:
 def _clicked_at(data: dict[str, Any]) -> Any:
     click = data.get("click")
     return from_text(click.get("timestamp")) if isinstance(click, dict) else None
-
-
-def _received(body: dict[str, Any], data: dict[str, Any], request: Request, event_id: str, email_id: str) -> Event:
-    """Return the event of an inbound mail, whose body must be fetched by its id:
-    https://resend.com/docs/webhooks/emails/received."""
-    name, address = mailbox_of(text(data.get("from")) or "")
-    sender = handle(address, "email")
-    payload: dict[str, Any] = {"providerStatus": "email.received"}
-    if address:
-        payload["from"] = sender.value if sender else address[:2048]
-    if name:
-        payload["displayName"] = name[:1024]
-    to = data.get("to")
-    if isinstance(to, list) and (addresses := [one for one in to[:MOST] if isinstance(one, str)]):
-        payload["to"] = ", ".join(addresses)[:2048]
-    content: dict[str, Any] = {"subject": subject} if (subject := text(data.get("subject"))) else {}
-    attachments = data.get("attachments")
-    given = (("id", "id"), ("type", "content_type"), ("name", "filename"))
-    media = [
-        {key: value for key, name in given if (value := text(item.get(name)))}
-        for item in (attachments[:MOST] if isinstance(attachments, list) else [])
-        if isinstance(item, dict)
-    ]
-    if media:
-        content["media"] = media
-    if content:
-        payload["content"] = content
-    time = from_text(body.get("created_at"))
-    return Event(
-        "MessageReceived",
-        request.source,
-        event_id,
-        channel="email",
-        direction="inbound",
-        provider_message_id=email_id,
-        handle=sender,
-        occurred_at=time,
-        payload=payload,
-    )
 
 
 ADAPTER = Adapter(
