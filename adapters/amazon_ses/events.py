@@ -8,8 +8,9 @@ event's id is made of the mail, the recipient, the type and the time, which are 
 from collections.abc import Iterator
 from typing import Any
 
+from adapters.amazon_ses.bounces import BOUNCES, DELAYS, type_of
 from adapters.contract import Normalized, Request, Unprocessable
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import list_of, object_of
@@ -18,7 +19,8 @@ from adapters.reading.times import from_text
 from schemas.events import Error, Event
 
 EVENT_TYPES: dict[str, str] = {
-    "Send": "MessageQueued",
+    # SES took it, and tries to deliver it.
+    "Send": "UserMessageSent",
     "Delivery": "MessageDelivered",
     "DeliveryDelay": "MessageDelayed",
     "Bounce": "MessageBounced",
@@ -43,32 +45,6 @@ _PARTS: dict[str, tuple[str, str]] = {
     "Click": ("click", ""),
     "Subscription": ("subscription", ""),
 }
-#: `bounceSubType`. SES reports a soft bounce when it stops retrying. Mail to a suppressed address is not attempted.
-BOUNCES: dict[str, str] = {
-    "General": "unknown",
-    "NoEmail": "invalid_address",
-    "Suppressed": "invalid_address",
-    "OnAccountSuppressionList": "blocked",
-    "MailboxFull": "unreachable",
-    "MessageTooLarge": "content",
-    "ContentRejected": "content",
-    "AttachmentRejected": "content",
-    "Undetermined": "unknown",
-}
-_SUPPRESSED = frozenset({"Suppressed", "OnAccountSuppressionList"})
-#: `delayType`.
-DELAYS: dict[str, str] = {
-    "InternalFailure": "unknown",
-    "General": "unknown",
-    "MailboxFull": "unreachable",
-    "SpamDetected": "spam",
-    "RecipientServerError": "unreachable",
-    "IPFailure": "blocked",
-    "TransientCommunicationFailure": "unreachable",
-    "BYOIPHostNameLookupUnavailable": "unknown",
-    "Undetermined": "unknown",
-    "SendingDeferral": "rate",
-}
 _COPIED = (("url", "link"), ("userAgent", "userAgent"), ("ip", "ipAddress"))
 #: The most recipients read from one record; SES takes 50 for one mail.
 _MOST = 1000
@@ -86,7 +62,10 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
         return Normalized([event])
     name, where = _PARTS[word]
     part = object_of(record.get(name))
-    addresses = list_of(part.get(where)) if where else list_of(mail.get("destination"))
+    destinations = list_of(mail.get("destination"))
+    addresses = list_of(part.get(where)) if where else destinations
+    if not addresses and len(destinations) == 1:
+        addresses = destinations  # an automatic answer's report names nobody
     if word in ("Open", "Click") and len(addresses) > 1:
         addresses = [None]  # SES does not report which recipient it was
     elif word == "Subscription":
@@ -94,11 +73,11 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
     result = Normalized()
     for recipient in addresses[:_MOST] or [None]:
         try:
-            address = recipient.get("emailAddress") if isinstance(recipient, dict) else recipient
+            customer, to = next(iter(recipients_of([recipient])), (None, None))
             for event in _events(word, part, object_of(recipient), record, request):
                 event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
-                event.handle = handle(address, "email")
-                if to := text(address):
+                event.handle = customer
+                if to:
                     event.payload["to"] = to
                 event.occurred_at = _time(part.get("timestamp")) or (sent if word == "Send" else None)
                 list_ = text(event.payload.get("list"))
@@ -123,7 +102,12 @@ def _events(
     if word in ("Bounce", "DeliveryDelay"):
         kind = text(part.get("bounceSubType")) or text(part.get("delayType")) or ""
         payload["bounceType"] = "/".join(filter(None, (text(part.get("bounceType")), kind)))[:255]
-        type_ = "MessageRejected" if word == "Bounce" and kind in _SUPPRESSED else type_
+        type_ = type_of(part, recipient, kind) if word == "Bounce" else type_
+        if type_ == "ProviderEventReceived":
+            notice = _notice(word, part, recipient, record, request)
+            notice.payload["bounceType"] = payload["bounceType"]
+            yield notice
+            return
         words = text(recipient.get("diagnosticCode"))
         code = code_of(text(recipient.get("status")), words)
         reason = (BOUNCES if word == "Bounce" else DELAYS).get(kind, "unknown")
@@ -136,16 +120,25 @@ def _events(
             type_ = "MessageRejected"
             error = Error("OnAccountSuppressionList", "the recipient complained before", "opted_out")
         elif feedback == "not-spam":
-            # With several recipients, each event keeps its own part: copies of the whole record would multiply its size.
-            alone = len(list_of(part.get("complainedRecipients"))) < 2
-            item = record if alone else {"eventType": word, "complaintFeedbackType": feedback} | recipient
-            yield unknown(request, item, status=word)
+            yield _notice(word, part, recipient, record, request)
             return
     elif word in ("Reject", "Rendering Failure"):
         error = Error(None, text(part.get("reason")) or text(part.get("errorMessage")), "content")
     else:
         payload |= {key: value for key, name in _COPIED if (value := text(part.get(name)))}
     yield Event(type_, request.source, "", error=error, payload=payload)
+
+
+def _notice(
+    word: str, part: dict[str, Any], recipient: dict[str, Any], record: dict[str, Any], request: Request
+) -> Event:
+    """Return an event that changes nothing of the mail. With several recipients, each keeps its own part: copies of the
+    whole record would multiply its size."""
+    if len(list_of(part.get(_PARTS[word][1]))) < 2:
+        return unknown(request, record, status=word)
+    own = ("bounceType", "bounceSubType", "complaintFeedbackType")
+    item = {"eventType": word} | {key: part[key] for key in own if isinstance(part.get(key), str)} | recipient
+    return unknown(request, item, status=word)
 
 
 def _subscriptions(

@@ -9,12 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text
-from adapters.reading.mime import bare_id, content_of, mail_of, mailbox_of, word
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.mime import content_of, mail_of, word
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_text
 from schemas.events import Event
+
+_THREADS = ("message-id", "in-reply-to", "references")
 
 
 def event(record: dict[str, Any], request: Request) -> Event:
@@ -25,37 +28,42 @@ def event(record: dict[str, Any], request: Request) -> Event:
     written = text(next(iter(list_of(common.get("from"))), None)) or text(mail.get("source")) or ""
     if message_id is None and not written:
         raise Unprocessable("a mail without an id and a sender")
-    name, address = mailbox_of(written)
-    sender = handle(address, "email") or handle(mail.get("source"), "email")
+    headers = _headers(mail.get("headers"))
     content: dict[str, Any] = {}
-    replied_to = None
+    damaged: list[dict[str, Any]] = []
     if (raw := text(record.get("content"))) is not None:
         parsed = mail_of(_raw(raw, action), request)
-        content, replied_to = content_of(parsed), bare_id(word(parsed, "In-Reply-To"))
+        content = content_of(parsed, damaged)
+        headers |= {name: found for name in _THREADS if (found := word(parsed, name))}
     elif (bucket := text(action.get("bucketName"))) and (key := text(action.get("objectKey"))):
         content["media"] = [{"type": "message/rfc822", "url": f"s3://{bucket}/{quote(key)}"[:8192]}]
     if subject := text(common.get("subject")):
         content["subject"] = subject
-    recipients = [one for one in list_of(receipt.get("recipients")) or list_of(mail.get("destination")) if text(one)]
-    payload: dict[str, Any] = {"content": content} if content else {}
-    payload["from"] = sender.value if sender else written
-    if recipients:
-        payload["to"] = ", ".join(map(str, recipients[:100]))
-    if name:
-        payload["displayName"] = name[:1024]
-    if replied_to:
-        payload["inReplyTo"] = replied_to
-    return Event(
-        "MessageReceived",
-        request.source,
-        fact_id("ses", "Received", message_id, written, text(mail.get("timestamp"))),
-        channel="email",
-        direction="inbound",
-        provider_message_id=message_id,
-        handle=sender,
+    recipients = recipients_of(list_of(receipt.get("recipients")) or list_of(mail.get("destination")))
+    one = InboundMail(
+        sender=written,
+        envelope_sender=mail.get("source"),
+        recipients=[address for _, address in recipients[:100]],
+        content=content,
+        provider_id=message_id,
+        message_id=text(common.get("messageId")) or headers.get("message-id"),
+        in_reply_to=headers.get("in-reply-to"),
+        references=headers.get("references"),
+        date=text(common.get("date")),
         occurred_at=from_text(mail.get("timestamp")),
-        payload=payload,
+        undecoded=damaged,
     )
+    return received(one, request, fact_id("ses", "Received", message_id, written, text(mail.get("timestamp"))))
+
+
+def _headers(items: Any) -> dict[str, str]:
+    """Return the mail's headers by their lower-case names, the first of each."""
+    found: dict[str, str] = {}
+    for item in list_of(items)[:1000]:
+        name, value = object_of(item).get("name"), object_of(item).get("value")
+        if isinstance(name, str) and isinstance(value, str):
+            found.setdefault(name.lower(), value)
+    return found
 
 
 def _raw(content: str, action: dict[str, Any]) -> bytes:

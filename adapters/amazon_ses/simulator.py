@@ -34,7 +34,7 @@ from adapters.simulating import (
 )
 
 _EVENTS = {
-    "MessageQueued": "Send",
+    "UserMessageSent": "Send",
     "MessageDelayed": "DeliveryDelay",
     "MessageDelivered": "Delivery",
     "MessageOpened": "Open",

@@ -5,13 +5,15 @@ Webhooks: https://developers.brevo.com/docs/transactional-webhooks. They are not
 4xx or 5xx: …/docs/retry-mechanism.
 """
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
-from adapters.brevo import inbound, sms
+from adapters.brevo import inbound, marketing, sms
 from adapters.brevo.send import IDEMPOTENT_FOR, build_request, read_response
 from adapters.brevo.send import SETTINGS as _SENDING
 from adapters.contract import Adapter, Normalized, Request, Send, Unprocessable, Values
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.mime import bare_id
@@ -34,18 +36,22 @@ EVENT_TYPES: dict[str, str] = {
     "blocked": "MessageRejected",
     "error": "MessageFailed",
     "spam": "MessageComplained",
+    "complaint": "MessageComplained",
     "opened": "MessageOpened",
     "unique_opened": "MessageOpened",
     "proxy_open": "MessageOpened",
     "unique_proxy_open": "MessageOpened",
     "click": "MessageClicked",
     "unsubscribed": "RecipientUnsubscribed",
+    # The same word of marketing webhooks.
+    "unsubscribe": "RecipientUnsubscribed",
 }
 #: The reason, if the mail server's reply gives none.
 REASONS: dict[str, str] = {"hard_bounce": "invalid_address", "invalid_email": "invalid_address", "blocked": "blocked"}
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
-_COPIED = (("url", "link"), ("userAgent", "user_agent"), ("ip", "ip"), ("from", "sender_email"))
+_COPIED = (("url", "URL"), ("url", "link"), ("userAgent", "user_agent"), ("ip", "ip"), ("from", "sender_email"))
 _PROXIED = frozenset({"proxy_open", "unique_proxy_open"})
+_CONTACT = re.compile(rb'"event"\s{0,8}:\s{0,8}"(?:contact_updated|contact_deleted|list_addition)"')
 #: Brevo reports a first open by two events, which become one.
 _SAME = {"unique_opened": "opened", "unique_proxy_open": "proxy_open"}
 
@@ -57,6 +63,10 @@ def recognise(request: Request) -> bool:
         return b'"event"' in body and (b'"ts_event"' in body or b'"ts_epoch"' in body)
     if b'"msg_status"' in body:
         return b'"credits_used"' in body
+    if b'"campaign name"' in body:
+        return b'"camp_id"' in body and b'"event"' in body
+    if _CONTACT.search(body[:4096]):
+        return True
     return b'"ExtractedMarkdownMessage"' in body and b'"items"' in body[:4096]
 
 
@@ -74,18 +84,33 @@ def normalize(request: Request) -> Normalized:
         try:
             if not isinstance(item, dict):
                 raise Unprocessable("an item that is no object")
-            read = inbound.event if isinstance(mails, list) else sms.event if "msg_status" in item else _event
-            result.events.append(read(item, request))
+            if isinstance(mails, list):
+                result.events.append(inbound.event(item, request))
+            elif "msg_status" in item:
+                result.events.append(sms.event(item, request))
+            else:
+                result.events.extend(_events(item, request))
         except Unprocessable as error:
             result.unprocessable.append((item, str(error)))
     return result
 
 
+def _events(item: dict[str, Any], request: Request) -> Iterator[Event]:
+    word = text(item.get("event")) or ""
+    if word in marketing.CONTACT_WORDS:
+        yield from marketing.of_contact(item, word, request)
+    elif word == "unsubscribe":
+        yield from marketing.of_lists(_event(item, request), item.get("list_id"))
+    else:
+        yield _event(item, request)
+
+
 def _event(item: dict[str, Any], request: Request) -> Event:
     get = item.get
-    word, email = text(get("event")) or "", text(get("email"))
+    word = text(get("event")) or ""
+    customer, email = next(iter(recipients_of(get("email"))), (None, None))
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
-    message_id, customer = bare_id(get("message-id")), handle(email, "email")
+    message_id = bare_id(get("message-id"))
     time = from_unix(get("ts_event")) or _of_epoch(get("ts_epoch"))
     if type_ == "ProviderEventReceived":
         event = unknown(request, item, status=word or None)
@@ -115,7 +140,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     return Event(
         type_,
         request.source,
-        fact_id("brevo", _SAME.get(word, word), message_id, email, stamp, text(get("link"))),
+        fact_id("brevo", _SAME.get(word, word), message_id or text(get("camp_id")), email, stamp, payload.get("url")),
         channel="email",
         direction="outbound",
         provider_message_id=message_id,

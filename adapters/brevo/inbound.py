@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
-from adapters.reading.facts import fact_id, text
-from adapters.reading.mime import MOST_MEDIA, bare_id, media_of
+from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.facts import fact_id, identifier, text
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.mailboxes import formatted
+from adapters.reading.mime import MOST_MEDIA, media_of
 from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
@@ -30,34 +32,31 @@ def event(item: dict[str, Any], request: Request) -> Event:
     address = text(sender.get("Address"))
     if address is None:
         raise Unprocessable("a mail without a sender")
-    message_id, customer = bare_id(get("MessageId")), handle(address, "email")
-    recipients = [one for one in list_of(get("Recipients")) if isinstance(one, str) and one]
-    if not recipients:
-        recipients = [to for one in list_of(get("To")) if (to := text(object_of(one).get("Address")))]
+    recipients = recipients_of(list_of(get("Recipients"))) or recipients_of(list_of(get("To")))
     content: dict[str, Any] = {key: value for key, name in _TEXTS if (value := text(get(name)))}
-    if files := [_file(file) for file in list_of(get("Attachments"))[:MOST_MEDIA] if isinstance(file, dict)]:
-        content["media"] = files
-    payload: dict[str, Any] = {"content": content} if content else {}
-    payload["from"] = customer.value if customer else address
-    if recipients:
-        payload["to"] = ", ".join(recipients[:100])
-    if name := text(sender.get("Name")):
-        payload["displayName"] = name[:1024]
-    if replied_to := bare_id(get("InReplyTo")):
-        payload["inReplyTo"] = replied_to
+    files = [file for file in list_of(get("Attachments"))[:MOST_MEDIA] if isinstance(file, dict)]
+    if files:
+        content["media"] = [_file(file) for file in files]
+    headers = {name.lower(): value for name, value in object_of(get("Headers")).items()}
     # One id per recipient, in the same order in each retry.
     ids = [one for one in list_of(get("Uuid")) if isinstance(one, str)][:100]
-    known_by = ids or [message_id or fact_id(text(get("SentAtDate")), text(get("RawTextBody"))), address, *recipients]
-    return Event(
-        "MessageReceived",
-        request.source,
-        fact_id("mail", *known_by),
-        channel="email",
-        direction="inbound",
-        provider_message_id=message_id,
-        handle=customer,
-        payload=payload,
+    one = InboundMail(
+        sender=formatted(text(sender.get("Name")), address),
+        recipients=[to for _, to in recipients[:100]],
+        content=content,
+        provider_id=None if not ids else identifier(ids[0]) if len(ids) == 1 else fact_id(*ids),
+        message_id=get("MessageId"),
+        in_reply_to=get("InReplyTo"),
+        references=_one(headers.get("references")),
+        date=text(get("SentAtDate")),
+        files=[f"{file.get('Name')} {file.get('ContentLength')}" for file in files],
     )
+    return received(one, request, fact_id("mail", *ids) if ids else None)
+
+
+def _one(value: Any) -> Any:
+    """Return a header's value, the first if it is a list."""
+    return value[0] if isinstance(value, list) and value else value
 
 
 def _file(file: dict[str, Any]) -> dict[str, str]:

@@ -7,6 +7,7 @@ https://docs.customer.io/journeys/webhooks-action/#securely-verify-requests. A m
 from typing import Any
 
 from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
+from adapters.customerio.people import PEOPLE, PREFERENCES, others_of, person_of, topics_of
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
@@ -42,8 +43,6 @@ METRICS: dict[str, str] = {
     "spammed": "MessageComplained",
     "unsubscribed": "RecipientUnsubscribed",
 }
-#: `metric` of a person (`object_type` customer), for all channels.
-PEOPLE: dict[str, str] = {"subscribed": "RecipientSubscribed", "unsubscribed": "RecipientUnsubscribed"}
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
 _MOST_DEVICES = 100
 
@@ -76,9 +75,9 @@ def normalize(request: Request) -> Normalized:
     event_id, at = identifier(body.get("event_id")), from_unix(body.get("timestamp"))
     if event_id is None:
         raise Unprocessable("an event without its event_id")
-    if kind == "customer" and metric in PEOPLE and (person := _person(data)) is not None:
+    if kind == "customer" and metric in PEOPLE and (person := person_of(data)) is not None:
         payload: dict[str, Any] = {"providerStatus": f"customer.{metric}", "from": person.value}
-        if others := _others(data, person):
+        if others := others_of(data, person):
             payload["handles"] = others
         channel = "email" if person.kind == "email" else None
         event = Event(
@@ -92,6 +91,8 @@ def normalize(request: Request) -> Normalized:
             payload=payload,
         )
         return Normalized([event])
+    if kind == "customer" and metric == PREFERENCES and (topics := topics_of(data, event_id, at, request)):
+        return Normalized(topics)
     type = METRICS.get(metric, "ProviderEventReceived") if kind in OBJECTS else "ProviderEventReceived"
     if type == "ProviderEventReceived":
         event = unknown(request, body, status=f"{kind}.{metric}", event_id=event_id)
@@ -134,7 +135,7 @@ def _message(
     payload: dict[str, Any] = {"providerStatus": f"{kind}.{metric}"}
     if to := (customer.value if customer else text(data.get("recipient"))):
         payload["to"] = to[:2048]
-    if others := _others(data, customer):
+    if others := others_of(data, customer):
         payload["handles"] = others
     if metric == "clicked" and (url := text(data.get("href"))) and len(url) <= 8192:
         payload["url"] = url
@@ -171,25 +172,7 @@ def _recipient(data: dict[str, Any], kind: str) -> Handle | None:
     """Return the customer's handle: the message's address, or else the person's own."""
     if kind in ("email", "sms", "whatsapp") and (found := handle(data.get("recipient"), OBJECTS[kind])):
         return found
-    return _person(data)
-
-
-def _person(data: dict[str, Any]) -> Handle | None:
-    """Return the person's handle: the id in the operator's own system, or else the e-mail address."""
-    return next(iter(_known(data)), None)
-
-
-def _known(data: dict[str, Any]) -> list[Handle]:
-    nested = data.get("identifiers")
-    identifiers = nested if isinstance(nested, dict) else {}
-    own = of_kind("user_id", text(identifiers.get("id")) or text(data.get("customer_id")))
-    email = handle(text(identifiers.get("email")) or text(data.get("email_address")), "email")
-    return [found for found in (own, email) if found is not None]
-
-
-def _others(data: dict[str, Any], customer: Handle | None) -> list[dict[str, str]]:
-    """Return the same person's other handles."""
-    return [{"kind": one.kind, "value": one.value} for one in _known(data) if one != customer]
+    return person_of(data)
 
 
 def _objects(items: list[Any]) -> list[dict[str, Any]]:

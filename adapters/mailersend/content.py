@@ -9,8 +9,11 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import count, fact_id, identifier, text
-from adapters.reading.mime import bare_id
+from adapters.reading.inbound_mail import InboundMail
+from adapters.reading.inbound_mail import received as received_mail
+from adapters.reading.mailboxes import formatted
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_text
 from schemas.events import Error, Event
@@ -24,36 +27,23 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
     if message_id is None:
         raise Unprocessable("a mail without an id")
     by, envelope = object_of(data.get("from")), object_of(data.get("sender"))
-    address = text(by.get("email")) or text(envelope.get("email"))
-    customer = handle(address, "email")
-    payload: dict[str, Any] = {"providerStatus": "inbound.message"}
-    if sender := customer.value if customer else address:
-        payload["from"] = sender[:2048]
-    if name := text(by.get("name")):
-        payload["displayName"] = name[:1024]
-    recipients = object_of(data.get("recipients")).get("rcptTo")
-    addresses = [text(object_of(one).get("email")) for one in recipients[:50]] if isinstance(recipients, list) else []
-    if to := ", ".join([one for one in addresses if one]):
-        payload["to"] = to[:2048]
-    if replied_to := bare_id(_header(data, "In-Reply-To")):
-        payload["inReplyTo"] = replied_to
+    address = text(by.get("email")) or text(envelope.get("email")) or ""
     content: dict[str, Any] = {key: value for key in ("subject", "text", "html") if (value := text(data.get(key)))}
     if media := _media(data.get("attachments")):
         content["media"] = media
-    if content:
-        payload["content"] = content
-    time = from_text(data.get("created_at")) or from_text(body.get("created_at"))
-    return Event(
-        "MessageReceived",
-        request.source,
-        message_id,
-        channel="email",
-        direction="inbound",
-        provider_message_id=message_id,
-        handle=customer,
-        occurred_at=time,
-        payload=payload,
+    recipients = recipients_of(object_of(data.get("recipients")).get("rcptTo"))
+    one = InboundMail(
+        sender=formatted(text(by.get("name")), address) if address else None,
+        recipients=[to for _, to in recipients[:50]],
+        content=content,
+        provider_id=message_id,
+        message_id=_header(data, "Message-ID"),
+        in_reply_to=_header(data, "In-Reply-To"),
+        references=_header(data, "References"),
+        status="inbound.message",
+        occurred_at=from_text(data.get("created_at")) or from_text(body.get("created_at")),
     )
+    return received_mail(one, request, message_id)
 
 
 def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
@@ -88,7 +78,7 @@ def _header(data: dict[str, Any], name: str) -> str | None:
     for key, value in object_of(data.get("headers")).items():
         if key.lower() == name.lower():
             first = value[0] if isinstance(value, list) and value else value
-            return first.strip()[:512] if isinstance(first, str) else None
+            return first.strip()[:65536] if isinstance(first, str) else None
     return None
 
 

@@ -88,7 +88,7 @@ def once(request: Request) -> Once | None:
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event of a webhook, or the mail of a route. Raises Unprocessable."""
+    """Return the events of a webhook, nearly always one, or the mail of a route. Raises Unprocessable."""
     if _is_form(request):
         fields = _fields(request)
         event = form.of_form(fields, request) if "event" in fields else routes.event(fields, request)
@@ -97,7 +97,7 @@ def normalize(request: Request) -> Normalized:
     data = body.get("event-data") if isinstance(body, dict) else None
     if not isinstance(data, dict):
         raise Unprocessable("no webhook of Mailgun: it has no event-data")
-    return Normalized([events.of_json(data, request)])
+    return Normalized(events.of_json(data, request))
 
 
 def _is_form(request: Request) -> bool:

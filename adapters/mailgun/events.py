@@ -7,13 +7,15 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.inbound_mail import InboundMail, received
 from adapters.reading.mime import bare_id
 from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
-from schemas.events import Error, Event
+from schemas.events import Error, Event, Handle
 
 #: The values of `event`. `failed` is temporary or permanent by its `severity`; `stored` is an inbound mail.
 EVENT_TYPES: dict[str, str] = {
@@ -51,30 +53,36 @@ FAILURES: dict[str, str] = {"old": "expired", "espblock": "blocked"}
 ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
 
 
-def of_json(data: dict[str, Any], request: Request) -> Event:
-    """Return the event of `event-data`. Raises Unprocessable."""
+def of_json(data: dict[str, Any], request: Request) -> list[Event]:
+    """Return the events of `event-data`: one, or one per recipient of a mail that was rejected. Raises Unprocessable."""
     get = data.get
     word = text(get("event")) or ""
     # An inbound mail on its way to a route is `accepted` too; the route's own post has its content.
     type_ = "ProviderEventReceived" if get("routes") else EVENT_TYPES.get(word, "ProviderEventReceived")
-    event_id, recipient, time = identifier(get("id")), text(get("recipient")), from_unix(get("timestamp"))
+    event_id, time = identifier(get("id")), from_unix(get("timestamp"))
     headers = object_of(object_of(get("message")).get("headers"))
     message_id = bare_id(headers.get("message-id"))
+    recipients = recipients_of(get("recipient"))
+    if not recipients and word == "rejected":
+        # It was refused before it was split by recipients, and has the header alone.
+        recipients = recipients_of(headers.get("to"))
     if type_ == "ProviderEventReceived":
         event = unknown(request, data, status=word or None, event_id=event_id)
-        if message_id is not None:
-            event.channel, event.direction = "email", "inbound" if get("routes") else "outbound"
-            event.provider_message_id = message_id
-            customer = text(object_of(get("envelope")).get("sender")) if get("routes") else recipient
-            event.handle = handle(customer, "email")
+        if message_id is not None and get("routes"):
+            event.channel, event.direction = "email", "inbound"
+            event.handle = handle(object_of(get("envelope")).get("sender"), "email")
+        elif message_id is not None:
+            event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
+            event.handle = recipients[0][0] if len(recipients) == 1 else None
         event.occurred_at = time
-        return event
+        return [event]
     if event_id is None:
-        if message_id is None and recipient is None:
+        if message_id is None and not recipients:
             raise Unprocessable("an event of no message and no address")
-        event_id = fact_id("mailgun", word, message_id, recipient, text(get("timestamp")), text(get("url")))
+        whom = ", ".join([to for _, to in recipients])
+        event_id = fact_id("mailgun", word, message_id, whom, text(get("timestamp")), text(get("url")))
     if type_ == "MessageReceived":
-        return _stored(data, headers, request, event_id, message_id)
+        return [_stored(data, headers, request, event_id)]
     error = None
     if word == "failed":
         type_, error = failure_of(data)
@@ -83,28 +91,34 @@ def of_json(data: dict[str, Any], request: Request) -> Event:
         words = [one for one in (text(reject.get("reason")), text(reject.get("description"))) if one]
         error = Error(None, ": ".join(words)[:8192] or None, "unknown")
     variables = object_of(get("user-variables"))
-    payload = payload_of(word, recipient, variables.get("reference"))
-    if sender := text(object_of(get("envelope")).get("sender")):
-        payload["from"] = sender
-    if word in ENGAGED:
-        client = object_of(get("client-info"))
-        payload |= engaged_of(get("url"), client.get("user-agent"), get("ip"))
-        # …/user-manual/tracking-messages/open-click-bot-detect: `apple`, `gmail` or `generic`; else empty.
-        if word == "opened" and text(client.get("bot")):
-            payload["machineOpen"] = True
-    return Event(
-        type_,
-        request.source,
-        event_id,
-        channel="email",
-        direction="outbound",
-        provider_message_id=message_id,
-        echoed_message_id=own_id(variables.get(NAME)),
-        handle=handle(recipient, "email"),
-        occurred_at=time,
-        error=error,
-        payload=payload,
-    )
+    made: list[Event] = []
+    nobody: list[tuple[Handle | None, str]] = [(None, "")]
+    for customer, to in recipients or nobody:
+        payload = payload_of(word, to, variables.get("reference"))
+        if sender := text(object_of(get("envelope")).get("sender")):
+            payload["from"] = sender
+        if word in ENGAGED:
+            client = object_of(get("client-info"))
+            payload |= engaged_of(get("url"), client.get("user-agent"), get("ip"))
+            # …/user-manual/tracking-messages/open-click-bot-detect: `apple`, `gmail` or `generic`; else empty.
+            if word == "opened" and text(client.get("bot")):
+                payload["machineOpen"] = True
+        made.append(
+            Event(
+                type_,
+                request.source,
+                event_id if len(recipients) < 2 else fact_id(event_id, to),
+                channel="email",
+                direction="outbound",
+                provider_message_id=message_id,
+                echoed_message_id=own_id(variables.get(NAME)),
+                handle=customer,
+                occurred_at=time,
+                error=error,
+                payload=payload,
+            )
+        )
+    return made
 
 
 def failure_of(data: dict[str, Any]) -> tuple[str, Error]:
@@ -121,28 +135,31 @@ def failure_of(data: dict[str, Any]) -> tuple[str, Error]:
     return type_, Error(code if code and code != "0" else None, words or why or None, reason)
 
 
-def _stored(data: dict[str, Any], headers: dict[str, Any], request: Request, event_id: str, id: str | None) -> Event:
+def _stored(data: dict[str, Any], headers: dict[str, Any], request: Request, event_id: str) -> Event:
     """Return the event of a mail that a route's store() keeps: it can be fetched for three days, with the API key."""
-    sender = text(object_of(data.get("envelope")).get("sender")) or text(headers.get("from"))
     content: dict[str, Any] = {"subject": subject} if (subject := text(headers.get("subject"))) else {}
     storage = object_of(data.get("storage"))
     if url := text(storage.get("url")):
         content["media"] = [{"type": "message/rfc822", "url": url[:8192]}]
-    payload = payload_of("stored", text(data.get("recipient")), None) | ({"content": content} if content else {})
-    if sender:
-        payload["from"] = sender
-    time, customer = from_unix(data.get("timestamp")), handle(sender, "email")
-    return Event(
-        "MessageReceived",
-        request.source,
-        event_id,
-        channel="email",
-        direction="inbound",
-        provider_message_id=id,
-        handle=customer,
-        occurred_at=time,
-        payload=payload,
+    to = data.get("recipient") or object_of(data.get("message")).get("recipients") or headers.get("to")
+    recipients = [address for _, address in recipients_of(to)]
+    sender = text(object_of(data.get("envelope")).get("sender"))
+    one = InboundMail(
+        sender=text(headers.get("from")) or sender,
+        envelope_sender=sender,
+        recipients=recipients,
+        content=content,
+        provider_id=kept_id(text(storage.get("key")), ", ".join(recipients)),
+        message_id=headers.get("message-id"),
+        status="stored",
+        occurred_at=from_unix(data.get("timestamp")),
     )
+    return received(one, request, event_id)
+
+
+def kept_id(key: str | None, recipient: str) -> str | None:
+    """Return the id of a mail that Mailgun stores: its key in the storage, which recipients of one mail may share."""
+    return fact_id("mailgun", key, ", ".join([to for _, to in recipients_of(recipient)])) if key else None
 
 
 def payload_of(word: str, recipient: str | None, reference: Any) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
     when = get("timestamp") if many or message_id is None else None
     event_id = fact_id("mailgun", word, message_id, recipient, when, get("url"))
     customer, time = handle(recipient, "email"), from_unix(get("timestamp"))
+    recipient = customer.value if customer else recipient
     if type_ == "ProviderEventReceived":
         native = {name: value for name, value in fields.items() if name not in ("token", "signature")}
         event = unknown(request, native, status=word or None, event_id=event_id)

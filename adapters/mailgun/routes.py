@@ -1,21 +1,24 @@
 """Reads the mail that a Mailgun route posts by forward() or store(): parsed into fields, or raw (`body-mime`).
 
-…/user-manual/receive-forward-store/receive-http and …/store-retreive. Mailgun gives a mail no id; its Message-ID and
-its recipient identify it.
+…/user-manual/receive-forward-store/receive-http and …/store-retreive. Mailgun gives an id only to a mail that it stores;
+the identity of another is made of what it says.
 """
 
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
+from adapters.mailgun.events import kept_id
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import parse_json
-from adapters.reading.facts import fact_id
-from adapters.reading.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of, word
 from adapters.reading.multipart import parts_of
 from adapters.reading.times import from_text
 from schemas.events import Event
 
 _TEXTS = (("text", "body-plain"), ("html", "body-html"), ("strippedText", "stripped-text"), ("subject", "subject"))
+
+_READ = ("from", "subject", "message-id", "in-reply-to", "references", "date")
 
 
 def event(fields: dict[str, str], request: Request) -> Event:
@@ -23,39 +26,59 @@ def event(fields: dict[str, str], request: Request) -> Event:
     get = fields.get
     if "recipient" not in fields or not ("sender" in fields or "from" in fields):
         raise Unprocessable("a form that is neither an event nor a mail")
-    content: dict[str, Any] = {key: fields[name] for key, name in _TEXTS if get(name)}
-    message_id, replied_to = bare_id(get("Message-Id") or get("Message-ID")), bare_id(get("In-Reply-To"))
-    # `timestamp` belongs to the signature and differs in a retry; the mail's Date is the sender's.
-    date = get("Date")
-    if whole := get("body-mime"):
+    headers = _headers(fields.get("message-headers"))
+    damaged: list[dict[str, Any]] = []
+    if whole := _whole(fields, request):
         mail = mail_of(whole, request)
-        date = date or word(mail, "Date")
-        content |= content_of(mail)
-        message_id = message_id or bare_id(word(mail, "Message-ID"))
-        replied_to = replied_to or bare_id(word(mail, "In-Reply-To"))
-    elif media := _media(fields, request):
-        content["media"] = media
-    name, address = mailbox_of(get("from", ""))
-    sender = handle(address, "email") or handle(get("sender"), "email")
-    payload: dict[str, Any] = {"content": content} if content else {}
-    payload["to"] = fields["recipient"]
-    for key, value in (("from", sender.value if sender else None), ("displayName", name[:1024])):
-        if value:
-            payload[key] = value
-    if replied_to:
-        payload["inReplyTo"] = replied_to
-    known_by = message_id or fact_id(get("from"), date, get("subject"), get("body-plain"), whole)
-    return Event(
-        "MessageReceived",
-        request.source,
-        fact_id("mail", known_by, fields["recipient"]),
-        channel="email",
-        direction="inbound",
-        provider_message_id=message_id,
-        handle=sender,
+        headers |= {name: found for name in _READ if (found := word(mail, name))}
+        content = content_of(mail, damaged)
+    else:
+        media = _media(fields, request)
+        content = {"media": media} if media else {}
+    content |= {key: fields[name] for key, name in _TEXTS if get(name)}
+    if "subject" not in content and (subject := headers.get("subject")):
+        content["subject"] = subject
+    # `timestamp` belongs to the signature and differs in a retry; the mail's Date is the sender's.
+    date = get("Date") or headers.get("date")
+    one = InboundMail(
+        sender=get("from") or headers.get("from"),
+        envelope_sender=get("sender"),
+        recipients=[to for _, to in recipients_of(fields["recipient"])],
+        content=content,
+        provider_id=kept_id((get("message-url") or "").partition("/messages/")[2], fields["recipient"]),
+        message_id=get("Message-Id") or get("Message-ID") or headers.get("message-id"),
+        in_reply_to=get("In-Reply-To") or headers.get("in-reply-to"),
+        references=get("References") or headers.get("references"),
+        date=date,
+        files=[body_of(whole)] if whole else _files(fields, request),
         occurred_at=from_text(date),
-        payload=payload,
+        undecoded=damaged,
     )
+    return received(one, request)
+
+
+def _whole(fields: dict[str, str], request: Request) -> bytes:
+    """Return the raw mail's bytes, which may be in another charset than the form's; empty without one."""
+    if "body-mime" not in fields or "parts" not in request.parsed:
+        return fields.get("body-mime", "").encode("utf-8", "replace")
+    return next((part.data for part in parts_of(request) if part.name == "body-mime"), b"")
+
+
+def _headers(written: str | None) -> dict[str, str]:
+    """Return the mail's headers by their lower-case names, the first of each, from the form's JSON list of pairs."""
+    found: dict[str, str] = {}
+    for pair in _json(written, list)[:1000]:
+        if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], str):
+            found.setdefault(pair[0].lower(), pair[1])
+    return found
+
+
+def _files(fields: dict[str, str], request: Request) -> list[str | bytes]:
+    """Return the files' bytes, or of stored ones the names and sizes."""
+    if "parts" in request.parsed:
+        return [part.data for part in parts_of(request) if part.filename is not None]
+    files = [file for file in _json(fields.get("attachments"), list)[:MOST_MEDIA] if isinstance(file, dict)]
+    return [f"{file.get('name')} {file.get('size')}" for file in files]
 
 
 def _media(fields: dict[str, str], request: Request) -> list[dict[str, str]]:

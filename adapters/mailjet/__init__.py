@@ -20,7 +20,7 @@ from adapters.mailjet.send import (
     read_response,
 )
 from adapters.mailjet.send import SETTINGS as _SENDING
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
@@ -100,10 +100,11 @@ def _event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("an item that is no object")
     get = item.get
-    word, email = text(get("event")) or "", text(get("email"))
+    word = text(get("event")) or ""
+    customer, email = next(iter(recipients_of(get("email"))), (None, None))
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     message_id = identifier(get("MessageID")) or identifier(get("mj_message_id"))
-    time, customer = from_unix(get("time")), handle(email, "email")
+    time = from_unix(get("time"))
     if type_ == "ProviderEventReceived":
         event = unknown(request, item, status=word or None)
         event.occurred_at = time

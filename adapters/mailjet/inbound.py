@@ -9,9 +9,10 @@ from email.message import Message
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
-from adapters.reading.facts import fact_id, text
-from adapters.reading.mime import MOST_MEDIA, bare_id, mailbox_of, media_of
+from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.facts import text
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.mime import MOST_MEDIA, media_of
 from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
@@ -21,35 +22,29 @@ _TEXTS = (("text", "Text-part"), ("html", "Html-part"), ("subject", "Subject"))
 def event(item: dict[str, Any], request: Request) -> Event:
     """Return the event of the mail. Raises Unprocessable if it has no sender."""
     get = item.get
-    headers = object_of(get("Headers"))
+    headers = {name.lower(): _one(value) for name, value in object_of(get("Headers")).items()}
     written = text(get("From")) or text(get("Sender"))
     if written is None:
         raise Unprocessable("a mail without a sender")
-    name, address = mailbox_of(written)
-    sender = handle(address, "email") or handle(get("Sender"), "email")
-    message_id, recipient = bare_id(_one(headers.get("Message-ID"))), text(get("Recipient"))
     content: dict[str, Any] = {key: value for key, named in _TEXTS if (value := text(get(named)))}
     files = [part for part in list_of(get("Parts")) if _is_file(part)][:MOST_MEDIA]
     if files:
         content["media"] = [_file(part) for part in files]
-    payload: dict[str, Any] = {"content": content} if content else {}
-    payload["from"] = sender.value if sender else written
-    rest = (("to", recipient), ("displayName", name[:1024]), ("reference", text(get("CustomID"))))
-    payload |= {key: value for key, value in rest if value}
-    if replied_to := bare_id(_one(headers.get("In-Reply-To"))):
-        payload["inReplyTo"] = replied_to
-    known_by = message_id or fact_id(written, text(get("Date")), text(get("Subject")), text(get("Text-part")))
-    event_id = fact_id("mail", known_by, recipient)
-    return Event(
-        "MessageReceived",
-        request.source,
-        event_id,
-        channel="email",
-        direction="inbound",
-        provider_message_id=message_id,
-        handle=sender,
-        payload=payload,
+    one = InboundMail(
+        sender=written,
+        envelope_sender=get("Sender"),
+        recipients=[to for _, to in recipients_of(get("Recipient"))],
+        content=content,
+        message_id=headers.get("message-id"),
+        in_reply_to=headers.get("in-reply-to"),
+        references=headers.get("references"),
+        date=text(get("Date")),
+        files=[text(get(part["ContentRef"])) or "" for part in files],
     )
+    event = received(one, request)
+    if reference := text(get("CustomID")):
+        event.payload["reference"] = reference[:1024]
+    return event
 
 
 def _is_file(part: Any) -> bool:

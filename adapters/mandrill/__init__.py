@@ -20,6 +20,7 @@ from adapters.contract import (
     Values,
     secrets_of,
 )
+from adapters.mandrill.denylist import WISHES, wish_of
 from adapters.mandrill.inbound import received
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import form_of, parse_json
@@ -137,6 +138,9 @@ def _event(item: Any, request: Request) -> Event:
     email = text(msg.get("email"))
     customer = handle(email, "email")
     type_ = EVENT_TYPES.get(word)
+    if item.get("type") == "blacklist" and item.get("action") in ("add", "change"):
+        if (wish := wish_of(object_of(item.get("reject")), item, request)) is not None:
+            return wish
     if type_ is None:
         entry = object_of(item.get("reject")) or object_of(item.get("entry"))
         event = unknown(request, item, status=word or text(item.get("type")))
@@ -191,7 +195,7 @@ ADAPTER = Adapter(
     title="Mandrill (Mailchimp Transactional)",
     docs="https://mailchimp.com/developer/transactional/docs/webhooks/",
     channels=frozenset({"email"}),
-    events=frozenset({*EVENT_TYPES.values(), "MessageReceived", "ProviderEventReceived"}),
+    events=frozenset({*EVENT_TYPES.values(), *WISHES.values(), "MessageReceived", "ProviderEventReceived"}),
     signature="HMAC-SHA1 over the URL and the form",
     signs_body=True,
     settings=(

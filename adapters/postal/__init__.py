@@ -14,6 +14,7 @@ from adapters.postal.signature import check, keys_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
 from schemas.events import Error, Event
@@ -27,6 +28,14 @@ EVENT_TYPES: dict[str, str] = {
     "MessageBounced": "MessageBounced",
     "MessageLinkClicked": "MessageClicked",
     "MessageLoaded": "MessageOpened",
+}
+#: `status` of a delivery attempt (…/developer/webhooks, the payloads), where the body has no name of an event.
+STATUSES: dict[str, str] = {
+    "Sent": "MessageSent",
+    "SoftFail": "MessageDelayed",
+    "HardFail": "MessageDeliveryFailed",
+    "Held": "MessageHeld",
+    "Bounced": "MessageBounced",
 }
 _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
 
@@ -61,11 +70,9 @@ def normalize(request: Request) -> Normalized:
 
 
 def _event(body: dict[str, Any], request: Request) -> Event:
-    word = text(body.get("event")) or ""
-    found = body.get("payload")
-    data: dict[str, Any] = found if isinstance(found, dict) else {}
-    message = data.get("original_message") if word == "MessageBounced" else data.get("message")
-    about: dict[str, Any] = message if isinstance(message, dict) else {}
+    word, data = _named(body)
+    about = object_of(data.get("original_message")) if word == "MessageBounced" else {}
+    about = about or object_of(data.get("message"))
     message_id = identifier(about.get("id"))
     event_id = identifier(body.get("uuid"))
     time = from_unix(data.get("timestamp")) or from_unix(body.get("timestamp"))
@@ -103,11 +110,24 @@ def _event(body: dict[str, Any], request: Request) -> Event:
     )
 
 
+def _named(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the event's name and its payload. Older servers post the payload alone, and a bounce is known by the two mails
+    in it, under whatever name (…/developer/webhooks, "Message bounce event")."""
+    word = text(body.get("event")) or ""
+    data = object_of(body.get("payload")) or ({} if word else body)
+    if word not in EVENT_TYPES and isinstance(data.get("original_message"), dict) and "bounce" in data:
+        return "MessageBounced", data
+    if status := text(data.get("status")):
+        # A mail that came back after an attempt is a delivery that failed, with a status of its own.
+        named = STATUSES.get(status, word)
+        word = named if not word or (word == "MessageDeliveryFailed" and named == "MessageBounced") else word
+    return word, data
+
+
 def _error(word: str, data: dict[str, Any]) -> Error | None:
-    if word == "MessageBounced":
-        bounce = data.get("bounce")
-        return Error(None, text(bounce.get("subject")) if isinstance(bounce, dict) else None, "unknown")
-    if word not in ("MessageDelayed", "MessageHeld", "MessageDeliveryFailed"):
+    if word == "MessageBounced" and "bounce" in data:
+        return Error(None, text(object_of(data.get("bounce")).get("subject")), "unknown")
+    if word not in ("MessageDelayed", "MessageHeld", "MessageDeliveryFailed", "MessageBounced"):
         return None
     details, output = text(data.get("details")), text(data.get("output"))
     code = code_of(None, output) if output else None

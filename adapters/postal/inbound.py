@@ -5,18 +5,20 @@ https://docs.postalserver.io/developer/http-payloads
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from email import message_from_bytes
 from email.message import Message
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import form_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.mime import MOST_MEDIA, bare_id, content_of, mailbox_of, media_of, word
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.mime import MOST_MEDIA, content_of, mail_of, media_of, word
 from adapters.reading.shapes import list_of
 from adapters.reading.times import from_unix
 from schemas.events import Event
+
+_READ = ("From", "Message-ID", "In-Reply-To", "References")
 
 
 def is_form(request: Request) -> bool:
@@ -40,37 +42,29 @@ def event(mail: dict[str, Any], request: Request) -> Event:
     message_id, to = identifier(mail.get("id")), text(mail.get("rcpt_to"))
     if message_id is None or to is None:
         raise Unprocessable("a mail without an id or a recipient")
-    whole = _whole(mail.get("message"))
-    name, address = mailbox_of(text(mail.get("from")) or (word(whole, "From") if whole is not None else ""))
-    sender = handle(address, "email") or handle(mail.get("mail_from"), "email")
+    whole = _whole(mail.get("message"), request)
     if mail.get("bounce") is True:
         # A report on a mail of ours, not a customer's message.
         found = unknown(request, mail, status="bounce", event_id=fact_id("postal", "bounce", message_id, to))
         found.channel, found.direction, found.provider_message_id = "email", "inbound", message_id
         found.occurred_at = from_unix(mail.get("timestamp"))
         return found
-    content = _of_mail(whole) if whole is not None else _of_fields(mail)
-    payload: dict[str, Any] = {"providerStatus": "received", "to": to[:2048]}
-    if sender is not None:
-        payload["from"] = sender.value
-    if name:
-        payload["displayName"] = name[:1024]
-    replied_to = text(mail.get("in_reply_to")) or (word(whole, "In-Reply-To") if whole is not None else None)
-    if replied_to := bare_id(replied_to):
-        payload["inReplyTo"] = replied_to
-    if content:
-        payload["content"] = content
-    return Event(
-        "MessageReceived",
-        request.source,
-        fact_id("postal", "mail", message_id, to),
-        channel="email",
-        direction="inbound",
-        provider_message_id=message_id,
-        handle=sender,
+    damaged: list[dict[str, Any]] = []
+    headers = {name: word(whole, name) for name in _READ} if whole is not None else {}
+    one = InboundMail(
+        sender=text(mail.get("from")) or headers.get("From"),
+        envelope_sender=mail.get("mail_from"),
+        recipients=[to for _, to in recipients_of(to)],
+        content=_of_mail(whole, damaged) if whole is not None else _of_fields(mail),
+        provider_id=message_id,
+        message_id=text(mail.get("message_id")) or headers.get("Message-ID"),
+        in_reply_to=text(mail.get("in_reply_to")) or headers.get("In-Reply-To"),
+        references=text(mail.get("references")) or headers.get("References"),
+        status="received",
         occurred_at=_time(mail.get("timestamp")),
-        payload=payload,
+        undecoded=damaged,
     )
+    return received(one, request, fact_id("postal", "mail", message_id, to))
 
 
 def _time(value: Any) -> Any:
@@ -91,15 +85,15 @@ def _of_fields(mail: dict[str, Any]) -> dict[str, Any]:
     return content | {"media": media} if media else content
 
 
-def _whole(data: Any) -> Message | None:
+def _whole(data: Any, request: Request) -> Message | None:
     if not isinstance(data, str) or not data:
         return None
     try:
-        return message_from_bytes(b64decode(data))
+        return mail_of(b64decode(data), request)
     except (Base64Error, ValueError) as error:
         raise Unprocessable("the raw message is not base64") from error
 
 
-def _of_mail(mail: Message) -> dict[str, Any]:
+def _of_mail(mail: Message, damaged: list[dict[str, Any]]) -> dict[str, Any]:
     subject = word(mail, "Subject")
-    return ({"subject": subject} if subject else {}) | content_of(mail)
+    return ({"subject": subject} if subject else {}) | content_of(mail, damaged)

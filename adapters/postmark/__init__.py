@@ -22,7 +22,7 @@ from adapters.postmark.send import (
     read_response,
 )
 from adapters.postmark.send import SETTINGS as _SENDING
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import own_id
@@ -82,24 +82,24 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     get = item.get
     record, kind = text(get("RecordType")) or "", text(get("Type")) or ""
     type_, reason = _type(record, kind, item)
-    address = get("Recipient") or get("Email")
-    message_id, customer = identifier(get("MessageID")), handle(address, "email")
+    customer, to = next(iter(recipients_of(get("Recipient") or get("Email"))), (None, None))
+    message_id = identifier(get("MessageID"))
     time = next((value for name in _TIMES if isinstance(value := get(name), str)), None)
     number = identifier(get("ID")) if record in ("Bounce", "SpamComplaint") else None
     event_id = f"{number[:400]}-{kind[:100]}" if number else None
     if event_id is None:
         link = text(get("OriginalLink"))
-        event_id = fact_id("postmark", record, message_id, text(address), time, link, text(get("MessageStream")))
+        event_id = fact_id("postmark", record, message_id, to, time, link, text(get("MessageStream")))
     if type_ == "ProviderEventReceived":
         event = unknown(request, item, status=kind or record or None, event_id=event_id)
         event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
         event.handle, event.occurred_at = customer, from_text(time)
         return event
-    if message_id is None and not text(address):
+    if message_id is None and to is None:
         raise Unprocessable("an event of no message and no address")
     metadata = object_of(get("Metadata"))
     payload: dict[str, Any] = {"providerStatus": record}
-    if to := text(address):
+    if to is not None:
         payload["to"] = to
     if reference := text(metadata.get("reference")):
         payload["reference"] = reference

@@ -6,9 +6,11 @@ Its `Date` is the sender's; Postmark gives no time of its own.
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
-from adapters.reading.facts import fact_id, identifier, text
-from adapters.reading.mime import MOST_MEDIA, bare_id, media_of
+from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.facts import identifier, text
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.mailboxes import formatted
+from adapters.reading.mime import MOST_MEDIA, media_of
 from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
@@ -27,7 +29,6 @@ def event(item: dict[str, Any], request: Request) -> Event:
         for header in list_of(get("Headers"))
         if isinstance(header, dict) and isinstance(name := header.get("Name"), str)
     }
-    message_id = identifier(get("MessageID"))
     to = text(get("OriginalRecipient")) or text(get("To"))
     content: dict[str, Any] = {key: value for key, name in _TEXTS if (value := text(get(name)))}
     files = [file for file in list_of(get("Attachments"))[:MOST_MEDIA] if isinstance(file, dict)]
@@ -35,23 +36,16 @@ def event(item: dict[str, Any], request: Request) -> Event:
         content["media"] = [
             media_of(file.get("Name"), file.get("ContentType"), file.get("ContentID")) for file in files
         ]
-    payload: dict[str, Any] = {"content": content} if content else {}
-    customer = handle(address, "email")
-    payload["from"] = customer.value if customer else address
-    if to:
-        payload["to"] = to
-    if name := text(sender.get("Name")):
-        payload["displayName"] = name[:1024]
-    if replied_to := bare_id(headers.get("in-reply-to")):
-        payload["inReplyTo"] = replied_to
-    known_by = message_id or fact_id("mail", bare_id(headers.get("message-id")), address, to, text(get("Date")))
-    return Event(
-        "MessageReceived",
-        request.source,
-        known_by,
-        channel="email",
-        direction="inbound",
-        provider_message_id=message_id,
-        handle=customer,
-        payload=payload,
+    message_id = identifier(get("MessageID"))
+    one = InboundMail(
+        sender=formatted(text(sender.get("Name")), address),
+        recipients=[one for _, one in recipients_of(to)],
+        content=content,
+        provider_id=message_id,
+        message_id=headers.get("message-id"),
+        in_reply_to=headers.get("in-reply-to"),
+        references=headers.get("references"),
+        date=text(get("Date")),
+        files=[text(file.get("Content")) or "" for file in files],
     )
+    return received(one, request, message_id)

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from adapters.reading.mailboxes import mailboxes, written_addresses
 from schemas.events import Handle
 from schemas.handles import handle_as, handle_of
 
@@ -22,9 +23,25 @@ def handle(text: Any, channel: str | None) -> Handle | None:
     if channel == "email" and len(text) <= 254 and _EMAIL.fullmatch(text):
         return Handle("email", text)
     try:
-        return handle_of(text, channel)
+        return _mailbox(text) if channel == "email" and "@" in text else handle_of(text, channel)
     except ValueError:
         return None
+
+
+def recipients(value: Any) -> list[tuple[Handle | None, str]]:
+    """Return each recipient that a header, a list, or a list of objects with an address names, once: its handle, and its
+    address in the handle's spelling, or as it came where it is invalid."""
+    found: dict[str, Handle | None] = {}
+    for one in written_addresses(value):
+        customer = handle(one, "email")
+        found.setdefault(customer.value if customer else one[:2048], customer)
+    return [(customer, address) for address, customer in found.items()]
+
+
+def _mailbox(text: str) -> Handle | None:
+    """Return the handle of a mailbox with or without a name; None for several. Raises ValueError if it is malformed."""
+    found = mailboxes(text)
+    return handle_as("email", found[0][1]) if len(found) == 1 else None
 
 
 def phone(digits: Any) -> Handle | None:

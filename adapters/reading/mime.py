@@ -4,74 +4,79 @@ Anyone can send a mail, and the standard library takes seconds for headers and p
 is read up to these limits.
 """
 
-from email import message_from_bytes, message_from_string
-from email.header import decode_header
+import re
+from email import message_from_bytes
 from email.message import Message
-from email.utils import parseaddr
 from itertools import islice
-from typing import Any, AnyStr
+from typing import Any
 
 from adapters.contract import Request
-from adapters.reading.bodies import NUL
-from adapters.reading.charsets import decode
+from adapters.reading.charsets import decode, decoded, undecoded
+from adapters.reading.encoded_words import decode_text
 from adapters.reading.facts import identifier
+from adapters.reading.mailboxes import mailbox_of
+
+__all__ = [
+    "MOST_LINES",
+    "MOST_MEDIA",
+    "bare_id",
+    "bare_ids",
+    "body_of",
+    "content_of",
+    "decode_text",
+    "mail_of",
+    "mailbox_of",
+    "media_of",
+    "word",
+]
 
 #: Most attachments listed of one mail.
 MOST_MEDIA = 100
 #: Most lines read of the mails of one request: a megabyte of base64 has some thirteen thousand, and the lines of text and
 #: HTML come before it.
 MOST_LINES = 10_000
-#: Most parts of one mail that are read; most characters of a part's header, and most parameters in it; most characters of
-#: a header with encoded words.
+#: Most parts of one mail that are read; most characters of a part's header, and most parameters in it.
 _MOST_PARTS = 2 * MOST_MEDIA
 _MOST_OF_PART = 1000
 _MOST_PARAMETERS = 20
-_MOST_ENCODED = 8000
 #: Levels that a mail may have, by the words that make one; each costs at every line within it.
 _MOST_LEVELS = 16
-#: Characters of a mailbox with its name, and comments in it.
-_MOST_MAILBOX = 2000
-_MOST_COMMENTS = 20
 _OF_PART = ("Content-Type", "Content-Disposition", "Content-Transfer-Encoding", "Content-ID")
+#: Ids that are read of References, which names all mails of a thread.
+_MOST_IDS = 100
+_ID = re.compile(r"<([^<>\s]{1,512})>")
+#: https://html.spec.whatwg.org/multipage/parsing.html#determining-the-character-encoding: a document names its own charset.
+_META = re.compile(rb"<meta[^>]{0,200}?charset\s{0,8}=\s{0,8}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 
 
 def mail_of(data: bytes | str, request: Request) -> Message:
     """Parse a mail, up to the lines that the request has left."""
     left: int = request.parsed.get("lines", MOST_LINES)
-    if isinstance(data, str):
-        text, used = _cut(data, "\r", "\n", left, ("boundary", "message/rfc822"))
-        mail = message_from_string(text)
-    else:
-        cut, used = _cut(data, b"\r", b"\n", left, (b"boundary", b"message/rfc822"))
-        mail = message_from_bytes(cut)
+    raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
+    cut, used = _cut(raw, left)
+    mail = message_from_bytes(cut)
     request.parsed["lines"] = left - used
     return mail
 
 
-def mailbox_of(written: str) -> tuple[str, str]:
-    """Return the name and the address of a header's first mailbox, each empty if missing."""
-    if len(written) <= _MOST_MAILBOX and written.count("(") <= _MOST_COMMENTS:
-        return parseaddr(written)
-    return "", written[-_MOST_MAILBOX:].rpartition("<")[2].partition(">")[0].strip()
-
-
-def _cut(data: AnyStr, cr: AnyStr, lf: AnyStr, most: int, levels: tuple[AnyStr, ...]) -> tuple[AnyStr, int]:
+def _cut(data: bytes, most: int) -> tuple[bytes, int]:
     """Return the first lines and their number (CR, LF and CRLF end a line); only the head of a mail with too many levels."""
-    lines = data.count(lf) + data.count(cr) - data.count(cr + lf)
+    lines = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
     if lines > most:
-        data, lines = data.replace(cr + lf, lf).replace(cr, lf), most
+        data, lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n"), most
         end = -1
         for _ in range(most):
-            end = data.find(lf, end + 1)
+            end = data.find(b"\n", end + 1)
         data = data[: end + 1]
     lower = data.lower()
-    if sum([lower.count(word) for word in levels]) > _MOST_LEVELS:
-        data = data.replace(cr + lf, lf).partition(lf + lf)[0]
+    if lower.count(b"boundary") + lower.count(b"message/rfc822") > _MOST_LEVELS:
+        data = data.replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     return data, lines
 
 
-def content_of(mail: Message) -> dict[str, Any]:
-    """Return `text`, `html` and `media` (name, type, id) of a mail, without its subject."""
+def content_of(mail: Message, damaged: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """Return `text`, `html` and `media` (name, type, id) of a mail, without its subject. A text with bytes that are invalid
+    in its charset is added to `damaged` as it came."""
     content: dict[str, Any] = {}
     media: list[dict[str, str]] = []
     for part in islice(mail.walk(), _MOST_PARTS):
@@ -86,12 +91,24 @@ def content_of(mail: Message) -> dict[str, Any]:
         if key is not None and filename is None and key not in content:
             data = part.get_payload(decode=True)
             if isinstance(data, bytes) and data:
-                content[key] = decode(data, part.get_content_charset())
+                label = part.get_content_charset()
+                if label is None and key == "html" and (meta := _META.search(data[:1024])):
+                    label = meta[1].decode("ascii")
+                content[key], whole = decoded(data, label)
+                if not whole and damaged is not None:
+                    damaged.append(undecoded(key, data, label))
         elif len(media) < MOST_MEDIA:
             media.append(media_of(filename, kind, part.get("Content-ID")))
     if media:
         content["media"] = media
     return content
+
+
+def body_of(data: bytes) -> bytes:
+    """Return a raw mail without its header, which servers add to as they pass it on."""
+    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n", b"\r\r") if (at := data.find(mark)) >= 0]
+    at, length = min(ends, default=(len(data), 0))
+    return data[at + length :]
 
 
 def media_of(name: Any, kind: Any, content_id: Any) -> dict[str, str]:
@@ -100,22 +117,17 @@ def media_of(name: Any, kind: Any, content_id: Any) -> dict[str, str]:
     return {key: decode_text(str(value)[: 4 * most])[:most] for key, value, most in given if value}
 
 
-def decode_text(value: Any) -> str:
-    """Decode the encoded words (RFC 2047) in a header's value."""
-    text = NUL.sub("\ufffd", str(value))
-    if "=?" not in text or len(text) > _MOST_ENCODED:
-        return text
-    try:
-        words = decode_header(text)
-    except ValueError:
-        return text
-    return "".join([decode(word, charset) if isinstance(word, bytes) else word for word, charset in words])
-
-
 def word(mail: Message, name: str) -> str:
-    """Return a header's decoded value on one line, or an empty text."""
-    value = mail.get(name)
-    return decode_text(value).replace("\r", "").replace("\n", "") if value is not None else ""
+    """Return a header's decoded value on one line, or an empty text. Bytes above ASCII, which RFC 6532 allows, are decoded
+    as UTF-8 or windows-1252."""
+    lower = name.lower()
+    value = next((value for key, value in mail.raw_items() if key.lower() == lower), None)
+    if value is None:
+        return ""
+    written = str(value)
+    if not written.isascii():
+        written = decode(written.encode("utf-8", "surrogateescape"))
+    return decode_text(written).replace("\r", "").replace("\n", "")
 
 
 def bare_id(value: Any) -> str | None:
@@ -124,3 +136,8 @@ def bare_id(value: Any) -> str | None:
         return None
     first = value.strip().partition(" ")[0]
     return identifier(first[:512].removeprefix("<").removesuffix(">"))
+
+
+def bare_ids(value: Any) -> list[str]:
+    """Return the Message-IDs of a References header, the oldest first, without angle brackets; of too many the newest."""
+    return _ID.findall(value[-_MOST_IDS * 520 :])[-_MOST_IDS:] if isinstance(value, str) else []

@@ -9,21 +9,22 @@ import re
 from typing import Any
 
 from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text
 from adapters.reading.mime import mailbox_of
 from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.times import from_text
+from adapters.resend import inbound
 from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
-from adapters.resend.errors import error_of, is_suppressed
+from adapters.resend.errors import error_of, is_notice, is_suppressed
 from adapters.resend.send import IDEMPOTENT_FOR, build_request, read_response
-from adapters.signing.signatures import header, standard_key, verify_standard
-from schemas.events import Event
+from adapters.signing.signatures import standard_key, verify_standard
+from schemas.events import Event, Handle
 
-#: https://resend.com/docs/webhooks/event-types. `email.sent`: Resend has accepted it, and will try to deliver it.
+#: https://resend.com/docs/webhooks/event-types. `email.sent`: Resend has accepted it, and tries to deliver it.
 EVENT_TYPES: dict[str, str] = {
-    "email.sent": "MessageQueued",
+    "email.sent": "UserMessageSent",
     "email.scheduled": "MessageQueued",
     "email.delivered": "MessageDelivered",
     "email.delivery_delayed": "MessageDelayed",
@@ -45,20 +46,18 @@ _CLICK = (("url", "link"), ("userAgent", "userAgent"), ("ip", "ipAddress"))
 
 def recognise(request: Request) -> bool:
     """Recognise a webhook by Svix's header, which others use too, and the prefix of Resend's types."""
-    if "svix-id" not in request.headers:
+    if "svix-id" not in request.headers and "webhook-id" not in request.headers:
         return False
     head = request.body[:4096]
     return _TYPE.search(head) is not None and _CREATED.search(head) is not None
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify Standard Webhooks under Svix's header names, with a window. Raises InvalidSignature."""
+    """Verify Standard Webhooks, under Svix's header names or the standard's, with a window. Raises InvalidSignature."""
     secrets = secrets_of(values, "signing_secret", "secret")
     if not secrets:
         return None
-    headers = {f"webhook-{name}": header(request, f"svix-{name}") for name in ("id", "timestamp", "signature")}
-    signed = Request(request.method, request.url, headers, request.body, request.received_at, request.source)
-    verify_standard(signed, secrets, fresh=fresh)
+    verify_standard(request, secrets, fresh=fresh)
     return True
 
 
@@ -71,7 +70,7 @@ def normalize(request: Request) -> Normalized:
     word = text(body.get("type")) or ""
     found = body.get("data")
     data: dict[str, Any] = found if isinstance(found, dict) else {}
-    event_id = identifier(request.headers.get("svix-id"))
+    event_id = identifier(request.headers.get("svix-id") or request.headers.get("webhook-id"))
     type_ = EVENT_TYPES.get(word)
     if type_ is None:
         return Normalized(events(word, body, data, request, event_id))
@@ -80,24 +79,23 @@ def normalize(request: Request) -> Normalized:
     if event_id is None:
         event_id = fact_id("resend", email_id, word, text(body.get("created_at")), str(data.get("click")))
     if type_ == "MessageReceived":
-        return Normalized([_received(body, data, request, event_id, email_id)])
+        return Normalized([inbound.event(body, data, request, event_id, email_id)])
     if type_ == "MessageBounced" and is_suppressed(data):
         type_ = "MessageRejected"
-    recipients = data.get("to")
-    addresses: list[str | None] = [
-        text(one) for one in (recipients[:MOST] if isinstance(recipients, list) else [recipients])
-    ]
-    if word in _BY_ONE and len(addresses) > 1:
-        addresses = [None]  # Resend does not say which recipient it was
-    several = len(addresses) > 1
+    if type_ == "MessageBounced" and is_notice(data):
+        return Normalized(events(word, body, data, request, event_id))
+    recipients = recipients_of(data.get("to"))[:MOST]
+    if word in _BY_ONE and len(recipients) > 1:
+        recipients = []  # Resend does not say which recipient it was
+    several = len(recipients) > 1
+    nobody: list[tuple[Handle | None, str]] = [(None, "")]
     error = error_of(data) if type_ in _FAILURES else None
     result = Normalized()
     common, message_id, time = _payload(word, data), own_id(_tag(data, NAME)), from_text(body.get("created_at"))
-    for address in addresses or [None]:
+    for customer, address in recipients or nobody:
         payload = dict(common)
-        customer = handle(address, "email")
-        if to := customer.value if customer else address:
-            payload["to"] = to[:2048]
+        if address:
+            payload["to"] = address
         result.events.append(
             Event(
                 type_,
@@ -143,45 +141,6 @@ def _tag(data: dict[str, Any], name: str) -> str | None:
 def _clicked_at(data: dict[str, Any]) -> Any:
     click = data.get("click")
     return from_text(click.get("timestamp")) if isinstance(click, dict) else None
-
-
-def _received(body: dict[str, Any], data: dict[str, Any], request: Request, event_id: str, email_id: str) -> Event:
-    """Return the event of an inbound mail, whose body must be fetched by its id:
-    https://resend.com/docs/webhooks/emails/received."""
-    name, address = mailbox_of(text(data.get("from")) or "")
-    sender = handle(address, "email")
-    payload: dict[str, Any] = {"providerStatus": "email.received"}
-    if address:
-        payload["from"] = sender.value if sender else address[:2048]
-    if name:
-        payload["displayName"] = name[:1024]
-    to = data.get("to")
-    if isinstance(to, list) and (addresses := [one for one in to[:MOST] if isinstance(one, str)]):
-        payload["to"] = ", ".join(addresses)[:2048]
-    content: dict[str, Any] = {"subject": subject} if (subject := text(data.get("subject"))) else {}
-    attachments = data.get("attachments")
-    given = (("id", "id"), ("type", "content_type"), ("name", "filename"))
-    media = [
-        {key: value for key, name in given if (value := text(item.get(name)))}
-        for item in (attachments[:MOST] if isinstance(attachments, list) else [])
-        if isinstance(item, dict)
-    ]
-    if media:
-        content["media"] = media
-    if content:
-        payload["content"] = content
-    time = from_text(body.get("created_at"))
-    return Event(
-        "MessageReceived",
-        request.source,
-        event_id,
-        channel="email",
-        direction="inbound",
-        provider_message_id=email_id,
-        handle=sender,
-        occurred_at=time,
-        payload=payload,
-    )
 
 
 ADAPTER = Adapter(

@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.contract import Request
 from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text
 from schemas.events import Event
@@ -61,8 +62,8 @@ def events(
     event = unknown(request, body, status=word or None, event_id=event_id)
     event.occurred_at, event.handle = time, customer
     if (email_id := identifier(data.get("email_id"))) is not None:
-        event.channel, event.provider_message_id = "email", email_id
-        to = data.get("to")
-        if event.handle is None and isinstance(to, list) and len(to) == 1:
-            event.handle = handle(text(to[0]), "email")
+        event.channel, event.direction, event.provider_message_id = "email", "outbound", email_id
+        recipients = recipients_of(data.get("to"))
+        if event.handle is None and len(recipients) == 1:
+            event.handle = recipients[0][0]
     return [*found, event]

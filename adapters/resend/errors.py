@@ -40,6 +40,16 @@ def is_suppressed(data: dict[str, Any]) -> bool:
     return isinstance(bounce, dict) and bounce.get("subType") in ("Suppressed", *SUPPRESSIONS)
 
 
+def is_notice(data: dict[str, Any]) -> bool:
+    """Return whether a bounce may be an automatic answer to a mail that was delivered: Resend sends by Amazon SES, which
+    reports an out-of-office answer as `Transient`, `General` without a server's diagnostic code
+    (https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types)."""
+    bounce = data.get("bounce")
+    if not isinstance(bounce, dict) or bounce.get("type") != "Transient" or bounce.get("diagnosticCode"):
+        return False
+    return bounce.get("subType") in ("General", "", None)
+
+
 def error_of(data: dict[str, Any]) -> Error | None:
     """Return the error of an event's `data`; None if it has none (a delay)."""
     for key, table in (("bounce", BOUNCES), ("suppressed", SUPPRESSIONS), ("failed", FAILURES)):

@@ -30,7 +30,7 @@ from adapters.simulating import (
 )
 
 _TYPES = {
-    "MessageQueued": "email.sent",
+    "UserMessageSent": "email.sent",
     "MessageDelivered": "email.delivered",
     "MessageDelayed": "email.delivery_delayed",
     "MessageBounced": "email.bounced",

@@ -1,20 +1,19 @@
 """Reads SendGrid's inbound parse: a mail as form fields, parsed or (`send_raw`) raw, as one MessageReceived.
 
 https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook. SendGrid
-gives a mail no id; its Message-ID and the envelope's recipients identify it.
+gives a mail no id, so that its identity is made of what it says.
 """
 
 import re
 from email.message import Message
-from hashlib import blake2b
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import parse_json
-from adapters.reading.charsets import decode
-from adapters.reading.facts import fact_id
-from adapters.reading.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
+from adapters.reading.charsets import decode, decoded, undecoded
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of, word
 from adapters.reading.multipart import Part, parts_of
 from adapters.reading.times import from_text
 from schemas.events import Event
@@ -37,41 +36,41 @@ def event(request: Request) -> Event:
     raw = next((part.data for part in parts if part.name == "email"), None)
     mail = mail_of(raw if raw is not None else _head(fields.get("headers", "")), request)
     envelope = _object(fields.get("envelope"))
-    recipients = [text for text in _list(envelope.get("to")) if isinstance(text, str)]
-    name, address = mailbox_of(fields.get("from") or word(mail, "From"))
-    sender = handle(address, "email") or handle(envelope.get("from"), "email")
-    content = content_of(mail) if raw is not None else _of_fields(fields, parts)
+    damaged: list[dict[str, Any]] = []
+    content = content_of(mail, damaged) if raw is not None else _of_fields(fields, parts)
     if subject := fields.get("subject") or word(mail, "Subject"):
         content["subject"] = subject
-    payload: dict[str, Any] = {"content": content} if content else {}
-    if sender is not None:
-        payload["from"] = sender.value
-    if to := (recipients[0] if recipients else fields.get("to")):
-        payload["to"] = to[:2048]
-    if name:
-        payload["displayName"] = name
-    if replied_to := bare_id(word(mail, "In-Reply-To")):
-        payload["inReplyTo"] = replied_to
-    message_id = bare_id(word(mail, "Message-ID"))
-    known_by = [message_id] if message_id else [blake2b(part.data).hexdigest() for part in parts]
-    return Event(
-        "MessageReceived",
-        request.source,
-        fact_id("mail", *known_by, *recipients),
-        channel="email",
-        direction="inbound",
-        provider_message_id=message_id,
-        handle=sender,
+    one = InboundMail(
+        sender=fields.get("from") or word(mail, "From"),
+        envelope_sender=envelope.get("from"),
+        recipients=[to for _, to in recipients_of(_list(envelope.get("to")) or fields.get("to"))],
+        content=content,
+        message_id=word(mail, "Message-ID"),
+        in_reply_to=word(mail, "In-Reply-To"),
+        references=word(mail, "References"),
+        date=word(mail, "Date"),
+        files=[part.data for part in parts if part.filename is not None] if raw is None else [body_of(raw)],
         occurred_at=_received_at(mail),
-        payload=payload,
+        undecoded=damaged if raw is not None else _undecoded(parts),
     )
+    return received(one, request)
 
 
 def _fields(parts: list[Part]) -> dict[str, str]:
     """Return the form's fields as text, each in the charset that `charsets` names for it."""
+    return {name: decode(data, label) for name, data, label in _labelled(parts)}
+
+
+def _undecoded(parts: list[Part]) -> list[dict[str, Any]]:
+    """Return the texts with bytes that are invalid in their charset."""
+    labelled = [one for one in _labelled(parts) if one[0] in ("text", "html")]
+    return [undecoded(name, data, label) for name, data, label in labelled if not decoded(data, label)[1]]
+
+
+def _labelled(parts: list[Part]) -> list[tuple[str, bytes, Any]]:
     plain = {part.name: part.data for part in parts if part.filename is None}
     charsets = _object(plain.get("charsets", b"").decode("utf-8", "replace"))
-    return {name: decode(data, charsets.get(name)) for name, data in plain.items()}
+    return [(name, data, charsets.get(name)) for name, data in plain.items()]
 
 
 def _of_fields(fields: dict[str, str], parts: list[Part]) -> dict[str, Any]:

@@ -105,11 +105,11 @@ def from_base64(text: str) -> bytes:
 
 def verify_standard(request: Request, secrets: Sequence[str], *, fresh: bool = True) -> None:
     """Verify Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, in `webhook-signature: v1,…` (several, separated by
-    spaces). A secret is `whsec_` and base64, else its characters are the key. Raise InvalidSignature.
+    spaces), or the same under Svix's names. A secret is `whsec_` and base64, else its characters are the key. Raise InvalidSignature.
     """
-    timestamp = header(request, "webhook-timestamp")
-    message = f"{header(request, 'webhook-id')}.{timestamp}.".encode("utf-8", "replace") + request.body
-    given = [part.encode("utf-8", "replace") for part in header(request, "webhook-signature").split(" ")]
+    timestamp = standard_header(request, "timestamp")
+    message = f"{standard_header(request, 'id')}.{timestamp}.".encode("utf-8", "replace") + request.body
+    given = [part.encode("utf-8", "replace") for part in standard_header(request, "signature").split(" ")]
     for key in readable(secrets, standard_key):
         made = b"v1," + b64encode(keyed(key, "sha256", message))
         if any([same(made, one) for one in given]):
@@ -117,6 +117,15 @@ def verify_standard(request: Request, secrets: Sequence[str], *, fresh: bool = T
                 check_age(timestamp, request.received_at)
             return
     raise InvalidSignature("no configured secret makes the webhook-signature")
+
+
+def standard_header(request: Request, name: str) -> str:
+    """Return a header of Standard Webhooks: `webhook-<name>`, or `svix-<name>` of Svix, from which the standard comes and
+    whose users may send either. Raise InvalidSignature if it is missing."""
+    for start in ("webhook", "svix"):
+        if f"{start}-{name}" in request.headers:
+            return header(request, f"{start}-{name}")
+    raise InvalidSignature(f"the header webhook-{name} or svix-{name} is missing")
 
 
 def standard_key(secret: str) -> bytes:

@@ -8,7 +8,7 @@ answered with 200.
 from typing import Any
 
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
@@ -105,15 +105,15 @@ def handshake(request: Request, values: Values) -> Answer | None:
 
 def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
     get = item.get
-    word, to = text(get("type")) or "", text(get("raw_rcpt_to")) or text(get("rcpt_to"))
+    word = text(get("type")) or ""
+    customer, to = next(iter(recipients_of(get("raw_rcpt_to") or get("rcpt_to"))), (None, None))
     class_ = text(get("bounce_class")) or ""
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     if word in ("bounce", "out_of_band"):
         type_ = OTHERWISE.get(class_, type_)
     meta = object_of(get("rcpt_meta"))
-    # Each of our transmissions is one message with the transmission's id; other senders' may have thousands.
     message_id = identifier(get("transmission_id")) or identifier(get("message_id"))
-    event_id, time, customer = identifier(get("event_id")), _time(get("timestamp")), handle(to, "email")
+    event_id, time = identifier(get("event_id")), _time(get("timestamp"))
     if type_ == "ProviderEventReceived":
         event = unknown(request, item, status=word or kind, event_id=event_id)
         event.occurred_at = time

@@ -1,6 +1,6 @@
 """Reads inbound mail as a relay webhook posts it: https://developers.sparkpost.com/api/relay-webhooks/.
 
-It has no id and no time of SparkPost's; its Message-ID and its recipient identify it.
+It has no id and no time of SparkPost's, so that its identity is made of what it says.
 """
 
 from base64 import b64decode
@@ -8,42 +8,45 @@ from binascii import Error as Base64Error
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
-from adapters.reading.facts import fact_id, text
-from adapters.reading.mime import bare_id, content_of, decode_text, mail_of, mailbox_of
+from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.facts import text
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.mime import body_of, content_of, mail_of, word
 from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
 _TEXTS = (("text", "text"), ("html", "html"), ("subject", "subject"))
+_READ = ("from", "to", "subject", "message-id", "in-reply-to", "references", "date")
 
 
 def event(item: dict[str, Any], request: Request) -> Event:
-    """Return the event of the mail. Raises Unprocessable if it has no sender."""
+    """Return the event of the mail. What the item lacks (older posts have the whole mail alone) is read from the mail
+    itself. Raises Unprocessable if it has no sender."""
     given = object_of(item.get("content"))
-    headers = _headers(given.get("headers"))
-    from_ = headers.get("from") or text(item.get("friendly_from")) or text(item.get("msg_from"))
-    if from_ is None:
+    headers, raw = _headers(given.get("headers")), _raw(given)
+    whole = mail_of(raw, request)
+    headers |= {name: found for name in _READ if name not in headers and (found := word(whole, name))}
+    sender = headers.get("from") or text(item.get("friendly_from")) or text(item.get("msg_from"))
+    if sender is None:
         raise Unprocessable("a mail without a sender")
-    name, address = mailbox_of(decode_text(from_))
-    sender = handle(address, "email") or handle(item.get("friendly_from"), "email")
-    recipient, message_id = text(item.get("rcpt_to")), bare_id(headers.get("message-id"))
-    content = content_of(mail_of(_raw(given), request))
+    damaged: list[dict[str, Any]] = []
+    content = content_of(whole, damaged)
     content |= {key: value for key, named in _TEXTS if (value := text(given.get(named)))}
-    payload: dict[str, Any] = {"content": content} if content else {}
-    payload["from"] = sender.value if sender else from_
-    rest = (("to", recipient), ("displayName", name[:1024]), ("inReplyTo", bare_id(headers.get("in-reply-to"))))
-    payload |= {key: value for key, value in rest if value}
-    known_by = message_id or fact_id(from_, headers.get("date"), text(given.get("subject")), text(given.get("text")))
-    return Event(
-        "MessageReceived",
-        request.source,
-        fact_id("mail", known_by, recipient),
-        channel="email",
-        direction="inbound",
-        provider_message_id=message_id,
-        handle=sender,
-        payload=payload,
+    if "subject" not in content and (subject := headers.get("subject")):
+        content["subject"] = subject
+    one = InboundMail(
+        sender=sender,
+        envelope_sender=item.get("friendly_from") or item.get("msg_from"),
+        recipients=[to for _, to in recipients_of(item.get("rcpt_to") or headers.get("to"))],
+        content=content,
+        message_id=headers.get("message-id"),
+        in_reply_to=headers.get("in-reply-to"),
+        references=headers.get("references"),
+        date=headers.get("date"),
+        files=[body_of(raw)],
+        undecoded=damaged,
     )
+    return received(one, request)
 
 
 def _headers(pairs: Any) -> dict[str, str]:

@@ -6,7 +6,6 @@ standard comes). If `type` is one of ours, dotted (`message.delivered`), `data` 
 becomes an unknown event.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +26,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, unknown
 from adapters.reading.times import from_text, from_unix
 from adapters.signing.keys import ed25519_key, signs_ed25519
-from adapters.signing.signatures import check_age, from_base64, header, readable, standard_key, verify_standard
+from adapters.signing.signatures import check_age, from_base64, readable, standard_header, standard_key, verify_standard
 from schemas import RESERVED, SchemaError
 from schemas import events as names
 from schemas.event_data import event_of, time_of
@@ -54,6 +53,8 @@ def recognise(request: Request) -> bool:
         and isinstance(document.get("type"), str)
         and "data" in document
         and "eventType" not in document
+        # The standard's time is `timestamp`; with the name of another, it is a provider's own body (Resend's).
+        and not ("created_at" in document and "timestamp" not in document)
     )
 
 
@@ -63,10 +64,9 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     secrets, keys = secrets_of(values, "secret"), secrets_of(values, "public_key")
     if not secrets and not keys:
         return None
-    request = _renamed(request)
     if keys and _is_signed(request, keys):
         if fresh:
-            check_age(header(request, "webhook-timestamp"), request.received_at)
+            check_age(standard_header(request, "timestamp"), request.received_at)
         return True
     if not secrets:
         raise InvalidSignature("no configured public_key made a v1a signature in webhook-signature")
@@ -124,20 +124,11 @@ def _event(type: str, document: dict[str, Any], request: Request, event_id: str 
     return event
 
 
-def _renamed(request: Request) -> Request:
-    """Return the request with Svix's headers under the standard's names, if it has only Svix's."""
-    headers = request.headers
-    if "webhook-id" in headers or "svix-id" not in headers:
-        return request
-    standard = {name: headers.get(name.replace("webhook-", "svix-"), "") for name in _HEADERS}
-    return replace(request, headers={**headers, **standard})
-
-
 def _is_signed(request: Request, keys: list[str]) -> bool:
     """Return whether one of the keys made one of the v1a signatures. Raises InvalidSignature for an unreadable key."""
-    start = f"{header(request, 'webhook-id')}.{header(request, 'webhook-timestamp')}."
+    start = f"{standard_header(request, 'id')}.{standard_header(request, 'timestamp')}."
     message = start.encode("utf-8", "replace") + request.body
-    given = header(request, "webhook-signature").split(" ")[:_MOST]
+    given = standard_header(request, "signature").split(" ")[:_MOST]
     made = [part.removeprefix("v1a,") for part in given if part.startswith("v1a,")]
     return any([_signs(key, message, signature) for key in readable(keys, ed25519_key) for signature in made])
 

@@ -1,4 +1,4 @@
-"""Reads the webhooks of Unisender Go (elsewhere UniOne): several statuses of transactional mails in each.
+"""Reads the webhooks of Unisender Go (elsewhere UniOne): several statuses of transactional mails in each, or one.
 
 https://godocs.unisender.ru/web-api-ref#callback-format (form, `auth`), https://godocs.unisender.ru/email-statuses
 (the meaning of the statuses). A job may have many recipients, so a message's id is `<job id>:<address>`.
@@ -28,9 +28,9 @@ from adapters.reading.times import from_text
 from adapters.signing.signatures import same
 from schemas.events import Error, Event
 
-#: …/email-statuses. `sent` means only that the mail passed the checks and waits to be sent.
+#: …/email-statuses. `sent`: it was taken and is on its way; whether it arrived is not known yet.
 STATUSES: dict[str, str] = {
-    "sent": "MessageQueued",
+    "sent": "UserMessageSent",
     "delivered": "MessageDelivered",
     "opened": "MessageOpened",
     "clicked": "MessageClicked",
@@ -65,8 +65,9 @@ _COPIED = (("url", "url", 8192), ("userAgent", "user_agent", 4096), ("ip", "ip",
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by the list that only its body has."""
-    return b'"events_by_user"' in request.body
+    """Recognise a webhook by the list that only its body has, or by the names of a single event's fields."""
+    body = request.body
+    return b'"events_by_user"' in body or (b'"transactional_' in body and b'"event_name"' in body and b'"auth"' in body)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
@@ -90,9 +91,14 @@ def normalize(request: Request) -> Normalized:
     """Return one event per status; an event without a mail (a blocked server) becomes an unknown event. Raises
     Unprocessable."""
     body = json_of(request)
-    users = body.get("events_by_user") if isinstance(body, dict) else None
+    if not isinstance(body, dict):
+        raise Unprocessable("no webhook of Unisender Go: it is no object")
+    users = body.get("events_by_user")
+    if users is None and text(body.get("event_name")):
+        # …/web-api-ref#webhook-set, `single_event`: one event, its fields beside `auth`.
+        return Normalized([_event({key: value for key, value in body.items() if key != "auth"}, request)])
     if not isinstance(users, list):
-        raise Unprocessable("no webhook of Unisender Go: it has no events_by_user")
+        raise Unprocessable("no webhook of Unisender Go: it has neither events_by_user nor event_name")
     found = Normalized()
     for user in users:
         events = user.get("events") if isinstance(user, dict) else None
@@ -113,8 +119,8 @@ def handshake(request: Request, values: Values) -> Answer | None:
 
 
 def _event(item: Any, request: Request) -> Event:
-    data = item.get("event_data") if isinstance(item, dict) else None
-    if not isinstance(data, dict):
+    data = item.get("event_data", item) if isinstance(item, dict) else None
+    if not isinstance(data, dict) or not isinstance(item, dict):
         raise Unprocessable("an event without its event_data")
     word, kind = text(data.get("status")) or "", text(item.get("event_name"))
     email, job = text(data.get("email")), identifier(data.get("job_id"))

@@ -11,7 +11,7 @@ import orjson
 from adapters.simulating import Post, Sent, Settings, Simulator, Statuses, Webhooks
 
 _WORDS = {
-    "MessageQueued": "sent",
+    "UserMessageSent": "sent",
     "MessageDelivered": "delivered",
     "MessageOpened": "opened",
     "MessageClicked": "clicked",

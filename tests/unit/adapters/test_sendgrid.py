@@ -147,7 +147,7 @@ def test_a_mail_is_one_fact_in_any_wrapping() -> None:
     assert event_of(first).source_event_id == event_of(again).source_event_id
     other = mail(*fields, ("envelope", '{"to":["sales@in.example.com"]}'))
     assert event_of(first).source_event_id != event_of(other).source_event_id
-    assert event_of(mail(*fields)).provider_message_id == "1@example.com"
+    assert event_of(mail(*fields)).payload["internetMessageId"] == "1@example.com"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""Makes the event of an inbound mail, and its identity where the provider gives none.
+
+A Message-ID is chosen by the sender, and programs give one to every mail that they send (RFC 5322 section 3.6.4 asks for a
+unique one, and nothing enforces it). It is kept to thread by, as are In-Reply-To and References, and identifies nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from adapters.contract import Request
+from adapters.reading.addresses import handle
+from adapters.reading.facts import digest_of, fact_id
+from adapters.reading.mailboxes import mailbox_of
+from adapters.reading.mime import bare_id, bare_ids, decode_text
+from schemas.events import Event
+
+_MOST_ADDRESS, _MOST_TO, _MOST_NAME = 2048, 16384, 1024
+
+
+@dataclass(slots=True, kw_only=True)
+class InboundMail:
+    """One inbound mail, as an adapter read it.
+
+    `sender` is the From header, or the name and address of one; `envelope_sender` is what stands in for it. `recipients`
+    are those that the mail came to, by its envelope if the provider has it. `message_id`, `in_reply_to`, `references` and
+    `date` are the headers' values. `provider_id` is the provider's own id of the mail, unique for these recipients.
+    `files` is what the attachments are told apart by: their bytes, or names and sizes. `undecoded` has the texts with
+    bytes that are invalid in their charset (`charsets.undecoded`).
+    """
+
+    sender: str | None
+    recipients: Sequence[str]
+    content: dict[str, Any]
+    envelope_sender: Any = None
+    provider_id: str | None = None
+    message_id: Any = None
+    in_reply_to: Any = None
+    references: Any = None
+    date: str | None = None
+    files: Sequence[str | bytes] = ()
+    status: str | None = None
+    occurred_at: datetime | None = None
+    undecoded: list[dict[str, Any]] = field(default_factory=list)
+
+
+def received(mail: InboundMail, request: Request, event_id: str | None = None) -> Event:
+    """Return the event of the mail, under the id that the provider gives the event, if any."""
+    name, address = mailbox_of(decode_text(mail.sender or ""))
+    customer = handle(address, "email") or handle(mail.envelope_sender, "email")
+    identity = mail.provider_id or _identity(mail)
+    written = customer.value if customer else mail.sender or ""
+    fields = (
+        ("providerStatus", mail.status),
+        ("from", written[:_MOST_ADDRESS]),
+        ("to", ", ".join(mail.recipients)[:_MOST_TO]),
+        ("displayName", name[:_MOST_NAME]),
+        ("inReplyTo", bare_id(mail.in_reply_to)),
+        ("internetMessageId", bare_id(mail.message_id)),
+        ("references", bare_ids(mail.references)),
+        ("content", mail.content),
+        ("native", {"undecoded": mail.undecoded} if mail.undecoded else None),
+    )
+    return Event(
+        "MessageReceived",
+        request.source,
+        event_id or fact_id("mail", identity),
+        channel="email",
+        direction="inbound",
+        provider_message_id=identity,
+        handle=customer,
+        occurred_at=mail.occurred_at,
+        payload={key: value for key, value in fields if value},
+    )
+
+
+def _identity(mail: InboundMail) -> str:
+    """Return a digest over what makes it this mail: the same in a redelivery of the webhook, and for a mail that its server
+    sent again, another for each other mail, whatever Message-ID its sender gave it."""
+    content = mail.content
+    media = [part for item in content.get("media", ()) for part in (item.get("name", ""), item.get("type", ""))]
+    texts = [content.get(key, "") for key in ("subject", "text", "html")]
+    one = (mail.sender or "", str(mail.envelope_sender or ""), mail.date or "", bare_id(mail.message_id) or "")
+    parts: list[str | bytes] = [*one, *texts]
+    for several in (mail.recipients, media, mail.files):
+        parts += [str(len(several)), *several]
+    return digest_of(*parts).hex()
