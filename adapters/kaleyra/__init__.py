@@ -12,7 +12,7 @@ from adapters.contract import Adapter, Normalized, Request, Unprocessable, Value
 from adapters.kaleyra import whatsapp
 from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
-from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.bodies import form_of, json_of, query_of, whole_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
@@ -55,7 +55,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized([whatsapp.of_variables(body, request)])
     if "status" in body or "status_trace" in body:
         return Normalized([_sms(body, request)])
-    return Normalized([unknown(request, body)])
+    return Normalized([unknown(request, whole_of(request))])
 
 
 def _sms(item: Item, request: Request) -> Event:
@@ -83,7 +83,7 @@ def _sms(item: Item, request: Request) -> Event:
     if inbound and (message := text(get("message"))):
         payload["content"] = {"text": message}
     if type_ == "ProviderEventReceived":
-        payload["native"] = unknown(request, item).payload["native"]
+        payload["native"] = unknown(request, whole_of(request)).payload["native"]
     trace, words = text(get("status_trace")), text(get("description"))
     error = Error(trace[:255] if trace else None, words[:8192] if words else None, reason_of(trace, word))
     return Event(

@@ -7,7 +7,7 @@ https://docs.slack.dev/interactivity/implementing-slash-commands. Slack does not
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.bodies import form_of, parse_json
+from adapters.reading.bodies import form_of, parse_json, whole_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.slack.ids import address, message_id, plain, time_of
 from schemas.events import Event
@@ -34,7 +34,7 @@ def events(request: Request) -> list[Event]:
         return [_command(fields, request)]
     if not fields:
         raise Unprocessable("a form without fields")
-    return [unknown(request, fields, status="ssl_check" if "ssl_check" in fields else None)]
+    return [unknown(request, whole_of(request), status="ssl_check" if "ssl_check" in fields else None)]
 
 
 def _of_payload(payload: Item, request: Request) -> list[Event]:
