@@ -17,6 +17,7 @@ from adapters.reading.facts import fact_id, identifier, location, text, unknown
 from adapters.reading.times import from_unix, from_unix_or_millis
 from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
 from adapters.signing.shared_header import verify_told
+from adapters.whatsapp_cloud.messages import CHANGES
 from schemas.events import Event
 
 #: …/message-events; `deleted` and `mismatch` do not revoke a delivery.
@@ -197,7 +198,7 @@ ADAPTER = Adapter(
     title="Gupshup",
     docs="https://docs.gupshup.io/docs/subscriptions-and-notifications",
     channels=frozenset({"whatsapp", "sms", "voice"}),
-    events=frozenset({*STATUSES.values(), *CONSENTS.values(), "MessageReceived"}),
+    events=frozenset({*STATUSES.values(), *CONSENTS.values(), *CHANGES.values(), "MessageReceived"}),
     signature="signs nothing: a header, basic auth or a secret in the URL",
     signs_body=False,
     settings=SHARED_HEADER,

@@ -15,6 +15,7 @@ from adapters.reading.addresses import handle, written
 from adapters.reading.bodies import form_of, json_of, query_of, whole_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.signing.shared_header import SETTINGS, verify_told
+from adapters.whatsapp_cloud.messages import CHANGES
 from schemas.events import Error, Event
 
 #: Pairs of names that identify a WhatsApp callback, an SMS, and a WhatsApp message in variables.
@@ -104,7 +105,7 @@ ADAPTER = Adapter(
     title="Kaleyra",
     docs="https://developers.kaleyra.io/docs/account-settings-callback-profiles",
     channels=frozenset({"sms", "whatsapp"}),
-    events=frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
+    events=frozenset({*STATUSES.values(), *CHANGES.values(), "MessageReceived", "ProviderEventReceived"}),
     signature="signs nothing: a header, basic auth or a secret in the URL",
     signs_body=False,
     settings=SETTINGS,

@@ -14,8 +14,8 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = ()) -> Event:
     """Add to the event's payload, as `native`, what `item` has and the event has not, and return the event.
 
     An empty value, a false one, and a text or a number that the event holds anywhere are left out, and so is what stands
-    under a key of `routine`: what is read already, or says nothing of the message (an account's id, a version). A
-    `native` that is there stays. Raises Unprocessable if `item` is nested too deeply.
+    under one of the item's own keys in `routine`: what is read already, or says nothing of the message (an account's id, a
+    version). A number counts as held with and without its plus. A `native` that is there stays. Raises Unprocessable if `item` is nested too deeply.
     """
     if "native" in event.payload:
         return event
@@ -23,7 +23,8 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = ()) -> Event:
     if event.handle is not None:
         known.add(event.handle.value)
     _collect(event.payload, known, 0)
-    if rest := _rest(item, known, routine, 0):
+    whole = {key: part for key, part in item.items() if key not in routine} if isinstance(item, dict) else item
+    if rest := _rest(whole, known, 0):
         event.payload["native"] = rest
     return event
 
@@ -43,16 +44,19 @@ def _collect(value: Any, known: set[str], depth: int) -> None:
         known.add(str(value))
 
 
-def _rest(value: Any, known: set[str], routine: Collection[str], depth: int) -> Any:
+def _rest(value: Any, known: set[str], depth: int) -> Any:
     """Return what is left of a value, or None."""
     if depth > _DEEPEST:
         raise Unprocessable(f"a message of more than {_DEEPEST} levels")
     if isinstance(value, dict):
-        kept = {key: _rest(part, known, routine, depth + 1) for key, part in value.items() if key not in routine}
+        kept = {key: _rest(part, known, depth + 1) for key, part in value.items()}
         return {key: part for key, part in kept.items() if part is not None} or None
     if isinstance(value, list):
-        parts = [_rest(part, known, routine, depth + 1) for part in value]
+        parts = [_rest(part, known, depth + 1) for part in value]
         return [part for part in parts if part is not None] or None
     if value in (None, False, ""):
         return None
-    return None if value is not True and str(value) in known else value
+    if value is True:
+        return value
+    written = str(value)
+    return None if written in known or f"+{written}" in known else value

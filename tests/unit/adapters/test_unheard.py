@@ -24,6 +24,9 @@ FORMS = frozenset(
     "the_things_stack".split()
 )
 
+#: What happens to another message, whose id stands under the very word.
+CHANGES = frozenset({"MessageEdited", "MessageDeleted"})
+
 
 @each_fixture
 def test_an_unheard_status_says_whose_it_is(provider: str, file: Path) -> None:
