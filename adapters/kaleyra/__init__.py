@@ -14,6 +14,7 @@ from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
 from adapters.reading.bodies import form_of, json_of, query_of, whole_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.signing.shared_header import SETTINGS, verify_told
 from adapters.whatsapp_cloud.messages import CHANGES
 from schemas.events import Error, Event
@@ -59,6 +60,10 @@ def normalize(request: Request) -> Normalized:
     return Normalized([unknown(request, whole_of(request))])
 
 
+#: Keys of an inbound SMS that say nothing beside what its event has.
+_READ = frozenset({"id", "kid", "status", "source", "sender", "recipient", "timestamp", "message", "operator"})
+
+
 def _sms(item: Item, request: Request) -> Event:
     """Return the event of an SMS: inbound if it has a keyword or a circle, else a status."""
     get = item.get
@@ -87,7 +92,7 @@ def _sms(item: Item, request: Request) -> Event:
         payload["native"] = unknown(request, whole_of(request)).payload["native"]
     trace, words = text(get("status_trace")), text(get("description"))
     error = Error(trace[:255] if trace else None, words[:8192] if words else None, reason_of(trace, word))
-    return Event(
+    event = Event(
         type_,
         request.source,
         fact_id("sms", message_id, word, stamp, "in" if inbound else "out"),
@@ -98,6 +103,7 @@ def _sms(item: Item, request: Request) -> Event:
         error=error if type_ in FAILURES else None,
         payload=payload,
     )
+    return keep_rest(event, whole_of(request), _READ) if inbound else event
 
 
 ADAPTER = Adapter(

@@ -15,7 +15,7 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = ()) -> Event:
 
     An empty value, a false one, and a text or a number that the event holds anywhere are left out, and so is what stands
     under one of the item's own keys in `routine`: what is read already, or says nothing of the message (an account's id, a
-    version). A number counts as held with and without its plus. A `native` that is there stays. Raises Unprocessable if `item` is nested too deeply.
+    version). A number counts as held with and without its plus, and so does the `type` of a part of which all else is held. A `native` that is there stays. Raises Unprocessable if `item` is nested too deeply.
     """
     if "native" in event.payload:
         return event
@@ -40,6 +40,8 @@ def _collect(value: Any, known: set[str], depth: int) -> None:
             _collect(part, known, depth + 1)
     elif isinstance(value, str):
         known.add(value)
+        if "\n" in value:  # parts that an adapter joined
+            known.update(value.split("\n"))
     elif type(value) in (int, float):
         known.add(str(value))
 
@@ -50,7 +52,8 @@ def _rest(value: Any, known: set[str], depth: int) -> Any:
         raise Unprocessable(f"a message of more than {_DEEPEST} levels")
     if isinstance(value, dict):
         kept = {key: _rest(part, known, depth + 1) for key, part in value.items()}
-        return {key: part for key, part in kept.items() if part is not None} or None
+        kept = {key: part for key, part in kept.items() if part is not None}
+        return None if not kept or (kept.keys() == {"type"} and len(value) > 1) else kept
     if isinstance(value, list):
         parts = [_rest(part, known, depth + 1) for part in value]
         return [part for part in parts if part is not None] or None

@@ -16,7 +16,7 @@ MOST_MEDIA = 100
 #: Parameters that `messages` reads, and those that say nothing of the message.
 ROUTINE = frozenset(
     "MessageSid SmsSid SmsMessageSid AccountSid ApiVersion From To SmsStatus MessageStatus NumSegments NumMedia"
-    " ReferralNumMedia ExternalUserId WaId OptOutType Forwarded FrequentlyForwarded Contacts InteractiveData"
+    " ReferralNumMedia ExternalUserId WaId Forwarded FrequentlyForwarded Contacts InteractiveData"
     " FlowData".split()
 )
 #: Parameters in JSON, by their keys in our content: shared contacts, and the answers of a filled form (a flow).

@@ -110,10 +110,13 @@ def _postback(part: Item, about: About) -> list[Event]:
 def _reaction(part: Item, about: About) -> list[Event]:
     """Read a reaction, which has no id; an empty emoji revokes it."""
     mid, action = identifier(part.get("mid")), text(part.get("action")) or "react"
-    emoji = "" if action == "unreact" else (text(part.get("emoji")) or text(part.get("reaction")) or "")[:64]
-    content = {"reaction": {"emoji": emoji} | ({"providerMessageId": mid} if mid else {})}
+    named = (text(part.get("emoji")) or text(part.get("reaction")) or "")[:64]
+    emoji = "" if action == "unreact" else named
+    gone = {"removed": named} if action == "unreact" and named else {}
+    content = {"reaction": {"emoji": emoji} | ({"providerMessageId": mid} if mid else {}) | gone}
     event_id = fact_id("reaction", mid, about.customer.value if about.customer else None, emoji, str(about.at))
-    return [about.event("MessageReceived", event_id, None, False, {"providerStatus": action[:255], "content": content})]
+    payload = {"providerStatus": action[:255], "content": content}
+    return [keep_rest(about.event("MessageReceived", event_id, None, False, payload), part, {"mid", "action"})]
 
 
 def _edit(part: Item, about: About) -> list[Event]:
