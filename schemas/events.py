@@ -55,6 +55,8 @@ EVENT_TYPES: dict[str, str] = {
     "RecipientUnsubscribed": "recipient.unsubscribed",
     "RecipientSubscribed": "recipient.subscribed",
     "MessageReceived": "message.received",
+    "MessageEdited": "message.edited",
+    "MessageDeleted": "message.deleted",
     "CallStarted": "call.started",
     "CallCompleted": "call.completed",
     "CallFailed": "call.failed",

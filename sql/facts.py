@@ -46,6 +46,8 @@ FACTS = (
     Fact("unsubscribed", "RecipientUnsubscribed"),
     Fact("subscribed", "RecipientSubscribed"),
     Fact("received", "MessageReceived"),
+    Fact("edited", "MessageEdited"),
+    Fact("deleted", "MessageDeleted"),
     Fact("started", "CallStarted"),
     Fact("ended", "CallCompleted"),
     # The time of a call's recording. In `events`, `dead_letters` and `deliveries`, `recorded_at` is the time of a

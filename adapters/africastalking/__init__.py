@@ -10,7 +10,7 @@ from typing import Any
 from adapters.africastalking import calls
 from adapters.contract import Adapter, Answer, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle
-from adapters.reading.bodies import form_of
+from adapters.reading.bodies import form_of, whole_of
 from adapters.reading.facts import fact_id, identifier, unknown
 from adapters.reading.times import from_text
 from adapters.signing import unsigned
@@ -90,7 +90,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized([_consent(fields, UPDATES.get(fields["updateType"].lower()), fields["updateType"], request)])
     if _has(fields, _OPT_OUT):
         return Normalized([_consent(fields, "RecipientUnsubscribed", "opt-out", request)])
-    return Normalized([unknown(request, fields)])
+    return Normalized([unknown(request, whole_of(request))])
 
 
 def answer(request: Request) -> Answer:
@@ -106,7 +106,7 @@ def _report(fields: Fields, request: Request) -> Event:
     status, number = fields["status"], fields["phoneNumber"]
     type = STATUSES.get(status)
     if type is None:
-        event = unknown(request, fields, status=status or None)
+        event = unknown(request, whole_of(request), status=status or None)
     else:
         retries = fields.get("retryCount")
         event = Event(type, request.source, fact_id("report", fields["id"], status, number, retries))
@@ -152,7 +152,7 @@ def _consent(fields: Fields, type: str | None, word: str, request: Request) -> E
     """Return the event of an opt-out or opt-in, which has no id and no time: repeats of the same one count as one."""
     customer = handle(fields["phoneNumber"], "sms")
     if type is None or customer is None:
-        return unknown(request, fields, status=word or None)
+        return unknown(request, whole_of(request), status=word or None)
     about = fields.get("shortCode") or fields.get("senderId") or ""
     payload: dict[str, Any] = {"providerStatus": word, "from": customer.value, "to": about}
     if fields.get("keyword"):

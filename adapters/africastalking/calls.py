@@ -5,6 +5,7 @@ A call's start time has no zone, so it is not used.
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
+from adapters.reading.bodies import whole_of
 from adapters.reading.facts import count, fact_id, identifier, unknown
 from schemas.events import Error, Event
 
@@ -30,7 +31,7 @@ def events(fields: dict[str, str], request: Request) -> list[Event]:
     seconds, cause = count(get("durationInSeconds")), get("hangupCause", "")
     word = get("callSessionState") or get("status") or ("active" if active else "ended")
     if active and "dtmfDigits" in fields:
-        event = unknown(request, fields, status="dtmf")
+        event = unknown(request, whole_of(request), status="dtmf")
     else:
         type = "CallStarted" if active else "CallCompleted" if seconds else "CallFailed"
         event = Event(type, request.source, fact_id("call", session, type), payload={"providerStatus": word[:255]})

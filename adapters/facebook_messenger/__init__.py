@@ -43,7 +43,14 @@ ADAPTER = Adapter(
     events=frozenset(
         {
             *meta_chat.OPTINS.values(),
-            *("MessageReceived", "UserMessageSent", "MessageDelivered", "ProviderEventReceived"),
+            *(
+                "MessageReceived",
+                "MessageEdited",
+                "MessageDeleted",
+                "UserMessageSent",
+                "MessageDelivered",
+                "ProviderEventReceived",
+            ),
         }
     ),
     signature=SIGNATURE,

@@ -12,6 +12,7 @@ from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Se
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing.keys import rsa_key, signs_rsa
 from adapters.signing.signatures import from_base64, header, readable
@@ -25,6 +26,11 @@ ACTIONS: dict[str, str] = {
 }
 _SIGNATURE = "x-freshchat-signature"
 _MOST_PARTS = 100
+
+#: Keys of a message that say nothing beside what its event has.
+_READ = frozenset(
+    "id actor_type actor_id user_id org_actor_id app_id conversation_id channel_id created_time message_type".split()
+)
 
 Item = dict[str, Any]
 
@@ -82,7 +88,7 @@ def _message(item: Item, body: Item, request: Request) -> Event:
             payload[key] = value[:1024]
     if content := _content(item.get("message_parts") or item.get("msg_parts")):
         payload["content"] = content
-    return Event(
+    event = Event(
         "MessageReceived" if inbound else "UserMessageSent",
         request.source,
         fact_id("message", message_id, who),
@@ -93,6 +99,7 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         occurred_at=from_text(item.get("created_time")) or from_text(body.get("action_time")),
         payload=payload,
     )
+    return keep_rest(event, item, _READ)
 
 
 def _content(parts: Any) -> dict[str, Any]:

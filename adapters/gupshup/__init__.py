@@ -14,9 +14,11 @@ from adapters.gupshup.errors import error_of
 from adapters.reading.addresses import of_kind, phone
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix, from_unix_or_millis
 from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
 from adapters.signing.shared_header import verify_told
+from adapters.whatsapp_cloud.messages import CHANGES
 from schemas.events import Event
 
 #: …/message-events; `deleted` and `mismatch` do not revoke a delivery.
@@ -26,6 +28,9 @@ CONSENTS: dict[str, str] = {"opted-in": "RecipientSubscribed", "opted-out": "Rec
 #: …/inbound-messages: types of messages with a file.
 _MEDIA = frozenset({"image", "file", "audio", "video", "sticker", "voice"})
 _CHOICES = frozenset({"button_reply", "list_reply", "quick_reply"})
+
+#: Keys of a message that say nothing beside what its event has.
+_READ = frozenset({"id", "source", "type"})
 
 Item = dict[str, Any]
 
@@ -124,7 +129,7 @@ def _message(item: Item, body: Item, request: Request) -> Event:
     if replied_to := passthrough.replied_to(item.get("context"), "gsId"):
         payload["inReplyTo"] = replied_to
     event_id = fact_id("message", message_id, kind)
-    return Event(
+    event = Event(
         "MessageReceived",
         request.source,
         event_id,
@@ -135,6 +140,7 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         occurred_at=_time(body),
         payload=payload,
     )
+    return keep_rest(event, item, _READ)
 
 
 def _content(kind: str, part: Item) -> dict[str, Any]:
@@ -197,7 +203,7 @@ ADAPTER = Adapter(
     title="Gupshup",
     docs="https://docs.gupshup.io/docs/subscriptions-and-notifications",
     channels=frozenset({"whatsapp", "sms", "voice"}),
-    events=frozenset({*STATUSES.values(), *CONSENTS.values(), "MessageReceived"}),
+    events=frozenset({*STATUSES.values(), *CONSENTS.values(), *CHANGES.values(), "MessageReceived"}),
     signature="signs nothing: a header, basic auth or a secret in the URL",
     signs_body=False,
     settings=SHARED_HEADER,

@@ -10,8 +10,11 @@ from adapters.contract import Normalized, Request, Unprocessable
 from adapters.gupshup.errors import error_of
 from adapters.reading.addresses import of_kind, phone
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix_or_millis
 from adapters.whatsapp_cloud.content import content_of
+from adapters.whatsapp_cloud.history import past
+from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, original_of, system
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
@@ -41,14 +44,14 @@ def normalize(body: Item, request: Request) -> Normalized:
         changes = entry.get("changes") if isinstance(entry, dict) else None
         for change in changes if isinstance(changes, list) else [entry]:
             value = change.get("value") if isinstance(change, dict) else None
+            field = text(change.get("field")) if isinstance(change, dict) else None
             known = False
-            for name, read in (("statuses", _status), ("messages", _message)):
+            for name, read in ITEMS.get(field or "messages", {}).items():
                 items = value.get(name) if isinstance(value, dict) else None
                 known = known or isinstance(items, list)
                 for item in items if isinstance(items, list) else ():
-                    _add(result, item, lambda item=item, value=value, read=read: read(item, value, request))
+                    _add(result, item, lambda item=item, value=value, read=read: read(item, value, request), field)
             if not known:
-                field = text(change.get("field")) if isinstance(change, dict) else None
                 _add(result, change, lambda change=change, field=field: unknown(request, change, status=field))
     return result
 
@@ -67,9 +70,12 @@ def replied_to(context: Any, name: str) -> str | None:
     return identifier(context.get(name)) or identifier(context.get("id"))
 
 
-def _add(result: Normalized, item: Any, read: Any) -> None:
+def _add(result: Normalized, item: Any, read: Any, field: str | None = None) -> None:
     try:
-        result.events.append(read())
+        event = read()
+        if field == "standby":
+            event.payload["handledBy"] = AGENT
+        result.events.append(event)
     except Unprocessable as error:
         result.unprocessable.append((item, str(error)))
 
@@ -122,16 +128,28 @@ def _status(item: Any, value: Item, request: Request) -> Event:
     )
 
 
+def _past(item: Any, value: Item, request: Request) -> Event:
+    if not isinstance(item, dict):
+        raise Unprocessable("a message that is no object")
+    return past(item, value, request)
+
+
 def _message(item: Any, value: Item, request: Request) -> Event:
     if not isinstance(item, dict) or (message_id := identifier(item.get("id"))) is None:
         raise Unprocessable("a message without its id")
     kind, content = text(item.get("type")) or "", content_of(item)
+    if kind == "system":
+        return system(item, value, request)
+    type_ = CHANGES.get(kind, "MessageReceived")
+    about = message_id if kind not in CHANGES else original_of(item, kind)
+    if content is None or about is None:
+        type_, about = "ProviderEventReceived", about or message_id
     customer, others = customer_of(item.get("from"), item.get("from_user_id"))
     payload: dict[str, Any] = {"providerStatus": kind[:255]}
     for key, part in (("from", customer.value if customer else None), ("to", _ours(value)), ("handles", others)):
         if part:
             payload[key] = part
-    if content is None:
+    if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     elif content:
         payload["content"] = content
@@ -140,18 +158,24 @@ def _message(item: Any, value: Item, request: Request) -> Event:
         profile = contacts[0].get("profile")
         if isinstance(profile, dict) and (name := text(profile.get("name"))):
             payload["displayName"] = name[:1024]
+    add_context(payload, item)
     if answered := replied_to(item.get("context"), "gs_id"):
         payload["inReplyTo"] = answered
-    type_ = "ProviderEventReceived" if content is None else "MessageReceived"
     event_id, time = fact_id("message", message_id, kind), from_unix_or_millis(item.get("timestamp"))
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id,
         channel="whatsapp",
         direction="inbound",
-        provider_message_id=message_id,
+        provider_message_id=about,
         handle=customer,
         occurred_at=time,
         payload=payload,
     )
+    return keep_rest(event, item, READ)
+
+
+#: What is read of a change, by its field; a chat's history in another form, and any other field, is kept as it came.
+_CHAT = {"statuses": _status, "messages": _message}
+ITEMS: dict[str, dict[str, Any]] = {"messages": _CHAT, "standby": _CHAT, "history": {"messages": _past}}

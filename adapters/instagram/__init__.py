@@ -38,7 +38,14 @@ ADAPTER = Adapter(
     events=frozenset(
         {
             *meta_chat.OPTINS.values(),
-            *("MessageReceived", "UserMessageSent", "MessageRead", "ProviderEventReceived"),
+            *(
+                "MessageReceived",
+                "MessageEdited",
+                "MessageDeleted",
+                "UserMessageSent",
+                "MessageRead",
+                "ProviderEventReceived",
+            ),
         }
     ),
     signature=SIGNATURE,

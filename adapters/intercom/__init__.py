@@ -13,6 +13,7 @@ from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Se
 from adapters.intercom.content import contact_of, content_of, customer_of
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.signing.signatures import header, signs
 from schemas.events import Event
@@ -23,12 +24,20 @@ TOPICS: dict[str, str] = {
     "conversation.user.replied": "MessageReceived",
     "conversation.admin.replied": "UserMessageSent",
     "conversation.admin.single.created": "UserMessageSent",
+    "conversation_part.redacted": "MessageDeleted",
     "contact.unsubscribed": "RecipientUnsubscribed",
     "contact.subscribed": "RecipientSubscribed",
 }
 #: Our channel by a conversation's `source.type`; all others are chats.
 SOURCES: dict[str, str] = {"email": "email", "sms": "sms", "whatsapp": "whatsapp"}
+#: The types of an author who is a contact.
+_CONTACTS = frozenset({"user", "lead", "contact"})
+#: What an event's id begins with, where a message has several events.
+_ABOUT = {"MessageDeleted": ("redacted",)}
 _SIGNATURE = "x-hub-signature"
+
+#: Keys of a message that say nothing beside what its event has: its writer has a handle and a name.
+_READ = frozenset({"type", "id", "author", "created_at", "updated_at", "notified_at"})
 
 Item = dict[str, Any]
 
@@ -70,13 +79,17 @@ def normalize(request: Request) -> Normalized:
 
 
 def _new_parts(topic: str, conversation: Item) -> list[Item]:
-    """Return a new conversation's first message, or the parts that this notification adds."""
+    """Return a new conversation's first message, or the parts that this notification adds or that are redacted."""
     if topic.endswith("created"):
         source = conversation.get("source")
         return [source] if isinstance(source, dict) else []
     listed = conversation.get("conversation_parts")
-    parts = listed.get("conversation_parts") if isinstance(listed, dict) else None
-    return [part for part in (parts if isinstance(parts, list) else [])[:100] if isinstance(part, dict)]
+    found = listed.get("conversation_parts") if isinstance(listed, dict) else None
+    parts = [part for part in (found if isinstance(found, list) else [])[:100] if isinstance(part, dict)]
+    if topic.endswith("redacted"):
+        source = conversation.get("source")
+        return [part for part in [source, *parts] if isinstance(part, dict) and part.get("redacted") is True]
+    return parts
 
 
 def _message(type_: str, part: Item, conversation: Item, body: Item, request: Request) -> Event:
@@ -85,7 +98,8 @@ def _message(type_: str, part: Item, conversation: Item, body: Item, request: Re
     if where is None or which is None or len(where) + len(which) > 500:
         raise Unprocessable("a message without its conversation's id or its own")
     source, writer = conversation.get("source"), part.get("author")
-    author, inbound = writer if isinstance(writer, dict) else {}, type_ == "MessageReceived"
+    author = writer if isinstance(writer, dict) else {}
+    inbound = type_ == "MessageReceived" or (type_ == "MessageDeleted" and author.get("type") in _CONTACTS)
     kind = text(source.get("type")) if isinstance(source, dict) else None
     channel = SOURCES.get((kind or "").lower(), "chat")
     person = author if inbound else contact_of(conversation)
@@ -97,21 +111,26 @@ def _message(type_: str, part: Item, conversation: Item, body: Item, request: Re
         payload["handles"] = others
     if name := text(author.get("name")):
         payload["displayName" if inbound else "agent"] = name[:512]
-    if content := content_of(part):
+    if type_ != "MessageDeleted" and (content := content_of(part)):
         payload["content"] = content
     if not first and isinstance(source, dict) and (began := identifier(source.get("id"))):
         payload["inReplyTo"] = f"{where}:{began}"
-    return Event(
+    event = Event(
         type_,
         request.source,
-        fact_id("part", where, which) if not first else fact_id("source", where, which),
+        fact_id(*_ABOUT.get(type_, ()), "source" if first else "part", where, which),
         channel=channel,
         direction="inbound" if inbound else "outbound",
         provider_message_id=f"{where}:{which}",
         handle=customer,
-        occurred_at=from_unix(conversation.get("created_at") if first else part.get("created_at")) or _time(body),
+        occurred_at=(type_ != "MessageDeleted" and _written(part, conversation, first)) or _time(body),
         payload=payload,
     )
+    return keep_rest(event, part, _READ)
+
+
+def _written(part: Item, conversation: Item, first: bool) -> Any:
+    return from_unix(conversation.get("created_at") if first else part.get("created_at"))
 
 
 def _consent(type_: str, contact: Item, body: Item, request: Request) -> Event:

@@ -12,9 +12,11 @@ from adapters.contract import Adapter, Normalized, Request, Unprocessable, Value
 from adapters.kaleyra import whatsapp
 from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
-from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.bodies import form_of, json_of, query_of, whole_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.signing.shared_header import SETTINGS, verify_told
+from adapters.whatsapp_cloud.messages import CHANGES
 from schemas.events import Error, Event
 
 #: Pairs of names that identify a WhatsApp callback, an SMS, and a WhatsApp message in variables.
@@ -55,7 +57,11 @@ def normalize(request: Request) -> Normalized:
         return Normalized([whatsapp.of_variables(body, request)])
     if "status" in body or "status_trace" in body:
         return Normalized([_sms(body, request)])
-    return Normalized([unknown(request, body)])
+    return Normalized([unknown(request, whole_of(request))])
+
+
+#: Keys of an inbound SMS that say nothing beside what its event has.
+_READ = frozenset({"id", "kid", "status", "source", "sender", "recipient", "timestamp", "message", "operator"})
 
 
 def _sms(item: Item, request: Request) -> Event:
@@ -83,10 +89,10 @@ def _sms(item: Item, request: Request) -> Event:
     if inbound and (message := text(get("message"))):
         payload["content"] = {"text": message}
     if type_ == "ProviderEventReceived":
-        payload["native"] = unknown(request, item).payload["native"]
+        payload["native"] = unknown(request, whole_of(request)).payload["native"]
     trace, words = text(get("status_trace")), text(get("description"))
     error = Error(trace[:255] if trace else None, words[:8192] if words else None, reason_of(trace, word))
-    return Event(
+    event = Event(
         type_,
         request.source,
         fact_id("sms", message_id, word, stamp, "in" if inbound else "out"),
@@ -97,6 +103,7 @@ def _sms(item: Item, request: Request) -> Event:
         error=error if type_ in FAILURES else None,
         payload=payload,
     )
+    return keep_rest(event, whole_of(request), _READ) if inbound else event
 
 
 ADAPTER = Adapter(
@@ -104,7 +111,7 @@ ADAPTER = Adapter(
     title="Kaleyra",
     docs="https://developers.kaleyra.io/docs/account-settings-callback-profiles",
     channels=frozenset({"sms", "whatsapp"}),
-    events=frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
+    events=frozenset({*STATUSES.values(), *CHANGES.values(), "MessageReceived", "ProviderEventReceived"}),
     signature="signs nothing: a header, basic auth or a secret in the URL",
     signs_body=False,
     settings=SETTINGS,

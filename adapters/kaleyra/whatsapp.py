@@ -10,18 +10,21 @@ from adapters.contract import Normalized, Request, Unprocessable
 from adapters.kaleyra.statuses import FAILURES, STATUSES
 from adapters.reading.addresses import phone, written
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.errors import REASONS as _META
-from adapters.whatsapp_cloud.messages import customer_of
+from adapters.whatsapp_cloud.messages import CHANGES, READ, add_context, customer_of, original_of, system
 from schemas.events import Error, Event
 
 Item = dict[str, Any]
 
 
 def normalize(meta: Item, body: Item, request: Request) -> Normalized:
-    """Return one event per status and per message, or an unmapped one if there are none."""
+    """Return one event per status and per message, or an unmapped one if there are none, or another field."""
     result, value = Normalized(), meta.get("value")
+    if (text(meta.get("field")) or "messages") != "messages":
+        value = None
     for name, read in (("statuses", _status), ("messages", _message)):
         items = value.get(name) if isinstance(value, dict) else None
         for item in items if isinstance(items, list) else ():
@@ -90,15 +93,22 @@ def _message(item: Item, value: Item, body: Item, request: Request) -> Event:
     message_id, content = identifier(item.get("id")), content_of(item)
     if message_id is None:
         raise Unprocessable("a message without its id")
-    customer, others = customer_of(item.get("from"), item.get("from_user_id"))
     kind, context = text(item.get("type")) or "", item.get("context")
+    if kind == "system":
+        return system(item, value, request)
+    type_ = CHANGES.get(kind, "MessageReceived")
+    about = message_id if kind not in CHANGES else original_of(item, kind)
+    if content is None or about is None:
+        type_, about = "ProviderEventReceived", about or message_id
+    customer, others = customer_of(item.get("from"), item.get("from_user_id"))
     payload: dict[str, Any] = {"providerStatus": kind[:255]}
     for key, one in (("from", customer.value if customer else None), ("to", _ours(value)), ("content", content)):
         if one:
             payload[key] = one
     if others:
         payload["handles"] = [{"kind": other.kind, "value": other.value} for other in others]
-    if content is None:
+    add_context(payload, item)
+    if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     contacts = value.get("contacts")
     contact = contacts[0] if isinstance(contacts, list) and len(contacts) == 1 else None
@@ -107,19 +117,19 @@ def _message(item: Item, value: Item, body: Item, request: Request) -> Event:
         payload["displayName"] = name[:1024]
     if isinstance(context, dict) and (answered := identifier(context.get("id"))):
         payload["inReplyTo"] = answered
-    type_ = "ProviderEventReceived" if content is None else "MessageReceived"
     event_id, time = fact_id("message", message_id, kind), from_unix(item.get("timestamp"))
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id,
         channel="whatsapp",
         direction="inbound",
-        provider_message_id=message_id,
+        provider_message_id=about,
         handle=customer,
         occurred_at=time,
         payload=payload,
     )
+    return keep_rest(event, item, READ)
 
 
 def of_variables(item: Item, request: Request) -> Event:

@@ -23,6 +23,7 @@ from adapters.line.send import API, IDEMPOTENT_FOR, build_request, read_response
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.signing.signatures import header, signs
 from schemas.events import Event, Handle
@@ -36,8 +37,9 @@ EVENT_TYPES: dict[str, str] = {
     "follow": "RecipientSubscribed",
     "unfollow": "RecipientUnsubscribed",
     "delivery": "MessageDelivered",
+    "unsend": "MessageDeleted",
     **dict.fromkeys(
-        "unsend join leave memberJoined memberLeft videoPlayComplete beacon accountLink membership things module activated"
+        "join leave memberJoined memberLeft videoPlayComplete beacon accountLink membership things module activated"
         " deactivated botSuspended botResumed".split(),
         "ProviderEventReceived",
     ),
@@ -85,7 +87,7 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
     customer = user or place
     part = item.get(_PARTS.get(kind, kind))
     part = part if isinstance(part, dict) else {}
-    message_id = identifier(part.get("id")) if kind == "message" else None
+    message_id = identifier(part.get(_IDS[kind])) if kind in _IDS else None
     when = item.get("timestamp")
     event_id = identifier(item.get("webhookEventId"))
     if event_id is None:
@@ -108,11 +110,11 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
         payload["reference"] = tag
     if content is not None:
         payload["content"] = content
-    elif type_ in ("MessageReceived", "ProviderEventReceived"):
+    elif type_ in ("MessageReceived", "ProviderEventReceived") or (kind == "unsend" and message_id is None):
         type_ = "ProviderEventReceived"
         payload["native"] = unknown(request, item).payload["native"]
         message_id = message_id or identifier(part.get("messageId"))
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id,
@@ -123,8 +125,13 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
         occurred_at=from_unix(when / 1000) if type(when) is int else None,
         payload=payload,
     )
+    return keep_rest(event, part, _READ)
 
 
+#: The key of the message's id in the details of an event about one.
+_IDS = {"message": "id", "unsend": "messageId"}
+#: Keys of a message that say nothing beside what its event has: tokens of the API are of no use later.
+_READ = frozenset({"id", "type", "quoteToken", "markAsReadToken"})
 #: The key of an event's details, if it is not the event's type.
 _PARTS = {"memberJoined": "joined", "memberLeft": "left", "accountLink": "link"}
 

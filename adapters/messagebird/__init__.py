@@ -9,7 +9,7 @@ from typing import Any
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
 from adapters.messagebird import bird, conversations, signing, sms
 from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
-from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.bodies import form_of, json_of, query_of, whole_of
 from adapters.reading.facts import unknown
 from adapters.signing.signatures import seconds
 
@@ -55,7 +55,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized([conversations.event(fields, request)])
     if sms.is_sms(fields):
         return Normalized([sms.event(fields, request)])
-    return Normalized([unknown(request, fields)])
+    return Normalized([unknown(request, whole_of(request))])
 
 
 def answer(request: Request) -> Answer:

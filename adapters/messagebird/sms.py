@@ -9,6 +9,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.messagebird.errors import error_of
 from adapters.reading.addresses import dialled
+from adapters.reading.bodies import whole_of
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of
 from adapters.reading.times import from_text
@@ -58,7 +59,7 @@ def _report(fields: Fields, message_id: str, request: Request) -> Event:
     if price := price_of(text(get("price[amount]")), get("price[currency]")):
         payload["price"] = price
     if type_ == "ProviderEventReceived":
-        payload["native"] = unknown(request, fields).payload["native"]
+        payload["native"] = unknown(request, whole_of(request)).payload["native"]
     code, when = text(get("statusErrorCode")), text(get("statusDatetime"))
     return Event(
         type_,

@@ -14,7 +14,7 @@ from adapters.plivo.errors import error_of
 from adapters.plivo.send import API, build_request, read_response
 from adapters.plivo.signature import once
 from adapters.reading.addresses import handle
-from adapters.reading.bodies import Pairs, form_of, query_of
+from adapters.reading.bodies import Pairs, form_of, query_of, whole_of
 from adapters.reading.facts import count, fact_id, identifier, location, unknown
 from adapters.reading.own_ids import own_id_in_url
 from schemas.events import Event
@@ -66,7 +66,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized([_status(fields, request)] if "Status" in fields else _received(fields, request))
     if not fields:
         raise Unprocessable("a request without parameters")
-    return Normalized([unknown(request, fields)])
+    return Normalized([unknown(request, whole_of(request))])
 
 
 def answer(request: Request) -> Answer:
@@ -85,7 +85,7 @@ def _status(fields: Fields, request: Request) -> Event:
     if message_id is None:
         raise Unprocessable("a status of no message")
     if type is None:
-        event = unknown(request, fields, status=status or None)
+        event = unknown(request, whole_of(request), status=status or None)
     else:
         event = Event(type, request.source, fact_id("status", message_id, status), payload={"providerStatus": status})
     event.direction, event.channel, event.provider_message_id = "outbound", _channel(fields), message_id

@@ -7,6 +7,7 @@ named, so they are not used.
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
+from adapters.reading.bodies import whole_of
 from adapters.reading.facts import count, fact_id, identifier, unknown
 from adapters.reading.times import from_unix_or_millis
 from schemas.events import Error, Event
@@ -57,7 +58,7 @@ def _state(fields: Fields, call: str, request: Request) -> Event:
     type = STATUSES.get(status)
     # A caller's input during a call comes with the call's status too.
     if type is None or "Digits" in fields or "Speech" in fields:
-        return unknown(request, fields, status=status or None)
+        return unknown(request, whole_of(request), status=status or None)
     event = Event(type, request.source, fact_id("call", call, status), payload={"providerStatus": status})
     if type == "CallCompleted" and (seconds := count(fields.get("Duration"))) is not None:
         event.payload["duration"] = seconds

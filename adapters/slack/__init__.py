@@ -87,7 +87,9 @@ ADAPTER = Adapter(
     title="Slack",
     docs="https://docs.slack.dev/apis/events-api",
     channels=frozenset({"chat"}),
-    events=frozenset({"MessageReceived", "UserMessageSent", "ProviderEventReceived"}),
+    events=frozenset(
+        {"MessageReceived", "MessageEdited", "MessageDeleted", "UserMessageSent", "ProviderEventReceived"}
+    ),
     signature="HMAC-SHA256 over timestamp and body, five minutes",
     signs_body=True,
     settings=(

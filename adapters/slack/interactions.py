@@ -7,14 +7,21 @@ https://docs.slack.dev/interactivity/implementing-slash-commands. Slack does not
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.bodies import form_of, parse_json
+from adapters.reading.bodies import form_of, parse_json, whole_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.slack.ids import address, message_id, plain, time_of
 from schemas.events import Event
 
 Item = dict[str, Any]
 
 _MOST_ACTIONS = 100
+#: Keys of an action and of a view that say nothing beside what the event has: ids, times, the layout.
+_ACTION = frozenset({"type", "action_id", "block_id", "action_ts", "text"})
+_VIEW = frozenset(
+    "id team_id app_id bot_id app_installed_team_id root_view_id previous_view_id type hash blocks title submit close"
+    " state clear_on_close notify_on_close".split()
+)
 
 
 def is_form(request: Request) -> bool:
@@ -34,7 +41,7 @@ def events(request: Request) -> list[Event]:
         return [_command(fields, request)]
     if not fields:
         raise Unprocessable("a form without fields")
-    return [unknown(request, fields, status="ssl_check" if "ssl_check" in fields else None)]
+    return [unknown(request, whole_of(request), status="ssl_check" if "ssl_check" in fields else None)]
 
 
 def _of_payload(payload: Item, request: Request) -> list[Event]:
@@ -77,7 +84,7 @@ def _action(action: Item, payload: Item, request: Request) -> Event:
         stamp,
         text(payload.get("trigger_id")),
     )
-    return Event(
+    event = Event(
         "MessageReceived",
         request.source,
         fact_id("action", *ids, value),
@@ -88,6 +95,8 @@ def _action(action: Item, payload: Item, request: Request) -> Event:
         occurred_at=time_of(stamp),
         payload=event_payload,
     )
+    # Other elements have other names for what was chosen: a date, a person, several options.
+    return keep_rest(event, action, _ACTION)
 
 
 def _submission(view: Item, payload: Item, request: Request) -> Event:
@@ -102,7 +111,7 @@ def _submission(view: Item, payload: Item, request: Request) -> Event:
     event_payload = _payload_of("view_submission", user, None, payload) | {"content": content}
     ids = ("view", view_id, text(view.get("hash")), text(user), text(payload.get("trigger_id")))
     handle = address(_team(payload), user)
-    return Event(
+    event = Event(
         "MessageReceived",
         request.source,
         fact_id(*ids),
@@ -112,6 +121,7 @@ def _submission(view: Item, payload: Item, request: Request) -> Event:
         handle=handle,
         payload=event_payload,
     )
+    return keep_rest(event, view, _VIEW)
 
 
 def _command(fields: dict[str, str], request: Request) -> Event:

@@ -7,20 +7,25 @@ message.
 
 from typing import Any
 
-from adapters.contract import Request, Unprocessable
+from adapters.contract import Request
 from adapters.reading.addresses import of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
-from adapters.slack.ids import address, message_id, plain, time_of
+from adapters.slack.content import content_of
+from adapters.slack.ids import address, message_id, time_of
 from adapters.slack.send import METADATA
 from schemas.events import Event
 
 Item = dict[str, Any]
 
-MOST_MEDIA = 100
 #: Subtypes of messages, https://docs.slack.dev/reference/events/message#subtypes; the others are notices.
 MESSAGE_SUBTYPES = frozenset({"", "file_share", "me_message", "thread_broadcast", "bot_message"})
+#: Keys of a message that say nothing beside what its event has.
+_READ = frozenset(
+    "type subtype channel channel_type user ts event_ts thread_ts team client_msg_id parent_user_id hidden".split()
+)
 _REACTIONS = frozenset({"reaction_added", "reaction_removed"})
 
 
@@ -31,12 +36,9 @@ def event(item: Item, body: Item, request: Request) -> Event:
     if kind == "app_mention" or (kind == "message" and subtype in MESSAGE_SUBTYPES):
         found = _message(item, body, request, subtype or kind)
     elif kind == "message" and subtype == "message_changed" and (new := _edited(item)) is not None:
-        found = _message(new | {"channel": item.get("channel")}, body, request, subtype)
-        if found.type == "MessageReceived":
-            found.payload["edits"] = found.provider_message_id
-            # An edit has its own time, which belongs to no other message.
-            found.provider_message_id = message_id(item.get("channel"), item.get("ts"))
-            found.occurred_at = time_of(item.get("event_ts")) or time_of(item.get("ts"))
+        found = _changed(new, "MessageEdited", item, body, request)
+    elif kind == "message" and subtype == "message_deleted" and isinstance(old := item.get("previous_message"), dict):
+        found = _changed(old | {"ts": item.get("deleted_ts") or old.get("ts")}, "MessageDeleted", item, body, request)
     elif kind in _REACTIONS and isinstance(item.get("item"), dict):
         found = _reaction(item, body, request, kind)
     elif kind == "message_metadata_posted":
@@ -53,9 +55,9 @@ def event(item: Item, body: Item, request: Request) -> Event:
 
 def _message(item: Item, body: Item, request: Request, status: str) -> Event:
     conversation = item.get("channel")
-    id_ = message_id(conversation, item.get("ts"))
+    id_ = message_id(conversation, item.get("ts") or item.get("event_ts"))
     if id_ is None:
-        raise Unprocessable("a message without its conversation or its ts")
+        return _notice(item, body, request, f"message.{status}" if status != "message" else status)
     ours = _is_ours(item, body)
     if not ours and (item.get("bot_id") or not text(item.get("user"))):  # another app's message, not a customer's
         return _notice(item, body, request, f"message.{status}" if status != "message" else status)
@@ -66,14 +68,14 @@ def _message(item: Item, body: Item, request: Request, status: str) -> Event:
     for key, value in (("from", user), ("to", conversation)):
         if words := text(value):
             payload[key] = words[:2048]
-    if content := _content(item):
+    if content := content_of(item):
         payload["content"] = content
     if not ours and there is not None and item.get("channel_type") == "im":
         payload["handles"] = [{"kind": there.kind, "value": there.value}]
     thread = item.get("thread_ts")
     if thread != item.get("ts") and (parent := message_id(conversation, thread)):
         payload["inReplyTo"] = parent
-    return Event(
+    event = Event(
         "UserMessageSent" if ours else "MessageReceived",
         request.source,
         "",
@@ -84,6 +86,21 @@ def _message(item: Item, body: Item, request: Request, status: str) -> Event:
         occurred_at=time_of(item.get("event_ts")) or time_of(item.get("ts")),
         payload=payload,
     )
+    return keep_rest(event, item, _READ)
+
+
+def _changed(message: Item, type_: str, item: Item, body: Item, request: Request) -> Event:
+    """Return the event of a message that its writer changed or deleted, as it is or was, at the time of the change."""
+    there = {name: item.get(name) for name in ("channel", "channel_type")}
+    found = _message(message | there, body, request, text(item.get("subtype")) or "")
+    if found.type == "ProviderEventReceived":  # another app's
+        return _notice(item, body, request, f"message.{item.get('subtype')}")
+    found.type = type_
+    if type_ == "MessageDeleted":
+        found.payload.pop("content", None)
+        found.payload.pop("native", None)
+    found.occurred_at = time_of(item.get("event_ts")) or time_of(item.get("ts"))
+    return found
 
 
 def _is_ours(item: Item, body: Item) -> bool:
@@ -97,30 +114,6 @@ def _is_ours(item: Item, body: Item) -> bool:
         isinstance(one, dict) and one.get("is_bot") is True and one.get("user_id") == user
         for one in (known if isinstance(known, list) else ())
     )
-
-
-def _content(item: Item) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    if words := plain(item.get("text")):
-        content["text"] = words
-    files = item.get("files")
-    media = [
-        {
-            key: value[:most]
-            for key, name, most in (
-                ("id", "id", 1024),
-                ("name", "name", 1024),
-                ("type", "mimetype", 255),
-                ("url", "url_private", 8192),
-            )
-            if (value := text(file.get(name)))
-        }
-        for file in (files[:MOST_MEDIA] if isinstance(files, list) else ())
-        if isinstance(file, dict)
-    ]
-    if media := [one for one in media if one]:
-        content["media"] = media
-    return content
 
 
 def _edited(item: Item) -> Item | None:

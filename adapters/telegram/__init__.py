@@ -17,7 +17,7 @@ from adapters.contract import (
     secrets_of,
 )
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import identifier, unknown
+from adapters.reading.facts import fact_id, identifier, unknown
 from adapters.signing.signatures import header, same
 from adapters.telegram.send import API, build_request, read_response
 from adapters.telegram.updates import UPDATES
@@ -43,7 +43,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return the one event of an update. Raises Unprocessable."""
+    """Return the one event of an update, or one for each message that was deleted. Raises Unprocessable."""
     body = json_of(request)
     event_id = identifier(body.get("update_id")) if isinstance(body, dict) else None
     if event_id is None:
@@ -55,9 +55,10 @@ def normalize(request: Request) -> Normalized:
         )
     if not isinstance(item := body[kind], dict):
         raise Unprocessable(f"an update whose {kind} is no object")
-    event = UPDATES[kind](item, kind, request)
-    event.source_event_id = event_id
-    return Normalized([event])
+    events = UPDATES[kind](item, kind, request)
+    for event in events:
+        event.source_event_id = event_id if len(events) == 1 else fact_id(event_id, event.provider_message_id)
+    return Normalized(events)
 
 
 ADAPTER = Adapter(
@@ -66,7 +67,8 @@ ADAPTER = Adapter(
     docs="https://core.telegram.org/bots/api#update",
     channels=frozenset({"chat"}),
     events=frozenset(
-        {"MessageReceived", "UserMessageSent", "RecipientUnsubscribed", "RecipientSubscribed", "ProviderEventReceived"}
+        "MessageReceived MessageEdited MessageDeleted UserMessageSent RecipientUnsubscribed RecipientSubscribed"
+        " ProviderEventReceived".split()
     ),
     signature="a secret token in a header; the body is not signed",
     signs_body=False,

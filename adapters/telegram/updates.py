@@ -7,17 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.contract import Request
-from adapters.reading.addresses import of_kind
 from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.remainder import keep_rest
+from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_unix
-from adapters.telegram.content import button_of, content_of
+from adapters.telegram.content import button_of
 from adapters.telegram.ids import message_id_of
-from schemas.events import Event, Handle
+from adapters.telegram.messages import add_names, deleted, handle_of, message, part_of
+from schemas.events import Event
 
 Item = dict[str, Any]
 
 #: https://core.telegram.org/bots/api#chatmember: the consent that a bot's status in a private chat implies.
 MEMBERSHIPS: dict[str, str] = {"kicked": "RecipientUnsubscribed", "member": "RecipientSubscribed"}
+#: Keys of a reaction that say nothing beside what its event has.
+_REACTION = frozenset({"chat", "user", "actor_chat", "message_id", "date"})
 #: Where the user is in an update of this kind, if not in `from`.
 _WHOSE: dict[str, tuple[str, ...]] = {
     "business_connection": ("user",),
@@ -29,61 +33,14 @@ _WHOSE: dict[str, tuple[str, ...]] = {
 }
 
 
-def _message(item: Item, kind: str, request: Request) -> Event:
-    """Return the event of a message, new or edited: https://core.telegram.org/bots/api#message."""
-    sender, chat, sender_chat = (_part(item, name) for name in ("from", "chat", "sender_chat"))
-    connection = text(item.get("business_connection_id"))
-    # A business account's chat is always with a customer; any other sender is the business.
-    ours = connection is not None and sender.get("id") is not None and sender["id"] != chat.get("id")
-    # For messages of a group or channel, `from` is a fixed made-up user; `sender_chat` is the real sender.
-    customer = _handle(chat if ours else sender_chat or sender or chat)
-    where = _handle(chat)
-    own_id = message_id_of(item)
-    edited = kind.startswith("edited_")
-    payload: dict[str, Any] = {"providerStatus": kind}
-    if ours:
-        payload |= {"to": customer.value} if customer else {}
-    else:
-        payload |= {"from": customer.value} if customer else {}
-        if where is not None and where != customer:
-            payload["to"] = where.value
-        _add_names(payload, sender_chat or sender or chat)
-    if edited and own_id is not None:
-        payload["edits"] = own_id
-    if isinstance(replied := item.get("reply_to_message"), dict) and (original := message_id_of(replied)):
-        payload["inReplyTo"] = original
-    content = content_of(item)
-    if content is None:
-        type_ = "ProviderEventReceived"
-        payload["native"] = unknown(request, item).payload["native"]
-    else:
-        type_ = "UserMessageSent" if ours else "MessageReceived"
-        payload["content"] = content
-    # An edit must not be merged into the original message: it is an event of its own.
-    about = None if edited else own_id
-    time = from_unix(item.get("edit_date") if edited else item.get("date"))
-    direction = "outbound" if ours else "inbound"
-    return Event(
-        type_,
-        request.source,
-        "",
-        channel="chat",
-        direction=direction,
-        provider_message_id=about,
-        handle=customer,
-        occurred_at=time,
-        payload=payload,
-    )
-
-
-def _pressed(item: Item, kind: str, request: Request) -> Event:
+def _pressed(item: Item, kind: str, request: Request) -> list[Event]:
     """Return the event of a pressed button: https://core.telegram.org/bots/api#callbackquery. Its message has the
     time of the message, not of the press."""
     data = text(item.get("data")) or text(item.get("game_short_name"))
     if data is None:
         return _other(item, kind, request)
-    sender, message = _part(item, "from"), _part(item, "message")
-    customer = _handle(sender)
+    sender, message = part_of(item, "from"), part_of(item, "message")
+    customer = handle_of(sender)
     reply = {"id": data} | ({"title": title} if (title := button_of(message, data)) else {})
     content: dict[str, Any] = {"buttonReply": reply}
     if title:
@@ -91,11 +48,11 @@ def _pressed(item: Item, kind: str, request: Request) -> Event:
     payload: dict[str, Any] = {"providerStatus": kind, "content": content}
     if customer is not None:
         payload["from"] = customer.value
-    _add_names(payload, sender)
+    add_names(payload, sender)
     if original := message_id_of(message) or text(item.get("inline_message_id")):
         payload["inReplyTo"] = original
     own_id = identifier(item.get("id"))
-    return Event(
+    event = Event(
         "MessageReceived",
         request.source,
         "",
@@ -105,24 +62,26 @@ def _pressed(item: Item, kind: str, request: Request) -> Event:
         handle=customer,
         payload=payload,
     )
+    return [event]
 
 
-def _reaction(item: Item, kind: str, request: Request) -> Event:
+def _reaction(item: Item, kind: str, request: Request) -> list[Event]:
     """Return the event of a reaction, which has the current reactions, or none if it was removed:
     https://core.telegram.org/bots/api#messagereactionupdated."""
-    chosen = item.get("new_reaction")
-    last = chosen[-1] if isinstance(chosen, list) and chosen and isinstance(chosen[-1], dict) else {}
-    reaction = {"emoji": (text(last.get("emoji")) or text(last.get("custom_emoji_id")) or text(last.get("type")) or "")}
+    chosen, before = ([_emoji(one) for one in list_of(item.get(name))] for name in ("new_reaction", "old_reaction"))
+    reaction = {"emoji": chosen[-1] if chosen else ""}
+    if gone := [emoji for emoji in before if emoji not in chosen]:
+        reaction["removed"] = gone[-1]
     if original := message_id_of(item):
         reaction["providerMessageId"] = original
-    who = _part(item, "user") or _part(item, "actor_chat")
-    customer = _handle(who)
+    who = part_of(item, "user") or part_of(item, "actor_chat")
+    customer = handle_of(who)
     payload: dict[str, Any] = {"providerStatus": kind, "content": {"reaction": reaction}}
     if customer is not None:
         payload["from"] = customer.value
-    _add_names(payload, who)
+    add_names(payload, who)
     time = from_unix(item.get("date"))
-    return Event(
+    event = Event(
         "MessageReceived",
         request.source,
         "",
@@ -132,20 +91,26 @@ def _reaction(item: Item, kind: str, request: Request) -> Event:
         occurred_at=time,
         payload=payload,
     )
+    return [keep_rest(event, item, _REACTION)]
 
 
-def _membership(item: Item, kind: str, request: Request) -> Event:
+def _emoji(reaction: Any) -> str:
+    part = object_of(reaction)
+    return text(part.get("emoji")) or text(part.get("custom_emoji_id")) or text(part.get("type")) or ""
+
+
+def _membership(item: Item, kind: str, request: Request) -> list[Event]:
     """Return the event of a private chat whose user blocked or unblocked the bot:
     https://core.telegram.org/bots/api#chatmemberupdated."""
-    chat, status = _part(item, "chat"), text(_part(item, "new_chat_member").get("status")) or ""
+    chat, status = part_of(item, "chat"), text(part_of(item, "new_chat_member").get("status")) or ""
     type_ = MEMBERSHIPS.get(status) if chat.get("type") == "private" else None
-    customer = _handle(chat)
+    customer = handle_of(chat)
     if type_ is None or customer is None:
         return _other(item, kind, request)
     payload: dict[str, Any] = {"providerStatus": status, "from": customer.value}
-    _add_names(payload, chat)
+    add_names(payload, chat)
     time = from_unix(item.get("date"))
-    return Event(
+    event = Event(
         type_,
         request.source,
         "",
@@ -155,48 +120,36 @@ def _membership(item: Item, kind: str, request: Request) -> Event:
         occurred_at=time,
         payload=payload,
     )
+    return [event]
 
 
-def _other(item: Item, kind: str, request: Request) -> Event:
+def _gone(item: Item, kind: str, request: Request) -> list[Event]:
+    return deleted(item, kind, request) or _other(item, kind, request)
+
+
+def _other(item: Item, kind: str, request: Request) -> list[Event]:
     """Return an unknown event of any other kind of update."""
     event = unknown(request, item, status=kind)
     part = item
     for name in _WHOSE.get(kind, ("from",)):
-        part = _part(part, name)
-    event.channel, event.handle = "chat", _handle(part)
+        part = part_of(part, name)
+    event.channel, event.handle = "chat", handle_of(part)
     event.occurred_at, event.provider_message_id = from_unix(item.get("date")), message_id_of(item)
-    return event
+    return [event]
 
 
 #: https://core.telegram.org/bots/api#update
-UPDATES: dict[str, Callable[[Item, str, Request], Event]] = {
-    **dict.fromkeys(("message", "edited_message", "channel_post", "edited_channel_post"), _message),
-    **dict.fromkeys(("business_message", "edited_business_message"), _message),
+UPDATES: dict[str, Callable[[Item, str, Request], list[Event]]] = {
+    **dict.fromkeys(("message", "edited_message", "channel_post", "edited_channel_post"), message),
+    **dict.fromkeys(("business_message", "edited_business_message"), message),
     "callback_query": _pressed,
     "message_reaction": _reaction,
     "my_chat_member": _membership,
+    "deleted_business_messages": _gone,
     **dict.fromkeys(
-        "business_connection deleted_business_messages message_reaction_count inline_query chosen_inline_result"
+        "business_connection message_reaction_count inline_query chosen_inline_result"
         " shipping_query pre_checkout_query purchased_paid_media poll poll_answer chat_member chat_join_request"
         " chat_boost removed_chat_boost".split(),
         _other,
     ),
 }
-
-
-def _part(item: Item, name: str) -> Item:
-    return found if isinstance(found := item.get(name), dict) else {}
-
-
-def _handle(who: Item) -> Handle | None:
-    """Return the handle of a user or a chat."""
-    number = text(who.get("id"))
-    return of_kind("chat_id", f"telegram:{number}") if number else None
-
-
-def _add_names(payload: dict[str, Any], who: Item) -> None:
-    names = [name for key in ("first_name", "last_name") if (name := text(who.get(key)))]
-    if name := " ".join(names) or text(who.get("title")):
-        payload["displayName"] = name
-    if username := text(who.get("username")):
-        payload["username"] = username

@@ -14,7 +14,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
 from adapters.signing.signatures import header, signs
 from adapters.whatsapp_cloud.content import content_of
-from adapters.whatsapp_cloud.messages import Item, message
+from adapters.whatsapp_cloud.messages import CHANGES, Item, message
 from adapters.whatsapp_cloud.statuses import STATUSES, status
 from schemas.events import Event
 
@@ -112,7 +112,7 @@ ADAPTER = Adapter(
     title="Turn.io",
     docs="https://whatsapp.turn.io/docs/api/webhooks",
     channels=frozenset({"whatsapp"}),
-    events=frozenset({*STATUSES.values(), "MessageReceived", "MessageQueued"}),
+    events=frozenset({*STATUSES.values(), *CHANGES.values(), "MessageReceived", "MessageQueued"}),
     signature="HMAC-SHA256 of the body",
     signs_body=True,
     settings=(Setting("webhook_secret", "The HMAC secret of the webhook (Turn.io, Settings, API & Webhooks)."),),

@@ -1,12 +1,14 @@
 """Reads Twilio's webhooks of messages and calls: inbound, status callbacks, recordings, and Event Streams.
 
-Signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security. `messages`, `calls` and `streams` read the
-webhooks. Twilio retries a failed webhook once at most, unless the URL overrides it (`#rc=…`,
+Signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security. `messages`, `calls`, `conversations` and
+`streams` read the webhooks. Twilio retries a failed webhook once at most, unless the URL overrides it (`#rc=…`,
 https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides), and Event Streams for four hours. It
 promises no order, and a callback has no id and mostly no time.
 """
 
-from urllib.parse import urlsplit
+import re
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from adapters.contract import (
     Adapter,
@@ -20,18 +22,20 @@ from adapters.contract import (
     Values,
     secrets_of,
 )
-from adapters.reading.bodies import Pairs, form_of, query_of
-from adapters.reading.facts import unknown
+from adapters.reading.bodies import Pairs, fields_of, form_of, query_of
+from adapters.reading.facts import identifier, unknown
 from adapters.reading.own_ids import own_id_in_url
 from adapters.signing.signatures import header, hex_sha256, same, signs
-from adapters.twilio import calls, messages, streams
+from adapters.twilio import calls, conversations, messages, streams
 from adapters.twilio.send import API, build_request, read_response
+from schemas.events import Event
 
 #: The answer to an inbound message or call: an empty list of instructions
 #: (https://www.twilio.com/docs/messaging/twiml, https://www.twilio.com/docs/voice/twiml).
 TWIML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "text/xml; charset=utf-8")
 #: Parameters of callbacks that only report; Twilio does not read the answer.
-_REPORTS = frozenset({"MessageStatus", "RecordingStatus", "CallbackSource"})
+_REPORTS = frozenset({"MessageStatus", "RecordingStatus", "CallbackSource", "EventType"})
+_SIP = re.compile("%(?:40|3A)", re.IGNORECASE)
 
 
 def recognise(request: Request) -> bool:
@@ -55,7 +59,8 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     fields = _signed_fields(request)
     if _signed(tokens, request.url, fields, given):
         return True
-    if any([_signed(tokens, url, fields, given) for url in _other_ports(request.url)]):
+    urls = [request.url, *_other_ports(request.url)]
+    if any([_signed(tokens, spelt, fields, given) for url in urls for spelt in _spellings(url)]):
         return True
     raise InvalidSignature("no configured auth_token makes this signature: does the source's url match Twilio's?")
 
@@ -65,14 +70,17 @@ def normalize(request: Request) -> Normalized:
     Raises Unprocessable."""
     if not _is_form(request):
         return streams.normalize(request)
-    fields = dict(_pairs(request))
+    pairs = _pairs(request)
+    fields, native = dict(pairs), fields_of(pairs)
     if not fields:
         raise Unprocessable("a request without parameters")
+    if conversations.is_one(fields):
+        return Normalized(conversations.events(fields, native, request))
     if "CallSid" in fields or "RecordingSid" in fields:
         return Normalized(calls.events(fields, request, own_id=own_id_in_url(request)))
     if messages.is_message(fields):
-        return Normalized(messages.events(fields, request, own_id=own_id_in_url(request)))
-    return Normalized([unknown(request, fields)])
+        return Normalized(messages.events(fields, request, own_id=own_id_in_url(request), native=native))
+    return Normalized([_other(fields, native, request)])
 
 
 def answer(request: Request) -> Answer:
@@ -82,6 +90,14 @@ def answer(request: Request) -> Answer:
     except Unprocessable:
         reports = True
     return Answer() if reports else TWIML
+
+
+def _other(fields: dict[str, str], native: dict[str, Any], request: Request) -> Event:
+    """Return the unmapped event of any other form, with what it says of a message."""
+    word = fields.get("EventType") or fields.get("MessageStatus") or fields.get("SmsStatus")
+    event = unknown(request, native, status=word)
+    event.provider_message_id = identifier(fields.get("MessageSid") or fields.get("SmsSid"))
+    return event
 
 
 def _is_form(request: Request) -> bool:
@@ -120,6 +136,13 @@ def _signed(tokens: list[str], url: str, fields: str, given: str) -> bool:
     return any([signs(token, "sha1", message, given, "base64") for token in tokens])
 
 
+def _spellings(url: str) -> list[str]:
+    """Return the URL as it came, and with the `@` and `:` of SIP addresses in its query as Twilio signs them in a GET:
+    unescaped (https://github.com/twilio/twilio-node/pull/621)."""
+    address, mark, query = url.partition("?")
+    return [url, address + mark + _SIP.sub(lambda found: unquote(found[0]), query)] if _SIP.search(query) else [url]
+
+
 def _other_ports(url: str) -> list[str]:
     try:
         parts = urlsplit(url)
@@ -140,6 +163,7 @@ ADAPTER = Adapter(
         {
             *messages.MESSAGE_STATUSES.values(),
             *messages.OPT_OUTS.values(),
+            *conversations.MESSAGE_EVENTS.values(),
             *("MessageClicked", "CallStarted", "CallCompleted", "CallFailed", "CallRecorded", "ProviderEventReceived"),
         }
     ),

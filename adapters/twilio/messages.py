@@ -11,8 +11,10 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle, of_kind
-from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
+from adapters.twilio.content import ROUTINE, add_content
 from adapters.twilio.errors import error_of
 from schemas.events import Event, Handle
 
@@ -32,17 +34,19 @@ MESSAGE_STATUSES: dict[str, str] = {
     "canceled": "MessageCancelled",
     "receiving": "MessageReceived",
     "received": "MessageReceived",
+    # In the API's list of statuses; no page says what it means.
+    "partially_delivered": "ProviderEventReceived",
 }
 #: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out: Twilio's interpretation of the sender's word.
 OPT_OUTS: dict[str, str] = {"STOP": "RecipientUnsubscribed", "START": "RecipientSubscribed"}
 #: Address prefixes (https://www.twilio.com/docs/messaging/channels) and their channels; a plain number is SMS or
 #: MMS.
 PREFIXES: dict[str, str] = {"whatsapp": "whatsapp", "rcs": "rcs", "messenger": "chat"}
-MOST_MEDIA = 100
 
 
 def is_message(fields: Fields) -> bool:
-    """Return whether the parameters are those of a message, whatever its status."""
+    """Return whether the parameters are those of a message, whatever its status: they have its SID and a status, or are
+    an inbound message as documented, with its sender and recipient and without a status."""
     return _sid(fields) is not None and _status(fields) != ""
 
 
@@ -53,9 +57,10 @@ def events(
     own_id: str | None = None,
     occurred_at: datetime | None = None,
     event_id: str | None = None,
+    native: dict[str, Any] | None = None,
 ) -> list[Event]:
     """Return the event of a message, and the change of consent that its sender requests (STOP, START), if any.
-    Raises Unprocessable.
+    `native` has all parameters as they came, repeated ones as lists; `fields` if not given. Raises Unprocessable.
 
     The carrier's `RawDlrDoneDate` is not used as `occurred_at`: Twilio does not know its time zone
     (https://www.twilio.com/en-us/changelog/addition-of-rawdlrdonedate-to-delivered-and-undelivered-status-webhooks).
@@ -65,17 +70,17 @@ def events(
     type_ = MESSAGE_STATUSES.get(status, "ProviderEventReceived")
     inbound = type_ == "MessageReceived"
     sender, recipient = get("From", ""), get("To", "")
-    channel = _channel(sender, recipient)
-    customer = _customer(sender if inbound else recipient, channel)
+    channel = channel_of(sender, recipient)
+    customer = customer_of(sender if inbound else recipient, channel)
     payload: dict[str, Any] = {"providerStatus": status}
     if sender:
-        payload["from"] = _bare(sender)
+        payload["from"] = bare(sender)
     if recipient:
-        payload["to"] = _bare(recipient)
+        payload["to"] = bare(recipient)
     if (segments := count(get("NumSegments") or get("NumberOfSegments"))) is not None:
         payload["segments"] = segments
     if inbound:
-        _add_content(payload, fields)
+        add_content(payload, fields)
     if other := of_kind("whatsapp_user_id", get("ExternalUserId", "").removeprefix("whatsapp:")):
         if customer is None:
             customer = other
@@ -83,7 +88,7 @@ def events(
             payload["handles"] = [{"kind": other.kind, "value": other.value}]
     error = error_of(get("ErrorCode") or None, _error_text(fields)) if type_ == "MessageFailed" else None
     if type_ == "ProviderEventReceived":  # an unknown status has a recipient too
-        kept = unknown(request, dict(fields), status=status, event_id=event_id)
+        kept = unknown(request, native or dict(fields), status=status, event_id=event_id)
         kept.channel, kept.provider_message_id, kept.echoed_message_id = channel, sid, own_id
         kept.handle, kept.occurred_at, kept.payload = customer, occurred_at, payload | kept.payload
         return [kept]
@@ -100,6 +105,8 @@ def events(
         error=error,
         payload=payload,
     )
+    if inbound:
+        keep_rest(event, native or fields, ROUTINE)
     if inbound and (consent_type := OPT_OUTS.get(get("OptOutType", "").upper())):
         return [event, _opt_out(consent_type, event)]
     return [event]
@@ -109,7 +116,7 @@ def click(data: dict[str, Any], request: Request, event_id: str) -> Event:
     """Return the event of a click on a message's link:
     https://www.twilio.com/docs/events/event-types/link-shortening/link. Raises Unprocessable."""
     recipient = text(data.get("to")) or ""
-    channel = _channel(text(data.get("from")) or "", recipient)
+    channel = channel_of(text(data.get("from")) or "", recipient)
     payload = {
         key: value
         for key, name in (("url", "link"), ("userAgent", "user_agent"), ("from", "from"), ("to", "to"))
@@ -119,7 +126,7 @@ def click(data: dict[str, Any], request: Request, event_id: str) -> Event:
     if sid is None:
         raise Unprocessable("a click on a link of no message")
     time = from_text(data.get("click_time"))
-    customer = _customer(recipient, channel)
+    customer = customer_of(recipient, channel)
     return Event(
         "MessageClicked",
         request.source,
@@ -141,24 +148,30 @@ def _status(fields: Fields) -> str:
     # A read receipt of WhatsApp comes as an `EventType` after delivery.
     if fields.get("EventType", "").upper() == "READ":
         return "read"
-    status = fields.get("MessageStatus") or fields.get("SmsStatus")
-    return status.lower() if status else "received" if "Body" in fields or "NumMedia" in fields else ""
+    if status := fields.get("MessageStatus") or fields.get("SmsStatus"):
+        return status.lower()
+    # The documented parameters of an inbound message have no status. Another product's event has a word of its own.
+    documented = {"From", "To", "Body"} <= fields.keys() and "EventType" not in fields
+    return "received" if documented and (_sid(fields) or "")[:2] in ("SM", "MM") else ""
 
 
-def _channel(sender: str, recipient: str) -> str:
+def channel_of(sender: str, recipient: str) -> str:
+    """Return the channel, by the prefix of either address."""
     for address in (sender, recipient):
         if ":" in address and (channel := PREFIXES.get(address.partition(":")[0].lower())):
             return channel
     return "sms"
 
 
-def _bare(address: str) -> str:
+def bare(address: str) -> str:
+    """Return an address without its channel's prefix."""
     prefix, colon, rest = address.partition(":")
     return rest if colon and prefix.lower() in PREFIXES else address
 
 
-def _customer(address: str, channel: str) -> Handle | None:
-    return handle(address if channel == "chat" else _bare(address), channel)
+def customer_of(address: str, channel: str) -> Handle | None:
+    """Return the handle of an address, which may have its channel's prefix."""
+    return handle(address if channel == "chat" else bare(address), channel)
 
 
 def _error_text(fields: Fields) -> str | None:
@@ -178,32 +191,3 @@ def _opt_out(type_: str, event: Event) -> Event:
         occurred_at=event.occurred_at,
         payload=payload,
     )
-
-
-def _add_content(payload: dict[str, Any], fields: Fields) -> None:
-    get = fields.get
-    content: dict[str, Any] = {}
-    if body := get("Body"):
-        content["text"] = body
-    if get("NumMedia", "0") != "0" or "MediaUrl0" in fields:
-        content["media"] = [
-            {"url": url, "type": kind} if (kind := get(f"MediaContentType{index}")) else {"url": url}
-            for index in range(MOST_MEDIA)
-            if (url := get(f"MediaUrl{index}"))
-        ]
-    if "Latitude" in fields and (place := location(get("Latitude"), get("Longitude"), get("Label") or get("Address"))):
-        content["location"] = place
-    if "ButtonPayload" in fields or "ButtonText" in fields:
-        content["buttonReply"] = _chosen(get("ButtonPayload"), get("ButtonText"))
-    elif "ListId" in fields:
-        content["buttonReply"] = _chosen(get("ListId"), get("ListTitle"))
-    if content:
-        payload["content"] = content
-    if name := get("ProfileName"):
-        payload["displayName"] = name
-    if replied_to := get("OriginalRepliedMessageSid"):
-        payload["inReplyTo"] = replied_to
-
-
-def _chosen(id_: str | None, title: str | None) -> dict[str, str]:
-    return {key: value for key, value in (("id", id_), ("title", title)) if value}

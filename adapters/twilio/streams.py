@@ -9,7 +9,7 @@ from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, unknown
 from adapters.reading.times import from_text
-from adapters.twilio import messages
+from adapters.twilio import conversations, messages
 from schemas.events import Event
 
 #: Event types whose data is a message's parameters in camel case.
@@ -44,6 +44,8 @@ def _item(item: Any, request: Request) -> list[Event]:
     if not isinstance(item, dict):
         raise Unprocessable("an item that is no object")
     kind, data, event_id = item.get("type"), item.get("data"), identifier(item.get("id"))
+    if kind is None and (found := conversations.orchestrated(item, request)) is not None:
+        return [found]
     if not isinstance(kind, str) or not isinstance(data, dict) or event_id is None:
         return [unknown(request, item, event_id=event_id)]
     if kind in STREAM_MESSAGES:

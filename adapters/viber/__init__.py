@@ -21,6 +21,7 @@ from adapters.contract import (
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.signing.signatures import header, signs
 from adapters.viber.send import API, build_request, read_response
@@ -104,7 +105,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
             payload["reference"] = tracked
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
-    return Event(
+    event = Event(
         type_,
         request.source,
         fact_id("viber", word, token, user, text(when)),
@@ -116,6 +117,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
         error=error,
         payload=payload,
     )
+    return keep_rest(event, item.get("message"), {"type"}) if word == "message" else event
 
 
 def _content(part: Item) -> Content | None:

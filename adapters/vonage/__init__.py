@@ -19,7 +19,7 @@ from adapters.contract import (
     Values,
     secrets_of,
 )
-from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.bodies import form_of, json_of, query_of, whole_of
 from adapters.reading.facts import unknown
 from adapters.signing.keys import rsa_private_key
 from adapters.signing.signatures import WINDOW, seconds
@@ -78,7 +78,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized([sms.event(fields, request)])
     if calls.is_call(fields):
         return Normalized([calls.event(fields, request)])
-    return Normalized([unknown(request, fields)])
+    return Normalized([unknown(request, whole_of(request))])
 
 
 def answer(request: Request) -> Answer:

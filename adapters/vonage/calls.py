@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.contract import Request
 from adapters.reading.addresses import handle, phone
+from adapters.reading.bodies import whole_of
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of
 from adapters.reading.times import from_text
@@ -107,7 +108,7 @@ def _recording(fields: Fields, request: Request) -> Event:
 def _within(fields: Fields, status: str, request: Request) -> Event:
     """Return an unknown event for a request that is not a status: input, transfer, an answering machine, an error,
     the answer webhook."""
-    found = unknown(request, fields, status=status or ("answer" if wants_instructions(fields) else None))
+    found = unknown(request, whole_of(request), status=status or ("answer" if wants_instructions(fields) else None))
     found.channel, found.direction, found.handle = "voice", _direction(fields), _customer(fields)
     found.provider_message_id = next((known for name in _IDS if (known := identifier(fields.get(name)))), None)
     found.occurred_at = from_text(fields.get("timestamp"))

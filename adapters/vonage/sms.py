@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import dialled
+from adapters.reading.bodies import whole_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.prices import price_of
 from adapters.reading.times import from_text
@@ -52,7 +53,7 @@ def _receipt(fields: Fields, message_id: str, request: Request) -> Event:
     if price := price_of(get("price")):
         payload["price"] = price
     if type_ == "ProviderEventReceived":
-        payload["native"] = unknown(request, fields).payload["native"]
+        payload["native"] = unknown(request, whole_of(request)).payload["native"]
     failed = type_ == "MessageFailed" or (type_ == "MessageDelayed" and code not in (None, "0"))
     return Event(
         type_,

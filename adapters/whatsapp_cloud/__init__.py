@@ -1,12 +1,12 @@
-"""Reads the webhooks of Meta's WhatsApp Cloud API: messages, statuses, consent.
+"""Reads the webhooks of Meta's WhatsApp Cloud API: messages, statuses, calls, consent.
 
-A webhook has several entries, an entry several changes, a change several items.
+A webhook has several entries, an entry several changes, a change several items; a change's `field` says what they are.
 Webhooks: https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview (signature,
 handshake, retries for up to seven days) and …/webhooks/reference/messages. Meta gives an item no id besides the
 message's, and promises no order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values
@@ -15,11 +15,16 @@ from adapters.meta.platform import SIGNATURE, handshake
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import brief, text, unknown
 from adapters.reading.times import from_unix
-from adapters.whatsapp_cloud.messages import Item, echo, message
+from adapters.whatsapp_cloud.calls import CALL_EVENTS, CALL_STATUSES, call, call_status
+from adapters.whatsapp_cloud.history import past
+from adapters.whatsapp_cloud.messages import AGENT, CHANGES, Item, echo, message
 from adapters.whatsapp_cloud.preferences import PREFERENCES, preference
 from adapters.whatsapp_cloud.send import build_request, read_response
 from adapters.whatsapp_cloud.statuses import STATUSES, status
 from schemas.events import Event
+
+#: Readers of the items of a change, by the name of the list that has them.
+Readers = dict[str, Callable[[Item, Item, Request], Event]]
 
 _NAMED = platform.names("whatsapp_business_account")
 
@@ -37,7 +42,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per status, message, echo and preference, and one per change of any other field. Raises
+    """Return one event per status, message, echo, call and preference, and one per change of any other field. Raises
     Unprocessable."""
     result = Normalized()
     body = json_of(request)
@@ -59,23 +64,25 @@ def normalize(request: Request) -> Normalized:
 def _of_change(change: Any, entry: Item, request: Request) -> Iterator[tuple[Any, Event | str]]:
     """Yield each item of a change with its event, or with the reason why there is none."""
     value = change.get("value") if isinstance(change, dict) else None
+    field = text(change.get("field")) if isinstance(change, dict) else None
     known = False
-    if isinstance(value, dict):
-        for name, read in _ITEMS:
-            if not isinstance(items := value.get(name), list):
-                continue
-            known = True
-            for item in items:
-                try:
-                    if not isinstance(item, dict):
-                        raise Unprocessable(f"an item of {name} that is no object")
-                    yield item, read(item, value, request)
-                except Unprocessable as error:
-                    yield item, str(error)
+    for name, read in ITEMS.get(field or "messages", {}).items():
+        if not isinstance(value, dict) or not isinstance(items := value.get(name), list):
+            continue
+        known = True
+        for item in items:
+            try:
+                if not isinstance(item, dict):
+                    raise Unprocessable(f"an item of {name} that is no object")
+                event = read(item, value, request)
+                if field == "standby":
+                    event.payload["handledBy"] = AGENT
+                yield item, event
+            except Unprocessable as error:
+                yield item, str(error)
     if known:
         return
     try:
-        field = text(change.get("field")) if isinstance(change, dict) else None
         native = {"id": brief(entry.get("id")), "time": brief(entry.get("time")), "change": change}
         event = unknown(request, native, status=field)
         event.occurred_at = from_unix(entry.get("time"))
@@ -90,20 +97,33 @@ def _fault(item: Item, value: Item, request: Request) -> Event:
     return unknown(request, item, status="error")
 
 
-_ITEMS = (
-    ("statuses", status),
-    ("messages", message),
-    ("message_echoes", echo),
-    ("user_preferences", preference),
-    ("errors", _fault),
-)
+#: What is read of a change, by its field (…/webhooks/overview#fields); another field is kept as it came.
+_CHAT: Readers = {"statuses": status, "messages": message, "message_echoes": echo, "errors": _fault}
+ITEMS: dict[str, Readers] = {
+    "messages": _CHAT,
+    "smb_message_echoes": {"message_echoes": echo},
+    "user_preferences": {"user_preferences": preference},
+    "calls": {"calls": call, "statuses": call_status, "errors": _fault},
+    "history": {"messages": past},
+    # Chats that Meta's Business Agent handles: …/webhooks/reference/standby.
+    "standby": _CHAT,
+}
 
 ADAPTER = Adapter(
     name="whatsapp_cloud",
     title="Meta WhatsApp Cloud API",
     docs="https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/overview",
-    channels=frozenset({"whatsapp"}),
-    events=frozenset({*STATUSES.values(), *PREFERENCES.values(), "MessageReceived"}),
+    channels=frozenset({"whatsapp", "voice"}),
+    events=frozenset(
+        {
+            *STATUSES.values(),
+            *PREFERENCES.values(),
+            *CHANGES.values(),
+            *CALL_EVENTS.values(),
+            *CALL_STATUSES.values(),
+            "MessageReceived",
+        }
+    ),
     signature=SIGNATURE,
     signs_body=True,
     settings=(

@@ -93,7 +93,7 @@ def _order(part: Item) -> Content:
     return content
 
 
-def _unsupported(part: Item) -> Content:
+def _nothing(part: Item) -> Content:
     return {}
 
 
@@ -120,6 +120,7 @@ CONTENTS: dict[str, Callable[[Item], Content]] = {
     "reaction": _reaction,
     "order": _order,
     # A message that the user's app supports and Meta's API does not, such as a poll.
-    "unsupported": _unsupported,
+    "unsupported": _nothing,
     "edit": _edit,
+    "revoke": _nothing,
 }

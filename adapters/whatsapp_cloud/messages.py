@@ -9,12 +9,19 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import of_kind, phone
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
+#: Types of messages that change another: …/webhooks/reference/messages/edit, …/revoke.
+CHANGES: dict[str, str] = {"edit": "MessageEdited", "revoke": "MessageDeleted"}
+#: Who handles the chats that are reported under the field `standby`: …/webhooks/reference/standby.
+AGENT = "meta_agent"
+#: Keys of a message that say nothing beside what its event has.
+READ = frozenset({"id", "from", "to", "from_user_id", "to_user_id", "timestamp", "type", "group_id"})
 #: Maximum characters of a name, which is repeated in each message of the same webhook.
 _NAME = 1024
 
@@ -22,34 +29,63 @@ _NAME = 1024
 def message(item: Item, value: Item, request: Request, outbound: bool = False) -> Event:
     """Return the event of a message; `value` contains it, with the contacts and our number. Raises Unprocessable."""
     message_id, kind = required_id(item), text(item.get("type")) or ""
+    if kind == "system":
+        return system(item, value, request)
     who = "to" if outbound else "from"
-    customer, others = customer_of(item.get(who), item.get(f"{who}_user_id"))
+    number, user_id = item.get(who), item.get(f"{who}_user_id")
+    contact = None if outbound else contact_of(value, number, user_id, request)
+    customer, others = customer_of(number, user_id or (contact or {}).get("user_id"))
     payload = payload_of(kind, value, customer, others, outbound)
-    content = content_of(item)
-    if content is None:
-        type_ = "ProviderEventReceived"
+    type_ = "UserMessageSent" if outbound else "MessageReceived"
+    content, about = content_of(item), message_id
+    if changed := CHANGES.get(kind):
+        type_ = changed
+        about = original_of(item, kind) or ""
+    if content is None or not about:
+        type_, about = "ProviderEventReceived", about or message_id
         payload["native"] = unknown(request, item).payload["native"]
-    else:
-        type_ = "UserMessageSent" if outbound else "MessageReceived"
-        if content:
-            payload["content"] = content
-    if not outbound:
-        _add_names(payload, item, value, request)
-    if isinstance(context := item.get("context"), dict) and (replied_to := text(context.get("id"))):
-        payload["inReplyTo"] = replied_to
-    if isinstance(edit := item.get("edit"), dict) and (original := text(edit.get("original_message_id"))):
-        payload["edits"] = original
-    return Event(
+    elif content:
+        payload["content"] = content
+    if contact is not None:
+        _add_names(payload, contact["profile"])
+    add_context(payload, item)
+    event = Event(
         type_,
         request.source,
         fact_id("echo" if outbound else "message", message_id, kind),
         channel="whatsapp",
         direction="outbound" if outbound else "inbound",
-        provider_message_id=_about(item, kind, message_id),
+        provider_message_id=about,
         handle=customer,
         occurred_at=from_unix(item.get("timestamp")),
         payload=payload,
     )
+    return keep_rest(event, item, READ)
+
+
+def system(item: Item, value: Item, request: Request) -> Event:
+    """Return the event of a notice about a user, whose new number or id is its handle, and whose former ones stand in
+    `handles`: …/webhooks/reference/messages/system. Raises Unprocessable."""
+    message_id, part = required_id(item), item.get("system")
+    part = part if isinstance(part, dict) else {}
+    word = text(part.get("type")) or "system"
+    known = [
+        # `new_wa_id` and `customer`: the names of these in older versions of the API.
+        *_handles(part.get("wa_id") or part.get("new_wa_id"), part.get("user_id")),
+        *_handles(item.get("from") or part.get("customer"), item.get("from_user_id")),
+        *_handles(None, part.get("previous_user_id")),
+    ]
+    known = [one for at, one in enumerate(known) if one not in known[:at]]
+    event = unknown(request, item, status=word, event_id=fact_id("message", message_id, "system"))
+    event.payload = payload_of(word, value, known[0] if known else None, known[1:], False) | event.payload
+    event.channel, event.direction = "whatsapp", "inbound"
+    event.handle, event.occurred_at = (known[0] if known else None), from_unix(item.get("timestamp"))
+    return event
+
+
+def _handles(number: Any, user_id: Any) -> list[Handle]:
+    first, others = customer_of(number, user_id)
+    return [first, *others] if first is not None else []
 
 
 def echo(item: Item, value: Item, request: Request) -> Event:
@@ -91,23 +127,30 @@ def payload_of(
     return payload
 
 
-def _about(item: Item, kind: str, message_id: str) -> str | None:
-    """Return the id of the message that an item is about: None for a notice, the revoked message for a revocation."""
-    if kind == "system":
-        return None
-    revoked = item.get("revoke") if kind == "revoke" else None
-    return (identifier(revoked.get("original_message_id")) if isinstance(revoked, dict) else None) or message_id
+def original_of(item: Item, kind: str) -> str | None:
+    """Return the id of the message that an edit or a revocation changes."""
+    part = item.get(kind)
+    return identifier(part.get("original_message_id")) if isinstance(part, dict) else None
 
 
-def _add_names(payload: dict[str, Any], item: Item, value: Item, request: Request) -> None:
-    """Add the sender's names, from the sender's contact."""
-    contact = contact_of(value, item.get("from"), item.get("from_user_id"), request)
-    if contact is None:
-        return
-    if name := text(contact["profile"].get("name")):
-        payload["displayName"] = name[:_NAME]
-    if username := text(contact["profile"].get("username")):
-        payload["username"] = username[:_NAME]
+def add_context(payload: dict[str, Any], item: Item) -> None:
+    """Add the message that this one replies to, whether it was forwarded, and its group."""
+    context = item.get("context")
+    if isinstance(context, dict):
+        if replied_to := text(context.get("id")):
+            payload["inReplyTo"] = replied_to
+        for name, key in (("forwarded", "forwarded"), ("frequently_forwarded", "frequentlyForwarded")):
+            if context.get(name) is True:
+                payload.setdefault("content", {})[key] = True
+    if group := text(item.get("group_id")):
+        payload["groupId"] = group
+
+
+def _add_names(payload: dict[str, Any], profile: Item) -> None:
+    """Add the sender's names."""
+    for name, key in (("name", "displayName"), ("username", "username")):
+        if words := text(profile.get(name)):
+            payload[key] = words[:_NAME]
 
 
 def contact_of(value: Item, number: Any, user_id: Any, request: Request) -> Item | None:

@@ -26,17 +26,21 @@ def status(item: Item, value: Item, request: Request) -> Event:
     word = text(item.get("status")) or ""
     type_ = STATUSES.get(word, "ProviderEventReceived")
     message_id = required_id(item)
-    # In a group, each participant has a status.
-    recipient = item.get("recipient_participant_id") or item.get("recipient_id")
-    customer, others = customer_of(recipient, item.get("recipient_user_id"))
+    # In a group, each participant has a status, and the recipient is the group.
+    group = text(item.get("recipient_id")) if item.get("recipient_type") == "group" else None
+    recipient = item.get("recipient_participant_id") or (None if group else item.get("recipient_id"))
+    user_id = item.get("recipient_participant_user_id") or item.get("recipient_user_id")
+    customer, others = customer_of(recipient, user_id)
     payload = payload_of(word, value, customer, others, outbound=True)
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
+    if group:
+        payload["groupId"] = group
     if reference := text(item.get("biz_opaque_callback_data")):
         payload["reference"] = reference
     if isinstance(pricing := item.get("pricing"), dict) and (category := text(pricing.get("category"))):
         payload["pricingCategory"] = category
-    whose = text(recipient) or text(item.get("recipient_user_id"))
+    whose = text(recipient) or text(user_id) or group
     return Event(
         type_,
         request.source,

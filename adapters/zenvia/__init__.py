@@ -11,6 +11,7 @@ from adapters.contract import Adapter, Normalized, Request, Unprocessable, Value
 from adapters.reading.addresses import handle, of_kind, written
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_text
 from adapters.signing.shared_header import SETTINGS as TOLD
@@ -18,7 +19,7 @@ from adapters.signing.shared_header import verify_told
 from adapters.whatsapp_cloud.errors import REASONS as _META
 from schemas.events import Error, Event, Handle
 
-#: …/spec/tags/subscriptions.md#code-field. DELETED concerns an inbound message, and does not change its delivery.
+#: …/spec/tags/subscriptions.md#code-field. DELETED concerns an inbound message, whose writer deleted it.
 STATUSES: dict[str, str] = {
     "SENT": "UserMessageSent",
     "DELIVERED": "MessageDelivered",
@@ -27,7 +28,7 @@ STATUSES: dict[str, str] = {
     "CLICKED": "MessageClicked",
     "NOT_DELIVERED": "MessageFailed",
     "REJECTED": "MessageRejected",
-    "DELETED": "ProviderEventReceived",
+    "DELETED": "MessageDeleted",
 }
 #: …/spec/components/schemas/message, one file per channel.
 MEDIA: dict[str, str] = {
@@ -41,6 +42,9 @@ MEDIA: dict[str, str] = {
     "telegram": "chat",
     "gbm": "chat",
 }
+
+#: Keys of a message that say nothing beside what its event has.
+_READ = frozenset({"id", "from", "to", "direction", "channel", "timestamp"})
 
 Item = dict[str, Any]
 
@@ -136,7 +140,7 @@ def _message(message: Item, body: Item, request: Request) -> Event:
             payload["displayName"] = name[:1024]
         if user_name := text(visitor.get("userName")):
             payload["username"] = user_name[:1024]
-    return Event(
+    event = Event(
         "MessageQueued" if outbound else "MessageReceived",
         request.source,
         identifier(body.get("id")) or fact_id("message", message_id),
@@ -147,6 +151,7 @@ def _message(message: Item, body: Item, request: Request) -> Event:
         occurred_at=from_text(message.get("timestamp")) or from_text(body.get("timestamp")),
         payload=payload,
     )
+    return keep_rest(event, message, _READ)
 
 
 def _customer(address: str | None, medium: str) -> Handle | None:
@@ -194,7 +199,7 @@ ADAPTER = Adapter(
     title="Zenvia",
     docs="https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks",
     channels=frozenset({"sms", "whatsapp", "rcs", "voice", "email", "chat"}),
-    events=frozenset({*STATUSES.values(), "MessageQueued", "MessageReceived"}),
+    events=frozenset({*STATUSES.values(), "MessageQueued", "MessageReceived", "ProviderEventReceived"}),
     signature="signs nothing: a header, basic auth or a secret in the URL",
     signs_body=False,
     settings=TOLD,

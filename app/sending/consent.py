@@ -61,6 +61,8 @@ _WORDS = dict.fromkeys(OPT_OUTS, OUT) | dict.fromkeys(OPT_INS, IN)
 _MOST = 100
 #: Channels on which a recipient writes such words.
 _WRITTEN = frozenset({"sms", "whatsapp", "rcs"})
+#: A recipient's word counts in an edit too.
+_WRITES = frozenset({"MessageReceived", "MessageEdited"})
 _REFUSALS = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 #: Keys of events that concern only one list or group at a provider.
 _PARTIAL = frozenset({"list", "unsubscribeGroup"})
@@ -113,8 +115,8 @@ def meaning(text: str) -> str | None:
 
 def _found(event: Event) -> tuple[str, str] | None:
     """Return the type and the basis of the implied event, or None."""
-    if event.type == "MessageReceived":
-        if event.channel not in _WRITTEN:
+    if event.type in _WRITES:
+        if event.channel not in _WRITTEN or event.direction == "outbound":
             return None
         content = event.payload.get("content")
         text = content.get("text") if isinstance(content, dict) else None

@@ -11,7 +11,10 @@ facts AS (
         ) AS provider,
         CASE WHEN e.handle_kind = 'user_id' THEN e.handle_value END AS user_id,
         CASE WHEN e.handle_kind <> 'user_id' THEN e.handle_kind || E'\x1f' || e.handle_value END AS address,
-        CASE WHEN jsonb_typeof(e.payload -> 'content') = 'object' THEN e.payload -> 'content' END AS content,
+        CASE WHEN f.content AND e.type NOT IN ('MessageEdited', 'MessageDeleted') THEN e.payload -> 'content' END AS content,
+        CASE WHEN f.content AND e.type = 'MessageEdited'
+            THEN to_char(f.at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') || E'\x1f' || (e.payload -> 'content')::text
+        END AS edit,
         CASE WHEN f.final THEN e.error END AS failure,
         CASE WHEN NOT f.final THEN e.error END AS setback,
         f.at AS "timestamp",
@@ -30,6 +33,7 @@ facts AS (
     CROSS JOIN LATERAL (
         SELECT
             least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at,
+            jsonb_typeof(e.payload -> 'content') = 'object' AS content,
             e.type IN (
                 'MessageFailed', 'MessageBounced', 'MessageRejected', 'MessageExpired', 'MessageCancelled', 'CallFailed'
             ) AS final

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -157,3 +158,32 @@ async def test_two_writers_of_the_same_facts(postgres_dsn: Dsns) -> None:
     await rebuild(postgres_dsn.owner)
 
     assert [await read(postgres_dsn.owner, query) for query in (EXACT, LINKS, HANDLES, CONSENTS)] == live
+
+
+def inbound(type: str, number: int, at: int, text: str | None = None) -> Row:
+    event = Event(
+        type, "twilio", str(number), channel="chat", direction="inbound", provider_message_id="e1",
+        occurred_at=START + timedelta(seconds=at), payload={} if text is None else {"content": {"text": text}},
+    )  # fmt: skip
+    return (event, "default", START + timedelta(days=1), None)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_last_edit_is_shown_in_any_order(postgres_dsn: Dsns, seed: int) -> None:
+    """An edit replaces the keys that it has; the last by time counts, and of two at one time the greater text."""
+    first = inbound("MessageReceived", 1, 0, "zero")
+    first[0].payload["content"]["media"] = [{"url": "https://example.com/1"}]
+    rows = [first, inbound("MessageEdited", 2, 10, "b"), inbound("MessageEdited", 3, 20, "a")]
+    rows += [inbound("MessageEdited", 4, 20, "c"), inbound("MessageDeleted", 5, 30)]
+    random.Random(seed).shuffle(rows)
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        for row in rows:
+            await store.append([row])
+        (page,) = await read(postgres_dsn.owner, "SELECT id FROM threadline.interactions")
+        shown = await store.interaction("default", page)
+    assert shown is not None
+
+    assert shown["content"] == {"text": "c", "media": [{"url": "https://example.com/1"}]}
+    assert {name: (at - START).total_seconds() for name, at in shown["facts"].items()} == {
+        "received": 0, "edited": 10, "deleted": 30,
+    }  # fmt: skip

@@ -19,6 +19,8 @@ from schemas.events import Event
 
 __all__ = ["OPTINS", "normalize"]
 
+#: Who handles a chat that is reported in `standby`: …/webhook-events/standby.
+ANOTHER = "another_app"
 _FRAME = frozenset({"sender", "recipient", "timestamp"})
 
 
@@ -31,40 +33,40 @@ def normalize(request: Request, platform: str) -> Normalized:
         if not isinstance(entries, list):
             raise Unprocessable("no webhook of Meta's: it has no entry")
         for entry in entries:
-            for item, change in _items(entry):
+            for item, change, standby in _items(entry):
                 try:
                     if not isinstance(item, dict):
                         raise Unprocessable("an item that is no object")
                     if change:
                         result.events.append(_change(item, entry, request, platform))
                     else:
-                        result.events += _message_events(item, request, platform)
+                        result.events += _message_events(item, request, platform, standby)
                 except Unprocessable as error:
                     result.unprocessable.append((item, str(error)))
     return result
 
 
-def _items(entry: Any) -> Iterator[tuple[Any, bool]]:
-    """Yield each item of an entry, and whether it is a change of a field.
+def _items(entry: Any) -> Iterator[tuple[Any, bool, bool]]:
+    """Yield each item of an entry, whether it is a change of a field, and whether another app handles the chat.
 
     A message may be reported as a change too, and Instagram puts a change's `field` and `value` into the entry itself.
     """
     if not isinstance(entry, dict):
-        yield entry, False
+        yield entry, False, False
         return
     for name in ("messaging", "standby"):
         if isinstance(items := entry.get(name), list):
-            yield from ((item, False) for item in items)
+            yield from ((item, False, name == "standby") for item in items)
     changes = entry.get("changes", [entry] if "field" in entry else [])
     for change in changes if isinstance(changes, list) else [changes]:
         value = change.get("value") if isinstance(change, dict) else None
         if isinstance(value, dict) and "sender" in value and kind_of(value):
-            yield value, False
+            yield value, False, change.get("field") == "standby"
         else:
-            yield change, True
+            yield change, True, False
 
 
-def _message_events(item: Item, request: Request, platform: str) -> list[Event]:
+def _message_events(item: Item, request: Request, platform: str, standby: bool) -> list[Event]:
     kind = kind_of(item)
     part: Item = item[kind] if kind else {}
     sender, recipient = _id(item.get("sender")), _id(item.get("recipient"))
@@ -76,7 +78,11 @@ def _message_events(item: Item, request: Request, platform: str) -> list[Event]:
         if not item.keys() - _FRAME:
             raise Unprocessable("an item without content")
         return [about.kept(min(item.keys() - _FRAME))]
-    return events_of(kind, about)
+    found = events_of(kind, about)
+    if standby:
+        for event in found:
+            event.payload["handledBy"] = ANOTHER
+    return found
 
 
 def _change(item: Item, entry: Item, request: Request, platform: str) -> Event:

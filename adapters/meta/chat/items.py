@@ -11,6 +11,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.meta.chat.content import content_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
@@ -20,6 +21,10 @@ OPTINS: dict[str, str] = {
     "stop notifications": "RecipientUnsubscribed",
     "resume notifications": "RecipientSubscribed",
 }
+
+
+#: Keys of a message that say nothing beside what its event has.
+_READ = frozenset({"mid", "seq", "is_echo"})
 
 
 @dataclass(slots=True)
@@ -65,9 +70,10 @@ def _message(part: Item, about: About) -> list[Event]:
     mid = identifier(part.get("mid"))
     if mid is None:
         raise Unprocessable("a message without its id")
-    if part.get("is_deleted") in (True, "true"):
-        return [about.kept("deleted", mid)]
     outbound = part.get("is_echo") in (True, "true")
+    if part.get("is_deleted") in (True, "true"):
+        event_id = fact_id("deleted", mid)
+        return [about.event("MessageDeleted", event_id, mid, outbound, {"providerStatus": "deleted"})]
     payload: Item = {"providerStatus": "echo" if outbound else "message"}
     if content := content_of(part):
         payload["content"] = content
@@ -77,11 +83,16 @@ def _message(part: Item, about: About) -> list[Event]:
     if outbound and (reference := text(part.get("metadata"))):
         payload["reference"] = reference
     type_ = "UserMessageSent" if outbound else "MessageReceived"
-    return [about.event(type_, fact_id("echo" if outbound else "message", mid), mid, outbound, payload)]
+    event = about.event(type_, fact_id("echo" if outbound else "message", mid), mid, outbound, payload)
+    return [keep_rest(event, part, _READ)]
 
 
 def _postback(part: Item, about: About) -> list[Event]:
-    """Read a pressed button of a template or the menu; its message's id exists since version 11."""
+    """Read a pressed button of a template or the menu.
+
+    Another app's copy of the same press leaves out the payload (…/webhook-events/standby), and older versions the
+    message's id, so that the sender and the time identify the press.
+    """
     mid, pressed = identifier(part.get("mid")), text(part.get("payload"))
     reply = {key: value[:1024] for key, value in (("id", pressed), ("title", text(part.get("title")))) if value}
     content: Item = {"buttonReply": reply}
@@ -90,27 +101,30 @@ def _postback(part: Item, about: About) -> list[Event]:
     if isinstance(referral := part.get("referral"), dict):
         content["referral"] = referral
     whose = about.customer.value if about.customer else None
-    event_id = fact_id("postback", mid) if mid else fact_id("postback", whose, pressed, str(about.at))
-    return [about.event("MessageReceived", event_id, mid, False, {"providerStatus": "postback", "content": content})]
+    press = fact_id("press", whose, str(about.at)) if whose and about.at else mid
+    event_id = fact_id("postback", press, mid, pressed)
+    event = about.event("MessageReceived", event_id, press, False, {"providerStatus": "postback", "content": content})
+    return [keep_rest(event, part)]
 
 
 def _reaction(part: Item, about: About) -> list[Event]:
     """Read a reaction, which has no id; an empty emoji revokes it."""
     mid, action = identifier(part.get("mid")), text(part.get("action")) or "react"
-    emoji = "" if action == "unreact" else (text(part.get("emoji")) or text(part.get("reaction")) or "")[:64]
-    content = {"reaction": {"emoji": emoji} | ({"providerMessageId": mid} if mid else {})}
+    named = (text(part.get("emoji")) or text(part.get("reaction")) or "")[:64]
+    emoji = "" if action == "unreact" else named
+    gone = {"removed": named} if action == "unreact" and named else {}
+    content = {"reaction": {"emoji": emoji} | ({"providerMessageId": mid} if mid else {}) | gone}
     event_id = fact_id("reaction", mid, about.customer.value if about.customer else None, emoji, str(about.at))
-    return [about.event("MessageReceived", event_id, None, False, {"providerStatus": action[:255], "content": content})]
+    payload = {"providerStatus": action[:255], "content": content}
+    return [keep_rest(about.event("MessageReceived", event_id, None, False, payload), part, {"mid", "action"})]
 
 
 def _edit(part: Item, about: About) -> list[Event]:
     mid, words = identifier(part.get("mid")), text(part.get("text"))
     if mid is None:
         raise Unprocessable("an edit of no message")
-    payload: Item = {"providerStatus": "edit", "edits": mid} | ({"content": {"text": words}} if words else {})
-    return [
-        about.event("MessageReceived", fact_id("edit", mid, text(part.get("num_edit")), words), None, False, payload)
-    ]
+    payload: Item = {"providerStatus": "edit"} | ({"content": {"text": words}} if words else {})
+    return [about.event("MessageEdited", fact_id("edit", mid, text(part.get("num_edit")), words), mid, False, payload)]
 
 
 def _delivery(part: Item, about: About) -> list[Event]:

@@ -225,3 +225,52 @@ def test_a_full_queue_may_empty(status: int, code: int, state: str) -> None:
     """The code tells, where the status would not."""
     response = Response(status, {}, b'{"code":%d,"message":"m","status":%d}' % (code, status))
     assert read_response(response).state == state
+
+
+SIP = "CallSid=CA1&CallStatus=ringing&From=sip%3Aana%40example.com&To=sip%3a100%40x.sip.twilio.com&Direction=inbound"
+
+
+@pytest.mark.parametrize("signed", [SIP, SIP.replace("%40", "@").replace("%3A", ":").replace("%3a", ":")])
+@pytest.mark.parametrize("port", ["", ":443"])
+def test_a_sip_address_is_signed_escaped_or_not(signed: str, port: str) -> None:
+    """In a GET, Twilio signs `@` and `:` unescaped and sends them escaped (twilio-node, pull request 621)."""
+    url = URL.replace(".com", f".com{port}")
+    request = request_of(b"", f"{url}?{signed}", url=f"{URL}?{SIP}", method="GET")
+    assert twilio.verify(request, VALUES) is True
+
+    request.url = request.url.replace("ana", "bob")
+    with pytest.raises(InvalidSignature):
+        twilio.verify(request, VALUES)
+
+
+CONVERSATION = {
+    "AccountSid": "AC1",
+    "ConversationSid": "CH1",
+    "MessageSid": "IM1",
+    "DateCreated": "2026-03-02T09:28:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("word", "source", "author", "expected"),
+    [
+        ("onMessageAdded", "SMS", "+15551234567", ("MessageReceived", "inbound", Handle("phone", "+15551234567"))),
+        ("onMessageAdded", "API", "+15551234567", ("UserMessageSent", "outbound", None)),
+        ("onMessageAdded", "SDK", "+15551234567", ("ProviderEventReceived", None, None)),
+        ("onMessageAdd", "SMS", "", ("ProviderEventReceived", None, None)),
+        ("onMessageUpdated", "API", "system", ("MessageEdited", "outbound", None)),
+        ("onMessageRemoved", "SDK", "mira", ("MessageDeleted", None, None)),
+        ("onSomethingNew", "API", "system", ("ProviderEventReceived", None, None)),
+    ],
+)
+def test_the_words_of_a_conversation_decide(word: str, source: str, author: str, expected: tuple[Any, ...]) -> None:
+    """`EventType` says what happened, and `Source` who wrote; a `Body` alone makes nothing an inbound message."""
+    event = event_of(CONVERSATION | {"EventType": word, "Source": source, "Author": author, "Body": "Hello"})
+    assert (event.type, event.direction, event.handle) == expected
+    assert (event.payload["providerStatus"], event.provider_message_id) == (word, "IM1")
+
+
+def test_a_body_alone_is_no_inbound_message() -> None:
+    """A form with a SID of another product and a text is kept as it came."""
+    event = event_of({"MessageSid": "IM1", "Body": "Hello"})
+    assert (event.type, event.provider_message_id) == ("ProviderEventReceived", "IM1")

@@ -1,0 +1,43 @@
+"""Converts a Slack message into our `content`.
+
+https://docs.slack.dev/reference/events/message, …/reference/objects/file-object,
+https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments.
+"""
+
+from typing import Any
+
+from adapters.reading.facts import text
+from adapters.slack.ids import plain
+
+Item = dict[str, Any]
+
+MOST_MEDIA = 100
+
+
+def content_of(item: Item) -> dict[str, Any]:
+    """Return the text, the files, and what is forwarded or laid out in blocks."""
+    content: dict[str, Any] = {}
+    if words := plain(item.get("text")):
+        content["text"] = words
+    files = item.get("files")
+    media = [
+        {
+            key: value[:most]
+            for key, name, most in (
+                ("id", "id", 1024),
+                ("name", "name", 1024),
+                ("type", "mimetype", 255),
+                ("url", "url_private", 8192),
+            )
+            if (value := text(file.get(name)))
+        }
+        for file in (files[:MOST_MEDIA] if isinstance(files, list) else ())
+        if isinstance(file, dict)
+    ]
+    if media := [one for one in media if one]:
+        content["media"] = media
+    # A forwarded message is an attachment, with its own text, blocks and files.
+    for name in ("attachments",) if words else ("attachments", "blocks"):
+        if isinstance(parts := item.get(name), list) and parts:
+            content[name] = parts[:MOST_MEDIA]
+    return content
