@@ -43,7 +43,9 @@ def after_call(
     number, error = claimed.claim, answer.error
     if move.event == "UserMessageSent":
         assert handle is not None
-        event = events.sent(claimed.request, route.channel, handle, source, answer.provider_message_id, number)
+        event = events.sent(
+            claimed.request, route.channel, handle, source, answer.provider_message_id, number, known_as=answer.known_as
+        )
         return settlement(
             claimed, move, route, _watch(claimed) if move.after == "watched" else None, [event],
             outcome="accepted" if called else None, status=answer.status if called else None,

@@ -52,13 +52,13 @@ async def timeline(request: Request) -> Response:
         limit=wanted.limit + 1,
     )
     if not rows:
-        await must_exist(api_of(request), key, customer)
+        known = await must_exist(api_of(request), key, customer)
     shown = rows[: wanted.limit]
     more = len(rows) > wanted.limit
     return answer(
         request,
         {
-            "customerId": customer,
+            "customerId": rows[0]["customer_id"] if rows else known,
             "interactions": [interaction(row) for row in shown],
             "next": wanted.cursor(shown[-1]["timestamp"], shown[-1]["id"]) if more else None,
         },
@@ -74,7 +74,9 @@ def customer_id(request: Request) -> UUID:
         raise Problem(404, detail) from error
 
 
-async def must_exist(api: Api, key: Key, customer: UUID) -> None:
-    """Raise Problem 404 if the client has no such customer."""
-    if not await api.store.handles(key.client, customer):
+async def must_exist(api: Api, key: Key, customer: UUID) -> UUID:
+    """Return the customer's present id: an id that was given out before the customer was joined to another is still valid.
+    Raise Problem 404 if the client has no such customer."""
+    if not (handles := await api.store.handles(key.client, customer)):
         raise Problem(404, "There is no customer with this id.")
+    return UUID(str(handles[0]["customer_id"]))

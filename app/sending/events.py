@@ -1,6 +1,6 @@
 """The events that sending records. Their ids are made of the message's, so that the same fact is recorded once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,9 +35,15 @@ def held(request: Request, channel: str, cause: str, opens: datetime | None, wha
     return _event("MessageHeld", request, f"held:{what}", channel, payload, request.handle(channel))
 
 
-def sent(request: Request, channel: str, handle: Handle, provider: str, their_id: str | None, number: int) -> Event:
-    """Return the event of a message that the provider took, under `their_id`. `number`: of the attempt."""
-    event = _event("UserMessageSent", request, f"sent:{number}", channel, {"to": handle.value}, handle)
+def sent(
+    request: Request, channel: str, handle: Handle, provider: str, their_id: str | None, number: int,
+    *, known_as: Sequence[Handle] = (),
+) -> Event:  # fmt: skip
+    """Return the event of a message that the provider took, under `their_id`. `number`: of the attempt; `known_as`: the
+    addresses by which the provider calls the recipient."""
+    others = [{"kind": other.kind, "value": other.value} for other in known_as if other != handle]
+    payload = {"to": handle.value} | ({"handles": others} if others else {})
+    event = _event("UserMessageSent", request, f"sent:{number}", channel, payload, handle)
     event.provider, event.provider_message_id = provider, their_id
     return event
 
