@@ -64,6 +64,12 @@ class Reading(Pooled):
         """Return a customer's handles, as `customer_of` does; empty if there is no such customer."""
         return await self._rows("handles", {"client_id": client_id, "customer_id": customer_id})
 
+    async def unapplied_links(self, client_id: str, customer_id: UUID, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Return links of a customer's handles that were stated but do not apply: the customer's handle (`of_kind`,
+        `of_value`) and the other one (`kind`, `value`). A handle that several people share, or more handles than one
+        person has, joins nobody."""
+        return await self._rows("unapplied_links", {"client_id": client_id, "customer_id": customer_id, "limit": limit})
+
     async def interaction(self, client_id: str, id: UUID) -> Interaction | None:
         """Return one interaction, or None. The id of an interaction that was merged into another gives that other."""
         row = await self._row("interaction", {"client_id": client_id, "id": id})
