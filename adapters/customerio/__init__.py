@@ -188,7 +188,11 @@ def _known(data: dict[str, Any]) -> list[Handle]:
 
 
 def _others(data: dict[str, Any], customer: Handle | None) -> list[dict[str, str]]:
-    """Return the same person's other handles."""
+    """Return the same person's other handles. None where the message went to an e-mail address that is not the person's:
+    a transactional message may go to anybody (https://docs.customer.io/integrations/api/app/, `to`)."""
+    mails = [one for one in _known(data) if one.kind == "email"]
+    if customer is not None and customer.kind == "email" and mails and customer not in mails:
+        return []
     return [{"kind": one.kind, "value": one.value} for one in _known(data) if one != customer]
 
 

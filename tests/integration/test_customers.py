@@ -7,13 +7,20 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
+import orjson
 import psycopg
 
+from adapters.contract import HttpCall, Outgoing, Response
+from app.clients.configured import Clients
 from app.linking import linked
+from app.sending.consent import learned
+from app.settings import Settings
 from schemas.events import Event, Handle
 from sql import EventStore, Row
 from sql.rebuild import rebuild
 from tests.conftest import Dsns
+from tests.fixtures import accounts
+from tests.integration.sender import SOURCES, Sender
 from tests.integration.test_rebuild import TABLES, read
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
@@ -225,3 +232,97 @@ async def test_spellings_of_one_phone_are_one_customer(postgres_dsn: Dsns) -> No
         assert [one["address_value"] for one in page] == [new.value, new.value]
         (event,) = await store.history("default", page[1]["id"])
     assert event["payload"] == {"handleRule": "br_ninth_digit", "handleGiven": old.value}
+
+
+class Meta(Sender):
+    """A sender whose client sends by WhatsApp, and Meta, which knows numbers by another spelling."""
+
+    def __init__(self, store: EventStore, wa_id: str) -> None:
+        super().__init__(store)
+        account = {**accounts("whatsapp_cloud").settings, "access_token": "t", "sender": "1066"}
+        self.settings = Settings.model_validate({"sources": {**SOURCES, "whatsapp_cloud": account}})
+        self.clients = Clients(store, self.settings, ttl=0.0)
+        self.sent: list[str] = []
+
+        async def carry(outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:
+            assert isinstance(outgoing, HttpCall)
+            self.sent.append(orjson.loads(outgoing.body)["to"])
+            answer = {
+                "contacts": [{"input": self.sent[-1], "wa_id": wa_id}],
+                "messages": [{"id": f"wamid.{len(self.sent)}"}],
+            }
+            return Response(200, {}, orjson.dumps(answer))
+
+        self.provider.carry = carry  # type: ignore[method-assign]
+
+    async def send(self, id: str, to: str, state: str = "sent", **more: Any) -> None:
+        """Ask for a message, until it is in that state."""
+        channels = [{"channel": "whatsapp", "account": "whatsapp_cloud"}, {"channel": "sms", "account": "twilio"}]
+        await self.store.set_client("default", {"channels": channels}, "test")
+        async with self.at_work():
+            await self.ask(id, to=to, channel="whatsapp", **{"content": {"text": "Hello"}} | more)
+            await self.until(state, id)
+
+
+def wrote(text: str, handle: Handle, number: int = 1, channel: str = "whatsapp") -> list[Row]:
+    """The rows of a message of somebody, with the consent that it means."""
+    event = Event(
+        "MessageReceived", "whatsapp_cloud", f"text-{number}", channel=channel, direction="inbound", handle=handle,
+        provider_message_id=f"wamid.in.{number}", payload={"content": {"text": text}},
+    )  # fmt: skip
+    return [(each, "default", datetime.now(UTC), None) for each in (event, *learned(event))]
+
+
+async def test_stop_in_one_spelling_stops_a_send_in_the_other(postgres_dsn: Dsns) -> None:
+    """What is dialled is what the client gave; the answer's spelling is the same customer; a stop word from it stops the next
+    message to the number as the client writes it, and one to the user's other handle; START lets it through again."""
+    given = "+5511987654321"
+    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+        meta = Meta(store, "551187654321")
+        await meta.send("m1", given)
+        assert meta.sent == [given]
+        await store.append(wrote("PARAR", Handle("phone", "+551187654321")))
+        for number, to in enumerate((given, "+551187654321")):
+            await meta.send(f"n{number}", to, "failed")
+            assert (await store.consents("default", Handle("phone", to)))[0]["opted_out"]
+        assert meta.sent == [given]
+        (row,) = await store.customer_of("default", "phone", "+551187654321")
+        assert row["value"] == given
+        await store.append(wrote("START", Handle("phone", given), 2))
+        await meta.send("m2", "+551187654321")
+        assert meta.sent == [given, "+551187654321"]
+
+
+async def test_the_answers_id_links_what_no_rule_folds(postgres_dsn: Dsns) -> None:
+    """A wa_id that is no other spelling by a rule is the same person all the same: its stop word stops the number."""
+    given, known = "+551178123456", "+5511978123456"  # trunking has no ninth digit
+    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+        meta = Meta(store, known.removeprefix("+"))
+        await meta.send("m1", given)
+        found = await store.customer_of("default", "phone", given)
+        assert sorted(row["value"] for row in found) == sorted([given, known])
+        await store.append(wrote("STOP", Handle("phone", known)))
+        await meta.send("m2", given, "failed")
+        assert meta.sent == [given]
+
+
+async def test_an_opt_out_at_one_handle_is_about_its_channel(postgres_dsn: Dsns) -> None:
+    """STOP from the user id stops WhatsApp to the number, and not the SMS to it; START at the user id lifts nothing that was
+    stopped at the number."""
+    number = phone(1)
+    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+        await store.append(message(1, number, user(1)))
+        await store.append(wrote("STOP", user(1)))
+        assert [(row["channel"], row["opted_out"]) for row in await store.consents("default", number)] == [
+            ("whatsapp", True)
+        ]
+        meta = Meta(store, number.value)
+        await meta.send("m1", number.value, "failed")
+        await store.append(wrote("STOP", number, 2))
+        await store.append(wrote("START", user(1), 3))
+        assert [row["opted_out"] for row in await store.consents("default", number)] == [True]
+        assert [row["opted_out"] for row in await store.consents("default", user(1))] == [False]
+        await meta.send("m2", number.value, "failed")
+        await store.append(wrote("START", number, 4))
+        await meta.send("m3", number.value)
+        assert meta.sent == [number.value]
