@@ -28,8 +28,22 @@ async def find(request: Request) -> Response:
     rows = await api_of(request).store.customer_of(key.client, handle.kind, handle.value)
     if not rows:
         raise Problem(404, f"Nothing is known of {handle.kind}:{handle.value}.")
-    handles = [{"kind": row["kind"], "value": row["value"]} for row in rows]
-    return answer(request, {"customerId": rows[0]["customer_id"], "handles": handles})
+    customer = rows[0]["customer_id"]
+    unapplied = await api_of(request).store.unapplied_links(key.client, customer)
+    return answer(
+        request,
+        {
+            "customerId": customer,
+            "handles": [{"kind": row["kind"], "value": row["value"]} for row in rows],
+            "linksNotApplied": [
+                {
+                    "handle": {"kind": row["of_kind"], "value": row["of_value"]},
+                    "other": {"kind": row["kind"], "value": row["value"]},
+                }
+                for row in unapplied
+            ],
+        },
+    )
 
 
 async def timeline(request: Request) -> Response:
