@@ -11,6 +11,7 @@ from agents.health import Health
 from agents.records.once import once_in
 from agents.records.outcome import Outcome, outcome_of
 from agents.records.storable import Refused
+from app.linking import links_of
 from app.sending.consent import learned
 from schemas.events import Event
 from sql import Bad
@@ -69,6 +70,7 @@ def read(outcome: Outcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
         for event in normalized.events
         for each in (of_account(event, accounts, jobs), *learned(event))
     ]
+    outcome.rows += [(link, webhook.client, webhook.received_at, webhook.id) for link in links_of(normalized.events)]
 
 
 def _request(webhook: Webhook) -> Request:

@@ -99,10 +99,13 @@ class Appending(Pooled):
 
 
 def _links(rows: Sequence[Row]) -> bool:
-    """Return whether any event has both the provider's id and our id of a message."""
+    """Return whether any event has both the provider's id and our id of a message, or links handles."""
     return any(
-        row[0].provider_message_id is not None
-        and (row[0].message_id is not None or row[0].echoed_message_id is not None)
+        row[0].type == "HandleLinked"
+        or (
+            row[0].provider_message_id is not None
+            and (row[0].message_id is not None or row[0].echoed_message_id is not None)
+        )
         for row in rows
     )
 
@@ -131,7 +134,8 @@ async def _write(
 
 
 async def _project(connection: Connection, recorded: dict[str, Any], varied: bool) -> None:
-    """Fold what this transaction appended, after linking the references that its events connect."""
+    """Fold what this transaction appended, after linking the references that its events connect; then join the handles that
+    they link."""
     if not recorded["appended"]:
         return
     xid = recorded["xid"]
@@ -143,7 +147,20 @@ async def _project(connection: Connection, recorded: dict[str, Any], varied: boo
             left = await (await connection.execute(statement("link_new"), span, prepare=True)).fetchone()
         for name in LINKING if left is None or left["pairs_left"] else ():
             await connection.execute(statement(name), span, prepare=True)
+    if recorded["relating"]:
+        # Before the fold: whoever waits for the lock must not hold new handles that its holder waits for.
+        await connection.execute(statement("customers_lock"), span, prepare=True)
     await connection.execute(statement("project"), span, prepare=True)
+    if recorded["relating"]:
+        await relate(connection, span)
+
+
+async def relate(connection: Connection, span: dict[str, Any]) -> None:
+    """Join the handles that a range of the log links to customers."""
+    cursor = await connection.execute(statement("relate_handles"), span, prepare=True)
+    row = await cursor.fetchone()
+    if row is not None and row["changed"] is not None:
+        await connection.execute(statement("assign_customers"), row, prepare=True)
 
 
 #: The statements that link a range of the log, in order.

@@ -3,6 +3,7 @@
 from typing import Any
 
 from schemas.events import Handle
+from schemas.numbering import canonical
 from sql.pool import Pooled
 
 
@@ -27,4 +28,5 @@ class Consenting(Pooled):
 
 
 def _handle_of(client_id: str, handle: Handle) -> dict[str, Any]:
+    handle = canonical(handle)
     return {"client_id": client_id, "kind": handle.kind, "value": handle.value}

@@ -52,8 +52,8 @@ class LaneReport(NamedTuple):
 class NewMessage(NamedTuple):
     r"""A message to be accepted, with its first route. `event`: of its acceptance, `received_at`: when the request came;
     `lane`: of its account, as configured now (None: it has none); `fingerprint`: in hexadecimal digits; `state`: `queued`, or
-    `failed` (with its `error`) where it can never be sent; `handles`: pairs of a channel and the address on it (kind, \x1f,
-    value), and of `user` and the service's own id; `key`: of its request, under which a second request is the first."""
+    `failed` (with its `error`) where it can never be sent; `handles`: a channel and the address on it (kind, \x1f, value),
+    or `user` and the service's own id, and the canonical spelling where that is another; `key`: of its request, under which a second request is the first."""
 
     event: Event
     received_at: datetime
@@ -70,7 +70,7 @@ class NewMessage(NamedTuple):
     error: dict[str, Any] | None
     request: dict[str, Any]
     fingerprint: str
-    handles: list[tuple[str, str]]
+    handles: list[tuple[str, ...]]
     key: str | None = None
 
 

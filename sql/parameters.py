@@ -2,6 +2,8 @@
 
 NUL (which text and jsonb of PostgreSQL cannot hold) and lone surrogates (not valid in UTF-8) become U+FFFD; NaN and
 infinity become null. An integer beyond 64 bits, or nesting deeper than orjson writes, is refused (Unstorable).
+
+An event's handle is written in its canonical spelling (`schemas.numbering`), whoever appends it.
 """
 
 from collections.abc import Sequence
@@ -11,6 +13,7 @@ from typing import Any
 import orjson
 from psycopg.types.json import Jsonb
 
+from schemas.numbering import CODES, spelled
 from sql.errors import Unstorable
 from sql.rows import Row
 
@@ -57,6 +60,9 @@ def array_of(parts: Sequence[bytes]) -> bytes:
 def _record(row: Row) -> tuple[Any, ...]:
     event, client, received_at, webhook_id = row
     handle = event.handle
+    if handle is not None and handle.kind == "phone" and handle.value.startswith(CODES):
+        event = spelled(event)
+        handle = event.handle
     return (
         event.type,
         event.channel,

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from schemas.events import Handle
+from schemas.numbering import canonical
 from sql.facts import FACTS
 from sql.pool import Pooled
 
@@ -55,11 +57,18 @@ class Reading(Pooled):
     async def customer_of(self, client_id: str, kind: str, value: str) -> list[dict[str, Any]]:
         """Return all handles (`id`, `customer_id`, `kind`, `value`) of the customer who has this handle; empty if the
         handle is unknown."""
-        return await self._rows("customer_of", {"client_id": client_id, "kind": kind, "value": value})
+        handle = canonical(Handle(kind, value))
+        return await self._rows("customer_of", {"client_id": client_id, "kind": handle.kind, "value": handle.value})
 
     async def handles(self, client_id: str, customer_id: UUID) -> list[dict[str, Any]]:
         """Return a customer's handles, as `customer_of` does; empty if there is no such customer."""
         return await self._rows("handles", {"client_id": client_id, "customer_id": customer_id})
+
+    async def unapplied_links(self, client_id: str, customer_id: UUID, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Return links of a customer's handles that were stated but do not apply: the customer's handle (`of_kind`,
+        `of_value`) and the other one (`kind`, `value`). A handle that several people share, or more handles than one
+        person has, joins nobody."""
+        return await self._rows("unapplied_links", {"client_id": client_id, "customer_id": customer_id, "limit": limit})
 
     async def interaction(self, client_id: str, id: UUID) -> Interaction | None:
         """Return one interaction, or None. The id of an interaction that was merged into another gives that other."""
@@ -89,7 +98,7 @@ class Reading(Pooled):
     ) -> list[Interaction]:
         """Return the interactions of these customers that were changed by events after the place (xid, position) and by
         transactions before `horizon`, in the order of their last change, with its place (`change_xid`,
-        `change_position`). Reads the log from that place on, so it is for readers near the log's end."""
+        `change_position`) and the ids of `customers` by which its customer was asked for (`asked_for`). Reads the log from that place on, so it is for readers near the log's end."""
         parameters = {
             "xid": xid,
             "position": position,

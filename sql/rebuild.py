@@ -1,4 +1,4 @@
-"""Rebuilds interactions, links, handles and consents from the log in tables beside the live ones, then swaps them."""
+"""Rebuilds interactions, links, handles, customers and consents from the log in tables beside the live ones, then swaps them."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from sql.append import LINKING
+from sql.append import LINKING, relate
 from sql.statements import statement
 
 #: Events folded in one transaction, which must be short: readers of the log wait for the oldest running transaction.
@@ -95,6 +95,8 @@ async def _fold(connection: AsyncConnection[DictRow], after: Place, upto: Place)
         for name in LINKING:
             await connection.execute(statement(name), span)
     folded = await _one(connection, "project", span)
+    if (await _one(connection, "relating", span))["relating"]:
+        await relate(connection, span)
     return int(folded["events"])
 
 

@@ -145,12 +145,15 @@ class Outcome:
     the provider names a time. `rejected`: a retry cannot succeed. `account`: a fault of the account (credentials,
     permissions, settings, credit); a retry succeeds once that is mended. `sender`: the account may not send as this
     sender, which is the account's fault unless the message names the sender. `error` is set unless it was accepted.
+    `known_as`: the addresses by which the provider's answer calls the recipient (WhatsApp's `wa_id`), if it does: its
+    webhooks will use these, and they are the same person as the address that was given.
     """
 
     state: State
     provider_message_id: str | None = None
     error: Error | None = None
     retry_after: float | None = None
+    known_as: tuple[Handle, ...] = ()
 
 
 @dataclass(slots=True)
@@ -162,10 +165,10 @@ class Found:
     provider_message_id: str | None = None
 
 
-def accepted(provider_message_id: str | None) -> Outcome:
+def accepted(provider_message_id: str | None, known_as: tuple[Handle, ...] = ()) -> Outcome:
     """Return the outcome of an accepted message. An id beyond `MAX_ID` is left out: the message was accepted anyway."""
     known = provider_message_id if provider_message_id and len(provider_message_id) <= MAX_ID else None
-    return Outcome("accepted", known)
+    return Outcome("accepted", known, known_as=known_as)
 
 
 def refused(

@@ -62,4 +62,7 @@ def _known(data: dict[str, Any]) -> list[Handle]:
 
 def others_of(data: dict[str, Any], customer: Handle | None) -> list[dict[str, str]]:
     """Return the same person's other handles."""
+    mails = [one for one in _known(data) if one.kind == "email"]
+    if customer is not None and customer.kind == "email" and mails and customer not in mails:
+        return []
     return [{"kind": one.kind, "value": one.value} for one in _known(data) if one != customer]

@@ -26,9 +26,11 @@ from adapters.contract import (
     required,
 )
 from adapters.meta.platform import GRAPH, VERSION, body_of, outcome
+from adapters.reading.addresses import of_kind, phone
 from adapters.reading.facts import text
+from adapters.reading.shapes import answer_of
 from adapters.whatsapp_cloud.errors import ACCOUNT, AGAIN, KNOWN, error_of
-from schemas.events import Error
+from schemas.events import Error, Handle
 
 #: …/whatsapp/messages/: the maximum length of `biz_opaque_callback_data`.
 _LONGEST_ECHO = 512
@@ -56,7 +58,18 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
 
 def read_response(response: Response) -> Outcome:
     """Read 200 with `messages[0].id`; an error has `error` with Meta's code."""
-    return outcome(response, _id, _error, ACCOUNT)
+    read = outcome(response, _id, _error, ACCOUNT)
+    if read.state == "accepted":
+        read.known_as = _known_as(answer_of(response).get("contacts"))
+    return read
+
+
+def _known_as(contacts: Any) -> tuple[Handle, ...]:
+    """Return the handles of the only contact: `wa_id`, which may be another spelling of the number in `input`, and the
+    business-scoped user id."""
+    only = contacts[0] if isinstance(contacts, list) and len(contacts) == 1 and isinstance(contacts[0], dict) else {}
+    found = (phone(only.get("wa_id")), of_kind("whatsapp_user_id", only.get("user_id")))
+    return tuple(one for one in found if one is not None and one.kind in ("phone", "whatsapp_user_id"))
 
 
 def _id(body: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from adapters.contract import Found, Outcome, Unsendable
 from agents.sender.claimed import Recovery
 from agents.transport import NoAnswer
 from app.sending.requests import Request
-from schemas.events import Error
+from schemas.events import Error, Handle
 
 #: A gateway passed the request on and got no answer, or none that it could read (RFC 9110 sections 15.6.3 and 15.6.5): the
 #: server behind it may have taken the message.
@@ -25,7 +25,8 @@ _WORDS = 300
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The result of a call, or of a look-up of one. `happened`: as in `app.sending.states`; `status`: the provider's (None:
-    no connection, 0: no call was made); `retry_after`: seconds; `words`: the error, for people."""
+    no connection, 0: no call was made); `retry_after`: seconds; `words`: the error, for people; `known_as`: the addresses by
+    which the provider calls the recipient."""
 
     happened: Literal[
         "accepted", "rejected", "failed for now", "rate limited", "account at fault", "cannot be built", "lease over", "unanswered",
@@ -36,6 +37,7 @@ class Answer:
     provider_message_id: str | None = None
     retry_after: float | None = None
     words: str = ""
+    known_as: tuple[Handle, ...] = ()
 
     @property
     def ill(self) -> bool:
@@ -46,7 +48,7 @@ class Answer:
 def read(outcome: Outcome, status: int | None, request: Request, recovery: Recovery) -> Answer:
     """Return what an adapter's outcome means for the sender. `status`: as of an Answer."""
     if outcome.state == "accepted":
-        return Answer("accepted", None, status, outcome.provider_message_id)
+        return Answer("accepted", None, status, outcome.provider_message_id, known_as=outcome.known_as)
     error = outcome.error or Error(None, None, "unknown")
     words = f"{status or 'no connection'}: {error.text or error.code or error.reason}"[:_WORDS]
     state = outcome.state

@@ -45,7 +45,8 @@ def after_call(
     if move.event == "UserMessageSent":
         assert handle is not None
         event = events.sent(
-            claimed.request, route.channel, handle, source, answer.provider_message_id, number, job_ids
+            claimed.request, route.channel, handle, source, answer.provider_message_id, number,
+            job_ids=job_ids, known_as=answer.known_as,
         )  # fmt: skip
         return settlement(
             claimed, move, route, _watch(claimed) if move.after == "watched" else None, [event],

@@ -10,6 +10,7 @@ from agents.health import Health
 from agents.sender import lanes
 from agents.sender.claimed import Settlement
 from agents.transport.fence import clock
+from app.linking import linked
 from app.sending.consent import learned
 from schemas.events import Event
 from sql import EventStore, Row
@@ -99,7 +100,7 @@ class Settling:
 
 def _events(settlement: Settlement) -> list[Event]:
     """Return the events to append, including consent learned from a provider's refusal (not from our own, which rests
-    on a consent already)."""
+    on a consent already), and the recipient's handles that its answer links."""
     if not settlement.status:
         return settlement.events
-    return [each for event in settlement.events for each in (event, *learned(event))]
+    return [each for event in settlement.events for each in (event, *learned(event), *linked(event))]

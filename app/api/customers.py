@@ -28,8 +28,22 @@ async def find(request: Request) -> Response:
     rows = await api_of(request).store.customer_of(key.client, handle.kind, handle.value)
     if not rows:
         raise Problem(404, f"Nothing is known of {handle.kind}:{handle.value}.")
-    handles = [{"kind": row["kind"], "value": row["value"]} for row in rows]
-    return answer(request, {"customerId": rows[0]["customer_id"], "handles": handles})
+    customer = rows[0]["customer_id"]
+    unapplied = await api_of(request).store.unapplied_links(key.client, customer)
+    return answer(
+        request,
+        {
+            "customerId": customer,
+            "handles": [{"kind": row["kind"], "value": row["value"]} for row in rows],
+            "linksNotApplied": [
+                {
+                    "handle": {"kind": row["of_kind"], "value": row["of_value"]},
+                    "other": {"kind": row["kind"], "value": row["value"]},
+                }
+                for row in unapplied
+            ],
+        },
+    )
 
 
 async def timeline(request: Request) -> Response:
@@ -52,13 +66,13 @@ async def timeline(request: Request) -> Response:
         limit=wanted.limit + 1,
     )
     if not rows:
-        await must_exist(api_of(request), key, customer)
+        known = await must_exist(api_of(request), key, customer)
     shown = rows[: wanted.limit]
     more = len(rows) > wanted.limit
     return answer(
         request,
         {
-            "customerId": customer,
+            "customerId": rows[0]["customer_id"] if rows else known,
             "interactions": [interaction(row) for row in shown],
             "next": wanted.cursor(shown[-1]["timestamp"], shown[-1]["id"]) if more else None,
         },
@@ -74,7 +88,9 @@ def customer_id(request: Request) -> UUID:
         raise Problem(404, detail) from error
 
 
-async def must_exist(api: Api, key: Key, customer: UUID) -> None:
-    """Raise Problem 404 if the client has no such customer."""
-    if not await api.store.handles(key.client, customer):
+async def must_exist(api: Api, key: Key, customer: UUID) -> UUID:
+    """Return the customer's present id: an id that was given out before the customer was joined to another is still valid.
+    Raise Problem 404 if the client has no such customer."""
+    if not (handles := await api.store.handles(key.client, customer)):
         raise Problem(404, "There is no customer with this id.")
+    return UUID(str(handles[0]["customer_id"]))

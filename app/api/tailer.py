@@ -178,7 +178,8 @@ class Tailer:
             )
         by_customer: dict[UUID, list[Change]] = defaultdict(list)
         for change in changes:
-            by_customer[change["customer_id"]].append(change)
+            for asked_for in change["asked_for"]:
+                by_customer[asked_for].append(change)
         for customer, theirs in by_customer.items():
             for listener in listening[customer]:
                 listener.put(theirs)

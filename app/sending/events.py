@@ -1,6 +1,6 @@
 """The events that sending records. Their ids are made of the message's, so that the same fact is recorded once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,17 +37,15 @@ def held(request: Request, channel: str, cause: str, opens: datetime | None, wha
 
 
 def sent(
-    request: Request,
-    channel: str,
-    handle: Handle,
-    provider: str,
-    their_id: str | None,
-    number: int,
-    job_ids: frozenset[str] = frozenset(),
-) -> Event:
+    request: Request, channel: str, handle: Handle, provider: str, their_id: str | None, number: int,
+    *, job_ids: frozenset[str] = frozenset(), known_as: Sequence[Handle] = (),
+) -> Event:  # fmt: skip
     """Return the event of a message that the provider took, under `their_id`. `number`: of the attempt; `job_ids`: the
-    channels on which the provider's ids are those of jobs."""
-    event = _event("UserMessageSent", request, f"sent:{number}", channel, {"to": handle.value}, handle)
+    channels on which the provider's ids are those of jobs; `known_as`: the addresses by which the provider calls the
+    recipient."""
+    others = [{"kind": other.kind, "value": other.value} for other in known_as if other != handle]
+    payload = {"to": handle.value} | ({"handles": others} if others else {})
+    event = _event("UserMessageSent", request, f"sent:{number}", channel, payload, handle)
     event.provider, event.provider_message_id = provider, their_id
     event.per_recipient = names_a_job(event, job_ids)
     return event

@@ -15,6 +15,7 @@ from schemas import SchemaError
 from schemas.documents import check
 from schemas.events import Error, Handle
 from schemas.handles import handle_of
+from schemas.numbering import canonical
 from schemas.times import instant
 
 PRIORITIES = {"high": 0, "normal": 1, "low": 2}
@@ -114,17 +115,22 @@ def kept_request(
     fingerprint: bytes = b"",
 ) -> Request:
     """Return the request in a stored document, with the `handles` that were stored beside it."""
-    pairs = [(channel, *address.split("\x1f", 1)) for channel, address in handles if channel in REACHED_BY]
+    pairs = [(channel, *address.split("\x1f", 1)) for channel, address, *_ in handles if channel in REACHED_BY]
     to = {channel: Handle(kind, value) for channel, kind, value in pairs}
     return _request(client_id, message_id, document, fingerprint, to)
 
 
-def handles(request: Request) -> list[tuple[str, str]]:
-    """Return the addresses to store beside the document: pairs of a channel, or `user`, and the address on it (kind,
-    \\x1f, value)."""
+def handles(request: Request) -> list[tuple[str, ...]]:
+    """Return the addresses to store beside the document: a channel, or `user`, and the address on it (kind, \\x1f, value),
+    as it is dialled. Where the recipient's handle is spelled otherwise (`schemas.numbering`), it is the third item."""
     user = request.document.get("userId")
-    pairs = [(channel, f"{handle.kind}\x1f{handle.value}") for channel, handle in request.to.items()]
-    return pairs + ([("user", f"user_id\x1f{user}")] if user else [])
+    found = [_address(channel, handle) for channel, handle in request.to.items()]
+    return found + ([("user", f"user_id\x1f{user}")] if user else [])
+
+
+def _address(channel: str, handle: Handle) -> tuple[str, ...]:
+    dialled, known = (f"{one.kind}\x1f{one.value}" for one in (handle, canonical(handle)))
+    return (channel, dialled) if dialled == known else (channel, dialled, known)
 
 
 def _request(client: str, message: str, document: dict[str, Any], fingerprint: bytes, to: dict[str, Handle]) -> Request:

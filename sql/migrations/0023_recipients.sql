@@ -21,11 +21,11 @@ BEGIN ATOMIC
             handle_kind IS NULL
             OR EXISTS (
                 SELECT FROM jsonb_array_elements(m.handles) AS h
-                WHERE h ->> 1 = handle_kind || E'\x1f' || handle_value
+                WHERE coalesce(h ->> 2, h ->> 1) = handle_kind || E'\x1f' || handle_value
             )
             OR NOT EXISTS (
                 SELECT FROM jsonb_array_elements(m.handles) AS h
-                WHERE starts_with(h ->> 1, handle_kind || E'\x1f')
+                WHERE starts_with(coalesce(h ->> 2, h ->> 1), handle_kind || E'\x1f')
             )
         );
 END;

@@ -1,5 +1,7 @@
 -- A recipient's last opt-out and opt-in on each channel; `*` is all channels.
-SELECT channel, opted_out, opted_out_at, opted_out_basis, opted_in_at, opted_in_basis
-FROM consents
-WHERE handle_id = handle_id(%(client_id)s, %(kind)s || E'\x1f' || %(value)s)
-ORDER BY channel
+SELECT c.channel, c.opted_out, c.opted_out_at, c.opted_out_basis, c.opted_in_at, c.opted_in_basis
+FROM (SELECT handle_id(%(client_id)s, %(kind)s || E'\x1f' || %(value)s) AS handle_id) AS asked
+CROSS JOIN LATERAL (
+\ir consents_of.sql
+) AS c
+ORDER BY c.channel

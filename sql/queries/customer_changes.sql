@@ -3,7 +3,9 @@ SELECT h.customer_id, i.last_change[1] AS change_xid, i.last_change[2] AS change
 \ir shown.sql
 FROM handles AS h
 JOIN interactions AS i ON i.handle_id = h.id
-WHERE h.customer_id = %(customer_id)s AND h.client_id = %(client_id)s
+WHERE h.customer_id =
+\ir customer_id.sql
+    AND h.client_id = %(client_id)s
     AND i.last_change > ARRAY[%(xid)s, %(position)s]::bigint[]
     AND i.last_change[1] < %(horizon)s
 ORDER BY i.last_change

@@ -19,6 +19,8 @@ CROSS JOIN LATERAL (
     ORDER BY i."timestamp" DESC, i.id DESC
     LIMIT %(limit)s
 ) AS page
-WHERE h.customer_id = %(customer_id)s AND h.client_id = %(client_id)s
+WHERE h.customer_id =
+\ir customer_id.sql
+    AND h.client_id = %(client_id)s
 ORDER BY page."timestamp" DESC, page.id DESC
 LIMIT %(limit)s

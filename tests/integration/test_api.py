@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from app.http.access import mint
+from app.linking import linked
 from schemas.events import Handle
 from sql import EventStore
 from tests.conftest import Dsns
@@ -188,6 +189,28 @@ async def test_customer_that_no_event_named_is_not_found(served: Served) -> None
     assert await read(served, channel="push") == []
 
 
+async def test_a_customer_is_read_by_any_id_and_handle_he_ever_had(served: Served) -> None:
+    """Two customers that a provider's word joins: each id that was given out reads the one timeline, with the present id."""
+    await served.append(event("MessageReceived", "SM1"))
+    user = Handle("whatsapp_user_id", "US.7")
+    await served.append(event("MessageReceived", "WA1", handle=user, channel="whatsapp"))
+    paths = ("/api/customers?handle=%2B15551234567", "/api/customers?handle=whatsapp_user_id:US.7")
+    ids = [(await served.http.get(path)).json()["customerId"] for path in paths]
+    assert ids[0] != ids[1]
+    stated = event("MessageReceived", "SM2", 1, payload={"handles": [{"kind": user.kind, "value": user.value}]})
+    await served.append(stated)
+    await served.append(*linked(stated))
+    for path in paths:
+        found = (await served.http.get(path)).json()
+        assert found["customerId"] == min(ids) and len(found["handles"]) == 2
+    for id in ids:
+        page = (await served.http.get(f"/api/customers/{id}/interactions")).json()
+        assert page["customerId"] == min(ids)
+        assert [one["providerMessageId"] for one in page["interactions"]] == ["SM2", "WA1", "SM1"]
+        empty = (await served.http.get(f"/api/customers/{id}/interactions?channel=push")).json()
+        assert empty == {"customerId": min(ids), "interactions": [], "next": None}
+
+
 async def test_a_key_sees_its_own_client_only(served: Served) -> None:
     """Another client's key finds neither the customer, nor his timeline, his interaction or his stream."""
     await served.append(event("MessageReceived", "SM1"))
@@ -205,7 +228,11 @@ async def test_a_key_sees_its_own_client_only(served: Served) -> None:
 async def test_customer_is_found_by_the_phone_as_people_write_it(served: Served) -> None:
     """Encoded, with the plus turned into a space, with marks, with its kind."""
     await served.append(event("MessageReceived", "SM1"))
-    found = {"customerId": str(await served.customer()), "handles": [{"kind": "phone", "value": "+15551234567"}]}
+    found = {
+        "customerId": str(await served.customer()),
+        "handles": [{"kind": "phone", "value": "+15551234567"}],
+        "linksNotApplied": [],
+    }
     for text in (
         "%2B15551234567",
         "+15551234567",

@@ -95,7 +95,7 @@ async def accepted(store: EventStore, id: str, to: Handle) -> Any:
 async def test_our_id_on_another_recipients_mail_joins_nothing(store: EventStore, order: tuple[int, ...]) -> None:
     """A sender copied the mail with its metadata to somebody else: our message keeps its own story, in any order."""
     request = await accepted(store, "m-1", ANA)
-    ours = sent(request, "email", ANA, "postmark", "job-1", 1, frozenset({"email"}))
+    ours = sent(request, "email", ANA, "postmark", "job-1", 1, job_ids=frozenset({"email"}))
     events = [
         ours,
         reported("MessageDelivered", ANA, echoed_message_id="m-1"),

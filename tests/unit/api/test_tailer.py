@@ -76,6 +76,7 @@ class MemoryLog:
                     last[interaction] = {
                         "id": interaction,
                         "customer_id": customer,
+                        "asked_for": [customer],
                         "change_xid": one.xid,
                         "change_position": at,
                     }

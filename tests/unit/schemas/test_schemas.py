@@ -30,7 +30,13 @@ FITS: list[tuple[str, dict[str, Any]]] = [
     ("MessageFailed", {"error": {"code": 30003, "text": "unreachable", "reason": "unreachable"}}),
     ("MessageDelivered", {"price": {"amount": "-0.0075", "currency": "USD"}, "segments": 1}),
     ("ProviderEventReceived", {"native": ["anything", None, 1.5]}),
-    ("HandleLinked", {"customerId": UUID, "handle": {"kind": "phone", "value": "+15551234567"}}),
+    (
+        "HandleLinked",
+        {
+            "handles": [{"kind": "phone", "value": "+15551234567"}, {"kind": "whatsapp_user_id", "value": "US.1"}],
+            "evidence": "provider_states_both",
+        },
+    ),
 ]
 FAULTS: list[tuple[str, Any, str, str]] = [
     ("MessageReceived", {"content": "hello"}, "$.content", "must be an object, not a string"),
@@ -60,7 +66,7 @@ FAULTS: list[tuple[str, Any, str, str]] = [
     ("MessageFailed", {"error": {"reason": "bad luck"}}, "$.error.reason", "must be one of: invalid_address"),
     ("MessageDelivered", {"segments": -1}, "$.segments", "must be at least 0"),
     ("MessageDelivered", {f"k{i}": i for i in range(300)}, "$", "more than 256 keys"),
-    ("HandleLinked", {"customerId": UUID}, "$.handle", "is required"),
+    ("HandleLinked", {"evidence": "provider_states_both"}, "$.handles", "is required"),
     ("MessageDelivered", [], "$", "must be an object, not a list"),
     ("MessageDelivered", None, "$", "must be an object, not null"),
     ("MessageDelivered", {1: 2}, "$", "cannot be written as JSON"),

@@ -1,0 +1,101 @@
+"""What providers state of one person links its handles, in one place for all of them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from app.linking import MOST, linked, links_of
+from schemas import validate
+from schemas.events import Event, Handle
+from tests.fixtures import FOLDER
+
+NUMBER, USER = Handle("phone", "+15551234567"), Handle("whatsapp_user_id", "US.1")
+
+
+def told(*others: Handle, handle: Handle | None = NUMBER, id: str = "1", source: str = "whatsapp_cloud") -> Event:
+    """A message of somebody with other handles."""
+    stated = [{"kind": one.kind, "value": one.value} for one in others]
+    return Event("MessageReceived", source, id, handle=handle, payload={"handles": stated})
+
+
+def pairs(event: Event) -> list[tuple[str, str]]:
+    """The values that are linked."""
+    return [(one.payload["handles"][0]["value"], one.payload["handles"][1]["value"]) for one in linked(event)]
+
+
+def test_a_link_names_both_and_its_evidence() -> None:
+    """A valid event with both handles in order; the same whichever event states it, and whichever of the two comes first."""
+    (link,) = linked(told(USER))
+    assert link.type == "HandleLinked" and link.source == "whatsapp_cloud" and link.handle == NUMBER
+    assert link.occurred_at is None and link.provider_message_id is None
+    assert link.payload == {
+        "handles": [{"kind": "phone", "value": "+15551234567"}, {"kind": "whatsapp_user_id", "value": "US.1"}],
+        "evidence": "provider_states_both",
+    }
+    validate(link.type, link.payload)
+    assert linked(told(NUMBER, handle=USER, id="2")) == [link]
+    assert links_of([told(USER), told(USER, id="2")]) == [link]
+    assert linked(link) == []
+
+
+def test_spellings_are_one() -> None:
+    """Two spellings of a number are one handle, which is not linked with itself."""
+    assert pairs(told(Handle("phone", "+551187654321"), handle=Handle("phone", "+5511987654321"))) == []
+    assert pairs(told(USER, handle=Handle("phone", "+551187654321"))) == [("+5511987654321", "US.1")]
+
+
+def test_without_a_handle_of_its_own_the_first_is_linked_with_the_others() -> None:
+    """A notice about somebody, with both names of him in `handles`."""
+    assert pairs(told(NUMBER, USER, handle=None)) == [("+15551234567", "US.1")]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Handle("short_code", "12345"), Handle("alphanumeric", "SHOP"), Handle("other", "x"), Handle("user_id", "anonymous"),
+        Handle("user_id", "NULL"), Handle("user_id", "0"), Handle("user_id", "[object Object]"),
+    ],
+)  # fmt: skip
+def test_what_many_people_have_links_nobody(other: Handle) -> None:
+    """Neither on the one side nor on the other."""
+    assert linked(told(other)) == []
+    assert linked(told(NUMBER, handle=other)) == []
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [None, {}, "x", [], [1, None, {}], [{"kind": "phone", "value": "no"}], [{"kind": "nonsense", "value": "x"}]],
+)
+def test_nonsense_links_nothing(stated: Any) -> None:
+    """Whatever a payload has."""
+    assert linked(Event("MessageReceived", "a", "1", handle=NUMBER, payload={"handles": stated})) == []
+
+
+def test_a_person_has_so_many_handles_and_no_more() -> None:
+    """Those beyond are not linked."""
+    assert len(linked(told(*(Handle("email", f"a{n}@example.com") for n in range(90))))) == MOST
+
+
+#: Adapters whose fixtures state several handles of one person.
+STATING = {"customerio", "gupshup", "infobip", "intercom", "onesignal", "slack", "twilio", "whatsapp_cloud"}
+
+
+def test_the_adapters_state_handles_of_persons() -> None:
+    """Every fixture's `handles` are of one person by their kinds: no channel, no group, none that is ours."""
+    stating = set()
+    for file in sorted(FOLDER.glob("*/*.json")):
+        if file.stem == "settings" or file.parent.name == "envelope":
+            continue
+        for one in json.loads(file.read_text("utf-8")):
+            if "handles" not in one.get("payload", {}):
+                continue
+            stating.add(file.parent.name)
+            handle = Handle(**one["handle"]) if "handle" in one else None
+            links = linked(
+                Event(one["type"], one["source"], one["source_event_id"], handle=handle, payload=one["payload"])
+            )
+            assert links, file
+            kinds = {each["kind"] for link in links for each in link.payload["handles"]}
+            assert kinds <= {"phone", "email", "user_id", "whatsapp_user_id", "chat_id", "device_token"}, file
+    assert stating >= STATING
