@@ -11,8 +11,7 @@ from agents.health import Health
 from agents.records.once import once_in
 from agents.records.outcome import Outcome, outcome_of
 from agents.records.storable import Refused
-from app.linking import links_of
-from app.sending.consent import learned
+from app.implied import with_implied
 from schemas.events import Event
 from sql import Bad
 from webhooks.record import Webhook, decode
@@ -67,10 +66,8 @@ def read(outcome: Outcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
     outcome.bad = [Bad(ordinal, reason, item) for ordinal, (item, reason) in enumerate(normalized.unprocessable)]
     outcome.rows = [
         (each, webhook.client, webhook.received_at, webhook.id)
-        for event in normalized.events
-        for each in (of_account(event, accounts, jobs), *learned(event))
+        for each in with_implied(of_account(event, accounts, jobs) for event in normalized.events)
     ]
-    outcome.rows += [(link, webhook.client, webhook.received_at, webhook.id) for link in links_of(normalized.events)]
 
 
 def _request(webhook: Webhook) -> Request:

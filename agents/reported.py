@@ -10,8 +10,7 @@ import orjson
 
 from agents.inbound import Jobs, of_account
 from agents.records.outcome import Outcome, outcome_of
-from app.linking import linked
-from app.sending.consent import learned
+from app.implied import with_implied
 from schemas import SchemaError
 from schemas.cloudevents import read_cloudevent
 
@@ -35,7 +34,7 @@ def read(outcome: Outcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
         outcome.source = _source_in(outcome.record.value)
         raise
     event = of_account(reported.event, accounts, jobs)
-    outcome.rows = [(each, reported.client_id, at, None) for each in (event, *learned(event), *linked(event))]
+    outcome.rows = [(each, reported.client_id, at, None) for each in with_implied([event])]
 
 
 def _source_in(value: bytes) -> str | None:

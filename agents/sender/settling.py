@@ -10,8 +10,7 @@ from agents.health import Health
 from agents.sender import lanes
 from agents.sender.claimed import Settlement
 from agents.transport.fence import clock
-from app.linking import linked
-from app.sending.consent import learned
+from app.implied import with_implied
 from schemas.events import Event
 from sql import EventStore, Row
 from sql.messages import Lane
@@ -103,4 +102,4 @@ def _events(settlement: Settlement) -> list[Event]:
     on a consent already), and the recipient's handles that its answer links."""
     if not settlement.status:
         return settlement.events
-    return [each for event in settlement.events for each in (event, *learned(event), *linked(event))]
+    return with_implied(settlement.events)

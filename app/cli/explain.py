@@ -16,7 +16,7 @@ from adapters import interpret
 from adapters.contract import Answer, Normalized, Request, Unprocessable
 from app.cli.support.http_file import NoRequest, read_request
 from app.cli.support.sources import Given, WrongUse, accounts_for, apply, candidates, given_of
-from app.linking import links_of
+from app.implied import with_implied
 from schemas.events import Event
 from schemas.numbering import spelled
 from webhooks.recognise import Source, Sources, UnknownSource, named
@@ -121,7 +121,7 @@ def _to_json(
         "authentic": authentic,
         "reason": reason,
         "answer": {"status": answer.status, "body": answer.body.decode("utf-8", "replace")},
-        "events": [_event(spelled(event)) for event in (*found.events, *links_of(found.events))] if found else [],
+        "events": [_event(spelled(event)) for event in with_implied(found.events)] if found else [],
     }
     if found and found.unprocessable:
         document["unprocessable"] = [{"reason": reason, "item": item} for item, reason in found.unprocessable]

@@ -1,0 +1,15 @@
+"""The events that follow from others: the consent that a message or a refusal expresses, and the handles that one person has.
+Pure."""
+
+from collections.abc import Iterable
+
+from app.linking import links_of
+from app.sending.consent import learned
+from schemas.events import Event
+
+
+def with_implied(events: Iterable[Event]) -> list[Event]:
+    """Return the events of one record, each followed by the consent that it implies, and the links of handles that they
+    state, each once."""
+    given = list(events)
+    return [each for event in given for each in (event, *learned(event))] + links_of(given)
