@@ -17,7 +17,7 @@ from tests.unit.adapters.test_adapters import request_of
 
 PROVIDERS = (
     "twilio whatsapp_cloud facebook_messenger instagram gupshup kaleyra turn_whatsapp slack telegram viber line intercom"
-    " freshchat zenvia"
+    " freshchat zenvia infobip"
 ).split()
 CONTENT = frozenset({"MessageReceived", "MessageEdited", "UserMessageSent"})
 #: Keys whose values say nothing of the message: ids of accounts and of delivery, versions, times of the event, the word
