@@ -15,7 +15,7 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = ()) -> Event:
 
     An empty value, a false one, and a text or a number that the event holds anywhere are left out, and so is what stands
     under one of the item's own keys in `routine`: what is read already, or says nothing of the message (an account's id, a
-    version). A number counts as held with and without its plus, and so does the `type` of a part of which all else is held. A `native` that is there stays. Raises Unprocessable if `item` is nested too deeply.
+    version). A number counts as held with and without its plus, and so does the `type` of a part that names its one other key. A `native` that is there stays. Raises Unprocessable if `item` is nested too deeply.
     """
     if "native" in event.payload:
         return event
@@ -53,7 +53,7 @@ def _rest(value: Any, known: set[str], depth: int) -> Any:
     if isinstance(value, dict):
         kept = {key: _rest(part, known, depth + 1) for key, part in value.items()}
         kept = {key: part for key, part in kept.items() if part is not None}
-        return None if not kept or (kept.keys() == {"type"} and len(value) > 1) else kept
+        return None if not kept or (kept.keys() == {"type"} and kept["type"] in value) else kept
     if isinstance(value, list):
         parts = [_rest(part, known, depth + 1) for part in value]
         return [part for part in parts if part is not None] or None

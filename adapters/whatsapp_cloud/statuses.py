@@ -3,6 +3,8 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/status
 """
 
+from typing import Any
+
 from adapters.contract import Request
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.times import from_unix
@@ -21,15 +23,20 @@ STATUSES: dict[str, str] = {
 }
 
 
+def recipient_of(item: Item) -> tuple[Any, Any, str | None]:
+    """Return the number and the user id of a status's recipient, and the group. In a group the recipient is the group, and
+    each participant has a status: …/webhooks/reference/messages/group."""
+    group = text(item.get("recipient_id")) if item.get("recipient_type") == "group" else None
+    number = item.get("recipient_participant_id") or (None if group else item.get("recipient_id"))
+    return number, item.get("recipient_participant_user_id") or item.get("recipient_user_id"), group
+
+
 def status(item: Item, value: Item, request: Request) -> Event:
     """Return the event of an outbound message's status. Raises Unprocessable."""
     word = text(item.get("status")) or ""
     type_ = STATUSES.get(word, "ProviderEventReceived")
     message_id = required_id(item)
-    # In a group, each participant has a status, and the recipient is the group.
-    group = text(item.get("recipient_id")) if item.get("recipient_type") == "group" else None
-    recipient = item.get("recipient_participant_id") or (None if group else item.get("recipient_id"))
-    user_id = item.get("recipient_participant_user_id") or item.get("recipient_user_id")
+    recipient, user_id, group = recipient_of(item)
     customer, others = customer_of(recipient, user_id)
     payload = payload_of(word, value, customer, others, outbound=True)
     if type_ == "ProviderEventReceived":
