@@ -13,9 +13,9 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix_or_millis
 from adapters.whatsapp_cloud.content import content_of
+from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.history import past
 from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, original_of, system
-from adapters.whatsapp_cloud.statuses import recipient_of
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]

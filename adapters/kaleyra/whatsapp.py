@@ -14,8 +14,8 @@ from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.errors import REASONS as _META
+from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.messages import CHANGES, READ, add_context, customer_of, original_of, system
-from adapters.whatsapp_cloud.statuses import recipient_of
 from schemas.events import Error, Event
 
 Item = dict[str, Any]

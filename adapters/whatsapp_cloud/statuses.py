@@ -3,12 +3,11 @@
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/status
 """
 
-from typing import Any
-
 from adapters.contract import Request
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.errors import error_of
+from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
 from schemas.events import Event
 
@@ -21,14 +20,6 @@ STATUSES: dict[str, str] = {
     "failed": "MessageFailed",
     "deleted": "ProviderEventReceived",
 }
-
-
-def recipient_of(item: Item) -> tuple[Any, Any, str | None]:
-    """Return the number and the user id of a status's recipient, and the group. In a group the recipient is the group, and
-    each participant has a status: …/webhooks/reference/messages/group."""
-    group = text(item.get("recipient_id")) if item.get("recipient_type") == "group" else None
-    number = item.get("recipient_participant_id") or (None if group else item.get("recipient_id"))
-    return number, item.get("recipient_participant_user_id") or item.get("recipient_user_id"), group
 
 
 def status(item: Item, value: Item, request: Request) -> Event:
