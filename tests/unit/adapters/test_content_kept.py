@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters import interpret
+from adapters.contract import Unprocessable
 from adapters.reading.bodies import whole_of
 from adapters.reading.remainder import keep_rest
 from schemas.events import Event
@@ -139,3 +140,17 @@ def test_named_keys_are_those_of_the_item_itself() -> None:
     """Deeper ones of that name are kept, and a `native` that is there stays."""
     assert rest({}, {"id": "a", "part": {"id": "b"}}, "id") == {"part": {"id": "b"}}
     assert rest({"native": {"all": 1}}, {"a": "b"}) == {"all": 1}
+
+
+def test_any_json_is_kept_or_refused() -> None:
+    """Of whatever types its parts are; one that is nested too deeply to be written is refused."""
+    item = {"type": {"type": ["a"]}, "a": [[None, [True, [1.5]]]], "": "x", "n": 10**30}
+    assert rest({}, item) == {"type": {"type": ["a"]}, "a": [[[True, [1.5]]]], "": "x", "n": 10**30}
+    assert rest({}, "text") == "text"
+    assert rest({}, None) is None
+    deep: Any = "a"
+    for _ in range(300):
+        deep = [deep]
+    for where in ({"content": deep}, {}):
+        with pytest.raises(Unprocessable):
+            rest(where, {"deep": deep})
