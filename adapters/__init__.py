@@ -63,6 +63,7 @@ PROVIDERS = (
     "freshchat",
     "facebook_messenger",
     "instagram",
+    "google_rcs",
     # Devices
     "emqx",
     "the_things_stack",

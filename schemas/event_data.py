@@ -12,11 +12,12 @@ from schemas.handles import handle_as, handle_of
 from schemas.times import occurred
 
 #: The direction of each type if `data.direction` is absent. Of a call only the start has a default: the fold keeps one
-#: direction, which a guess at the call's end must not decide.
+#: direction, which a guess at the call's end must not decide. A message of either side can be edited and deleted.
+_OF_EITHER_SIDE = ("MessageEdited", "MessageDeleted")
 DIRECTION_OF: dict[str, str] = {
     name: "inbound" if name in ("MessageReceived", "CallStarted") else "outbound"
     for name in EVENT_TYPES
-    if "Message" in name or name == "CallStarted"
+    if ("Message" in name or name == "CallStarted") and name not in _OF_EITHER_SIDE
 }
 #: The channel that follows from the kind of an address.
 CHANNEL_OF: dict[str, str] = {
@@ -27,7 +28,9 @@ CHANNEL_OF: dict[str, str] = {
 }
 #: The keys of the customer's address, by direction; types without a direction may have it under either key.
 _ADDRESS_KEYS: dict[str, tuple[str, ...]] = {"inbound": ("from",), "outbound": ("to",)}
-_EITHER: dict[str, tuple[str, ...]] = {"RecipientUnsubscribed": ("from", "to"), "RecipientSubscribed": ("from", "to")}
+_EITHER: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("RecipientUnsubscribed", "RecipientSubscribed", *_OF_EITHER_SIDE), ("from", "to")
+)
 #: The source of the events that Threadline makes itself.
 OURS = "threadline"
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")

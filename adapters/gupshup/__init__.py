@@ -10,10 +10,11 @@ from typing import Any
 
 from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.gupshup import passthrough, sms
+from adapters.gupshup.content import content_of
 from adapters.gupshup.errors import error_of
 from adapters.reading.addresses import of_kind, phone
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix, from_unix_or_millis
 from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
@@ -25,9 +26,6 @@ from schemas.events import Event
 STATUSES: dict[str, str] = passthrough.STATUSES | {"mismatch": "ProviderEventReceived"}
 #: …/user-event
 CONSENTS: dict[str, str] = {"opted-in": "RecipientSubscribed", "opted-out": "RecipientUnsubscribed"}
-#: …/inbound-messages: types of messages with a file.
-_MEDIA = frozenset({"image", "file", "audio", "video", "sticker", "voice"})
-_CHOICES = frozenset({"button_reply", "list_reply", "quick_reply"})
 
 #: Keys of a message that say nothing beside what its event has.
 _READ = frozenset({"id", "source", "type"})
@@ -122,7 +120,7 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         payload["from"] = customer.value
     if others:
         payload["handles"] = others
-    if content := _content(kind, inner if isinstance(inner, dict) else {}):
+    if content := content_of(kind, inner if isinstance(inner, dict) else {}):
         payload["content"] = content
     if name := text(sender.get("name")):
         payload["displayName"] = name[:1024]
@@ -141,30 +139,6 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         payload=payload,
     )
     return keep_rest(event, item, _READ)
-
-
-def _content(kind: str, part: Item) -> dict[str, Any]:
-    if kind in _MEDIA:
-        names = (("url", "url", 8192), ("type", "contentType", 255), ("name", "name", 1024))
-        media = {key: value[:most] for key, name, most in names if (value := text(part.get(name)))}
-        content: dict[str, Any] = {"media": [media]} if media else {}
-        if caption := text(part.get("caption")):
-            content["text"] = caption
-        return content
-    if kind in _CHOICES:
-        title = text(part.get("title")) or text(part.get("text"))
-        reply = (("id", text(part.get("postbackText")) or text(part.get("id"))), ("title", title))
-        content = {"buttonReply": {key: value[:1024] for key, value in reply if value}}
-        return content | ({"text": title} if title else {})
-    if kind == "location" and (
-        place := location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
-    ):
-        return {"location": place}
-    if kind == "contact" and isinstance(part.get("contacts"), list):
-        return {"contacts": part["contacts"]}
-    if words := text(part.get("text")):
-        return {"text": words}
-    return {kind[:64] or "part": part} if part else {}
 
 
 def _consent(type_: str, item: Item, body: Item, request: Request) -> Event:

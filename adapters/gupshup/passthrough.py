@@ -13,6 +13,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix_or_millis
 from adapters.whatsapp_cloud.content import content_of
+from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.history import past
 from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, original_of, system
 from schemas.events import Event, Handle
@@ -96,11 +97,14 @@ def _status(item: Any, value: Item, request: Request) -> Event:
             return unknown(request, item, status=kind)
         raise Unprocessable("a status of no message")
     type_ = STATUSES.get(status, "ProviderEventReceived")
-    customer, others = customer_of(item.get("recipient_id"), item.get("recipient_user_id"))
+    recipient, user_id, group = recipient_of(item)
+    customer, others = customer_of(recipient, user_id)
     payload: dict[str, Any] = {"providerStatus": status[:255]}
     for key, part in (("to", customer.value if customer else None), ("from", _ours(value)), ("handles", others)):
         if part:
             payload[key] = part
+    if group:
+        payload["groupId"] = group
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     if isinstance(pricing := item.get("pricing"), dict) and (category := text(pricing.get("category"))):
@@ -112,7 +116,9 @@ def _status(item: Any, value: Item, request: Request) -> Event:
         item.get("reason") or first.get("message") or first.get("title"),
     )
     error = error_of(code, words) if type_ == "MessageFailed" else None
-    event_id = fact_id("status", message_id, status, text(item.get("recipient_id")), text(item.get("timestamp")))
+    event_id = fact_id(
+        "status", message_id, status, text(recipient) or text(user_id) or group, text(item.get("timestamp"))
+    )
     time = from_unix_or_millis(item.get("timestamp"))
     return Event(
         type_,

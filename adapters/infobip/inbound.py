@@ -12,8 +12,12 @@ from adapters.contract import Request, Unprocessable
 from adapters.infobip.reports import cost
 from adapters.reading.addresses import dialled, of_kind
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from schemas.events import Event, Handle
+
+#: Keys of a message that say nothing beside what its event has.
+_READ = frozenset({"messageId", "from", "to", "receivedAt", "price", "smsCount", "messageCount", "callbackData"})
 
 Item = dict[str, Any]
 Content = dict[str, Any]
@@ -36,7 +40,8 @@ def event(item: Item, url_channel: str | None, request: Request) -> Event:
     if (segments := count(item.get("smsCount", item.get("messageCount")))) is not None and channel == "sms":
         payload["segments"] = segments
     type_ = "MessageReceived" if words is not None else "ProviderEventReceived"
-    return _made(type_, item, message_id, channel, dialled(item.get("from"), channel), payload, request)
+    event = _made(type_, item, message_id, channel, dialled(item.get("from"), channel), payload, request)
+    return keep_rest(event, item, _READ)
 
 
 def _written(item: Item, message: Item, message_id: str, channel: str, request: Request) -> Event:
@@ -63,7 +68,7 @@ def _written(item: Item, message: Item, message_id: str, channel: str, request: 
     elif content := read(message):
         payload["content"] = content
     type_ = "MessageReceived" if read is not None else "ProviderEventReceived"
-    return _made(type_, item, message_id, channel, customer, payload, request)
+    return keep_rest(_made(type_, item, message_id, channel, customer, payload, request), item, _READ)
 
 
 def _made(

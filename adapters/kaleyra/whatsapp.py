@@ -14,6 +14,7 @@ from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.errors import REASONS as _META
+from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.messages import CHANGES, READ, add_context, customer_of, original_of, system
 from schemas.events import Error, Event
 
@@ -55,7 +56,8 @@ def _status(item: Item, value: Item, body: Item, request: Request) -> Event:
     if message_id is None:
         raise Unprocessable("a status of no message")
     type_ = STATUSES.get(word.upper().replace("_", "-"), "ProviderEventReceived")
-    customer, others = customer_of(item.get("recipient_id"), item.get("recipient_user_id"))
+    recipient, user_id, group = recipient_of(item)
+    customer, others = customer_of(recipient, user_id)
     errors = item.get("errors")
     first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
     code, words = text(first.get("code")), text(first.get("message")) or text(first.get("title"))
@@ -69,11 +71,13 @@ def _status(item: Item, value: Item, body: Item, request: Request) -> Event:
         payload["handles"] = [{"kind": other.kind, "value": other.value} for other in others]
     if own_id and own_id != message_id:
         payload["kaleyraId"] = own_id
+    if group:
+        payload["groupId"] = group
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     reason = _META.get(code or "", "unknown")
     error = Error(code[:255] if code else None, words[:8192] if words else None, reason)
-    whose = text(item.get("recipient_id")) or text(item.get("recipient_user_id"))
+    whose = text(recipient) or text(user_id) or group
     event_id = fact_id("status", message_id, word, whose, text(item.get("timestamp")))
     return Event(
         type_,

@@ -15,7 +15,7 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = ()) -> Event:
 
     An empty value, a false one, and a text or a number that the event holds anywhere are left out, and so is what stands
     under one of the item's own keys in `routine`: what is read already, or says nothing of the message (an account's id, a
-    version). A number counts as held with and without its plus, and so does the `type` of a part of which all else is held. A `native` that is there stays. Raises Unprocessable if `item` is nested too deeply.
+    version). A number counts as held with and without its plus, and so does the `type` of a part that names its one other key. A `native` that is there stays. Raises Unprocessable if `item` is nested too deeply.
     """
     if "native" in event.payload:
         return event
@@ -24,42 +24,48 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = ()) -> Event:
         known.add(event.handle.value)
     _collect(event.payload, known, 0)
     whole = {key: part for key, part in item.items() if key not in routine} if isinstance(item, dict) else item
-    if rest := _rest(whole, known, 0):
+    if (rest := _rest(whole, known, 0)) is not None:
         event.payload["native"] = rest
     return event
 
 
 def _collect(value: Any, known: set[str], depth: int) -> None:
-    if depth > _DEEPEST:
-        raise Unprocessable(f"a message of more than {_DEEPEST} levels")
-    if isinstance(value, dict):
-        for part in value.values():
-            _collect(part, known, depth + 1)
-    elif isinstance(value, list):
-        for part in value:
-            _collect(part, known, depth + 1)
-    elif isinstance(value, str):
+    """Add each text and number of a value to `known`, and each line of a text, as an adapter may have joined several."""
+    kind = type(value)
+    if kind is str:
         known.add(value)
-        if "\n" in value:  # parts that an adapter joined
+        if "\n" in value:
             known.update(value.split("\n"))
-    elif type(value) in (int, float):
+    elif kind is dict or kind is list:
+        if depth > _DEEPEST:
+            raise Unprocessable(f"a message of more than {_DEEPEST} levels")
+        for part in value.values() if kind is dict else value:
+            _collect(part, known, depth + 1)
+    elif kind is int or kind is float:
         known.add(str(value))
 
 
 def _rest(value: Any, known: set[str], depth: int) -> Any:
     """Return what is left of a value, or None."""
+    kind = type(value)
+    if kind is str:
+        return None if not value or value in known or f"+{value}" in known else value
+    if kind is dict:
+        return _rest_of_object(value, known, depth)
+    if kind is list:
+        if depth > _DEEPEST:
+            raise Unprocessable(f"a message of more than {_DEEPEST} levels")
+        parts = [left for part in value if (left := _rest(part, known, depth + 1)) is not None]
+        return parts or None
+    if value is None or value is False:
+        return None
+    return None if value is not True and (str(value) in known or f"+{value}" in known) else value
+
+
+def _rest_of_object(value: dict[str, Any], known: set[str], depth: int) -> dict[str, Any] | None:
     if depth > _DEEPEST:
         raise Unprocessable(f"a message of more than {_DEEPEST} levels")
-    if isinstance(value, dict):
-        kept = {key: _rest(part, known, depth + 1) for key, part in value.items()}
-        kept = {key: part for key, part in kept.items() if part is not None}
-        return None if not kept or (kept.keys() == {"type"} and len(value) > 1) else kept
-    if isinstance(value, list):
-        parts = [_rest(part, known, depth + 1) for part in value]
-        return [part for part in parts if part is not None] or None
-    if value in (None, False, ""):
+    kept = {key: left for key, part in value.items() if (left := _rest(part, known, depth + 1)) is not None}
+    if len(kept) == 1 and isinstance(kind := kept.get("type"), str) and kind in value:
         return None
-    if value is True:
-        return value
-    written = str(value)
-    return None if written in known or f"+{written}" in known else value
+    return kept or None

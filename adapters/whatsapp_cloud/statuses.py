@@ -7,6 +7,7 @@ from adapters.contract import Request
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.errors import error_of
+from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
 from schemas.events import Event
 
@@ -26,10 +27,7 @@ def status(item: Item, value: Item, request: Request) -> Event:
     word = text(item.get("status")) or ""
     type_ = STATUSES.get(word, "ProviderEventReceived")
     message_id = required_id(item)
-    # In a group, each participant has a status, and the recipient is the group.
-    group = text(item.get("recipient_id")) if item.get("recipient_type") == "group" else None
-    recipient = item.get("recipient_participant_id") or (None if group else item.get("recipient_id"))
-    user_id = item.get("recipient_participant_user_id") or item.get("recipient_user_id")
+    recipient, user_id, group = recipient_of(item)
     customer, others = customer_of(recipient, user_id)
     payload = payload_of(word, value, customer, others, outbound=True)
     if type_ == "ProviderEventReceived":

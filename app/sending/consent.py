@@ -68,15 +68,13 @@ _WORDS = dict.fromkeys(OPT_OUTS, OUT) | dict.fromkeys(OPT_INS, IN)
 _MOST = 100
 #: Channels on which a recipient writes such words.
 _WRITTEN = frozenset({"sms", "whatsapp", "rcs"})
-#: A recipient's word counts in an edit too.
-_WRITES = frozenset({"MessageReceived", "MessageEdited"})
 _REFUSALS = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 #: Keys of events that concern only one list or group at a provider.
 _PARTIAL = frozenset({"list", "unsubscribeGroup"})
 
 
 def learned(event: Event) -> list[Event]:
-    """Return the consent events that an event implies: a recipient who writes STOP, is refused as opted out, or complains,
+    """Return the consent events that an event implies: a recipient who writes STOP, also by an edit, is refused as opted out, or complains,
     opts out of that channel; one who writes START opts in.
 
     Each keeps the event's message, handle, channel, direction and time, has an id made of the event's (so a redelivery gives
@@ -122,8 +120,8 @@ def meaning(text: str) -> str | None:
 
 def _found(event: Event) -> tuple[str, str] | None:
     """Return the type and the basis of the implied event, or None."""
-    if event.type in _WRITES:
-        if event.channel not in _WRITTEN or event.direction == "outbound":
+    if event.type == "MessageReceived" or (event.type == "MessageEdited" and event.direction == "inbound"):
+        if event.channel not in _WRITTEN:
             return None
         content = event.payload.get("content")
         text = content.get("text") if isinstance(content, dict) else None

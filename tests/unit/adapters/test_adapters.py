@@ -6,7 +6,9 @@ A provider needs no test code of its own for this: its word in the registry and 
 import importlib
 import inspect
 import json
+import re
 import sys
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -276,7 +278,9 @@ def modules_of(provider: str) -> set[ModuleType]:
 @each_provider
 def test_every_key_of_every_table_is_met_by_a_fixture(provider: str) -> None:
     """A row that no fixture uses is a guess: each key of a table of a provider's words occurs in its requests."""
-    said = b"\n".join([file.read_bytes() for file in fixtures(provider)]).lower()
+    written = b"\n".join([file.read_bytes() for file in fixtures(provider)])
+    # Pub/Sub's messages have their data in base64.
+    said = b"\n".join([written, *map(b64decode, re.findall(rb'"data":"([A-Za-z0-9+/]{64,}={0,2})"', written))]).lower()
     for module in modules_of(provider) - SHARED:
         for name, table in vars(module).items():
             if (

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters import interpret
+from adapters.contract import Unprocessable
 from adapters.reading.bodies import whole_of
 from adapters.reading.remainder import keep_rest
 from schemas.events import Event
@@ -17,7 +19,7 @@ from tests.unit.adapters.test_adapters import request_of
 
 PROVIDERS = (
     "twilio whatsapp_cloud facebook_messenger instagram gupshup kaleyra turn_whatsapp slack telegram viber line intercom"
-    " freshchat zenvia"
+    " freshchat zenvia infobip google_rcs"
 ).split()
 CONTENT = frozenset({"MessageReceived", "MessageEdited", "UserMessageSent"})
 #: Keys whose values say nothing of the message: ids of accounts and of delivery, versions, times of the event, the word
@@ -51,7 +53,9 @@ ROUTINE = frozenset(
     # Gupshup
     " app"
     # Kaleyra
-    " extra_info".split()
+    " extra_info"
+    # RCS for Business
+    " sendTime eventId".split()
 )
 
 #: What Twilio writes before an address, and an empty object.
@@ -91,6 +95,8 @@ def test_each_text_of_a_message_is_in_its_event(provider: str, file: Path) -> No
     body = whole_of(request)
     if isinstance(body, dict) and isinstance(body.get("payload"), str):  # Slack's JSON in a form
         body = json.loads(body["payload"])
+    if provider == "google_rcs":
+        body = json.loads(b64decode(body["message"]["data"]))
     written = [(path, PREFIX.sub("", text)) for path, text in leaves(body)]
     lost = [(path, text) for path, text in written if json.dumps(text, ensure_ascii=False)[1:-1] not in kept]
 
@@ -123,7 +129,7 @@ def test_what_it_has_not_is_kept_in_its_place() -> None:
         "flag": True,
         "n": 0.5,
         "kind": {"type": "poll"},
-        "file": {"type": "x", "id": "m1"},
+        "file": {"type": "id", "id": "m1"},
     }
     assert rest({"content": {"text": "a"}}, item) == {
         "text": {"lang": "es"}, "flag": True, "n": 0.5, "kind": {"type": "poll"},
@@ -134,3 +140,17 @@ def test_named_keys_are_those_of_the_item_itself() -> None:
     """Deeper ones of that name are kept, and a `native` that is there stays."""
     assert rest({}, {"id": "a", "part": {"id": "b"}}, "id") == {"part": {"id": "b"}}
     assert rest({"native": {"all": 1}}, {"a": "b"}) == {"all": 1}
+
+
+def test_any_json_is_kept_or_refused() -> None:
+    """Of whatever types its parts are; one that is nested too deeply to be written is refused."""
+    item = {"type": {"type": ["a"]}, "a": [[None, [True, [1.5]]]], "": "x", "n": 10**30}
+    assert rest({}, item) == {"type": {"type": ["a"]}, "a": [[[True, [1.5]]]], "": "x", "n": 10**30}
+    assert rest({}, "text") == "text"
+    assert rest({}, None) is None
+    deep: Any = "a"
+    for _ in range(300):
+        deep = [deep]
+    for where in ({"content": deep}, {}):
+        with pytest.raises(Unprocessable):
+            rest(where, {"deep": deep})

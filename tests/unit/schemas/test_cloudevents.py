@@ -377,3 +377,21 @@ def test_attributes_hold_no_control_characters(name: str, character: str) -> Non
     """As the specification has it of a String; what joins the parts of an id cannot be within one."""
     with pytest.raises(SchemaError, match=rf"^\$\.{name}: "):
         read(**{name: f"a{character}b"})
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"providerMessageId": "m", "from": "+15551234567"}, (None, Handle("phone", "+15551234567"))),
+        (
+            {"providerMessageId": "m", "to": "+15551234567", "direction": "outbound"},
+            ("outbound", Handle("phone", "+15551234567")),
+        ),
+    ],
+)
+@pytest.mark.parametrize("type", ["message.edited", "message.deleted"])
+def test_either_side_edits_and_deletes(type: str, data: dict[str, Any], expected: tuple[str | None, Handle]) -> None:
+    """Nothing says whose message it is but the report, and its customer may stand under either key."""
+    event = read(type, data | {"channel": "sms"})
+    assert (event.direction, event.handle) == expected
+    assert event.type == {"message.edited": "MessageEdited", "message.deleted": "MessageDeleted"}[type]

@@ -153,3 +153,10 @@ def test_what_is_said_by_hand_names_who_said_it(state: str, type: str) -> None:
     assert one.payload == {"basis": "api", "agent": "key 1"}
     assert consent_event(ANA, "*", state, "key 1", NOON, "id").channel is None
     validate(one.type, one.payload)
+
+
+@pytest.mark.parametrize(("direction", "expected"), [("inbound", [OUT]), ("outbound", []), (None, [])])
+def test_an_edit_counts_as_what_it_says_now(direction: str | None, expected: list[str]) -> None:
+    """A recipient's message that becomes STOP opts out; another's does not."""
+    edit = event("MessageEdited", direction=direction, payload={"content": {"text": "STOP"}})
+    assert [found.type for found in learned(edit)] == expected
