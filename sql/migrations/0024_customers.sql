@@ -66,6 +66,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
     lone uuid[];
+    partners uuid[];
     starts uuid[];
     start uuid;
     found uuid[];
@@ -73,25 +74,32 @@ DECLARE
     customers uuid[] := '{}';
 BEGIN
     -- Most new links are the first of both handles.
-    SELECT array_agg(l.handle_id) INTO lone
+    SELECT array_agg(c.id), array_agg(n.others[1]) INTO lone, partners
     FROM unnest(changed) AS c (id)
-    JOIN handle_links AS l ON l.handle_id = c.id
-    WHERE NOT EXISTS (
-        SELECT FROM handle_links AS m
-        WHERE (m.handle_id = l.handle_id AND m.other_id <> l.other_id) OR (m.handle_id = l.other_id AND m.other_id <> l.handle_id)
-    );
-    UPDATE handles AS h SET customer_id = least(h.id, l.other_id)
-    FROM handle_links AS l
-    WHERE h.id = ANY (lone) AND l.handle_id = h.id AND h.customer_id <> least(h.id, l.other_id);
+    CROSS JOIN LATERAL (
+        SELECT ARRAY(SELECT l.other_id FROM handle_links AS l WHERE l.handle_id = c.id LIMIT 2) AS others OFFSET 0
+    ) AS n
+    WHERE cardinality(n.others) = 1
+        AND cardinality(ARRAY(SELECT l.other_id FROM handle_links AS l WHERE l.handle_id = n.others[1] LIMIT 2)) = 1;
+    UPDATE handles AS h SET customer_id = pair.other
+    FROM unnest(lone, partners) AS pair (id, other)
+    WHERE h.id = pair.id AND pair.other < pair.id;
     -- Where a handle has just become a shared one, those that were one through it may have come apart. It had at most 32
     -- neighbours before, beside those that are new.
+    WITH rest AS MATERIALIZED (
+        SELECT c.id FROM unnest(changed) AS c (id)
+        EXCEPT
+        SELECT f.id FROM unnest(lone) AS f (id)
+    )
     SELECT array_agg(id ORDER BY id) INTO starts
     FROM (
-        SELECT c.id FROM unnest(changed) AS c (id) WHERE lone IS NULL OR c.id <> ALL (lone)
+        SELECT id FROM rest
         UNION
         SELECT n.other_id
-        FROM unnest(changed) AS c (id)
-        CROSS JOIN LATERAL (SELECT l.other_id FROM handle_links AS l WHERE l.handle_id = c.id LIMIT 33 + cardinality(changed)) AS n
+        FROM rest AS c
+        CROSS JOIN LATERAL (
+            SELECT l.other_id FROM handle_links AS l WHERE l.handle_id = c.id LIMIT 33 + cardinality(changed)
+        ) AS n
         WHERE is_shared(c.id)
     ) AS each;
     IF starts IS NULL THEN

@@ -13,7 +13,7 @@ import psycopg
 from adapters.contract import HttpCall, Outgoing, Response
 from app.clients.configured import Clients
 from app.linking import linked
-from app.sending.consent import learned
+from app.sending.consent import consent_event, learned
 from app.settings import Settings
 from schemas.events import Event, Handle
 from sql import EventStore, Row
@@ -326,3 +326,16 @@ async def test_an_opt_out_at_one_handle_is_about_its_channel(postgres_dsn: Dsns)
         await store.append(wrote("START", number, 4))
         await meta.send("m3", number.value)
         assert meta.sent == [number.value]
+
+
+async def test_an_opt_out_of_the_user_stops_every_address(postgres_dsn: Dsns) -> None:
+    """A consent that is recorded for the service's own id of the recipient holds for a request that names this id."""
+    ana = Handle("user_id", "42")
+    async with await EventStore.open(postgres_dsn.service, pool=4) as store:
+        meta = Meta(store, "15550000001")
+        await store.append(
+            [(consent_event(ana, "*", "out", "key k", datetime.now(UTC), "c1"), "default", datetime.now(UTC), None)]
+        )
+        await meta.send("m1", phone(1).value, "failed", userId="42")
+        await meta.send("m2", phone(1).value)
+        assert meta.sent == [phone(1).value]
