@@ -32,7 +32,7 @@ _EAST_ASIAN = {
     "cp874": "cp874",
 }
 _UTF_8 = re.compile("[\u0800-\U0010ffff]|[A-Za-z][\u00c0-\u024f]|[\u00c0-\u024f][a-z]")
-_UNKEPT = re.compile("[\x00\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE_WORDS = re.compile(r"[^a-z0-9]+")
 #: Bytes of an undecodable text that are kept beside its event, as base64; of a longer one the first of them.
 _MOST_KEPT = 64 << 10
@@ -47,7 +47,12 @@ def decode(data: bytes, charset: Any = None) -> str:
 def decoded(data: bytes, charset: Any = None) -> tuple[str, bool]:
     """Return the decoded text, and whether all bytes were valid in the charset that they were decoded in."""
     text, whole = _decoded(data, charset)
-    return _UNKEPT.sub("\ufffd", text), whole
+    text = text.replace("\x00", "\ufffd")
+    try:
+        text.encode("utf-8")  # a tenth of the time of a search for surrogates
+    except UnicodeEncodeError:
+        text = _SURROGATE.sub("\ufffd", text)
+    return text, whole
 
 
 def undecoded(part: str, data: bytes, charset: Any) -> dict[str, Any]:
