@@ -114,10 +114,9 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     time = from_unix(get("ts_event")) or _of_epoch(get("ts_epoch"))
     if type_ == "ProviderEventReceived":
         event = unknown(request, item, status=word or None)
-        event.occurred_at = time
+        event.occurred_at, event.handle = time, customer
         if message_id is not None:
-            event.channel, event.direction = "email", "outbound"
-            event.provider_message_id, event.handle = message_id, customer
+            event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
         return event
     if message_id is None and email is None:
         raise Unprocessable("an event of no message and no address")

@@ -12,14 +12,17 @@ from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
 from schemas.events import Error, Event
 
-#: `msg_status`.
+#: `msg_status`. The words of consent are events of https://developers.brevo.com/reference/createwebhook, type SMS.
 STATUSES: dict[str, str] = {
     "accepted": "MessageQueued",
     "sent": "UserMessageSent",
     "delivered": "MessageDelivered",
     "soft_bounce": "MessageFailed",
     "hard_bounce": "MessageFailed",
+    "unsubscribe": "RecipientUnsubscribed",
+    "subscribe": "RecipientSubscribed",
 }
+_WISHES = frozenset({"unsubscribe", "subscribe"})
 #: The reason for a failure, by `msg_status`.
 FAILURES: dict[str, str] = {"soft_bounce": "unreachable", "hard_bounce": "invalid_address"}
 
@@ -34,7 +37,9 @@ def event(item: dict[str, Any], request: Request) -> Event:
     if type_ is None:
         made = unknown(request, item, status=word or None)
     else:
-        event_id = fact_id("brevo", "sms", word, message_id, to)
+        # A person may change their mind, and back.
+        at = (text(get("ts_event")) or text(get("date")),) if word in _WISHES else ()
+        event_id = fact_id("brevo", "sms", word, message_id, to, *at)
         made = Event(type_, request.source, event_id, payload={"providerStatus": word})
     made.channel, made.direction, made.provider_message_id = "sms", "outbound", message_id
     made.handle, made.occurred_at = phone(to), from_unix(get("ts_event"))

@@ -49,6 +49,7 @@ CODES: dict[str, str] = {
 }
 #: `reason` of other failures: `old` was retried for hours; `espblock` is a refusal for the sender's reputation.
 FAILURES: dict[str, str] = {"old": "expired", "espblock": "blocked"}
+_ROUTED = frozenset({"accepted", "delivered", "failed"})
 #: Actions of a recipient; these events have the user agent and the IP address.
 ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
 
@@ -57,8 +58,10 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
     """Return the events of `event-data`: one, or one per recipient of a mail that was rejected. Raises Unprocessable."""
     get = data.get
     word = text(get("event")) or ""
-    # An inbound mail on its way to a route is `accepted` too; the route's own post has its content.
-    type_ = "ProviderEventReceived" if get("routes") else EVENT_TYPES.get(word, "ProviderEventReceived")
+    # An inbound mail on its way by a route is `accepted`, `delivered` and `failed` too; the route's own post has its
+    # content. …/user-manual/events/event-structure, `is-routed`.
+    routed = bool(get("routes")) or (word in _ROUTED and object_of(get("flags")).get("is-routed") is True)
+    type_ = "ProviderEventReceived" if routed else EVENT_TYPES.get(word, "ProviderEventReceived")
     event_id, time = identifier(get("id")), from_unix(get("timestamp"))
     headers = object_of(object_of(get("message")).get("headers"))
     message_id = bare_id(headers.get("message-id"))
@@ -68,7 +71,7 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
         recipients = recipients_of(headers.get("to"))
     if type_ == "ProviderEventReceived":
         event = unknown(request, data, status=word or None, event_id=event_id)
-        if message_id is not None and get("routes"):
+        if message_id is not None and routed:
             event.channel, event.direction = "email", "inbound"
             event.handle = handle(object_of(get("envelope")).get("sender"), "email")
         elif message_id is not None:

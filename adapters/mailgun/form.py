@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.mailgun.events import ENGAGED, engaged_of, failure_of, payload_of
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import parse_json
 from adapters.reading.facts import fact_id, unknown
 from adapters.reading.mime import bare_id
@@ -31,14 +31,14 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
     """Return the event of a form. A form has no event id: the id is made of the message, recipient and word, and for
     opens and clicks the time. Raises Unprocessable."""
     get = fields.get
-    word, recipient = fields["event"], get("recipient")
+    word = fields["event"]
+    customer, recipient = next(iter(recipients_of(get("recipient"))), (None, None))
     type_ = FORM_TYPES.get(word, "ProviderEventReceived")
     message_id = bare_id(get("Message-Id") or get("message-id") or _header(get("message-headers"), "message-id"))
     many = word in ("opened", "clicked") or type_ == "ProviderEventReceived"
     when = get("timestamp") if many or message_id is None else None
     event_id = fact_id("mailgun", word, message_id, recipient, when, get("url"))
-    customer, time = handle(recipient, "email"), from_unix(get("timestamp"))
-    recipient = customer.value if customer else recipient
+    time = from_unix(get("timestamp"))
     if type_ == "ProviderEventReceived":
         native = {name: value for name, value in fields.items() if name not in ("token", "signature")}
         event = unknown(request, native, status=word or None, event_id=event_id)

@@ -9,7 +9,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.mailgun.events import kept_id
 from adapters.reading.addresses import recipients as recipients_of
-from adapters.reading.bodies import parse_json
+from adapters.reading.bodies import form_bytes, parse_json
 from adapters.reading.inbound_mail import InboundMail, received
 from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of, word
 from adapters.reading.multipart import parts_of
@@ -60,7 +60,7 @@ def event(fields: dict[str, str], request: Request) -> Event:
 def _whole(fields: dict[str, str], request: Request) -> bytes:
     """Return the raw mail's bytes, which may be in another charset than the form's; empty without one."""
     if "body-mime" not in fields or "parts" not in request.parsed:
-        return fields.get("body-mime", "").encode("utf-8", "replace")
+        return form_bytes(request, "body-mime")
     return next((part.data for part in parts_of(request) if part.name == "body-mime"), b"")
 
 

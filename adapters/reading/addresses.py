@@ -31,6 +31,8 @@ def handle(text: Any, channel: str | None) -> Handle | None:
 def recipients(value: Any) -> list[tuple[Handle | None, str]]:
     """Return each recipient that a header, a list, or a list of objects with an address names, once: its handle, and its
     address in the handle's spelling, or as it came where it is invalid."""
+    if isinstance(value, str) and len(value) <= 254 and _EMAIL.fullmatch(value):
+        return [(Handle("email", value), value)]
     found: dict[str, Handle | None] = {}
     for one in written_addresses(value):
         customer = handle(one, "email")

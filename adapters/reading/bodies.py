@@ -55,6 +55,16 @@ def form_of(request: Request) -> Pairs:
     return pairs
 
 
+def form_bytes(request: Request, name: str) -> bytes:
+    """Return the bytes of a form's field, which may be in another charset than the rest; empty without one. Raise
+    Unprocessable."""
+    start = f"{name}=".encode()
+    for field in request.body.split(b"&"):
+        if field.startswith(start):
+            return _unquoted(field[len(start) :].replace(b"+", b" ").decode("utf-8", "surrogateescape"))
+    return b""
+
+
 def proved(request: Request) -> None:
     """Lift the limits on parsing, once the request is verified."""
     if request.parsed.pop(UNPROVEN, None):

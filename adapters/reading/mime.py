@@ -45,6 +45,7 @@ _OF_PART = ("Content-Type", "Content-Disposition", "Content-Transfer-Encoding", 
 #: Ids that are read of References, which names all mails of a thread.
 _MOST_IDS = 100
 _ID = re.compile(r"<([^<>\s]{1,512})>")
+_CHARSET = re.compile(r"charset\s{0,8}=\s{0,8}\"?([\w.:-]{1,40})", re.IGNORECASE)
 #: https://html.spec.whatwg.org/multipage/parsing.html#determining-the-character-encoding: a document names its own charset.
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s{0,8}=\s{0,8}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 
@@ -119,15 +120,23 @@ def media_of(name: Any, kind: Any, content_id: Any) -> dict[str, str]:
 
 def word(mail: Message, name: str) -> str:
     """Return a header's decoded value on one line, or an empty text. Bytes above ASCII, which RFC 6532 allows, are decoded
-    as UTF-8 or windows-1252."""
+    as UTF-8, or in the charset that the mail's text has."""
     lower = name.lower()
     value = next((value for key, value in mail.raw_items() if key.lower() == lower), None)
     if value is None:
         return ""
     written = str(value)
     if not written.isascii():
-        written = decode(written.encode("utf-8", "surrogateescape"))
+        written = _of_8_bits(written.encode("utf-8", "surrogateescape"), mail)
     return decode_text(written).replace("\r", "").replace("\n", "")
+
+
+def _of_8_bits(data: bytes, mail: Message) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        label = _CHARSET.search(str(mail.get("Content-Type", ""))[:_MOST_OF_PART])
+        return decode(data, label[1] if label else None)
 
 
 def bare_id(value: Any) -> str | None:

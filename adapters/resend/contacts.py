@@ -44,9 +44,9 @@ def events(
             )
     if found and len(found) == len(topics or ()):
         return found
-    if word in ("contact.created", "contact.updated") and data.get("unsubscribed") is True and customer is not None:
+    if customer is not None and (category := _opted_out_of(word, data)) is not None:
         id_ = event_id or fact_id("resend", text(data.get("id")), word, text(body.get("created_at")))
-        payload = {"providerStatus": word, "from": customer.value, "category": "broadcasts and automations"}
+        payload = {"providerStatus": word, "from": customer.value} | ({"category": category} if category else {})
         return [
             Event(
                 "RecipientUnsubscribed",
@@ -67,3 +67,11 @@ def events(
         if event.handle is None and len(recipients) == 1:
             event.handle = recipients[0][0]
     return [*found, event]
+
+
+def _opted_out_of(word: str, data: dict[str, Any]) -> str | None:
+    """Return the kind of messages that an event says the contact does not want, empty for all; None if it says no such
+    thing. A suppression for a bounce or by hand is no wish of the recipient's."""
+    if word in ("contact.created", "contact.updated") and data.get("unsubscribed") is True:
+        return "broadcasts and automations"
+    return "" if word == "suppression.added" and data.get("origin") == "complaint" else None

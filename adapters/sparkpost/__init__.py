@@ -139,7 +139,7 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
     if word in _FAILURES:
         if class_:
             payload["bounceType"] = class_[:255]
-        error = _error(item, word, class_) if type_ != "RecipientUnsubscribed" else None
+        error = _error(item, word, class_) if not type_.startswith("Recipient") else None
     return Event(
         type_,
         request.source,

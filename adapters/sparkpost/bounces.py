@@ -34,7 +34,7 @@ OTHERWISE: dict[str, str] = {
     "25": "MessageRejected",
     "26": "MessageRejected",
     "60": "ProviderEventReceived",
-    "80": "ProviderEventReceived",
+    "80": "RecipientSubscribed",
     "90": "RecipientUnsubscribed",
     "100": "ProviderEventReceived",
 }

@@ -307,8 +307,14 @@ def test_no_id_is_the_senders(form: str) -> None:
 def test_our_own_mail_that_comes_back_is_another(provider: str) -> None:
     """A forwarding rule keeps our Message-ID, which is the provider's id of what we sent."""
     ours = "20260302092910.1.AB12@mg.example.org"
+    sent: dict[str, Any]
     if provider == "mailgun":
-        data = {"event": "delivered", "id": "e1", "timestamp": 1772443750.1, "recipient": "ana@example.com"}
+        data: dict[str, Any] = {
+            "event": "delivered",
+            "id": "e1",
+            "timestamp": 1772443750.1,
+            "recipient": "ana@example.com",
+        }
         sent = {"signature": {}, "event-data": data | {"message": {"headers": {"message-id": ours}}}}
     else:
         sent = {"event": "delivered", "email": "ana@example.com", "message-id": f"<{ours}>", "ts_event": 1772443750}

@@ -114,3 +114,13 @@ def test_the_id_in_the_answer_is_that_of_the_webhooks() -> None:
     data = {"event": "delivered", "id": "1", "message": {"headers": {"message-id": "1@mg.example.com"}}}
     (event,) = ADAPTERS["mailgun"].normalize(request(made(), data)).events
     assert answered.provider_message_id == event.provider_message_id == "1@mg.example.com"
+
+
+def test_a_raw_mail_in_a_form_keeps_its_bytes() -> None:
+    """The form is UTF-8, and the mail in it has a charset of its own."""
+    raw = b"From: ana@example.com\r\nContent-Type: text/plain; charset=gb2312\r\n\r\n\xc4\xfa\xba\xc3 + 1"
+    body = urlencode(made() | {"recipient": "help@mg.example.com", "sender": "ana@example.com", "body-mime": raw})
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    mail = Request("POST", "https://hooks.example.com/", kind, body.encode(), AT, "mailgun")
+    (event,) = mailgun.normalize(mail).events
+    assert event.payload["content"] == {"text": "您好 + 1"}

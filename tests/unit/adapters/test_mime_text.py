@@ -36,3 +36,17 @@ def test_an_encoded_nul_is_none() -> None:
     assert content["media"][0]["name"] == "a\ufffdb.png"
     assert word(mail, "Subject") == "a\ufffdb"
     assert b"\\u0000" not in orjson.dumps([content, word(mail, "In-Reply-To")])
+
+
+def test_a_text_is_read_in_the_charset_of_its_label() -> None:
+    """As browsers read it: UTF-8 first; 8-bit headers in the charset of the text; a document in the one that it names."""
+    head = b"Subject: \xc4\xfa\xba\xc3\r\nContent-Type: text/plain; charset=gb2312\r\n\r\n"
+    mail = message_from_bytes(head + b"\xc4\xfa\xba\xc3")
+    assert (content_of(mail)["text"], word(mail, "Subject")) == ("您好", "您好")
+    mail = message_from_bytes(head.replace(b"\xc4\xfa\xba\xc3", "Жду".encode()) + "Жду ответа — да".encode())
+    assert (content_of(mail)["text"], word(mail, "Subject")) == ("Жду ответа — да", "Жду")
+    page = b'Content-Type: text/html\r\n\r\n<html><meta charset="windows-1251"><p>\xc6\xe4\xf3'
+    assert content_of(message_from_bytes(page))["html"].endswith("<p>Жду")
+    damaged: list[dict[str, object]] = []
+    assert content_of(message_from_bytes(head + b"\xc4\xfa\xff"), damaged)["text"] == "您\ufffd"
+    assert damaged == [{"part": "text", "charset": "gb2312", "bytes": 3, "base64": "xPr/"}]
