@@ -11,6 +11,8 @@ from adapters.messagebird import bird, conversations, signing, sms
 from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
 from adapters.reading.bodies import form_of, json_of, query_of
 from adapters.reading.facts import unknown
+from adapters.signing.optional import SETTINGS as _UNSIGNED
+from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import seconds
 
 _HEAD = 8192
@@ -32,15 +34,18 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the token of MessageBird, or the signature of Bird. Raises InvalidSignature."""
+    """Verify the token of MessageBird, or the signature of Bird; without either, basic authentication or the secret in
+    the URL. Raises InvalidSignature."""
     keys = secrets_of(values, "signing_key")
-    if not keys:
-        return None
-    if signing.TOKEN in request.headers:
-        signing.check_token(request, keys, fresh)
-    else:
-        signing.check_signature(request, keys, values, fresh)
-    return True
+
+    def check() -> None:
+        if signing.TOKEN in request.headers:
+            signing.check_token(request, keys, fresh)
+        else:
+            signing.check_signature(request, keys, values, fresh)
+
+    signed = signing.TOKEN in request.headers or signing.SIGNATURE in request.headers
+    return verify_signed_or_known(request, values, keys=keys, signed=signed, check=check)
 
 
 def normalize(request: Request) -> Normalized:
@@ -88,7 +93,7 @@ ADAPTER = Adapter(
             *("MessageReceived", "ProviderEventReceived"),
         }
     ),
-    signature="JWT (HMAC) with the hashes of URL and body; Bird: HMAC-SHA256 over time, URL and the body's hash",
+    signature=f"JWT (HMAC) with the hashes of URL and body; Bird: HMAC-SHA256 over time, URL, body's hash; {WORDS}",
     signs_body=True,
     settings=(
         Setting(
@@ -100,6 +105,7 @@ ADAPTER = Adapter(
             secret=False,
             reads=seconds,
         ),
+        *_UNSIGNED,
         Setting("access_key", "An API access key, for sending."),
         Setting("sender", "The number or name to send SMS from.", secret=False),
         Setting("channel_id", "The id of the WhatsApp channel to send by.", secret=False),

@@ -16,6 +16,8 @@ from adapters.plivo.signature import once
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import Pairs, form_of, query_of
 from adapters.reading.facts import count, fact_id, identifier, location, unknown
+from adapters.signing.optional import SETTINGS as _UNSIGNED
+from adapters.signing.optional import WORDS, verify_signed_or_known
 from schemas.events import Event
 
 Fields = dict[str, str]
@@ -47,13 +49,16 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the signature with `signature.verify`. No time is signed, so `fresh` has no effect. Raises
-    InvalidSignature."""
+    """Verify the signature with `signature.verify`; without one, basic authentication or the secret in the URL. No time
+    is signed, so `fresh` has no effect. Raises InvalidSignature."""
     tokens = secrets_of(values, "auth_token")
-    if not tokens:
-        return None
-    signature.verify(request, tokens)
-    return True
+    return verify_signed_or_known(
+        request,
+        values,
+        keys=tokens,
+        signed=any([name in request.headers for name in _HEADERS]),
+        check=lambda: signature.verify(request, tokens),
+    )
 
 
 def normalize(request: Request) -> Normalized:
@@ -160,11 +165,12 @@ ADAPTER = Adapter(
             *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
         }
     ),
-    signature="HMAC-SHA256 over URL, form and nonce (V3); of messages over URL and nonce (V2)",
+    signature=f"HMAC-SHA256 over URL, form and nonce (V3); of messages over URL and nonce (V2); {WORDS}",
     # V3 covers the parameters; V2, the only signature of many messages, covers the URL alone.
     signs_body=False,
     settings=(
         Setting("auth_token", "The auth token of the account or subaccount (Console, Overview)."),
+        *_UNSIGNED,
         Setting("auth_id", "The account's auth id, MA…, for sending.", secret=False),
         Setting("sender", "The number, short code or sender id to send from.", secret=False),
         Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),

@@ -22,6 +22,8 @@ from adapters.contract import (
 from adapters.reading.bodies import form_of, json_of, query_of
 from adapters.reading.facts import unknown
 from adapters.signing.keys import rsa_private_key
+from adapters.signing.optional import SETTINGS as _UNSIGNED
+from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import WINDOW, seconds
 from adapters.vonage import calls, messages, signing, sms
 from adapters.vonage.send import API, build_request, read_response
@@ -49,21 +51,31 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the token in `Authorization`, or the signature `sig` among the parameters. Raises InvalidSignature."""
+    """Verify the token in `Authorization`, or the signature `sig` among the parameters; without either, basic
+    authentication or the secret in the URL. Raises InvalidSignature."""
     secrets = secrets_of(values, "signature_secret")
-    if not secrets:
-        return None
     if request.headers.get("authorization", "").startswith("Bearer "):
-        signing.check_token(request, secrets, values, fresh)
-        return True
-    try:
-        pairs = signing.texts(_parameters(request))
-    except Unprocessable as error:
-        raise InvalidSignature(str(error)) from error
-    if request.method == "GET" and request.body:
-        raise InvalidSignature("a GET with a body, which no signature covers")
-    signing.check_parameters(pairs, secrets, values, request.received_at if fresh else None)
-    return True
+        return verify_signed_or_known(
+            request,
+            values,
+            keys=secrets,
+            signed=True,
+            check=lambda: signing.check_token(request, secrets, values, fresh),
+        )
+    pairs: list[tuple[str, str]] = []
+    if secrets:
+        try:
+            pairs = signing.texts(_parameters(request))
+        except Unprocessable as error:
+            if not secrets_of(values, "basic_auth", "url_secret"):
+                raise InvalidSignature(str(error)) from error
+    return verify_signed_or_known(
+        request,
+        values,
+        keys=secrets,
+        signed=any(name == "sig" for name, _ in pairs),
+        check=lambda: signing.check_parameters(request, pairs, secrets, values, request.received_at if fresh else None),
+    )
 
 
 def normalize(request: Request) -> Normalized:
@@ -120,7 +132,7 @@ ADAPTER = Adapter(
             *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
         }
     ),
-    signature="JWT (HS256) with the body's SHA-256; SMS API: hash or HMAC over the sorted parameters",
+    signature=f"JWT (HS256) with the body's SHA-256; SMS API: hash or HMAC over the sorted parameters; {WORDS}",
     signs_body=True,
     settings=(
         Setting("signature_secret", "The account's signature secret (Dashboard, API settings)."),
@@ -130,6 +142,7 @@ ADAPTER = Adapter(
             secret=False,
         ),
         Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
+        *_UNSIGNED,
         Setting("application_id", "The application's id, for sending.", secret=False),
         Setting("private_key", "The application's private key (PEM), for sending.", reads=rsa_private_key),
         Setting("api_key", "The account's API key, to send with instead of an application.", secret=False),
