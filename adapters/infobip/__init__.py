@@ -12,6 +12,7 @@ from adapters.infobip import inbound, reports
 from adapters.infobip.send import API, build_request, read_response
 from adapters.reading.bodies import json_of, query_of
 from adapters.reading.facts import identifier, unknown
+from adapters.reading.leftovers import keep_rest
 from adapters.signing.unsigned import SETTINGS as _UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
 from schemas.events import CHANNELS as _CHANNELS
@@ -28,7 +29,8 @@ def recognise(request: Request) -> bool:
         return False
     if b'"results"' in head:
         report = b'"groupName"' in head and (b'"doneAt"' in head or b'"sentAt"' in head)
-        return report or b'"seenAt"' in head or (b'"receivedAt"' in head and b'"pricePerMessage"' in head)
+        came = b'"receivedAt"' in head and (b'"pricePerMessage"' in head or b'"contentType"' in head)
+        return report or b'"seenAt"' in head or came
     return b'"notificationType"' in head and b'"recipient"' in head
 
 
@@ -48,7 +50,7 @@ def normalize(request: Request) -> Normalized:
     found = Normalized()
     for item in items:
         try:
-            found.events.append(_event(item, channel, request))
+            found.events.append(keep_rest(_event(item, channel, request), item))
         except Unprocessable as error:
             found.unprocessable.append((item, str(error)))
     return found
@@ -59,12 +61,12 @@ def _event(item: Any, channel: str | None, request: Request) -> Event:
         raise Unprocessable("a result that is no object")
     if "notificationType" in item:
         return reports.tracked(item, channel, request)
-    if "receivedAt" in item:
-        return inbound.event(item, channel, request)
-    if "seenAt" in item:
-        return reports.seen(item, channel, request)
     if isinstance(item.get("status"), dict):
         return reports.delivery(item, channel, request)
+    if "receivedAt" in item and "seenAt" not in item:
+        return inbound.event(item, channel, request)
+    if "seenAt" in item and "receivedAt" not in item:
+        return reports.seen(item, channel, request)
     event = unknown(request, item)
     event.channel, event.provider_message_id = channel, identifier(item.get("messageId"))
     return event

@@ -12,14 +12,21 @@ from adapters.contract import Adapter, Normalized, Request, Unprocessable, Value
 from adapters.kaleyra import whatsapp
 from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
-from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.leftovers import keep_rest
+from adapters.reading.parameters import given
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
 
 #: Pairs of names that identify a WhatsApp callback, an SMS, and a WhatsApp message in variables.
 _JSON = ((b'"meta_object"', b'"extra_info"'), (b'"status_trace"', b'"kid"'), (b'"wanumber"', b'"custom_response"'))
 _FORM = ((b"status_trace=", b"kid="), (b"wanumber=", b"custom_response="))
+
+#: What an inbound SMS has as its status (…/create-sms-callback-profile-to-receive-incoming-sms-messages), or nothing.
+_OF_INBOUND = frozenset({"", "SENT"})
+#: States that only a message of ours reaches.
+_FINAL = frozenset({"MessageDelivered", "MessageFailed", "MessageRejected"})
 
 Item = dict[str, Any]
 
@@ -42,7 +49,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 def normalize(request: Request) -> Normalized:
     """Return one event, or one per item for a WhatsApp callback in Meta's format. Raises Unprocessable."""
     if request.method == "GET":
-        body: Any = dict(query_of(request))
+        body: Any = dict(given(request))
     elif request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         body = dict(form_of(request))
     else:
@@ -52,17 +59,18 @@ def normalize(request: Request) -> Normalized:
     if isinstance(meta := body.get("meta_object"), dict):
         return whatsapp.normalize(meta, body, request)
     if "wanumber" in body:
-        return Normalized([whatsapp.of_variables(body, request)])
+        return Normalized([keep_rest(whatsapp.of_variables(body, request), body)])
     if "status" in body or "status_trace" in body:
-        return Normalized([_sms(body, request)])
+        return Normalized([keep_rest(_sms(body, request), body)])
     return Normalized([unknown(request, body)])
 
 
 def _sms(item: Item, request: Request) -> Event:
-    """Return the event of an SMS: inbound if it has a keyword or a circle, else a status."""
+    """Return the event of an SMS: a status, or inbound if it has a keyword and a circle and no word of another state."""
     get = item.get
-    inbound = "keyword" in item or "circle" in item
     message_id, word = identifier(get("id")) or identifier(get("kid")), text(get("status")) or ""
+    came = "keyword" in item and "circle" in item
+    inbound = came and word.upper() in _OF_INBOUND
     if message_id is None:
         raise Unprocessable("an SMS without its id")
     # In a query it is `sender`, as `source` there names the source whose webhook it is.
@@ -72,7 +80,9 @@ def _sms(item: Item, request: Request) -> Event:
         text(get("timestamp")),
     )
     customer = handle(source if inbound else recipient, "sms")
-    type_ = "MessageReceived" if inbound else STATUSES.get(word.upper(), "ProviderEventReceived")
+    known = STATUSES.get(word.upper(), "ProviderEventReceived")
+    # What came in with a word that no page has for it may be of either direction.
+    type_ = "MessageReceived" if inbound else "ProviderEventReceived" if came and known not in _FINAL else known
     given = (
         ("from", written(source, "sms")),
         ("to", written(recipient, "sms")),

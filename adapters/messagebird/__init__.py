@@ -9,13 +9,17 @@ from typing import Any
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
 from adapters.messagebird import bird, conversations, signing, sms
 from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
-from adapters.reading.bodies import form_of, json_of, query_of
+from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import unknown
+from adapters.reading.leftovers import keep_rest
+from adapters.reading.parameters import given
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import seconds
 
 _HEAD = 8192
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"direction", "platform", "service"})
 
 
 def recognise(request: Request) -> bool:
@@ -55,11 +59,11 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("a request without parameters")
     payload = fields.get("payload")
     if isinstance(payload, dict) and isinstance(fields.get("event"), str):
-        return Normalized([bird.event(fields, payload, request)])
+        return Normalized([keep_rest(bird.event(fields, payload, request), fields, read=_READ)])
     if isinstance(fields.get("message"), dict):
-        return Normalized([conversations.event(fields, request)])
+        return Normalized([keep_rest(conversations.event(fields, request), fields, read=_READ)])
     if sms.is_sms(fields):
-        return Normalized([sms.event(fields, request)])
+        return Normalized([keep_rest(sms.event(fields, request), fields)])
     return Normalized([unknown(request, fields)])
 
 
@@ -71,7 +75,7 @@ def answer(request: Request) -> Answer:
 def _parameters(request: Request) -> dict[str, Any]:
     """Return the parameters of a query, a form or a JSON object. Raises Unprocessable."""
     if request.method == "GET":
-        return dict(query_of(request))
+        return dict(given(request))
     if request.body[:1] != b"{" and "json" not in request.headers.get("content-type", ""):
         return dict(form_of(request))
     body = json_of(request)

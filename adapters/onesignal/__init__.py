@@ -14,6 +14,7 @@ from adapters.onesignal.send import API, IDEMPOTENT_FOR, MARK, build_request, re
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.leftovers import keep_rest
 from adapters.reading.times import from_text, from_unix
 from adapters.signing.shared_header import SETTINGS as TOLD
 from adapters.signing.shared_header import verify_told
@@ -79,14 +80,14 @@ def normalize(request: Request) -> Normalized:
     if not isinstance(body, dict):
         raise Unprocessable("no event of OneSignal: it is no object")
     if web.is_web(request):
-        return Normalized([web.event(body, request)])
+        return Normalized([keep_rest(web.event(body, request), body)])
     fields = _flat(body)
     kind = text(fields.get("event.kind"))
     if kind is None:
         raise Unprocessable(
             "no event of OneSignal: its body has no event.kind, which the source's page has a template for"
         )
-    return Normalized([_event(fields, kind, body, request)])
+    return Normalized([keep_rest(_event(fields, kind, body, request), body)])
 
 
 def _flat(body: Item) -> Item:

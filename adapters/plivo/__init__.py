@@ -16,6 +16,8 @@ from adapters.plivo.signature import once
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import Pairs, form_of, query_of
 from adapters.reading.facts import count, fact_id, identifier, location, unknown
+from adapters.reading.leftovers import keep_rest
+from adapters.reading.parameters import given
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known
 from schemas.events import Event
@@ -34,10 +36,18 @@ STATUSES: dict[str, str] = {
 }
 #: …/handling-incoming: `MessageIntent`, Plivo's interpretation of the sender's word; `help` changes no consent.
 INTENTS: dict[str, str] = {"optout": "RecipientUnsubscribed", "optin": "RecipientSubscribed"}
-_HEADERS = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3", "x-plivo-signature-v2", "x-plivo-signature-ma-v2")
-_XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
 #: …/handling-incoming: numbered from `Media1`; `Media0` is read too.
 _MEDIA = tuple(f"Media{index}" for index in range(11))
+#: …/handling-incoming: `Type`, or for WhatsApp `MessageType`: what kind of message came in.
+_KINDS = frozenset({"sms", "mms", "whatsapp"})
+#: The parameters of which a message that came in has at least one, and a state none.
+_CONTENT = frozenset({"Text", "Body", "Caption", "ContentType", "Latitude", *_MEDIA})
+#: The parameters that decide what an event is, in any case.
+_NAMES = {name.lower(): name for name in ("CallUUID", "MessageUUID", "Status", "Type", "MessageType")}
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"Type", "MessageType", "Status", "CallStatus", "Direction"})
+_HEADERS = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3", "x-plivo-signature-v2", "x-plivo-signature-ma-v2")
+_XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
 
 
 def recognise(request: Request) -> bool:
@@ -63,14 +73,21 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 def normalize(request: Request) -> Normalized:
     """Return one event, or two for a message that opts out or in. Raises Unprocessable."""
-    fields = dict(_pairs(request))
-    if "CallUUID" in fields:
-        return Normalized(calls.events(fields, request))
-    if "MessageUUID" in fields:
-        return Normalized([_status(fields, request)] if "Status" in fields else _received(fields, request))
+    fields = {_NAMES.get(name.lower(), name): value for name, value in _pairs(request)}
     if not fields:
         raise Unprocessable("a request without parameters")
-    return Normalized([unknown(request, fields)])
+    if "CallUUID" in fields:
+        made = calls.events(fields, request)
+    elif "MessageUUID" not in fields:
+        return Normalized([unknown(request, fields)])
+    elif "Status" in fields:
+        made = [_status(fields, request)]
+    elif (fields.get("Type") or fields.get("MessageType", "")).lower() in _KINDS and not _CONTENT.isdisjoint(fields):
+        made = _received(fields, request)
+    else:  # neither the word of a state nor that of a kind of message
+        made = [_other(fields, request)]
+    keep_rest(made[0], fields, read=_READ)
+    return Normalized(made)
 
 
 def answer(request: Request) -> Answer:
@@ -79,7 +96,7 @@ def answer(request: Request) -> Answer:
 
 
 def _pairs(request: Request) -> Pairs:
-    return query_of(request) if request.method == "GET" else form_of(request)
+    return given(request) if request.method == "GET" else form_of(request)
 
 
 def _status(fields: Fields, request: Request) -> Event:
@@ -103,6 +120,13 @@ def _status(fields: Fields, request: Request) -> Event:
         event.payload["price"] = {"amount": amount.rstrip("."), "currency": "USD"}
     if type in ("MessageFailed", "MessageRejected"):
         event.error = error_of(get("ErrorCode") or None, status)
+    return event
+
+
+def _other(fields: Fields, request: Request) -> Event:
+    """Return the event of a message of which no word says what happened to it, so that whose it is cannot be told."""
+    event = unknown(request, fields, status=fields.get("Type") or None)
+    event.channel, event.provider_message_id = _channel(fields), identifier(fields["MessageUUID"])
     return event
 
 

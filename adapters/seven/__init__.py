@@ -11,6 +11,7 @@ from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Se
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.leftovers import keep_rest
 from adapters.reading.times import from_unix
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known
@@ -28,6 +29,8 @@ STATUSES: dict[str, str] = {
     "FAILED": "MessageFailed",
     "REJECTED": "MessageRejected",
 }
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"webhook_event"})
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
 _REASONS = {"BUFFERED": "unreachable", "EXPIRED": "expired"}
 
@@ -70,9 +73,9 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("the body is not an object")
     data, kind = body.get("data"), text(body.get("webhook_event"))
     if isinstance(data, dict) and kind == "dlr":
-        return Normalized([_status(data, request)])
+        return Normalized([keep_rest(_status(data, request), body, read=_READ)])
     if isinstance(data, dict) and kind == "sms_mo":
-        return Normalized([_inbound(data, request)])
+        return Normalized([keep_rest(_inbound(data, request), body, read=_READ)])
     return Normalized([unknown(request, body, status=kind)])
 
 

@@ -32,7 +32,7 @@ STATUSES: dict[str, str] = {
     "expired": "MessageFailed",
     "read": "MessageRead",
 }
-#: Our channel by `type`; any other is SMS.
+#: Our channel by `type`; without a type it is SMS, as it was before there were others.
 TYPES: dict[str, str] = {"SMS": "sms", "MMS": "sms", "RCS": "rcs", "WHATSAPP": "whatsapp"}
 #: …/advanced-opt-in-out: `autoresponse_type`, Telnyx's interpretation of the sender's word; HELP changes no consent.
 AUTORESPONSES: dict[str, str] = {"STOP": "RecipientUnsubscribed", "START": "RecipientSubscribed"}
@@ -119,7 +119,7 @@ def received(payload: Item, event_id: str, at: str | None, request: Request) -> 
 
 def _describe(event: Event, payload: Item, direction: str, at: str | None) -> None:
     """Fill in the fields that inbound and outbound events share. Raises Unprocessable if there is no message id."""
-    event.channel = TYPES.get((text(payload.get("type")) or "").upper(), "sms")
+    event.channel = TYPES.get((text(payload.get("type")) or "SMS").upper())
     event.direction, event.occurred_at = direction, from_text(at)
     event.provider_message_id = identifier(payload.get("id"))
     if event.provider_message_id is None:

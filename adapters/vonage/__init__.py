@@ -21,6 +21,8 @@ from adapters.contract import (
 )
 from adapters.reading.bodies import form_of, json_of, query_of
 from adapters.reading.facts import unknown
+from adapters.reading.leftovers import keep_rest
+from adapters.reading.parameters import SECRET
 from adapters.signing.keys import rsa_private_key
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known
@@ -33,6 +35,8 @@ from adapters.vonage.send import API, build_request, read_response
 NO_INSTRUCTIONS = Answer(200, b"[]", "application/json")
 #: Maximum bytes of a body that `recognise` reads.
 _HEAD = 8192
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"direction", "message_type", "channel"})
 
 
 def recognise(request: Request) -> bool:
@@ -41,13 +45,14 @@ def recognise(request: Request) -> bool:
         return True
     if request.method == "GET":
         query = request.url.partition("?")[2][:_HEAD]
-        return _is_sms(query) or ("conversation_uuid=" in query and "&uuid=" in query)
+        return _is_sms(query) or ("conversation_uuid=" in query and "uuid=" in f"&{query}".replace("n_uuid=", ""))
     head = request.body[:_HEAD].decode("latin-1")
     if head[:1] != "{":
         return _is_sms(head)
     if '"message_uuid"' in head:
         return '"timestamp"' in head and ('"channel"' in head or '"from":{"type"' in head)
-    return _is_sms(head) or ('"conversation_uuid' in head and '"timestamp"' in head)
+    answered = '"uuid"' in head and '"from"' in head and '"to"' in head
+    return _is_sms(head) or ('"conversation_uuid' in head and ('"timestamp"' in head or answered))
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
@@ -82,15 +87,19 @@ def normalize(request: Request) -> Normalized:
     """Return the one event of a request. Raises Unprocessable."""
     found = _parameters(request)
     fields: dict[str, Any] = dict(found) if isinstance(found, list) else found
+    if request.method == "GET":
+        fields.pop(SECRET, None)
     if not fields:
         raise Unprocessable("a request without parameters")
     if "message_uuid" in fields:
-        return Normalized([messages.event(fields, request)])
-    if "messageId" in fields and "msisdn" in fields:
-        return Normalized([sms.event(fields, request)])
-    if calls.is_call(fields):
-        return Normalized([calls.event(fields, request)])
-    return Normalized([unknown(request, fields)])
+        event = messages.event(fields, request)
+    elif "messageId" in fields and "msisdn" in fields:
+        event = sms.event(fields, request)
+    elif calls.is_call(fields):
+        event = calls.event(fields, request)
+    else:
+        return Normalized([unknown(request, fields)])
+    return Normalized([keep_rest(event, fields, read=_READ)])
 
 
 def answer(request: Request) -> Answer:

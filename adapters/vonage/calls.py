@@ -1,4 +1,4 @@
-"""Reads the Voice API's webhooks: a call's statuses, its recordings, and input during it.
+"""Reads the Voice API's webhooks: a call's statuses, its answer, its recordings, and input during it.
 
 https://developer.vonage.com/en/voice/voice-api/webhook-reference. A recording names the conversation, not the call.
 """
@@ -53,7 +53,9 @@ def event(fields: Fields, request: Request) -> Event:
     status = (text(fields.get("status")) or "").lower()
     if text(fields.get("recording_url")):
         return _recording(fields, request)
-    return _call(fields, status, request) if status in STATUSES else _within(fields, status, request)
+    if status in STATUSES:
+        return _call(fields, status, request)
+    return _answered(fields, request) if wants_instructions(fields) else _within(fields, status, request)
 
 
 def _call(fields: Fields, status: str, request: Request) -> Event:
@@ -104,10 +106,26 @@ def _recording(fields: Fields, request: Request) -> Event:
     )
 
 
+def _answered(fields: Fields, request: Request) -> Event:
+    """Return the event of the answer webhook (…/webhook-reference#answer-webhook): a call was answered, one that came in or
+    one that we made, which it does not say. So it names no customer; the call's statuses do."""
+    call_id = identifier(fields.get("uuid")) or identifier(fields.get("conversation_uuid"))
+    return Event(
+        "CallStarted",
+        request.source,
+        fact_id("answer", call_id),
+        channel="voice",
+        direction=_direction(fields),
+        provider_message_id=call_id,
+        handle=_customer(fields),
+        occurred_at=from_text(fields.get("timestamp")),
+        payload=_common(fields, "answer"),
+    )
+
+
 def _within(fields: Fields, status: str, request: Request) -> Event:
-    """Return an unknown event for a request that is not a status: input, transfer, an answering machine, an error,
-    the answer webhook."""
-    found = unknown(request, fields, status=status or ("answer" if wants_instructions(fields) else None))
+    """Return an unknown event for a request that is not a status: input, transfer, an answering machine, an error."""
+    found = unknown(request, fields, status=status or None)
     found.channel, found.direction, found.handle = "voice", _direction(fields), _customer(fields)
     found.provider_message_id = next((known for name in _IDS if (known := identifier(fields.get(name)))), None)
     found.occurred_at = from_text(fields.get("timestamp"))

@@ -11,6 +11,7 @@ from adapters.contract import Adapter, Normalized, Request, Unprocessable, Value
 from adapters.reading.addresses import handle, of_kind, written
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
+from adapters.reading.leftovers import keep_rest
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_text
 from adapters.signing.shared_header import SETTINGS as TOLD
@@ -42,6 +43,10 @@ MEDIA: dict[str, str] = {
     "gbm": "chat",
 }
 
+_WAYS = frozenset({"IN", "OUT"})
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"type", "direction", "channel"})
+
 Item = dict[str, Any]
 
 
@@ -65,9 +70,9 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("no webhook of Zenvia: it is no object")
     kind = text(body.get("type"))
     if kind == "MESSAGE_STATUS" and isinstance(status := body.get("messageStatus"), dict):
-        return Normalized([_status(status, body, request)])
+        return Normalized([keep_rest(_status(status, body, request), body, read=_READ)])
     if kind == "MESSAGE" and isinstance(message := body.get("message"), dict):
-        return Normalized([_message(message, body, request)])
+        return Normalized([keep_rest(_message(message, body, request), body, read=_READ)])
     event = unknown(request, body, status=kind, event_id=identifier(body.get("id")))
     event.occurred_at = from_text(body.get("timestamp"))
     return Normalized([event])
@@ -124,7 +129,15 @@ def _message(message: Item, body: Item, request: Request) -> Event:
     if message_id is None:
         raise Unprocessable("a message without its id")
     medium = text(body.get("channel")) or text(message.get("channel")) or ""
-    outbound = (text(body.get("direction")) or text(message.get("direction"))) == "OUT"
+    way = (text(body.get("direction")) or text(message.get("direction")) or "").upper()
+    if way not in _WAYS:
+        event = unknown(
+            request, body, status=f"MESSAGE.{way}" if way else "MESSAGE", event_id=identifier(body.get("id"))
+        )
+        event.channel, event.provider_message_id = MEDIA.get(medium), message_id
+        event.occurred_at = from_text(message.get("timestamp")) or from_text(body.get("timestamp"))
+        return event
+    outbound = way == "OUT"
     sender, recipient = text(message.get("from")), text(message.get("to"))
     given = (("from", written(sender, MEDIA.get(medium))), ("to", written(recipient, MEDIA.get(medium))))
     payload: dict[str, Any] = {"providerStatus": "MESSAGE"} | {key: one for key, one in given if one}

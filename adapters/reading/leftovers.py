@@ -1,0 +1,100 @@
+"""Keeps what no field of an event holds: the values of a provider's item that the adapter did not read, as `native`.
+
+An item is a webhook, or the part of it that an event is made of. Only the remaining values are kept, each in its place,
+so that an event does not have the whole item a second time.
+"""
+
+from typing import Any
+
+import orjson
+
+from adapters.reading.times import from_text, from_unix_or_millis
+from schemas.events import Event
+
+#: A value of fewer characters may be in the event by chance (`1`, `GSM`), so that it counts as held only under its own name.
+_BY_CHANCE = 4
+#: Levels of an item that are searched; what is deeper is kept as the text of its JSON.
+_DEPTH = 32
+#: The kind that keeps its whole item already.
+_WHOLE = "ProviderEventReceived"
+
+
+def keep_rest(event: Event, item: Any, *, read: frozenset[str] = frozenset()) -> Event:
+    """Put the values of `item` that no field of the event holds into its payload's `native`, and return the event.
+
+    A value is held if the payload has it, in the provider's spelling or without the plus of a number, or if it is the
+    event's id, time, address or error. `read` names keys that the adapter reads whatever their value, such as the word of a
+    state that the event's type says. An event that keeps its item whole is left as it is.
+    """
+    if event.type == _WHOLE and "native" in event.payload:
+        return event
+    event.payload.pop("native", None)
+    if (rest := _rest(item, _Held(event, read), "", 0)) is not None:
+        event.payload["native"] = rest
+    return event
+
+
+class _Held:
+    """The values that an event holds, by their text, and by their name too if they are short."""
+
+    def __init__(self, event: Event, read: frozenset[str]) -> None:
+        self.read = read
+        self._time = event.occurred_at
+        self._texts: set[str] = set()
+        self._named: set[tuple[str, str]] = set()
+        handle, error = event.handle, event.error
+        ids = (event.source_event_id, event.provider_message_id, event.message_id, handle and handle.value)
+        self._ids = frozenset(one for one in ids if one)
+        for one in (*ids, error and error.code, error and error.text):
+            if one:
+                self._add("", one)
+        self._walk("", event.payload, 0)
+
+    def __contains__(self, leaf: tuple[str, Any]) -> bool:
+        name, value = leaf
+        text = value if isinstance(value, str) else str(value)
+        if (name, text) in self._named or text in self._ids:
+            return True
+        if len(text) >= _BY_CHANCE and not isinstance(value, bool):
+            return text in self._texts or text.removeprefix("+") in self._texts or self._is_time(value, text)
+        return False
+
+    def _is_time(self, value: Any, text: str) -> bool:
+        if self._time is None or (not text[:1].isdigit() and not text[:1].isalpha()):
+            return False
+        return self._time in (from_unix_or_millis(value), from_text(text))
+
+    def _add(self, name: str, text: str) -> None:
+        self._named.add((name, text))
+        self._texts.update((text, text.removeprefix("+")))
+
+    def _walk(self, name: str, value: Any, depth: int) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items() if depth < _DEPTH else ():
+                self._walk(key, inner, depth + 1)
+        elif isinstance(value, list):
+            for inner in value if depth < _DEPTH else ():
+                self._walk(name, inner, depth + 1)
+        elif value is not None:
+            self._add(name, value if isinstance(value, str) else str(value))
+
+
+def _rest(value: Any, held: _Held, name: str, depth: int) -> Any:
+    """Return what remains of a value, or None if nothing does."""
+    if value is None or value == "" or value == [] or value == {}:
+        return None
+    if isinstance(value, dict | list) and depth >= _DEPTH:
+        try:
+            return orjson.dumps(value).decode()
+        except orjson.JSONEncodeError:
+            return None
+    if isinstance(value, dict):
+        parts = {
+            key: rest
+            for key, inner in value.items()
+            if key not in held.read and (rest := _rest(inner, held, key, depth + 1)) is not None
+        }
+        return parts or None
+    if isinstance(value, list):
+        return [rest for inner in value if (rest := _rest(inner, held, name, depth + 1)) is not None] or None
+    return None if (name, value) in held else value
