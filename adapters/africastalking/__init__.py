@@ -66,11 +66,11 @@ def recognise(request: Request) -> bool:
     if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         return False
     names = {field.partition(b"=")[0] for field in request.body[:8192].split(b"&")[:40]}
-    # Twilio's and Plivo's parameters are capitalised. An opt-out's two names are common, so the form must have no others.
-    return any(all(name.encode() in names for name in kind) for kind in _MARKS) or names == {
-        b"phoneNumber",
-        b"senderId",
-    }
+    # Twilio's and Plivo's parameters are capitalised. The two names of an opt-out, and of
+    # the shortest report, are common, so the form must have no others.
+    if names == {b"phoneNumber", b"senderId"} or (names == {b"id", b"status"} and b"id=ATXid_" in request.body[:8192]):
+        return True
+    return any(all(name.encode() in names for name in kind) for kind in _MARKS)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:

@@ -69,8 +69,8 @@ def _sms(item: Item, request: Request) -> Event:
     """Return the event of an SMS: a status, or inbound if it has a keyword and a circle and no word of another state."""
     get = item.get
     message_id, word = identifier(get("id")) or identifier(get("kid")), text(get("status")) or ""
-    came = "keyword" in item and "circle" in item
-    inbound = came and word.upper() in _OF_INBOUND
+    came = "keyword" in item or "circle" in item
+    inbound = "keyword" in item and "circle" in item and word.upper() in _OF_INBOUND
     if message_id is None:
         raise Unprocessable("an SMS without its id")
     # In a query it is `sender`, as `source` there names the source whose webhook it is.
@@ -81,7 +81,7 @@ def _sms(item: Item, request: Request) -> Event:
     )
     customer = handle(source if inbound else recipient, "sms")
     known = STATUSES.get(word.upper(), "ProviderEventReceived")
-    # What came in with a word that no page has for it may be of either direction.
+    # With one of the two, or a word that no page has for what comes in, it may be of either direction.
     type_ = "MessageReceived" if inbound else "ProviderEventReceived" if came and known not in _FINAL else known
     given = (
         ("from", written(source, "sms")),
