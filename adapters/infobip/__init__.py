@@ -1,7 +1,7 @@
 """Reads Infobip's delivery, seen and tracking reports and inbound SMS and WhatsApp, and sends SMS and WhatsApp.
 
 https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks. A request has up to 100 `results`, or
-the subscription's limit. A report does not name its channel, so sending adds it to the callback URL, e.g.
+the subscription's limit. Few reports name their channel, so sending adds it to the callback URL, e.g.
 `?channel=whatsapp`. Infobip gives an event no id and guarantees no order. Reports cover calls too.
 """
 
@@ -10,12 +10,12 @@ from typing import Any
 from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values
 from adapters.infobip import inbound, reports
 from adapters.infobip.send import API, build_request, read_response
-from adapters.reading.bodies import json_of, query_of
+from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, unknown
 from adapters.reading.leftovers import keep_rest
+from adapters.reading.parameters import channel_of
 from adapters.signing.unsigned import SETTINGS as _UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
-from schemas.events import CHANNELS as _CHANNELS
 from schemas.events import Event
 
 Item = dict[str, Any]
@@ -46,7 +46,7 @@ def normalize(request: Request) -> Normalized:
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Infobip: it is no object")
     items = body["results"] if isinstance(body.get("results"), list) else [body]
-    channel = _url_channel(request)
+    channel = channel_of(request)
     found = Normalized()
     for item in items:
         try:
@@ -70,17 +70,6 @@ def _event(item: Any, channel: str | None, request: Request) -> Event:
     event = unknown(request, item)
     event.channel, event.provider_message_id = channel, identifier(item.get("messageId"))
     return event
-
-
-def _url_channel(request: Request) -> str | None:
-    """Return the channel that the callback URL names, or None."""
-    if "channel=" not in request.url:
-        return None
-    try:
-        channel = dict(query_of(request)).get("channel")
-    except Unprocessable:
-        return None
-    return channel if channel in _CHANNELS else None
 
 
 ADAPTER = Adapter(

@@ -79,10 +79,11 @@ def _sms(item: Item, request: Request) -> Event:
         text(get("recipient")),
         text(get("timestamp")),
     )
-    customer = handle(source if inbound else recipient, "sms")
     known = STATUSES.get(word.upper(), "ProviderEventReceived")
     # With one of the two, or a word that no page has for what comes in, it may be of either direction.
     type_ = "MessageReceived" if inbound else "ProviderEventReceived" if came and known not in _FINAL else known
+    unsure = came and type_ == "ProviderEventReceived"
+    customer = None if unsure else handle(source if inbound else recipient, "sms")
     given = (
         ("from", written(source, "sms")),
         ("to", written(recipient, "sms")),
@@ -101,7 +102,7 @@ def _sms(item: Item, request: Request) -> Event:
         request.source,
         fact_id("sms", message_id, word, stamp, "in" if inbound else "out"),
         channel="sms",
-        direction="inbound" if inbound else "outbound",
+        direction=None if unsure else "inbound" if inbound else "outbound",
         provider_message_id=message_id,
         handle=customer,
         error=error if type_ in FAILURES else None,

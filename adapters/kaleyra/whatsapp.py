@@ -10,6 +10,7 @@ from adapters.contract import Normalized, Request, Unprocessable
 from adapters.kaleyra.statuses import FAILURES, STATUSES
 from adapters.reading.addresses import phone, written
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.leftovers import keep_rest
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.errors import REASONS as _META
@@ -17,6 +18,8 @@ from adapters.whatsapp_cloud.messages import customer_of
 from schemas.events import Error, Event
 
 Item = dict[str, Any]
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"field", "messaging_product"})
 
 
 def normalize(meta: Item, body: Item, request: Request) -> Normalized:
@@ -28,11 +31,18 @@ def normalize(meta: Item, body: Item, request: Request) -> Normalized:
             try:
                 if not isinstance(item, dict) or not isinstance(value, dict):
                     raise Unprocessable(f"an item of {name} that is no object")
-                result.events.append(read(item, value, body, request))
+                result.events.append(keep_rest(read(item, value, body, request), item))
             except Unprocessable as error:
                 result.unprocessable.append((item, str(error)))
     if not result.events and not result.unprocessable:
-        result.events.append(unknown(request, body, status=text(meta.get("field"))))
+        event = unknown(request, body, status=text(meta.get("field")))
+        event.channel = "whatsapp"
+        result.events.append(event)
+    elif result.events and isinstance(value, dict):  # what stands around the messages is kept once
+        first = result.events[0]
+        own = first.payload.pop("native", None) if first.type != "ProviderEventReceived" else None
+        around = {key: inner for key, inner in value.items() if key not in ("statuses", "messages")}
+        keep_rest(first, {**body, "meta_object": {**meta, "value": {**around, **(own or {})}}}, read=_READ)
     return result
 
 

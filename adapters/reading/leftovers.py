@@ -43,9 +43,15 @@ class _Held:
         self._texts: set[str] = set()
         self._named: set[tuple[str, str]] = set()
         handle, error = event.handle, event.error
-        ids = (event.source_event_id, event.provider_message_id, event.message_id, handle and handle.value)
+        ids = (
+            event.source_event_id,
+            event.provider_message_id,
+            event.message_id,
+            handle and handle.value,
+            error and error.code,
+        )
         self._ids = frozenset(one for one in ids if one)
-        for one in (*ids, error and error.code, error and error.text):
+        for one in (*ids, error and error.text):
             if one:
                 self._add("", one)
         self._walk("", event.payload, 0)

@@ -1,7 +1,8 @@
-"""Reads the parameters of a webhook by GET, without those that are Threadline's own."""
+"""Reads the parameters of a webhook by GET without those that are Threadline's own, and these: a source's channel."""
 
-from adapters.contract import Request
+from adapters.contract import Request, Unprocessable
 from adapters.reading.bodies import Pairs, query_of
+from schemas.events import CHANNELS
 
 #: The name by which the URL of a source has its `url_secret`: no part of what a provider says.
 SECRET = "key"  # noqa: S105  a parameter's name
@@ -10,3 +11,14 @@ SECRET = "key"  # noqa: S105  a parameter's name
 def given(request: Request) -> Pairs:
     """Return the parameters of the URL's query, in order, without the source's secret. Raise Unprocessable."""
     return [pair for pair in query_of(request) if pair[0] != SECRET]
+
+
+def channel_of(request: Request) -> str | None:
+    """Return the channel that a source's URL names (`?channel=sms`), for webhooks that do not say theirs; else None."""
+    if "channel=" not in request.url:
+        return None
+    try:
+        channel = dict(query_of(request)).get("channel")
+    except Unprocessable:
+        return None
+    return channel if channel in CHANNELS else None

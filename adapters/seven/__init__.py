@@ -29,8 +29,8 @@ STATUSES: dict[str, str] = {
     "FAILED": "MessageFailed",
     "REJECTED": "MessageRejected",
 }
-#: Keys whose value the event says otherwise.
-_READ = frozenset({"webhook_event"})
+#: Keys whose value the event says otherwise, and the time of the request.
+_READ = frozenset({"webhook_event", "webhook_timestamp"})
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
 _REASONS = {"BUFFERED": "unreachable", "EXPIRED": "expired"}
 

@@ -81,9 +81,12 @@ def _batch(body: Item, batch: str, request: Request) -> Normalized:
             # Keep this recipient's part only: the whole report once per recipient could be a thousand times the
             # webhook.
             item = {"batch_id": batch, "recipient": recipient, "status": status, "code": code}
-            found.events.append(_report(body, batch, recipient, status, code, None, request, item))
+            event = _report(body, batch, recipient, status, code, None, request, item)
+            found.events.append(keep_rest(event, {"code": code}))
     if found.events:  # what concerns the batch is kept once
-        keep_rest(found.events[0], {key: value for key, value in body.items() if key != "statuses"}, read=_READ)
+        rest = {key: value for key, value in body.items() if key != "statuses"}
+        own = found.events[0].payload.pop("native", None) if found.events[0].type != "ProviderEventReceived" else None
+        keep_rest(found.events[0], {**rest, **(own or {})}, read=_READ)
     if not found.events and not found.unprocessable:
         event = unknown(request, body, status=text(body.get("type")))
         event.channel, event.direction, event.provider_message_id = "sms", "outbound", batch

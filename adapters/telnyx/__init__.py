@@ -26,8 +26,8 @@ from adapters.telnyx import calls, messages
 from adapters.telnyx.send import API, build_request, read_response
 
 _SIGNATURE = "telnyx-signature-ed25519"
-#: Keys whose value the event says otherwise.
-_READ = frozenset({"direction", "event_type", "record_type", "status"})
+#: Keys whose value the event says otherwise, and of this delivery of the webhook (`meta`), which a retry changes.
+_READ = frozenset({"direction", "event_type", "record_type", "status", "meta"})
 
 
 def recognise(request: Request) -> bool:
@@ -65,9 +65,11 @@ def normalize(request: Request) -> Normalized:
         return Normalized(made)
     if kind == messages.FINAL or kind in messages.RECIPIENT_EVENTS:
         found = messages.outbound(kind, payload, event_id, at, request)
-        if found.events:
-            shared = payload if len(found.events) == 1 else {k: v for k, v in payload.items() if k != "to"}
-            keep_rest(found.events[0], {**data, "payload": shared}, read=_READ)
+        # Each recipient's own part is kept by its event, what concerns all of them once; an unknown event has its item.
+        if found.events and found.events[0].type != "ProviderEventReceived":
+            shared = {key: value for key, value in payload.items() if key != "to"}
+            own = found.events[0].payload.pop("native", None)
+            keep_rest(found.events[0], {**data, "payload": {**shared, **(own or {})}}, read=_READ)
         return found
     if kind in calls.CALLS:
         return Normalized([keep_rest(calls.event(kind, payload, event_id, at, request), data, read=_READ)])

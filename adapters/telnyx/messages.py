@@ -10,6 +10,7 @@ from typing import Any
 from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, id_of_one, identifier, location, text, unknown
+from adapters.reading.leftovers import keep_rest
 from adapters.reading.prices import price_of
 from adapters.reading.times import from_text
 from adapters.telnyx.errors import error_of
@@ -70,7 +71,7 @@ def outbound(kind: str, payload: Item, event_id: str, at: str | None, request: R
             event.payload["carrier"] = carrier[:255]
         if type == "MessageFailed":
             event.error = error_of(payload.get("errors"), "expired" if status == "expired" else "unknown")
-        found.events.append(event)
+        found.events.append(keep_rest(event, {"to": [one]}, read=frozenset({"status"})))
     if not found.events and not found.unprocessable:
         raise Unprocessable("a message without recipients")
     return found
