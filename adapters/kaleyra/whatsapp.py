@@ -40,7 +40,11 @@ def normalize(meta: Item, body: Item, request: Request) -> Normalized:
         result.events.append(event)
     elif result.events and isinstance(value, dict):  # what stands around the messages is kept once
         first = result.events[0]
-        own = first.payload.pop("native", None) if first.type != "ProviderEventReceived" else None
+        if first.type == "ProviderEventReceived":
+            if len(result.events) == 1:
+                first.payload["native"] = unknown(request, body).payload["native"]
+            return result
+        own = first.payload.pop("native", None)
         around = {key: inner for key, inner in value.items() if key not in ("statuses", "messages")}
         keep_rest(first, {**body, "meta_object": {**meta, "value": {**around, **(own or {})}}}, read=_READ)
     return result
