@@ -20,12 +20,11 @@ from adapters.contract import (
 from adapters.declared.definition import Definition, Fields, InvalidDefinition, definition_of
 from adapters.declared.places import filled, finder
 from adapters.declared.send import Sending
-from adapters.declared.values import content_of, time_of, word_of
+from adapters.declared.values import content_of, time_of, type_of, word_of
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.leftovers import keep_rest
-from adapters.reading.times import from_text, from_unix_or_millis
 from adapters.signing import unsigned
 from adapters.signing.signatures import check_age, header, keyed, same, standard_key, verify_standard
 from schemas.events import Error, Event, Handle
@@ -152,7 +151,7 @@ class _Receiving:
         definition, read = self.definition, {name: find(item, body, request) for name, find in self._find.items()}
         words = [word for find in self._type if (word := word_of(find(item, body, request)))]
         word, message_id = ".".join(words), identifier(read["message_id"])
-        type = self._type_of(words)
+        type = type_of(words, definition.types)
         inbound = type == "MessageReceived"
         channel = definition.channels.get(text(read["channel"]) or "", definition.channel)
         sender, recipient = text(read["sender"]), text(read["recipient"])
@@ -181,12 +180,6 @@ class _Receiving:
             reason = definition.reasons.get(code or "", "unknown")
             event.error = Error(code, text(read["error_text"]), reason)
         return keep_rest(event, item)
-
-    def _type_of(self, words: list[str]) -> str:
-        """Return our type of a name: of all its words, else of the first ones, as the last may only add to them."""
-        types = self.definition.types
-        names = (".".join(words[:count]) for count in range(len(words), 0, -1))
-        return next((types[name] for name in names if name in types), "ProviderEventReceived")
 
     def _handle(self, address: str | None, channel: str) -> Handle | None:
         kind, prefix, suffix = self.definition.handle, self.definition.handle_prefix, self.definition.handle_suffix

@@ -1,5 +1,6 @@
 """Reads the values that a definition's paths lead to: words, times, and the content of a message."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.reading.facts import text
@@ -11,6 +12,12 @@ def word_of(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return (text(value) or "").strip() or None
+
+
+def type_of(words: list[str], types: Mapping[str, str]) -> str:
+    """Return our type of a name: of all its words, else of the first ones, as the last may only add to them."""
+    names = (".".join(words[:count]) for count in range(len(words), 0, -1))
+    return next((types[name] for name in names if name in types), "ProviderEventReceived")
 
 
 def time_of(value: Any) -> Any:

@@ -167,7 +167,12 @@ def waha(event: str, secret: str = SECRET, **payload: Any) -> Request:
 
 def test_waha() -> None:
     """What comes in, what was sent and how far it came; a group is nobody's, and our own reading of theirs no report."""
-    message = {"id": "false_15551234567@c.us_AAAA", "timestamp": 1772443770, "from": "15551234567@c.us", "body": "Hi"}
+    message: dict[str, Any] = {
+        "id": "false_15551234567@c.us_AAAA",
+        "timestamp": 1772443770,
+        "from": "15551234567@c.us",
+        "body": "Hi",
+    }
     request = waha("message", fromMe=False, ackName="DEVICE", **message)
     assert [name for name, adapter in ADAPTERS.items() if adapter.recognise(request)] == ["waha"]
     assert ADAPTERS["waha"].verify(request, {"secret": (SECRET,)}) is True
@@ -180,7 +185,7 @@ def test_waha() -> None:
     )
     group = one(waha("message", fromMe=False, **(message | {"from": "123456789@g.us"})))
     assert (group.type, group.handle) == ("MessageReceived", None)
-    ours = {"id": "true_15551234567@c.us_BBBB", "from": "15550001111@c.us", "to": "15551234567@c.us"}
+    ours: dict[str, Any] = {"id": "true_15551234567@c.us_BBBB", "from": "15550001111@c.us", "to": "15551234567@c.us"}
     words = {"SERVER": "UserMessageSent", "DEVICE": "MessageDelivered", "READ": "MessageRead", "ERROR": "MessageFailed"}
     for word, type_ in words.items():
         event = one(waha("message.ack", fromMe=True, ackName=word, **ours))
@@ -197,8 +202,8 @@ def evolution(event: str, **data: Any) -> Request:
 
 def test_evolution() -> None:
     """What comes in, what was sent and how far it came; a person behind a `lid` is known by the number beside it."""
-    key = {"remoteJid": "15551234567@s.whatsapp.net", "fromMe": False, "id": "3EB088477E47519157CDB3"}
-    said = {"message": {"conversation": "Hi"}, "status": "DELIVERY_ACK", "messageTimestamp": 1772443770}
+    key: dict[str, Any] = {"remoteJid": "15551234567@s.whatsapp.net", "fromMe": False, "id": "3EB088477E47519157CDB3"}
+    said: dict[str, Any] = {"message": {"conversation": "Hi"}, "status": "DELIVERY_ACK", "messageTimestamp": 1772443770}
     request = evolution("messages.upsert", key=key, pushName="Ana", **said)
     assert [name for name, adapter in ADAPTERS.items() if adapter.recognise(request)] == ["evolution"]
     assert ADAPTERS["evolution"].verify(request, {"secret": (SECRET,)}) is True
@@ -210,7 +215,7 @@ def test_evolution() -> None:
     assert one(evolution("messages.upsert", key=key | {"remoteJid": "1203634@g.us"}, **said)).handle is None
     sent = one(evolution("messages.upsert", key=key | {"fromMe": True}, **said))
     assert (sent.type, sent.direction, sent.handle) == ("UserMessageSent", "outbound", ANA)
-    update = {"keyId": key["id"], "remoteJid": key["remoteJid"], "fromMe": True}
+    update: dict[str, Any] = {"keyId": key["id"], "remoteJid": key["remoteJid"], "fromMe": True}
     words = {"SERVER_ACK": "UserMessageSent", "DELIVERY_ACK": "MessageDelivered", "READ": "MessageRead"}
     for word, type_ in words.items():
         event = one(evolution("messages.update", status=word, **update))
