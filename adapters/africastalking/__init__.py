@@ -13,7 +13,7 @@ from adapters.contract import Adapter, Answer, Normalized, Request, Unprocessabl
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import form_of
 from adapters.reading.facts import fact_id, identifier, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing import unsigned
 from schemas.events import Error, Event

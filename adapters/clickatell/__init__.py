@@ -9,13 +9,14 @@ Clickatell signs nothing.
 from typing import Any
 
 from adapters.clickatell import legacy
+from adapters.clickatell.content import TEXTS, content_of
 from adapters.clickatell.statuses import CODES, STATUSES, error_of
 from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle, written
 from adapters.reading.bodies import form_of, json_of
-from adapters.reading.facts import fact_id, identifier, location, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.parameters import given
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text, from_unix_or_millis
 from adapters.signing.unsigned import SETTINGS, verify_unsigned
 from schemas.events import Event
@@ -24,8 +25,6 @@ CHANNELS = frozenset({"sms", "whatsapp"})
 
 #: One API's lists of inbound messages, by kind.
 RECEIVED = frozenset({"moText", "moMedia", "moLocation"})
-#: The keys of a reply's text.
-_TEXTS = ("text", "messageText", "content")
 #: Keys whose value the event says otherwise, and the account's key, which no event keeps.
 _READ = frozenset({"channel", "text", "apiKey"})
 _FAILURES = frozenset({"MessageFailed", "MessageRejected"})
@@ -94,7 +93,7 @@ def _flat(item: Item, request: Request) -> Event:
     word, code = text(item.get("status")) or "", (text(item.get("statusCode")) or "").lstrip("0")
     if word or code:
         event = _status(item, "sms", STATUSES.get(word) or CODES.get(code, "ProviderEventReceived"), request)
-    elif text(item.get("fromNumber")) and any(name in item for name in _TEXTS):
+    elif text(item.get("fromNumber")) and any(name in item for name in TEXTS):
         event = _received("reply", item, "sms", request)
     else:
         return unknown(request, item)
@@ -147,7 +146,7 @@ def _received(kind: str, item: Item, channel: str | None, request: Request) -> E
     for key, value in (("from", sender), ("to", recipient)):
         if address := written(value, channel):
             payload[key] = address
-    if content := _content(kind, item):
+    if content := content_of(kind, item):
         payload["content"] = content
     replied_to = identifier(item.get("messageId")) if own else identifier(item.get("relatedMessageId"))
     if replied_to:
@@ -172,27 +171,6 @@ def _received(kind: str, item: Item, channel: str | None, request: Request) -> E
         occurred_at=from_unix_or_millis(stamp) or from_text(stamp),
         payload=payload,
     )
-
-
-def _content(kind: str, item: Item) -> dict[str, Any]:
-    if kind == "moLocation":
-        nested = item.get("location")
-        part = nested if isinstance(nested, dict) else item
-        place = location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
-        return {"location": place} if place else {"moLocation": item}
-    content: dict[str, Any] = {}
-    if kind != "moMedia":
-        words = next((found for name in _TEXTS if (found := text(item.get(name)))), None)
-        return {"text": legacy.decoded(words, text(item.get("charset")))} if words else {}
-    names = (("url", "downloadUrl", 8192), ("type", "contentType", 255), ("name", "fileName", 1024))
-    files = item.get("files")
-    parts = [one for one in (files if isinstance(files, list) else [item])[:100] if isinstance(one, dict)]
-    media = [{key: value[:most] for key, name, most in names if (value := text(one.get(name)))} for one in parts]
-    if media := [one for one in media if one]:
-        content["media"] = media
-    if caption := text(item.get("caption")):
-        content["text"] = caption
-    return content
 
 
 ADAPTER = Adapter(

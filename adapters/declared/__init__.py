@@ -24,7 +24,7 @@ from adapters.declared.values import content_of, time_of, type_of, word_of
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.signing import unsigned
 from adapters.signing.signatures import check_age, header, keyed, same, standard_key, verify_standard
 from schemas.events import Error, Event, Handle

@@ -12,7 +12,7 @@ from adapters.emqx import plugin
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event

@@ -12,8 +12,8 @@ from adapters.infobip import inbound, reports
 from adapters.infobip.send import API, build_request, read_response
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, unknown
-from adapters.reading.leftovers import keep_rest
 from adapters.reading.parameters import channel_of
+from adapters.reading.remainder import keep_rest
 from adapters.signing.unsigned import SETTINGS as _UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
 from schemas.events import Event

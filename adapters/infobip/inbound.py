@@ -34,9 +34,7 @@ def event(item: Item, url_channel: str | None, request: Request) -> Event:
     payload = _payload(item, channel)
     words = text(item.get("text"))
     content: Content = {"text": words} if words is not None else {}
-    if isinstance(message, list):
-        content = _parts(message)
-    if content:
+    if content := _parts(message) if isinstance(message, list) else content:
         payload["content"] = content
     else:
         payload["native"] = unknown(request, item).payload["native"]
@@ -126,8 +124,7 @@ def _parts(parts: list[Any]) -> Content:
             texts.append(words)
         elif url is not None:
             media.append({"url": url} | ({"type": kind[:255]} if kind else {}))
-    content: Content = {"text": "\n".join(texts)} if texts else {}
-    return content | ({"media": media} if media else {})
+    return ({"text": "\n".join(texts)} if texts else {}) | ({"media": media} if media else {})
 
 
 def _text(part: Item) -> Content:

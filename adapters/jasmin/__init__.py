@@ -14,8 +14,8 @@ from adapters.jasmin.send import build_request, read_response
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import form_of, query_of
 from adapters.reading.facts import fact_id, identifier, unknown
-from adapters.reading.leftovers import keep_rest
 from adapters.reading.parameters import given
+from adapters.reading.remainder import keep_rest
 from adapters.signing import unsigned
 from schemas.events import Error, Event
 

@@ -14,8 +14,8 @@ from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
 from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.leftovers import keep_rest
 from adapters.reading.parameters import given
+from adapters.reading.remainder import keep_rest
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
 

@@ -10,7 +10,7 @@ from adapters.contract import Normalized, Request, Unprocessable
 from adapters.kaleyra.statuses import FAILURES, STATUSES
 from adapters.reading.addresses import phone, written
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.errors import REASONS as _META

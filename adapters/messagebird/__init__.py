@@ -11,8 +11,8 @@ from adapters.messagebird import bird, conversations, signing, sms
 from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
 from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import unknown
-from adapters.reading.leftovers import keep_rest
 from adapters.reading.parameters import given
+from adapters.reading.remainder import keep_rest
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import seconds

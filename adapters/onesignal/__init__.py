@@ -14,7 +14,7 @@ from adapters.onesignal.send import API, IDEMPOTENT_FOR, MARK, build_request, re
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text, from_unix
 from adapters.signing.shared_header import SETTINGS as TOLD
 from adapters.signing.shared_header import verify_told

@@ -6,18 +6,16 @@ Statuses: https://docs.plivo.com/docs/messaging/api/message/message-status-callb
 set in the console (…/voice/api/call/the-call-object), so they are not used.
 """
 
-from typing import Any
-
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
-from adapters.plivo import calls, signature
+from adapters.plivo import calls, inbound, signature
 from adapters.plivo.errors import error_of
 from adapters.plivo.send import API, build_request, read_response
 from adapters.plivo.signature import once
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import Pairs, form_of, query_of
-from adapters.reading.facts import count, fact_id, identifier, location, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.facts import count, fact_id, identifier, unknown
 from adapters.reading.parameters import given
+from adapters.reading.remainder import keep_rest
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known
 from schemas.events import Event
@@ -34,14 +32,8 @@ STATUSES: dict[str, str] = {
     "failed": "MessageFailed",
     "rejected": "MessageRejected",
 }
-#: …/handling-incoming: `MessageIntent`, Plivo's interpretation of the sender's word; `help` changes no consent.
-INTENTS: dict[str, str] = {"optout": "RecipientUnsubscribed", "optin": "RecipientSubscribed"}
-#: …/handling-incoming: numbered from `Media1`; `Media0` is read too.
-_MEDIA = tuple(f"Media{index}" for index in range(11))
 #: …/handling-incoming: `Type`, or for WhatsApp `MessageType`: what kind of message came in.
 _KINDS = frozenset({"sms", "mms", "whatsapp"})
-#: The parameters of which a message that came in has at least one, and a state none.
-_CONTENT = frozenset({"Text", "Body", "Caption", "ContentType", "Latitude", *_MEDIA})
 #: The parameters that decide what an event is, in any case.
 _NAMES = {name.lower(): name for name in ("CallUUID", "MessageUUID", "Status", "Type", "MessageType")}
 #: Keys whose value the event says otherwise.
@@ -82,8 +74,10 @@ def normalize(request: Request) -> Normalized:
         return Normalized([unknown(request, fields)])
     elif "Status" in fields:
         made = [_status(fields, request)]
-    elif (fields.get("Type") or fields.get("MessageType", "")).lower() in _KINDS and not _CONTENT.isdisjoint(fields):
-        made = _received(fields, request)
+    elif (fields.get("Type") or fields.get("MessageType", "")).lower() in _KINDS and not inbound.CONTENT.isdisjoint(
+        fields
+    ):
+        made = inbound.events(fields, request)
     else:  # neither the word of a state nor that of a kind of message
         made = [_other(fields, request)]
     keep_rest(made[0], fields, read=_READ)
@@ -109,7 +103,7 @@ def _status(fields: Fields, request: Request) -> Event:
         event = unknown(request, fields, status=status or None)
     else:
         event = Event(type, request.source, fact_id("status", message_id, status), payload={"providerStatus": status})
-    event.direction, event.channel, event.provider_message_id = "outbound", _channel(fields), message_id
+    event.direction, event.channel, event.provider_message_id = "outbound", inbound.channel_of(fields), message_id
     event.handle = handle(to, event.channel)
     event.message_id = identifier(dict(query_of(request)).get("messageId")) if "messageId=" in request.url else None
     event.payload |= {key: value for key, value in (("from", get("From")), ("to", to)) if value}
@@ -126,54 +120,8 @@ def _status(fields: Fields, request: Request) -> Event:
 def _other(fields: Fields, request: Request) -> Event:
     """Return the event of a message of which no word says what happened to it, so that whose it is cannot be told."""
     event = unknown(request, fields, status=fields.get("Type") or None)
-    event.channel, event.provider_message_id = _channel(fields), identifier(fields["MessageUUID"])
+    event.channel, event.provider_message_id = inbound.channel_of(fields), identifier(fields["MessageUUID"])
     return event
-
-
-def _received(fields: Fields, request: Request) -> list[Event]:
-    get = fields.get
-    message_id, channel = identifier(fields["MessageUUID"]), _channel(fields)
-    if message_id is None:
-        raise Unprocessable("a message without its id")
-    content: dict[str, Any] = {"text": words} if (words := get("Text") or get("Body") or get("Caption")) else {}
-    kind = {"type": mime[:255]} if (mime := get("MimeType")) else {}
-    if media := [{"url": url} | kind for name in _MEDIA if (url := get(name))]:
-        content["media"] = media
-    if place := location(get("Latitude"), get("Longitude"), get("Name") or get("Address")):
-        content["location"] = place
-    event = Event(
-        "MessageReceived",
-        request.source,
-        fact_id("inbound", message_id),
-        channel=channel,
-        direction="inbound",
-        provider_message_id=message_id,
-    )
-    event.handle = handle(get("From"), channel)
-    event.payload = {key: value for key, name in (("from", "From"), ("to", "To")) if (value := get(name))}
-    if name := get("ProfileName"):
-        event.payload["displayName"] = name[:1024]
-    if replied_to := get("ContextMessageUUID"):
-        event.payload["inReplyTo"] = replied_to[:2048]
-    if content:
-        event.payload["content"] = content
-    if (intent := INTENTS.get(get("MessageIntent", "").lower())) is None:
-        return [event]
-    consent = Event(
-        intent,
-        request.source,
-        fact_id("intent", message_id),
-        channel=channel,
-        direction="inbound",
-        provider_message_id=message_id,
-    )
-    consent.handle = event.handle
-    consent.payload = {key: event.payload[key] for key in ("from", "to") if key in event.payload}
-    return [event, consent]
-
-
-def _channel(fields: Fields) -> str:
-    return "whatsapp" if (fields.get("Type") or fields.get("MessageType", "")).lower() == "whatsapp" else "sms"
 
 
 ADAPTER = Adapter(
@@ -184,7 +132,7 @@ ADAPTER = Adapter(
     events=frozenset(
         {
             *STATUSES.values(),
-            *INTENTS.values(),
+            *inbound.INTENTS.values(),
             *calls.STATUSES.values(),
             *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
         }

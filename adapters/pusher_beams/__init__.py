@@ -22,7 +22,7 @@ from adapters.contract import (
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing.signatures import header, signs
 from schemas.events import Error, Event

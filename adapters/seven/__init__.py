@@ -11,7 +11,7 @@ from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Se
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known

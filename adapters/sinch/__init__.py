@@ -22,7 +22,7 @@ from adapters.contract import (
 )
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.signing.signatures import WINDOW, seconds
 from adapters.signing.unsigned import SETTINGS as _UNSIGNED
 from adapters.signing.unsigned import verify_unsigned

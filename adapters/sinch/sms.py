@@ -11,7 +11,7 @@ from typing import Any
 from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.sinch.errors import sms_error
 from schemas.events import Event

@@ -18,7 +18,7 @@ from adapters.contract import (
 from adapters.reading.addresses import caller
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing.keys import ed25519_key, signs_ed25519
 from adapters.signing.signatures import check_age, from_base64, header, readable

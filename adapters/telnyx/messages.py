@@ -10,8 +10,8 @@ from typing import Any
 from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, id_of_one, identifier, location, text, unknown
-from adapters.reading.leftovers import keep_rest
 from adapters.reading.prices import price_of
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.telnyx.errors import error_of
 from adapters.telnyx.send import OWN_ID, REFERENCE
@@ -99,8 +99,6 @@ def received(payload: Item, event_id: str, at: str | None, request: Request) -> 
         event.payload["edits"] = original
     if content := _content(payload) | _body(_object(edit.get("message")) or body):
         event.payload["content"] = content
-    elif body:  # of an unknown kind
-        event.payload.setdefault("native", body)
     consent_type = AUTORESPONSES.get((text(payload.get("autoresponse_type")) or "").upper())
     if consent_type is None:
         return [event]

@@ -16,7 +16,7 @@ from adapters.contract import Adapter, Normalized, Request, Unprocessable, Value
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, location, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event

@@ -21,8 +21,8 @@ from adapters.contract import (
 )
 from adapters.reading.bodies import form_of, json_of, query_of
 from adapters.reading.facts import unknown
-from adapters.reading.leftovers import keep_rest
 from adapters.reading.parameters import SECRET
+from adapters.reading.remainder import keep_rest
 from adapters.signing.keys import rsa_private_key
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known

@@ -10,13 +10,14 @@ from typing import Any
 from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle, of_kind, written
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_text
 from adapters.signing.shared_header import SETTINGS as TOLD
 from adapters.signing.shared_header import verify_told
 from adapters.whatsapp_cloud.errors import REASONS as _META
+from adapters.zenvia.content import content_of
 from schemas.events import Error, Event, Handle
 
 #: …/spec/tags/subscriptions.md#code-field. DELETED concerns an inbound message, and does not change its delivery.
@@ -141,7 +142,7 @@ def _message(message: Item, body: Item, request: Request) -> Event:
     sender, recipient = text(message.get("from")), text(message.get("to"))
     given = (("from", written(sender, MEDIA.get(medium))), ("to", written(recipient, MEDIA.get(medium))))
     payload: dict[str, Any] = {"providerStatus": "MESSAGE"} | {key: one for key, one in given if one}
-    if content := _content(message.get("contents")):
+    if content := content_of(message.get("contents")):
         payload["content"] = content
     if isinstance(visitor := message.get("visitor"), dict):
         full = [part for key in ("firstName", "lastName") if (part := text(visitor.get(key)))]
@@ -166,40 +167,6 @@ def _customer(address: str | None, medium: str) -> Handle | None:
     if MEDIA.get(medium) == "chat":
         return of_kind("chat_id", f"{'messenger' if medium == 'facebook' else medium}:{address}") if address else None
     return handle(address, MEDIA.get(medium))
-
-
-def _content(contents: Any) -> dict[str, Any]:
-    """Return the parts as one content: texts joined by line breaks, files as media; an unknown part is kept in
-    `parts`."""
-    content: dict[str, Any] = {}
-    texts: list[str] = []
-    media: list[dict[str, str]] = []
-    parts: list[Any] = []
-    for part in [one for one in (contents if isinstance(contents, list) else ())[:100] if isinstance(one, dict)]:
-        kind, words = text(part.get("type")), text(part.get("text"))
-        if kind == "text":
-            if chosen := text(part.get("payload")):
-                content["buttonReply"] = {"id": chosen[:1024]} | ({"title": words[:1024]} if words else {})
-            texts += [words] if words else []
-        elif kind == "file":
-            names = (("url", "fileUrl", 8192), ("type", "fileMimeType", 255), ("name", "fileName", 1024))
-            if file := {key: value[:most] for key, name, most in names if (value := text(part.get(name)))}:
-                media.append(file)
-            texts += [caption] if (caption := text(part.get("fileCaption"))) else []
-        elif kind == "location" and (
-            place := location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
-        ):
-            content["location"] = place
-        elif kind == "email":
-            content |= {key: value for key in ("subject", "html") if (value := text(part.get(key)))}
-            texts += [words] if words else []
-        elif kind == "contacts" and isinstance(part.get("contacts"), list):
-            content["contacts"] = part["contacts"]
-        else:
-            parts.append(part)
-    if texts:
-        content["text"] = "\n".join(texts)
-    return content | {key: value for key, value in (("media", media), ("parts", parts)) if value}
 
 
 ADAPTER = Adapter(

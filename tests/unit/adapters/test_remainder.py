@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from adapters import interpret
-from adapters.reading.leftovers import keep_rest
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text, from_unix_or_millis
 from schemas.events import Error, Event, Handle
 from tests.fixtures import fixtures
@@ -80,7 +80,7 @@ def test_every_leaf_of_a_body_is_found_in_an_event(provider: str, file: Path) ->
         for step in path:
             value = value[step]
         name = next(str(step) for step in reversed(path) if isinstance(step, str))
-        if value is None or value == "" or name in ALLOWED or name in READ_OTHERWISE:
+        if value is None or value is False or value == "" or name in ALLOWED or name in READ_OTHERWISE:
             continue
         time = from_unix_or_millis(value) or from_text(value)
         words = {str(value), str(value).removeprefix("+"), str(value).lower(), time.isoformat() if time else ""}
@@ -101,7 +101,7 @@ def event(**payload: Any) -> Event:
 
 
 def test_only_the_rest_is_kept_each_value_in_its_place() -> None:
-    """Ids, address, time and error are fields; so is what the payload has; null and empty values say nothing."""
+    """Ids, address, time and error are fields; so is what the payload has; null, empty and false values say nothing."""
     item = {
         "id": "m1",
         "to": "15551234567",
@@ -113,11 +113,12 @@ def test_only_the_rest_is_kept_each_value_in_its_place() -> None:
         "empty": "",
         "lists": [[], {}],
         "account": {"id": "acc-1", "flags": [True, False, 0]},
+        "part": {"type": "text", "text": "Operator"},
     }
     made = keep_rest(event(carrier="Operator"), item)
     assert made.payload == {
         "carrier": "Operator",
-        "native": {"account": {"id": "acc-1", "flags": [True, False, 0]}},
+        "native": {"account": {"id": "acc-1", "flags": [True, 0]}},
     }
 
 
@@ -130,7 +131,9 @@ def test_a_whole_item_is_not_kept_twice_and_a_read_key_not_at_all() -> None:
     """An unknown event has its item already; `read` names keys that the event says in its own words."""
     whole = Event("ProviderEventReceived", "any", "e1", payload={"native": {"a": 1}})
     assert keep_rest(whole, {"a": 1, "b": 2}).payload == {"native": {"a": 1}}
-    assert keep_rest(event(), {"status": "delivered"}, read=frozenset({"status"})).payload == {}
+    assert keep_rest(event(), {"state": {"status": "at home"}}, read=("status",)).payload == {}
+    nested = {"status": "delivered", "state": {"status": "at home"}}
+    assert keep_rest(event(), nested, ("status",)).payload == {"native": {"state": {"status": "at home"}}}
 
 
 def test_what_is_nested_deeper_than_searched_is_kept_as_text() -> None:

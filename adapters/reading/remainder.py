@@ -1,9 +1,10 @@
-"""Keeps what no field of an event holds: the values of a provider's item that the adapter did not read, as `native`.
+"""Keeps what a message says and no field of ours holds, so that nothing of it is lost.
 
 An item is a webhook, or the part of it that an event is made of. Only the remaining values are kept, each in its place,
 so that an event does not have the whole item a second time.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -15,21 +16,21 @@ from schemas.events import Event
 _BY_CHANCE = 4
 #: Levels of an item that are searched; what is deeper is kept as the text of its JSON.
 _DEPTH = 32
-#: The kind that keeps its whole item already.
-_WHOLE = "ProviderEventReceived"
 
 
-def keep_rest(event: Event, item: Any, *, read: frozenset[str] = frozenset()) -> Event:
-    """Put the values of `item` that no field of the event holds into its payload's `native`, and return the event.
+def keep_rest(event: Event, item: Any, routine: Collection[str] = (), *, read: Collection[str] = ()) -> Event:
+    """Add to the event's payload, as `native`, what `item` has and the event has not, and return the event.
 
     A value is held if the payload has it, in the provider's spelling or without the plus of a number, or if it is the
-    event's id, time, address or error. `read` names keys that the adapter reads whatever their value, such as the word of a
-    state that the event's type says. An event that keeps its item whole is left as it is.
+    event's id, time, address or error. Empty and false values are left out, and so is the `type` of a part of which all else
+    is held. `routine` names keys of the item itself, `read` keys at any level, that are read whatever their value (the word
+    of a state that the event's type says), or say nothing of the message (an account's id, a version). A `native` that is
+    there stays.
     """
-    if event.type == _WHOLE and "native" in event.payload:
+    if "native" in event.payload:
         return event
-    event.payload.pop("native", None)
-    if (rest := _rest(item, _Held(event, read), "", 0)) is not None:
+    whole = {key: part for key, part in item.items() if key not in routine} if isinstance(item, dict) else item
+    if (rest := _rest(whole, _Held(event, read), "", 0)) is not None:
         event.payload["native"] = rest
     return event
 
@@ -37,7 +38,7 @@ def keep_rest(event: Event, item: Any, *, read: frozenset[str] = frozenset()) ->
 class _Held:
     """The values that an event holds, by their text, and by their name too if they are short."""
 
-    def __init__(self, event: Event, read: frozenset[str]) -> None:
+    def __init__(self, event: Event, read: Collection[str]) -> None:
         self.read = read
         self._time = event.occurred_at
         self._texts: set[str] = set()
@@ -66,13 +67,13 @@ class _Held:
         return False
 
     def _is_time(self, value: Any, text: str) -> bool:
-        if self._time is None or (not text[:1].isdigit() and not text[:1].isalpha()):
-            return False
-        return self._time in (from_unix_or_millis(value), from_text(text))
+        return self._time is not None and self._time in (from_unix_or_millis(value), from_text(text))
 
     def _add(self, name: str, text: str) -> None:
         self._named.add((name, text))
         self._texts.update((text, text.removeprefix("+")))
+        if "\n" in text:  # parts that an adapter joined
+            self._texts.update(text.split("\n"))
 
     def _walk(self, name: str, value: Any, depth: int) -> None:
         if isinstance(value, dict):
@@ -87,7 +88,7 @@ class _Held:
 
 def _rest(value: Any, held: _Held, name: str, depth: int) -> Any:
     """Return what remains of a value, or None if nothing does."""
-    if value is None or value == "" or value == [] or value == {}:
+    if value is None or value is False or value == "" or value == [] or value == {}:
         return None
     if isinstance(value, dict | list) and depth >= _DEPTH:
         try:
@@ -100,7 +101,7 @@ def _rest(value: Any, held: _Held, name: str, depth: int) -> Any:
             for key, inner in value.items()
             if key not in held.read and (rest := _rest(inner, held, key, depth + 1)) is not None
         }
-        return parts or None
+        return None if not parts or (parts.keys() == {"type"} and len(value) > 1) else parts
     if isinstance(value, list):
         return [rest for inner in value if (rest := _rest(inner, held, name, depth + 1)) is not None] or None
     return None if (name, value) in held else value
