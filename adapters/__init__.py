@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from adapters.contract import Adapter, Normalized, Request, TooMuch, Unprocessable, names_a_job
 from adapters.keeping import Shown, size_of
+from adapters.reading.parameters import channel_of
 from schemas import NOT_WORDED, WORDED, SchemaError, validate
 from schemas.events import Event
 
@@ -125,7 +126,8 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
     """Return the events of a request, each validated against its type's schema and made storable; an event that fails
     either is among the unprocessable items.
 
-    Their text contains no NUL and no lone surrogate. Raises Unprocessable if nothing of the request can be read or if it
+    Their text contains no NUL and no lone surrogate. An event of a message whose channel the webhook does not say has the one
+    that the source's URL names (`?channel=sms`), if any. Raises Unprocessable if nothing of the request can be read or if it
     makes too much, KeyError if there is no such adapter.
     """
     try:
@@ -138,6 +140,7 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
     size = len(request.body) + len(request.url)
     left, shown = TIMES * size + BESIDES, Shown(size + ITEMS)
     events: list[Event] = []
+    channel = channel_of(request)
     unprocessable = [(shown(item), reason) for item, reason in found.unprocessable]
     for event in found.events:
         try:
@@ -145,6 +148,8 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
             if left < 0:
                 raise Unprocessable(f"makes events of more than {TIMES} times its size and {BESIDES >> 10} KiB")
             validate(event.type, event.payload)
+            if event.channel is None and event.provider_message_id is not None:
+                event.channel = channel
         except SchemaError as error:
             reason = str(error) if len(unprocessable) < WORDED else NOT_WORDED
             unprocessable.append((shown(event.payload), f"{event.type} {reason}"))

@@ -2,7 +2,8 @@
 
 https://developers.africastalking.com/docs/sms/notifications,
 https://developers.africastalking.com/docs/voice/notifications. A request is a form with one notification, unsigned.
-No report has a time with a zone. `callerNumber` is the customer's number in calls of either direction.
+A report may have
+no more than `id` and `status`. No report has a time with a zone. `callerNumber` is the customer's number in calls of either direction.
 """
 
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 from adapters.africastalking import calls
 from adapters.contract import Adapter, Answer, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle
-from adapters.reading.bodies import form_of, whole_of
+from adapters.reading.bodies import form_of
 from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.reading.parameters import whole_of
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing import unsigned
 from schemas.events import Error, Event
@@ -50,11 +53,12 @@ UPDATES: dict[str, str] = {"addition": "RecipientSubscribed", "deletion": "Recip
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
 #: The fields that identify each kind of notification.
 _CALL = ("sessionId", "isActive", "callerNumber")
-_REPORT = ("id", "status", "phoneNumber", "networkCode")
-_INBOUND = ("id", "from", "to", "text", "date", "linkId")
+_REPORT = ("id", "status")
+_INBOUND = ("id", "from", "to", "text", "date")
 _UPDATE = ("phoneNumber", "shortCode", "keyword", "updateType")
 _OPT_OUT = ("phoneNumber", "senderId")
-_KINDS = (_CALL, _REPORT, _INBOUND, _UPDATE, _OPT_OUT)
+#: The same where the URL does not name the source: fewer are no mark of this provider.
+_MARKS = (_CALL, (*_REPORT, "phoneNumber", "networkCode"), (*_INBOUND, "linkId"), _UPDATE)
 _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml")
 
 
@@ -63,11 +67,11 @@ def recognise(request: Request) -> bool:
     if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         return False
     names = {field.partition(b"=")[0] for field in request.body[:8192].split(b"&")[:40]}
-    # Twilio's and Plivo's parameters are capitalised. An opt-out's two names are common, so the form must have no others.
-    return any(all(name.encode() in names for name in kind) for kind in _KINDS[:-1]) or names == {
-        b"phoneNumber",
-        b"senderId",
-    }
+    # Twilio's and Plivo's parameters are capitalised. The two names of an opt-out, and of
+    # the shortest report, are common, so the form must have no others.
+    if names == {b"phoneNumber", b"senderId"} or (names == {b"id", b"status"} and b"id=ATXid_" in request.body[:8192]):
+        return True
+    return any(all(name.encode() in names for name in kind) for kind in _MARKS)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
@@ -81,16 +85,19 @@ def normalize(request: Request) -> Normalized:
     if not fields:
         raise Unprocessable("a form without fields")
     if _has(fields, _CALL):
-        return Normalized(calls.events(fields, request))
-    if _has(fields, _REPORT):
-        return Normalized([_report(fields, request)])
-    if _has(fields, _INBOUND[:5]):
-        return Normalized([_inbound(fields, request)])
-    if _has(fields, _UPDATE):
-        return Normalized([_consent(fields, UPDATES.get(fields["updateType"].lower()), fields["updateType"], request)])
-    if _has(fields, _OPT_OUT):
-        return Normalized([_consent(fields, "RecipientUnsubscribed", "opt-out", request)])
-    return Normalized([unknown(request, whole_of(request))])
+        made = calls.events(fields, request)
+    elif _has(fields, _REPORT):
+        made = [_report(fields, request)]
+    elif _has(fields, _INBOUND):
+        made = [_inbound(fields, request)]
+    elif _has(fields, _UPDATE):
+        made = [_consent(fields, UPDATES.get(fields["updateType"].lower()), fields["updateType"], request)]
+    elif _has(fields, _OPT_OUT):
+        made = [_consent(fields, "RecipientUnsubscribed", "opt-out", request)]
+    else:
+        return Normalized([unknown(request, whole_of(request))])
+    keep_rest(made[0], whole_of(request))
+    return Normalized(made)
 
 
 def answer(request: Request) -> Answer:
@@ -103,7 +110,7 @@ def _has(fields: Fields, names: tuple[str, ...]) -> bool:
 
 
 def _report(fields: Fields, request: Request) -> Event:
-    status, number = fields["status"], fields["phoneNumber"]
+    status, number = fields["status"], fields.get("phoneNumber", "")
     type = STATUSES.get(status)
     if type is None:
         event = unknown(request, whole_of(request), status=status or None)
@@ -113,9 +120,9 @@ def _report(fields: Fields, request: Request) -> Event:
         event.payload = {"providerStatus": status}
     event.channel, event.direction = "sms", "outbound"
     event.provider_message_id, event.handle = identifier(fields["id"]), handle(number, "sms")
-    event.payload |= {"to": event.handle.value if event.handle else number}
-    if fields["networkCode"]:
-        event.payload["carrier"] = fields["networkCode"][:255]
+    for key, value in (("to", event.handle.value if event.handle else number), ("carrier", fields.get("networkCode"))):
+        if value:
+            event.payload[key] = value[:255]
     if type in _FAILURES:
         code = fields.get("failureReason") or None
         event.error = Error(code, status, REASONS.get(code or "") or _STATUS_REASONS.get(status, "unknown"))

@@ -5,8 +5,8 @@ A call's start time has no zone, so it is not used.
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
-from adapters.reading.bodies import whole_of
 from adapters.reading.facts import count, fact_id, identifier, unknown
+from adapters.reading.parameters import whole_of
 from schemas.events import Error, Event
 
 #: …/voice/notifications, hangupCause: FreeSWITCH's names for the causes of ITU-T Q.850.
@@ -26,18 +26,20 @@ def events(fields: dict[str, str], request: Request) -> list[Event]:
     """Return the event of the call's state, and one for its recording if there is one. Raises Unprocessable."""
     get = fields.get
     session, active = identifier(fields["sessionId"]), fields["isActive"] == "1"
+    known = fields["isActive"] in ("0", "1")
     if session is None:
         raise Unprocessable("a call without its sessionId")
     seconds, cause = count(get("durationInSeconds")), get("hangupCause", "")
     word = get("callSessionState") or get("status") or ("active" if active else "ended")
-    if active and "dtmfDigits" in fields:
-        event = unknown(request, whole_of(request), status="dtmf")
+    if not known or (active and "dtmfDigits" in fields):
+        event = unknown(request, whole_of(request), status="dtmf" if known else word)
     else:
         type = "CallStarted" if active else "CallCompleted" if seconds else "CallFailed"
         event = Event(type, request.source, fact_id("call", session, type), payload={"providerStatus": word[:255]})
     customer = caller(fields["callerNumber"])
-    inbound = get("direction", "").lower() != "outbound"
-    event.channel, event.direction = "voice", "inbound" if inbound else "outbound"
+    direction = get("direction", "").lower()
+    inbound = direction != "outbound"
+    event.channel, event.direction = "voice", direction if direction in ("inbound", "outbound") else None
     event.provider_message_id, event.handle = session, customer
     ours = get("destinationNumber", "")
     sides = (customer.value if customer else fields["callerNumber"], ours)
@@ -50,7 +52,7 @@ def events(fields: dict[str, str], request: Request) -> list[Event]:
     if event.type == "CallFailed":
         event.error = Error(cause or None, word, HANGUPS.get(cause, "unknown"))
     url = get("recordingUrl")
-    if active or not url:
+    if not known or active or not url:
         return [event]
     recording = {"providerStatus": "recorded", "content": {"audioUrl": url}}
     recorded = Event(

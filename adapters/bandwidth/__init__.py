@@ -13,6 +13,7 @@ from adapters.contract import Adapter, Answer, Normalized, Request, Unprocessabl
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing import unsigned
 from schemas.events import Event
@@ -34,6 +35,8 @@ MESSAGES: dict[str, str] = {
 _BXML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
 _RBM = frozenset({"message-read", "request-location-response", "suggestion-response"})
 _MOST_MEDIA = 100
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"direction", "eventType", "type", "channel"})
 
 
 def recognise(request: Request) -> bool:
@@ -59,7 +62,8 @@ def normalize(request: Request) -> Normalized:
         try:
             if not isinstance(item, dict):
                 raise Unprocessable("an item that is no object")
-            found.events.append(calls.event(item, request) if "eventType" in item else _message(item, request))
+            event = calls.event(item, request) if "eventType" in item else _message(item, request)
+            found.events.append(keep_rest(event, item, read=_READ))
         except Unprocessable as error:
             found.unprocessable.append((item, str(error)))
     return found
@@ -74,7 +78,8 @@ def _message(item: Item, request: Request) -> Event:
     kind, message = text(item.get("type")) or "", _object(item.get("message"))
     message_id, time = identifier(message.get("id")), text(item.get("time"))
     type = MESSAGES.get(kind)
-    inbound = type == "MessageReceived" or message.get("direction") == "in"
+    way = text(message.get("direction"))
+    inbound = type == "MessageReceived" or (type is None and way == "in")
     channel = "rcs" if message.get("channel") == "RBM" or kind in _RBM else "sms"
     # An outbound message to a group has one event per recipient, named by `to`.
     to, owner = text(item.get("to")), text(message.get("owner"))
@@ -87,11 +92,13 @@ def _message(item: Item, request: Request) -> Event:
         event = Event(type, request.source, fact_id("message", message_id, kind, whose, time))
         event.payload = {"providerStatus": kind}
     sender = text(message.get("from"))
-    event.channel, event.direction = channel, "inbound" if inbound else "outbound"
+    # Of an unknown kind only what it says itself is known.
+    event.channel = channel
+    event.direction = "inbound" if inbound else "outbound" if type is not None or way == "out" else None
     event.provider_message_id = message_id
     # `eventTime` is when the message was read, `time` when that was reported.
     event.occurred_at = from_text(text(item.get("eventTime"))) or from_text(time)
-    event.handle = handle(sender if inbound else to, channel)
+    event.handle = handle(sender if inbound else to, channel) if event.direction else None
     event.payload |= {key: value for key, value in (("from", sender), ("to", to)) if value}
     if tag := text(message.get("tag")):
         event.payload["reference"] = tag[:1024]
@@ -99,7 +106,7 @@ def _message(item: Item, request: Request) -> Event:
         event.payload["segments"] = segments
     if carrier := text(item.get("carrierName")):
         event.payload["carrier"] = carrier[:255]
-    if inbound and type is not None and (content := _content(message)):
+    if type == "MessageReceived" and (content := _content(message)):
         event.payload["content"] = content
         if replied_to := text(_object(message.get("suggestionResponse")).get("pairedMessageId")):
             event.payload["inReplyTo"] = replied_to[:2048]

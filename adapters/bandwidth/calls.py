@@ -16,7 +16,8 @@ CALLS: dict[str, str] = {
     "disconnect": "CallCompleted",
     "recordingAvailable": "CallRecorded",
 }
-#: …/voice/webhooks/disconnect: the `cause` of a call that did not end by a hangup, with our reason.
+#: …/voice/webhooks/disconnect: the causes of a call that took place, and those of one that failed, with our reason.
+ENDED = frozenset({"", "hangup"})
 CAUSES: dict[str, str] = {
     "busy": "unreachable",
     "timeout": "unreachable",
@@ -36,22 +37,23 @@ _DURATION = re.compile(r"PT(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,8}(?:\.\d{1,9}
 def event(item: dict[str, Any], request: Request) -> Event:
     """Return the event of a call's webhook. Raises Unprocessable."""
     kind, call_id = text(item.get("eventType")) or "", identifier(item.get("callId"))
-    time, inbound = text(item.get("eventTime")), item.get("direction") == "inbound"
+    time, way = text(item.get("eventTime")), (text(item.get("direction")) or "").lower()
+    inbound = way == "inbound"
     sender, recipient = text(item.get("from")), text(item.get("to"))
     type = CALLS.get(kind)
-    cause = text(item.get("cause")) or ""
+    cause = (text(item.get("cause")) or "").lower()
+    if type == "CallCompleted" and cause not in ENDED:
+        type = "CallFailed" if cause in CAUSES else None
     if type is None:
-        event = unknown(request, item, status=kind or None)
+        event = unknown(request, item, status=f"{kind}.{cause}" if cause else kind or None)
     elif call_id is None:
         raise Unprocessable("an event of no call: it has no callId")
     else:
-        if type == "CallCompleted" and cause in CAUSES:
-            type = "CallFailed"
         ids = ("call", call_id, kind, text(item.get("recordingId")), time)
         event = Event(type, request.source, fact_id(*ids), payload={"providerStatus": kind})
-    event.channel, event.direction = "voice", "inbound" if inbound else "outbound"
+    event.channel, event.direction = "voice", way if way in ("inbound", "outbound") else None
     event.provider_message_id, event.occurred_at = call_id, from_text(time)
-    event.handle = caller(sender if inbound else recipient)
+    event.handle = caller(sender if inbound else recipient) if event.direction else None
     event.payload |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
     if tag := text(item.get("tag")):
         event.payload["reference"] = tag[:1024]

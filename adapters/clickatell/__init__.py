@@ -2,16 +2,21 @@
 
 One API: https://help.clickatell.com/developers-api-reference/reference/one-api-client-callbacks. Older:
 https://help.clickatell.com/developers-api-reference/sms-client-callbacks and
-https://www.clickatell.com/developers/api-documentation/http-api-reply-callback. Clickatell signs nothing.
+https://www.clickatell.com/developers/api-documentation/http-api-reply-callback; `legacy` has what only these have.
+Clickatell signs nothing.
 """
 
 from typing import Any
 
+from adapters.clickatell import legacy
+from adapters.clickatell.content import TEXTS, content_of
 from adapters.clickatell.statuses import CODES, STATUSES, error_of
 from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle, written
-from adapters.reading.bodies import form_of, json_of, query_of
-from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.bodies import form_of, json_of
+from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.parameters import given
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text, from_unix_or_millis
 from adapters.signing.unsigned import SETTINGS, verify_unsigned
 from schemas.events import Event
@@ -20,6 +25,8 @@ CHANNELS = frozenset({"sms", "whatsapp"})
 
 #: One API's lists of inbound messages, by kind.
 RECEIVED = frozenset({"moText", "moMedia", "moLocation"})
+#: Keys whose value the event says otherwise, and the account's key, which no event keeps.
+_READ = frozenset({"channel", "text", "apiKey"})
 _FAILURES = frozenset({"MessageFailed", "MessageRejected"})
 
 Item = dict[str, Any]
@@ -27,10 +34,9 @@ Item = dict[str, Any]
 
 def recognise(request: Request) -> bool:
     """Recognise a webhook by its integration's name and its fields, as its headers do not identify it."""
-    if request.method == "GET":
-        url = request.url
-        return "integrationName=" in url and "messageId=" in url and ("statusCode=" in url or "fromNumber=" in url)
-    head = request.body[:4096]
+    head = request.url.partition("?")[2].encode("utf-8", "replace") if request.method == "GET" else request.body[:4096]
+    if legacy.is_legacy(head):
+        return True
     if b'"integrationId"' in head and b'"event"' in head:
         return b'"messageStatusUpdate"' in head or b'"mo' in head
     return b"integrationName" in head and b"messageId" in head and (b"statusCode" in head or b"fromNumber" in head)
@@ -44,9 +50,10 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 def normalize(request: Request) -> Normalized:
     """Return one event per item of One API, or the one of an older callback. Raises Unprocessable."""
     if request.method == "GET":
-        return Normalized([_flat(dict(query_of(request)), request)])
+        raw = request.url.partition("?")[2].encode("utf-8", "replace")
+        return Normalized([_flat(legacy.parameters(given(request), raw), request)])
     if request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
-        return Normalized([_flat(dict(form_of(request)), request)])
+        return Normalized([_flat(legacy.parameters(form_of(request), request.body), request)])
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Clickatell: it is no object")
@@ -57,7 +64,7 @@ def normalize(request: Request) -> Normalized:
     for kind, items in lists.items():
         for item in items if isinstance(items, list) else [items]:
             try:
-                result.events.append(_of_item(kind, item, request))
+                result.events.append(keep_rest(_of_item(kind, item, request), item, read=_READ))
             except Unprocessable as error:
                 result.unprocessable.append((item, str(error)))
     return result
@@ -80,13 +87,17 @@ def _of_item(kind: str, item: Any, request: Request) -> Event:
 
 
 def _flat(item: Item, request: Request) -> Event:
-    """Return the event of an SMS API's callback. A status is read from its word, or from its code if that is unknown."""
-    if "replyMessageId" in item or "fromNumber" in item:
-        return _received("reply", item, "sms", request)
+    """Return the event of an SMS API's callback: a status if it has one, by its word, or by its code if that is unknown; a
+    reply if it has a sender and a text."""
+    item = legacy.renamed(item)
     word, code = text(item.get("status")) or "", (text(item.get("statusCode")) or "").lstrip("0")
-    if not word and not code:
+    if word or code:
+        event = _status(item, "sms", STATUSES.get(word) or CODES.get(code, "ProviderEventReceived"), request)
+    elif text(item.get("fromNumber")) and any(name in item for name in TEXTS):
+        event = _received("reply", item, "sms", request)
+    else:
         return unknown(request, item)
-    return _status(item, "sms", STATUSES.get(word) or CODES.get(code, "ProviderEventReceived"), request)
+    return keep_rest(event, item, read=_READ)
 
 
 def _status(item: Item, channel: str | None, type_: str, request: Request) -> Event:
@@ -120,9 +131,11 @@ def _status(item: Item, channel: str | None, type_: str, request: Request) -> Ev
 
 
 def _received(kind: str, item: Item, channel: str | None, request: Request) -> Event:
-    """Return the event of an inbound message. In an older callback `messageId` names the message that it replies to."""
+    """Return the event of an inbound message. In an older callback with a `replyMessageId`, `messageId` names the message
+    that it replies to; without one, it is the id of the message itself."""
     older = kind == "reply"
-    message_id = identifier(item.get("replyMessageId" if older else "messageId"))
+    own = identifier(item.get("replyMessageId")) if older else None
+    message_id = own or identifier(item.get("messageId"))
     if message_id is None:
         raise Unprocessable("a message without its id")
     sender = text(item.get("fromNumber")) or text(item.get("from"))
@@ -131,9 +144,10 @@ def _received(kind: str, item: Item, channel: str | None, request: Request) -> E
     for key, value in (("from", sender), ("to", recipient)):
         if address := written(value, channel):
             payload[key] = address
-    if content := _content(kind, item):
+    if content := content_of(kind, item):
         payload["content"] = content
-    if replied_to := identifier(item.get("messageId" if older else "relatedMessageId")):
+    replied_to = identifier(item.get("messageId")) if own else identifier(item.get("relatedMessageId"))
+    if replied_to:
         payload["inReplyTo"] = replied_to
     part = item.get("sms")
     if network := text(item.get("network")) or (text(part.get("network")) if isinstance(part, dict) else None):
@@ -142,6 +156,8 @@ def _received(kind: str, item: Item, channel: str | None, request: Request) -> E
     if isinstance(profile, dict) and (name := text(profile.get("profileName"))):
         payload["displayName"] = name[:1024]
     stamp = item.get("timestamp")
+    if item.get("api_id") and (shown := text(stamp)):  # in the time of Clickatell's own zone
+        payload["providerTime"], stamp = shown[:255], None
     return Event(
         "MessageReceived",
         request.source,
@@ -153,27 +169,6 @@ def _received(kind: str, item: Item, channel: str | None, request: Request) -> E
         occurred_at=from_unix_or_millis(stamp) or from_text(stamp),
         payload=payload,
     )
-
-
-def _content(kind: str, item: Item) -> dict[str, Any]:
-    if kind == "moLocation":
-        nested = item.get("location")
-        part = nested if isinstance(nested, dict) else item
-        place = location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
-        return {"location": place} if place else {"moLocation": item}
-    content: dict[str, Any] = {}
-    if kind != "moMedia":
-        words = text(item.get("content")) or text(item.get("text")) or text(item.get("messageText"))
-        return {"text": words} if words else {}
-    names = (("url", "downloadUrl", 8192), ("type", "contentType", 255), ("name", "fileName", 1024))
-    files = item.get("files")
-    parts = [one for one in (files if isinstance(files, list) else [item])[:100] if isinstance(one, dict)]
-    media = [{key: value[:most] for key, name, most in names if (value := text(one.get(name)))} for one in parts]
-    if media := [one for one in media if one]:
-        content["media"] = media
-    if caption := text(item.get("caption")):
-        content["text"] = caption
-    return content
 
 
 ADAPTER = Adapter(

@@ -20,10 +20,11 @@ from adapters.contract import (
 from adapters.declared.definition import Definition, Fields, InvalidDefinition, definition_of
 from adapters.declared.places import filled, finder
 from adapters.declared.send import Sending
+from adapters.declared.values import content_of, time_of, type_of, word_of
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.times import from_text, from_unix_or_millis
+from adapters.reading.remainder import keep_rest
 from adapters.signing import unsigned
 from adapters.signing.signatures import check_age, header, keyed, same, standard_key, verify_standard
 from schemas.events import Error, Event, Handle
@@ -68,7 +69,9 @@ class _Receiving:
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self._find = {name: finder(getattr(definition.event, name)) for name in Fields.model_fields}
+        self._find = {name: finder(getattr(definition.event, name)) for name in Fields.model_fields if name != "type"}
+        named = definition.event.type
+        self._type = [finder(path) for path in ((named,) if isinstance(named, str) else named)]
         self._items = None if definition.items is None else finder(f"body:{definition.items}")
 
     def recognise(self, request: Request) -> bool:
@@ -144,9 +147,12 @@ class _Receiving:
     def _event(self, item: Any, body: Any, request: Request) -> Event:
         if not isinstance(item, dict):
             raise Unprocessable("an item that is no object")
+        if left_out := self.definition.leave_out:
+            item = {key: value for key, value in item.items() if key not in left_out}
         definition, read = self.definition, {name: find(item, body, request) for name, find in self._find.items()}
-        word, message_id = text(read["type"]) or "", identifier(read["message_id"])
-        type = definition.types.get(word, "ProviderEventReceived")
+        words = [word for find in self._type if (word := word_of(find(item, body, request)))]
+        word, message_id = ".".join(words), identifier(read["message_id"])
+        type = type_of(words, definition.types)
         inbound = type == "MessageReceived"
         channel = definition.channels.get(text(read["channel"]) or "", definition.channel)
         sender, recipient = text(read["sender"]), text(read["recipient"])
@@ -154,6 +160,8 @@ class _Receiving:
         event_id = identifier(read["id"]) or (
             fact_id(definition.name, message_id, word, sender, recipient, stamp) if message_id else None
         )
+        if event_id is None and inbound:  # a message without an id is known by all that it says
+            event_id = unknown(request, item).source_event_id
         if type == "ProviderEventReceived":
             event = unknown(request, item, status=word or None, event_id=event_id)
         elif event_id is None:
@@ -163,21 +171,22 @@ class _Receiving:
         event.channel, event.provider_message_id = channel, message_id
         event.direction = "inbound" if inbound else "outbound"
         event.handle = self._handle(sender if inbound else recipient, channel)
-        event.occurred_at = _time(read["time"])
+        event.occurred_at = time_of(read["time"])
         parts = {"from": sender, "to": recipient, "reference": text(read["reference"]), "url": text(read["url"])}
         event.payload |= {name: value for name, value in parts.items() if value}
-        if content := _content(read):
+        if content := content_of(read):
             event.payload["content"] = content
         if type in _FAILURES:
             code = text(read["error_code"])
             reason = definition.reasons.get(code or "", "unknown")
             event.error = Error(code, text(read["error_text"]), reason)
-        return event
+        return keep_rest(event, item)
 
     def _handle(self, address: str | None, channel: str) -> Handle | None:
-        if not address:
+        kind, prefix, suffix = self.definition.handle, self.definition.handle_prefix, self.definition.handle_suffix
+        if not address or not address.endswith(suffix):
             return None
-        kind, prefix = self.definition.handle, self.definition.handle_prefix
+        address = address.removesuffix(suffix) if suffix else address
         return of_kind(kind, f"{prefix}{address}") if kind else handle(f"{prefix}{address}", channel)
 
 
@@ -187,16 +196,3 @@ _WORDS = {
     "token": "a token in {header}",
     "unsigned": "signs nothing: basic auth or a secret in the URL",
 }
-
-
-def _time(value: Any) -> Any:
-    """Parse Unix seconds or milliseconds, ISO 8601 or RFC 2822."""
-    return from_unix_or_millis(value) or from_text(value)
-
-
-def _content(read: dict[str, Any]) -> dict[str, Any]:
-    content: dict[str, Any] = {name: value for name in ("text", "subject", "html") if (value := text(read[name]))}
-    if url := text(read["media_url"]):
-        kind = text(read["media_type"])
-        content["media"] = [{"url": url, "type": kind} if kind else {"url": url}]
-    return content

@@ -1,7 +1,8 @@
 """Parses and checks a definition file, which describes a provider in TOML or JSON instead of Python.
 
 A path leads into an item of the body: `message.id`, `recipients.0.address`. `body:…` starts at the whole body instead,
-and `header:…` and `query:…` name a header and a parameter of the URL. The empty path is the item itself.
+and `header:…` and `query:…` name a header and a parameter of the URL. The empty path is the item itself. Of several paths with
+`|` between them, the first that leads to something is taken.
 """
 
 from typing import Any, Literal
@@ -61,9 +62,10 @@ class Signature(_Part):
 
 
 class Fields(_Part):
-    """Paths of an event's parts. `type` leads to the provider's name of the event, a key of `types`."""
+    """Paths of an event's parts. `type` leads to the provider's name of the event, a key of `types`; where several places
+    make the name, it is a list of their paths, and the name their values with dots between them."""
 
-    type: str
+    type: str | tuple[str, ...]
     id: str | None = None
     message_id: str | None = Field(default=None, description="the provider's id of the message")
     reference: str | None = None
@@ -120,6 +122,13 @@ class Definition(_Part):
         default=frozenset(),
         description="channels on which `message_id` is the id of a job with several recipients, so that a message is that id "
         "and the recipient",
+    )
+    handle_suffix: str = Field(
+        default="",
+        description="text after the customer's address (@c.us), without which it is another's, e.g. a group's",
+    )
+    leave_out: tuple[str, ...] = Field(
+        default=(), description="keys at the top of an item whose values are kept nowhere, e.g. an API key"
     )
     event: Fields
     types: dict[str, str] = Field(min_length=1)

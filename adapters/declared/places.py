@@ -14,6 +14,11 @@ def finder(path: str | None) -> Find:
     """Return a function that finds the value at a path; it returns None if there is none."""
     if path is None:
         return lambda item, body, request: None
+    if "|" in path:
+        each = [finder(one.strip()) for one in path.split("|")]
+        return lambda item, body, request: next(
+            (found for find in each if (found := find(item, body, request)) is not None), None
+        )
     kind, colon, name = path.partition(":")
     if colon and kind == "header":
         lowered = name.lower()

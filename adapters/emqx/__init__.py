@@ -8,9 +8,11 @@ them (`${.}`). Requests are not signed, but the sink can send configured headers
 from typing import Any
 
 from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
+from adapters.emqx import plugin
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
@@ -37,6 +39,8 @@ DROPS: dict[str, str] = {
     "expired": "expired",
     "no_local": "blocked",
 }
+#: Keys whose value the event says otherwise: the device is in its address.
+_READ = frozenset({"clientid"})
 _OUTBOUND = frozenset({"message.delivered", "message.acked", "delivery.dropped"})
 #: The key of the event's time, in milliseconds; for other events it is `timestamp`, the time of the rule.
 _TIMES = {
@@ -50,6 +54,8 @@ _MARKS = (b'"event":"message.', b'"event":"delivery.', b'"event":"client.', b'"e
 def recognise(request: Request) -> bool:
     """Recognise a webhook by an event of the rule engine, a client's id and a node's name."""
     start = request.body[:16384]  # the keys are sorted, so these precede the payload
+    if plugin.is_plugin(start):
+        return True
     return b'"clientid"' in start and b'"node"' in start and any(mark in start for mark in _MARKS)
 
 
@@ -61,10 +67,12 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 def normalize(request: Request) -> Normalized:
     """Return the event of a rule's output. Raises Unprocessable."""
     item = json_of(request)
+    if isinstance(item, dict) and "event" not in item and "action" in item:
+        return Normalized([keep_rest(plugin.event(item, request), item, read=_READ)])
     word = text(item.get("event")) if isinstance(item, dict) else None
     if word is None:
         raise Unprocessable("no output of a rule of EMQX with all of its fields: it has no event")
-    return Normalized([_event(item, word, request)])
+    return Normalized([keep_rest(_event(item, word, request), item, read=_READ)])
 
 
 def _event(item: Item, word: str, request: Request) -> Event:

@@ -1,7 +1,7 @@
 """Reads Infobip's delivery, seen and tracking reports and inbound SMS and WhatsApp, and sends SMS and WhatsApp.
 
 https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks. A request has up to 100 `results`, or
-the subscription's limit. A report does not name its channel, so sending adds it to the callback URL, e.g.
+the subscription's limit. Few reports name their channel, so sending adds it to the callback URL, e.g.
 `?channel=whatsapp`. Infobip gives an event no id and guarantees no order. Reports cover calls too.
 """
 
@@ -10,11 +10,12 @@ from typing import Any
 from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unprocessable, Values
 from adapters.infobip import inbound, reports
 from adapters.infobip.send import API, build_request, read_response
-from adapters.reading.bodies import json_of, query_of
+from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, unknown
+from adapters.reading.parameters import channel_of
+from adapters.reading.remainder import keep_rest
 from adapters.signing.unsigned import SETTINGS as _UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
-from schemas.events import CHANNELS as _CHANNELS
 from schemas.events import Event
 
 Item = dict[str, Any]
@@ -28,7 +29,8 @@ def recognise(request: Request) -> bool:
         return False
     if b'"results"' in head:
         report = b'"groupName"' in head and (b'"doneAt"' in head or b'"sentAt"' in head)
-        return report or b'"seenAt"' in head or (b'"receivedAt"' in head and b'"pricePerMessage"' in head)
+        came = b'"receivedAt"' in head and (b'"pricePerMessage"' in head or b'"contentType"' in head)
+        return report or b'"seenAt"' in head or came
     return b'"notificationType"' in head and b'"recipient"' in head
 
 
@@ -44,11 +46,11 @@ def normalize(request: Request) -> Normalized:
     if not isinstance(body, dict):
         raise Unprocessable("no webhook of Infobip: it is no object")
     items = body["results"] if isinstance(body.get("results"), list) else [body]
-    channel = _url_channel(request)
+    channel = channel_of(request)
     found = Normalized()
     for item in items:
         try:
-            found.events.append(_event(item, channel, request))
+            found.events.append(keep_rest(_event(item, channel, request), item))
         except Unprocessable as error:
             found.unprocessable.append((item, str(error)))
     return found
@@ -59,26 +61,15 @@ def _event(item: Any, channel: str | None, request: Request) -> Event:
         raise Unprocessable("a result that is no object")
     if "notificationType" in item:
         return reports.tracked(item, channel, request)
-    if "receivedAt" in item:
-        return inbound.event(item, channel, request)
-    if "seenAt" in item:
-        return reports.seen(item, channel, request)
     if isinstance(item.get("status"), dict):
         return reports.delivery(item, channel, request)
+    if "receivedAt" in item and "seenAt" not in item:
+        return inbound.event(item, channel, request)
+    if "seenAt" in item and "receivedAt" not in item:
+        return reports.seen(item, channel, request)
     event = unknown(request, item)
     event.channel, event.provider_message_id = channel, identifier(item.get("messageId"))
     return event
-
-
-def _url_channel(request: Request) -> str | None:
-    """Return the channel that the callback URL names, or None."""
-    if "channel=" not in request.url:
-        return None
-    try:
-        channel = dict(query_of(request)).get("channel")
-    except Unprocessable:
-        return None
-    return channel if channel in _CHANNELS else None
 
 
 ADAPTER = Adapter(

@@ -1,6 +1,7 @@
-"""Reads Infobip's inbound messages: SMS (`text`) and WhatsApp (`message`, by its type).
+"""Reads Infobip's inbound messages: SMS (`text`), MMS (a list `message`) and WhatsApp (an object, by its type).
 
 https://www.infobip.com/docs/api/channels/sms/inbound-sms/receive-inbound-sms-messages,
+…/channels/mms/receive-mms/receive-inbound-mms-messages (the renderer MO_MMS_2),
 …/channels/whatsapp/whatsapp-inbound-messages/receive-whatsapp-inbound-messages; the types follow Infobip's own library,
 https://github.com/infobip/infobip-api-java-client (WhatsAppWebhookInboundMessage).
 """
@@ -21,6 +22,8 @@ _READ = frozenset({"messageId", "from", "to", "receivedAt", "price", "smsCount",
 
 Item = dict[str, Any]
 Content = dict[str, Any]
+#: Parts of one MMS that are read.
+_MOST = 100
 
 
 def event(item: Item, url_channel: str | None, request: Request) -> Event:
@@ -33,15 +36,16 @@ def event(item: Item, url_channel: str | None, request: Request) -> Event:
         return _written(item, message, message_id, url_channel or "whatsapp", request)
     channel = url_channel or "sms"
     payload = _payload(item, channel)
-    if (words := text(item.get("text"))) is not None:
-        payload["content"] = {"text": words}
+    words = text(item.get("text"))
+    content: Content = {"text": words} if words is not None else {}
+    if content := _parts(message) if isinstance(message, list) else content:
+        payload["content"] = content
     else:
         payload["native"] = unknown(request, item).payload["native"]
     if (segments := count(item.get("smsCount", item.get("messageCount")))) is not None and channel == "sms":
         payload["segments"] = segments
-    type_ = "MessageReceived" if words is not None else "ProviderEventReceived"
-    event = _made(type_, item, message_id, channel, dialled(item.get("from"), channel), payload, request)
-    return keep_rest(event, item, _READ)
+    type_ = "MessageReceived" if content else "ProviderEventReceived"
+    return _made(type_, item, message_id, channel, dialled(item.get("from"), channel), payload, request)
 
 
 def _written(item: Item, message: Item, message_id: str, channel: str, request: Request) -> Event:
@@ -112,6 +116,19 @@ def _customer(item: Item, contact: Item, channel: str) -> tuple[Handle | None, l
     if first is None or second is None or first.value == second.value:
         return first or second, []
     return first, [second]
+
+
+def _parts(parts: list[Any]) -> Content:
+    """Return the content of an MMS: its texts, joined by line ends, and its media. A SMIL part only arranges the others."""
+    texts: list[str] = []
+    media: list[Item] = []
+    for part in [one for one in parts[:_MOST] if isinstance(one, dict)]:
+        kind, words, url = text(part.get("contentType")) or "", text(part.get("value")), text(part.get("url"))
+        if words is not None and kind.startswith("text/"):
+            texts.append(words)
+        elif url is not None:
+            media.append({"url": url} | ({"type": kind[:255]} if kind else {}))
+    return ({"text": "\n".join(texts)} if texts else {}) | ({"media": media} if media else {})
 
 
 def _text(part: Item) -> Content:

@@ -52,6 +52,15 @@ TRACKED: dict[str, str] = {
     "COMPLAINED": "MessageComplained",
     "LATE_BOUNCE": "MessageBounced",
 }
+#: The `channel` of an event of a subscription (https://www.infobip.com/docs/cpaas-x/subscriptions-management).
+CHANNELS: dict[str, str] = {
+    "SMS": "sms",
+    "MMS": "sms",
+    "WHATSAPP": "whatsapp",
+    "RCS": "rcs",
+    "EMAIL": "email",
+    "VOICE": "voice",
+}
 _FAILED = frozenset({"MessageFailed", "MessageRejected", "MessageBounced", "CallFailed"})
 
 
@@ -146,15 +155,18 @@ def cost(item: Item) -> dict[str, str] | None:
 
 
 def _channel(item: Item, url_channel: str | None) -> str | None:
-    """Return the channel: a call has `voiceCall`, a mail an e-mail address, an SMS a mobile network's code."""
+    """Return the channel: by its word, if there is one; else a call has `voiceCall`, a mail an e-mail address, an SMS a
+    mobile network's code or a number of SMS."""
     if isinstance(item.get("voiceCall"), dict):
         return "voice"
+    if word := CHANNELS.get((text(item.get("channel")) or "").upper()):
+        return word
     if url_channel is not None:
         return url_channel
     recipient, network = item.get("to"), item.get("mccMnc")
     if isinstance(recipient, str) and "@" in recipient:
         return "email"
-    return "sms" if isinstance(network, str) and network.isdigit() else None
+    return "sms" if (isinstance(network, str) and network.isdigit()) or "smsCount" in item else None
 
 
 def _payload(item: Item, customer: Handle | None, status: str) -> Item:

@@ -1,18 +1,22 @@
 """Reads delivery reports and inbound messages (MO) of Jasmin, a self-hosted SMPP gateway, and sends SMS by it.
 
 https://docs.jasminsms.com/en/latest/apis/http/index.html: a report has level 1 (the operator's SMS centre accepted or
-refused the message) or 2 (its delivery). Jasmin expects 200 with `ACK/Jasmin`, and by default retries three times, 30
+refused the message) or 2 (its delivery); older versions report the level that was asked for, which may be 3, so that the
+word of the status decides. Jasmin expects 200 with `ACK/Jasmin`, and by default retries three times, 30
 seconds apart. Requests are not signed, and a report has neither the recipient nor a time with a zone.
 """
 
 from typing import Any
 
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values
+from adapters.jasmin.alphabet import content_of
 from adapters.jasmin.send import build_request, read_response
 from adapters.reading.addresses import handle
-from adapters.reading.bodies import Pairs, form_of, query_of
+from adapters.reading.bodies import form_of, query_of
 from adapters.reading.facts import fact_id, identifier, unknown
 from adapters.reading.own_ids import own_id_in_url
+from adapters.reading.parameters import given, whole_of
+from adapters.reading.remainder import keep_rest
 from adapters.signing import unsigned
 from schemas.events import Error, Event
 
@@ -44,7 +48,7 @@ _STATUS_REASONS = {
     "ESME_RINVEXPIRY": "expired",
 }
 _ACK = Answer(200, b"ACK/Jasmin")
-_CODING_UCS2 = "8"
+_CONTENT = frozenset({"content", "binary"})
 
 
 def recognise(request: Request) -> bool:
@@ -65,16 +69,17 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 def normalize(request: Request) -> Normalized:
     """Return one event. Raises Unprocessable."""
-    pairs: Pairs = query_of(request) if request.method == "GET" else form_of(request)
-    fields = dict(pairs)
-    fields.pop("key", None)  # the secret in the URL must not get into an event
-    if "message_status" in fields:
-        return Normalized([_report(fields, request)])
-    if "from" in fields and "to" in fields:
-        return Normalized([_inbound(fields, request)])
+    fields = dict(given(request) if request.method == "GET" else form_of(request))
     if not fields:
         raise Unprocessable("a request without parameters")
-    return Normalized([unknown(request, fields)])
+    if "message_status" in fields:
+        return Normalized([keep_rest(_report(fields, request), whole_of(request))])
+    # A report has none of these, and a message no level.
+    if "from" in fields and "to" in fields and "level" not in fields and not _CONTENT.isdisjoint(fields):
+        return Normalized([keep_rest(_inbound(fields, request), whole_of(request), read=_CONTENT)])
+    event = unknown(request, whole_of(request))
+    event.channel, event.provider_message_id = "sms", identifier(fields.get("id"))
+    return Normalized([event])
 
 
 def answer(request: Request) -> Answer:
@@ -89,7 +94,7 @@ def _report(fields: Fields, request: Request) -> Event:
         raise Unprocessable("a report of no message: it has no id")
     type = "UserMessageSent" if word == _TAKEN else "MessageRejected" if word.startswith("ESME_") else STATES.get(word)
     if type is None:
-        event = unknown(request, fields, status=word or None)
+        event = unknown(request, whole_of(request), status=word or None)
     else:
         ids = ("report", message_id, word, level, get("donedate"), get("err"))
         event = Event(type, request.source, fact_id(*ids), payload={"providerStatus": word[:255]})
@@ -109,8 +114,8 @@ def _inbound(fields: Fields, request: Request) -> Event:
     if message_id is None:
         raise Unprocessable("a message without its id")
     payload: dict[str, Any] = {"from": customer.value if customer else fields["from"], "to": fields["to"]}
-    if words := _text(fields):
-        payload["content"] = {"text": words}
+    if content := content_of(fields, dict(query_of(request)).get("charset") if "charset=" in request.url else None):
+        payload["content"] = content
     if connector := fields.get("origin-connector"):
         payload["carrier"] = connector[:255]
     event_id = fact_id("inbound", message_id)
@@ -124,16 +129,6 @@ def _inbound(fields: Fields, request: Request) -> Event:
         handle=customer,
         payload=payload,
     )
-
-
-def _text(fields: Fields) -> str | None:
-    """Return the text: for UCS-2 from `binary` (the bytes in hex), as `content` may be garbled; else from `content`."""
-    if fields.get("coding") == _CODING_UCS2 and (raw := fields.get("binary")):
-        try:
-            return bytes.fromhex(raw).decode("utf-16-be", "replace")
-        except ValueError:
-            return fields.get("content")
-    return fields.get("content") or None
 
 
 ADAPTER = Adapter(

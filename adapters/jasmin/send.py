@@ -22,15 +22,13 @@ from adapters.contract import (
     required,
     sender_of,
 )
+from adapters.jasmin.alphabet import EXTENSION, GSM
 from adapters.reading.facts import identifier
 from adapters.reading.own_ids import callback_url
 from schemas.events import Error
 
-#: 3GPP TS 23.038 section 6.2.1, the default alphabet and its extension; a segment holds 160 of its characters.
-_GSM = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà\f^{}\\[~]|€"
-)
+#: The characters of the default alphabet; a segment holds 160 of them.
+_GSM = frozenset(GSM) - {"\x1b"} | frozenset(EXTENSION.values())
 _ANSWER = re.compile(r'(Success|Error) "([^"]{0,512})')
 #: Parts of an error's text, in lower case, with our reason and whether to retry; other errors concern configuration.
 _REASONS = {

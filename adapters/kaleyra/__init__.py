@@ -12,8 +12,9 @@ from adapters.contract import Adapter, Normalized, Request, Unprocessable, Value
 from adapters.kaleyra import whatsapp
 from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
-from adapters.reading.bodies import form_of, json_of, query_of, whole_of
+from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.parameters import given, whole_of
 from adapters.reading.remainder import keep_rest
 from adapters.signing.shared_header import SETTINGS, verify_told
 from adapters.whatsapp_cloud.messages import CHANGES
@@ -22,6 +23,11 @@ from schemas.events import Error, Event
 #: Pairs of names that identify a WhatsApp callback, an SMS, and a WhatsApp message in variables.
 _JSON = ((b'"meta_object"', b'"extra_info"'), (b'"status_trace"', b'"kid"'), (b'"wanumber"', b'"custom_response"'))
 _FORM = ((b"status_trace=", b"kid="), (b"wanumber=", b"custom_response="))
+
+#: What an inbound SMS has as its status (…/create-sms-callback-profile-to-receive-incoming-sms-messages), or nothing.
+_OF_INBOUND = frozenset({"", "SENT"})
+#: States that only a message of ours reaches.
+_FINAL = frozenset({"MessageDelivered", "MessageFailed", "MessageRejected"})
 
 Item = dict[str, Any]
 
@@ -44,7 +50,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 def normalize(request: Request) -> Normalized:
     """Return one event, or one per item for a WhatsApp callback in Meta's format. Raises Unprocessable."""
     if request.method == "GET":
-        body: Any = dict(query_of(request))
+        body: Any = dict(given(request))
     elif request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         body = dict(form_of(request))
     else:
@@ -54,21 +60,18 @@ def normalize(request: Request) -> Normalized:
     if isinstance(meta := body.get("meta_object"), dict):
         return whatsapp.normalize(meta, body, request)
     if "wanumber" in body:
-        return Normalized([whatsapp.of_variables(body, request)])
+        return Normalized([keep_rest(whatsapp.of_variables(body, request), body)])
     if "status" in body or "status_trace" in body:
-        return Normalized([_sms(body, request)])
+        return Normalized([keep_rest(_sms(body, request), whole_of(request))])
     return Normalized([unknown(request, whole_of(request))])
 
 
-#: Keys of an inbound SMS that say nothing beside what its event has.
-_READ = frozenset({"id", "kid", "status", "source", "sender", "recipient", "timestamp", "message", "operator"})
-
-
 def _sms(item: Item, request: Request) -> Event:
-    """Return the event of an SMS: inbound if it has a keyword or a circle, else a status."""
+    """Return the event of an SMS: a status, or inbound if it has a keyword and a circle and no word of another state."""
     get = item.get
-    inbound = "keyword" in item or "circle" in item
     message_id, word = identifier(get("id")) or identifier(get("kid")), text(get("status")) or ""
+    came = "keyword" in item or "circle" in item
+    inbound = "keyword" in item and "circle" in item and word.upper() in _OF_INBOUND
     if message_id is None:
         raise Unprocessable("an SMS without its id")
     # In a query it is `sender`, as `source` there names the source whose webhook it is.
@@ -77,8 +80,11 @@ def _sms(item: Item, request: Request) -> Event:
         text(get("recipient")),
         text(get("timestamp")),
     )
-    customer = handle(source if inbound else recipient, "sms")
-    type_ = "MessageReceived" if inbound else STATUSES.get(word.upper(), "ProviderEventReceived")
+    known = STATUSES.get(word.upper(), "ProviderEventReceived")
+    # With one of the two, or a word that no page has for what comes in, it may be of either direction.
+    type_ = "MessageReceived" if inbound else "ProviderEventReceived" if came and known not in _FINAL else known
+    unsure = came and type_ == "ProviderEventReceived"
+    customer = None if unsure else handle(source if inbound else recipient, "sms")
     given = (
         ("from", written(source, "sms")),
         ("to", written(recipient, "sms")),
@@ -92,18 +98,17 @@ def _sms(item: Item, request: Request) -> Event:
         payload["native"] = unknown(request, whole_of(request)).payload["native"]
     trace, words = text(get("status_trace")), text(get("description"))
     error = Error(trace[:255] if trace else None, words[:8192] if words else None, reason_of(trace, word))
-    event = Event(
+    return Event(
         type_,
         request.source,
         fact_id("sms", message_id, word, stamp, "in" if inbound else "out"),
         channel="sms",
-        direction="inbound" if inbound else "outbound",
+        direction=None if unsure else "inbound" if inbound else "outbound",
         provider_message_id=message_id,
         handle=customer,
         error=error if type_ in FAILURES else None,
         payload=payload,
     )
-    return keep_rest(event, whole_of(request), _READ) if inbound else event
 
 
 ADAPTER = Adapter(

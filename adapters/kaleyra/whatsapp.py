@@ -19,6 +19,8 @@ from adapters.whatsapp_cloud.messages import CHANGES, READ, add_context, custome
 from schemas.events import Error, Event
 
 Item = dict[str, Any]
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"field", "messaging_product"})
 
 
 def normalize(meta: Item, body: Item, request: Request) -> Normalized:
@@ -32,11 +34,22 @@ def normalize(meta: Item, body: Item, request: Request) -> Normalized:
             try:
                 if not isinstance(item, dict) or not isinstance(value, dict):
                     raise Unprocessable(f"an item of {name} that is no object")
-                result.events.append(read(item, value, body, request))
+                result.events.append(keep_rest(read(item, value, body, request), item))
             except Unprocessable as error:
                 result.unprocessable.append((item, str(error)))
     if not result.events and not result.unprocessable:
-        result.events.append(unknown(request, body, status=text(meta.get("field"))))
+        event = unknown(request, body, status=text(meta.get("field")))
+        event.channel = "whatsapp"
+        result.events.append(event)
+    elif result.events and isinstance(value, dict):  # what stands around the messages is kept once
+        first = result.events[0]
+        if first.type == "ProviderEventReceived":
+            if len(result.events) == 1:
+                first.payload["native"] = unknown(request, body).payload["native"]
+            return result
+        own = first.payload.pop("native", None)
+        around = {key: inner for key, inner in value.items() if key not in ("statuses", "messages")}
+        keep_rest(first, {**body, "meta_object": {**meta, "value": {**around, **(own or {})}}}, read=_READ)
     return result
 
 

@@ -9,11 +9,17 @@ from typing import Any
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
 from adapters.messagebird import bird, conversations, signing, sms
 from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
-from adapters.reading.bodies import form_of, json_of, query_of, whole_of
+from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import unknown
+from adapters.reading.parameters import given, whole_of
+from adapters.reading.remainder import keep_rest
+from adapters.signing.optional import SETTINGS as _UNSIGNED
+from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import seconds
 
 _HEAD = 8192
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"direction", "platform", "service"})
 
 
 def recognise(request: Request) -> bool:
@@ -32,15 +38,18 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the token of MessageBird, or the signature of Bird. Raises InvalidSignature."""
+    """Verify the token of MessageBird, or the signature of Bird; without either, basic authentication or the secret in
+    the URL. Raises InvalidSignature."""
     keys = secrets_of(values, "signing_key")
-    if not keys:
-        return None
-    if signing.TOKEN in request.headers:
-        signing.check_token(request, keys, fresh)
-    else:
-        signing.check_signature(request, keys, values, fresh)
-    return True
+
+    def check() -> None:
+        if signing.TOKEN in request.headers:
+            signing.check_token(request, keys, fresh)
+        else:
+            signing.check_signature(request, keys, values, fresh)
+
+    signed = signing.TOKEN in request.headers or signing.SIGNATURE in request.headers
+    return verify_signed_or_known(request, values, keys=keys, signed=signed, check=check)
 
 
 def normalize(request: Request) -> Normalized:
@@ -50,11 +59,11 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("a request without parameters")
     payload = fields.get("payload")
     if isinstance(payload, dict) and isinstance(fields.get("event"), str):
-        return Normalized([bird.event(fields, payload, request)])
+        return Normalized([keep_rest(bird.event(fields, payload, request), fields, read=_READ)])
     if isinstance(fields.get("message"), dict):
-        return Normalized([conversations.event(fields, request)])
+        return Normalized([keep_rest(conversations.event(fields, request), fields, read=_READ)])
     if sms.is_sms(fields):
-        return Normalized([sms.event(fields, request)])
+        return Normalized([keep_rest(sms.event(fields, request), whole_of(request))])
     return Normalized([unknown(request, whole_of(request))])
 
 
@@ -66,7 +75,7 @@ def answer(request: Request) -> Answer:
 def _parameters(request: Request) -> dict[str, Any]:
     """Return the parameters of a query, a form or a JSON object. Raises Unprocessable."""
     if request.method == "GET":
-        return dict(query_of(request))
+        return dict(given(request))
     if request.body[:1] != b"{" and "json" not in request.headers.get("content-type", ""):
         return dict(form_of(request))
     body = json_of(request)
@@ -88,7 +97,7 @@ ADAPTER = Adapter(
             *("MessageReceived", "ProviderEventReceived"),
         }
     ),
-    signature="JWT (HMAC) with the hashes of URL and body; Bird: HMAC-SHA256 over time, URL and the body's hash",
+    signature=f"JWT (HMAC) with the hashes of URL and body; Bird: HMAC-SHA256 over time, URL, body's hash; {WORDS}",
     signs_body=True,
     job_ids=frozenset({"sms"}),
     settings=(
@@ -101,6 +110,7 @@ ADAPTER = Adapter(
             secret=False,
             reads=seconds,
         ),
+        *_UNSIGNED,
         Setting("access_key", "An API access key, for sending."),
         Setting("sender", "The number or name to send SMS from.", secret=False),
         Setting("channel_id", "The id of the WhatsApp channel to send by.", secret=False),

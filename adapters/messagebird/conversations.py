@@ -57,7 +57,8 @@ def event(fields: Item, request: Request) -> Event:
     get, message_id = message.get, identifier(message.get("id"))
     if message_id is None:
         raise Unprocessable("a message without its id")
-    inbound = get("direction") == "received"
+    way = text(get("direction")) or ""
+    inbound, sent = way == "received", way == "sent"
     platform, status = (text(get("platform")) or "").lower(), (text(get("status")) or "").lower()
     channel = PLATFORMS.get(platform, "chat" if platform else None)
     customer = _customer(message, fields.get("contact"), platform, channel, inbound)
@@ -78,7 +79,7 @@ def event(fields: Item, request: Request) -> Event:
         if isinstance(contact, dict) and (name := text(contact.get("displayName"))):
             payload["displayName"] = name[:1024]
     else:
-        type_ = STATUSES.get(status, "ProviderEventReceived") if get("direction") == "sent" else "ProviderEventReceived"
+        type_ = STATUSES.get(status, "ProviderEventReceived") if sent else "ProviderEventReceived"
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, fields).payload["native"]
     quoted = object_of(object_of(object_of(get("content")).get("whatsappText")).get("context"))
@@ -91,10 +92,10 @@ def event(fields: Item, request: Request) -> Event:
         request.source,
         fact_id("conversation", message_id, kind if inbound else None, status, when),
         channel=channel,
-        direction="inbound" if inbound else "outbound",
+        direction="inbound" if inbound else "outbound" if sent else None,
         provider_message_id=message_id,
         echoed_message_id=ours,
-        handle=customer,
+        handle=customer if inbound or sent else None,
         occurred_at=from_text(when),
         error=error_of(error.get("code"), error.get("description"), status) if type_ in _FAILED else None,
         payload=payload,

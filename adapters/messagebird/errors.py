@@ -15,6 +15,8 @@ _WORDS = {
     "rate": ("capacity limit reached",),
     "expired": ("expired",),
 }
+#: `statusErrorCode` of a recipient who has sent STOP, whatever the words beside it.
+_OPTED_OUT = "103"
 _REASONS = {word: reason for reason, words in _WORDS.items() for word in words}
 
 
@@ -22,4 +24,5 @@ def error_of(code: object, words: object, status: str = "") -> Error:
     """Return the error of a code and its text; the reason comes from the text, else from `status`."""
     number, description = text(code), text(words)
     reason = _REASONS.get((description or "").replace("_", " ").lower()) or _REASONS.get(status)
+    reason = "opted_out" if number == _OPTED_OUT else reason
     return Error(number[:255] if number else None, description, reason or "unknown")

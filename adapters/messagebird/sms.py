@@ -1,17 +1,20 @@
 """Reads the parameters of the classic SMS API: status reports and inbound messages.
 
-https://developers.messagebird.com/api/sms-messaging/#handle-a-status-report, …#receive-a-message. A message to
-several recipients has one id, and one report per recipient.
+https://developers.messagebird.com/api/sms-messaging/#handle-a-status-report, …#receive-a-message; an inbound MMS and the
+time of a short code as https://github.com/nyaruka/courier/blob/main/handlers/messagebird/handler_test.go has them. A
+message to several recipients has one id, and one report per recipient.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.messagebird.errors import error_of
 from adapters.reading.addresses import dialled
-from adapters.reading.bodies import whole_of
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.parameters import whole_of
 from adapters.reading.prices import price_of
+from adapters.reading.shapes import list_of
 from adapters.reading.times import from_text
 from schemas.events import Event
 
@@ -26,12 +29,14 @@ STATUSES: dict[str, str] = {
     "expired": "MessageFailed",
     "delivery_failed": "MessageFailed",
 }
+_TEXTS = {"text": "body", "subject": "subject"}
+_MOST_MEDIA = 100
 _FAILED = frozenset({"MessageFailed", "MessageDelayed"})
 
 
 def is_sms(fields: Fields) -> bool:
     """Return whether the parameters are those of a report or a message."""
-    return "id" in fields and "recipient" in fields and ("status" in fields or "originator" in fields)
+    return "id" in fields and "recipient" in fields and (_is_report(fields) or "originator" in fields)
 
 
 def event(fields: Fields, request: Request) -> Event:
@@ -39,7 +44,12 @@ def event(fields: Fields, request: Request) -> Event:
     message_id = identifier(fields.get("id"))
     if message_id is None:
         raise Unprocessable("a message without its id")
-    return _report(fields, message_id, request) if "status" in fields else _message(fields, message_id, request)
+    return _report(fields, message_id, request) if _is_report(fields) else _message(fields, message_id, request)
+
+
+def _is_report(fields: Fields) -> bool:
+    """Return whether it is about a message of ours: a message that came in has no state."""
+    return any(name.lower().startswith("status") for name in fields)
 
 
 def _report(fields: Fields, message_id: str, request: Request) -> Event:
@@ -82,8 +92,13 @@ def _message(fields: Fields, message_id: str, request: Request) -> Event:
     for key, found in (("from", customer), ("to", ours)):
         if found is not None:
             payload[key] = found.value
-    if body := text(get("body")):
-        payload["content"] = {"text": body}
+    content: Fields = {key: words for key in ("text", "subject") if (words := text(get(_TEXTS[key])))}
+    # As the webhook spells it, and as the API does.
+    urls = list_of(get("mediaURLs")) or list_of(get("mediaUrls")) or list_of(get("mediaContentUrls"))
+    if media := [{"url": url} for url in urls[:_MOST_MEDIA] if isinstance(url, str) and url]:
+        content["media"] = media
+    if content:
+        payload["content"] = content
     if reference := text(get("reference")):
         payload["reference"] = reference[:1024]
     return Event(
@@ -94,6 +109,16 @@ def _message(fields: Fields, message_id: str, request: Request) -> Event:
         direction="inbound",
         provider_message_id=message_id,
         handle=customer,
-        occurred_at=from_text(get("createdDatetime")),
+        occurred_at=_created(get("createdDatetime")),
         payload=payload,
     )
+
+
+def _created(value: Any) -> datetime | None:
+    """Return the time of a message: ISO 8601, or of a short code's YYYYMMDDhhmmss in UTC."""
+    if isinstance(value, str) and len(value) == 14 and value.isascii() and value.isdigit():
+        try:
+            return datetime.strptime(value, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        except ValueError:
+            return None
+    return from_text(value)

@@ -14,12 +14,15 @@ from adapters.onesignal.send import API, IDEMPOTENT_FOR, MARK, build_request, re
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text, from_unix
 from adapters.signing.shared_header import SETTINGS as TOLD
 from adapters.signing.shared_header import verify_told
 from schemas.events import Error, Event, Handle
 
 CHANNELS = frozenset({"push", "email", "sms"})
+#: Our channel by the second word of a kind: an in-app message goes to the same app as a push.
+_CHANNELS = {"push": "push", "iam": "push", "email": "email", "sms": "sms"}
 
 Item = dict[str, Any]
 
@@ -46,10 +49,13 @@ KINDS: dict[str, str] = {
     "message.sms.failed": "MessageFailed",
     "message.sms.delivered": "MessageDelivered",
     "message.sms.undelivered": "MessageFailed",
-    # In-app messages and lock-screen activities: not messages to a person.
+    # …/iam-event-streams: an impression is the message on the person's screen.
+    "message.iam.impression": "MessageRead",
+    "message.iam.displayed": "MessageRead",
+    "message.iam.clicked": "MessageClicked",
+    # Further cards of an in-app message, and lock-screen activities, which are no messages.
     **dict.fromkeys(
-        "message.iam.impression message.iam.displayed message.iam.clicked message.iam.page_displayed"
-        " message.iam.pagedisplayed message.live_activity.sent message.live_activity.delivered"
+        "message.iam.page_displayed message.iam.pagedisplayed message.live_activity.sent message.live_activity.delivered"
         " message.live_activity.unsubscribed message.live_activity.failed message.live_activity.clicked".split(),
         "ProviderEventReceived",
     ),
@@ -79,14 +85,14 @@ def normalize(request: Request) -> Normalized:
     if not isinstance(body, dict):
         raise Unprocessable("no event of OneSignal: it is no object")
     if web.is_web(request):
-        return Normalized([web.event(body, request)])
+        return Normalized([keep_rest(web.event(body, request), body)])
     fields = _flat(body)
     kind = text(fields.get("event.kind"))
     if kind is None:
         raise Unprocessable(
             "no event of OneSignal: its body has no event.kind, which the source's page has a template for"
         )
-    return Normalized([_event(fields, kind, body, request)])
+    return Normalized([keep_rest(_event(fields, kind, body, request), body)])
 
 
 def _flat(body: Item) -> Item:
@@ -112,7 +118,7 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
     if event_id is None:
         raise Unprocessable("an event without an event.id: the body of the stream must have it")
     words = kind.split(".", 2)
-    channel = words[1] if len(words) == 3 and words[1] in CHANNELS else None
+    channel = _CHANNELS.get(words[1]) if len(words) == 3 else None
     customer, others = _whose(get, channel or "push")
     payload: Item = {"providerStatus": kind[:255]}
     if customer is not None:

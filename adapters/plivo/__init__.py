@@ -6,17 +6,19 @@ Statuses: https://docs.plivo.com/docs/messaging/api/message/message-status-callb
 set in the console (…/voice/api/call/the-call-object), so they are not used.
 """
 
-from typing import Any
-
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
-from adapters.plivo import calls, signature
+from adapters.plivo import calls, inbound, signature
 from adapters.plivo.errors import error_of
 from adapters.plivo.send import API, build_request, read_response
 from adapters.plivo.signature import once
 from adapters.reading.addresses import handle
-from adapters.reading.bodies import Pairs, form_of, query_of, whole_of
-from adapters.reading.facts import count, fact_id, identifier, location, unknown
+from adapters.reading.bodies import Pairs, form_of
+from adapters.reading.facts import count, fact_id, identifier, unknown
 from adapters.reading.own_ids import own_id_in_url
+from adapters.reading.parameters import given, whole_of
+from adapters.reading.remainder import keep_rest
+from adapters.signing.optional import SETTINGS as _UNSIGNED
+from adapters.signing.optional import WORDS, verify_signed_or_known
 from schemas.events import Event
 
 Fields = dict[str, str]
@@ -31,12 +33,14 @@ STATUSES: dict[str, str] = {
     "failed": "MessageFailed",
     "rejected": "MessageRejected",
 }
-#: …/handling-incoming: `MessageIntent`, Plivo's interpretation of the sender's word; `help` changes no consent.
-INTENTS: dict[str, str] = {"optout": "RecipientUnsubscribed", "optin": "RecipientSubscribed"}
+#: …/handling-incoming: `Type`, or for WhatsApp `MessageType`: what kind of message came in.
+_KINDS = frozenset({"sms", "mms", "whatsapp"})
+#: The parameters that decide what an event is, in any case.
+_NAMES = {name.lower(): name for name in ("CallUUID", "MessageUUID", "Status", "Type", "MessageType")}
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"Type", "MessageType", "Status", "CallStatus", "Direction"})
 _HEADERS = ("x-plivo-signature-v3", "x-plivo-signature-ma-v3", "x-plivo-signature-v2", "x-plivo-signature-ma-v2")
 _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "application/xml; charset=utf-8")
-#: …/handling-incoming: numbered from `Media1`; `Media0` is read too.
-_MEDIA = tuple(f"Media{index}" for index in range(11))
 
 
 def recognise(request: Request) -> bool:
@@ -48,25 +52,37 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the signature with `signature.verify`. No time is signed, so `fresh` has no effect. Raises
-    InvalidSignature."""
+    """Verify the signature with `signature.verify`; without one, basic authentication or the secret in the URL. No time
+    is signed, so `fresh` has no effect. Raises InvalidSignature."""
     tokens = secrets_of(values, "auth_token")
-    if not tokens:
-        return None
-    signature.verify(request, tokens)
-    return True
+    return verify_signed_or_known(
+        request,
+        values,
+        keys=tokens,
+        signed=any([name in request.headers for name in _HEADERS]),
+        check=lambda: signature.verify(request, tokens),
+    )
 
 
 def normalize(request: Request) -> Normalized:
     """Return one event, or two for a message that opts out or in. Raises Unprocessable."""
-    fields = dict(_pairs(request))
-    if "CallUUID" in fields:
-        return Normalized(calls.events(fields, request))
-    if "MessageUUID" in fields:
-        return Normalized([_status(fields, request)] if "Status" in fields else _received(fields, request))
+    fields = {_NAMES.get(name.lower(), name): value for name, value in _pairs(request)}
     if not fields:
         raise Unprocessable("a request without parameters")
-    return Normalized([unknown(request, whole_of(request))])
+    if "CallUUID" in fields:
+        made = calls.events(fields, request)
+    elif "MessageUUID" not in fields:
+        return Normalized([unknown(request, whole_of(request))])
+    elif "Status" in fields:
+        made = [_status(fields, request)]
+    elif (fields.get("Type") or fields.get("MessageType", "")).lower() in _KINDS and not inbound.CONTENT.isdisjoint(
+        fields
+    ):
+        made = inbound.events(fields, request)
+    else:  # neither the word of a state nor that of a kind of message
+        made = [_other(fields, request)]
+    keep_rest(made[0], whole_of(request), read=_READ)
+    return Normalized(made)
 
 
 def answer(request: Request) -> Answer:
@@ -75,7 +91,7 @@ def answer(request: Request) -> Answer:
 
 
 def _pairs(request: Request) -> Pairs:
-    return query_of(request) if request.method == "GET" else form_of(request)
+    return given(request) if request.method == "GET" else form_of(request)
 
 
 def _status(fields: Fields, request: Request) -> Event:
@@ -88,7 +104,7 @@ def _status(fields: Fields, request: Request) -> Event:
         event = unknown(request, whole_of(request), status=status or None)
     else:
         event = Event(type, request.source, fact_id("status", message_id, status), payload={"providerStatus": status})
-    event.direction, event.channel, event.provider_message_id = "outbound", _channel(fields), message_id
+    event.direction, event.channel, event.provider_message_id = "outbound", inbound.channel_of(fields), message_id
     event.handle = handle(to, event.channel)
     event.echoed_message_id = own_id_in_url(request)
     event.payload |= {key: value for key, value in (("from", get("From")), ("to", to)) if value}
@@ -102,50 +118,11 @@ def _status(fields: Fields, request: Request) -> Event:
     return event
 
 
-def _received(fields: Fields, request: Request) -> list[Event]:
-    get = fields.get
-    message_id, channel = identifier(fields["MessageUUID"]), _channel(fields)
-    if message_id is None:
-        raise Unprocessable("a message without its id")
-    content: dict[str, Any] = {"text": words} if (words := get("Text") or get("Body") or get("Caption")) else {}
-    kind = {"type": mime[:255]} if (mime := get("MimeType")) else {}
-    if media := [{"url": url} | kind for name in _MEDIA if (url := get(name))]:
-        content["media"] = media
-    if place := location(get("Latitude"), get("Longitude"), get("Name") or get("Address")):
-        content["location"] = place
-    event = Event(
-        "MessageReceived",
-        request.source,
-        fact_id("inbound", message_id),
-        channel=channel,
-        direction="inbound",
-        provider_message_id=message_id,
-    )
-    event.handle = handle(get("From"), channel)
-    event.payload = {key: value for key, name in (("from", "From"), ("to", "To")) if (value := get(name))}
-    if name := get("ProfileName"):
-        event.payload["displayName"] = name[:1024]
-    if replied_to := get("ContextMessageUUID"):
-        event.payload["inReplyTo"] = replied_to[:2048]
-    if content:
-        event.payload["content"] = content
-    if (intent := INTENTS.get(get("MessageIntent", "").lower())) is None:
-        return [event]
-    consent = Event(
-        intent,
-        request.source,
-        fact_id("intent", message_id),
-        channel=channel,
-        direction="inbound",
-        provider_message_id=message_id,
-    )
-    consent.handle = event.handle
-    consent.payload = {key: event.payload[key] for key in ("from", "to") if key in event.payload}
-    return [event, consent]
-
-
-def _channel(fields: Fields) -> str:
-    return "whatsapp" if (fields.get("Type") or fields.get("MessageType", "")).lower() == "whatsapp" else "sms"
+def _other(fields: Fields, request: Request) -> Event:
+    """Return the event of a message of which no word says what happened to it, so that whose it is cannot be told."""
+    event = unknown(request, whole_of(request), status=fields.get("Type") or None)
+    event.channel, event.provider_message_id = inbound.channel_of(fields), identifier(fields["MessageUUID"])
+    return event
 
 
 ADAPTER = Adapter(
@@ -156,16 +133,17 @@ ADAPTER = Adapter(
     events=frozenset(
         {
             *STATUSES.values(),
-            *INTENTS.values(),
+            *inbound.INTENTS.values(),
             *calls.STATUSES.values(),
             *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
         }
     ),
-    signature="HMAC-SHA256 over URL, form and nonce (V3); of messages over URL and nonce (V2)",
+    signature=f"HMAC-SHA256 over URL, form and nonce (V3); of messages over URL and nonce (V2); {WORDS}",
     # V3 covers the parameters; V2, the only signature of many messages, covers the URL alone.
     signs_body=False,
     settings=(
         Setting("auth_token", "The auth token of the account or subaccount (Console, Overview)."),
+        *_UNSIGNED,
         Setting("auth_id", "The account's auth id, MA…, for sending.", secret=False),
         Setting("sender", "The number, short code or sender id to send from.", secret=False),
         Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),

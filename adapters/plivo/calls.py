@@ -7,8 +7,8 @@ named, so they are not used.
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
-from adapters.reading.bodies import whole_of
 from adapters.reading.facts import count, fact_id, identifier, unknown
+from adapters.reading.parameters import whole_of
 from adapters.reading.times import from_unix_or_millis
 from schemas.events import Error, Event
 
@@ -44,11 +44,11 @@ def events(fields: Fields, request: Request) -> list[Event]:
     if call is None:
         raise Unprocessable("an event of no call: it has no CallUUID")
     event = _recording(fields, call, request) if fields.get("RecordUrl") else _state(fields, call, request)
-    inbound = fields.get("Direction", "").lower() == "inbound"
+    direction = fields.get("Direction", "").lower()
     event.channel, event.provider_message_id = "voice", call
-    if fields.get("Direction"):
-        event.direction = "inbound" if inbound else "outbound"
-        event.handle = caller(fields.get("From" if inbound else "To"))
+    if direction in ("inbound", "outbound"):
+        event.direction = direction
+        event.handle = caller(fields.get("From" if direction == "inbound" else "To"))
     event.payload |= {key: value for key, name in (("from", "From"), ("to", "To")) if (value := fields.get(name))}
     return [event]
 

@@ -47,8 +47,11 @@ def verify(request: Request, tokens: list[str]) -> None:
 
 def once(request: Request) -> Once | None:
     """Return the single-use token of a V2 signature, which covers the URL and nonce but neither body nor query. V2
-    signs no time, so the token is remembered for `REMEMBERED`. Return None for V3, which covers everything."""
+    signs no time, so the token is remembered for `REMEMBERED`. Return None for V3, which covers everything, and for a
+    request without a signature, which is verified by the caller's credentials."""
     headers = request.headers
+    if not any(headers.get(f"x-plivo-signature-{kind}v2", "").strip() for kind in ("", "ma-")):
+        return None
     if any(headers.get(f"x-plivo-signature-{kind}v3", "").strip() for kind in ("", "ma-")):
         return None
     try:

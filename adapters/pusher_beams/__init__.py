@@ -22,6 +22,7 @@ from adapters.contract import (
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing.signatures import header, signs
 from schemas.events import Error, Event
@@ -39,6 +40,8 @@ ATTEMPTS: dict[str, tuple[str, str | None]] = {
     "users_gateway_failed": ("MessageFailed", "unreachable"),
 }
 _ATTEMPT = "v1.PublishToUsersAttempt"
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"event_type"})
 
 
 def recognise(request: Request) -> bool:
@@ -72,11 +75,14 @@ def normalize(request: Request) -> Normalized:
                 found.events.append(event)
             else:
                 found.unprocessable.append((user, event))
+        if found.events:  # what concerns all users is kept once
+            rest = {key: value for key, value in payload.items() if key not in ATTEMPTS}
+            keep_rest(found.events[0], {"metadata": metadata, "payload": rest}, read=_READ)
         return found
     if kind in USER_EVENTS:
         event = _event(USER_EVENTS[kind], kind, payload.get("user_id"), payload, metadata, request)
         event.source_event_id = event_id or event.source_event_id
-        return Normalized([event])
+        return Normalized([keep_rest(event, body, read=_READ)])
     event = unknown(request, body, status=kind or None, event_id=event_id)
     event.occurred_at = from_text(metadata.get("created_at"))
     return Normalized([event])

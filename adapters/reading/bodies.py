@@ -102,16 +102,6 @@ def fields_of(pairs: Pairs) -> dict[str, str | list[str]]:
     return fields
 
 
-def whole_of(request: Request) -> Any:
-    """Return all parameters: those of a GET's query, of a form, or the JSON that the body is, with repeated names as lists.
-    Raise Unprocessable."""
-    if request.method == "GET":
-        return fields_of(query_of(request))
-    if request.body[:1] in (b"{", b"[") or "json" in request.headers.get("content-type", ""):
-        return json_of(request)
-    return fields_of(form_of(request))
-
-
 def _form(request: Request) -> Pairs:
     """Parse the body in the charset that the form names for itself, where it is not UTF-8."""
     found = _CHARSET.search(request.headers.get("content-type", "")[:512])

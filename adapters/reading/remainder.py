@@ -1,71 +1,108 @@
-"""Keeps what a message says and no field of ours holds, so that nothing of it is lost."""
+"""Keeps what a message says and no field of ours holds, so that nothing of it is lost.
+
+An item is a webhook, or the part of it that an event is made of. Only the remaining values are kept, each in its place,
+so that an event does not have the whole item a second time.
+"""
 
 from collections.abc import Collection
 from typing import Any
 
-from adapters.contract import Unprocessable
+import orjson
+
+from adapters.reading.times import from_text, from_unix_or_millis
 from schemas.events import Event
 
-#: Most levels of a message's parts; the store writes 254, the JSON around them included.
-_DEEPEST = 128
+#: A value of fewer characters may be in the event by chance (`1`, `GSM`), so that it counts as held only under its own name.
+_BY_CHANCE = 4
+#: Levels of an item that are searched; what is deeper is kept as the text of its JSON.
+_DEPTH = 32
 
 
-def keep_rest(event: Event, item: Any, routine: Collection[str] = ()) -> Event:
+def keep_rest(event: Event, item: Any, routine: Collection[str] = (), *, read: Collection[str] = ()) -> Event:
     """Add to the event's payload, as `native`, what `item` has and the event has not, and return the event.
 
-    An empty value, a false one, and a text or a number that the event holds anywhere are left out, and so is what stands
-    under one of the item's own keys in `routine`: what is read already, or says nothing of the message (an account's id, a
-    version). A number counts as held with and without its plus, and so does the `type` of a part that names its one other key. A `native` that is there stays. Raises Unprocessable if `item` is nested too deeply.
+    A value is held if the payload has it, in the provider's spelling or without the plus of a number, or if it is the
+    event's id, time, address or error. Empty and false values are left out, and so is the `type` of a part of which all else
+    is held. `routine` names keys of the item itself, `read` keys at any level, that are read whatever their value (the word
+    of a state that the event's type says), or say nothing of the message (an account's id, a version). A `native` that is
+    there stays.
     """
     if "native" in event.payload:
         return event
-    known = {event.source_event_id, event.provider_message_id or "", event.message_id or ""}
-    if event.handle is not None:
-        known.add(event.handle.value)
-    _collect(event.payload, known, 0)
     whole = {key: part for key, part in item.items() if key not in routine} if isinstance(item, dict) else item
-    if (rest := _rest(whole, known, 0)) is not None:
+    if (rest := _rest(whole, _Held(event, read), "", 0)) is not None:
         event.payload["native"] = rest
     return event
 
 
-def _collect(value: Any, known: set[str], depth: int) -> None:
-    """Add each text and number of a value to `known`, and each line of a text, as an adapter may have joined several."""
-    kind = type(value)
-    if kind is str:
-        known.add(value)
-        if "\n" in value:
-            known.update(value.split("\n"))
-    elif kind is dict or kind is list:
-        if depth > _DEEPEST:
-            raise Unprocessable(f"a message of more than {_DEEPEST} levels")
-        for part in value.values() if kind is dict else value:
-            _collect(part, known, depth + 1)
-    elif kind is int or kind is float:
-        known.add(str(value))
+class _Held:
+    """The values that an event holds, by their text, and by their name too if they are short."""
+
+    def __init__(self, event: Event, read: Collection[str]) -> None:
+        self.read = read
+        self._time = event.occurred_at
+        self._texts: set[str] = set()
+        self._named: set[tuple[str, str]] = set()
+        handle, error = event.handle, event.error
+        ids = (
+            event.source_event_id,
+            event.provider_message_id,
+            event.message_id,
+            event.echoed_message_id,
+            handle and handle.value,
+            error and error.code,
+        )
+        self._ids = frozenset(one for one in ids if one)
+        for one in (*ids, error and error.text):
+            if one:
+                self._add("", one)
+        self._walk("", event.payload, 0)
+
+    def __contains__(self, leaf: tuple[str, Any]) -> bool:
+        name, value = leaf
+        text = value if isinstance(value, str) else str(value)
+        if (name, text) in self._named or text in self._ids:
+            return True
+        if len(text) >= _BY_CHANCE and not isinstance(value, bool):
+            return text in self._texts or text.removeprefix("+") in self._texts or self._is_time(value, text)
+        return False
+
+    def _is_time(self, value: Any, text: str) -> bool:
+        return self._time is not None and self._time in (from_unix_or_millis(value), from_text(text))
+
+    def _add(self, name: str, text: str) -> None:
+        self._named.add((name, text))
+        self._texts.update((text, text.removeprefix("+")))
+        if "\n" in text:  # parts that an adapter joined
+            self._texts.update(text.split("\n"))
+
+    def _walk(self, name: str, value: Any, depth: int) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items() if depth < _DEPTH else ():
+                self._walk(key, inner, depth + 1)
+        elif isinstance(value, list):
+            for inner in value if depth < _DEPTH else ():
+                self._walk(name, inner, depth + 1)
+        elif value is not None:
+            self._add(name, value if isinstance(value, str) else str(value))
 
 
-def _rest(value: Any, known: set[str], depth: int) -> Any:
-    """Return what is left of a value, or None."""
-    kind = type(value)
-    if kind is str:
-        return None if not value or value in known or f"+{value}" in known else value
-    if kind is dict:
-        return _rest_of_object(value, known, depth)
-    if kind is list:
-        if depth > _DEEPEST:
-            raise Unprocessable(f"a message of more than {_DEEPEST} levels")
-        parts = [left for part in value if (left := _rest(part, known, depth + 1)) is not None]
-        return parts or None
-    if value is None or value is False:
+def _rest(value: Any, held: _Held, name: str, depth: int) -> Any:
+    """Return what remains of a value, or None if nothing does."""
+    if value is None or value is False or value == "" or value == [] or value == {}:
         return None
-    return None if value is not True and (str(value) in known or f"+{value}" in known) else value
-
-
-def _rest_of_object(value: dict[str, Any], known: set[str], depth: int) -> dict[str, Any] | None:
-    if depth > _DEEPEST:
-        raise Unprocessable(f"a message of more than {_DEEPEST} levels")
-    kept = {key: left for key, part in value.items() if (left := _rest(part, known, depth + 1)) is not None}
-    if len(kept) == 1 and isinstance(kind := kept.get("type"), str) and kind in value:
-        return None
-    return kept or None
+    if isinstance(value, dict | list) and depth >= _DEPTH:
+        try:
+            return orjson.dumps(value).decode()
+        except orjson.JSONEncodeError:
+            return None
+    if isinstance(value, dict):
+        parts = {
+            key: rest
+            for key, inner in value.items()
+            if key not in held.read and (rest := _rest(inner, held, key, depth + 1)) is not None
+        }
+        return None if not parts or (parts.keys() == {"type"} and len(value) > 1) else parts
+    if isinstance(value, list):
+        return [rest for inner in value if (rest := _rest(inner, held, name, depth + 1)) is not None] or None
+    return None if (name, value) in held else value

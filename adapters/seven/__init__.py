@@ -11,7 +11,10 @@ from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Se
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
+from adapters.signing.optional import SETTINGS as _UNSIGNED
+from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import check_age, header, signs
 from schemas.events import Error, Event
 
@@ -26,31 +29,41 @@ STATUSES: dict[str, str] = {
     "FAILED": "MessageFailed",
     "REJECTED": "MessageRejected",
 }
+#: Keys whose value the event says otherwise, and the time of the request.
+_READ = frozenset({"webhook_event", "webhook_timestamp"})
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
 _REASONS = {"BUFFERED": "unreachable", "EXPIRED": "expired"}
 
 
 def recognise(request: Request) -> bool:
-    """Recognise a webhook by its signature headers and the name of the event in the body."""
-    signed = "x-signature" in request.headers and "x-nonce" in request.headers and "x-timestamp" in request.headers
-    return signed and b'"webhook_event"' in request.body
+    """Recognise a webhook by the name of the event in the body, with its time and data. Signing is optional."""
+    head = request.body[:4096]
+    return b'"webhook_event"' in head and b'"webhook_timestamp"' in head and b'"data"' in head
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the HMAC-SHA256 of time, nonce, method, URL and the body's MD5, in hex. Raises InvalidSignature."""
+    """Verify the HMAC-SHA256 of time, nonce, method, URL and the body's MD5, in hex; without one, basic authentication or
+    the secret in the URL. Raises InvalidSignature."""
     keys = secrets_of(values, "signing_key")
-    if not keys:
-        return None
+    return verify_signed_or_known(
+        request,
+        values,
+        keys=keys,
+        signed="x-signature" in request.headers,
+        check=lambda: _check(request, keys, fresh),
+    )
+
+
+def _check(request: Request, keys: list[str], fresh: bool) -> None:
     given, timestamp, nonce = (header(request, name) for name in ("x-signature", "x-timestamp", "x-nonce"))
     if fresh:
         check_age(timestamp, request.received_at)
     digest = md5(request.body, usedforsecurity=False).hexdigest()  # seven's scheme
     signed = "\n".join([timestamp, nonce, request.method, request.url, digest]).encode("utf-8", "replace")
-    if any([signs(key, "sha256", signed, given.lower()) for key in keys]):
-        return True
-    raise InvalidSignature(
-        "no configured signing_key makes this signature: is the source's url the one configured at seven?"
-    )
+    if not any([signs(key, "sha256", signed, given.lower()) for key in keys]):
+        raise InvalidSignature(
+            "no configured signing_key makes this signature: is the source's url the one configured at seven?"
+        )
 
 
 def normalize(request: Request) -> Normalized:
@@ -60,9 +73,9 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("the body is not an object")
     data, kind = body.get("data"), text(body.get("webhook_event"))
     if isinstance(data, dict) and kind == "dlr":
-        return Normalized([_status(data, request)])
+        return Normalized([keep_rest(_status(data, request), body, read=_READ)])
     if isinstance(data, dict) and kind == "sms_mo":
-        return Normalized([_inbound(data, request)])
+        return Normalized([keep_rest(_inbound(data, request), body, read=_READ)])
     return Normalized([unknown(request, body, status=kind)])
 
 
@@ -107,9 +120,9 @@ ADAPTER = Adapter(
     docs="https://docs.seven.io/en/rest-api/webhooks",
     channels=frozenset({"sms"}),
     events=frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
-    signature="HMAC-SHA256 of time, nonce, method, URL and the body's MD5",
+    signature=f"HMAC-SHA256 of time, nonce, method, URL and the body's MD5; {WORDS}",
     signs_body=True,
-    settings=(Setting("signing_key", "The signing key of the account (seven, Developer, API settings)."),),
+    settings=(Setting("signing_key", "The signing key of the account (seven, Developer, API settings)."), *_UNSIGNED),
     recognise=recognise,
     verify=verify,
     normalize=normalize,

@@ -22,6 +22,7 @@ from adapters.contract import (
 )
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import unknown
+from adapters.reading.remainder import keep_rest
 from adapters.signing.signatures import WINDOW, seconds
 from adapters.signing.unsigned import SETTINGS as _UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
@@ -39,6 +40,8 @@ from adapters.sinch.send import (
 GO_ON = Answer(200, b'{"instructions":[],"action":{"name":"continue"}}', "application/json")
 _ASKS = ("ice", "ace", "pie")
 _HEAD = 8192
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"event", "direction"})
 
 
 def recognise(request: Request) -> bool:
@@ -81,9 +84,9 @@ def normalize(request: Request) -> Normalized:
     if sms.is_sms(body):
         return sms.events(body, request)
     if isinstance(body.get("event"), str) and "callid" in body:
-        return Normalized([calls.event(body, request)])
+        return Normalized([keep_rest(calls.event(body, request), body, read=_READ)])
     if "app_id" in body:
-        return Normalized([conversation.event(body, request)])
+        return Normalized([keep_rest(conversation.event(body, request), body, read=_READ)])
     return Normalized([unknown(request, body)])
 
 

@@ -97,6 +97,12 @@ def _inbound(part: Item, body: Item, request: Request) -> Event:
     contact_message = part.get("contact_message")
     contact_message = contact_message if isinstance(contact_message, dict) else {}
     word = next((name for name in CONTENTS if isinstance(contact_message.get(name), dict)), None)
+    way = text(part.get("direction"))
+    if way is not None and way != "TO_APP":  # a message of ours, or of a direction that no page has
+        found_event = unknown(request, body, status=way)
+        found_event.channel, found_event.provider_message_id = channel, message_id
+        found_event.occurred_at = _time(body)
+        return found_event
     if word is None:
         payload["native"] = unknown(request, body).payload["native"]
     else:

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.sinch.errors import sms_error
 from schemas.events import Event
@@ -30,25 +31,36 @@ STATUSES: dict[str, str] = {
     "Expired": "MessageFailed",
     "Unknown": "ProviderEventReceived",
 }
+#: …/tag/Webhooks/: the values of `type`, and how those of messages that came in (mobile originated) begin.
+_INBOUND = "mo_"
+_RECIPIENT = frozenset({"recipient_delivery_report_sms", "recipient_delivery_report_mms"})
+_BATCH = frozenset({"delivery_report_sms", "delivery_report_mms"})
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"type"})
 _FAILED = frozenset({"MessageFailed", "MessageRejected"})
 
 
 def is_sms(body: Item) -> bool:
-    """Return whether the object is a report, or an inbound message."""
+    """Return whether the object is a report, or an inbound message: all of them have a `type`."""
     return isinstance(body.get("type"), str) and ("batch_id" in body or "received_at" in body)
 
 
 def events(body: Item, request: Request) -> Normalized:
     """Return the events. Raises Unprocessable if there is no id."""
     kind = str(body["type"])
-    if "received_at" in body:
-        return Normalized([_message(body, kind, request)])
+    if kind.startswith(_INBOUND):
+        return Normalized([keep_rest(_message(body, kind, request), body)])
     batch = identifier(body.get("batch_id"))
+    if kind not in _RECIPIENT and kind not in _BATCH:
+        event = unknown(request, body, status=kind)
+        event.channel, event.provider_message_id = "sms", batch or identifier(body.get("id"))
+        return Normalized([event])
     if batch is None:
         raise Unprocessable("a report of no batch")
-    if kind.startswith("recipient_"):
+    if kind in _RECIPIENT:
         report = (text(body.get("status")) or "", body.get("code"), body.get("at"))
-        return Normalized([_report(body, batch, body.get("recipient"), *report, request, body)])
+        event = _report(body, batch, body.get("recipient"), *report, request, body)
+        return Normalized([keep_rest(event, body, read=_READ)])
     return _batch(body, batch, request)
 
 
@@ -69,7 +81,12 @@ def _batch(body: Item, batch: str, request: Request) -> Normalized:
             # Keep this recipient's part only: the whole report once per recipient could be a thousand times the
             # webhook.
             item = {"batch_id": batch, "recipient": recipient, "status": status, "code": code}
-            found.events.append(_report(body, batch, recipient, status, code, None, request, item))
+            event = _report(body, batch, recipient, status, code, None, request, item)
+            found.events.append(keep_rest(event, {"code": code}))
+    if found.events:  # what concerns the batch is kept once
+        rest = {key: value for key, value in body.items() if key != "statuses"}
+        own = found.events[0].payload.pop("native", None) if found.events[0].type != "ProviderEventReceived" else None
+        keep_rest(found.events[0], {**rest, **(own or {})}, read=_READ)
     if not found.events and not found.unprocessable:
         event = unknown(request, body, status=text(body.get("type")))
         event.channel, event.direction, event.provider_message_id = "sms", "outbound", batch

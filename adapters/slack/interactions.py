@@ -7,8 +7,9 @@ https://docs.slack.dev/interactivity/implementing-slash-commands. Slack does not
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.bodies import form_of, parse_json, whole_of
+from adapters.reading.bodies import form_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.parameters import whole_of
 from adapters.reading.remainder import keep_rest
 from adapters.slack.ids import address, message_id, plain, time_of
 from schemas.events import Event

@@ -18,6 +18,8 @@ from adapters.contract import (
 )
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.signing.optional import SETTINGS as _UNSIGNED
+from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import header, same
 from adapters.telegram.send import API, build_request, read_response
 from adapters.telegram.updates import UPDATES
@@ -31,15 +33,16 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify that the header is a configured secret token. Nothing is signed, and there is no time, so `fresh` has
-    no effect. Raises InvalidSignature."""
+    """Verify that the header is a configured secret token; without one, basic authentication or the secret in the URL.
+    Nothing is signed, and there is no time, so `fresh` has no effect. Raises InvalidSignature."""
     secrets = secrets_of(values, "secret_token")
-    if not secrets:
-        return None
-    given = header(request, _HEADER).encode("utf-8", "replace")
-    if any([same(secret.encode(), given) for secret in secrets]):
-        return True
-    raise InvalidSignature(f"the header {_HEADER} is not a configured secret_token")
+
+    def check() -> None:
+        given = header(request, _HEADER).encode("utf-8", "replace")
+        if not any([same(secret.encode(), given) for secret in secrets]):
+            raise InvalidSignature(f"the header {_HEADER} is not a configured secret_token")
+
+    return verify_signed_or_known(request, values, keys=secrets, signed=_HEADER in request.headers, check=check)
 
 
 def normalize(request: Request) -> Normalized:
@@ -70,10 +73,11 @@ ADAPTER = Adapter(
         "MessageReceived MessageEdited MessageDeleted UserMessageSent RecipientUnsubscribed RecipientSubscribed"
         " ProviderEventReceived".split()
     ),
-    signature="a secret token in a header; the body is not signed",
+    signature=f"a secret token in a header, the body is not signed; {WORDS}",
     signs_body=False,
     settings=(
         Setting("secret_token", "The `secret_token` given to setWebhook; Telegram repeats it in a header."),
+        *_UNSIGNED,
         Setting("bot_token", "The bot's token from @BotFather, for sending."),
         Setting("api_url", f"The URL of the Bot API; {API} if not set.", secret=False),
     ),

@@ -18,6 +18,7 @@ from adapters.contract import (
 from adapters.reading.addresses import caller
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing.keys import ed25519_key, signs_ed25519
 from adapters.signing.signatures import check_age, from_base64, header, readable
@@ -25,6 +26,8 @@ from adapters.telnyx import calls, messages
 from adapters.telnyx.send import API, build_request, read_response
 
 _SIGNATURE = "telnyx-signature-ed25519"
+#: Keys whose value the event says otherwise, and of this delivery of the webhook (`meta`), which a retry changes.
+_READ = frozenset({"direction", "event_type", "record_type", "status", "meta"})
 
 
 def recognise(request: Request) -> bool:
@@ -57,11 +60,19 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("no webhook of Telnyx: it has no data, no payload or no id")
     kind, at = text(data.get("event_type")) or "", text(data.get("occurred_at"))
     if kind == messages.RECEIVED:
-        return Normalized(messages.received(payload, event_id, at, request))
+        made = messages.received(payload, event_id, at, request)
+        keep_rest(made[0], data, read=_READ)
+        return Normalized(made)
     if kind == messages.FINAL or kind in messages.RECIPIENT_EVENTS:
-        return messages.outbound(kind, payload, event_id, at, request)
+        found = messages.outbound(kind, payload, event_id, at, request)
+        # Each recipient's own part is kept by its event, what concerns all of them once; an unknown event has its item.
+        if found.events and found.events[0].type != "ProviderEventReceived":
+            shared = {key: value for key, value in payload.items() if key != "to"}
+            own = found.events[0].payload.pop("native", None)
+            keep_rest(found.events[0], {**data, "payload": {**shared, **(own or {})}}, read=_READ)
+        return found
     if kind in calls.CALLS:
-        return Normalized([calls.event(kind, payload, event_id, at, request)])
+        return Normalized([keep_rest(calls.event(kind, payload, event_id, at, request), data, read=_READ)])
     event = unknown(request, data, status=kind or None, event_id=event_id)
     event.occurred_at = from_text(at)
     if kind.startswith("call.") and (leg := identifier(payload.get("call_leg_id"))) is not None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import caller
-from adapters.reading.facts import identifier, text
+from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.times import from_text
 from schemas.events import Error, Event
 
@@ -15,7 +15,8 @@ CALLS: dict[str, str] = {
     "call.hangup": "CallCompleted",
     "call.recording.saved": "CallRecorded",
 }
-#: `hangup_cause` of a call that ended other than by a party's hanging up.
+#: `hangup_cause` of a call that took place, and of one that failed.
+ENDED = frozenset({"", "normal_clearing", "time_limit"})
 CAUSES: dict[str, str] = {
     "originator_cancel": "unknown",
     "timeout": "unreachable",
@@ -34,8 +35,10 @@ def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, req
         raise Unprocessable("an event of no call: it has no call_leg_id")
     inbound = payload.get("direction") == "incoming"
     sender, recipient = text(payload.get("from")), text(payload.get("to"))
-    cause = text(payload.get("hangup_cause")) or ""
-    type = "CallFailed" if kind == "call.hangup" and cause in CAUSES else CALLS[kind]
+    cause = (text(payload.get("hangup_cause")) or "").lower()
+    type = CALLS[kind]
+    if kind == "call.hangup" and cause not in ENDED:
+        type = "CallFailed" if cause in CAUSES else "ProviderEventReceived"
     fields: dict[str, Any] = {"providerStatus": kind}
     fields |= {key: value for key, value in (("from", sender), ("to", recipient)) if value}
     event = Event(
@@ -63,5 +66,7 @@ def event(kind: str, payload: dict[str, Any], event_id: str, at: str | None, req
         url = next((url for url in urls.values() if isinstance(url, str)), None) if isinstance(urls, dict) else None
         if url:
             fields["content"] = {"audioUrl": url}
+    if type == "ProviderEventReceived":  # the call has ended, but whether it took place is not known
+        fields |= {"providerStatus": f"{kind}.{cause}"[:255], "native": unknown(request, payload).payload["native"]}
     event.payload = fields
     return event

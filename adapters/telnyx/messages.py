@@ -12,6 +12,7 @@ from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
 from adapters.reading.own_ids import own_id
 from adapters.reading.prices import price_of
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.telnyx.errors import error_of
 from adapters.telnyx.send import OWN_ID, REFERENCE
@@ -33,7 +34,7 @@ STATUSES: dict[str, str] = {
     "expired": "MessageFailed",
     "read": "MessageRead",
 }
-#: Our channel by `type`; any other is SMS.
+#: Our channel by `type`; without a type it is SMS, as it was before there were others.
 TYPES: dict[str, str] = {"SMS": "sms", "MMS": "sms", "RCS": "rcs", "WHATSAPP": "whatsapp"}
 #: …/advanced-opt-in-out: `autoresponse_type`, Telnyx's interpretation of the sender's word; HELP changes no consent.
 AUTORESPONSES: dict[str, str] = {"STOP": "RecipientUnsubscribed", "START": "RecipientSubscribed"}
@@ -69,7 +70,7 @@ def outbound(kind: str, payload: Item, event_id: str, at: str | None, request: R
             event.payload["carrier"] = carrier[:255]
         if type == "MessageFailed":
             event.error = error_of(payload.get("errors"), "expired" if status == "expired" else "unknown")
-        found.events.append(event)
+        found.events.append(keep_rest(event, {"to": [one]}, read=frozenset({"status"})))
     if not found.events and not found.unprocessable:
         raise Unprocessable("a message without recipients")
     return found
@@ -97,8 +98,6 @@ def received(payload: Item, event_id: str, at: str | None, request: Request) -> 
         event.payload["edits"] = original
     if content := _content(payload) | _body(_object(edit.get("message")) or body):
         event.payload["content"] = content
-    elif body:  # of an unknown kind
-        event.payload.setdefault("native", body)
     consent_type = AUTORESPONSES.get((text(payload.get("autoresponse_type")) or "").upper())
     if consent_type is None:
         return [event]
@@ -118,7 +117,7 @@ def received(payload: Item, event_id: str, at: str | None, request: Request) -> 
 
 def _describe(event: Event, payload: Item, direction: str, at: str | None) -> None:
     """Fill in the fields that inbound and outbound events share. Raises Unprocessable if there is no message id."""
-    event.channel = TYPES.get((text(payload.get("type")) or "").upper(), "sms")
+    event.channel = TYPES.get((text(payload.get("type")) or "SMS").upper())
     event.direction, event.occurred_at = direction, from_text(at)
     event.provider_message_id = identifier(payload.get("id"))
     if event.provider_message_id is None:

@@ -16,6 +16,7 @@ from adapters.contract import Adapter, Normalized, Request, Unprocessable, Value
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, location, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.signing.shared_header import SETTINGS, verify_told
 from schemas.events import Error, Event
@@ -39,6 +40,8 @@ MESSAGES: dict[str, str] = {
 }
 #: Our reasons, by a part of the error's name (…/pkg/networkserver).
 _REASONS = {"too_long": "content", "expired": "expired"}
+#: Keys whose value the event says otherwise: the device is in its address.
+_READ = frozenset({"device_id", "application_ids"})
 #: The keys beside the message itself.
 _AROUND = frozenset({"end_device_ids", "correlation_ids", "received_at", "simulated"})
 #: Prefixes of the ids that The Things Stack adds to the sender's.
@@ -70,7 +73,8 @@ def normalize(request: Request) -> Normalized:
     device_id = text(ids.get("device_id"))
     if application_id is None or device_id is None:
         raise Unprocessable("a message of no application, or of no device")
-    return Normalized([_event(body, kind, f"the_things_stack:{application_id}/{device_id}", request)])
+    event = _event(body, kind, f"the_things_stack:{application_id}/{device_id}", request)
+    return Normalized([keep_rest(event, body, read=_READ)])
 
 
 def _event(body: Item, kind: str | None, device: str, request: Request) -> Event:

@@ -12,6 +12,8 @@ from adapters.reading.addresses import phone
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
+from adapters.signing.optional import SETTINGS as _UNSIGNED
+from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import header, signs
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.messages import CHANGES, Item, message
@@ -27,14 +29,16 @@ def recognise(request: Request) -> bool:
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify HMAC-SHA256 of the body, base64. No time is signed, so `fresh` has no effect. Raises InvalidSignature."""
+    """Verify HMAC-SHA256 of the body, base64; without one, basic authentication or the secret in the URL. No time is
+    signed, so `fresh` has no effect. Raises InvalidSignature."""
     secrets = secrets_of(values, "webhook_secret")
-    if not secrets:
-        return None
-    given = header(request, _SIGNATURE)
-    if any([signs(secret, "sha256", request.body, given, "base64") for secret in secrets]):
-        return True
-    raise InvalidSignature("no configured webhook_secret makes this signature")
+
+    def check() -> None:
+        given = header(request, _SIGNATURE)
+        if not any([signs(secret, "sha256", request.body, given, "base64") for secret in secrets]):
+            raise InvalidSignature("no configured webhook_secret makes this signature")
+
+    return verify_signed_or_known(request, values, keys=secrets, signed=_SIGNATURE in request.headers, check=check)
 
 
 def normalize(request: Request) -> Normalized:
@@ -113,9 +117,12 @@ ADAPTER = Adapter(
     docs="https://whatsapp.turn.io/docs/api/webhooks",
     channels=frozenset({"whatsapp"}),
     events=frozenset({*STATUSES.values(), *CHANGES.values(), "MessageReceived", "MessageQueued"}),
-    signature="HMAC-SHA256 of the body",
+    signature=f"HMAC-SHA256 of the body; {WORDS}",
     signs_body=True,
-    settings=(Setting("webhook_secret", "The HMAC secret of the webhook (Turn.io, Settings, API & Webhooks)."),),
+    settings=(
+        Setting("webhook_secret", "The HMAC secret of the webhook (Turn.io, Settings, API & Webhooks)."),
+        *_UNSIGNED,
+    ),
     recognise=recognise,
     verify=verify,
     normalize=normalize,

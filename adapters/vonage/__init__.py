@@ -19,9 +19,13 @@ from adapters.contract import (
     Values,
     secrets_of,
 )
-from adapters.reading.bodies import form_of, json_of, query_of, whole_of
+from adapters.reading.bodies import form_of, json_of, query_of
 from adapters.reading.facts import unknown
+from adapters.reading.parameters import SECRET, whole_of
+from adapters.reading.remainder import keep_rest
 from adapters.signing.keys import rsa_private_key
+from adapters.signing.optional import SETTINGS as _UNSIGNED
+from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import WINDOW, seconds
 from adapters.vonage import calls, messages, signing, sms
 from adapters.vonage.send import API, build_request, read_response
@@ -31,6 +35,8 @@ from adapters.vonage.send import API, build_request, read_response
 NO_INSTRUCTIONS = Answer(200, b"[]", "application/json")
 #: Maximum bytes of a body that `recognise` reads.
 _HEAD = 8192
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"direction", "message_type", "channel"})
 
 
 def recognise(request: Request) -> bool:
@@ -39,46 +45,61 @@ def recognise(request: Request) -> bool:
         return True
     if request.method == "GET":
         query = request.url.partition("?")[2][:_HEAD]
-        return _is_sms(query) or ("conversation_uuid=" in query and "&uuid=" in query)
+        return _is_sms(query) or ("conversation_uuid=" in query and "uuid=" in f"&{query}".replace("n_uuid=", ""))
     head = request.body[:_HEAD].decode("latin-1")
     if head[:1] != "{":
         return _is_sms(head)
     if '"message_uuid"' in head:
         return '"timestamp"' in head and ('"channel"' in head or '"from":{"type"' in head)
-    return _is_sms(head) or ('"conversation_uuid' in head and '"timestamp"' in head)
+    answered = '"uuid"' in head and '"from"' in head and '"to"' in head
+    return _is_sms(head) or ('"conversation_uuid' in head and ('"timestamp"' in head or answered))
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
-    """Verify the token in `Authorization`, or the signature `sig` among the parameters. Raises InvalidSignature."""
+    """Verify the token in `Authorization`, or the signature `sig` among the parameters; without either, basic
+    authentication or the secret in the URL. Raises InvalidSignature."""
     secrets = secrets_of(values, "signature_secret")
-    if not secrets:
-        return None
     if request.headers.get("authorization", "").startswith("Bearer "):
-        signing.check_token(request, secrets, values, fresh)
-        return True
-    try:
-        pairs = signing.texts(_parameters(request))
-    except Unprocessable as error:
-        raise InvalidSignature(str(error)) from error
-    if request.method == "GET" and request.body:
-        raise InvalidSignature("a GET with a body, which no signature covers")
-    signing.check_parameters(pairs, secrets, values, request.received_at if fresh else None)
-    return True
+        return verify_signed_or_known(
+            request,
+            values,
+            keys=secrets,
+            signed=True,
+            check=lambda: signing.check_token(request, secrets, values, fresh),
+        )
+    pairs: list[tuple[str, str]] = []
+    if secrets:
+        try:
+            pairs = signing.texts(_parameters(request))
+        except Unprocessable as error:
+            if not secrets_of(values, "basic_auth", "url_secret"):
+                raise InvalidSignature(str(error)) from error
+    return verify_signed_or_known(
+        request,
+        values,
+        keys=secrets,
+        signed=any(name == "sig" for name, _ in pairs),
+        check=lambda: signing.check_parameters(request, pairs, secrets, values, request.received_at if fresh else None),
+    )
 
 
 def normalize(request: Request) -> Normalized:
     """Return the one event of a request. Raises Unprocessable."""
     found = _parameters(request)
     fields: dict[str, Any] = dict(found) if isinstance(found, list) else found
+    if request.method == "GET":
+        fields.pop(SECRET, None)
     if not fields:
         raise Unprocessable("a request without parameters")
     if "message_uuid" in fields:
-        return Normalized([messages.event(fields, request)])
-    if "messageId" in fields and "msisdn" in fields:
-        return Normalized([sms.event(fields, request)])
-    if calls.is_call(fields):
-        return Normalized([calls.event(fields, request)])
-    return Normalized([unknown(request, whole_of(request))])
+        event = messages.event(fields, request)
+    elif "messageId" in fields and "msisdn" in fields:
+        event = sms.event(fields, request)
+    elif calls.is_call(fields):
+        event = calls.event(fields, request)
+    else:
+        return Normalized([unknown(request, whole_of(request))])
+    return Normalized([keep_rest(event, whole_of(request), read=_READ)])
 
 
 def answer(request: Request) -> Answer:
@@ -120,7 +141,7 @@ ADAPTER = Adapter(
             *("MessageReceived", "CallRecorded", "ProviderEventReceived"),
         }
     ),
-    signature="JWT (HS256) with the body's SHA-256; SMS API: hash or HMAC over the sorted parameters",
+    signature=f"JWT (HS256) with the body's SHA-256; SMS API: hash or HMAC over the sorted parameters; {WORDS}",
     signs_body=True,
     settings=(
         Setting("signature_secret", "The account's signature secret (Dashboard, API settings)."),
@@ -130,6 +151,7 @@ ADAPTER = Adapter(
             secret=False,
         ),
         Setting("max_age", f"Seconds that a signature may be old; {WINDOW} if not set.", secret=False, reads=seconds),
+        *_UNSIGNED,
         Setting("application_id", "The application's id, for sending.", secret=False),
         Setting("private_key", "The application's private key (PEM), for sending.", reads=rsa_private_key),
         Setting("api_key", "The account's API key, to send with instead of an application.", secret=False),

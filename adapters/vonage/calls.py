@@ -1,4 +1,4 @@
-"""Reads the Voice API's webhooks: a call's statuses, its recordings, and input during it.
+"""Reads the Voice API's webhooks: a call's statuses, its answer, its recordings, and input during it.
 
 https://developer.vonage.com/en/voice/voice-api/webhook-reference. A recording names the conversation, not the call.
 """
@@ -7,8 +7,8 @@ from typing import Any
 
 from adapters.contract import Request
 from adapters.reading.addresses import handle, phone
-from adapters.reading.bodies import whole_of
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
+from adapters.reading.parameters import whole_of
 from adapters.reading.prices import price_of
 from adapters.reading.times import from_text
 from schemas.events import Error, Event, Handle
@@ -54,7 +54,9 @@ def event(fields: Fields, request: Request) -> Event:
     status = (text(fields.get("status")) or "").lower()
     if text(fields.get("recording_url")):
         return _recording(fields, request)
-    return _call(fields, status, request) if status in STATUSES else _within(fields, status, request)
+    if status in STATUSES:
+        return _call(fields, status, request)
+    return _answered(fields, request) if wants_instructions(fields) else _within(fields, status, request)
 
 
 def _call(fields: Fields, status: str, request: Request) -> Event:
@@ -105,10 +107,26 @@ def _recording(fields: Fields, request: Request) -> Event:
     )
 
 
+def _answered(fields: Fields, request: Request) -> Event:
+    """Return the event of the answer webhook (…/webhook-reference#answer-webhook): a call was answered, one that came in or
+    one that we made, which it does not say. So it names no customer; the call's statuses do."""
+    call_id = identifier(fields.get("uuid")) or identifier(fields.get("conversation_uuid"))
+    return Event(
+        "CallStarted",
+        request.source,
+        fact_id("answer", call_id),
+        channel="voice",
+        direction=_direction(fields),
+        provider_message_id=call_id,
+        handle=_customer(fields),
+        occurred_at=from_text(fields.get("timestamp")),
+        payload=_common(fields, "answer"),
+    )
+
+
 def _within(fields: Fields, status: str, request: Request) -> Event:
-    """Return an unknown event for a request that is not a status: input, transfer, an answering machine, an error,
-    the answer webhook."""
-    found = unknown(request, whole_of(request), status=status or ("answer" if wants_instructions(fields) else None))
+    """Return an unknown event for a request that is not a status: input, transfer, an answering machine, an error."""
+    found = unknown(request, whole_of(request), status=status or None)
     found.channel, found.direction, found.handle = "voice", _direction(fields), _customer(fields)
     found.provider_message_id = next((known for name in _IDS if (known := identifier(fields.get(name)))), None)
     found.occurred_at = from_text(fields.get("timestamp"))

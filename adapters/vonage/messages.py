@@ -99,9 +99,10 @@ def _message(item: Item, message_id: str, request: Request) -> Event:
         request.source,
         fact_id("message", message_id),
         channel=MESSAGE_CHANNELS.get(kind),
-        direction="inbound",
+        # Without the word of a kind it may be about a message of ours.
+        direction="inbound" if word else None,
         provider_message_id=message_id,
-        handle=customer,
+        handle=customer if word else None,
         occurred_at=from_text(item.get("timestamp")),
         payload=payload,
     )

@@ -58,10 +58,16 @@ def check_token(request: Request, secrets: Sequence[str], values: Values, fresh:
 
 
 def check_parameters(
-    pairs: list[tuple[str, str]], secrets: Sequence[str], values: Values, received_at: datetime | None
+    request: Request,
+    pairs: list[tuple[str, str]],
+    secrets: Sequence[str],
+    values: Values,
+    received_at: datetime | None,
 ) -> None:
     """Check `sig` over the other parameters, sorted; their age too unless `received_at` is None. Raises
     InvalidSignature."""
+    if request.method == "GET" and request.body:
+        raise InvalidSignature("a GET with a body, which no signature covers")
     method = (secrets_of(values, "signature_method") or [METHOD])[0].lower()
     if method not in METHODS:
         raise InvalidSignature(f"the setting signature_method is one of {', '.join(METHODS)}")

@@ -9,8 +9,8 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import dialled
-from adapters.reading.bodies import whole_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.parameters import whole_of
 from adapters.reading.prices import price_of
 from adapters.reading.times import from_text
 from adapters.vonage.errors import sms_error
@@ -28,6 +28,11 @@ STATUSES: dict[str, str] = {
     "rejected": "MessageFailed",
     "unknown": "ProviderEventReceived",
 }
+#: …/guides/inbound-sms: `type` of a message that came in.
+KINDS = frozenset({"text", "unicode", "binary"})
+#: The parameters that only a receipt has, and those of which a message has one.
+_OF_RECEIPT = frozenset({"status", "err-code", "scts", "network-code"})
+_OF_MESSAGE = frozenset({"text", "data", "keyword", "type"})
 _PARTS = (("reference", "concat-ref"), ("number", "concat-part"), ("total", "concat-total"))
 
 
@@ -36,7 +41,14 @@ def event(fields: Fields, request: Request) -> Event:
     message_id = identifier(fields.get("messageId"))
     if message_id is None:
         raise Unprocessable("a message without its messageId")
-    return _receipt(fields, message_id, request) if "status" in fields else _message(fields, message_id, request)
+    if not _OF_RECEIPT.isdisjoint(fields):
+        return _receipt(fields, message_id, request)
+    kind = (text(fields.get("type")) or "text").lower()
+    if kind in KINDS and not _OF_MESSAGE.isdisjoint(fields):
+        return _message(fields, message_id, kind, request)
+    found = unknown(request, whole_of(request), status=text(fields.get("type")))
+    found.channel, found.provider_message_id = "sms", message_id
+    return found
 
 
 def _receipt(fields: Fields, message_id: str, request: Request) -> Event:
@@ -70,10 +82,9 @@ def _receipt(fields: Fields, message_id: str, request: Request) -> Event:
     )
 
 
-def _message(fields: Fields, message_id: str, request: Request) -> Event:
+def _message(fields: Fields, message_id: str, kind: str, request: Request) -> Event:
     get = fields.get
     customer, ours = dialled(get("msisdn"), "sms"), dialled(get("to"), "sms")
-    kind = text(get("type")) or "text"
     payload: Fields = {"providerStatus": kind[:255]}
     for key, found in (("from", customer), ("to", ours)):
         if found is not None:

@@ -44,8 +44,9 @@ MEDIA: dict[str, str] = {
     "gbm": "chat",
 }
 
-#: Keys of a message that say nothing beside what its event has.
-_READ = frozenset({"id", "from", "to", "direction", "channel", "timestamp"})
+_WAYS = frozenset({"IN", "OUT"})
+#: Keys whose value the event says otherwise.
+_READ = frozenset({"type", "direction", "channel"})
 
 Item = dict[str, Any]
 
@@ -70,9 +71,9 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("no webhook of Zenvia: it is no object")
     kind = text(body.get("type"))
     if kind == "MESSAGE_STATUS" and isinstance(status := body.get("messageStatus"), dict):
-        return Normalized([_status(status, body, request)])
+        return Normalized([keep_rest(_status(status, body, request), body, read=_READ)])
     if kind == "MESSAGE" and isinstance(message := body.get("message"), dict):
-        return Normalized([_message(message, body, request)])
+        return Normalized([keep_rest(_message(message, body, request), body, read=_READ)])
     event = unknown(request, body, status=kind, event_id=identifier(body.get("id")))
     event.occurred_at = from_text(body.get("timestamp"))
     return Normalized([event])
@@ -129,7 +130,15 @@ def _message(message: Item, body: Item, request: Request) -> Event:
     if message_id is None:
         raise Unprocessable("a message without its id")
     medium = text(body.get("channel")) or text(message.get("channel")) or ""
-    outbound = (text(body.get("direction")) or text(message.get("direction"))) == "OUT"
+    way = (text(body.get("direction")) or text(message.get("direction")) or "").upper()
+    if way not in _WAYS:
+        event = unknown(
+            request, body, status=f"MESSAGE.{way}" if way else "MESSAGE", event_id=identifier(body.get("id"))
+        )
+        event.channel, event.provider_message_id = MEDIA.get(medium), message_id
+        event.occurred_at = from_text(message.get("timestamp")) or from_text(body.get("timestamp"))
+        return event
+    outbound = way == "OUT"
     sender, recipient = text(message.get("from")), text(message.get("to"))
     given = (("from", written(sender, MEDIA.get(medium))), ("to", written(recipient, MEDIA.get(medium))))
     payload: dict[str, Any] = {"providerStatus": "MESSAGE"} | {key: one for key, one in given if one}

@@ -1,6 +1,6 @@
-"""Converts the contents of a Zenvia message into our `content`.
+"""Reads the contents of a Zenvia message, a list of parts, into one content.
 
-https://github.com/zenvia/zenvia-openapi-spec/tree/master/spec/components/schemas/content
+https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks
 """
 
 from typing import Any

@@ -29,6 +29,10 @@ _SINCH = "https://community.sinch.com/t5/Conversation-API/Can-I-customize-opt-in
 _BIRD = (
     "https://docs.bird.com/applications/channels/channels/supported-channels/sms/concepts/opt-in-and-opt-out-compliance"
 )
+_SINCH_BRAZIL = (
+    "https://docs-pt.sinch.com/documentacao-tecnica-whatsapp/documentacao-tecnica-whatsapp/desativacao-do-whatsapp"
+)
+_VONAGE = "https://developer.vonage.com/en/opt-out-assist/guides/key-word-setup"
 _ENABLEX = "https://developer.enablex.io/docs/quickstart/sms/international-sms-regulations/country/norway/"
 
 #: The words by which a recipient opts out, each with a page that lists it. Amazon's TD is left out: it is so short that
@@ -53,6 +57,7 @@ OPT_OUTS: dict[str, str] = {
     "salir": _SINCH,
     "parar": _SINCH,
     "cancelar": _SINCH,
+    "sair": _SINCH_BRAZIL,
     "stopp": _ENABLEX,
     "halt": _BIRD,
     "ferma": _BIRD,
@@ -61,7 +66,13 @@ OPT_OUTS: dict[str, str] = {
 }
 #: The words by which one opts in again. Twilio takes YES as well, but not for toll-free numbers, and Telnyx does not; it
 #: answers many a question, and must not undo an opt-out.
-OPT_INS: dict[str, str] = {"start": _TELNYX, "unstop": _TELNYX, "nonarret": _BIRD}
+OPT_INS: dict[str, str] = {
+    "start": _TELNYX,
+    "unstop": _TELNYX,
+    "join": _VONAGE,
+    "nonarret": _BIRD,
+    **dict.fromkeys(("#start", "#volver", "#recibir", "#voltar", "#receber"), _SINCH_BRAZIL),
+}
 
 _WORDS = dict.fromkeys(OPT_OUTS, OUT) | dict.fromkeys(OPT_INS, IN)
 #: Longest text that is compared, in characters: a longer one is no such word.

@@ -11,7 +11,7 @@ import pytest
 
 from adapters import interpret
 from adapters.contract import Unprocessable
-from adapters.reading.bodies import whole_of
+from adapters.reading.parameters import whole_of
 from adapters.reading.remainder import keep_rest
 from schemas.events import Event
 from tests.fixtures import fixtures

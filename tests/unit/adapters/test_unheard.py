@@ -11,10 +11,10 @@ NEW = "zzunheard"
 
 
 def replaced(body: bytes, word: str) -> bytes:
-    """The body with the word in another, where it stands as a whole value of JSON or of a form; of a name with dots the
-    last part, as providers add to them."""
+    """The body with the word in another, where it stands as a whole value of JSON or of a form, but not as a direction; of
+    a name with dots the last part, as providers add to them."""
     new = f"{word.rpartition('.')[0]}.{NEW}" if "." in word else NEW
-    return re.sub(rb'(?<=["=])' + re.escape(word.encode()) + rb'(?=["&]|$)', new.encode(), body)
+    return re.sub(rb'(?<=["=])(?<!"direction":")' + re.escape(word.encode()) + rb'(?=["&]|$)', new.encode(), body)
 
 
 #: Where the word is all that says of what form the rest is (another kind of object, a chat's own event, a device's topic),

@@ -46,6 +46,21 @@ async def test_every_provider_is_well_with_its_settings_and_not_without(provider
     assert bare.state == ("wrong" if ADAPTERS[provider].events else "ok"), bare
 
 
+@pytest.mark.parametrize(
+    ("settings", "by"),
+    [
+        ({"signature_secret": "s"}, "as the provider signs"),
+        ({"url_secret": "k"}, "the caller's secret, not a signature"),
+        ({"signature_secret": "s", "basic_auth": "u:p"}, "a signature, and the caller's secret where there is none"),
+    ],
+)
+async def test_it_says_by_what_webhooks_are_verified(settings: dict[str, str], by: str) -> None:
+    """A secret in the URL proves the caller and not the body, so the operator sees which of the two a source has."""
+    source = Source.model_validate({"adapter": "vonage", **settings})
+    (found,) = [each async for each in sources.sources(Settings(sources={"mine": source}))]
+    assert found.found.endswith(f"verifies {by}")
+
+
 async def test_what_does_not_answer_is_named(tmp_path: Path) -> None:
     """Each server that cannot be reached is one row, with what to do."""
     nobody = f"127.0.0.1:{ports.free()}"

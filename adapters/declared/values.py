@@ -1,0 +1,33 @@
+"""Reads the values that a definition's paths lead to: words, times, and the content of a message."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.reading.facts import text
+from adapters.reading.times import from_text, from_unix_or_millis
+
+
+def word_of(value: Any) -> str | None:
+    """Return a word of an event's name: a text without blanks around it, a number, or true or false."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return (text(value) or "").strip() or None
+
+
+def type_of(words: list[str], types: Mapping[str, str]) -> str:
+    """Return our type of a name: of all its words, else of the first ones, as the last may only add to them."""
+    names = (".".join(words[:count]) for count in range(len(words), 0, -1))
+    return next((types[name] for name in names if name in types), "ProviderEventReceived")
+
+
+def time_of(value: Any) -> Any:
+    """Parse Unix seconds or milliseconds, ISO 8601 or RFC 2822."""
+    return from_unix_or_millis(value) or from_text(value)
+
+
+def content_of(read: dict[str, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {name: value for name in ("text", "subject", "html") if (value := text(read[name]))}
+    if url := text(read["media_url"]):
+        kind = text(read["media_type"])
+        content["media"] = [{"url": url, "type": kind} if kind else {"url": url}]
+    return content
