@@ -2,7 +2,8 @@
 
 Requests for instructions: https://www.twilio.com/docs/voice/twiml#request-parameters. Status callbacks:
 https://www.twilio.com/docs/voice/api/call-resource#statuscallback. Recordings:
-https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback.
+https://www.twilio.com/docs/voice/api/recording#recordingstatuscallback, and their text:
+https://www.twilio.com/docs/voice/twiml/record#transcribecallback.
 """
 
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from adapters.contract import Request
 from adapters.reading.addresses import handle
 from adapters.reading.facts import count, fact_id, identifier, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from schemas.events import Error, Event, Handle
 
@@ -50,7 +52,12 @@ RECORDED = "completed"
 #: Input or actions during a call (https://www.twilio.com/docs/voice/twiml/gather, /dial, /enqueue), which do not
 #: change its status.
 _WITHIN = frozenset(
-    {"Digits", "SpeechResult", "DialCallStatus", "QueueResult", "FinishedOnKey", "PaymentConfirmationCode"}
+    "Digits SpeechResult DialCallStatus QueueResult FinishedOnKey PaymentConfirmationCode TranscriptionStatus".split()
+)
+#: Parameters of a recording that say nothing beside what its event has.
+_READ = frozenset(
+    "AccountSid ApiVersion CallSid CallStatus Direction From To Caller Called Timestamp CallbackSource SequenceNumber"
+    " RecordingDuration RecordingStatus TranscriptionStatus".split()
 )
 #: How Twilio writes withheld caller ids: numbers that belong to no one
 #: (https://help.twilio.com/articles/223179988-Why-am-I-getting-calls-from-these-strange-numbers).
@@ -61,9 +68,14 @@ def events(fields: Fields, request: Request, *, own_id: str | None = None) -> li
     """Return the event of a call's status, and of its recording if the request has one. Raises Unprocessable."""
     status = fields.get("CallStatus", "").lower()
     found = []
+    transcribed = fields.get("TranscriptionStatus", "").lower()
     if status in CALL_STATUSES and _WITHIN.isdisjoint(fields):
         found.append(_call(fields, status, request))
-    if fields.get("RecordingUrl") and fields.get("RecordingStatus", RECORDED) == RECORDED:
+    if (
+        fields.get("RecordingUrl")
+        and fields.get("RecordingStatus", RECORDED) == RECORDED
+        and transcribed in ("", RECORDED)
+    ):
         found.append(_recording(fields, request))
     found = found or [_within(fields, status, request)]
     for event in found:
@@ -73,7 +85,8 @@ def events(fields: Fields, request: Request, *, own_id: str | None = None) -> li
 
 def _within(fields: Fields, status: str, request: Request) -> Event:
     """Return an unknown event about the call, for a request that is not a status of it."""
-    event = unknown(request, fields, status=fields.get("RecordingStatus") or status or None)
+    word = fields.get("TranscriptionStatus") or fields.get("RecordingStatus") or status
+    event = unknown(request, fields, status=word or None)
     event.channel, event.direction, event.handle = "voice", _direction(fields), _customer(fields)
     event.provider_message_id = identifier(fields.get("CallSid"))
     return event
@@ -110,14 +123,18 @@ def _recording(fields: Fields, request: Request) -> Event:
     sid = identifier(get("CallSid"))
     payload = _common(fields, get("RecordingStatus") or RECORDED)
     payload["content"] = {"audioUrl": get("RecordingUrl")}
+    if words := get("TranscriptionText"):
+        payload["content"]["text"] = words
     if (duration := count(get("RecordingDuration"))) is not None:
         payload["duration"] = duration
-    return Event(
+    event = Event(
         "CallRecorded",
         request.source,
         # Sent up to three times, with different parameters each: to the callback of the recording, the verb and the
         # call.
-        fact_id("recording", sid, get("RecordingSid"), get("RecordingUrl"), get("RecordingStatus"), get("CallStatus")),
+        fact_id("recording", sid, get("RecordingSid"), get("RecordingUrl"), get("RecordingStatus"), get("CallStatus"))
+        if "TranscriptionSid" not in fields
+        else fact_id("transcription", sid, get("TranscriptionSid")),
         channel="voice",
         direction=_direction(fields),
         provider_message_id=sid,
@@ -126,6 +143,7 @@ def _recording(fields: Fields, request: Request) -> Event:
         occurred_at=from_text(get("Timestamp")),
         payload=payload,
     )
+    return keep_rest(event, fields, _READ)
 
 
 def _common(fields: Fields, status: str) -> dict[str, Any]:
