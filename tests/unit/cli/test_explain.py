@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from app.cli.explain import explain as run_explain
-from app.cli.support.http_file import NoRequest, read_request
 from tests.fixtures import FOLDER, accounts
 
 Explain = Callable[..., tuple[int, dict[str, Any]]]
