@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import psycopg
+import pytest
 
 from adapters.contract import HttpCall, Outgoing, Response
 from app.clients.configured import Clients
@@ -139,9 +140,12 @@ def stated(seed: int) -> list[list[Row]]:
     return rows
 
 
-async def test_shared_handles_and_crowds_whatever_the_order(postgres_dsn: Dsns) -> None:
+async def test_shared_handles_and_crowds_whatever_the_order(
+    postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Random links, shuffled, in batches of any size, by two workers at once: the same rows as a rebuild makes, none lost."""
     expected = None
+    monkeypatch.setattr("sql.rebuild.CHUNK", 97)
     for seed in range(4):
         await clear(postgres_dsn.owner)
         rows = stated(1)
