@@ -34,6 +34,10 @@ TOPICS: tuple[str, ...] = tuple(topic for topics in READS.values() for topic in 
 #: health port: static membership, KIP-345) gets its partitions back at once.
 SESSION = 15.0
 
+#: Milliseconds after which the consumer asks again which topics and partitions there are. With the default of five minutes it
+#: would read nothing of a topic that was recreated, or of added partitions, for as long.
+METADATA = 10_000
+
 #: Batches (fast consumer) or records (stock consumer) that an agent buffers, which bounds its memory.
 BUFFER = {True: 16, False: 16384}
 
@@ -56,6 +60,7 @@ def build(settings: Settings, store: EventStore, health: Health, clients: Client
         broker_max_poll_records=settings.worker.batch,
         stream_buffer_maxsize=BUFFER[fast],
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA,
         **faust_limits(settings),
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -25,13 +25,13 @@ from agents.process.pages import pages
 from agents.process.parts import maintain, notify, send
 from agents.process.watch import STALLED, Watch
 from app.clients.configured import Clients
-from app.declared import register
 from app.embedded.running import resolve
 from app.kafka import client_args
 from app.kafka.fitting import refuses
 from app.kafka.unread import Log
 from app.memory import settle
 from app.settings import Settings, Worker
+from app.settings.loading import SettingsRefused, load
 from app.telemetry import configure, shut_down
 from sql import EventStore
 
@@ -121,8 +121,12 @@ async def run(settings: Settings, ending: Ending) -> int:
 
 
 def main() -> int:
-    """Run the process. Returns only if the settings are invalid."""
-    settings = resolve(register(Settings()))
+    """Run the process. Returns only if the settings cannot be used: 2, with the reasons on standard error."""
+    try:
+        settings = resolve(load())
+    except SettingsRefused as error:
+        print(f"threadline work: {error}", file=sys.stderr)
+        return 2
     ending = Ending()
     configure(settings.telemetry, service="worker")
     for name in ("faust", "mode"):  # they log every step

@@ -53,11 +53,16 @@ def strangers(model: type[BaseModel]) -> list[str]:
     ]
 
 
-def no_setting(model: type[BaseModel], path: tuple[str, ...]) -> str:
-    """Return the error for an unknown setting, with the most similar name."""
+def no_setting(model: type[BaseModel], path: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """Return the part of an unknown setting's path that may be printed, and the error, with the most similar name. A name
+    that is similar to none is left out, since it may be a secret in the wrong place."""
     known = [".".join(each) for each, _ in fields_of(model)]
     known += sorted({each[0] for each, _ in fields_of(model) if len(each) > 1})
-    return f"there is no such setting{_nearest('.'.join(path), known)}"
+    if get_close_matches(path[-1], {name.rpartition(".")[2] for name in known}, 1, 0.75):
+        return path, f"there is no such setting{_nearest('.'.join(path), known)}"
+    table = path[:-1]
+    names = sorted({each[len(table)] for each, _ in fields_of(model) if each[: len(table)] == table})
+    return table, f"there is a name that is no setting (it is not shown); the settings are: {', '.join(names)}"
 
 
 def origin(path: tuple[str, ...], file: Path) -> str:

@@ -80,7 +80,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     own_id, client = identifier(get("id")), text(get("clientid"))
     customer = of_kind("device_id", f"emqx:{client}") if client else None
-    outbound = word in _OUTBOUND
+    outbound = word in _OUTBOUND or word.startswith("delivery.")  # an unlisted one has the same form
     if type_ != "ProviderEventReceived" and (own_id is None or customer is None):
         raise Unprocessable("a message without an id, or of no client")
     payload: Item = {"providerStatus": word[:255]}
@@ -97,6 +97,9 @@ def _event(item: Item, word: str, request: Request) -> Event:
         payload["native"] = unknown(request, item).payload["native"]
     if type_ == "MessageReceived" or outbound:
         payload["content"] = _content(get("payload"))
+    message_id = own_id if type_ == "MessageReceived" else None
+    if outbound and own_id and client:
+        message_id = f"{own_id}:{client}"  # a message's id is the same for all of its subscribers
     happened = get(_TIMES.get(word, "timestamp")) or get("timestamp")
     stamp = text(happened)
     return Event(
@@ -105,8 +108,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
         fact_id("emqx", word, own_id, client, text(get("topic")), stamp, text(get("node"))),
         channel="iot",
         direction="outbound" if outbound else "inbound",
-        # A message's id is the same for all of its subscribers.
-        provider_message_id=f"{own_id}:{client}" if outbound else own_id if type_ == "MessageReceived" else None,
+        provider_message_id=message_id,
         handle=customer,
         occurred_at=from_unix(happened / 1000) if type(happened) is int else None,
         error=error,

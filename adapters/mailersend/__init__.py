@@ -20,7 +20,7 @@ from adapters.contract import (
     Values,
     secrets_of,
 )
-from adapters.mailersend.content import received, sms
+from adapters.mailersend.content import about_sms, received, sms
 from adapters.mailersend.errors import error_of
 from adapters.mailersend.send import REFERENCE, build_request, read_response
 from adapters.reading.addresses import handle
@@ -98,6 +98,8 @@ def normalize(request: Request) -> Normalized:
     if word in SMS_TYPES:
         return Normalized([sms(word, SMS_TYPES[word], body, data, request)])
     event = unknown(request, body, status=word or None)
+    if word.startswith("sms."):  # an unlisted status of an SMS has the same form
+        about_sms(event, data)
     event.occurred_at = from_text(body.get("created_at"))
     return Normalized([event])
 

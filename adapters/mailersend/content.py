@@ -49,10 +49,9 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
 def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
     """Return the event of an SMS status. Raises Unprocessable if it has no id."""
     about = object_of(data.get("sms"))
-    message_id = identifier(data.get("sms_message_id")) or identifier(about.get("id"))
+    message_id, number = _sms_id(data), _sms_number(data)
     if message_id is None:
         raise Unprocessable("an SMS without an id")
-    number = text(data.get("to")) or text(about.get("to"))
     customer = handle(number, "sms")
     payload: dict[str, Any] = {"providerStatus": word}
     fields = (("from", text(data.get("from"))), ("to", customer.value if customer else number))
@@ -72,6 +71,20 @@ def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], reque
         error=Error(kind, words, "unknown") if type_ == "MessageFailed" else None,
         payload=payload,
     )
+
+
+def about_sms(event: Event, data: dict[str, Any]) -> None:
+    """Give the unmapped event of an SMS its message and its recipient."""
+    event.channel, event.direction = "sms", "outbound"
+    event.provider_message_id, event.handle = _sms_id(data), handle(_sms_number(data), "sms")
+
+
+def _sms_id(data: dict[str, Any]) -> str | None:
+    return identifier(data.get("sms_message_id")) or identifier(object_of(data.get("sms")).get("id"))
+
+
+def _sms_number(data: dict[str, Any]) -> str | None:
+    return text(data.get("to")) or text(object_of(data.get("sms")).get("to"))
 
 
 def _header(data: dict[str, Any], name: str) -> str | None:

@@ -91,7 +91,9 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         link = text(get("OriginalLink"))
         event_id = fact_id("postmark", record, message_id, to, time, link, text(get("MessageStream")))
     if type_ == "ProviderEventReceived":
-        event = unknown(request, item, status=kind or record or None, event_id=event_id)
+        # The type subdivides bounces only: of an unknown record the word is the record's.
+        word = kind or record if record == "Bounce" or record in RECORDS else record or kind
+        event = unknown(request, item, status=word or None, event_id=event_id)
         event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
         event.handle, event.occurred_at = customer, from_text(time)
         return event

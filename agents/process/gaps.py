@@ -5,6 +5,7 @@ A gap is logged once, counted, stored in the table `gaps`, and shown by `/readyz
 
 import asyncio
 import queue
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -40,7 +41,8 @@ class Gaps:
         self._new: queue.SimpleQueue[Gap] = queue.SimpleQueue()
         self._waiters: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
-        self._open = 0
+        self._counting = threading.Lock()
+        self._open = self._unstored = 0
         self.records = 0
         health.more.append(self.collect)
 
@@ -55,7 +57,7 @@ class Gaps:
         words = {"topic": topic, "partition": partition, "committed": first, "log_start": end}
         log.critical("records were deleted before they were read", **words, records=end - first)
         self._health.alarms[f"gap {topic}-{partition} {first}"] = describe(topic, partition, first, end)
-        self._new.put(Gap(topic, partition, first, end))
+        self._add(Gap(topic, partition, first, end))
 
     def truncated(self, topic: str, partition: int, committed: int, end: int) -> None:
         """Report that the log ends before the committed offset: the topic was truncated or recreated, and is read from its start."""
@@ -66,7 +68,17 @@ class Gaps:
         words = {"topic": topic, "partition": partition, "committed": committed, "log_end": end}
         log.critical("the log ends before what was read of it", **words)
         self._health.alarms[f"gap {topic}-{partition} {committed}"] = describe(topic, partition, committed, end)
-        self._new.put(Gap(topic, partition, committed, end))
+        self._add(Gap(topic, partition, committed, end))
+
+    @property
+    def stored(self) -> bool:
+        """Whether every gap found so far is stored in the database."""
+        return self._unstored == 0
+
+    def _add(self, gap: Gap) -> None:
+        with self._counting:
+            self._unstored += 1
+        self._new.put(gap)
 
     async def written(self) -> None:
         """Wait until every gap found so far is stored in the database.
@@ -119,6 +131,8 @@ class Gaps:
                     self._new.put(gap)
                 raise
             waiting.pop(0)
+            with self._counting:
+                self._unstored -= 1
 
     def collect(self) -> Iterator[Any]:
         """Yield metrics for Prometheus."""

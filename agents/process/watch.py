@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 from agents.health import Health
 from agents.process.ending import leave
 from agents.process.gaps import Gaps
+from agents.process.recreated import Recreated
 from app.kafka.unread import Log, Reach, Retention
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 STALLED = 70
 #: Seconds between two checks, between two checks of the age of unread records, and for which a topic's retention is cached.
 EVERY, AGES_EVERY, BELIEVED = 5.0, 30.0, 300.0
+#: Seconds after which the process ends if it reads nothing of a topic that was recreated.
+RECREATED = 15.0
 #: The alarm is raised when unread records have used up this share of their topic's retention.
 ALARM = 0.5
 
@@ -65,6 +68,7 @@ class Watch:
         self._asked = self._aged = float("-inf")
         #: Partitions whose log ended before the committed offset at the last check.
         self._cut: set[TopicPartition] = set()
+        self._recreated = Recreated()
 
     def start(self) -> None:
         """Run in a thread for as long as the process lives."""
@@ -95,12 +99,38 @@ class Watch:
             elif reach.truncated and tp in self._cut:
                 self._gaps.truncated(tp.topic, tp.partition, reach.committed or 0, reach.end)
         self._cut = {tp for tp, reach in reaches.items() if reach.truncated}
+        self._begun_anew(reaches)
         self._health.lag = lag
-        idle = self._progress.seen(reaches, await self._others(), passed) if any(lag.values()) else {}
+        others = await self._others() if any(lag.values()) else set()
+        idle = self._progress.seen(reaches, others, passed) if any(lag.values()) else {}
         self._health.idle = {_name(tp): round(seconds, 1) for tp, seconds in idle.items() if seconds}
         if still := {tp: reaches[tp] for tp, seconds in idle.items() if seconds > self._stall_after}:
             await self._end(still, idle)
+        waited = self._recreated.unread(reaches, others, passed)
+        if any(seconds > RECREATED for seconds in waited.values()) and self._gaps.stored:
+            for tp, seconds in waited.items():
+                words = {"topic": tp.topic, "partition": tp.partition, "behind": reaches[tp].behind}
+                log.critical("a topic was recreated and is not read", **words, seconds=round(seconds))
+            leave(STALLED)
         await self._ages(reaches)
+
+    def _begun_anew(self, reaches: Mapping[TopicPartition, Reach]) -> None:
+        """Report topics that are missing, and as gaps those that were deleted and created again."""
+        for tp, (read, end) in self._recreated.seen(reaches).items():
+            if end > read:
+                self._gaps.found(tp.topic, tp.partition, read, end)
+            else:
+                self._gaps.truncated(tp.topic, tp.partition, read, min(reaches[tp].end, read - 1))
+        missing = self._recreated.missing(reaches)
+        for about in [name for name in self._health.alarms if name.startswith("missing ")]:
+            if about.removeprefix("missing ") not in missing:
+                self._health.alarms.pop(about, None)
+        for topic in missing:
+            if f"missing {topic}" not in self._health.alarms:
+                log.critical("a topic that is read is missing", topic=topic)
+            self._health.alarms[f"missing {topic}"] = (
+                f"{topic}: the topic was deleted; create it with: threadline topics"
+            )
 
     async def _others(self) -> set[TopicPartition]:
         """Return the partitions that another member has. Unassigned partitions count as ours: this worker may have left the group."""

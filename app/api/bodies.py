@@ -8,6 +8,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.negotiation import has
 from sql.facts import FACTS
 
 Row = Mapping[str, Any]
@@ -76,11 +77,6 @@ def answer(request: Request, value: Any) -> Response:
     body = write(value)
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = PRIVATE | {"etag": tag}
-    if _has(request.headers.get("if-none-match", ""), tag):
+    if has(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers, media_type="application/json")
-
-
-def _has(header: str, tag: str) -> bool:
-    """Return whether `If-None-Match` names the tag, by the weak comparison that the RFC demands there."""
-    return header.strip() == "*" or tag in (part.strip().removeprefix("W/") for part in header.split(","))

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.bodies import PRIVATE, answer, write
+from app.api.negotiation import has
 from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
@@ -43,7 +44,7 @@ async def client(request: Request) -> Response:
     tag = f'"{one["version"]}"'
     headers = PRIVATE | {"etag": tag}
     # Version 0 comes from the settings, which may change without a new number.
-    if one["version"] and tag in _tags(request, "if-none-match"):
+    if one["version"] and has(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(write(one), headers=headers, media_type="application/json")
 

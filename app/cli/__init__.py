@@ -7,16 +7,16 @@ from collections.abc import Sequence
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that `arguments` (by default those of the process) name, and end with its exit code (SystemExit).
 
-    Settings that do not fit are printed on standard error; the exit code is then 2.
+    Settings that cannot be used are printed on standard error; the exit code is then 2.
     """
     from app.cli.program import program
 
     try:
         program(arguments, prog_name="threadline")
-    except ValueError as error:
-        from app.settings import worded
+    except Exception as error:
+        from app.settings.loading import SettingsRefused
 
-        if not (words := worded(error)):
+        if not isinstance(error, SettingsRefused):
             raise
-        print(f"threadline: the settings do not fit:\n{words}", file=sys.stderr)
+        print(f"threadline: {error}", file=sys.stderr)
         sys.exit(2)

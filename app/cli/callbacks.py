@@ -17,9 +17,8 @@ from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, pri
 from app.clients.callbacks import Callbacks
 from app.clients.configured import Clients
 from app.clients.seal import NoKey, Seal
-from app.declared import register
 from app.embedded.running import resolve
-from app.settings import Settings
+from app.settings.loading import load
 from schemas.times import instant
 from sql import EventStore
 
@@ -163,7 +162,7 @@ def replay(
 
 def _run(work: Callable[[EventStore, Callbacks], Awaitable[int]], client: str | None = None) -> int:
     """Run `work` with the store open, for a client whose key is checked first; return its exit code."""
-    settings = resolve(register(Settings()))
+    settings = resolve(load())
 
     async def run() -> int:
         async with opened(settings) as store:

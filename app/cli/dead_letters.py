@@ -16,7 +16,7 @@ from app.cli.support.store import in_store, opened
 from app.cli.support.terminal import FAILED, MISUSED, entry, minute, print_error, print_note, printable
 from app.embedded.running import resolve
 from app.kafka.producers import producer
-from app.settings import Settings
+from app.settings.loading import load
 from sql import EventStore
 
 dead_letters = typer.Typer(
@@ -116,7 +116,7 @@ def replay(
 
 
 async def _replay(ids: list[UUID], topic: str | None, source: str | None) -> int:
-    settings = resolve(Settings())
+    settings = resolve(load())
     done = failed = 0
     sender = producer(settings)
     async with opened(settings) as store:

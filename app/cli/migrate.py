@@ -6,7 +6,7 @@ import sys
 import psycopg
 
 from app.embedded.running import resolve
-from app.settings import Settings
+from app.settings.loading import load
 from sql.migrate import MigrationError
 from sql.migrate import migrate as apply
 
@@ -15,7 +15,7 @@ def owner_dsn() -> str:
     """Return the connection URI of the role that owns the schema, by default that of the embedded database.
 
     Kafka need not be configured. Ends the command (SystemExit) where there is no such role."""
-    settings = Settings()
+    settings = load()
     if settings.postgres.owner_dsn is None and settings.postgres.dsn is None:
         settings = resolve(settings)
     if settings.postgres.owner_dsn is None:

@@ -11,6 +11,7 @@ import typer
 from app.embedded import addresses
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
+from app.settings.loading import load
 from app.telemetry import configure
 from webhooks.mqtt.subscriber import Subscriber
 from webhooks.mqtt.subscription import Subscription, WrongSetting, subscription_of
@@ -28,7 +29,7 @@ def mqtt(
 
     Runs until Ctrl-C. Exit code 2 where there is no such source, or one of its settings is wrong.
     """
-    settings = Settings()
+    settings = load()
     try:
         settings = resolve(settings)
     except NotRunning:

@@ -13,8 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters import ADAPTERS, PROVIDERS
-from app.declared import register
-from app.settings import Settings
+from app.settings.loading import load
 from app.simulator import SIMULATED
 from schemas.events import CHANNELS, EVENT_TYPES
 
@@ -37,7 +36,7 @@ def providers(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/providers.md.")] = False,
 ) -> int:
     """List the providers: channels, signature, events, and whether Threadline can send by them."""
-    register(Settings())
+    load()
     if name is not None and name not in ADAPTERS:
         print(f"threadline providers: there is no {name!r}; there are: {', '.join(sorted(ADAPTERS))}", file=sys.stderr)
         return 2

@@ -8,7 +8,7 @@ from app.cli.support.kafka import kafka_error_text
 from app.cli.support.terminal import entry, print_error
 from app.embedded.running import resolve
 from app.kafka import TopicsFailed, TopicState, ensure_topics
-from app.settings import Settings
+from app.settings.loading import load
 
 
 def topics() -> int:
@@ -16,7 +16,7 @@ def topics() -> int:
 
     Exit code 1 where a topic is still missing or differs from the settings.
     """
-    settings = resolve(Settings())
+    settings = resolve(load())
     try:
         states = asyncio.run(ensure_topics(settings))
     except (KafkaError, TopicsFailed, OSError, ValueError) as error:

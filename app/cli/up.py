@@ -18,7 +18,8 @@ from app.embedded.ports import PortTaken
 from app.embedded.process import StartFailed
 from app.embedded.supervisor import Supervisor
 from app.kafka import TopicsFailed
-from app.settings import KEYS_FILE, Settings
+from app.settings import KEYS_FILE
+from app.settings.loading import load
 from sql.migrate import MigrationError
 
 #: The errors of a start that fails, each with a message that says what to do.
@@ -42,15 +43,15 @@ def up(
 
     Exit code 1 where it does not start.
     """
-    data = Settings().data
+    data = load().data
     display = Display()
     try:
         with running.lock(data):
             if "THREADLINE_CONFIG" not in os.environ and firstrun.configure(data):
                 display.text(f"Wrote {data / 'threadline.toml'}: sources with new random secrets")
-            if not Settings().secrets.keys and firstrun.make_key(data):
+            if not load().secrets.keys and firstrun.make_key(data):
                 display.text(f"Made {data / KEYS_FILE}: what clients' secrets are encrypted with. Back it up")
-            return asyncio.run(_run(Supervisor(Settings(), display), prepare))
+            return asyncio.run(_run(Supervisor(load(), display), prepare))
     except running.AlreadyRunning as error:
         display.text(str(error))
         return 1

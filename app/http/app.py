@@ -24,6 +24,7 @@ from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
 from app.kafka.holding import hold_back
 from app.settings import Settings
+from app.settings.loading import load
 from sql import EventStore
 from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
@@ -150,4 +151,4 @@ def build(settings: Settings | None = None) -> Http:
     """Return the application for these settings, by default those found, or those of the embedded system that runs here.
 
     Raises ValueError for an invalid setting (no Kafka, a source without an adapter)."""
-    return Http(register(settings or resolve(Settings())))
+    return Http(register(settings) if settings else resolve(load()))

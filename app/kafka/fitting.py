@@ -1,4 +1,4 @@
-"""Checks at start that the settings are consistent with each other and with the broker's topics.
+"""Checks at start that the settings can be used, and are consistent with each other and with the broker's topics.
 
 Each problem is a sentence that says what to do. If a topic did not accept the largest record, the process would get stuck at
 the first one or have to drop it.
@@ -7,10 +7,13 @@ the first one or have to drop it.
 import asyncio
 import sys
 
+import psycopg
 import structlog
 from aiokafka.errors import KafkaError
+from psycopg.conninfo import conninfo_to_dict
 
-from app.kafka import LARGEST, TopicState, describe_topics
+from adapters import ADAPTERS
+from app.kafka import LARGEST, TopicState, client_args, describe_topics
 from app.kafka.topics import MOST_BODY
 from app.settings import Settings
 
@@ -28,6 +31,30 @@ def unfit(settings: Settings) -> list[str]:
             f"door.max_body is {size}: set THREADLINE_DOOR__MAX_BODY to 1 to {MOST_BODY} bytes, since the "
             "events of a larger body do not fit into one transaction"
         )
+    try:
+        client_args(settings.kafka)
+    except OSError as error:  # ssl's errors too
+        found.append(f"kafka.ca_file, cert_file or key_file cannot be used: {error.strerror or type(error).__name__}")
+    except ValueError:  # no Kafka
+        pass
+    return found
+
+
+def not_startable(settings: Settings) -> list[str]:
+    """Return the problems that keep a process from starting: a source without an adapter, a DSN that is none. Names no value."""
+    found = [
+        f"sources.{name} has no adapter {source.adapter or name!r}; adapter is one of: {', '.join(sorted(ADAPTERS))}"
+        for name, source in settings.sources.items()
+        if (source.adapter or name) not in ADAPTERS
+    ]
+    for setting in ("dsn", "owner_dsn"):
+        dsn = getattr(settings.postgres, setting)
+        try:
+            conninfo_to_dict(dsn.get_secret_value() if dsn else "")
+        except psycopg.ProgrammingError:
+            found.append(
+                f"postgres.{setting} is no connection string of PostgreSQL: postgresql://USER:PASSWORD@HOST/DATABASE"
+            )
     return found
 
 
@@ -48,12 +75,12 @@ def too_small(states: list[TopicState]) -> list[str]:
 
 async def misfits(settings: Settings) -> list[str]:
     """Return all problems. An unreachable Kafka is none, since it may come up later."""
-    found = unfit(settings)
-    if not settings.kafka.bootstrap:
+    found = unfit(settings) + not_startable(settings)
+    if found or not settings.kafka.bootstrap:
         return found
     try:
         async with asyncio.timeout(PATIENCE):
-            return found + too_small(await describe_topics(settings))
+            return too_small(await describe_topics(settings))
     except (KafkaError, OSError, TimeoutError) as error:
         log.warning("kafka_away", reason=type(error).__name__, effect="its topics' limits are not checked")
         return found

@@ -20,7 +20,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import ConsumerRecord
 
-from app.kafka import codecs
+from app.kafka import codecs, counting
 from app.kafka.codecs import DECODERS, TooLarge
 from app.kafka.counting import TooMany, crowded, without
 
@@ -73,6 +73,10 @@ class _Batch:
             for number, record in enumerate(batch):
                 if reasons and number in reasons:
                     yield _Unread(record.offset, record.timestamp or 0, reasons[number], record.key, record.value)
+                elif (headers := len(record.headers)) > counting.MOST_HEADERS:  # in a small batch
+                    yield _Unread(
+                        record.offset, record.timestamp or 0, counting.too_many(headers), record.key, record.value
+                    )
                 else:
                     yield record
                 first = record.offset + 1

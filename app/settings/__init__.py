@@ -6,14 +6,12 @@ underscore: `THREADLINE_KAFKA__BOOTSTRAP=broker:9093`, `THREADLINE_SOURCES__TWIL
 
 import os
 from pathlib import Path
-from tomllib import TOMLDecodeError
-from typing import Any
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from adapters import ADAPTERS
-from adapters.checked import faults
+from adapters.checked import faults, names_of
 from adapters.contract import Adapter
 from app import variables
 from app.declared import read
@@ -38,7 +36,6 @@ __all__ = [
     "Telemetry",
     "Worker",
     "settings_file",
-    "worded",
 ]
 
 #: The file in the data folder that holds the keys which `threadline up` generated, one a line.
@@ -46,7 +43,8 @@ KEYS_FILE = Path("secrets", "keys")
 
 
 class Settings(BaseSettings):
-    """All settings. Raises pydantic.ValidationError if one is invalid; `worded` makes it readable."""
+    """All settings. Processes and commands get them from `app.settings.loading.load`. Raises pydantic.ValidationError if one is
+    invalid."""
 
     model_config = SettingsConfigDict(
         env_prefix="THREADLINE_", env_nested_delimiter="__", extra="forbid", hide_input_in_errors=True
@@ -82,7 +80,7 @@ class Settings(BaseSettings):
     def _known(self) -> "Settings":
         """Refuse unknown variables, and settings of sources that their adapters do not know or cannot use."""
         wrong = [
-            f"sources.{name}.{key} {fault}"
+            f"{_place(name, key, adapter)} {fault}"
             for name, source in self.sources.items()
             if (adapter := self._adapter(source.adapter or name)) is not None
             for key, fault in faults(adapter, source.values)
@@ -145,23 +143,10 @@ class Settings(BaseSettings):
 def settings_file() -> Path:
     """Return the path of the settings file, which need not exist."""
     data = Path(os.environ.get("THREADLINE_DATA", ".threadline"))
-    return Path(os.environ.get("THREADLINE_CONFIG", data / "threadline.toml"))
+    return Path(os.environ.get("THREADLINE_CONFIG") or data / "threadline.toml")
 
 
-def worded(error: Exception) -> str:
-    """Return a line for each invalid setting: its name, the error, and the variable or file that its value comes from.
-    Leave the value out, since it may be a secret. For a file that is not valid TOML, return the file and the error.
-    Return "" for any other exception."""
-    if isinstance(error, TOMLDecodeError):
-        return f"  {settings_file()}: {error}"
-    if not isinstance(error, ValidationError):
-        return ""
-    return "\n".join(_line(one) for one in error.errors(include_input=False, include_url=False))
-
-
-def _line(fault: Any) -> str:
-    path = tuple(map(str, fault["loc"]))
-    unknown = fault["type"] == "extra_forbidden"
-    words = variables.no_setting(Settings, path) if unknown else fault["msg"].removeprefix("Value error, ")
-    where = variables.origin(path, settings_file())
-    return f"  {'.'.join(path)}{': ' if path else ''}{words}{f' (from {where})' if where else ''}"
+def _place(source: str, key: str, adapter: Adapter) -> str:
+    """Return the setting of a source as an error names it. An unknown key is left out, since it may be a secret in the wrong
+    place."""
+    return f"sources.{source}.{key}" if key in names_of(adapter) else f"sources.{source}: a key"

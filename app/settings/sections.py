@@ -1,10 +1,14 @@
 """The tables of the settings, but for those of sending, which are in `app.settings.sending`."""
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator
+
+#: A broker: a host's name or address (IPv6 in brackets), and its port.
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+)(:\d{1,5})?")
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
@@ -80,6 +84,15 @@ class Kafka(Part):
     flush_every_message: bool = Field(
         default=True, description="fsync each record before acknowledging it; needed with a single broker"
     )
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _hosts_and_ports(cls, value: str | None) -> str | None:
+        """Refuse what Kafka's clients cannot read, which they report only when they connect."""
+        for server in value.split(",") if value else ():
+            if not _SERVER.fullmatch(server.strip()):
+                raise ValueError("must be host:port, or several, separated by commas")
+        return value
 
 
 class Door(Part):

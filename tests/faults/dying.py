@@ -15,7 +15,7 @@ from agents.sender.due import Due
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
-from app.settings import Settings
+from app.settings.loading import load
 from sql import EventStore
 from tests.support.adapted import asked_after
 
@@ -53,7 +53,7 @@ class Dying:
 
 async def send(step: str, side: str, times: int, within: float) -> None:
     """Send until the process kills itself, until nothing is left to send, or for `within` seconds."""
-    settings, dying = Settings(), Dying(step, side, times)
+    settings, dying = load(), Dying(step, side, times)
     ADAPTERS["postmark"] = asked_after("postmark", LOOKUP_AFTER)
     moves.CHECKS = CHECKS
     assert settings.postgres.dsn is not None

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.api.bodies import answer
+from app.api.negotiation import accepts_gzip, has
 from app.api.openapi.bundle import document
 from app.api.service import admit, api_of
 
@@ -79,15 +80,15 @@ def _file(name: str, media_type: str) -> Callable[[Request], Awaitable[Response]
 
     async def serve(request: Request) -> Response:
         await _admit(request)
-        as_gzip = packed and "gzip" in request.headers.get("accept-encoding", "")
+        as_gzip = packed and accepts_gzip(request)
         tag = f'"{digest}-gzip"' if as_gzip else f'"{digest}"'
         headers = _PAGE_HEADERS | {"etag": tag}
         if packed:
             headers["vary"] = "accept-encoding"
+        if has(request, tag):
+            return Response(status_code=304, headers=headers)
         if as_gzip:
             headers["content-encoding"] = "gzip"
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers=headers)
         return Response(unpacked() if packed and not as_gzip else stored, headers=headers, media_type=media_type)
 
     return serve

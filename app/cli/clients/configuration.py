@@ -17,10 +17,9 @@ from app.clients.changes import Changes, InUse
 from app.clients.configured import implied_document
 from app.clients.seal import NoKey
 from app.clients.shown_accounts import AccountJson, accounts_json
-from app.declared import register
 from app.embedded.running import resolve
 from app.sending.accounts import LockedAccount
-from app.settings import Settings
+from app.settings.loading import load
 from schemas import SchemaError
 
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client id.")]
@@ -106,7 +105,7 @@ def run(work: Callable[[Changes], Awaitable[int]]) -> int:
     """Run `work` with the store open and return its exit code; 2 for a document that does not fit, with the error's path."""
 
     async def within() -> int:
-        settings = resolve(register(Settings()))
+        settings = resolve(load())
         async with opened(settings) as store:
             return await work(Changes(store, settings, actor()))
 

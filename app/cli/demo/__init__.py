@@ -24,6 +24,7 @@ from app.embedded.display import Display
 from app.embedded.supervisor import Supervisor
 from app.http.access import mint
 from app.settings import Settings
+from app.settings.loading import load
 
 #: Requests at once, the share that is posted twice, and the seconds until the timelines must show all.
 AT_ONCE, TWICE, PATIENCE = 8, 0.3, 30.0
@@ -73,7 +74,7 @@ async def _run(console: Console) -> int:
 @asynccontextmanager
 async def _running(console: Console) -> AsyncIterator[Settings]:
     """Return the settings of the system that runs from this folder, or of one that is started now and stopped at the end."""
-    settings = Settings()
+    settings = load()
     try:
         found = running.resolve(settings)
     except running.NotRunning:
@@ -86,13 +87,13 @@ async def _running(console: Console) -> AsyncIterator[Settings]:
     display = Display()
     with running.lock(settings.data):
         firstrun.configure(settings.data)
-        supervisor = Supervisor(Settings(), display)
+        supervisor = Supervisor(load(), display)
         try:
             with display:
                 await supervisor.start()
             watching = asyncio.create_task(supervisor.watch())
             try:
-                yield running.resolve(Settings())
+                yield running.resolve(load())
             finally:
                 watching.cancel()
         finally:

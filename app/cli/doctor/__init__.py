@@ -11,9 +11,9 @@ from app.cli.doctor import clients, dead_letters, log, servers, sources
 from app.cli.doctor import settings as settings_file
 from app.cli.doctor.finding import Finding
 from app.cli.support.terminal import entry, printable
-from app.declared import register
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
+from app.settings.loading import load
 
 #: The checks of a system that runs, then those that need none.
 RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
@@ -36,7 +36,7 @@ def doctor() -> int:
     Exit code 1 where something is wrong.
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the check of Kafka prints what it would log
-    findings = asyncio.run(_examine(register(Settings())))
+    findings = asyncio.run(_examine(load()))
     console = Console(soft_wrap=True)
     for line in _lines(findings):
         console.print(line)

@@ -11,9 +11,8 @@ from pathlib import Path
 from adapters import ADAPTERS
 from adapters.simulating import Incoming, Post, Sent, Simulator, Webhooks
 from app.cli.support.sources import WrongUse, given_of
-from app.declared import register
 from app.embedded import addresses, firstrun, running
-from app.settings import Settings
+from app.settings.loading import load
 from app.simulator import SIMULATED, samples
 from webhooks.recognise import DOOR
 
@@ -32,7 +31,7 @@ class Target:
 
 def target(provider: str, source: str | None, given: list[str], to: str | None) -> Target:
     """Return the target from the configuration and the settings given on the command line. Raises WrongUse."""
-    configured = register(Settings())
+    configured = load()
     name = source or provider
     account = configured.sources.get(name)
     adapter = (account.adapter if account is not None else None) or (name if source and name in ADAPTERS else provider)

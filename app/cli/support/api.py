@@ -12,7 +12,7 @@ import typer
 
 from app.embedded import addresses, sample
 from app.embedded.running import resolve
-from app.settings import Settings
+from app.settings.loading import load
 from webhooks.backoff import exponential
 
 Key = Annotated[
@@ -38,7 +38,7 @@ class ApiError(Exception):
 @contextmanager
 def api(key: str | None, url: str | None) -> Iterator[httpx.Client]:
     """Return a client of the API that sends the key. Raises ApiError; ends the command (SystemExit) where nothing runs."""
-    base = url or addresses.url(resolve(Settings()).door)
+    base = url or addresses.url(resolve(load()).door)
     headers = {"authorization": f"Bearer {_token(key)}"}
     with httpx.Client(base_url=base, headers=headers, timeout=30) as http:
         try:
@@ -80,7 +80,7 @@ def error_text(response: httpx.Response) -> str:
 
 def _token(given: str | None) -> str:
     if given is None:
-        file = Settings().data / sample.KEY_FILE
+        file = load().data / sample.KEY_FILE
     elif given.startswith("@"):
         file = Path(os.path.expanduser(given[1:]))
     else:

@@ -3,12 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from adapters import ADAPTERS
 from adapters.contract import Adapter, Request
-from app.declared import register
-from app.settings import Settings, worded
+from app.settings.loading import load
 
 Given = list[tuple[str, str]]
 
@@ -31,12 +28,10 @@ class Account:
 def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
     """Return the sources by name: the configured ones, else one for each adapter, and `name` where it is an adapter's.
 
-    Where none is configured, another `name` is a source of the adapter that recognises the request. Raises WrongUse.
+    Where none is configured, another `name` is a source of the adapter that recognises the request. Raises WrongUse and
+    SettingsRefused.
     """
-    try:
-        configured = register(Settings()).sources
-    except ValidationError as error:
-        raise WrongUse(f"the settings do not fit:\n{worded(error)}") from error
+    configured = load().sources
     if configured:
         accounts = {
             key: Account(one.adapter or key, one.client, one.url, one.accept_unsigned, dict(one.values))

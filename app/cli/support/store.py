@@ -9,13 +9,14 @@ import psycopg
 
 from app.embedded.running import resolve
 from app.settings import Settings
+from app.settings.loading import load
 from sql import EventStore
 
 
 @asynccontextmanager
 async def opened(settings: Settings | None = None) -> AsyncIterator[EventStore]:
     """Open the store. Ends the command (SystemExit) with a message where nothing runs or PostgreSQL cannot be reached."""
-    resolved = settings or resolve(Settings())
+    resolved = settings or resolve(load())
     assert resolved.postgres.dsn is not None  # `resolve` sees to that
     store = await EventStore.open(resolved.postgres.dsn.get_secret_value(), pool=1)
     try:

@@ -2,6 +2,7 @@
 
 from aiokafka import TopicPartition
 
+from agents.process.recreated import Recreated
 from agents.process.watch import Progress
 from app.kafka.unread import Reach, Retention, Unread
 
@@ -63,3 +64,36 @@ def test_the_unread_part_uses_up_the_retention_by_age_and_by_size() -> None:
     assert Retention(100.0, None).used(reach, unread, 1075.0) == 0.75
     assert Retention(100.0, 10_000).used(reach, unread, 1010.0) == 0.5
     assert Retention(None, None).used(reach, unread, 9e9) == 0.0
+
+
+def test_a_topic_that_lost_its_committed_offset_was_recreated() -> None:
+    """Kafka deletes the group's offsets with the topic. What was read, and what was there, is of the last check before; a
+    topic that is missing in between is named."""
+    found = Recreated()
+    assert found.seen({ONE: Reach(7, 0, 10), TWO: Reach(None, 0, 0)}) == {}
+    assert found.missing({TWO: Reach(None, 0, 0)}) == set()
+    assert found.missing({}) == {"webhooks.received"}
+    assert found.seen({}) == {}
+    assert found.seen({ONE: Reach(None, 0, 2), TWO: Reach(None, 0, 3)}) == {ONE: (7, 10)}
+    assert found.seen({ONE: Reach(None, 0, 2), TWO: Reach(None, 0, 3)}) == {}
+
+
+def test_a_log_that_ends_before_its_former_end_counts_at_the_second_check() -> None:
+    """A broker that has just started learns its log's end a moment later."""
+    found = Recreated()
+    found.seen({ONE: Reach(10, 0, 10)})
+    assert found.seen({ONE: Reach(10, 0, 4)}) == {}
+    assert found.seen({ONE: Reach(10, 0, 10)}) == {}
+    assert found.seen({ONE: Reach(10, 0, 4)}) == {}
+    assert found.seen({ONE: Reach(10, 0, 5)}) == {ONE: (10, 10)}
+
+
+def test_a_recreated_topic_waits_until_it_is_read_by_anyone() -> None:
+    """The time counts only while it has records."""
+    found = Recreated()
+    found.seen({ONE: Reach(7, 0, 7), TWO: Reach(7, 0, 7)})
+    found.seen({ONE: Reach(None, 0, 0), TWO: Reach(None, 0, 1)})
+    assert found.unread({ONE: Reach(None, 0, 0), TWO: Reach(None, 0, 1)}, (), 5.0) == {TWO: 5.0}
+    assert found.unread({ONE: Reach(None, 0, 2), TWO: Reach(None, 0, 1)}, (), 5.0) == {ONE: 5.0, TWO: 10.0}
+    assert found.unread({ONE: Reach(2, 0, 2), TWO: Reach(None, 0, 1)}, (), 5.0) == {TWO: 15.0}
+    assert found.unread({TWO: Reach(None, 0, 1)}, {TWO}, 5.0) == {}

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from app.cli.settings import page
-from app.settings import Settings, worded
+from app.settings import Settings
+from app.settings.loading import worded
 from app.variables import fields_of, variable
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -89,7 +90,7 @@ def test_what_kubernetes_sets_is_passed_over(monkeypatch: pytest.MonkeyPatch) ->
     [
         (
             {"twilio": {"auth_tokn": "kept-from-words"}},
-            "sources.twilio.auth_tokn is no setting of twilio; did you mean",
+            "sources.twilio: a key is no setting of twilio; did you mean auth_token?",
         ),
         ({"twilio": {"auth_token": ["good", " "]}}, "sources.twilio.auth_token is empty"),
         ({"voice": {"adapter": "sinch", "application_secret": "kept-from-words!"}}, "sources.voice.application_secret"),

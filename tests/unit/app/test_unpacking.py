@@ -144,9 +144,14 @@ def said(data: bytes) -> list[tuple[int, bytes | None, int, str]]:
     return [(one.offset, one.value, len(one.headers), getattr(one, "unread", "")) for one in records]
 
 
+@pytest.mark.parametrize("small", [0, counting.SMALL])
 @pytest.mark.parametrize("zstd", [False, True])
-def test_a_record_with_too_many_headers_is_not_parsed_and_its_neighbours_are_read(zstd: bool) -> None:
-    """It keeps offset and value, so that its dead letter can be replayed; a record with as many as it may have is whole."""
+def test_a_record_with_too_many_headers_is_not_read_and_its_neighbours_are(
+    zstd: bool, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps offset and value, so that its dead letter can be replayed; a record with as many as it may have is whole.
+    Headers of a small batch are counted after parsing."""
+    monkeypatch.setattr(counting, "SMALL", small)
     crowded = batch_of(record(0, b"a", 2), record(1, b"b", 1001), record(2, b"c", 1000), first=3, zstd=zstd)
     assert said(batch_of(record(0, b"z", 0)) + crowded + batch_of(record(0, b"d", 1), first=6)) == [
         (0, b"z", 0, ""),
@@ -179,6 +184,7 @@ def test_millions_of_headers_cost_no_more_than_their_bytes() -> None:
 def test_the_headers_of_a_batch_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of records that each have as many as they may, those beyond the batch's budget are unread; one without headers is
     read."""
+    monkeypatch.setattr(counting, "SMALL", 0)
     monkeypatch.setattr(counting, "MOST_IN_BATCH", 2500)
     records = [*(record(number, b"v", 1000) for number in range(4)), record(4, b"w", 0)]
     over = "its headers are beyond the 2500 that a batch may have"
@@ -199,6 +205,7 @@ def test_a_batch_of_too_many_records_is_one_unread_record(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("byte", [0x00, 0x01, 0x7F, 0x80, 0xFF])
 def test_false_lengths_end_in_one_unread_record(at: int, byte: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a length or count says, each offset is read or unread, once."""
+    monkeypatch.setattr(counting, "SMALL", 0)
     monkeypatch.setattr(counting, "MOST_HEADERS", 2)
     monkeypatch.setattr(counting, "MOST_IN_BATCH", 4)
     made = bytearray(batch_of(record(0, b"v", 1), record(1, b"w", 1), record(2, b"x", 1)))

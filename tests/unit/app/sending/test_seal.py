@@ -10,7 +10,8 @@ from pydantic import SecretStr, ValidationError
 
 from app.clients.seal import NoKey, Seal, Tampered, key_id_of, new_key
 from app.embedded.firstrun import make_key
-from app.settings import KEYS_FILE, Secrets, Settings, worded
+from app.settings import KEYS_FILE, Secrets, Settings
+from app.settings.loading import worded
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 
