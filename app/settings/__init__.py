@@ -5,6 +5,7 @@ underscore: `THREADLINE_KAFKA__BOOTSTRAP=broker:9093`, `THREADLINE_SOURCES__TWIL
 """
 
 import os
+import re
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any
@@ -153,10 +154,20 @@ def worded(error: Exception) -> str:
     Leave the value out, since it may be a secret. For a file that is not valid TOML, return the file and the error.
     Return "" for any other exception."""
     if isinstance(error, TOMLDecodeError):
-        return f"  {settings_file()}: {error}"
+        return f"  {settings_file()}: {_toml_error(str(error))}"
     if not isinstance(error, ValidationError):
         return ""
     return "\n".join(_line(one) for one in error.errors(include_input=False, include_url=False))
+
+
+def _toml_error(text: str) -> str:
+    """Return tomllib's error; for a section or a name that occurs twice, with its name and what to do."""
+    if twice := re.fullmatch(r"Cannot declare \((.*?),?\) twice \(at (line \d+), .*", text):
+        section = twice[1].replace("'", "").replace(", ", ".")
+        return f"{twice[2]}: there is a section [{section}] already: put the settings of both into one"
+    if again := re.fullmatch(r"Cannot overwrite a value \(at (line \d+), .*", text):
+        return f"{again[1]}: this name has a value already: keep one of the two"
+    return text
 
 
 def _line(fault: Any) -> str:

@@ -143,7 +143,7 @@ Timeline = tuple[str, list[dict[str, Any]], list[dict[str, Any]], int]
 
 
 async def _see(http: httpx.AsyncClient, story: Story) -> list[Timeline]:
-    """Return the timelines once they show every expected fact. Raises Failed after PATIENCE seconds."""
+    """Return the timelines once they show every expected fact and text. Raises Failed after PATIENCE seconds."""
     deadline = time.monotonic() + PATIENCE
     while True:
         timelines: list[Timeline] = []
@@ -151,9 +151,7 @@ async def _see(http: httpx.AsyncClient, story: Story) -> list[Timeline]:
         for handle, expected in story.expected.items():
             customer, interactions = await _read(http, handle)
             ours = [one for one in interactions if one["providerMessageId"] in expected]
-            for id, types in expected.items():
-                seen = {fact for one in ours if one["providerMessageId"] == id for fact in one["facts"]}
-                missing += [f"{fact} of {id}" for fact in sorted(types - seen)]
+            missing += story.missing(handle, ours)
             timelines.append(
                 (customer.get("customerId", ""), customer.get("handles", []), ours, len(interactions) - len(ours))
             )

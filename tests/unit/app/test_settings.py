@@ -52,6 +52,23 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
         assert words.startswith(f"  {file}: ") and "line" in words and "kept-from-words" not in words
 
 
+def test_a_section_that_occurs_twice_is_named(tmp_path: Path) -> None:
+    """As when two examples are pasted one after the other: the error says which section, where, and what to do."""
+    file = tmp_path / "threadline.toml"
+    for text, error in (
+        (
+            '[sources.twilio]\nauth_token = "a"\n\n[sources.twilio]\nsender = "b"\n',
+            "line 4: there is a section [sources.twilio] already: put the settings of both into one",
+        ),
+        ("[door]\nport = 1\n[door]\n", "line 3: there is a section [door] already: put the settings of both into one"),
+        ("[door]\nport = 1\nport = 2\n", "line 3: this name has a value already: keep one of the two"),
+    ):
+        file.write_text(text, "utf-8")
+        with pytest.raises(TOMLDecodeError) as refused:
+            Settings()
+        assert worded(refused.value) == f"  {file}: {error}"
+
+
 def test_every_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the name of the table, in that of the setting, and with one underscore for two."""
     for path, _ in fields_of(Settings):

@@ -86,3 +86,24 @@ def test_posts_go_to_the_door_of_their_source() -> None:
         DOOR,
         *(f"{DOOR}/{source}" for source in ("twilio", "whatsapp_cloud", "sendgrid")),
     }
+
+
+def test_a_text_that_is_not_in_yet_is_missing() -> None:
+    """The statuses of a message may all be in before the service's report of its text: the timeline is not whole then."""
+    story = told()
+    for id, text in story.texts.items():
+        handle = next(handle for handle, messages in story.expected.items() if id in messages)
+        facts = dict.fromkeys(story.expected[handle][id], "2026-03-02T09:30:00Z")
+        others = [
+            {
+                "providerMessageId": other,
+                "facts": dict.fromkeys(types, "2026-03-02T09:30:00Z"),
+                "content": {"text": story.texts.get(other)},
+            }
+            for other, types in story.expected[handle].items()
+            if other != id
+        ]
+        whole = {"providerMessageId": id, "facts": facts, "content": {"subject": text}}
+        assert story.missing(handle, [*others, whole]) == []
+        assert story.missing(handle, [*others, {**whole, "content": {}}]) == [f"the text of {id}"]
+    assert len(story.texts) == 6
