@@ -66,8 +66,12 @@ class Kafka(Part):
         default=None,
         description="brokers of an external Kafka, host:port, separated by commas; if not set, the embedded one",
     )
-    security_protocol: SecurityProtocol = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    security_protocol: SecurityProtocol = Field(
+        default="PLAINTEXT", description="how connections to the brokers are encrypted and authenticated"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="PLAIN", description="how a client proves its password, with SASL"
+    )
     username: str | None = Field(default=None, description="user name for SASL")
     password: SecretStr | None = Field(default=None, description="password for SASL")
     ca_file: Path | None = Field(default=None, description="file of the CA certificates that verify the brokers, PEM")
@@ -119,17 +123,19 @@ class Api(Part):
     burst: int = Field(default=6000, ge=1, description="most requests in one burst of a key")
     metrics: Literal["open", "key"] | None = Field(
         default=None,
-        description="access to /metrics: open, or by a key with metrics:read; if not set, open if the process listens on loopback",
+        description="who may read /metrics: everybody, or an API key with the scope metrics:read; if not set, open while the "
+        "process listens on loopback only, else key",
     )
     description: Literal["open", "key"] | None = Field(
         default=None,
-        description="access to /openapi.json and /docs: open, or by any key; if not set, open if the process listens on loopback",
+        description="who may read /openapi.json and /docs: everybody, or any API key; if not set, open while the process listens "
+        "on loopback only, else key",
     )
     metrics_port: int | None = Field(
         default=None,
         ge=1,
         le=65535,
-        description="a further port for /metrics, /healthz and /readyz, which need no key there",
+        description="a further port for /metrics, /healthz and /readyz, which need no key there; if not set, there is none",
     )
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from app.cli.demo.provider_posts import DOOR, Post, Relay, client, providers
 from app.cli.demo.story import Story, story_of
 from app.cli.support.store import opened
+from app.cli.support.terminal import table
 from app.cli.support.timeline_table import timeline_table
 from app.cli.up import FAILURES
 from app.embedded import addresses, firstrun, running
@@ -130,10 +130,10 @@ async def _post(console: Console, http: httpx.AsyncClient, story: Story) -> None
         return post.source, response.status_code
 
     answers = Counter(await asyncio.gather(*map(answer, posts)))
-    table = Table("source", "requests", "answered", box=None, padding=(0, 2))
+    counts = table("source", "requests", "answered")
     for source in sorted(answers):
-        table.add_row(source[0], str(answers[source]), Text(str(source[1]), "green" if source[1] < 300 else "red"))
-    console.print(table)
+        counts.add_row(source[0], str(answers[source]), Text(str(source[1]), "green" if source[1] < 300 else "red"))
+    console.print(counts)
     if refused := sum(count for (_, status), count in answers.items() if status >= 300):
         raise Failed(f"{refused} requests were refused; the log of the HTTP process says why.")
 

@@ -66,7 +66,9 @@ def test_the_command_says_it_to_people_and_programs() -> None:
     def said(*words: str) -> Result:
         return CliRunner().invoke(program, ["providers", *words])
 
-    assert "sendgrid" in said().stdout
+    narrow = CliRunner().invoke(program, ["providers"], env={"COLUMNS": "80"}).stdout
+    assert "sendgrid" in narrow and "signature" in narrow and "ECDSA P-256 over" in narrow
+    assert all(len(line) <= 80 for line in narrow.splitlines())
     assert "auth_token (secret)" in said("twilio").stdout
     rows = json.loads(said("--json").stdout)
     assert {row["name"] for row in rows} >= set(PROVIDERS)
