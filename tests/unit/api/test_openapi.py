@@ -67,6 +67,13 @@ def test_every_route_of_the_process_is_described_and_nothing_else(tmp_path: Path
     assert {(path, method) for path, method, _ in operations()} == served
 
 
+def test_the_scopes_of_keys_are_described() -> None:
+    """Each with what it allows, in the text at the beginning."""
+    text = document()["info"]["description"]
+    assert all(f"| `{scope}` | {words} |" in text.splitlines() for scope, words in SCOPES.items())
+    assert "{" not in text
+
+
 def test_the_document_is_whole() -> None:
     """No reference leads to another document: the files that it is built of are not served."""
     assert {node["$ref"][:2] for _, node in every(DOCUMENT) if isinstance(node, dict) and "$ref" in node} == {"#/"}
