@@ -15,7 +15,7 @@ from adapters.reading.bodies import parse_json
 from adapters.reading.charsets import decode
 from adapters.reading.facts import fact_id
 from adapters.reading.mime import MOST_MEDIA, bare_id, content_of, mail_of, mailbox_of, media_of, word
-from adapters.reading.multipart import Part, parts_of
+from adapters.reading.multipart import FormPart, parts_of
 from adapters.reading.times import from_text
 from schemas.events import Event
 
@@ -67,14 +67,14 @@ def event(request: Request) -> Event:
     )
 
 
-def _fields(parts: list[Part]) -> dict[str, str]:
+def _fields(parts: list[FormPart]) -> dict[str, str]:
     """Return the form's fields as text, each in the charset that `charsets` names for it."""
     plain = {part.name: part.data for part in parts if part.filename is None}
     charsets = _object(plain.get("charsets", b"").decode("utf-8", "replace"))
     return {name: decode(data, charsets.get(name)) for name, data in plain.items()}
 
 
-def _of_fields(fields: dict[str, str], parts: list[Part]) -> dict[str, Any]:
+def _of_fields(fields: dict[str, str], parts: list[FormPart]) -> dict[str, Any]:
     content: dict[str, Any] = {name: fields[name] for name in ("text", "html") if fields.get(name)}
     descriptions = _object(fields.get("attachment-info"))
     media: list[dict[str, str]] = []

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     """A table of the settings. A name that it does not know is refused."""
 
     model_config = ConfigDict(extra="forbid")
@@ -44,7 +44,7 @@ class Source(BaseModel):
         return {k: tuple(map(str, v)) if isinstance(v, list) else (str(v),) for k, v in extra.items()}
 
 
-class Postgres(Part):
+class Postgres(Section):
     """PostgreSQL: an external server (`dsn`, which may have `sslmode` and other options), or the embedded one if not set.
 
     `dsn` connects as the service role, `owner_dsn` as the role that owns the schema (migrate, rebuild)."""
@@ -59,7 +59,7 @@ class Postgres(Part):
     pool: int = Field(default=8, description="connections in the pool of one process")
 
 
-class Kafka(Part):
+class Kafka(Section):
     """Kafka: an external cluster (`bootstrap`), or the embedded broker if not set."""
 
     bootstrap: str | None = Field(
@@ -86,7 +86,7 @@ class Kafka(Part):
     )
 
 
-class Door(Part):
+class Door(Section):
     """The HTTP process and its limits on webhooks. Sizes in bytes, times in seconds."""
 
     host: str = Field(default="127.0.0.1", description="address on which the HTTP process listens; 0.0.0.0 for all")
@@ -115,7 +115,7 @@ class Door(Part):
     spool_max: int = Field(default=1 << 30, description="most bytes spooled to disk while Kafka is away")
 
 
-class Api(Part):
+class Api(Section):
     """The API, and access to the metrics and the API's description. `open` needs no key, `key` needs one (for the
     metrics with the scope `metrics:read`). If not set, they are open when the process listens on loopback only."""
 
@@ -139,7 +139,7 @@ class Api(Part):
     )
 
 
-class Worker(Part):
+class Worker(Section):
     """The stream process (the worker). Times in seconds."""
 
     host: str = Field(default="127.0.0.1", description="address on which the worker listens")
@@ -154,7 +154,7 @@ class Worker(Part):
     retain_raw_days: int = Field(default=30, ge=1, description="days that raw webhooks are kept")
 
 
-class Telemetry(Part):
+class Telemetry(Section):
     """Logs, traces, metrics."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from app.cli.doctor.clients import clients
 from app.cli.doctor.finding import Finding
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from app.clients.changes import Changes
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
@@ -62,7 +62,7 @@ async def test_each_account_is_told_of_where_its_provider_posts(settings: Settin
 async def test_a_callbacks_secret_that_does_not_open_is_its_clients(settings: Settings, postgres_dsn: Dsns) -> None:
     """It is named; the others' are not."""
     async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:  # type: ignore[union-attr]
-        callbacks = Callbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
+        callbacks = ClientCallbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
         for client in ("shop", "other"):
             document = {
                 "channels": [{"channel": "sms", "account": "twilio"}],

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from app.clients.accounts import opened
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
-from app.sending.accounts import opened
 from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns

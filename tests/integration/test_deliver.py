@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from agents.telling.deliver import LEASE, TIMEOUT
 from agents.transport.unanswered import REDACTED
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
 from app.clients.seal import NoKey, Seal
 from schemas.events import Event
@@ -420,7 +420,7 @@ async def test_without_a_key_it_is_told_what_to_set(office: Office, receiver: Re
     """A secret can be made nowhere without a key to seal it with, and nothing goes out unsigned."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
-    office.callbacks = Callbacks(office.store, Clients(office.store, office.settings, ttl=0), Seal([]))
+    office.callbacks = ClientCallbacks(office.store, Clients(office.store, office.settings, ttl=0), Seal([]))
     async with office.delivering():
         found = await eventually(lambda: _tenants(office))
     assert "NoKey" in found[CLIENT, "callback"] and receiver.posted == []

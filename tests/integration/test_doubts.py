@@ -12,7 +12,7 @@ from adapters import ADAPTERS
 from adapters.contract import HttpCall, Outgoing, Response
 from adapters.reading.own_ids import marked
 from adapters.simulating import Call, Sent
-from agents.sender import moves
+from agents.sender import guards
 from agents.transport import NoAnswer
 from app.settings import Settings
 from app.simulator import api_of
@@ -82,7 +82,7 @@ class Office(Sender):
 async def office(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
     """One that asks soon."""
     monkeypatch.setitem(ADAPTERS, "postmark", asked_after("postmark", 0.2))
-    monkeypatch.setattr(moves, "CHECKS", 3)
+    monkeypatch.setattr(guards, "CHECKS", 3)
     async with await EventStore.open(postgres_dsn.service, pool=4) as store:
         made = Office(store)
         await made.configure()

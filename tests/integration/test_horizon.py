@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.telling.metrics import NotificationMetrics
 from app.cli.doctor import log as log_checks
 from app.embedded.postgres import Postgres
@@ -166,7 +166,7 @@ async def test_a_reader_at_full_speed_passes_nothing_over(postgres: Postgres, po
 async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
     """A transaction that appends and does not end: the metrics count from the oldest event that was not told and give the
     transaction's age, the worker is not ready and says who it is, and so does `doctor`; when it has ended all is well."""
-    health = Health()
+    health = WorkerHealth()
     telling = NotificationMetrics(health, held_after=0.2)
     settings = Settings(
         postgres=PostgresSettings(dsn=SecretStr(postgres_dsn.service)), relay=Relay.model_validate({"held_after": 0.2})

@@ -12,7 +12,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.outbound import Intake, prepare
 from app.clients.configured import Clients
 from app.http.access import mint
@@ -50,7 +50,7 @@ async def by_kafka(dsn: str, key: str, **more: Any) -> list[Any]:
 
     outcome = prepare(record, 1 << 20)
     async with await EventStore.open(dsn, pool=2) as store:
-        intake = Intake(store, publish, Health(), 100, clients=Clients(store, settings()))
+        intake = Intake(store, publish, WorkerHealth(), 100, clients=Clients(store, settings()))
         await intake._store([outcome])
     return [outcome.letter] if outcome.letter else []
 

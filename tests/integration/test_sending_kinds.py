@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.contract import Outgoing, Response
-from agents.health import Health as Counts
+from agents.health import WorkerHealth as Counts
 from agents.outbound import Intake, prepare
 from agents.sender import settlements
 from agents.transport import AddressRefused, NoAnswer, Transport

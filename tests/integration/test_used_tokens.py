@@ -14,7 +14,7 @@ import pytest
 
 from agents import inbound
 from agents.batches import Batch
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.pipeline import Pipeline
 from agents.records.once import AGAIN
 from sql import DeadLetter, EventStore
@@ -117,7 +117,7 @@ async def test_a_forgery_under_a_token_that_was_used_is_a_dead_letter(store: Eve
         published.append(letter)
 
     async def worked(*records: Any) -> None:
-        health = Health()  # of a process that has just started
+        health = WorkerHealth()  # of a process that has just started
         pipeline = Pipeline(store, publish, health, 100)
         await pipeline._finish(
             Batch(list(records), []), [inbound.prepare(record, health, 1 << 20) for record in records]

@@ -13,7 +13,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from app.cli.demo.provider_posts import DOOR, Post, Relay, client, providers
+from app.cli.demo.provider_posts import DOOR, Post, RelayPosts, client, providers
 from app.cli.demo.story import Story, story_of
 from app.cli.support.store import opened
 from app.cli.support.terminal import table
@@ -55,7 +55,7 @@ async def _run(console: Console) -> int:
     async with _running(console) as settings:
         url = addresses.url(settings.door)
         async with _key(settings) as token, httpx.AsyncClient(base_url=url, timeout=30) as http:
-            story = story_of(datetime.now(UTC), **providers(settings, url), relay=Relay(token))
+            story = story_of(datetime.now(UTC), **providers(settings, url), relay=RelayPosts(token))
             await _post(console, http, story)
             http.headers["authorization"] = f"Bearer {token}"
             began = time.monotonic()

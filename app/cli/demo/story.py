@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.cli.demo.provider_posts import Post, Relay, SendGrid, Twilio, WhatsApp
+from app.cli.demo.provider_posts import Post, RelayPosts, SendGrid, Twilio, WhatsApp
 
 #: Further members of some kinds of SendGrid's events.
 _MORE = {
@@ -47,7 +47,7 @@ class Story:
 
 
 def story_of(
-    now: datetime, *, relay: Relay, twilio: Twilio | None, whatsapp: WhatsApp | None, sendgrid: SendGrid | None
+    now: datetime, *, relay: RelayPosts, twilio: Twilio | None, whatsapp: WhatsApp | None, sendgrid: SendGrid | None
 ) -> Story:
     """Return the story by the configured providers, ending at `now` (aware)."""
     story = Story()
@@ -61,7 +61,7 @@ def story_of(
     return story
 
 
-def _texts(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
+def _texts(story: Story, twilio: Twilio, relay: RelayPosts) -> Iterator[Post]:
     """Yield text messages, by https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A status
     callback does not repeat the text: the service that sent the message reports it."""
     for text, last, error in (
@@ -87,7 +87,7 @@ def _texts(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
         story.expect(PHONE, sid, "MessageReceived")
 
 
-def _call(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
+def _call(story: Story, twilio: Twilio, relay: RelayPosts) -> Iterator[Post]:
     """Yield a call, by https://www.twilio.com/docs/voice/api/call-resource#statuscallback and
     …/recording#recordingstatuscallback."""
     sid, account = f"CA{secrets.token_hex(16)}", "AC" + "0" * 32
@@ -105,7 +105,7 @@ def _call(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
     story.expect(PHONE, sid, "CallStarted", "CallCompleted", "CallRecorded")
 
 
-def _chat(story: Story, whatsapp: WhatsApp, relay: Relay, now: datetime) -> Iterator[Post]:
+def _chat(story: Story, whatsapp: WhatsApp, relay: RelayPosts, now: datetime) -> Iterator[Post]:
     """Yield a chat, by https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components. Times are whole
     seconds, and one post may have several statuses."""
     meta = {"display_phone_number": SHOP_WHATSAPP, "phone_number_id": "106540352242922"}
@@ -130,7 +130,7 @@ def _chat(story: Story, whatsapp: WhatsApp, relay: Relay, now: datetime) -> Iter
     story.expect(PHONE, answer, "UserMessageSent", "MessageDelivered", "MessageRead")
 
 
-def _mails(story: Story, sendgrid: SendGrid, relay: Relay, now: datetime) -> Iterator[Post]:
+def _mails(story: Story, sendgrid: SendGrid, relay: RelayPosts, now: datetime) -> Iterator[Post]:
     """Yield mails, by https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event. A batch has events of
     several messages."""
     batches: list[list[dict[str, object]]] = [[], []]

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.contract import Outcome
-from agents.sender import answers, moves
+from agents.sender import answered, answers, moves
 from agents.sender.claimed import HOLD, NOBODY, Claimed, Recovery, Settlement
 from app.clients.configured import Client, Fallback, Retry, Route
 from app.sending.requests import read_request
@@ -42,7 +42,7 @@ def watched(client: Client | None = None, *, failing: bool) -> Settlement:
 def accepted(own: Claimed, route: Route, handle: Handle, source: str, outcome: Outcome, status: int) -> Settlement:
     """What follows when the provider takes it."""
     answer = answers.read(outcome, status, own.request, HOLD)
-    return moves.after_call(own, route, answer, handle=handle, source=source)
+    return answered.after_call(own, route, answer, handle=handle, source=source)
 
 
 def refused(
@@ -50,7 +50,7 @@ def refused(
 ) -> Settlement:
     """What follows when the provider does not take it."""
     answer = answers.read(outcome, status, own.request, recovery)
-    return moves.after_call(own, route, answer, recovery=recovery, jitter=jitter)
+    return answered.after_call(own, route, answer, recovery=recovery, jitter=jitter)
 
 
 def falling(**fallback: object) -> Client:
@@ -80,7 +80,7 @@ def test_a_failure_that_is_told_later_counts_as_well() -> None:
     """Where the next channel is wanted on a failure, the message is watched for a day; without one it stays sent."""
     own = claimed(client=falling(on_failure=True))
     result = accepted(own, WHATSAPP, Handle("phone", TO), "meta", Outcome("accepted", "1"), 200)
-    assert (result.state, result.due_in) == ("watched", moves.WATCHED)
+    assert (result.state, result.due_in) == ("watched", answered.WATCHED)
     assert watched(own.client, failing=False).state == "sent"
     assert watched(own.client, failing=True).channel == "sms"
 
@@ -158,7 +158,7 @@ def test_a_gateway_without_an_answer_is_no_refusal(status: int, again: bool) -> 
 def test_no_answer(again: bool) -> None:
     """Asked again where that does no harm, else held with words that say what to do."""
     answer = answers.unanswered("timeout")
-    result = moves.after_call(claimed(), WHATSAPP, answer, recovery=Recovery(again), jitter=0.5)
+    result = answered.after_call(claimed(), WHATSAPP, answer, recovery=Recovery(again), jitter=0.5)
     assert result.state == ("retrying" if again else "unanswered")
     assert result.outcome == "unanswered" and result.status is None
     if not again:

@@ -9,7 +9,7 @@ import pytest
 
 import agents.inbound
 from agents import reported
-from agents.health import Health
+from agents.health import WorkerHealth
 from tests.support import traffic
 from webhooks.record import Webhook, encode
 
@@ -40,7 +40,7 @@ def webhook(body: bytes, source: str = "whatsapp_cloud", **headers: str) -> byte
 
 
 def prepared(*values: bytes | None) -> Any:
-    return [agents.inbound.prepare(record(value), Health(), MOST) for value in values]
+    return [agents.inbound.prepare(record(value), WorkerHealth(), MOST) for value in values]
 
 
 def test_a_webhook_becomes_rows_of_its_client() -> None:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.http.health import Health
+from app.http.health import HttpHealth
 from app.http.metrics import HttpMetrics
 from app.http.problems import HANDLERS, Problem, problem
 from app.settings import Settings
@@ -63,7 +63,7 @@ async def get(routes: list[Route], path: str) -> httpx.Response:
 
 def health(of: Any, store: Store | None) -> list[Route]:
     """The routes of health over a door and a store."""
-    made = Health(of, HttpMetrics(of, Counters()), Settings())
+    made = HttpHealth(of, HttpMetrics(of, Counters()), Settings())
     made.store = store
     return made.routes()
 

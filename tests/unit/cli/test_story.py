@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from adapters import ADAPTERS, interpret
 from adapters.contract import InvalidSignature, Request
-from app.cli.demo.provider_posts import DOOR, Relay, SendGrid, Twilio, WhatsApp
+from app.cli.demo.provider_posts import DOOR, RelayPosts, SendGrid, Twilio, WhatsApp
 from app.cli.demo.story import EMAIL, PHONE, Story, story_of
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -27,7 +27,7 @@ def told(*, mail: bool = True) -> Story:
     pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return story_of(
         datetime.now(UTC),
-        relay=Relay("tl_x_y"),
+        relay=RelayPosts("tl_x_y"),
         twilio=Twilio("twilio", "secret", URL),
         whatsapp=WhatsApp("whatsapp_cloud", "secret"),
         sendgrid=SendGrid("sendgrid", pem) if mail else None,

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from app.clients.accounts import LockedAccount, UnknownAccount, account_json, account_of, configured, opened, sealed
 from app.clients.configured import implied, implied_document
 from app.clients.seal import Seal
-from app.sending.accounts import LockedAccount, UnknownAccount, account_json, account_of, configured, opened, sealed
 from app.settings import Settings, Source
 from schemas import SchemaError
 
