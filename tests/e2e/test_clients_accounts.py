@@ -1,4 +1,5 @@
-"""A client set up as docs/clients.md says, with accounts in the database alone: what its providers tell arrives as its own."""
+"""A client set up as docs/clients.md says, with accounts in the database alone: what its providers report arrives as
+its own."""
 
 import asyncio
 import json
@@ -36,7 +37,7 @@ callback = {{ url = "{url}", concurrency = 16 }}
 
 @asynccontextmanager
 async def provider(name: str, door: str, failing: float) -> AsyncIterator[str]:
-    """A simulated provider that was told where the client's account takes webhooks; gives where its API is."""
+    """A simulated provider that knows where the client's account takes webhooks; gives where its API is."""
     account, port = accounts(name), ports.free()
     url = f"{door}{PATHS[name]}"
     settings = account.settings | {"private_key": account.private_key}

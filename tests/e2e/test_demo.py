@@ -1,4 +1,5 @@
-"""`threadline demo` on a machine where nothing runs: it starts everything, tells its story, and leaves nothing running."""
+"""`threadline demo` on a machine where nothing runs: it starts everything, posts its webhooks, prints the timelines,
+and leaves nothing running."""
 
 import asyncio
 import os

@@ -135,7 +135,7 @@ async def test_a_story_in_any_order_and_twice(system: System) -> None:
 
 
 async def test_an_orphan_status_attaches_when_its_send_is_reported(system: System) -> None:
-    """A status that comes before anybody said whose message it is waits, and belongs to the customer once it is said."""
+    """A status whose customer is not known yet waits, and belongs to the customer once an event names the handle."""
     form = {"AccountSid": "AC1", "From": "+18005550199", "To": "+15557000002", "MessageSid": "SM" + "b" * 32}
     await system.post(traffic.twilio({**form, "MessageStatus": "delivered"}))
     await eventually(lambda: system.timeline("+15557000002"), bool)

@@ -41,7 +41,7 @@ class Up:
         self.seen: set[int] = set()
 
     def start(self) -> str:
-        """Start it, wait until it says that it is up, return what it said."""
+        """Start it, wait until it prints that it is up, return its output."""
         with self.output.open("wb") as output:
             command = [sys.executable, "-m", "app", "up"]
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=self.environment)
@@ -56,7 +56,7 @@ class Up:
 
     @property
     def state(self) -> dict[str, Any]:
-        """What it tells other commands."""
+        """What it publishes for other commands."""
         found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
         return found
 

@@ -117,7 +117,7 @@ async def receiving(receiver: Receiver) -> AsyncIterator[Receiver]:
 
 @dataclass
 class Office:
-    """What tells clients, on one store."""
+    """The parts that notify clients, on one store."""
 
     store: EventStore
     settings: Settings

@@ -28,7 +28,7 @@ Answer = Callable[[str, int], Response]
 
 
 class Provider:
-    """Answers calls as told; knows what it was asked."""
+    """Answers calls as configured, and records them."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -149,7 +149,7 @@ UNFIT = [
 
 
 async def test_parameter_that_does_not_fit_is_named(served: Served) -> None:
-    """400 with the parameter at fault; an unknown one is told the known ones."""
+    """400 with the parameter at fault; the error of an unknown one lists the known ones."""
     for query, parameter in UNFIT:
         problem = refused(await served.http.get(f"/api/customers/{uuid4()}/interactions?{query}"), 400)
         assert (query, problem["parameter"]) == (query, parameter)
@@ -243,7 +243,7 @@ async def test_unknown_handle_is_not_found(served: Served) -> None:
 
 
 async def test_interaction_has_its_history(served: Served) -> None:
-    """The events of one message in the order of the log, each with its times, its source and what it said."""
+    """The events of one message in the order of the log, each with its times, its source and its payload."""
     webhook = str(uuid4())
     await served.store.append([(event("MessageDelivered", "SM1", 2), "default", NOON, webhook)])
     await served.append(event("UserMessageSent", "SM1", payload={"content": {"text": "Hello"}}), failed("other"))
@@ -368,8 +368,8 @@ async def test_content_of_strangers_stays_data(served: Served) -> None:
 
 
 async def test_a_redelivery_that_was_received_before_is_no_second_event(served: Served) -> None:
-    """Two doors, or two partitions: what was received first may be appended last. Its receipt counts where the provider
-    tells no time, and whoever reads the interaction sees the event once."""
+    """Two doors, or two partitions: what was received first may be appended last. Its receipt counts if the provider
+    gives no time, and whoever reads the interaction sees the event once."""
     first = event("MessageDelivered", "SM1", occurred_at=None)
     for minute in (5, 1, 3):
         await served.append(first, at=NOON + timedelta(minutes=minute))

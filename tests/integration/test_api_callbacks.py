@@ -1,4 +1,4 @@
-"""/v1/callback on a real database: what it tells, to whom, and how it refuses; and the command line beside it."""
+"""/v1/callback on a real database: what it shows, to whom, and how it refuses; and the command line beside it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -140,7 +140,7 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
 
 
 async def _clients(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]]:
-    """What is told of a client: before and after the document's own examples were put, stale, unfit and of others."""
+    """The answers about a client: before and after the document's own examples were put, stale, unfit and of others."""
     own, one = "/v1/clients/default", "/v1/clients/{id}"
     account, accounts = f"{own}/accounts/twilio", "/v1/clients/{id}/accounts/{name}"
     described = DOCUMENT["paths"][accounts]["put"]["requestBody"]["content"]["application/json"]["example"]
@@ -224,7 +224,7 @@ async def _messages(client: httpx.AsyncClient, owner: str) -> list[tuple[str, ht
 
 
 async def _recipients(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]]:
-    """What is told of a recipient, changed, and refused."""
+    """The answers about a recipient: read, changed, and refused."""
     path, one = "/v1/recipients/%2B15551234567", "/v1/recipients/{handle}"
     consents, consent = f"{path}/consents", f"{one}/consents/{{channel}}"
     got = await client.get(path)

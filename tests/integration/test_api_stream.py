@@ -119,7 +119,7 @@ async def freed(served: Served) -> bool:
 
 
 async def test_change_is_told_live(served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new interaction, then its next state, each whole, as the timeline tells it, within a few polls."""
+    """A new interaction, then its next state, each whole, as the timeline has it, within a few polls."""
     path, store, polls, found = await served.path(), served.store, 0, list[int]()
     own_horizon, own_changes = store.horizon, store.changes_since
 
@@ -200,8 +200,8 @@ async def test_stream_resumed_after_each_event_sees_every_change(served: Served,
 
 
 async def test_what_commits_late_is_not_skipped(served: Served, http: httpx.AsyncClient, postgres_dsn: Dsns) -> None:
-    """While an older transaction that appends runs, nothing newer is told, live or resumed, as it could still add
-    something before it; afterwards all of it is told."""
+    """While an older transaction that appends runs, nothing newer is streamed, live or resumed, as it could still add
+    something before it; afterwards all of it is."""
     path = await served.path()
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as older:
         async with follow(http, path) as reader:
@@ -230,7 +230,7 @@ async def test_event_id_that_is_none_is_a_bad_request(served: Served, http: http
 
 
 async def test_event_id_of_another_log_is_gone(served: Served, http: httpx.AsyncClient) -> None:
-    """An id past the log's end comes from another log: 410, which tells a caller to read the timeline again."""
+    """An id past the log's end comes from another log: 410, upon which a caller reads the timeline again."""
     response = await http.get(f"{await served.path()}/stream", headers={"last-event-id": f"{2**60}-1"})
     assert response.status_code == 410
     assert response.headers["content-type"] == "application/problem+json"
@@ -288,7 +288,7 @@ async def test_stream_does_not_outlive_its_key(
 
 
 async def test_process_that_ends_lets_its_streams_end(served: Served, http: httpx.AsyncClient) -> None:
-    """Told to close, the API ends every stream in order, so that nothing waits for them."""
+    """At shutdown the API ends every stream in order, so that nothing waits for them."""
     async with follow(http, await served.path()) as reader:
         await begun(reader)
         served.api.close()
@@ -297,7 +297,7 @@ async def test_process_that_ends_lets_its_streams_end(served: Served, http: http
 
 
 async def test_many_streams_of_many_customers_hear_of_their_own(served: Served, http: httpx.AsyncClient) -> None:
-    """Fifty callers at once, each told the one change that is his."""
+    """Fifty callers at once, each of whom gets the one change that is theirs."""
     people = [Handle("phone", f"+1555000{n:04}") for n in range(50)]
     await served.append(*(event("MessageReceived", f"hello{n}", handle=one) for n, one in enumerate(people)))
 
@@ -319,7 +319,7 @@ async def test_many_streams_of_many_customers_hear_of_their_own(served: Served, 
 async def test_streams_begin_again_after_the_database_was_away(
     served: Served, http: httpx.AsyncClient, postgres_dsn: Dsns
 ) -> None:
-    """Connections that are cut under a stream cost it nothing: what is appended next is told."""
+    """Connections that are cut under a stream cost it nothing: what is appended next is streamed."""
     async with follow(http, await served.path()) as reader:
         await begun(reader)
         async with await psycopg.AsyncConnection.connect(postgres_dsn.service, autocommit=True) as other:
@@ -360,7 +360,8 @@ async def test_caller_who_reads_nothing_is_let_go(
 async def test_stream_that_cannot_begin_is_a_503(
     served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the log cannot be read in time, the caller is told to come again, and nothing is left of the stream."""
+    """Where the log cannot be read in time, the caller gets a 503 with Retry-After, and nothing is left of the
+    stream."""
     monkeypatch.setattr(stream, "JOIN", 0.05)
 
     class Stuck(Tailer):

@@ -139,7 +139,7 @@ async def test_nothing_is_lost_while_workers_come_and_go(kafka_bootstrap: str, t
 
 
 class Told:
-    """What the reader tells of a log that lacks something."""
+    """What the reader reports of a log that lacks something."""
 
     def __init__(self) -> None:
         self.gaps: set[tuple[int, int, int]] = set()
@@ -161,7 +161,7 @@ class Told:
 
 
 async def read_to(bootstrap: str, topic: str, group: str, folder: Path, offset: int) -> tuple[Told, Counter[int]]:
-    """A worker that runs until it has committed this offset of each partition: what it told, and what it read."""
+    """A worker that runs until it has committed this offset of each partition: what it reported, and what it read."""
     told, seen = Told(), Counter[int]()
     reader = Reader(bootstrap, topic, group, folder, seen, fast=True)
     reader.app.transport.passed_over = told
@@ -236,7 +236,7 @@ async def test_markers_of_transactions_are_no_gap(kafka_bootstrap: str, tmp_path
 async def test_a_log_that_ends_before_what_was_read_is_read_from_its_beginning(
     kafka_bootstrap: str, tmp_path: Path
 ) -> None:
-    """It was cut off, or made anew: its records are read, not taken for what was read already, and it is told."""
+    """It was cut off, or made anew: its records are read, not taken for records read already, and that is reported."""
     topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
     await commit(kafka_bootstrap, topic, group, 100)
     await produce(kafka_bootstrap, topic, range(20))

@@ -21,7 +21,7 @@ HOST = "https://hooks.example.com"
 
 
 async def found(settings: Settings) -> dict[str, Finding]:
-    """What is said, by what of."""
+    """The findings, by their subjects."""
     return {finding.what: finding async for finding in clients(settings)}
 
 

@@ -76,7 +76,7 @@ async def test_of_many_at_once_each_is_a_version_of_its_own(changes: Changes) ->
 
 
 async def test_of_many_that_change_the_same_version_one_does(changes: Changes, store: EventStore) -> None:
-    """The others are told which version counts."""
+    """The others get the number of the current version."""
     await changes.set_account("shop", "twilio", TWILIO)
     rows = await asyncio.gather(*(changes.set_client("shop", SMS | {"expiresAfter": n}, 0) for n in range(1, 11)))
     assert [one["version"] for one in rows] == [1] * 10
@@ -229,14 +229,14 @@ async def test_keys_are_rotated(changes: Changes, store: EventStore) -> None:
 
 
 async def test_without_a_key_no_account_is_set(store: EventStore) -> None:
-    """It is said what to do, and nothing is written."""
+    """The error says what to do, and nothing is written."""
     with pytest.raises(NoKey, match="openssl rand"):
         await Changes(store, settings(), "cli:ana").set_account("shop", "twilio", TWILIO)
     assert await store.accounts("shop") == []
 
 
 async def test_a_configuration_that_fits_no_more_is_no_client(store: EventStore) -> None:
-    """What an older version of this program wrote, and this one does not know, is told and not guessed."""
+    """What an older version of this program wrote, and this one does not know, is reported and not guessed."""
     await store.set_client("shop", SMS | {"carrier": "pigeon"}, "cli:ana")
     with pytest.raises(UnknownClient, match=r"version 1 of client shop .*\$\.carrier"):
         await Clients(store, settings(OLD)).client("shop")

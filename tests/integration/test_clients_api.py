@@ -36,7 +36,8 @@ async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
 
 
 async def test_a_client_configures_itself(served: Served) -> None:
-    """An account, a configuration, another, and both versions: what was put is what is told, and what sending reads."""
+    """An account, a configuration, another, and both versions: what was put is what is shown, and what sending
+    reads."""
     http = served.http
     added = await http.put(TWILIO, json=ACCOUNT)
     assert added.status_code == 201
@@ -116,7 +117,7 @@ async def test_of_two_at_once_one_wins(served: Served) -> None:
 
 
 async def test_etag_spares_the_answer(served: Served) -> None:
-    """304 to who has the version; the settings' version 0 is always told."""
+    """304 to who has the version; the settings' version 0 is always sent."""
     await served.http.put(TWILIO, json=ACCOUNT)
     assert (await served.http.get(SHOP, headers={"if-none-match": '"0"'})).status_code == 200
     await served.http.put(SHOP, json=SMS)
@@ -211,7 +212,7 @@ async def test_a_callback_to_a_host_of_the_setting_needs_no_https(served: Served
 
 
 async def test_a_body_is_json_of_bounded_size(served: Served) -> None:
-    """400, 413 (also where the length is not told), 415; nesting is borne."""
+    """400, 413 (also without a Content-Length), 415; nesting is borne."""
     http, json = served.http, {"content-type": "application/json"}
 
     async def endless() -> AsyncIterator[bytes]:
@@ -251,7 +252,7 @@ async def test_each_call_needs_its_scope(served: Served) -> None:
 
 
 async def test_a_key_sees_and_changes_its_own_client_alone(served: Served) -> None:
-    """Of another one it is not told whether it exists, and nothing of it changes."""
+    """Of another one the answer does not show whether it exists, and nothing of it changes."""
     await served.http.put(TWILIO, json=ACCOUNT)
     await served.http.put(SHOP, json=SMS)
     token = await served.key("clients:read", "clients:write", client="other")

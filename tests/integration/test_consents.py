@@ -1,4 +1,5 @@
-"""Who wants no messages: folded from the log, the same in any order, rebuilt, and told and changed by the API and by hand."""
+"""Who wants no messages: folded from the log, the same in any order, rebuilt, and shown and changed by the API and by
+hand."""
 
 import random
 from collections.abc import AsyncIterator, Sequence
@@ -94,7 +95,7 @@ WORDS: list[tuple[str, dict[str, Any]]] = [
 
 @st.composite
 def words(draw: st.DrawFn) -> list[Event]:
-    """A few of them, of two recipients, some at one time and some at a time that nobody told."""
+    """A few of them, of two recipients, some at one time and some without a time."""
     told: list[Event] = []
     for number in range(draw(st.integers(1, 12))):
         minute = draw(st.sampled_from([None, 0, 1, 2, 3]))
@@ -136,7 +137,7 @@ async def execute(dsn: str, text: str) -> None:
 
 
 async def tell_shuffled(store: EventStore, told: Sequence[Event], rng: random.Random) -> None:
-    """Tell them in a random order, some twice, in batches of random sizes."""
+    """Append them in a random order, some twice, in batches of random sizes."""
     again = [*told, *(one for one in told if rng.random() < 0.4)]
     rng.shuffle(again)
     while again:
@@ -146,7 +147,7 @@ async def tell_shuffled(store: EventStore, told: Sequence[Event], rng: random.Ra
 
 
 async def test_the_last_word_counts_on_its_channel(store: EventStore) -> None:
-    """STOP, then START, then STOP, told backwards; other channels and other clients have words of their own."""
+    """STOP, then START, then STOP, appended backwards; other channels and other clients have consents of their own."""
     await tell(store, wrote("stop", "3", 3), wrote("START", "2", 2), wrote("STOP", "1", 1))
     assert await states(store) == {"sms": (True, "keyword")}
     await tell(store, wrote("Start", "4", 4))
@@ -163,7 +164,7 @@ async def test_of_two_words_at_one_time_the_no_counts(store: EventStore) -> None
 
 
 async def test_a_clock_ahead_of_ours_does_not_win(store: EventStore) -> None:
-    """A word counts no later than we heard it, so that what is said after it can undo it."""
+    """A keyword counts no later than its receipt, so that a later one can undo it."""
     await tell(store, unsubscribed("1", 60), at=NOON)
     await tell(store, wrote("START", "2", 1), at=NOON + timedelta(minutes=2))
     assert await states(store) == {"sms": (False, "keyword")}
@@ -238,7 +239,7 @@ async def test_consents_are_told_with_their_times_and_what_they_rest_on(served: 
 
 
 async def test_a_consent_is_changed_by_an_event_that_names_the_key(served: Served, postgres_dsn: Dsns) -> None:
-    """The log is the only truth: a rebuild knows what was said by hand."""
+    """The log is the only truth: a rebuild keeps consents that were set by hand."""
     out = await served.http.put(f"{PATH}/consents/sms", json={"state": "out"})
     everywhere = await served.http.put(f"{PATH}/consents/*", json={"state": "out"})
     back = await served.http.put(f"{PATH}/consents/sms", json={"state": "in"})
@@ -328,7 +329,7 @@ async def test_what_does_not_fit_is_refused_by_name(
 
 
 async def test_bodies_are_bounded_and_json(served: Served) -> None:
-    """Too long, not JSON, not said to be JSON."""
+    """Too long, not JSON, without the content type of JSON."""
     json = {"content-type": "application/json"}
     refused(await served.http.put(PATH, content=b'{"zone":"' + b"x" * 5000 + b'"}', headers=json), 413)
     refused(await served.http.put(PATH, content=b"{", headers=json), 400)
@@ -354,7 +355,7 @@ async def test_a_key_does_what_its_scopes_say_for_its_client(served: Served) -> 
 
 
 async def test_commands_show_and_change(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
-    """`threadline recipients`: what it prints is what the store has, and what cannot be is said to be so."""
+    """`threadline recipients`: what it prints is what the store has, and what is invalid is refused with an error."""
     where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     nothing = await threadline("recipients", "show", "+15551234567", **where)
     assert (nothing.code, "no consent on record" in nothing.out) == (0, True)

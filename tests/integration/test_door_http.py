@@ -154,8 +154,8 @@ def head(length: int | None, *more: str, path: str = f"{PATH}/open") -> bytes:
 
 
 async def test_limits(served: Serving) -> None:
-    """Too large (told, or found out while reading), too slow, encoded, not HTTP: each has its answer, and the process
-    lives on, with nothing left in flight."""
+    """Too large (by Content-Length, or found out while reading), too slow, encoded, not HTTP: each has its answer, and
+    the process lives on, with nothing left in flight."""
     port = served.port
     chunk = b"%x\r\n%b\r\n" % (60_000, b"x" * 60_000)
     told, found, slow, encoded, garbage = await asyncio.gather(
@@ -303,7 +303,7 @@ async def test_killed_while_spooling(adrift: Serving, topics: str) -> None:
 
 
 async def test_no_room_at_all(tmp_path: Path) -> None:
-    """With Kafka away and the spool full a webhook gets a 503, never a 2xx, and the operator is told why."""
+    """With Kafka away and the spool full a webhook gets a 503, never a 2xx, and the operator is shown why."""
     process = Serving(tmp_path, f"127.0.0.1:{ports.free()}", spool_max=2700)
     await process.start()
     try:
@@ -316,7 +316,7 @@ async def test_no_room_at_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("without", ["kafka", "nothing"])
 async def test_ends_in_order(tmp_path: Path, topics: str, without: str) -> None:
-    """Told to end in the middle of requests, it answers those it has before it goes; each it acknowledged is kept."""
+    """Stopped in the middle of requests, it answers those it has before it goes; each it acknowledged is kept."""
     process = Serving(tmp_path, f"127.0.0.1:{ports.free()}" if without == "kafka" else topics)
     await process.start()
     marker = os.urandom(8).hex()

@@ -95,7 +95,7 @@ async def test_large_records_go_alone(tmp_path: Path, kafka_bootstrap: str, new_
 
 
 async def test_stop_finishes(tmp_path: Path, kafka_bootstrap: str, new_topic: NewTopicFunction) -> None:
-    """What is under way when it is told to stop is kept first."""
+    """What is in progress when it is stopped is kept first."""
     topic = await new_topic("keep", partitions=2)
     async with keeping(tmp_path, kafka_bootstrap, topic) as keep:
         waiting = [keep.put(b"%d" % n) for n in range(100)]

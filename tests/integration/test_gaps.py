@@ -1,4 +1,5 @@
-"""What Kafka deletes before it is read: seen, kept, told until it is acknowledged; and webhooks held back before that.
+"""What Kafka deletes before it is read: seen, kept, reported until it is acknowledged; and webhooks held back before
+that.
 
 On a real broker that looks for what has expired every half second.
 """

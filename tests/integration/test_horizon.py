@@ -90,7 +90,8 @@ async def test_who_appends_nothing_keeps_nobody_waiting(postgres: Postgres, post
 
 
 async def test_who_appends_is_waited_for(postgres_dsn: Dsns) -> None:
-    """Whether it has inserted already or only said that it will: what others append meanwhile is held back until it ends."""
+    """Whether it has inserted already or only announced that it will: what others append meanwhile is held back until
+    it ends."""
     async with await EventStore.open(postgres_dsn.service, pool=3) as store:
         async with holding(postgres_dsn.service, "SET search_path = threadline", statement("writing").decode()):
             await append(store, "a")
@@ -164,8 +165,9 @@ async def test_a_reader_at_full_speed_passes_nothing_over(postgres: Postgres, po
 
 
 async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
-    """A transaction that appends and does not end: the metrics count from the oldest event that was not told and give the
-    transaction's age, the worker is not ready and says who it is, and so does `doctor`; when it has ended all is well."""
+    """A transaction that appends and does not end: the metrics count from the oldest event that was not relayed and
+    give the transaction's age, the worker is not ready and names the transaction, and so does `doctor`; when it has
+    ended all is well."""
     health = WorkerHealth()
     telling = NotificationMetrics(health, held_after=0.2)
     settings = Settings(

@@ -66,7 +66,7 @@ async def test_key_is_revoked_by_itself_too(store: EventStore, postgres_dsn: Dsn
 
 
 async def test_mistakes_are_told(postgres_dsn: Dsns, tmp_path: Path) -> None:
-    """A scope that does not exist makes no key; an id that is none, or of no key, is said to be so."""
+    """A scope that does not exist makes no key; an id that is none, or of no key, is refused with an error."""
     where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     misspelt = await threadline("keys", "create", "x", "--scope", "timeline:reed", **where)
     assert (misspelt.code, misspelt.out) == (2, "")

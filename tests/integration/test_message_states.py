@@ -1,4 +1,4 @@
-"""/v1/messages/{id} on a real database: what is told, cancelled, released and explained in each state."""
+"""/v1/messages/{id} on a real database: what is shown, cancelled, released and explained in each state."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -61,7 +61,7 @@ class Messages:
         return [one["kind"] for one in told["reasons"]], told["words"]
 
     async def state(self, id: str) -> str:
-        """As it is told."""
+        """As the API shows it."""
         state: str = (await self.http.get(f"{URL}/{id}")).json()["state"]
         return state
 
@@ -74,7 +74,7 @@ async def messages(postgres_dsn: Dsns) -> AsyncIterator[Messages]:
 
 
 async def test_another_clients_message_is_not_found(messages: Messages) -> None:
-    """Nor one that is not there, nor what no id can be; it is not said which."""
+    """Nor one that is not there, nor what no id can be; the answer does not differ."""
     id = await messages.new()
     await messages.served.ask_as("messages:read", "messages:write", client="other")
     for path in (f"{URL}/{id}", f"{URL}/{id}/explain", f"{URL}/none", f"{URL}/%00"):
@@ -109,7 +109,7 @@ async def test_attempts_and_errors_are_told(messages: Messages) -> None:
 
 
 async def test_what_the_provider_tells_is_its_delivery(messages: Messages) -> None:
-    """The interaction of the message is named, and its delivery told beside the state."""
+    """The interaction of the message is named, and its delivery shown beside the state."""
     id = await messages.new()
     await messages.set(id, "sent")
     delivered = Event(
@@ -126,8 +126,8 @@ async def test_what_the_provider_tells_is_its_delivery(messages: Messages) -> No
 
 @pytest.mark.parametrize("state", STATES)
 async def test_cancel(messages: Messages, state: str) -> None:
-    """One that waits is cancelled, twice is once, and the log says so once; one that is being sent may still arrive; of one
-    that is done with it is said that it is too late."""
+    """One that waits is cancelled, twice is once, and the log says so once; one that is being sent may still arrive;
+    for a final one the answer is that it is too late."""
     id = await messages.new()
     await messages.set(id, state, LATER)
     response = await messages.http.post(f"{URL}/{id}/cancel")
@@ -258,7 +258,7 @@ async def test_an_account_is_explained(messages: Messages) -> None:
 
 
 async def test_the_count_of_those_before_is_bounded(messages: Messages) -> None:
-    """Beyond a thousand it is said that there are more, whatever the backlog."""
+    """Beyond a thousand the answer is that there are more, whatever the backlog."""
     id = await messages.new(priority="low")
     await messages.run(
         "INSERT INTO messages (id, client_id, message_id, lane, priority, due_at, channel, account, state, request, "

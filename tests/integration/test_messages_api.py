@@ -87,7 +87,7 @@ async def test_the_channel_of_the_path_is_the_channel(served: Served) -> None:
     ],
 )
 async def test_a_bad_message_is_refused_with_its_path(served: Served, change: dict[str, Any], path: str) -> None:
-    """422, where it is wrong, and words; what was said is not repeated."""
+    """422, with the place and the reason; the value is not repeated."""
     problem = refused(await served.http.post(URL, json=SMS | change), 422)
     assert problem["path"] == path
     assert problem["detail"].startswith(f"{path}: ") and "hidden" not in problem["detail"]
@@ -233,7 +233,7 @@ async def test_two_keys_in_one_request(served: Served) -> None:
 
 @pytest.mark.parametrize("named", [{}, {"messageId": "m-1"}])
 async def test_two_at_once_under_one_key_are_one(served: Served, postgres_dsn: Dsns, named: dict[str, str]) -> None:
-    """However many come at once, one is taken, and the others have its answer or are told to wait for it."""
+    """However many come at once, one is taken, and the others get its answer, or a 409 while it is in progress."""
     for number in range(5):
         tries = (served.http.post(URL, json=[SMS | named], headers=keyed(f"k{number}")) for _ in range(8))
         answers = await asyncio.gather(*tries)

@@ -89,7 +89,7 @@ async def test_dead_letters_of_items_become_one_a_record(postgres: Postgres, mon
 
 
 async def test_the_service_may_not_migrate(postgres: Postgres) -> None:
-    """It is told what an administrator has to do."""
+    """The error says what an administrator has to do."""
     await postgres.execute("copy_database", name="barred", template="template1")
     try:
         with pytest.raises(MigrationError, match=r"0000_roles.*threadline_owner"):

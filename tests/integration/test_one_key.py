@@ -101,7 +101,7 @@ async def test_a_message_is_explained_and_cancelled_by_its_key(served: Served) -
 
 
 async def test_the_messages_in_a_state_are_listed_page_by_page(served: Served) -> None:
-    """Each once, those that changed last first; of other states it is said which there are."""
+    """Each once, those that changed last first; the error of another state lists those that there are."""
     ids = [(await served.http.post(URL, json=SMS)).json()["messageId"] for _ in range(5)]
     for id in ids:
         await served.http.post(f"{URL}/{id}/cancel")

@@ -138,7 +138,7 @@ async def test_privileges_and_indexes_survive(postgres_dsn: Dsns) -> None:
 
 
 async def test_one_rebuild_at_a_time(postgres_dsn: Dsns) -> None:
-    """The second is told so, and changes nothing."""
+    """The second ends with that error, and changes nothing."""
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
         await db.execute(statement("rebuild_lock"))
         with pytest.raises(RebuildError, match="under way"):

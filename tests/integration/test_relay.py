@@ -1,4 +1,4 @@
-"""The relay on real PostgreSQL and Kafka: everything told, in order, whatever happens in between."""
+"""The relay on real PostgreSQL and Kafka: everything relayed, in order, whatever happens in between."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ from tests.support.waiting import eventually
 
 @pytest_asyncio.fixture
 async def office(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Office]:
-    """What tells clients, on a fresh database."""
+    """The parts that notify clients, on a fresh database."""
     async with await EventStore.open(postgres_dsn.service, pool=6) as store:
         yield Office.of(store, tmp_path)
 
@@ -68,7 +68,7 @@ async def told(bootstrap: str, topic: str, count: int) -> list[Any]:
 
 
 def names(records: list[Any]) -> list[str]:
-    """Which events they tell, by their sources' ids."""
+    """Which events were relayed, by their sources' ids."""
     return [orjson.loads(record.value)["sourceeventid"] for record in records]
 
 
@@ -119,7 +119,7 @@ async def test_events_are_told_in_order_by_customer(office: Office, topics: str,
 async def test_a_client_whose_configuration_cannot_be_read_holds_up_no_other(
     office: Office, topics: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever it raises: it is that client's fault, its events are told, and the relay is well."""
+    """Whatever it raises: it is that client's fault, its events are relayed, and the relay is well."""
     of = office.callbacks.of
 
     async def broken(client: str) -> dict[str, Any] | None:
@@ -166,7 +166,7 @@ async def test_what_commits_late_is_told_late(office: Office, postgres_dsn: Dsns
 async def test_a_relay_that_dies_after_the_acknowledgement_repeats(
     office: Office, postgres_dsn: Dsns, topics: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Kafka has, and the place does not say so, is told again under the same ids, and nothing is skipped."""
+    """What Kafka has beyond the recorded place is relayed again under the same ids, and nothing is skipped."""
     await append(office, *(event("MessageReceived", f"SM{n}", n) for n in range(5)))
 
     class Killed(BaseException):
@@ -229,7 +229,7 @@ async def test_a_place_that_was_moved_is_not_moved_back(office: Office) -> None:
 async def test_a_new_installation_begins_where_it_is_told(
     office: Office, postgres_dsn: Dsns, topics: str, topic: str
 ) -> None:
-    """`relay.from = "now"` tells nothing of what was before."""
+    """`relay.from = "now"` relays nothing of what was before."""
     await append(office, event("MessageReceived", "old"))
     task = asyncio.create_task(relayer(office, topics, topic, from_now=True).run())
     await eventually(lambda: place(postgres_dsn.owner))

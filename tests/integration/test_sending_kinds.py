@@ -283,7 +283,7 @@ async def test_a_clock_that_is_set_back_leaves_no_message_waiting_for_it(sender:
 
 
 async def test_what_cannot_be_sent_in_time_any_more_is_refused(sender: Owned) -> None:
-    """A dead letter names the path; the client is told."""
+    """A dead letter names the path; the client gets an event."""
 
     async def publish(letter: Any) -> None:
         raise AssertionError("letters are published once they are stored")

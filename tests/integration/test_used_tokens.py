@@ -131,7 +131,7 @@ async def test_a_forgery_under_a_token_that_was_used_is_a_dead_letter(store: Eve
         topic.record(signed(complaint("cai@example.com"), token="b" * 50)),
         topic.record(
             signed(complaint("dan@example.com")), authentic=None
-        ),  # told apart by its source's accept_unsigned
+        ),  # distinguished by its source's accept_unsigned
     )
     found = {handle: bool(await store.customer_of("shop", "email", f"{handle}@example.com")) for handle in NAMES}
     assert found == {"ana": True, "eve": False, "bob": False, "cai": True, "dan": True}

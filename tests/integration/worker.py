@@ -46,7 +46,7 @@ class Worker:
 
     @property
     def log(self) -> str:
-        """What it said."""
+        """Its output."""
         assert self.child is not None
         return self.child.log.read_text(errors="replace")
 

@@ -85,7 +85,7 @@ def test_an_adapter_has_the_members_of_the_contract(provider: str) -> None:
 
 @each_provider
 def test_a_provider_has_fixtures(provider: str) -> None:
-    """Requests to hold it to, which meet exactly the types of events that it says it tells."""
+    """Requests to hold it to, which meet exactly the types of events that it declares."""
     met = {
         event.type for file in fixtures(provider) for event in interpret(request_of(provider, file), provider).events
     }

@@ -208,7 +208,7 @@ def one(provider: str, name: str) -> Sample:
 
 
 def test_a_report_of_an_unknown_status_is_kept_once_not_once_a_recipient() -> None:
-    """Sinch and Telnyx: each recipient keeps what is told of it alone."""
+    """Sinch and Telnyx: each recipient keeps what is reported of it alone."""
     body = json.loads(one("sinch", "batch_full").written(one("sinch", "batch_full").tree())[1])
     recipients = [f"1555{number:07d}" for number in range(1100)]
     body["statuses"] = [{"code": 0, "count": 1100, "status": "Sideways", "recipients": recipients}]
@@ -301,7 +301,7 @@ def test_a_webhook_that_makes_too_much_is_refused_whole(monkeypatch: pytest.Monk
 
 
 def test_thousands_of_bad_envelopes_are_told_in_time() -> None:
-    """The first faults of a webhook are put into words, the rest is told to have one."""
+    """The first faults of a webhook are described, the rest is only counted."""
     bad = {"source": "a", "eventType": "message.sent", "data": {"messageId": "1", "channel": "pigeon"}}
     body = orjson.dumps([bad] * 5000)
     request = Request("POST", "https://hooks.example.com/", {}, body, AT, "envelope")

@@ -76,7 +76,7 @@ def item(status: str, number: int = 1, **more: Any) -> dict[str, Any]:
 
 
 def test_each_of_a_batch_becomes_its_event(acme: Adapter) -> None:
-    """Types, ids, addresses, times in milliseconds, text, errors; an unknown word is kept, a bad item told apart."""
+    """Types, ids, addresses, times in milliseconds, text, errors; an unknown word is kept, a bad item set apart."""
     message = {"id": "m2", "from": "+15551234567", "to": "+15550001111", "text": "Hi!"}
     request = request_of(
         item("delivered"),

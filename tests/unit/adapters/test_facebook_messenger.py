@@ -69,7 +69,7 @@ def test_a_file_is_sent_as_what_it_is(type_: str | None, kind: str) -> None:
     ],
 )
 def test_what_messenger_has_no_place_for_is_unsendable(message: Message) -> None:
-    """It is said before anything is sent."""
+    """The error comes before anything is sent."""
     with pytest.raises(Unsendable):
         call_of(message)
 
@@ -88,7 +88,7 @@ def test_what_messenger_has_no_place_for_is_unsendable(message: Message) -> None
     ],
 )
 def test_the_code_and_its_subcode_tell(status: int, code: int, subcode: int | None, state: str, reason: str) -> None:
-    """The subcode where it says more; of an unknown code the status tells whether it may pass."""
+    """The subcode if there is one; for an unknown code the status decides whether it may pass."""
     body = json.dumps({"error": {"code": code, "error_subcode": subcode, "message": "Why."}}).encode()
     outcome = read_response(Response(status, {}, body))
     assert outcome.error is not None

@@ -119,7 +119,7 @@ def test_the_project_must_be_known() -> None:
     ],
 )
 def test_each_error_code_has_its_meaning(status: int, code: str, state: str, reason: str) -> None:
-    """The detail of FCM's own tells more than the status around it."""
+    """FCM's own detail is more precise than the status around it."""
     body = {
         "error": {
             "code": status,

@@ -101,7 +101,7 @@ def test_each_message_of_a_batch_has_its_own_status(status: int) -> None:
     states = ["accepted", "rejected", "account", "retryable", "retryable"]
     assert [outcome.state for outcome in outcomes] == states
     assert outcomes[0].provider_message_id == "7"
-    # Where not all are told of, nobody knows which were: none is sent again.
+    # If not all are in the answer, nobody knows which were accepted: none is sent again.
     assert {each.state for each in read_batch(Response(status, {}, orjson.dumps({"Messages": told})), 9)} == {
         "accepted"
     }

@@ -50,7 +50,7 @@ def test_the_key_is_taken_as_postal_shows_it() -> None:
 
 @pytest.mark.parametrize("key", ["no key", "AAAA", "{}", '{"keys":[{"n":1}]}', "{"])
 def test_a_key_that_is_none_refuses_with_that_reason(key: str) -> None:
-    """The operator is told, and nothing passes."""
+    """The operator sees the reason, and nothing passes."""
     with pytest.raises(InvalidSignature, match="public key cannot be read"):
         postal.verify(fixture("sent"), {"public_key": (key,)})
 

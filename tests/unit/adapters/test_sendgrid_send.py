@@ -61,7 +61,7 @@ def test_a_template_needs_neither_text_nor_subject() -> None:
     ],
 )
 def test_what_sendgrid_has_no_place_for_is_unsendable(message: Message) -> None:
-    """It is said before anything is sent."""
+    """The error comes before anything is sent."""
     with pytest.raises(Unsendable):
         body_of(message)
 

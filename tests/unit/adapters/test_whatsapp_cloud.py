@@ -92,7 +92,7 @@ def test_a_file_is_sent_as_what_it_is(type_: str, kind: str) -> None:
     ],
 )
 def test_what_whatsapp_has_no_place_for_is_unsendable(message: Message) -> None:
-    """It is said before anything is sent."""
+    """The error comes before anything is sent."""
     with pytest.raises(Unsendable):
         call_of(message)
 

@@ -1,4 +1,4 @@
-"""What nobody knows is counted and said, within bounds."""
+"""Unknown words are counted and logged, within bounds."""
 
 from agents.health import WorkerHealth
 from agents.records.drift import MOST, OTHER, Drift
@@ -23,7 +23,7 @@ def test_a_provider_cannot_fill_the_memory_with_words() -> None:
 
 
 def test_it_is_a_metric() -> None:
-    """Prometheus sees the source and the word, so that a rule can tell an alarm from what is known to be unknown."""
+    """Prometheus sees the source and the word, so that a rule can leave out words that are known to be unmapped."""
     health = WorkerHealth()
     health.drift.note("twilio", "delivered_v2")
     (metric,) = (one for one in health.collect() if one.name == "threadline_worker_unknown_events")

@@ -1,4 +1,4 @@
-"""What is said of a call that got no answer."""
+"""The words for a call that got no answer."""
 
 import os
 import ssl

@@ -32,7 +32,8 @@ def test_failures_show_until_they_pass() -> None:
 
 
 async def test_a_failure_is_of_the_part_whose_task_met_it() -> None:
-    """The database away for the reader of webhooks is told as that part's, with the partition; the others are well."""
+    """The database away for the reader of webhooks is reported as that part's, with the partition; the others are
+    well."""
     health, tries = WorkerHealth(), 0
     health.ready = True
 

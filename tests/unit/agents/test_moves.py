@@ -100,7 +100,7 @@ def test_what_may_pass_later_is_tried_with_ever_longer_pauses() -> None:
 
 @pytest.mark.parametrize("status", [429, 200])
 def test_too_many_costs_no_try_and_rests_the_account(status: int) -> None:
-    """However often it is said, and whatever status says it."""
+    """However often it is reported, and whatever status reports it."""
     rate = Outcome("retryable", None, Error("30001", "queue overflow", "rate"), retry_after=3.0)
     result = refused(claimed(tries=2), WHATSAPP, rate, status, 0.0)
     assert (result.state, result.tries, result.report.pause) == ("retrying", 2, 3.0)
@@ -130,7 +130,7 @@ def test_a_wrong_sender_is_whose_who_named_it() -> None:
 
 
 def test_what_never_passes_fails_or_goes_to_the_next_channel() -> None:
-    """The next one only where it is wanted; the customer's interaction is told of a delay then."""
+    """The next one only where it is wanted; the customer's interaction gets a delay then."""
     alone = refused(claimed(), WHATSAPP, NEVER, 400, 0.0)
     assert (alone.state, [event.type for event in alone.events], alone.report.passed) == (
         "failed",
@@ -149,7 +149,7 @@ def test_what_never_passes_fails_or_goes_to_the_next_channel() -> None:
 @pytest.mark.parametrize("status", [502, 504])
 @pytest.mark.parametrize("again", [True, False])
 def test_a_gateway_without_an_answer_is_no_refusal(status: int, again: bool) -> None:
-    """Who stands behind it may have taken the message: only a provider that can tell is asked again."""
+    """Who stands behind it may have taken the message: only a provider that recognises repeats is called again."""
     result = refused(claimed(), WHATSAPP, LATER, status, 0.5, Recovery(again))
     assert result.state == ("retrying" if again else "unanswered")
 
@@ -195,7 +195,7 @@ def test_what_was_not_delivered_goes_to_the_next_channel(failing: bool) -> None:
 
 
 def test_a_failure_that_no_channel_follows_any_more_is_said() -> None:
-    """While it was watched its client was not told of the failure: where no channel follows after all, we say so."""
+    """While it was watched its client was not notified of the failure: if no channel follows after all, it is."""
     result = watched(failing=True)
     assert [event.type for event in result.events] == ["MessageFailed"]
     assert watched(failing=False).events == []

@@ -366,7 +366,7 @@ async def test_a_dead_letter_that_does_not_fit_is_a_stub() -> None:
 
 
 def test_the_items_of_a_letter_are_bounded() -> None:
-    """However long what is said of them."""
+    """However long their description is."""
 
     def read(outcome: RecordOutcome) -> None:
         outcome.bad = [Bad(n, "r" * 10_000, {"x": "y" * 10_000}) for n in range(1000)]

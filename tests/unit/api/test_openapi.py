@@ -148,7 +148,7 @@ def test_every_operation_says_who_may_call_it_and_how_it_fails() -> None:
 
 
 def test_every_parameter_of_a_path_is_described() -> None:
-    """And no other is said to be in the path."""
+    """And no other is described as in the path."""
     for path, item in DOCUMENT["paths"].items():
         for method in METHODS & item.keys():
             parameters = [resolve(one) for one in item.get("parameters", []) + item[method].get("parameters", [])]

@@ -1,4 +1,4 @@
-"""Health, metrics and problem documents of the HTTP process, as they are told."""
+"""Health, metrics and problem documents of the HTTP process."""
 
 import asyncio
 from types import SimpleNamespace

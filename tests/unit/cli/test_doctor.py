@@ -87,7 +87,7 @@ async def test_a_configuration_that_others_can_read_is_wrong(tmp_path: Path) -> 
 
 
 async def test_little_room_on_the_disk_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both servers stop where the disk is full: it is told before."""
+    """Both servers stop where the disk is full: it is reported before that."""
     monkeypatch.setattr(servers, "LEAST_FREE", 1 << 60)
 
     disk, *_ = [finding async for finding in servers.machine(Settings(data=tmp_path))]

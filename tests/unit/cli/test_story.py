@@ -23,7 +23,7 @@ SECRETS = {
 
 
 def told(*, mail: bool = True) -> Story:
-    """One telling."""
+    """One story."""
     pem = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return story_of(
         datetime.now(UTC),
@@ -75,7 +75,7 @@ def test_telling_it_again_makes_new_messages() -> None:
 
 
 def test_story_is_told_by_the_providers_that_there_are() -> None:
-    """Without SendGrid's key there are no mails; the rest is told."""
+    """Without SendGrid's key there are no mails; the rest is there."""
     assert set(told().expected) == {PHONE, EMAIL}
     assert set(told(mail=False).expected) == {PHONE}
 

@@ -62,7 +62,7 @@ async def test_a_restarted_server_waits_for_its_port() -> None:
 
 
 def test_where_a_default_port_is_taken_the_next_is_used(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user is told which it is instead."""
+    """The output says which it is instead."""
     monkeypatch.setattr(ports, "is_free", lambda port, host: port not in (8080, 8082))
     said: list[str] = []
 
@@ -73,7 +73,7 @@ def test_where_a_default_port_is_taken_the_next_is_used(taken: int, monkeypatch:
 
 
 def test_a_port_that_was_asked_for_is_not_exchanged(taken: int) -> None:
-    """A provider may be told that port: it is an error that names it, and the variable."""
+    """A provider may be configured with that port: it is an error that names it, and the variable."""
     with pytest.raises(ports.PortTaken, match=f"{taken}.*THREADLINE_WORKER__PORT"):
         addresses.choose(Settings(door=Door(port=ports.free()), worker=Worker(port=taken)), print)
 

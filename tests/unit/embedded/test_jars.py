@@ -48,7 +48,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
 
 def test_what_is_missing_comes_once(repository: Path) -> None:
-    """A first fetch downloads all and tells how far it is; a second downloads nothing."""
+    """A first fetch downloads all and shows its progress; a second downloads nothing."""
     told: list[tuple[int, int]] = []
 
     first = jars.fetch(lambda got, of: told.append((got, of)))

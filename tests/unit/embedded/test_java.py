@@ -25,7 +25,7 @@ def test_release_is_read_from_what_java_tells(told: str, release: int | None) ->
 
 
 def fake_java(folder: Path, version: str) -> Path:
-    """A `java` that tells a version and nothing else."""
+    """A `java` that prints a version and nothing else."""
     executable = folder / "java"
     executable.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
     executable.chmod(0o755)

@@ -32,7 +32,7 @@ def test_a_life_is_in_order_and_ends_once() -> None:
 
 
 def test_who_tells_only_failures_or_nothing_else_is_played() -> None:
-    """Whatever states a provider tells, no other is made up."""
+    """Whatever states a provider reports, no other is made up."""
     for states in ((), ("MessageFailed",), ("MessageDelivered",), ("MessageComplained", "RecipientUnsubscribed")):
         for seed in range(50):
             assert {state for _, state in life(states, 0.5, Random(seed))} <= set(states)

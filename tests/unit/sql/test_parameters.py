@@ -76,7 +76,7 @@ def test_clean_values_stay_as_they_are(value: Any) -> None:
 
 @pytest.mark.parametrize("detail", [{"a": object()}, {"a": 2**80}, [{1, 2}], "\ud800"])
 def test_a_dead_letters_detail_is_always_written(detail: Any) -> None:
-    """If need be as its repr: a letter must not fail for what it tells of."""
+    """If need be as its repr: a letter must not fail because of its subject."""
     written = always_written(detail)
     orjson.loads(written)
     assert orjson.loads(always_written([1, detail]))[0] == 1

@@ -114,7 +114,8 @@ async def test_never_trusts_forwarded_headers() -> None:
 
 
 async def test_refuses_what_is_not_authentic() -> None:
-    """One changed byte is a 401 that tells the caller nothing and the operator why; neither body nor secret is logged."""
+    """One changed byte is a 401 that shows the caller nothing and the operator the reason; neither body nor secret is
+    logged."""
     async with a_door() as door:
         post = sms()
         with structlog.testing.capture_logs() as logs:
@@ -130,7 +131,8 @@ async def test_refuses_what_is_not_authentic() -> None:
 
 
 async def test_refuses_a_source_without_secret() -> None:
-    """A source that has no secret and does not accept unsigned requests is refused, and the operator told what to set."""
+    """A source that has no secret and does not accept unsigned requests is refused, and the operator shown what to
+    set."""
     async with a_door() as door:
         with structlog.testing.capture_logs() as logs:
             assert (await door.post(sms(), "/webhooks/aggregate/closed")).status == 401
@@ -211,7 +213,7 @@ async def test_the_answer_waits_for_the_keeping() -> None:
 
 
 async def test_too_many_in_flight() -> None:
-    """Beyond the number in flight a caller is told to come again, and after it there is room again."""
+    """Beyond the number in flight a caller gets Retry-After, and after it there is room again."""
     async with a_door(max_in_flight=2) as door:
         door.keep.held_up = asyncio.Event()
         two = [asyncio.create_task(door.post(sms(number=n))) for n in range(2)]

@@ -1,4 +1,4 @@
-"""What a source of MQTT says is read, and what it cannot mean is told by its name."""
+"""The settings of an MQTT source are read, and an invalid one is named."""
 
 import sys
 from pathlib import Path

@@ -141,7 +141,7 @@ URLS = [
 
 @pytest.mark.parametrize("url", URLS)
 def test_a_callback_is_an_https_url(url: str) -> None:
-    """Nothing else, no credentials in it, and what was said is not repeated."""
+    """Nothing else, no credentials in it, and the value is not repeated."""
     with pytest.raises(SchemaError) as raised:
         parse("shop", 1, document(callback={"url": url}))
     assert raised.value.path == "$.callback.url"

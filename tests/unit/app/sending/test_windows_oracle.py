@@ -1,7 +1,8 @@
 """Time windows against an oracle, in every zone whose clock changes, around the change.
 
-The oracle goes through real time minute by minute and looks at the wall clock; it knows no intervals and does not read what
-`parse` made. That it can tell is tested too: two ways in which one would write windows at first are caught by it.
+The oracle goes through real time minute by minute and looks at the wall clock; it knows no intervals and does not read
+what `parse` made. That it finds faults is tested too: two ways in which one would write windows at first are caught by
+it.
 """
 
 from collections.abc import Callable, Iterator

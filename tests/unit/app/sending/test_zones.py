@@ -57,7 +57,7 @@ def test_a_zone_is_found_by_its_name() -> None:
     ],
 )
 def test_a_name_that_is_none_is_refused_with_those_near_it(text: str, near: str) -> None:
-    """Spelled wrongly, in another case, or the city alone: the name that was meant is told first."""
+    """Spelled wrongly, in another case, or the city alone: the name that was meant comes first."""
     with pytest.raises(SchemaError, match=rf"did you mean {near}\b") as raised:
         zone_named(text, "$.zone")
     assert raised.value.path == "$.zone"
