@@ -126,7 +126,7 @@ async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_
                 "$: needs one of: body, content, template",
                 "no client 'nobody' is configured, and no source is its",
             ]
-            told = await rows(
+            reported = await rows(
                 stack, "SELECT type, payload ->> 'messageId' FROM threadline.events WHERE type = 'MessageRejected'"
             )
-            assert ("MessageRejected", "bad") in told
+            assert ("MessageRejected", "bad") in reported

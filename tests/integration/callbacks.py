@@ -75,7 +75,7 @@ class Receiver:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}/told"
+        return f"http://127.0.0.1:{self.port}/events"
 
     async def until(self, count: int) -> list[Posted]:
         """What was posted, once it is so many."""

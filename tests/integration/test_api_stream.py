@@ -60,9 +60,9 @@ class Reader:
         """The next block; of event type `wanted` where that is given."""
         async with asyncio.timeout(5):
             while True:
-                told = await self._block()
-                if wanted is None or told.event == wanted:
-                    return told
+                reported = await self._block()
+                if wanted is None or reported.event == wanted:
+                    return reported
 
     async def interactions(self, count: int) -> list[Told]:
         """The next so many interactions."""
@@ -75,15 +75,15 @@ class Reader:
                 pass
 
     async def _block(self) -> Told:
-        told = Told()
+        reported = Told()
         async for line in self._lines:
             if not line:
-                return told
+                return reported
             name, _, value = line.partition(":")
             if name == "data":
-                told.data = httpx.Response(200, content=value.strip()).json()
+                reported.data = httpx.Response(200, content=value.strip()).json()
             elif name in ("id", "event"):
-                setattr(told, name, value.strip())
+                setattr(reported, name, value.strip())
         raise EOFError
 
 
@@ -99,9 +99,9 @@ async def follow(http: httpx.AsyncClient, path: str, after: str | None = None) -
 
 async def begun(reader: Reader) -> str:
     """The id that a new stream gives at once, to resume from."""
-    while (told := await reader.next()).id is None:
+    while (reported := await reader.next()).id is None:
         pass
-    return told.id
+    return reported.id
 
 
 async def soon(condition: Callable[[], bool]) -> bool:
@@ -170,7 +170,7 @@ async def test_resumed_stream_tells_what_was_missed_then_goes_on(served: Served,
         await served.append(*(event("MessageReceived", f"missed{m}", m) for m in range(n, n + 3)))
     await served.append(event("MessageDelivered", "SM1", 1))
     async with follow(http, path, seen.id) as reader:
-        missed = [told.data["providerMessageId"] for told in await reader.interactions(451)]
+        missed = [reported.data["providerMessageId"] for reported in await reader.interactions(451)]
         assert missed == [*(f"missed{n}" for n in range(450)), "SM1"]
         await served.append(event("MessageReceived", "new"))
         assert (await reader.next("interaction")).data["providerMessageId"] == "new"
@@ -191,9 +191,9 @@ async def test_stream_resumed_after_each_event_sees_every_change(served: Served,
     writing = asyncio.create_task(write())
     while "end" not in states:
         async with follow(http, path, last) as reader:
-            for told in await reader.interactions(1):
-                assert told.id is not None
-                last, states[told.data["providerMessageId"]] = told.id, told.data
+            for reported in await reader.interactions(1):
+                assert reported.id is not None
+                last, states[reported.data["providerMessageId"]] = reported.id, reported.data
     await writing
     page = (await http.get(path, params={"limit": 200})).json()["interactions"]
     assert states == {one["providerMessageId"]: one for one in page if one["providerMessageId"] != "first"}
@@ -305,8 +305,8 @@ async def test_many_streams_of_many_customers_hear_of_their_own(served: Served, 
         async with follow(http, await served.path(people[number])) as reader:
             await begun(reader)
             ready.release()
-            told = await reader.next("interaction")
-            return bool(told.data["providerMessageId"] == f"news{number}")
+            reported = await reader.next("interaction")
+            return bool(reported.data["providerMessageId"] == f"news{number}")
 
     ready = asyncio.Semaphore(0)
     hearing = [asyncio.create_task(hear(number)) for number in range(50)]

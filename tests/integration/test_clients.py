@@ -146,8 +146,8 @@ async def test_every_change_is_audited(changes: Changes, store: EventStore) -> N
     await changes.set_client("shop", {"channels": [{"channel": "sms", "account": "gateway"}]})
     assert await changes.remove_account("shop", "twilio")
     assert not await changes.remove_account("shop", "twilio")
-    told = [(one["actor"], one["action"], one["subject"]) for one in reversed(await store.audit("shop"))]
-    assert told == [
+    listed = [(one["actor"], one["action"], one["subject"]) for one in reversed(await store.audit("shop"))]
+    assert listed == [
         ("cli:ana", "account.set", "twilio"),
         ("cli:ana", "client.set", "shop"),
         ("cli:ana", "client.set", "shop"),
@@ -245,7 +245,7 @@ async def test_a_configuration_that_fits_no_more_is_no_client(store: EventStore)
 async def test_doctor_tells_what_does_not_open_or_fit(changes: Changes, store: EventStore, postgres_dsn: Dsns) -> None:
     """An account whose key is gone, a configuration of another version; with all in order, a word on each."""
 
-    async def told(*keys: str) -> list[tuple[str, str]]:
+    async def listed(*keys: str) -> list[tuple[str, str]]:
         asked = settings(*keys).model_copy(update={"postgres": Postgres(dsn=SecretStr(postgres_dsn.service))})
         return [(one.what, one.state) async for one in client_checks.clients(asked)]
 
@@ -256,11 +256,11 @@ async def test_doctor_tells_what_does_not_open_or_fit(changes: Changes, store: E
         ("Client shop, account twilio", "look"),
         ("Clients", "ok"),
     )
-    assert await told(OLD) == await told(NEW, OLD) == [secrets, account, all_of_them]
-    assert await told(NEW) == [secrets, ("Client shop", "wrong"), all_of_them]
-    assert await told() == [("Clients' secrets", "look"), ("Client shop", "wrong"), all_of_them]
+    assert await listed(OLD) == await listed(NEW, OLD) == [secrets, account, all_of_them]
+    assert await listed(NEW) == [secrets, ("Client shop", "wrong"), all_of_them]
+    assert await listed() == [("Clients' secrets", "look"), ("Client shop", "wrong"), all_of_them]
     await store.set_client("bank", SMS | {"carrier": "pigeon"}, "cli:ana")
-    assert await told(OLD) == [secrets, account, ("Client bank", "wrong"), all_of_them]
+    assert await listed(OLD) == [secrets, account, ("Client bank", "wrong"), all_of_them]
 
 
 @pytest.mark.parametrize("client_id", ["", " shop", "a/b", "a\x00b", "a\x1fb", "x" * 129])

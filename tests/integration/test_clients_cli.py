@@ -98,7 +98,7 @@ async def test_a_client_is_made_shown_and_changed(line: Line, store: EventStore)
 
     shown = await line("show", "shop", "--history")
     assert shown.code == 0
-    for told in (
+    for reported in (
         "version 2",
         "account_sid=AC1",
         "auth_token",
@@ -107,7 +107,7 @@ async def test_a_client_is_made_shown_and_changed(line: Line, store: EventStore)
         "Version 1",
         "$.channels[0].rate",
     ):
-        assert told in shown.out
+        assert reported in shown.out
     document = orjson.loads((await line("show", "shop", "--json")).out)
     assert document == {"channels": [SMS["channels"][0] | {"rate": 5}], "holidays": ["2026-12-25"]}
     listed = await line("list")

@@ -192,7 +192,7 @@ async def test_a_failure_waits_for_its_turn(office: Office, receiver: Receiver) 
 
 async def test_what_comes_while_an_earlier_event_is_told_is_due_when_that_is_over(office: Office) -> None:
     """Not when the lease of that try ends: its outcome may be written without a look at what came in the same moment."""
-    await office.configure("https://shop.example.com/told")
+    await office.configure("https://shop.example.com/events")
     await relayed(office, *message(1, "UserMessageSent"))
     assert len(await office.store.claim_deliveries(CLIENT, 8, LEASE)) == 1
     await relayed(office, *message(1, "MessageDelivered"))
@@ -598,7 +598,7 @@ async def test_no_delivery_is_passed_over(office: Office, postgres_dsn: Dsns, se
         office.store,
     )
     for client in clients:
-        await office.configure("https://shop.example.com/told", client=client)
+        await office.configure("https://shop.example.com/events", client=client)
 
     async def claim() -> None:
         client = chance.choice(clients)
@@ -615,7 +615,7 @@ async def test_no_delivery_is_passed_over(office: Office, postgres_dsn: Dsns, se
             DeliveryOutcome(row["event_id"], row["due_at"], good, 200, None, None if good else pause, 1)
             for _, row in mine
         ]
-        url, gone = "https://shop.example.com/told", chance.random() < 0.1
+        url, gone = "https://shop.example.com/events", chance.random() < 0.1
         await store.settle_deliveries(client, url, outcomes, gone=gone, patience=timedelta(days=1))
 
     async def enable() -> None:

@@ -49,9 +49,9 @@ class Postmark:
         call = Call(
             outgoing.method, outgoing.url.removeprefix("https://api.postmarkapp.com"), outgoing.headers, outgoing.body
         )
-        if (told := simulated.look_up(call, SETTINGS, self.sent)) is not None:
+        if (reported := simulated.look_up(call, SETTINGS, self.sent)) is not None:
             self.asked += 1
-            return Response(503 if self.dumb else told.status, told.headers, told.body)
+            return Response(503 if self.dumb else reported.status, reported.headers, reported.body)
         self.sends += 1
         lost = self.lose.get(self.sends)
         if lost != "before":
@@ -164,7 +164,7 @@ async def test_what_the_provider_tells_meanwhile_needs_no_question(office: Offic
         await office.ask(channel="email")
         await office.until("retrying")
     id = office.postmark.sent[0].id
-    told = Event(
+    reported = Event(
         "UserMessageSent",
         "postmark",
         f"{id}:sent",
@@ -176,7 +176,7 @@ async def test_what_the_provider_tells_meanwhile_needs_no_question(office: Offic
         per_recipient=True,
         payload={"messageId": "m"},
     )
-    await office.store.append([(told, "default", now(), None)])
+    await office.store.append([(reported, "default", now(), None)])
     async with office.at_work():
         await office.until("sent")
     assert (office.postmark.sends, office.postmark.asked) == (1, 0)

@@ -146,7 +146,7 @@ async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Send
         await sender.ask("text", channel="sms")
         row = await sender.until("unanswered", "text")
         assert "release" in row["cause"] and row["attempts"][0]["answeredAt"] is None
-        told = Event(
+        reported = Event(
             "UserMessageSent",
             "twilio",
             "SM9:sent",
@@ -156,7 +156,7 @@ async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Send
             message_id="text",
             payload={"messageId": "text"},
         )
-        await sender.store.append([(told, "default", datetime.now(UTC), None)])
+        await sender.store.append([(reported, "default", datetime.now(UTC), None)])
         assert await sender.store.sweep() == 1
         await sender.until("sent", "text")
 

@@ -184,7 +184,7 @@ async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
                 await append(store, "a")
                 await asyncio.sleep(0.5)
                 await until(lambda: "relay horizon" in health.failures)
-                told = health.failures["relay horizon"]
+                reported = health.failures["relay horizon"]
                 for part in (
                     str(db.info.backend_pid),
                     "stuck",
@@ -192,7 +192,7 @@ async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
                     "idle in transaction",
                     "pg_advisory_xact",
                 ):
-                    assert part in told
+                    assert part in reported
                 assert telling.lag["horizon"] > 0.4
                 assert (telling.lag["events"], telling.lag["seconds"] > 0.4) == (1, True)
                 names = {metric.name for metric in telling.collect()}
@@ -214,9 +214,9 @@ async def test_a_transaction_of_the_service_that_is_left_open_ends(postgres_dsn:
         assert shown is not None
         assert shown["idle_in_transaction_session_timeout"] not in ("0", None)
         await connection.execute("SET idle_in_transaction_session_timeout = 50")
-        with pytest.raises(psycopg.Error) as told:
+        with pytest.raises(psycopg.Error) as reported:
             async with connection.transaction():
                 await connection.execute("SELECT 1")
                 await asyncio.sleep(0.5)
                 await connection.execute("SELECT 1")
-    assert is_transient(told.value)
+    assert is_transient(reported.value)

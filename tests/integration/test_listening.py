@@ -389,8 +389,8 @@ async def test_what_is_refused_can_be_read() -> None:
         with socket.create_connection(("127.0.0.1", app.port)) as plain:
             plain.setblocking(False)
             await loop.sock_sendall(plain, head(*(f"x-{n}: {'v' * 1000}" for n in range(1000))) + b"\r\n\r\n")
-            told = b""
+            reported = b""
             while part := await asyncio.wait_for(loop.sock_recv(plain, 1000), 10):
-                told += part
-        assert told.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
-        assert orjson.loads(told.partition(b"\r\n\r\n")[2])["status"] == 431
+                reported += part
+        assert reported.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+        assert orjson.loads(reported.partition(b"\r\n\r\n")[2])["status"] == 431

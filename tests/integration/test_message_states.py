@@ -56,9 +56,9 @@ class Messages:
         """The kinds of the reasons, and the words."""
         response = await self.http.get(f"{URL}/{id}/explain")
         assert response.status_code == 200, response.text
-        told = response.json()
-        assert told["messageId"] == id
-        return [one["kind"] for one in told["reasons"]], told["words"]
+        reported = response.json()
+        assert reported["messageId"] == id
+        return [one["kind"] for one in reported["reasons"]], reported["words"]
 
     async def state(self, id: str) -> str:
         """As the API shows it."""
@@ -95,10 +95,10 @@ async def test_attempts_and_errors_are_told(messages: Messages) -> None:
         "SELECT id, 1, 'sms', 'twilio', '2026-02-03T12:00Z', '2026-02-03T12:00:01.5Z', 'rejected', 400, %s FROM messages",
         Jsonb(error),
     )
-    told = (await messages.http.get(f"{URL}/{id}")).json()
-    assert (told["state"], told["error"], told["dueAt"]) == ("failed", error, None)
-    assert (told["sendBefore"], told["notBefore"]) == ("2099-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
-    assert told["attempts"] == [
+    reported = (await messages.http.get(f"{URL}/{id}")).json()
+    assert (reported["state"], reported["error"], reported["dueAt"]) == ("failed", error, None)
+    assert (reported["sendBefore"], reported["notBefore"]) == ("2099-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
+    assert reported["attempts"] == [
         {
             "number": 1, "channel": "sms", "account": "twilio", "begunAt": "2026-02-03T12:00:00Z",
             "answeredAt": "2026-02-03T12:00:01.500000Z", "outcome": "rejected", "status": 400, "providerMessageId": None,
@@ -117,10 +117,10 @@ async def test_what_the_provider_tells_is_its_delivery(messages: Messages) -> No
         message_id=id, handle=ANA,
     )  # fmt: skip
     await messages.served.append(delivered)
-    told = (await messages.http.get(f"{URL}/{id}")).json()
-    assert (told["state"], told["delivery"]) == ("sent", "delivered")
+    reported = (await messages.http.get(f"{URL}/{id}")).json()
+    assert (reported["state"], reported["delivery"]) == ("sent", "delivered")
     await messages.served.ask_as("timeline:read")
-    one = (await messages.http.get(f"/api/interactions/{told['interactionId']}")).json()
+    one = (await messages.http.get(f"/api/interactions/{reported['interactionId']}")).json()
     assert one["messageId"] == id and "MessageRequested" in one["facts"]
 
 
@@ -142,9 +142,9 @@ async def test_cancel(messages: Messages, state: str) -> None:
         assert (await messages.explain(id))[0] == ["sending", "cancelling"]
         assert (await messages.http.get(f"{URL}/{id}")).json()["cancelled"] is True
     else:
-        told = "sent" if state == "watched" else state
-        assert refused(response, 409)["state"] == told
-        assert await messages.state(id) == told
+        reported = "sent" if state == "watched" else state
+        assert refused(response, 409)["state"] == reported
+        assert await messages.state(id) == reported
     delivery = (await messages.http.get(f"{URL}/{id}")).json()["delivery"]
     assert delivery == ("cancelled" if state in ("queued", "held", "retrying", "unanswered") else "requested")
 
@@ -162,8 +162,8 @@ async def test_release(messages: Messages, state: str, resend: bool | None) -> N
         (noted,) = await messages.served.store.audit("default")
         assert (noted["actor"], noted["action"], noted["subject"]) == ("key:test", "message.release", id)
         assert noted["detail"] == {"was": state}
-        told = (await messages.http.get(f"{URL}/{id}")).json()
-        assert told["state"] == "queued" and datetime.fromisoformat(told["dueAt"]) < LATER
+        reported = (await messages.http.get(f"{URL}/{id}")).json()
+        assert reported["state"] == "queued" and datetime.fromisoformat(reported["dueAt"]) < LATER
         refused(await messages.http.post(f"{URL}/{id}/release", **body), 409)
     else:
         problem = refused(response, 409)
@@ -283,8 +283,8 @@ async def test_other_states_are_explained(messages: Messages, state: str, words:
     """Each says what it is, and what can be done."""
     id = await messages.new()
     await messages.set(id, state, LATER, "nobody knows: release it or cancel it" if state == "unanswered" else None)
-    kinds, told = await messages.explain(id)
-    assert kinds == [state] and words in told
+    kinds, reported = await messages.explain(id)
+    assert kinds == [state] and words in reported
 
 
 async def test_a_message_is_not_read_twice(messages: Messages) -> None:

@@ -60,12 +60,12 @@ class Door:
 
     async def _take(self, request: Request) -> Response:
         now = datetime.now(UTC)
-        told = contract.Request("POST", str(request.url), dict(request.headers), await request.body(), now, "mqtt")
-        assert mqtt.recognise(told) and mqtt.verify(told, {"url_secret": (SECRET,)}) is True
-        (event,) = interpret(told, "mqtt").events
+        reported = contract.Request("POST", str(request.url), dict(request.headers), await request.body(), now, "mqtt")
+        assert mqtt.recognise(reported) and mqtt.verify(reported, {"url_secret": (SECRET,)}) is True
+        (event,) = interpret(reported, "mqtt").events
         assert event.handle is not None and event.handle.value == "mqtt:truck-7"
         id = str(event.provider_message_id).removeprefix("truck-7:")
-        self.came.append((id, told.headers["x-mqtt-id"]))
+        self.came.append((id, reported.headers["x-mqtt-id"]))
         status = self.answer(id)
         if status == 202:
             self.kept.append(id)

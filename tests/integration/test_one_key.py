@@ -94,8 +94,8 @@ async def test_one_key_is_one_message_at_the_same_time(served: Served, postgres_
 async def test_a_message_is_explained_and_cancelled_by_its_key(served: Served) -> None:
     """README's `messages explain order-1001`, after the request beside it."""
     id = (await by_http(served, "order-1001")).json()["messageId"]
-    told = (await served.http.get(f"{URL}/order-1001/explain")).json()
-    assert (told["messageId"], told["state"]) == (id, "queued") and told["reasons"]
+    reported = (await served.http.get(f"{URL}/order-1001/explain")).json()
+    assert (reported["messageId"], reported["state"]) == (id, "queued") and reported["reasons"]
     assert (await served.http.post(f"{URL}/order-1001/cancel")).json()["state"] == "cancelled"
     refused(await served.http.get(f"{URL}/order-1002"), 404)
 

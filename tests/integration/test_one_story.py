@@ -24,7 +24,7 @@ async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
     async with await EventStore.open(postgres_dsn.service, pool=6) as store:
         made = Sender(store)
         await made.configure()
-        await store.set_callback("default", "https://shop.example/told", [], 8)
+        await store.set_callback("default", "https://shop.example/events", [], 8)
         yield made
 
 
@@ -74,7 +74,7 @@ async def relay(store: EventStore) -> None:
             place = upto
 
 
-async def told(store: EventStore) -> list[tuple[str, str]]:
+async def delivered_events(store: EventStore) -> list[tuple[str, str]]:
     """What the callback gets, in the order of the log: the type, and the source that reported it."""
     rows = []
     for row in await store.deliveries("default", None, 100):
@@ -125,7 +125,7 @@ async def test_one_sent_is_told_of_a_message(sender: Sender, first: bool) -> Non
         Event("MessageClicked", "twilio", "again", channel="sms", direction="outbound", provider_message_id="SM1"),
     )
     await relay(sender.store)
-    types = [type for type, _ in await told(sender.store)]
+    types = [type for type, _ in await delivered_events(sender.store)]
     assert types.count("UserMessageSent") == 1
     assert sorted(types) == [
         "MessageClicked",
@@ -151,7 +151,7 @@ async def test_a_fallback_is_no_contradiction(sender: Sender) -> None:
     found = await shown(sender.store)
     assert (found["delivery"], found["status"], found["contradiction"]) == ("delivered", "completed", False)
     assert [attempt["number"] for attempt in row["attempts"]] == [1, 2]
-    types = [type for type, _ in await told(sender.store)]
+    types = [type for type, _ in await delivered_events(sender.store)]
     assert types == ["MessageRequested", "UserMessageSent", "MessageDelayed", "UserMessageSent", "MessageDelivered"]
 
 
@@ -166,7 +166,7 @@ async def test_the_last_channel_s_failure_is_the_message_s(sender: Sender) -> No
     await relay(sender.store)
     found = await shown(sender.store)
     assert (found["delivery"], found["status"], found["contradiction"]) == ("bounced", "completed", False)
-    assert [type for type, _ in await told(sender.store)][-1] == "MessageFailed"
+    assert [type for type, _ in await delivered_events(sender.store)][-1] == "MessageFailed"
     await append(sender.store, of_twilio("MessageDelivered"))
     assert (await shown(sender.store))["contradiction"] is True
 

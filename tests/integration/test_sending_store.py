@@ -41,7 +41,7 @@ def lane(client: str = "shop", account: str = "twilio", rate: float | None = Non
     return (client, account, rate, burst, 1000)
 
 
-def said(request: Request) -> tuple[Event, str, datetime, None]:
+def event_of(request: Request) -> tuple[Event, str, datetime, None]:
     """The event of the request."""
     event = Event(
         "MessageRequested", "threadline", f"{request.message_id}:requested", channel="sms", direction="outbound",
@@ -54,7 +54,7 @@ def new(
     request: Request, account: str = "twilio", due_at: datetime | None = None, lane: Lane | None = None
 ) -> NewMessage:
     """The request as the store takes it, with its event."""
-    event, _, at, _ = said(request)
+    event, _, at, _ = event_of(request)
     return NewMessage(
         event, at, lane, request.client_id, request.message_id, request.priority, due_at, None, None, "sms",
         account, "queued", None, request.document, request.fingerprint.hex(), [("sms", f"phone\x1f{TO}")],

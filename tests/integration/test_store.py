@@ -123,10 +123,10 @@ async def test_deep_payloads_come_back(postgres_dsn: Dsns) -> None:
         (page,) = await store.timeline(
             "default", (await store.customer_of("default", "phone", PHONE))[0]["customer_id"]
         )
-        (told,) = await store.history("default", page["id"])
+        (reported,) = await store.history("default", page["id"])
 
-    assert told["payload"] == payload
-    assert isinstance(told["payload"]["large"], float)
+    assert reported["payload"] == payload
+    assert isinstance(reported["payload"]["large"], float)
     assert page["content"] == {"text": "é"}
 
 
@@ -137,11 +137,11 @@ async def test_what_cannot_be_stored_is_named(postgres_dsn: Dsns, payload: dict[
     """An integer beyond 64 bits, what is too deep, what is no JSON: the error says which event, and the batch is not
     half there."""
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
-        with pytest.raises(Unstorable) as told:
+        with pytest.raises(Unstorable) as reported:
             await store.append([received(1), received(2, **payload)])
 
-    assert told.value.index == 1
-    assert isinstance(told.value, DATA_ERRORS)
+    assert reported.value.index == 1
+    assert isinstance(reported.value, DATA_ERRORS)
     assert await scalar(postgres_dsn.owner, "SELECT count(*) FROM threadline.events") == 0
 
 

@@ -193,7 +193,7 @@ async def test_sources_of_one_account_share_its_message_ids(postgres_dsn: Dsns) 
         configured = Settings(
             sources={name: Source(adapter="twilio", account=account) for name in ("twilio_a", "twilio_b")}
         )
-        told = [
+        reported = [
             of_account(
                 Event(
                     type,
@@ -208,7 +208,7 @@ async def test_sources_of_one_account_share_its_message_ids(postgres_dsn: Dsns) 
             for type, source in (("UserMessageSent", "twilio_a"), ("MessageDelivered", "twilio_b"))
         ]
         async with await EventStore.open(postgres_dsn.service, pool=1) as store:
-            await store.append([(event, "default", START, None) for event in told])
+            await store.append([(event, "default", START, None) for event in reported])
         rows = [
             row for row in await read(postgres_dsn.owner, INTERACTIONS) if row["provider_message_id"] == f"SM-{account}"
         ]

@@ -276,7 +276,7 @@ def modules_of(provider: str) -> set[ModuleType]:
 @each_provider
 def test_every_key_of_every_table_is_met_by_a_fixture(provider: str) -> None:
     """A row that no fixture uses is a guess: each key of a table of a provider's words occurs in its requests."""
-    said = b"\n".join([file.read_bytes() for file in fixtures(provider)]).lower()
+    output = b"\n".join([file.read_bytes() for file in fixtures(provider)]).lower()
     for module in modules_of(provider) - SHARED:
         for name, table in vars(module).items():
             if (
@@ -285,5 +285,5 @@ def test_every_key_of_every_table_is_met_by_a_fixture(provider: str) -> None:
                 and isinstance(table, dict)
                 and not any(table is ours for ours in OURS)
             ):
-                missing = [key for key in table if isinstance(key, str) and key.lower().encode() not in said]
+                missing = [key for key in table if isinstance(key, str) and key.lower().encode() not in output]
                 assert not missing, f"{module.__name__}.{name}: {missing}"

@@ -72,8 +72,8 @@ def test_a_message_has_a_key_by_which_a_quick_repeat_is_known() -> None:
 
 def test_a_repeat_that_is_refused_was_taken_before() -> None:
     """Its id is not given again, and it must not be sent by another way."""
-    said = orjson.dumps({"code": "duplicate_parameter", "message": "duplicate idempotencyKey"})
-    outcome = read_response(Response(400, {}, said))
+    output = orjson.dumps({"code": "duplicate_parameter", "message": "duplicate idempotencyKey"})
+    outcome = read_response(Response(400, {}, output))
     assert (outcome.state, outcome.provider_message_id) == ("accepted", None)
 
 

@@ -60,7 +60,7 @@ async def test_a_failure_is_of_the_part_whose_task_met_it() -> None:
         "status": "failing",
         "failing": {"database": "webhooks.received-3 from offset 17: OSError: away"},
     }
-    assert {part for part, told in parts.items() if told["status"] == "ok"} == parts.keys() - {"inbound"}
+    assert {part for part, reported in parts.items() if reported["status"] == "ok"} == parts.keys() - {"inbound"}
     assert readiness(health)["status"] == "ok"
 
 
@@ -89,10 +89,10 @@ def test_a_tenants_fault_makes_nothing_unready() -> None:
     health = WorkerHealth()
     health.ready = True
     health.tenant_fails("shop", "callback", ValueError("does not open"))
-    told = readiness(health)
+    reported = readiness(health)
 
-    assert told["status"] == "ok"
-    assert told["tenants"] == [{"client": "shop", "what": "callback", "why": "ValueError: does not open"}]
+    assert reported["status"] == "ok"
+    assert reported["tenants"] == [{"client": "shop", "what": "callback", "why": "ValueError: does not open"}]
     assert 'threadline_tenant_faults{client="shop",what="callback"} 1.0' in page(health)
 
     health.tenant_works("shop", "callback")
@@ -124,8 +124,8 @@ def test_metrics_tell_counts_and_latency() -> None:
     health = WorkerHealth()
     health.committed([time.time() - 0.2, time.time() - 3])
     health.counts["records"] = 2
-    told = page(health)
+    reported = page(health)
 
-    assert "threadline_worker_records_total 2.0" in told
-    assert 'threadline_processing_latency_seconds_bucket{le="0.25"} 1.0' in told
-    assert 'threadline_processing_latency_seconds_bucket{le="+Inf"} 2.0' in told
+    assert "threadline_worker_records_total 2.0" in reported
+    assert 'threadline_processing_latency_seconds_bucket{le="0.25"} 1.0' in reported
+    assert 'threadline_processing_latency_seconds_bucket{le="+Inf"} 2.0' in reported

@@ -171,8 +171,8 @@ def test_a_doubt_ends_with_an_answer_to_the_same_key() -> None:
     assert (later.state, later.doubted) == ("retrying", True)
     over = refused(claimed(tries=2, doubted=True), WHATSAPP, LATER, 503, 0.5)
     assert (over.state, over.doubted) == ("unanswered", False)
-    said = refused(claimed(tries=2, doubted=True), WHATSAPP, NEVER, 400, 0.5)
-    assert (said.state, said.doubted) == ("failed", False)
+    output = refused(claimed(tries=2, doubted=True), WHATSAPP, NEVER, 400, 0.5)
+    assert (output.state, output.doubted) == ("failed", False)
     unable = refused(claimed(doubted=True), WHATSAPP, NEVER, 0, 0.5)
     assert unable.state == "unanswered"
     taken = accepted(claimed(doubted=True), WHATSAPP, Handle("phone", TO), "meta", Outcome("accepted", "1"), 200)

@@ -170,8 +170,8 @@ def test_a_time_that_cannot_be_is_that_of_our_receipt(timestamp: int) -> None:
 def test_a_nul_is_found_however_it_was_escaped(adapter: str) -> None:
     """In JSON within a form its escape is escaped once more; the same text as an id says that its message failed."""
     if adapter == "mandrill":
-        told = b'[{"event":"hard_bounce","_id":"a\\u0000b","ts":1795000000,"msg":{"_id":"a\\u0000b","email":"a@example.com","state":"bounced"}}]'  # fmt: skip
-        body = b"mandrill_events=" + told.replace(b"\\", b"%5C").replace(b'"', b"%22")
+        result = b'[{"event":"hard_bounce","_id":"a\\u0000b","ts":1795000000,"msg":{"_id":"a\\u0000b","email":"a@example.com","state":"bounced"}}]'  # fmt: skip
+        body = b"mandrill_events=" + result.replace(b"\\", b"%5C").replace(b'"', b"%22")
     else:
         body = b"MessageSid=SM%00&MessageStatus=failed&To=%2B15550000001&From=%2B15550000002"
     value = webhook(body, adapter, **{"content-type": "application/x-www-form-urlencoded"})

@@ -169,7 +169,7 @@ async def test_everything_is_told_once_and_in_order_under_random_commits() -> No
     places: list[Place] = []
     async with listening(tailer, ana) as listener:
         running: list[Transaction] = []
-        told: list[Change] = []
+        reported: list[Change] = []
         for _ in range(300):
             if running and draw.random() < 0.5:
                 running.pop(draw.randrange(len(running))).running = False
@@ -177,11 +177,11 @@ async def test_everything_is_told_once_and_in_order_under_random_commits() -> No
                 running.append(log.begin())
                 places += [log.add(running[-1], uuid4(), ana) for _ in range(draw.randrange(3))]
             if draw.random() < 0.3:
-                told += await listener.take(0.002)
+                reported += await listener.take(0.002)
         for transaction in running:
             transaction.running = False
-        told += await taken(listener, len(places) - len(told))
-    assert [place_of(change) for change in told] == sorted(places)
+        reported += await taken(listener, len(places) - len(reported))
+    assert [place_of(change) for change in reported] == sorted(places)
 
 
 async def test_more_than_a_batch_is_told_whole() -> None:

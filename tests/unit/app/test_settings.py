@@ -34,9 +34,9 @@ def test_every_misspelt_name_of_a_file_is_refused(tmp_path: Path) -> None:
         wrong = (*path[:-1], f"{path[-1]}x")
         table = "" if len(path) == 1 else f"[{'.'.join(path[:-1])}]\n"
         (tmp_path / "threadline.toml").write_text(f'{table}{wrong[-1]} = "kept-from-words"\n', "utf-8")
-        said = refusal()
-        assert f"{'.'.join(wrong)}: there is no such setting" in said
-        assert f"did you mean {'.'.join(path)}?" in said
+        output = refusal()
+        assert f"{'.'.join(wrong)}: there is no such setting" in output
+        assert f"did you mean {'.'.join(path)}?" in output
     (tmp_path / "threadline.toml").write_text("[dor]\nport = 9\n", "utf-8")
     assert "dor: there is no such setting; did you mean door?" in refusal()
 
@@ -75,9 +75,9 @@ def test_every_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         right = variable(path)
         for wrong in {f"{right}X", right.replace("__", "_"), right.replace("THREADLINE_", "THREADLINE_X")} - {right}:
             monkeypatch.setenv(wrong, "kept-from-words")
-            said = refusal()
-            assert wrong in said or ".".join((*path[:-1], f"{path[-1]}x")) in said
-            assert "did you mean" in said, (wrong, said)
+            output = refusal()
+            assert wrong in output or ".".join((*path[:-1], f"{path[-1]}x")) in output
+            assert "did you mean" in output, (wrong, output)
             monkeypatch.delenv(wrong)
 
 

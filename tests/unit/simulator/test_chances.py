@@ -18,8 +18,8 @@ def test_a_life_is_in_order_and_ends_once() -> None:
     """States follow in their order at rising times; a failed message is not delivered, a rejected one not even sent."""
     ends: Counter[str] = Counter()
     for seed in range(500):
-        told = list(life(STATES, 0.3, Random(seed)))
-        times, states = [at for at, _ in told], [state for _, state in told]
+        reported = list(life(STATES, 0.3, Random(seed)))
+        times, states = [at for at, _ in reported], [state for _, state in reported]
         assert times == sorted(times) and len(set(states)) == len(states)
         assert states == sorted(states, key=STATES.index)
         if "MessageFailed" in states or "MessageRejected" in states:

@@ -58,10 +58,10 @@ def test_no_number_that_json_lacks_is_written() -> None:
 
 def test_the_one_that_cannot_be_written_is_named() -> None:
     """By its place among the rows."""
-    with pytest.raises(Unstorable, match="JSON") as told:
+    with pytest.raises(Unstorable, match="JSON") as reported:
         events_of([row(), row(), row(payload={"a": 2**64}), row(payload={"a": 2**64})])
 
-    assert told.value.index == 2
+    assert reported.value.index == 2
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(-(2**63), 2**63 - 1), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))  # fmt: skip

@@ -261,7 +261,9 @@ async def test_one_source_does_not_shut_out_another() -> None:
         assert (await door.post(sms(number=9))).status == 429  # its part is used up as well
         door.keep.held_up.set()
         assert [(await each).status for each in kept] == [200] * 5
-        assert sorted(told.status for told in await asyncio.gather(*flood) if told) == [200] * 10 + [429] * 20
+        assert (
+            sorted(reported.status for reported in await asyncio.gather(*flood) if reported) == [200] * 10 + [429] * 20
+        )
         assert door.door.in_flight == door.door.held == 0
 
 
@@ -284,8 +286,8 @@ async def test_keys_in_doubt_are_bounded_by_caller() -> None:
         others = [ask("192.0.2.1") for _ in range(3)]
         assert (await door.post(sms())).status == 200
         wait.set()
-        assert {told.status for told in await asyncio.gather(*others)} == {202}
-        statuses = [told.status for told in await asyncio.gather(*flood)]
+        assert {reported.status for reported in await asyncio.gather(*others)} == {202}
+        statuses = [reported.status for reported in await asyncio.gather(*flood)]
         assert (statuses.count(202), statuses.count(429)) == (10, 20)
 
 
@@ -357,12 +359,12 @@ async def test_what_is_wrong_with_an_envelope(path: str, body: bytes, kind: str,
         raise Unauthorized("not known")
 
     async with a_door(authenticate) as door:
-        told = {}
+        reported = {}
         with capture_logs() as logs:
             for key in ("good", "other", "bad", None):
                 headers = {"content-type": kind} | ({"authorization": f"Bearer {key}"} if key else {})
-                told[key] = await door.ask("POST", f"/webhooks/aggregate{path}", headers, body)
-        good, other, bad, none = told.values()
+                reported[key] = await door.ask("POST", f"/webhooks/aggregate{path}", headers, body)
+        good, other, bad, none = reported.values()
         assert good and other and bad and none
         assert (good.status, good.problem["status"]) == (status, status)
         assert says in good.problem["detail"]

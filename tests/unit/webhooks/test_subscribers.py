@@ -43,7 +43,7 @@ def test_the_reference_s_example_holds() -> None:
 
 def test_each_secret_of_a_rotation_verifies() -> None:
     """Whoever has the new one, or still the old one, finds its signature; another's secret fits none."""
-    call = request_of(ROW, "https://shop.example.com/told", [NEW, OLD], NOW)
+    call = request_of(ROW, "https://shop.example.com/events", [NEW, OLD], NOW)
     request = Request("POST", call.url, call.headers, call.body, NOW, "mine")
     for secret in (NEW, OLD):
         verify_standard(request, [shown(secret)])

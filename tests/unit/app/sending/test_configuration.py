@@ -110,11 +110,11 @@ FAULTS: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "path", "words"), FAULTS)
-def test_a_fault_is_told_with_its_path(said: Any, path: str, words: str) -> None:
+@pytest.mark.parametrize(("output", "path", "words"), FAULTS)
+def test_a_fault_is_told_with_its_path(output: Any, path: str, words: str) -> None:
     """Where it is, and what is wanted there."""
     with pytest.raises(SchemaError) as raised:
-        parse("shop", 1, said)
+        parse("shop", 1, output)
     # Those without words are worded by `windows` and `zones`, which say more of the place.
     assert raised.value.path == path if words else raised.value.path.startswith(path)
     assert words in raised.value.message

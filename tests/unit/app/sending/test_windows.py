@@ -255,5 +255,5 @@ def test_a_person_is_told_of_the_holidays_that_a_message_waits_for(
 ) -> None:
     """Those, and no others, but for which it would have left earlier."""
     all_of_them = ["2026-12-25", "01-01", "01-02", "01-03", "01-04"]
-    said = worded(parse({**spec, "holidays": all_of_them}), LISBON, at(now))
-    assert said.partition("; closed for the holiday of ")[2] == (holidays or "")
+    output = worded(parse({**spec, "holidays": all_of_them}), LISBON, at(now))
+    assert output.partition("; closed for the holiday of ")[2] == (holidays or "")

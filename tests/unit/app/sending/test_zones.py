@@ -12,7 +12,7 @@ SYDNEY_OR_PERTH = Handle("phone", "+61412345678")
 
 
 @pytest.mark.parametrize(
-    ("told", "zone"),
+    ("reported", "zone"),
     [
         (("Asia/Tokyo", "Asia/Seoul", ROME, "UTC"), Zone("Asia/Tokyo", "request")),
         ((None, "Asia/Seoul", ROME, "UTC"), Zone("Asia/Seoul", "profile")),
@@ -34,10 +34,10 @@ SYDNEY_OR_PERTH = Handle("phone", "+61412345678")
     ],
 )
 def test_the_zone_is_the_first_that_is_told(
-    told: tuple[str | None, str | None, Handle | None, str | None], zone: Zone | None
+    reported: tuple[str | None, str | None, Handle | None, str | None], zone: Zone | None
 ) -> None:
     """The request's, the profile's, the number's, the client's; None holds the message."""
-    assert zone_of(*told) == zone
+    assert zone_of(*reported) == zone
 
 
 def test_a_zone_is_found_by_its_name() -> None:
