@@ -10,7 +10,7 @@ from faust.types.auth import SASLMechanism
 
 from agents import inbound, outbound, reported
 from agents.batches import BatchTransport
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.pipeline import Pipeline, Prepare
 from agents.records.letters import Letters
 from app.clients.configured import Clients
@@ -42,7 +42,7 @@ METADATA = 10_000
 BUFFER = {True: 16, False: 16384}
 
 
-def build(settings: Settings, store: EventStore, health: Health, clients: Clients) -> faust.App:
+def build(settings: Settings, store: EventStore, health: WorkerHealth, clients: Clients) -> faust.App:
     """Return the Faust app with its agents. Opens no connection. Raises ValueError without Kafka settings."""
     bootstrap = settings.kafka.bootstrap
     if not bootstrap:

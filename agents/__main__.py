@@ -18,7 +18,7 @@ import uvloop
 from agents import GROUP, TOPICS, build
 from agents.batches import BatchTransport, member_of
 from agents.failures import keep_on
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.process.ending import CUT_SHORT, GRACE, Ending, leave
 from agents.process.gaps import Gaps
 from agents.process.pages import pages
@@ -42,7 +42,7 @@ class Stopped(Exception):
     """Endless work has ended."""
 
 
-async def endless(what: str, work: Callable[[], Awaitable[None]], health: Health) -> None:
+async def endless(what: str, work: Callable[[], Awaitable[None]], health: WorkerHealth) -> None:
     """Run endless work. If it ends or fails, the process ends."""
     try:
         await work()
@@ -52,7 +52,7 @@ async def endless(what: str, work: Callable[[], Awaitable[None]], health: Health
         health.fatal(Stopped(f"{what} has ended unexpectedly"))
 
 
-async def serve(health: Health, worker: Worker) -> None:
+async def serve(health: WorkerHealth, worker: Worker) -> None:
     """Serve the pages. Raises Stopped if the port is not available."""
     config = uvicorn.Config(
         pages(health, worker.stall_after), host=worker.host, port=worker.port, log_config=None, access_log=False
@@ -65,7 +65,7 @@ async def serve(health: Health, worker: Worker) -> None:
         raise Stopped(f"cannot listen on {worker.host}:{worker.port}") from error
 
 
-async def work(settings: Settings, health: Health) -> None:
+async def work(settings: Settings, health: WorkerHealth) -> None:
     """Run the worker until cancelled, then shut down in order. A fatal error is reported to `health`."""
     worker = settings.worker
     if settings.postgres.dsn is None:
@@ -108,7 +108,7 @@ async def work(settings: Settings, health: Health) -> None:
 
 async def run(settings: Settings, ending: Ending) -> int:
     """Run the worker until a signal or a fatal error. Returns the exit status within `GRACE` seconds of either."""
-    health = Health()
+    health = WorkerHealth()
     working = asyncio.create_task(endless("the worker", partial(work, settings, health), health))
     waits = [asyncio.create_task(ending.wait()), asyncio.create_task(health.ending.wait())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -16,7 +16,7 @@ from aiokafka.errors import (
     UnsupportedCodecError,
 )
 
-from agents.health import Health, part_of, worded
+from agents.health import WorkerHealth, part_of, worded
 from agents.process.within import WITHIN, Within
 from sql import DATA_ERRORS, is_transient
 from webhooks.backoff import exponential
@@ -51,7 +51,7 @@ def is_permanent(error: BaseException) -> bool:
     )
 
 
-async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Health) -> T:
+async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: WorkerHealth) -> T:
     """Retry an attempt until it succeeds, and return its result. Permanent failures are raised at once."""
     failures = 0
     while True:
@@ -70,7 +70,7 @@ async def until_done(what: str, attempt: Callable[[], Awaitable[T]], health: Hea
             return result
 
 
-async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: Health) -> None:
+async def keep_on(what: str, work: Callable[[], Awaitable[None]], health: WorkerHealth) -> None:
     """Run endless work and restart it after any failure. Never raises.
 
     A failure shows in the health of the part that `what` belongs to.

@@ -56,7 +56,7 @@ def place_of(error: BaseException) -> str | None:
     return None if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
 
 
-class Health:
+class WorkerHealth:
     """Counts and times of this process, as plain numbers that are read on request."""
 
     def __init__(self) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from adapters import interpret
 from adapters.contract import Request, Unprocessable, names_a_job
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.records.once import once_in
-from agents.records.outcome import Outcome, outcome_of
+from agents.records.outcome import RecordOutcome, outcome_of
 from agents.records.storable import Refused
 from app.implied import with_implied
 from schemas.events import Event
@@ -21,11 +21,11 @@ Jobs = Mapping[str, frozenset[str]]
 
 def prepare(
     record: Any,
-    health: Health,
+    health: WorkerHealth,
     most: int,
     accounts: Mapping[str, str] = MappingProxyType({}),
     jobs: Jobs = MappingProxyType({}),
-) -> Outcome:
+) -> RecordOutcome:
     """Return the outcome of a record of at most `most` bytes. Unknown provider events are counted in the health.
 
     `accounts` maps a source to the provider account to which the ids in its events belong, if it is another one; `jobs`
@@ -48,7 +48,7 @@ def of_account(event: Event, accounts: Mapping[str, str], jobs: Jobs = MappingPr
     return event
 
 
-def read(outcome: Outcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
+def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
     """Read a webhook into the outcome. Raises Refused, and whatever a faulty adapter raises."""
     outcome.raw = value = outcome.record.value
     try:

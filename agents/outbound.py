@@ -8,7 +8,7 @@ import structlog
 
 from agents.failures import until_done
 from agents.pipeline import Pipeline
-from agents.records.outcome import Outcome, outcome_of
+from agents.records.outcome import RecordOutcome, outcome_of
 from agents.records.parted import apart
 from app.clients.configured import Client, Clients, UnknownClient
 from app.sending.incoming import failed_message, new_message
@@ -24,15 +24,15 @@ TOPIC = "messages.requested"
 TOPICS = (TOPIC, *(f"{TOPIC}.{channel}" for channel in CHANNELS))
 
 #: A record's outcome, with the message that it becomes.
-Message = tuple[Outcome, NewMessage]
+Message = tuple[RecordOutcome, NewMessage]
 
 
-def prepare(record: Any, most: int) -> Outcome:
+def prepare(record: Any, most: int) -> RecordOutcome:
     """Return the outcome of a record, whatever is in it."""
     return outcome_of(record, read, most)
 
 
-def read(outcome: Outcome) -> None:
+def read(outcome: RecordOutcome) -> None:
     """Read the request of an outcome's record into it. Raises SchemaError."""
     record = outcome.record
     channel = record.topic.removeprefix(TOPIC).removeprefix(".") or None
@@ -65,7 +65,7 @@ class Intake(Pipeline):
         super().__init__(*arguments)
         self.clients = clients
 
-    async def _store(self, outcomes: list[Outcome]) -> None:
+    async def _store(self, outcomes: list[RecordOutcome]) -> None:
         found = [(outcome, await self._message(outcome)) for outcome in outcomes]
         if messages := [(outcome, message) for outcome, message in found if message is not None]:
             await apart(messages, self._accept, self._refuse, self.health)
@@ -87,7 +87,7 @@ class Intake(Pipeline):
         log.error("a request cannot be stored", offset=outcome.record.offset, error=type(error).__name__)
         outcome.refuse(f"cannot be stored: {type(error).__name__}: {error}")
 
-    async def _message(self, outcome: Outcome) -> NewMessage | None:
+    async def _message(self, outcome: RecordOutcome) -> NewMessage | None:
         """Return the message of a record's request, or None where the record is only a dead letter."""
         at = datetime.fromtimestamp(outcome.received, UTC)
         try:
@@ -99,7 +99,7 @@ class Intake(Pipeline):
             outcome.refuse(f"cannot be taken: {type(error).__name__}: {error}")
             return None
 
-    async def _routed(self, outcome: Outcome, request: Request, at: datetime) -> NewMessage | None:
+    async def _routed(self, outcome: RecordOutcome, request: Request, at: datetime) -> NewMessage | None:
         client = await until_done("database", lambda: self._client(request.client_id), self.health)
         if client is None:
             words = f"no client {request.client_id!r} is configured, and no source is its"

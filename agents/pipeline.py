@@ -14,11 +14,11 @@ import structlog
 
 from agents.batches import Batch, batches
 from agents.failures import is_permanent, until_done
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.process import tracing
 from agents.records.deadline import DEADLINE
 from agents.records.once import refuse_used
-from agents.records.outcome import Outcome
+from agents.records.outcome import RecordOutcome
 from agents.records.parted import apart, parts, store_alone
 from sql import DeadLetter, EventStore, Row, references_of
 
@@ -36,7 +36,7 @@ GRACE = 5.0
 #: Event types that mean that a sent message did not arrive.
 FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 
-Prepare = Callable[[Any], Outcome]
+Prepare = Callable[[Any], RecordOutcome]
 
 
 class Publish(Protocol):
@@ -48,7 +48,7 @@ class Publish(Protocol):
 class Pipeline:
     """Runs agents on one store. `most` is the number of records in a batch."""
 
-    def __init__(self, store: EventStore, publish: Publish, health: Health, most: int) -> None:
+    def __init__(self, store: EventStore, publish: Publish, health: WorkerHealth, most: int) -> None:
         self.store, self.publish, self.health, self.most = store, publish, health, most
         self._storing: set[asyncio.Task[None]] = set()  # the loop holds its tasks weakly
 
@@ -77,8 +77,8 @@ class Pipeline:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.health.fatal(error)
 
-    async def _prepare(self, records: Sequence[Any], prepare: Prepare) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    async def _prepare(self, records: Sequence[Any], prepare: Prepare) -> list[RecordOutcome]:
+        outcomes: list[RecordOutcome] = []
         while len(outcomes) < len(records):
             start, until = len(outcomes), time.perf_counter() + STRETCH
             with DEADLINE.ticking():
@@ -89,7 +89,7 @@ class Pipeline:
             await asyncio.sleep(0)  # let the previous batch be sent to the database meanwhile
         return outcomes
 
-    async def _finish(self, batch: Batch, outcomes: list[Outcome]) -> None:
+    async def _finish(self, batch: Batch, outcomes: list[RecordOutcome]) -> None:
         began = time.time_ns()
         await refuse_used(self.store, outcomes, self.health)
         for some in parts(outcomes, lambda outcome: (outcome.size, len(outcome.rows)), EVENTS):
@@ -107,10 +107,10 @@ class Pipeline:
         self.health.counts["records"] += len(batch.records)
         self.health.committed(outcome.received for outcome in outcomes)
 
-    async def _store(self, outcomes: list[Outcome]) -> None:
+    async def _store(self, outcomes: list[RecordOutcome]) -> None:
         await apart(outcomes, self._append, self._append_alone, self.health)
 
-    async def _append(self, outcomes: Sequence[Outcome]) -> None:
+    async def _append(self, outcomes: Sequence[RecordOutcome]) -> None:
         rows = [row for outcome in outcomes for row in outcome.rows]
         written = [data for outcome in outcomes for data in outcome.written]
         raw = [outcome.raw for outcome in outcomes if outcome.raw is not None]
@@ -120,7 +120,7 @@ class Pipeline:
         self.health.counts["duplicates"] += appended.duplicates
         self.health.counts["dead_letters"] += len(letters)
 
-    async def _append_alone(self, outcome: Outcome, error: Exception) -> None:
+    async def _append_alone(self, outcome: RecordOutcome, error: Exception) -> None:
         await store_alone(self.store, self.health, outcome, error)
 
     async def _report_failures(self, rows: Sequence[Row]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from agents.inbound import Jobs, of_account
-from agents.records.outcome import Outcome, outcome_of
+from agents.records.outcome import RecordOutcome, outcome_of
 from app.implied import with_implied
 from schemas import SchemaError
 from schemas.cloudevents import read_cloudevent
@@ -20,12 +20,12 @@ def prepare(
     most: int,
     accounts: Mapping[str, str] = MappingProxyType({}),
     jobs: Jobs = MappingProxyType({}),
-) -> Outcome:
+) -> RecordOutcome:
     """Return the outcome of a record. `accounts` and `jobs` are as in `inbound.prepare`."""
     return outcome_of(record, partial(read, accounts=accounts, jobs=jobs), most)
 
 
-def read(outcome: Outcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
+def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
     """Read an event into the outcome. Raises SchemaError."""
     at = datetime.fromtimestamp(outcome.received, UTC)
     try:

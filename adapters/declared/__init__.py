@@ -19,7 +19,7 @@ from adapters.contract import (
 )
 from adapters.declared.definition import Definition, Fields, InvalidDefinition, definition_of
 from adapters.declared.places import filled, finder
-from adapters.declared.send import Sending
+from adapters.declared.send import DeclaredSending
 from adapters.declared.values import content_of, time_of, type_of, word_of
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import form_of, json_of
@@ -41,7 +41,7 @@ def adapter_of(definition: Definition) -> Adapter:
     """Make the adapter that a definition describes."""
     receiving, signature = _Receiving(definition), definition.signature
     channels = frozenset({definition.channel, *definition.channels.values()})
-    sending = None if definition.send is None else Sending(definition.send)
+    sending = None if definition.send is None else DeclaredSending(definition.send)
     secret = _STANDARD if signature.scheme == "standard_webhooks" else _SECRET
     known = unsigned.SETTINGS if signature.scheme == "unsigned" else (secret,)
     settings = {one.name: one for one in (*known, *((_SENDER,) if sending is not None else ()))}

@@ -26,7 +26,7 @@ from adapters.reading.shapes import json_answer_of
 from schemas.events import Error
 
 
-class Sending:
+class DeclaredSending:
     """Builds requests and reads responses as a definition's `[send]` describes."""
 
     def __init__(self, definition: Definition) -> None:

@@ -24,7 +24,7 @@ _PADDING = b" \t"
 
 
 @dataclass(slots=True)
-class Part:
+class FormPart:
     """One field or file. `filename` is None for a field."""
 
     name: str
@@ -33,15 +33,15 @@ class Part:
     data: bytes
 
 
-def parts_of(request: Request) -> list[Part]:
+def parts_of(request: Request) -> list[FormPart]:
     """Return the parts of the body, parsed once per request. Raise Unprocessable."""
     if "parts" not in request.parsed:
         request.parsed["parts"] = _read(request)
-    parts: list[Part] = request.parsed["parts"]
+    parts: list[FormPart] = request.parsed["parts"]
     return parts
 
 
-def _read(request: Request) -> list[Part]:
+def _read(request: Request) -> list[FormPart]:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
@@ -49,7 +49,7 @@ def _read(request: Request) -> list[Part]:
     pieces = (b"\r\n" + request.body).split(b"\r\n--" + boundary, MAX_PARTS + 2)
     if len(pieces) < 2:
         raise Unprocessable("the multipart body is damaged: its boundary is nowhere in it")
-    parts: list[Part] = []
+    parts: list[FormPart] = []
     for piece in pieces[1:]:
         if piece.startswith(b"--"):
             return parts
@@ -62,7 +62,7 @@ def _read(request: Request) -> list[Part]:
     raise Unprocessable("the multipart body is cut off")
 
 
-def _part(piece: bytes) -> Part:
+def _part(piece: bytes) -> FormPart:
     """Parse one part: headers, a blank line, data. Raise Unprocessable."""
     head, blank, data = (b"", b"\r\n", piece[2:]) if piece.startswith(b"\r\n") else piece.partition(b"\r\n\r\n")
     if not blank or len(head) > MAX_HEAD:
@@ -83,7 +83,7 @@ def _part(piece: bytes) -> Part:
         elif key == b"content-type":
             kind = value
     file_name = None if filename is None else _text(filename)
-    return Part(name.decode("utf-8", "replace"), file_name, kind.decode("latin-1"), data)
+    return FormPart(name.decode("utf-8", "replace"), file_name, kind.decode("latin-1"), data)
 
 
 def _text(name: bytes) -> str:

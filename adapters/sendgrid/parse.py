@@ -14,7 +14,7 @@ from adapters.reading.bodies import parse_json
 from adapters.reading.charsets import decode, decoded, undecoded
 from adapters.reading.inbound_mail import InboundMail, received
 from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of, word
-from adapters.reading.multipart import Part, parts_of
+from adapters.reading.multipart import FormPart, parts_of
 from adapters.reading.times import from_text
 from schemas.events import Event
 
@@ -56,24 +56,24 @@ def event(request: Request) -> Event:
     return received(one, request)
 
 
-def _fields(parts: list[Part]) -> dict[str, str]:
+def _fields(parts: list[FormPart]) -> dict[str, str]:
     """Return the form's fields as text, each in the charset that `charsets` names for it."""
     return {name: decode(data, label) for name, data, label in _labelled(parts)}
 
 
-def _undecoded(parts: list[Part]) -> list[dict[str, Any]]:
+def _undecoded(parts: list[FormPart]) -> list[dict[str, Any]]:
     """Return the texts with bytes that are invalid in their charset."""
     labelled = [one for one in _labelled(parts) if one[0] in ("text", "html")]
     return [undecoded(name, data, label) for name, data, label in labelled if not decoded(data, label)[1]]
 
 
-def _labelled(parts: list[Part]) -> list[tuple[str, bytes, Any]]:
+def _labelled(parts: list[FormPart]) -> list[tuple[str, bytes, Any]]:
     plain = {part.name: part.data for part in parts if part.filename is None}
     charsets = _object(plain.get("charsets", b"").decode("utf-8", "replace"))
     return [(name, data, charsets.get(name)) for name, data in plain.items()]
 
 
-def _of_fields(fields: dict[str, str], parts: list[Part]) -> dict[str, Any]:
+def _of_fields(fields: dict[str, str], parts: list[FormPart]) -> dict[str, Any]:
     content: dict[str, Any] = {name: fields[name] for name in ("text", "html") if fields.get(name)}
     descriptions = _object(fields.get("attachment-info"))
     media: list[dict[str, str]] = []

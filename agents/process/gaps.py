@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from agents.health import Health
+from agents.health import WorkerHealth
 from sql import EventStore
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ class Gap(NamedTuple):
 class Gaps:
     """The gaps that this process has found. `found` and `truncated` may be called from any thread."""
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, health: WorkerHealth) -> None:
         self._health = health
         self._known: dict[tuple[str, int, int], int] = {}
         self._new: queue.SimpleQueue[Gap] = queue.SimpleQueue()

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from agents.health import Health
+from agents.health import WorkerHealth
 
 
-def readiness(health: Health) -> dict[str, Any]:
+def readiness(health: WorkerHealth) -> dict[str, Any]:
     """Return the body of `/readyz`. `status` is `ok`, `alarm` (it works, but an operator must act) or `not ready`."""
     parts = {
         part: {"status": "failing" if failing else "ok" if health.ready else "not ready", "failing": dict(failing)}
@@ -33,7 +33,7 @@ def readiness(health: Health) -> dict[str, Any]:
     }
 
 
-def pages(health: Health, stall_after: float) -> Starlette:
+def pages(health: WorkerHealth, stall_after: float) -> Starlette:
     """Return the application with the three pages."""
     registry = CollectorRegistry()
     registry.register(health)

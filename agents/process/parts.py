@@ -7,14 +7,14 @@ from functools import partial
 import structlog
 
 from agents.failures import keep_on
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.sender.due import Due
 from agents.telling.deliver import ANSWER, MOST, TIMEOUT, Deliverer
 from agents.telling.metrics import NotificationMetrics
 from agents.telling.relay import Relayer
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
 from app.clients.seal import Seal
 from app.kafka.producers import producer
@@ -30,7 +30,7 @@ SWEEP_EVERY, COUNT_EVERY = 5.0, 60.0
 MAINTAIN_EVERY = 3600.0
 
 
-async def send(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
+async def send(store: EventStore, clients: Clients, health: WorkerHealth, settings: Settings) -> None:
     """Run the sender until cancelled. Each part restarts when it fails."""
     sending = settings.sending
     transport = Transport(timeout=sending.timeout, connections=sending.concurrency, allowed=sending.allowed_networks)
@@ -46,7 +46,7 @@ async def send(store: EventStore, clients: Clients, health: Health, settings: Se
         await transport.close()
 
 
-async def _listen(store: EventStore, due: Due, health: Health) -> None:
+async def _listen(store: EventStore, due: Due, health: WorkerHealth) -> None:
     """Wake the sender when any process accepts requests. Without this they leave a fifth of a second later."""
 
     def woken() -> None:
@@ -56,7 +56,7 @@ async def _listen(store: EventStore, due: Due, health: Health) -> None:
     await store.on_accepted(woken)
 
 
-async def _sweep(store: EventStore, health: Health) -> None:
+async def _sweep(store: EventStore, health: WorkerHealth) -> None:
     """Settle unanswered attempts whose outcome a provider has reported since."""
     while True:
         health.counts["messages_told"] += await store.sweep()
@@ -64,7 +64,7 @@ async def _sweep(store: EventStore, health: Health) -> None:
         await asyncio.sleep(SWEEP_EVERY)
 
 
-async def _count(store: EventStore, health: Health) -> None:
+async def _count(store: EventStore, health: WorkerHealth) -> None:
     """Count waiting messages and paused accounts, and repair due times that lie far in the future because the database's clock
     was set back. Rare, since it reads every waiting row."""
     while True:
@@ -75,10 +75,10 @@ async def _count(store: EventStore, health: Health) -> None:
         await asyncio.sleep(COUNT_EVERY)
 
 
-async def notify(store: EventStore, clients: Clients, health: Health, settings: Settings) -> None:
+async def notify(store: EventStore, clients: Clients, health: WorkerHealth, settings: Settings) -> None:
     """Relay the log to Kafka and to clients' callbacks until cancelled. Each part restarts when it fails."""
     telling = NotificationMetrics(health, settings.relay.held_after)
-    callbacks = Callbacks(store, clients, Seal.of(settings))
+    callbacks = ClientCallbacks(store, clients, Seal.of(settings))
     connect = partial(producer, settings)
     from_now = settings.relay.start == "now"
     relayer = Relayer(store, connect, callbacks, telling, most=max_record(settings), from_now=from_now)
@@ -97,7 +97,7 @@ async def notify(store: EventStore, clients: Clients, health: Health, settings: 
         await transport.close()
 
 
-async def maintain(store: EventStore, health: Health, retain_days: int) -> None:
+async def maintain(store: EventStore, health: WorkerHealth, retain_days: int) -> None:
     """Create partitions of raw webhooks ahead of time, drop expired ones, and delete expired signed tokens, until cancelled."""
     while True:
         await store.ensure_partitions(days_ahead=3)

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from aiokafka import TopicPartition
 
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.process.ending import leave
 from agents.process.gaps import Gaps
 from agents.process.recreated import Recreated
@@ -59,7 +59,7 @@ class Watch:
     """The watch of one worker. `member` returns its id in the consumer group, or None; gaps are reported to `gaps`."""
 
     def __init__(
-        self, health: Health, kafka: Log, member: Callable[[], str | None], gaps: Gaps, stall_after: float
+        self, health: WorkerHealth, kafka: Log, member: Callable[[], str | None], gaps: Gaps, stall_after: float
     ) -> None:
         self._health, self._kafka, self._member, self._gaps = health, kafka, member, gaps
         self._stall_after = stall_after

@@ -12,13 +12,13 @@ from adapters import ADAPTERS
 from adapters.contract import Once, Request
 from adapters.reading.bodies import NUL, scrub
 from agents.failures import until_done
-from agents.health import Health
+from agents.health import WorkerHealth
 from sql import EventStore
 from webhooks.record import Webhook
 from webhooks.used import once_of
 
 if TYPE_CHECKING:
-    from agents.records.outcome import Outcome
+    from agents.records.outcome import RecordOutcome
 
 #: Why a webhook with a valid signature becomes a dead letter.
 AGAIN = (
@@ -39,7 +39,7 @@ def once_in(webhook: Webhook, request: Request) -> tuple[str, Once] | None:
     return None if once is None else (scrub(f"{webhook.client}/{source}", NUL), once)
 
 
-async def refuse_used(store: EventStore, outcomes: Sequence["Outcome"], health: Health) -> None:
+async def refuse_used(store: EventStore, outcomes: Sequence["RecordOutcome"], health: WorkerHealth) -> None:
     """Turn each outcome whose token was used before with another body into a dead letter.
 
     Runs before the append: if the worker dies after the token is stored, the same body is read again and passes.

@@ -42,7 +42,7 @@ _AHEAD = 24 * 3600.0
 
 
 @dataclass(slots=True)
-class Outcome:
+class RecordOutcome:
     """The outcome of one Kafka record: the raw bytes to keep (or None), its events (`rows`, and as JSON in `written`), its bad
     items and its dead letter. A send request gives `request`, or `refused` with the error. `received` is in Unix seconds;
     `size` is the number of bytes to store."""
@@ -75,12 +75,12 @@ class Outcome:
 
 
 #: Reads a record into its outcome. May raise anything.
-Read = Callable[[Outcome], None]
+Read = Callable[[RecordOutcome], None]
 
 
-def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE) -> Outcome:
+def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE) -> RecordOutcome:
     """Return the outcome of a record, which may have at most `most` bytes. No content of the record makes it raise."""
-    outcome = Outcome(record)
+    outcome = RecordOutcome(record)
     try:
         try:
             deadline.begin()
@@ -101,7 +101,7 @@ def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE
     return outcome
 
 
-def _make(outcome: Outcome, read: Read, most: int) -> None:
+def _make(outcome: RecordOutcome, read: Read, most: int) -> None:
     record = outcome.record
     outcome.received = received_at(record)
     outcome.span = tracing.process(record)
@@ -137,7 +137,7 @@ def received_at(record: Any) -> float:
     return then if _OLDEST <= then <= now + _AHEAD else now
 
 
-def _fit(outcome: Outcome) -> None:
+def _fit(outcome: RecordOutcome) -> None:
     """Serialise each event, repair or refuse what cannot be stored, and enforce the budget."""
     rows, outcome.rows = outcome.rows, []
     if len(rows) > MOST_EVENTS:
@@ -173,7 +173,7 @@ def _named(error: BaseException) -> str:
         return type(error).__name__
 
 
-def _log(outcome: Outcome, error: BaseException) -> None:
+def _log(outcome: RecordOutcome, error: BaseException) -> None:
     """Log where the error occurred. Its message and variables may hold personal data, so they are left out."""
     record = outcome.record
     log.error(

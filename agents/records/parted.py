@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
 from agents.failures import is_permanent, until_done
-from agents.health import Health, worded
+from agents.health import WorkerHealth, worded
 from agents.records.letters import MOST_ITEMS, REASON, stub_of
-from agents.records.outcome import Outcome
+from agents.records.outcome import RecordOutcome
 from sql import DeadLetter, EventStore, Row
 
 #: The most bytes of one transaction, or of dead letters published at once. A larger record goes alone.
@@ -39,7 +39,7 @@ async def apart(
     items: Sequence[T],
     attempt: Callable[[Sequence[T]], Awaitable[None]],
     alone: Callable[[T, Exception], Awaitable[None]],
-    health: Health,
+    health: WorkerHealth,
 ) -> None:
     """Attempt all items together, with retries. If their content makes that fail permanently, halve them until the failing
     item is alone, and pass it to `alone`. The other items are not affected."""
@@ -58,7 +58,7 @@ async def apart(
     await apart(items[half:], attempt, alone, health)
 
 
-async def store_alone(store: EventStore, health: Health, outcome: Outcome, error: Exception) -> None:
+async def store_alone(store: EventStore, health: WorkerHealth, outcome: RecordOutcome, error: Exception) -> None:
     """Store those events of a record that can be stored, and one dead letter for the others."""
     events = list(zip(outcome.rows, outcome.written, strict=True))
     kept: list[tuple[Row, bytes]] = []

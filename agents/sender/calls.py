@@ -11,7 +11,7 @@ import structlog
 
 from adapters.contract import HttpCall, Media, Message, Outgoing, Response, Template, Values
 from adapters.reading.lines import lined
-from agents.sender import answers, moves
+from agents.sender import answered, answers
 from agents.sender.answers import Answer
 from agents.sender.claimed import Claimed, Recovery, Settlement
 from agents.sender.lanes import Blame
@@ -137,7 +137,7 @@ async def _make(calls: Sequence[Call], carry: Carry) -> list[Settlement]:
 def _settled(calls: Sequence[Call], came: Sequence[Answer]) -> list[Settlement]:
     """Return the settlement of each message of a call. A failed call counts as one failure of its account."""
     return [
-        moves.after_call(
+        answered.after_call(
             call.claimed,
             call.route,
             answer,

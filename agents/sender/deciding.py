@@ -11,8 +11,8 @@ from typing import Any
 import structlog
 
 from adapters.contract import TooLate, Unsendable, WrongSetting
-from agents.health import Health
-from agents.sender import answers, moves
+from agents.health import WorkerHealth
+from agents.sender import answered, answers, moves
 from agents.sender.calls import Call, build, recovery_of
 from agents.sender.claimed import HOLD, NOBODY, Claimed, Recovery, Settlement, read
 from agents.sender.lookups import Lookup
@@ -35,7 +35,9 @@ class Deciding:
     """Decides by the current configuration. Adds to `lanes` those whose accounts are configured differently from the
     store."""
 
-    def __init__(self, clients: Clients, tokens: Tokens, lanes: dict[tuple[str, str], Lane], health: Health) -> None:
+    def __init__(
+        self, clients: Clients, tokens: Tokens, lanes: dict[tuple[str, str], Lane], health: WorkerHealth
+    ) -> None:
         self._clients, self._tokens, self._lanes, self._health = clients, tokens, lanes, health
 
     async def decide_all(self, rows: Iterable[Row]) -> list[Call | Lookup | Settlement]:
@@ -115,7 +117,7 @@ class Deciding:
         except TooLate:
             return moves.end(claimed, EXPIRED)
         except Unsendable as error:
-            return moves.after_call(claimed, decision.route, answers.unsendable(error, claimed.request))
+            return answered.after_call(claimed, decision.route, answers.unsendable(error, claimed.request))
 
     async def _values(self, account: Account) -> Any:
         """Return the account's settings, with an access token where it needs one."""
@@ -128,7 +130,7 @@ class Deciding:
 def cancelled(call: Call) -> Settlement:
     """Return what follows for a call that is not made, as its message was cancelled meanwhile."""
     if call.claimed.doubted:
-        return moves.in_doubt(call.claimed, HOLD, "no answer came to an earlier call")
+        return answered.in_doubt(call.claimed, HOLD, "no answer came to an earlier call")
     return moves.end(call.claimed, CANCELLED)
 
 
@@ -144,7 +146,7 @@ def _age(claimed: Claimed) -> float:
 
 def _in_doubt(claimed: Claimed, recovery: Recovery = HOLD) -> Settlement:
     why = "no answer came to an earlier call" if claimed.doubted else "the worker ended during the call"
-    return moves.in_doubt(claimed, recovery, why)
+    return answered.in_doubt(claimed, recovery, why)
 
 
 def _by_past(claimed: Claimed) -> Settlement | None:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 from agents.failures import until_done
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.sender.calls import Call, Carry, make
 from agents.sender.claimed import Settlement
 from agents.sender.deciding import Deciding, cancelled
@@ -34,7 +34,7 @@ class Due:
     """The sending half of a worker."""
 
     def __init__(
-        self, store: EventStore, clients: Clients, carry: Carry, tokens: Tokens, health: Health, settings: Sending
+        self, store: EventStore, clients: Clients, carry: Carry, tokens: Tokens, health: WorkerHealth, settings: Sending
     ) -> None:
         self.store, self.health, self._carry = store, health, carry
         self.most, self.lease, self._timeout = settings.concurrency, settings.lease, settings.timeout

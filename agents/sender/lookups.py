@@ -7,7 +7,7 @@ from typing import Self
 import structlog
 
 from adapters.contract import Found, HttpCall, LookUp, Message, Values, WrongSetting
-from agents.sender import answers, moves
+from agents.sender import answered, answers
 from agents.sender.calls import Carry, jitter, message_of
 from agents.sender.claimed import Claimed, Recovery, Settlement
 from agents.transport import NoAnswer
@@ -63,7 +63,7 @@ class Lookup:
 
     def _settled(self, answer: answers.Answer) -> Settlement:
         claimed, recovery = self.claimed, self.recovery
-        return moves.after_call(
+        return answered.after_call(
             claimed, claimed.route, answer, handle=self.message.to, source=self.account.source,
             job_ids=self.account.adapter.job_ids, recovery=recovery, jitter=jitter(), called=False,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import structlog
 
 from agents.failures import until_done
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.sender import lanes
 from agents.sender.claimed import Settlement
 from agents.transport.fence import clock
@@ -25,7 +25,7 @@ class Settling:
     """The outcomes that are not written yet. `lanes`: those to write because their accounts are configured differently
     now."""
 
-    def __init__(self, store: EventStore, health: Health) -> None:
+    def __init__(self, store: EventStore, health: WorkerHealth) -> None:
         self.store, self.health = store, health
         self.lanes: dict[tuple[str, str], Lane] = {}
         self._settlements: list[Settlement] = []

@@ -15,7 +15,7 @@ import structlog
 
 from agents.telling.metrics import NotificationMetrics
 from agents.transport import AddressRefused, NoAnswer, Transport
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from sql import EventStore
 from sql.deliveries import DeliveryOutcome
 from webhooks.subscribers import PATIENCE, judge, pause_after, request_of
@@ -66,7 +66,7 @@ class ClientDeliveries:
         self,
         client: str,
         store: EventStore,
-        callbacks: Callbacks,
+        callbacks: ClientCallbacks,
         transport: Transport,
         metrics: NotificationMetrics,
         slots: Slots,

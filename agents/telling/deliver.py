@@ -13,7 +13,7 @@ import structlog
 from agents.telling.callback import ANSWER, LEASE, MOST, TIMEOUT, ClientDeliveries, Slots
 from agents.telling.metrics import NotificationMetrics
 from agents.transport import Transport
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from sql import EventStore, is_transient
 
 __all__ = ["ANSWER", "LEASE", "MOST", "TIMEOUT", "Deliverer"]
@@ -37,7 +37,7 @@ class Deliverer:
     def __init__(
         self,
         store: EventStore,
-        callbacks: Callbacks,
+        callbacks: ClientCallbacks,
         transport: Transport,
         metrics: NotificationMetrics,
         retain: timedelta,

@@ -8,7 +8,7 @@ from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from agents.health import Health
+from agents.health import WorkerHealth
 from sql import EventStore
 from sql.relay import held_by
 
@@ -33,7 +33,7 @@ class HeldUp(Exception):
 class NotificationMetrics:
     """Counts of this process since its start, and the lag of the installation, whichever worker relays."""
 
-    def __init__(self, health: Health, held_after: float = HELD_AFTER) -> None:
+    def __init__(self, health: WorkerHealth, held_after: float = HELD_AFTER) -> None:
         """Start without counts. `held_after`: seconds that one transaction may hold back the log before health fails."""
         self.health = health
         self._held_after = held_after

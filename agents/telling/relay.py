@@ -17,7 +17,7 @@ from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from agents.telling.metrics import NotificationMetrics
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from schemas.recorded import CONTENT_TYPE, key_of, write_recorded
 from sql import EventStore, is_transient
 from sql.relay import Place, RelaySession
@@ -61,7 +61,7 @@ class Relayer:
         self,
         store: EventStore,
         connect: Callable[[], AIOKafkaProducer],
-        callbacks: Callbacks,
+        callbacks: ClientCallbacks,
         metrics: NotificationMetrics,
         *,
         most: int,

@@ -23,7 +23,7 @@ _LINE_END, _DOT = re.compile(rb"\r\n|\r|\n"), re.compile(rb"(?m)^\.")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class MailAccount:
     """A server, its kind of TLS (a key of `mailing.PORTS`), and the user."""
 
     host: str
@@ -38,7 +38,7 @@ class Session:
 
     def __init__(
         self,
-        account: Account,
+        account: MailAccount,
         mail: Mail,
         opened: socket.socket,
         connect: float,
@@ -122,7 +122,7 @@ class Session:
 class Client(smtplib.SMTP):
     """smtplib's client, over a socket that is already connected, and with a limit on the size of replies."""
 
-    def __init__(self, opened: socket.socket, account: Account, timeout: float, tls: ssl.SSLContext) -> None:
+    def __init__(self, opened: socket.socket, account: MailAccount, timeout: float, tls: ssl.SSLContext) -> None:
         self._opened, self._implicit = opened, tls if account.tls == "implicit" else None
         super().__init__(account.host, account.port, local_hostname=_own_name(), timeout=timeout)
 

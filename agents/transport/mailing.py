@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from adapters.contract import Mail, Response, Values, secrets_of
 from agents.transport import fence
 from agents.transport.addresses import Dialer
-from agents.transport.mail_session import Account, Session
+from agents.transport.mail_session import MailAccount, Session
 from agents.transport.unanswered import NoAnswer
 
 #: The default port for each value of the setting `tls`.
@@ -27,7 +27,7 @@ _NAMES = re.compile(rb"(?m)^([!-9;-~]+):")
 AT_ONCE = 32
 
 
-def account_of(values: Values) -> Account:
+def account_of(values: Values) -> MailAccount:
     """Return the account that the settings of `adapters.smtp` describe. Raises NoAnswer if they are not valid."""
     host, port, tls, username, password = (
         next(iter(secrets_of(values, name)), None) for name in ("host", "port", "tls", "username", "password")
@@ -35,7 +35,7 @@ def account_of(values: Values) -> Account:
     tls = tls or "starttls"
     if not host or tls not in PORTS or (port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
         raise NoAnswer("the host, port or tls of the source is not valid", kind="setting")
-    return Account(host, int(port or PORTS[tls]), tls, username, password)
+    return MailAccount(host, int(port or PORTS[tls]), tls, username, password)
 
 
 def may_be_written(mail: Mail) -> bool:
@@ -74,7 +74,7 @@ class Mailing:
         finally:
             self._room.release()
 
-    async def _hand_over(self, account: Account, mail: Mail) -> Response:
+    async def _hand_over(self, account: MailAccount, mail: Mail) -> Response:
         loop = asyncio.get_running_loop()
         until = loop.time() + self._timeout
         opened = await self._dialer.open(account.host, account.port)

@@ -13,7 +13,7 @@ from app.api.clients import object_of
 from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from app.clients.seal import NoKey, Seal
 from app.http.access import Key
 from app.http.problems import Problem
@@ -92,10 +92,10 @@ async def replay(request: Request) -> Response:
     return _written({"replayed": replayed, "next": following})
 
 
-def callbacks_of(request: Request) -> Callbacks:
+def callbacks_of(request: Request) -> ClientCallbacks:
     """Return the service that stores callbacks."""
     api = api_of(request)
-    return Callbacks(api.store, api.clients, Seal.of(api.settings))
+    return ClientCallbacks(api.store, api.clients, Seal.of(api.settings))
 
 
 def callback_json(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from app.api.parameters import read
 from app.api.payload import json_of
 from app.api.service import api_of
 from app.clients.account_sources import webhook_path
+from app.clients.accounts import account_json
 from app.clients.changes import InUse
 from app.clients.shown_accounts import accounts_json
 from app.http.access import Key
 from app.http.problems import Problem
-from app.sending.accounts import account_json
 
 
 async def accounts(request: Request) -> Response:

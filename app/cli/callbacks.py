@@ -14,7 +14,7 @@ from app.api.callbacks import STATES, callback_json, delivery_json
 from app.cli.support.client import client_of
 from app.cli.support.store import actor, opened
 from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_note
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
 from app.clients.seal import NoKey, Seal
 from app.embedded.running import resolve
@@ -47,7 +47,7 @@ ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client id."
 def list_() -> int:
     """List all callbacks: URL, state, and how many deliveries wait."""
 
-    async def read(store: EventStore, _: Callbacks) -> int:
+    async def read(store: EventStore, _: ClientCallbacks) -> int:
         rows = await store.callbacks()
         for row in rows:
             shown = callback_json(row)
@@ -78,7 +78,7 @@ def show(
     if state is not None and state not in STATES:
         return print_error(f"A delivery's state is one of: {', '.join(STATES)}.", MISUSED)
 
-    async def read(store: EventStore, callbacks: Callbacks) -> int:
+    async def read(store: EventStore, callbacks: ClientCallbacks) -> int:
         row = await callbacks.of(client)
         if row is None:
             return _none(client)
@@ -109,7 +109,7 @@ def show(
 def rotate(client: ClientId) -> int:
     """Make a new signing secret and print it, this once. The earlier ones keep signing for 24 hours."""
 
-    async def make(_: EventStore, callbacks: Callbacks) -> int:
+    async def make(_: EventStore, callbacks: ClientCallbacks) -> int:
         try:
             secret = await callbacks.rotate(client, actor())
         except NoKey as error:
@@ -127,7 +127,7 @@ def rotate(client: ClientId) -> int:
 def enable(client: ClientId) -> int:
     """Enable a callback that was disabled. Its waiting deliveries are due at once."""
 
-    async def begin(store: EventStore, callbacks: Callbacks) -> int:
+    async def begin(store: EventStore, callbacks: ClientCallbacks) -> int:
         if await callbacks.of(client) is None or (waiting := await store.enable_callback(client, actor())) is None:
             return _none(client)
         return print_note(f"The callback of {client} is enabled; {waiting} deliveries are due.")
@@ -150,7 +150,7 @@ def replay(
     except ValueError as error:
         return print_error(f"A time {error}.", MISUSED)
 
-    async def again(store: EventStore, _: Callbacks) -> int:
+    async def again(store: EventStore, _: ClientCallbacks) -> int:
         if span is None:
             return print_note(f"{await store.replay_ids(client, id or [])} deliveries wait again.")
         count, following = await store.replay_span(client, *span)
@@ -160,7 +160,7 @@ def replay(
     return _run(again, client)
 
 
-def _run(work: Callable[[EventStore, Callbacks], Awaitable[int]], client: str | None = None) -> int:
+def _run(work: Callable[[EventStore, ClientCallbacks], Awaitable[int]], client: str | None = None) -> int:
     """Run `work` with the store open, for a client whose key is checked first; return its exit code."""
     settings = resolve(load())
 
@@ -168,7 +168,7 @@ def _run(work: Callable[[EventStore, Callbacks], Awaitable[int]], client: str | 
         async with opened(settings) as store:
             if client is not None:
                 await client_of(store, client)
-            return await work(store, Callbacks(store, Clients(store, settings), Seal.of(settings)))
+            return await work(store, ClientCallbacks(store, Clients(store, settings), Seal.of(settings)))
 
     return asyncio.run(run())
 

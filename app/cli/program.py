@@ -59,10 +59,22 @@ def load(name: str) -> Any:
     attribute = name.replace("-", "_")
     found = getattr(import_module(f"app.cli.{attribute}"), attribute)
     if isinstance(found, typer.Typer):
-        return get_group(found)
+        return _reflowed(get_group(found))
     one = typer.Typer(add_completion=False)
     one.command(name)(found)
-    return get_command(one)
+    return _reflowed(get_command(one))
+
+
+def _reflowed(command: Any) -> Any:
+    """Return the command, its help and that of its own commands without the line breaks of the source within paragraphs, which
+    the terminal's width need not fit. Examples, which are indented or after a backspace, keep theirs."""
+    paragraphs = (command.help or "").split("\n\n")
+    command.help = "\n\n".join(
+        each if "\b" in each or "\n " in f"\n{each}" else " ".join(each.split()) for each in paragraphs
+    )
+    for one in getattr(command, "commands", {}).values():
+        _reflowed(one)
+    return command
 
 
 def _print_version(asked: bool) -> None:

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from adapters import ADAPTERS, PROVIDERS
+from app.cli.support.terminal import entry, table
 from app.settings.loading import load
 from app.simulator import SIMULATED
 from schemas.events import CHANNELS, EVENT_TYPES
 
-#: Columns of a terminal from which the table has the column `signature`.
+#: Columns of a terminal from which the table has all its columns.
 WIDE = 120
 #: The text above the table of the page.
 _HEAD = """# Providers
@@ -46,7 +46,7 @@ def providers(
     elif markdown:
         sys.stdout.write(page())
     elif name is not None:
-        Console().print(_sheet(rows[0]))
+        print(_sheet(rows[0]))
     else:
         console = Console()
         console.print(_table(rows, wide=console.width >= WIDE))
@@ -117,33 +117,34 @@ def _span(seconds: float) -> str:
 
 
 def _table(rows: list[dict[str, Any]], *, wide: bool) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
-    for heading in ("provider", "source", "channels", *(["signature"] if wide else []), "receives", "sends"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "source")
+    """Return the table of providers; unless `wide`, without the titles and the numbers of event types."""
+    titles, events = (("provider",), ("receives",)) if wide else ((), ())
+    made = table(*titles, "source", "channels", "signature", *events, "sends", whole=("source",))
+    next(column for column in made.columns if column.header == "signature").min_width = 30
     for one in rows:
-        table.add_row(
-            Text(one["title"], "bold"),
-            one["name"],
-            " ".join(one["channels"]),
-            *([Text(one["signature"], "dim")] if wide else []),
-            f"{len(one['events'])} types" if one["receives"] else Text("—", "dim"),
-            Text(" ".join(one["sends"]) or "—", "" if one["sends"] else "dim"),
-        )
-    table.caption = f"{len(rows)} providers. One in full: threadline providers NAME"
-    return table
+        sends = Text(" ".join(one["sends"]) or "—", "" if one["sends"] else "dim")
+        cells = (one["name"], " ".join(one["channels"]), Text(one["signature"], "dim"))
+        if wide:
+            types = f"{len(one['events'])} types" if one["receives"] else Text("—", "dim")
+            made.add_row(Text(one["title"], "bold"), *cells, types, sends)
+        else:
+            made.add_row(*cells, sends)
+    made.caption = f"{len(rows)} providers. One in full: threadline providers NAME"
+    return made
 
 
-def _sheet(one: dict[str, Any]) -> Table:
-    table = Table(box=None, padding=(0, 2), show_header=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("provider", Text(one["title"], "bold"))
-    table.add_row("its page", one["docs"])
-    table.add_row("channels", ", ".join(one["channels"]))
-    table.add_row("signature", one["signature"])
-    table.add_row("events", ", ".join(one["events"]) or "none: it posts no webhooks")
-    table.add_row("sends", _sends(one) or "no")
-    table.add_row("simulated", f"threadline simulate {one['name']}" if one["simulated"] else "no")
-    for setting in one["settings"]:
-        table.add_row(f"{setting['name']}{' (secret)' if setting['secret'] else ''}", setting["help"])
-    return table
+def _sheet(one: dict[str, Any]) -> str:
+    """Return all that is known of one provider, as an entry."""
+    lines = [
+        f"source: {one['name']}",
+        f"documentation: {one['docs']}",
+        f"channels: {', '.join(one['channels'])}",
+        f"signature: {one['signature']}",
+        f"events: {', '.join(one['events']) or 'none: it posts no webhooks'}",
+        f"sends: {_sends(one) or 'no'}",
+        f"simulated: threadline simulate {one['name']}" if one["simulated"] else "simulated: no",
+    ]
+    settings = [
+        entry(f"{each['name']}{' (secret)' if each['secret'] else ''}", each["help"]) for each in one["settings"]
+    ]
+    return "\n".join([entry(one["title"], *lines), f"settings of [sources.{one['name']}]:", *settings])

@@ -53,7 +53,7 @@ def settings(
         sys.stdout.write(page())
         return 0
     for path, name, default, words in rows():
-        print(entry(f"{path}  {name}", f"default: {default.strip('`')}" if default else "", words.replace("`", "")))
+        print(entry(f"{path}  {name}", f"default: {default.strip('`') or 'not set'}", words.replace("`", "")))
     return 0
 
 
@@ -97,4 +97,7 @@ def _words(field: FieldInfo) -> str:
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
+    """Return the values of a choice, which may also be left unset."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next((get_args(part) for part in get_args(annotation) if get_origin(part) is Literal), ())

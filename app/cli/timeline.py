@@ -18,7 +18,9 @@ from sql import EventStore
 
 
 def timeline(
-    customer: Annotated[str, typer.Argument(help="A customer's id, or a handle: +15551234567, ana@example.com.")],
+    customer: Annotated[
+        str, typer.Argument(help="A customer's id, or a handle: +15551234567, ana@example.com, user_id:42.")
+    ],
     limit: Annotated[int, typer.Option(min=1, max=200, help="The number of interactions, newest first.")] = 50,
     client: Annotated[
         str | None,
@@ -27,7 +29,8 @@ def timeline(
 ) -> int:
     """Print one customer's timeline.
 
-    Exit code 1 where the customer is not known, 2 where CUSTOMER is neither an id nor a handle.
+    A word that is no address is read as a user id. Exit code 1 where no customer is known by it, 2 where it is a
+    malformed address.
     """
     return asyncio.run(_run(customer, limit, client))
 
@@ -40,7 +43,7 @@ async def _run(customer: str, limit: int, given: str | None) -> int:
         except ValueError as error:
             return print_error(f"{customer!r} names no customer: {error}.", MISUSED)
         if not handles:
-            return print_error(f"Client {client} has no customer {customer}.")
+            return print_error(f"Client {client} has no customer {_read_as(customer)}.")
         id = handles[0]["customer_id"]
         rows = await store.timeline(client, id, limit=limit + 1)
         interactions = orjson.loads(write([interaction(row) for row in rows[:limit]]))
@@ -48,6 +51,15 @@ async def _run(customer: str, limit: int, given: str | None) -> int:
     if len(rows) > limit:
         return print_note(f"The {limit} newest; --limit shows more.")
     return 0
+
+
+def _read_as(customer: str) -> str:
+    """Return in words how the argument was read: as a customer's id, or as a handle of a kind."""
+    try:
+        return f"with the id {UUID(customer)}"
+    except ValueError:
+        handle = handle_of(customer)
+        return f"with the {handle.kind.replace('_', ' ')} {handle.value}"
 
 
 async def _handles(store: EventStore, client: str, customer: str) -> list[dict[str, Any]]:

@@ -21,8 +21,8 @@ import structlog
 
 from adapters import ADAPTERS
 from adapters.contract import Adapter, Values
+from app.clients.accounts import Account, UnknownAccount, opened
 from app.clients.seal import NoKey, Seal, Tampered
-from app.sending.accounts import Account, UnknownAccount, opened
 from app.settings import Settings
 from sql import EventStore
 from webhooks.recognise import DOOR, AccountUnavailable

@@ -11,7 +11,7 @@ from sql.deliveries import REMOVED, WORKER
 from webhooks.subscribers import GRACE, SECRET_BYTES, shown
 
 
-class Callbacks:
+class ClientCallbacks:
     """The callbacks of all clients."""
 
     def __init__(self, store: EventStore, clients: Clients, seal: Seal) -> None:

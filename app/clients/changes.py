@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from adapters import ADAPTERS
 from adapters.contract import Adapter
+from app.clients.accounts import Account, UnknownAccount, account_of, configured, opened, sealed
 from app.clients.seal import Seal
-from app.sending.accounts import Account, UnknownAccount, account_of, configured, opened, sealed
 from app.sending.configuration import Client, hint, parse
 from app.settings import Settings
 from schemas import SchemaError

@@ -5,9 +5,9 @@ A change takes effect within `ttl` seconds, in every process, without a restart.
 
 from typing import Any
 
+from app.clients.accounts import Account, LockedAccount, UnknownAccount, configured, opened
 from app.clients.seal import Seal
 from app.clients.ttl_cache import TtlCache
-from app.sending.accounts import Account, LockedAccount, UnknownAccount, configured, opened
 from app.sending.configuration import Callback, Client, Fallback, Retry, Route, parse
 from app.settings import Settings
 from schemas import SchemaError

@@ -4,8 +4,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from app.clients.account_sources import webhook_path
+from app.clients.accounts import UnknownAccount, account_json, configured, opened
 from app.clients.seal import Seal
-from app.sending.accounts import UnknownAccount, account_json, configured, opened
 from app.settings import Settings
 from sql import EventStore
 from webhooks.recognise import DOOR

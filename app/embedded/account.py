@@ -21,7 +21,7 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class SystemAccount:
     """An operating-system account: user id and group id."""
 
     name: str
@@ -40,7 +40,7 @@ class Account:
         return bool(folder.st_mode & stat.S_IXOTH)
 
 
-def choose(data: Path) -> Account | None:
+def choose(data: Path) -> SystemAccount | None:
     """Return the account to run as: None for the current user; for root, the owner of `data` if it exists, else a candidate.
 
     Raises Unreachable if there is no such account.
@@ -49,20 +49,20 @@ def choose(data: Path) -> Account | None:
         return None
     if data.exists() and (owner := data.stat().st_uid) != 0:
         entry = pwd.getpwuid(owner)
-        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+        return SystemAccount(entry.pw_name, entry.pw_uid, entry.pw_gid)
     for name in CANDIDATES:
         try:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(name, entry.pw_uid, entry.pw_gid)
+        return SystemAccount(name, entry.pw_uid, entry.pw_gid)
     raise Unreachable(
         f"PostgreSQL refuses to run as root, and there is no account {' or '.join(CANDIDATES)} to run it as: "
         "start Threadline as an ordinary user, or set THREADLINE_POSTGRES__DSN to a server that runs elsewhere"
     )
 
 
-def reachable_data(folder: Path, account: Account | None) -> Path:
+def reachable_data(folder: Path, account: SystemAccount | None) -> Path:
     """Return the real place of the data folder `folder`: itself, or another folder that `account` can reach, linked from it.
 
     Raises Unreachable if there is neither.
@@ -84,7 +84,7 @@ def reachable_data(folder: Path, account: Account | None) -> Path:
     return place
 
 
-def reachable_binaries(folder: Path, account: Account | None, version: str) -> Path:
+def reachable_binaries(folder: Path, account: SystemAccount | None, version: str) -> Path:
     """Return `folder`, or a copy that `account` can reach, made once per `version`. Raises Unreachable.
 
     A wheel keeps its shared libraries in a folder `<package>.libs` beside the package, where its programs look for them
@@ -108,7 +108,7 @@ def reachable_binaries(folder: Path, account: Account | None, version: str) -> P
     return copy
 
 
-def _advice(folder: Path, account: Account, error: OSError | None) -> str:
+def _advice(folder: Path, account: SystemAccount, error: OSError | None) -> str:
     why = f": {error.strerror}" if error else ""
     return (
         f"PostgreSQL cannot run as root, and {account.name} cannot use {folder}{why}. Set THREADLINE_DATA to a folder "

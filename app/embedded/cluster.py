@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from app.embedded.account import Account
+from app.embedded.account import SystemAccount
 from app.embedded.process import StartFailed, tethered
 
 SUPERUSER = "postgres"
@@ -33,7 +33,7 @@ SMALL = Tuning(shared_buffers_mb=128, cache_mb=512, max_wal_mb=512, min_wal_mb=8
 
 
 async def create(
-    cluster: Path, binaries: Path, account: Account | None, *, password: str, log: Path, sync: bool = True
+    cluster: Path, binaries: Path, account: SystemAccount | None, *, password: str, log: Path, sync: bool = True
 ) -> None:
     """Create an empty cluster whose superuser has `password`, atomically. Raises StartFailed."""
     unfinished = cluster.with_name(f"{cluster.name}.unfinished")
@@ -68,7 +68,7 @@ async def create(
     unfinished.replace(cluster)
 
 
-def configure(cluster: Path, account: Account | None, tuning: Tuning, port: int) -> None:
+def configure(cluster: Path, account: SystemAccount | None, tuning: Tuning, port: int) -> None:
     """Write `postgresql.conf`."""
     values = {name: getattr(tuning, name) for name in Tuning.__slots__} | {"fsync": "on" if tuning.fsync else "off"}
     file = cluster / "postgresql.conf"
@@ -88,7 +88,7 @@ async def clear(cluster: Path) -> None:
     (cluster / "postmaster.pid").unlink(missing_ok=True)
 
 
-def give(path: Path, account: Account | None) -> None:
+def give(path: Path, account: SystemAccount | None) -> None:
     """Change the owner of `path` to `account`."""
     if account:
         os.chown(path, account.uid, account.gid)

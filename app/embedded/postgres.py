@@ -13,7 +13,7 @@ from urllib.parse import quote
 import psycopg
 
 from app.embedded import cluster, ports
-from app.embedded.account import Account, choose, reachable_binaries, reachable_data
+from app.embedded.account import SystemAccount, choose, reachable_binaries, reachable_data
 from app.embedded.cluster import SMALL, SUPERUSER, Tuning
 from app.embedded.process import Child, StartFailed
 
@@ -59,7 +59,7 @@ class Postgres:
         password = quote(str(self._kept[role]), safe="")
         return f"postgresql://{user}:{password}@{ports.LOOPBACK}:{self.port}/{database}"
 
-    async def prepare(self) -> tuple[Account | None, Path, Path]:
+    async def prepare(self) -> tuple[SystemAccount | None, Path, Path]:
         """Create the cluster if there is none. Returns the account to run as, the binaries' folder and the cluster's folder.
 
         Raises StartFailed, or Unreachable (no account or folder to run with).

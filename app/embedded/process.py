@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.embedded.account import Account
+from app.embedded.account import SystemAccount
 
 TETHER = Path(__file__).with_name("tether.py")
 LOG_KEPT = 16 << 20  # bytes; a larger log file is moved to `….1` at the next start
@@ -34,7 +34,7 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     without: str | None = None  # prefix of environment variables that are not passed on
     folder: Path = Path("/")
-    account: Account | None = None
+    account: SystemAccount | None = None
     death_signal: signal.Signals = signal.SIGKILL
     _process: subprocess.Popen[bytes] | None = None
 
@@ -108,7 +108,7 @@ class Child:
 
 
 def tethered(
-    program: Sequence[str | Path], account: Account | None = None, death_signal: signal.Signals = signal.SIGKILL
+    program: Sequence[str | Path], account: SystemAccount | None = None, death_signal: signal.Signals = signal.SIGKILL
 ) -> list[str]:
     """Return a command line that runs `program` as `account` (None: the current user) and ends it with this process."""
     identity = [str(account.uid), str(account.gid)] if account else ["-", "-"]

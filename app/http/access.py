@@ -24,13 +24,13 @@ SCOPES: dict[str, str] = {
     "clients:read": "read the client's configuration, its versions and its accounts, without their secrets",
     "clients:write": "change the client's configuration and its accounts",
     "messages:read": "read the client's messages, and why one waits",
-    "messages:write": "have messages sent, and cancel or release them",
+    "messages:write": "send, cancel and release messages",
     "recipients:read": "read recipients' consents and profiles",
     "recipients:write": "opt recipients out and in, and change their profiles",
     "callbacks:read": "read the state and the deliveries of the client's callback",
     "callbacks:write": "rotate the callback's secret, enable it, and replay deliveries",
-    "webhooks:write": "post the envelope to the webhook door",
-    "metrics:read": "read the process's metrics, unless they are public",
+    "webhooks:write": "post envelopes to /webhooks/aggregate, as a trusted relay",
+    "metrics:read": "read /metrics, where it needs a key",
 }
 
 #: Seconds for which a key's row is cached, and so for which a revoked key may still work. The documented limit is a minute.

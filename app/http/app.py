@@ -19,7 +19,7 @@ from app.declared import register
 from app.embedded.running import resolve
 from app.http import door, monitor, problems
 from app.http.access import Forbidden, TooManyUnknown, Unauthenticated
-from app.http.health import Health
+from app.http.health import HttpHealth
 from app.http.listening.connections import Connections
 from app.http.metrics import HttpMetrics
 from app.kafka.holding import hold_back
@@ -55,7 +55,7 @@ class Http:
         self.api: api.Api | None = None
         self.counters = Counters()
         self.metrics = HttpMetrics(self.door, self.counters)
-        self.health = Health(self.door, self.metrics, settings)
+        self.health = HttpHealth(self.door, self.metrics, settings)
         self._pages = Starlette(
             routes=[*self.health.routes(), *api.routes()],
             exception_handlers={**problems.HANDLERS, **api.HANDLERS},

@@ -28,7 +28,7 @@ class Store(Protocol):
     async def horizon(self) -> int: ...
 
 
-class Health:
+class HttpHealth:
     """The health pages of one HTTP process. `store` is None until PostgreSQL was first reached."""
 
     def __init__(self, door: Door, metrics: HttpMetrics, settings: Settings) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.clients.configured import Client, Route
+from app.sending.configuration import Client, Route
 from app.sending.requests import Request
 from app.sending.windows import Windows, next_open, worded
 from app.sending.zones import Zone, zone_of

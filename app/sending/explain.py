@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.clients.configured import Client
+from app.sending.configuration import Client
 from app.sending.decide import Decision, End, Hold, Send, decide, known
 from app.sending.requests import kept_request
 from app.sending.states import FINAL

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from app.clients.configured import Client, Route
+from app.sending.configuration import Client, Route
 from app.sending.decide import refusal, routes
 from app.sending.events import ended, requested
 from app.sending.requests import Request, handles, too_late

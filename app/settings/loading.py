@@ -44,7 +44,7 @@ def worded(error: Exception) -> str:
     Leave the value out, since it may be a secret. For a file that cannot be read, return the file and the error.
     Return "" for any other exception."""
     if isinstance(error, TOMLDecodeError):
-        return f"  {settings_file()}: {error}"
+        return f"  {settings_file()}: {_toml_error(str(error))}"
     if isinstance(error, UnicodeDecodeError):
         return f"  {settings_file()}: is not UTF-8 (byte {error.start})"
     if isinstance(error, OSError) and error.filename is not None:
@@ -54,6 +54,16 @@ def worded(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return ""
     return "\n".join(_line(one) for one in error.errors(include_input=False, include_url=False))
+
+
+def _toml_error(text: str) -> str:
+    """Return tomllib's error; for a section or a name that occurs twice, with its name and what to do."""
+    if twice := re.fullmatch(r"Cannot declare \((.*?),?\) twice \(at (line \d+), .*", text):
+        section = twice[1].replace("'", "").replace(", ", ".")
+        return f"{twice[2]}: there is a section [{section}] already: put the settings of both into one"
+    if again := re.fullmatch(r"Cannot overwrite a value \(at (line \d+), .*", text):
+        return f"{again[1]}: this name has a value already: keep one of the two"
+    return text
 
 
 def _line(fault: Any) -> str:

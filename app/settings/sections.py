@@ -13,7 +13,7 @@ _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+)(:\d{1,5})?")
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     """A table of the settings. A name that it does not know is refused."""
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class Source(BaseModel):
         return {k: tuple(map(str, v)) if isinstance(v, list) else (str(v),) for k, v in extra.items()}
 
 
-class Postgres(Part):
+class Postgres(Section):
     """PostgreSQL: an external server (`dsn`, which may have `sslmode` and other options), or the embedded one if not set.
 
     `dsn` connects as the service role, `owner_dsn` as the role that owns the schema (migrate, rebuild)."""
@@ -63,15 +63,19 @@ class Postgres(Part):
     pool: int = Field(default=8, description="connections in the pool of one process")
 
 
-class Kafka(Part):
+class Kafka(Section):
     """Kafka: an external cluster (`bootstrap`), or the embedded broker if not set."""
 
     bootstrap: str | None = Field(
         default=None,
         description="brokers of an external Kafka, host:port, separated by commas; if not set, the embedded one",
     )
-    security_protocol: SecurityProtocol = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    security_protocol: SecurityProtocol = Field(
+        default="PLAINTEXT", description="how connections to the brokers are encrypted and authenticated"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="PLAIN", description="how a client proves its password, with SASL"
+    )
     username: str | None = Field(default=None, description="user name for SASL")
     password: SecretStr | None = Field(default=None, description="password for SASL")
     ca_file: Path | None = Field(default=None, description="file of the CA certificates that verify the brokers, PEM")
@@ -95,7 +99,7 @@ class Kafka(Part):
         return value
 
 
-class Door(Part):
+class Door(Section):
     """The HTTP process and its limits on webhooks. Sizes in bytes, times in seconds."""
 
     host: str = Field(default="127.0.0.1", description="address on which the HTTP process listens; 0.0.0.0 for all")
@@ -124,7 +128,7 @@ class Door(Part):
     spool_max: int = Field(default=1 << 30, description="most bytes spooled to disk while Kafka is away")
 
 
-class Api(Part):
+class Api(Section):
     """The API, and access to the metrics and the API's description. `open` needs no key, `key` needs one (for the
     metrics with the scope `metrics:read`). If not set, they are open when the process listens on loopback only."""
 
@@ -132,21 +136,23 @@ class Api(Part):
     burst: int = Field(default=6000, ge=1, description="most requests in one burst of a key")
     metrics: Literal["open", "key"] | None = Field(
         default=None,
-        description="access to /metrics: open, or by a key with metrics:read; if not set, open if the process listens on loopback",
+        description="who may read /metrics: everybody, or an API key with the scope metrics:read; if not set, open while the "
+        "process listens on loopback only, else key",
     )
     description: Literal["open", "key"] | None = Field(
         default=None,
-        description="access to /openapi.json and /docs: open, or by any key; if not set, open if the process listens on loopback",
+        description="who may read /openapi.json and /docs: everybody, or any API key; if not set, open while the process listens "
+        "on loopback only, else key",
     )
     metrics_port: int | None = Field(
         default=None,
         ge=1,
         le=65535,
-        description="a further port for /metrics, /healthz and /readyz, which need no key there",
+        description="a further port for /metrics, /healthz and /readyz, which need no key there; if not set, there is none",
     )
 
 
-class Worker(Part):
+class Worker(Section):
     """The stream process (the worker). Times in seconds."""
 
     host: str = Field(default="127.0.0.1", description="address on which the worker listens")
@@ -161,7 +167,7 @@ class Worker(Part):
     retain_raw_days: int = Field(default=30, ge=1, description="days that raw webhooks are kept")
 
 
-class Telemetry(Part):
+class Telemetry(Section):
     """Logs, traces, metrics."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"

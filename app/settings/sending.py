@@ -7,13 +7,13 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from app.settings.sections import Part
+from app.settings.sections import Section
 
 #: Bytes of a key that encrypts secrets at rest: AES-256.
 KEY_BYTES = 32
 
 
-class Sending(Part):
+class Sending(Section):
     """Sending messages. Times in seconds."""
 
     concurrency: int = Field(
@@ -41,7 +41,7 @@ class Sending(Part):
         return self
 
 
-class Secrets(Part):
+class Secrets(Section):
     """The keys that encrypt clients' secrets at rest: base64 of 32 bytes each. The first encrypts, all decrypt. To
     rotate, put a new key in front, run `threadline clients reseal`, then remove the old one."""
 
@@ -63,7 +63,7 @@ class Secrets(Part):
         return keys
 
 
-class Callbacks(Part):
+class Callbacks(Section):
     """Clients' callback URLs."""
 
     http_hosts: list[str] = Field(default=[], description="hosts whose callbacks may use http, e.g. localhost")
@@ -73,7 +73,7 @@ class Callbacks(Part):
     retain_days: int = Field(default=30, ge=4, description="days that deliveries are kept, and can be replayed")
 
 
-class Relay(Part):
+class Relay(Section):
     """The relay of the log to Kafka and to clients' callbacks."""
 
     start: Literal["beginning", "now"] = Field(

@@ -1,4 +1,5 @@
-"""A client set up as docs/clients.md says, with accounts in the database alone: what its providers tell arrives as its own."""
+"""A client set up as docs/clients.md says, with accounts in the database alone: what its providers report arrives as
+its own."""
 
 import asyncio
 import json
@@ -36,7 +37,7 @@ callback = {{ url = "{url}", concurrency = 16 }}
 
 @asynccontextmanager
 async def provider(name: str, door: str, failing: float) -> AsyncIterator[str]:
-    """A simulated provider that was told where the client's account takes webhooks; gives where its API is."""
+    """A simulated provider that knows where the client's account takes webhooks; gives where its API is."""
     account, port = accounts(name), ports.free()
     url = f"{door}{PATHS[name]}"
     settings = account.settings | {"private_key": account.private_key}
@@ -72,7 +73,7 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
     async with (
         provider("twilio", stack.url, 1.0) as twilio,
         provider("resend", stack.url, 0.0) as resend,
-        receiving(Receiver()) as told,
+        receiving(Receiver()) as reported,
         stack,
     ):
         await asyncio.gather(stack.start("serve", **key), stack.start("work", **key))
@@ -95,7 +96,7 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
 
         await asyncio.gather(account("twilio", twilio, "+15557654321"), account("resend", resend, "shop@example.com"))
         file = stack.folder / "shop.toml"
-        file.write_text(CLIENT.format(url=told.url))
+        file.write_text(CLIENT.format(url=reported.url))
         await threadline("clients", "set", "shop", "--file", str(file))
         shown, made = await asyncio.gather(
             threadline("clients", "show", "shop"),
@@ -114,12 +115,12 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
             assert answer.status_code == 202, answer.text
 
         async def types() -> set[str]:
-            return {one.json["type"] for one in told.posted}
+            return {one.json["type"] for one in reported.posted}
 
         # Twilio says that it failed; so it leaves by e-mail, and Resend says that it arrived: one story at the callback.
         await eventually(types, lambda found: {"message.sent", "message.delayed", "message.delivered"} <= found, 60)
         assert "message.failed" not in await types()
-        assert {one.json["data"]["messageId"] for one in told.posted} == {"m1"}
+        assert {one.json["data"]["messageId"] for one in reported.posted} == {"m1"}
         events = await rows(
             stack, "SELECT DISTINCT client_id, source FROM threadline.events WHERE source <> 'threadline' ORDER BY 2"
         )

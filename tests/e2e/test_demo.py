@@ -1,4 +1,5 @@
-"""`threadline demo` on a machine where nothing runs: it starts everything, tells its story, and leaves nothing running."""
+"""`threadline demo` on a machine where nothing runs: it starts everything, posts its webhooks, prints the timelines,
+and leaves nothing running."""
 
 import asyncio
 import os
@@ -37,8 +38,8 @@ async def test_demo_tells_a_customers_day(data: Path) -> None:
         sys.executable, "-m", "app", "demo", stdout=pipe, stderr=both, env=environment
     )
     async with asyncio.timeout(150):
-        said = (await process.communicate())[0].decode()
-    assert process.returncode == 0, said
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
     for part in (
         "All of it is in the timelines",
         "+15551234567",
@@ -50,6 +51,6 @@ async def test_demo_tells_a_customers_day(data: Path) -> None:
         "clicked",
         "recording",
     ):
-        assert part in said, said
+        assert part in output, output
     left = [one.pid for one in psutil.process_iter(["cmdline"]) if str(data) in " ".join(one.info["cmdline"] or ())]
     assert left == []

@@ -109,10 +109,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_a_story_in_any_order_and_twice(system: System) -> None:
     """Statuses that come backwards and twice make one interaction, delivered; the log has each fact once."""
     form = {"AccountSid": "AC1", "From": "+18005550199", "To": "+15557000001", "MessageSid": "SM" + "a" * 32}
-    told = [
+    reported = [
         traffic.twilio({**form, "MessageStatus": status}) for status in ("delivered", "sent", "delivered", "queued")
     ]
-    for answer in [await system.post(post) for post in told]:
+    for answer in [await system.post(post) for post in reported]:
         assert answer.status_code == 200
     (interaction,) = await eventually(
         lambda: system.timeline("+15557000001"), lambda page: bool(page) and len(page[0]["facts"]) == 3
@@ -135,7 +135,7 @@ async def test_a_story_in_any_order_and_twice(system: System) -> None:
 
 
 async def test_an_orphan_status_attaches_when_its_send_is_reported(system: System) -> None:
-    """A status that comes before anybody said whose message it is waits, and belongs to the customer once it is said."""
+    """A status whose customer is not known yet waits, and belongs to the customer once an event names the handle."""
     form = {"AccountSid": "AC1", "From": "+18005550199", "To": "+15557000002", "MessageSid": "SM" + "b" * 32}
     await system.post(traffic.twilio({**form, "MessageStatus": "delivered"}))
     await eventually(lambda: system.timeline("+15557000002"), bool)
@@ -143,8 +143,8 @@ async def test_an_orphan_status_attaches_when_its_send_is_reported(system: Syste
         "userId": "user-b", "channel": "sms", "messageId": "m-b", "provider": "twilio",
         "providerMessageId": form["MessageSid"], "content": {"text": "Your table is ready"},
     }  # fmt: skip
-    told = {"specversion": "1.0", "id": "b1", "source": "/bookings", "type": "message.sent", "data": data}
-    await system.report(orjson.dumps(told))
+    reported = {"specversion": "1.0", "id": "b1", "source": "/bookings", "type": "message.sent", "data": data}
+    await system.report(orjson.dumps(reported))
     (interaction,) = await eventually(lambda: system.timeline("user_id:user-b"), bool)
 
     assert interaction["messageId"] == "m-b"

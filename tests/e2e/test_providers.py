@@ -1,4 +1,4 @@
-"""Every provider, played with its faults, through the real door, Kafka and worker: what is told once is there once."""
+"""Every provider, played with its faults, through the real door, Kafka and worker: what is reported is there once."""
 
 import asyncio
 from collections import Counter
@@ -23,7 +23,7 @@ from tests.support.stack import Stack
 from tests.support.waiting import until
 
 TELLING = [name for name, simulator in SIMULATED.items() if simulator.webhooks is not None]
-#: Messages of each provider, of which each is told of by several webhooks.
+#: Messages of each provider, each reported by several webhooks.
 MESSAGES = 12
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -63,7 +63,7 @@ async def test_what_every_provider_tells_is_in_the_log_once(stack: Stack) -> Non
 
 
 async def play(name: str, stack: Stack, expected: dict[str, set[str]]) -> Counter[str]:
-    """Play one provider; `expected` gets the ids of the facts that it tells."""
+    """Play one provider; `expected` gets the ids of the facts that it reports."""
     url = f"{stack.url}/webhooks/aggregate/{name}"
     plan = Plan(url, url, Faults(duplicates=0.2, shuffle=1.0), failing=0.2, inbound=0.3, seed=7)
     account = accounts(name)

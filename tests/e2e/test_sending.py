@@ -108,7 +108,7 @@ async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_
                 "SELECT state, count(*) FROM threadline.messages GROUP BY state ORDER BY state",
                 [("failed", 1), ("sent", 120)],
             )
-            # Each message's own interaction knows what the provider's webhooks said of it.
+            # Each message's own interaction has what the provider's webhooks reported of it.
             await answered(
                 stack,
                 "SELECT count(*) FROM threadline.interactions WHERE NOT superseded AND message_id IS NOT NULL "
@@ -126,7 +126,7 @@ async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_
                 "$: needs one of: body, content, template",
                 "no client 'nobody' is configured, and no source is its",
             ]
-            told = await rows(
+            reported = await rows(
                 stack, "SELECT type, payload ->> 'messageId' FROM threadline.events WHERE type = 'MessageRejected'"
             )
-            assert ("MessageRejected", "bad") in told
+            assert ("MessageRejected", "bad") in reported

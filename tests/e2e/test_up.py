@@ -41,7 +41,7 @@ class Up:
         self.seen: set[int] = set()
 
     def start(self) -> str:
-        """Start it, wait until it says that it is up, return what it said."""
+        """Start it, wait until it prints that it is up, return its output."""
         with self.output.open("wb") as output:
             command = [sys.executable, "-m", "app", "up"]
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=self.environment)
@@ -50,13 +50,13 @@ class Up:
         return self.output.read_text()
 
     def _is_up(self) -> bool:
-        said = self.output.read_text()
-        assert self.process and self.process.poll() is None, said
-        return "Ctrl-C stops everything" in said
+        result = self.output.read_text()
+        assert self.process and self.process.poll() is None, result
+        return "Ctrl-C stops everything" in result
 
     @property
     def state(self) -> dict[str, Any]:
-        """What it tells other commands."""
+        """What it publishes for other commands."""
         found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
         return found
 
@@ -116,9 +116,9 @@ def alive(pid: int) -> bool:
         return False
 
 
-def samples(said: str) -> list[str]:
+def samples(result: str) -> list[str]:
     """The `curl` commands in the output, as a person would copy them."""
-    return re.findall(r"^  (curl (?:.*\\\n)*.*)$", said, re.MULTILINE)
+    return re.findall(r"^  (curl (?:.*\\\n)*.*)$", result, re.MULTILINE)
 
 
 def shell(command: str) -> str:
@@ -183,8 +183,8 @@ def test_up_runs_its_sample_heals_and_stops(up: Up) -> None:
 
 def test_a_first_start_makes_the_key_of_clients_secrets(up: Up) -> None:
     """What the HTTP process encrypts, a command on the same data can read: both have the key without being given it."""
-    said = up.start()
-    assert "secrets/keys" in said
+    result = up.start()
+    assert "secrets/keys" in result
     key = sample.key_file(up.data).read_text().strip()
     account = {"adapter": "twilio", "settings": {"account_sid": "AC1", "auth_token": "hidden-token"}}
     url = f"{up.state['door']}/v1/clients/default/accounts/main"

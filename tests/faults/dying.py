@@ -9,8 +9,8 @@ from typing import Any
 
 from adapters import ADAPTERS
 from adapters.contract import Response
-from agents.health import Health
-from agents.sender import moves
+from agents.health import WorkerHealth
+from agents.sender import guards
 from agents.sender.due import Due
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
@@ -55,7 +55,7 @@ async def send(step: str, side: str, times: int, within: float) -> None:
     """Send until the process kills itself, until nothing is left to send, or for `within` seconds."""
     settings, dying = load(), Dying(step, side, times)
     ADAPTERS["postmark"] = asked_after("postmark", LOOKUP_AFTER)
-    moves.CHECKS = CHECKS
+    guards.CHECKS = CHECKS
     assert settings.postgres.dsn is not None
     transport = Transport(timeout=settings.sending.timeout)
 
@@ -66,7 +66,7 @@ async def send(step: str, side: str, times: int, within: float) -> None:
     async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=4) as store:
         for name in ("claim", "begin", "settle"):
             setattr(store, name, dying.around(name, getattr(store, name)))
-        due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), Health(), settings.sending)
+        due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), WorkerHealth(), settings.sending)
         running = asyncio.create_task(due.run())
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:

@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.telling.deliver import Deliverer
 from agents.telling.metrics import NotificationMetrics
 from agents.transport import Transport
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
 from app.settings import Secrets, Settings
@@ -75,7 +75,7 @@ class Receiver:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}/told"
+        return f"http://127.0.0.1:{self.port}/events"
 
     async def until(self, count: int) -> list[Posted]:
         """What was posted, once it is so many."""
@@ -117,20 +117,20 @@ async def receiving(receiver: Receiver) -> AsyncIterator[Receiver]:
 
 @dataclass
 class Office:
-    """What tells clients, on one store."""
+    """The parts that notify clients, on one store."""
 
     store: EventStore
     settings: Settings
-    callbacks: Callbacks
+    callbacks: ClientCallbacks
     telling: NotificationMetrics
-    health: Health
+    health: WorkerHealth
 
     @classmethod
     def of(cls, store: EventStore, data: Path) -> "Office":
         """With a key of its own to seal with, and configurations that are read anew each time."""
         settings = Settings(data=data, secrets=Secrets(keys=[SecretStr(new_key())]))
-        health = Health()
-        callbacks = Callbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
+        health = WorkerHealth()
+        callbacks = ClientCallbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
         return cls(store, settings, callbacks, NotificationMetrics(health), health)
 
     async def configure(self, url: str | None, types: Sequence[str] = (), client: str = CLIENT, **more: Any) -> None:

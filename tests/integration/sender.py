@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.contract import HttpCall, Outgoing, Response
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.sender.due import Due
 from agents.transport.oauth import Tokens
 from app.clients.configured import Clients
@@ -28,7 +28,7 @@ Answer = Callable[[str, int], Response]
 
 
 class Provider:
-    """Answers calls as told; knows what it was asked."""
+    """Answers calls as configured, and records them."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -46,7 +46,7 @@ class Sender:
     """A store, a sender at work on it, and its provider."""
 
     def __init__(self, store: EventStore) -> None:
-        self.store, self.provider, self.health = store, Provider(), Health()
+        self.store, self.provider, self.health = store, Provider(), WorkerHealth()
         self.settings = Settings.model_validate({"sources": SOURCES})
         self.clients = Clients(store, self.settings, ttl=0.0)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters import ADAPTERS
 from adapters.contract import Response
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.sender.due import Due
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
@@ -40,7 +40,7 @@ async def send(seconds: float) -> None:
         return await transport.carry(*given, **named)
 
     async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=4) as store:
-        due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), Health(), settings.sending)
+        due = Due(store, Clients(store, settings), carry, Tokens(transport.carry), WorkerHealth(), settings.sending)
         running = asyncio.create_task(due.run())
         await asyncio.sleep(seconds)
         running.cancel()

@@ -114,7 +114,7 @@ async def test_what_cannot_be_written_fails_alone(desk: Desk) -> None:
 
 
 async def test_one_key_twice_in_a_transaction(desk: Desk) -> None:
-    """The one is answered; the other learns that its like was, and can be told the same."""
+    """The one is answered; the other learns that an equal request was, and can get the same answer."""
     found = await all_at_once(desk.ask("m", key="key"), desk.ask("m", key="key"), desk.ask("n", key="another"))
     assert isinstance(found.pop(1), psycopg.errors.UniqueViolation) and found == [[NEW]] * 2
     for key, id in (("key", b"m"), ("another", b"n")):

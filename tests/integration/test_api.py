@@ -39,10 +39,10 @@ async def test_interaction_is_told_with_all_its_members(served: Served) -> None:
     response = await served.http.get(await served.path())
     customer = str(await served.customer())
     body = response.json()
-    (told,) = body.pop("interactions")
+    (reported,) = body.pop("interactions")
     assert body == {"customerId": customer, "next": None}
-    assert UUID(told.pop("interactionId"))
-    assert told == {
+    assert UUID(reported.pop("interactionId"))
+    assert reported == {
         "customerId": customer,
         "channel": "sms",
         "messageId": None,
@@ -119,8 +119,8 @@ async def test_filters_hold_on_every_page(served: Served) -> None:
     first = (await served.http.get(path, params={"limit": 3, "direction": "inbound"})).json()
     after = {"limit": 5, "direction": "inbound", "cursor": first["next"]}
     second = (await served.http.get(path, params=after)).json()
-    told = [one["providerMessageId"] for one in first["interactions"] + second["interactions"]]
-    assert told == ["SM5", "SM4", "SM3", "SM2", "SM1", "SM0"]
+    reported = [one["providerMessageId"] for one in first["interactions"] + second["interactions"]]
+    assert reported == ["SM5", "SM4", "SM3", "SM2", "SM1", "SM0"]
     other = await served.http.get(path, params={"cursor": first["next"]})
     assert refused(other, 400)["parameter"] == "cursor"
 
@@ -150,7 +150,7 @@ UNFIT = [
 
 
 async def test_parameter_that_does_not_fit_is_named(served: Served) -> None:
-    """400 with the parameter at fault; an unknown one is told the known ones."""
+    """400 with the parameter at fault; the error of an unknown one lists the known ones."""
     for query, parameter in UNFIT:
         problem = refused(await served.http.get(f"/api/customers/{uuid4()}/interactions?{query}"), 400)
         assert (query, problem["parameter"]) == (query, parameter)
@@ -270,12 +270,12 @@ async def test_unknown_handle_is_not_found(served: Served) -> None:
 
 
 async def test_interaction_has_its_history(served: Served) -> None:
-    """The events of one message in the order of the log, each with its times, its source and what it said."""
+    """The events of one message in the order of the log, each with its times, its source and its payload."""
     webhook = str(uuid4())
     await served.store.append([(event("MessageDelivered", "SM1", 2), "default", NOON, webhook)])
     await served.append(event("UserMessageSent", "SM1", payload={"content": {"text": "Hello"}}), failed("other"))
-    told = (await served.http.get(await served.path())).json()["interactions"]
-    one = next(one for one in told if one["providerMessageId"] == "SM1")
+    reported = (await served.http.get(await served.path())).json()["interactions"]
+    one = next(one for one in reported if one["providerMessageId"] == "SM1")
     body = (await served.http.get(f"/api/interactions/{one['interactionId']}")).json()
     events = body.pop("events")
     assert body == one
@@ -342,9 +342,9 @@ async def test_head_is_get_without_the_body(served: Served) -> None:
     """The same status and tag; of a stream, an answer that ends."""
     await served.append(event("MessageReceived", "SM1"))
     path = await served.path()
-    told, headed = await served.http.get(path), await served.http.head(path)
+    reported, headed = await served.http.get(path), await served.http.head(path)
     assert headed.status_code == 200
-    assert headed.headers["etag"] == told.headers["etag"]
+    assert headed.headers["etag"] == reported.headers["etag"]
     stream = await served.http.head(f"{path}/stream")
     assert stream.status_code == 200
     assert stream.headers["content-type"].startswith("text/event-stream")
@@ -395,8 +395,8 @@ async def test_content_of_strangers_stays_data(served: Served) -> None:
 
 
 async def test_a_redelivery_that_was_received_before_is_no_second_event(served: Served) -> None:
-    """Two doors, or two partitions: what was received first may be appended last. Its receipt counts where the provider
-    tells no time, and whoever reads the interaction sees the event once."""
+    """Two doors, or two partitions: what was received first may be appended last. Its receipt counts if the provider
+    gives no time, and whoever reads the interaction sees the event once."""
     first = event("MessageDelivered", "SM1", occurred_at=None)
     for minute in (5, 1, 3):
         await served.append(first, at=NOON + timedelta(minutes=minute))

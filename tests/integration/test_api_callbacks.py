@@ -1,4 +1,4 @@
-"""/v1/callback on a real database: what it tells, to whom, and how it refuses; and the command line beside it."""
+"""/v1/callback on a real database: what it shows, to whom, and how it refuses; and the command line beside it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.integration.command_line import On, threadline
 from tests.integration.serving import NOON, Served, event, serving
 from tests.integration.test_api_openapi import check
 
-URL = "https://shop.example.com/told"
+URL = "https://shop.example.com/events"
 
 
 @pytest_asyncio.fixture
@@ -63,9 +63,9 @@ async def test_a_callback_is_told_with_its_deliveries(served: Served) -> None:
         "deliveries": [],
     }
     await tell(served, "m1", "m2")
-    check("/v1/callback", told := await served.http.get("/v1/callback"))
-    assert {one["messageId"] for one in told.json()["deliveries"]} == {"m1", "m2"}
-    (one, _) = told.json()["deliveries"]
+    check("/v1/callback", reported := await served.http.get("/v1/callback"))
+    assert {one["messageId"] for one in reported.json()["deliveries"]} == {"m1", "m2"}
+    (one, _) = reported.json()["deliveries"]
     assert (one["type"], one["state"], one["attempts"], one["status"]) == ("message.sent", "waiting", 0, None)
     path = "/v1/callback/deliveries"
     check(path, waiting := await served.http.get(path, params={"state": "waiting", "limit": 1}))
@@ -84,9 +84,9 @@ async def test_a_secret_is_told_once_and_never_kept(served: Served) -> None:
     assert (first.status_code, first.headers["cache-control"]) == (201, "no-store")
     secrets = {first.json()["secret"], second.json()["secret"]}
     assert len(secrets) == 2
-    told = (await served.http.get("/v1/callback")).text
+    reported = (await served.http.get("/v1/callback")).text
     audited = str(await served.store.audit("default"))
-    assert not [secret for secret in secrets if secret in told or secret in audited]
+    assert not [secret for secret in secrets if secret in reported or secret in audited]
     assert "callback.secret" in audited and "key:test" in audited
 
 

@@ -26,7 +26,7 @@ from tests.integration.serving import NOON, event
 async def process(
     data: Path, dsn: str, host: str = "127.0.0.1", **api: Any
 ) -> AsyncIterator[tuple[Http, httpx.AsyncClient]]:
-    """The HTTP process without Kafka, listening nowhere but told to listen at `host`."""
+    """The HTTP process without Kafka, listening nowhere, but configured to listen at `host`."""
     settings = Settings(
         data=data, postgres=Postgres(dsn=SecretStr(dsn)), kafka=Kafka(bootstrap="127.0.0.1:1"), api=Api(**api),
         door=Door(host=host),

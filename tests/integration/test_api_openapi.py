@@ -47,10 +47,10 @@ async def process(data: Path, dsn: str) -> AsyncIterator[tuple[Http, httpx.Async
 def check(path: str, response: httpx.Response) -> None:
     """Hold a response to what the document says of this path."""
     request = response.request
-    said = DOCUMENT["paths"][path][request.method.lower()]["responses"]
+    output = DOCUMENT["paths"][path][request.method.lower()]["responses"]
     status = str(response.status_code)
-    assert status in said or "default" in said, f"{request.method} {path} answered {status}"
-    expected = _resolved(said.get(status) or said["default"])
+    assert status in output or "default" in output, f"{request.method} {path} answered {status}"
+    expected = _resolved(output.get(status) or output["default"])
     for name in expected.get("headers", {}):
         assert name.lower() in response.headers, (path, status, name)
     content = expected.get("content")
@@ -95,8 +95,8 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
         found = await client.get("/api/customers", params={"handle": "+15551234567"})
         timeline = f"/api/customers/{found.json()['customerId']}/interactions"
         page = await client.get(timeline)
-        told = page.json()["interactions"]
-        assert len(told) == 5
+        reported = page.json()["interactions"]
+        assert len(reported) == 5
         one = "/api/interactions/{id}"
         asked: list[tuple[str, httpx.Response]] = [
             ("/api/customers", found),
@@ -115,7 +115,7 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
                 "/api/customers/{id}/interactions/stream",
                 await client.get(f"{timeline}/stream", headers={"last-event-id": f"{2**60}-1"}),
             ),
-            *[(one, await client.get(f"/api/interactions/{each['interactionId']}")) for each in told],
+            *[(one, await client.get(f"/api/interactions/{each['interactionId']}")) for each in reported],
             (one, await client.get(f"/api/interactions/{uuid4()}")),
             *await _recipients(client),
             ("/openapi.json", await client.get("/openapi.json")),
@@ -135,12 +135,12 @@ async def test_answers_are_those_described(tmp_path: Path, postgres_dsn: Dsns) -
             check(path, response)
         statuses = {(path, response.status_code) for path, response in asked}
         assert {("/webhooks/aggregate", 202), ("/webhooks/aggregate", 200), ("/readyz", 200)} <= statuses
-        told = {status for path, status in statuses if path.startswith("/v1/")}
-        assert told == {200, 201, 202, 204, 304, 400, 401, 404, 409, 412, 413, 415, 422}
+        reported = {status for path, status in statuses if path.startswith("/v1/")}
+        assert reported == {200, 201, 202, 204, 304, 400, 401, 404, 409, 412, 413, 415, 422}
 
 
 async def _clients(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]]:
-    """What is told of a client: before and after the document's own examples were put, stale, unfit and of others."""
+    """The answers about a client: before and after the document's own examples were put, stale, unfit and of others."""
     own, one = "/v1/clients/default", "/v1/clients/{id}"
     account, accounts = f"{own}/accounts/twilio", "/v1/clients/{id}/accounts/{name}"
     described = DOCUMENT["paths"][accounts]["put"]["requestBody"]["content"]["application/json"]["example"]
@@ -224,7 +224,7 @@ async def _messages(client: httpx.AsyncClient, owner: str) -> list[tuple[str, ht
 
 
 async def _recipients(client: httpx.AsyncClient) -> list[tuple[str, httpx.Response]]:
-    """What is told of a recipient, changed, and refused."""
+    """The answers about a recipient: read, changed, and refused."""
     path, one = "/v1/recipients/%2B15551234567", "/v1/recipients/{handle}"
     consents, consent = f"{path}/consents", f"{one}/consents/{{channel}}"
     got = await client.get(path)

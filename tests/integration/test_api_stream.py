@@ -60,9 +60,9 @@ class Reader:
         """The next block; of event type `wanted` where that is given."""
         async with asyncio.timeout(5):
             while True:
-                told = await self._block()
-                if wanted is None or told.event == wanted:
-                    return told
+                reported = await self._block()
+                if wanted is None or reported.event == wanted:
+                    return reported
 
     async def interactions(self, count: int) -> list[Told]:
         """The next so many interactions."""
@@ -75,15 +75,15 @@ class Reader:
                 pass
 
     async def _block(self) -> Told:
-        told = Told()
+        reported = Told()
         async for line in self._lines:
             if not line:
-                return told
+                return reported
             name, _, value = line.partition(":")
             if name == "data":
-                told.data = httpx.Response(200, content=value.strip()).json()
+                reported.data = httpx.Response(200, content=value.strip()).json()
             elif name in ("id", "event"):
-                setattr(told, name, value.strip())
+                setattr(reported, name, value.strip())
         raise EOFError
 
 
@@ -99,9 +99,9 @@ async def follow(http: httpx.AsyncClient, path: str, after: str | None = None) -
 
 async def begun(reader: Reader) -> str:
     """The id that a new stream gives at once, to resume from."""
-    while (told := await reader.next()).id is None:
+    while (reported := await reader.next()).id is None:
         pass
-    return told.id
+    return reported.id
 
 
 async def soon(condition: Callable[[], bool]) -> bool:
@@ -119,7 +119,7 @@ async def freed(served: Served) -> bool:
 
 
 async def test_change_is_told_live(served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new interaction, then its next state, each whole, as the timeline tells it, within a few polls."""
+    """A new interaction, then its next state, each whole, as the timeline has it, within a few polls."""
     path, store, polls, found = await served.path(), served.store, 0, list[int]()
     own_horizon, own_changes = store.horizon, store.changes_since
 
@@ -170,7 +170,7 @@ async def test_resumed_stream_tells_what_was_missed_then_goes_on(served: Served,
         await served.append(*(event("MessageReceived", f"missed{m}", m) for m in range(n, n + 3)))
     await served.append(event("MessageDelivered", "SM1", 1))
     async with follow(http, path, seen.id) as reader:
-        missed = [told.data["providerMessageId"] for told in await reader.interactions(451)]
+        missed = [reported.data["providerMessageId"] for reported in await reader.interactions(451)]
         assert missed == [*(f"missed{n}" for n in range(450)), "SM1"]
         await served.append(event("MessageReceived", "new"))
         assert (await reader.next("interaction")).data["providerMessageId"] == "new"
@@ -191,17 +191,17 @@ async def test_stream_resumed_after_each_event_sees_every_change(served: Served,
     writing = asyncio.create_task(write())
     while "end" not in states:
         async with follow(http, path, last) as reader:
-            for told in await reader.interactions(1):
-                assert told.id is not None
-                last, states[told.data["providerMessageId"]] = told.id, told.data
+            for reported in await reader.interactions(1):
+                assert reported.id is not None
+                last, states[reported.data["providerMessageId"]] = reported.id, reported.data
     await writing
     page = (await http.get(path, params={"limit": 200})).json()["interactions"]
     assert states == {one["providerMessageId"]: one for one in page if one["providerMessageId"] != "first"}
 
 
 async def test_what_commits_late_is_not_skipped(served: Served, http: httpx.AsyncClient, postgres_dsn: Dsns) -> None:
-    """While an older transaction that appends runs, nothing newer is told, live or resumed, as it could still add
-    something before it; afterwards all of it is told."""
+    """While an older transaction that appends runs, nothing newer is streamed, live or resumed, as it could still add
+    something before it; afterwards all of it is."""
     path = await served.path()
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as older:
         async with follow(http, path) as reader:
@@ -230,7 +230,7 @@ async def test_event_id_that_is_none_is_a_bad_request(served: Served, http: http
 
 
 async def test_event_id_of_another_log_is_gone(served: Served, http: httpx.AsyncClient) -> None:
-    """An id past the log's end comes from another log: 410, which tells a caller to read the timeline again."""
+    """An id past the log's end comes from another log: 410, upon which a caller reads the timeline again."""
     response = await http.get(f"{await served.path()}/stream", headers={"last-event-id": f"{2**60}-1"})
     assert response.status_code == 410
     assert response.headers["content-type"] == "application/problem+json"
@@ -288,7 +288,7 @@ async def test_stream_does_not_outlive_its_key(
 
 
 async def test_process_that_ends_lets_its_streams_end(served: Served, http: httpx.AsyncClient) -> None:
-    """Told to close, the API ends every stream in order, so that nothing waits for them."""
+    """At shutdown the API ends every stream in order, so that nothing waits for them."""
     async with follow(http, await served.path()) as reader:
         await begun(reader)
         served.api.close()
@@ -297,7 +297,7 @@ async def test_process_that_ends_lets_its_streams_end(served: Served, http: http
 
 
 async def test_many_streams_of_many_customers_hear_of_their_own(served: Served, http: httpx.AsyncClient) -> None:
-    """Fifty callers at once, each told the one change that is his."""
+    """Fifty callers at once, each of whom gets the one change that is theirs."""
     people = [Handle("phone", f"+1555000{n:04}") for n in range(50)]
     await served.append(*(event("MessageReceived", f"hello{n}", handle=one) for n, one in enumerate(people)))
 
@@ -305,8 +305,8 @@ async def test_many_streams_of_many_customers_hear_of_their_own(served: Served, 
         async with follow(http, await served.path(people[number])) as reader:
             await begun(reader)
             ready.release()
-            told = await reader.next("interaction")
-            return bool(told.data["providerMessageId"] == f"news{number}")
+            reported = await reader.next("interaction")
+            return bool(reported.data["providerMessageId"] == f"news{number}")
 
     ready = asyncio.Semaphore(0)
     hearing = [asyncio.create_task(hear(number)) for number in range(50)]
@@ -319,7 +319,7 @@ async def test_many_streams_of_many_customers_hear_of_their_own(served: Served, 
 async def test_streams_begin_again_after_the_database_was_away(
     served: Served, http: httpx.AsyncClient, postgres_dsn: Dsns
 ) -> None:
-    """Connections that are cut under a stream cost it nothing: what is appended next is told."""
+    """Connections that are cut under a stream cost it nothing: what is appended next is streamed."""
     async with follow(http, await served.path()) as reader:
         await begun(reader)
         async with await psycopg.AsyncConnection.connect(postgres_dsn.service, autocommit=True) as other:
@@ -360,7 +360,8 @@ async def test_caller_who_reads_nothing_is_let_go(
 async def test_stream_that_cannot_begin_is_a_503(
     served: Served, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the log cannot be read in time, the caller is told to come again, and nothing is left of the stream."""
+    """Where the log cannot be read in time, the caller gets a 503 with Retry-After, and nothing is left of the
+    stream."""
     monkeypatch.setattr(stream, "JOIN", 0.05)
 
     class Stuck(Tailer):

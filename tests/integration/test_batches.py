@@ -139,7 +139,7 @@ async def test_nothing_is_lost_while_workers_come_and_go(kafka_bootstrap: str, t
 
 
 class Told:
-    """What the reader tells of a log that lacks something."""
+    """What the reader reports of a log that lacks something."""
 
     def __init__(self) -> None:
         self.gaps: set[tuple[int, int, int]] = set()
@@ -161,23 +161,23 @@ class Told:
 
 
 async def read_to(bootstrap: str, topic: str, group: str, folder: Path, offset: int) -> tuple[Told, Counter[int]]:
-    """A worker that runs until it has committed this offset of each partition: what it told, and what it read."""
-    told, seen = Told(), Counter[int]()
+    """A worker that runs until it has committed this offset of each partition: what it reported, and what it read."""
+    reported, seen = Told(), Counter[int]()
     reader = Reader(bootstrap, topic, group, folder, seen, fast=True)
-    reader.app.transport.passed_over = told
+    reader.app.transport.passed_over = reported
     async with running(reader):
         await eventually(
             lambda: committed(bootstrap, group), lambda found: found == dict.fromkeys(range(PARTITIONS), offset)
         )
-    return told, seen
+    return reported, seen
 
 
 async def test_what_was_deleted_unread_is_told(kafka_bootstrap: str, tmp_path: Path) -> None:
     """Kafka goes on at the log's new beginning without a word; the reader names the offsets that it never saw."""
     topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
     await produce(kafka_bootstrap, topic, range(40))
-    told, _ = await read_to(kafka_bootstrap, topic, group, tmp_path, 10)
-    assert (told.gaps, told.cut) == (set(), set())
+    reported, _ = await read_to(kafka_bootstrap, topic, group, tmp_path, 10)
+    assert (reported.gaps, reported.cut) == (set(), set())
 
     await produce(kafka_bootstrap, topic, range(40, 120))
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
@@ -185,9 +185,9 @@ async def test_what_was_deleted_unread_is_told(kafka_bootstrap: str, tmp_path: P
     tps = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
     await admin.delete_records({tps[1]: RecordsToDelete(20), tps[2]: RecordsToDelete(10)})
     await admin.close()
-    told, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 30)
+    reported, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 30)
 
-    assert (told.gaps, told.cut) == ({(1, 10, 20)}, set())
+    assert (reported.gaps, reported.cut) == ({(1, 10, 20)}, set())
     assert seen.keys() == {n for n in range(40, 120) if n % PARTITIONS != 1 or n >= 80}
 
 
@@ -202,16 +202,16 @@ async def test_nothing_behind_a_gap_is_read_before_the_gap_is_kept(kafka_bootstr
     await admin.delete_records({TopicPartition(topic, 1): RecordsToDelete(20)})
     await admin.close()
 
-    told, seen = Told(), Counter[int]()
-    told.kept.clear()
+    reported, seen = Told(), Counter[int]()
+    reported.kept.clear()
     reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
-    reader.app.transport.passed_over = told
+    reader.app.transport.passed_over = reported
     async with running(reader):
-        await eventually(lambda: asyncio.sleep(0, told.gaps), lambda found: found == {(1, 10, 20)})
+        await eventually(lambda: asyncio.sleep(0, reported.gaps), lambda found: found == {(1, 10, 20)})
         await asyncio.sleep(3)
         assert not {n for n in seen if n % PARTITIONS == 1}
         assert (await committed(kafka_bootstrap, group))[1] == 10
-        told.kept.set()
+        reported.kept.set()
         await eventually(
             lambda: committed(kafka_bootstrap, group), lambda found: found == dict.fromkeys(range(PARTITIONS), 30)
         )
@@ -227,24 +227,24 @@ async def test_markers_of_transactions_are_no_gap(kafka_bootstrap: str, tmp_path
                 for partition in range(PARTITIONS):
                     await producer.send_and_wait(topic, b"%d" % n, partition=partition)
     await produce(kafka_bootstrap, topic, range(3, 3 + PARTITIONS))
-    told, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 7)
+    reported, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 7)
 
-    assert (told.gaps, told.cut) == (set(), set())
+    assert (reported.gaps, reported.cut) == (set(), set())
     assert seen.keys() == set(range(3 + PARTITIONS))
 
 
 async def test_a_log_that_ends_before_what_was_read_is_read_from_its_beginning(
     kafka_bootstrap: str, tmp_path: Path
 ) -> None:
-    """It was cut off, or made anew: its records are read, not taken for what was read already, and it is told."""
+    """It was cut off, or made anew: its records are read, not taken for records read already, and that is reported."""
     topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
     await commit(kafka_bootstrap, topic, group, 100)
     await produce(kafka_bootstrap, topic, range(20))
-    told, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 5)
+    reported, seen = await read_to(kafka_bootstrap, topic, group, tmp_path, 5)
 
     assert seen.keys() == set(range(20))
-    assert told.cut == {(partition, 100, 5) for partition in range(PARTITIONS)}
-    assert told.gaps == set()
+    assert reported.cut == {(partition, 100, 5) for partition in range(PARTITIONS)}
+    assert reported.gaps == set()
 
 
 async def test_a_log_that_was_cut_and_grew_past_what_was_read_is_read_from_its_beginning(
@@ -253,9 +253,9 @@ async def test_a_log_that_was_cut_and_grew_past_what_was_read_is_read_from_its_b
     """A running reader is sent back to the beginning while the log is empty; what arrives then goes past the old offset."""
     topic, group = await make_topic(kafka_bootstrap), uuid.uuid4().hex
     await commit(kafka_bootstrap, topic, group, 100)
-    told, seen = Told(), Counter[int]()
+    reported, seen = Told(), Counter[int]()
     reader = Reader(kafka_bootstrap, topic, group, tmp_path, seen, fast=True)
-    reader.app.transport.passed_over = told
+    reader.app.transport.passed_over = reported
     async with running(reader):
         await asyncio.sleep(5)  # until the reader has its partitions, and was sent back
         await produce(kafka_bootstrap, topic, range(150 * PARTITIONS))
@@ -264,8 +264,8 @@ async def test_a_log_that_was_cut_and_grew_past_what_was_read_is_read_from_its_b
         )
 
     assert seen.keys() == set(range(150 * PARTITIONS))
-    assert told.cut == {(partition, 100, 0) for partition in range(PARTITIONS)}
-    assert told.gaps == set()
+    assert reported.cut == {(partition, 100, 0) for partition in range(PARTITIONS)}
+    assert reported.gaps == set()
 
 
 async def commit(bootstrap: str, topic: str, group: str, offset: int) -> None:

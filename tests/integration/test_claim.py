@@ -16,7 +16,7 @@ from sql.messages import LaneReport
 from sql.parameters import json
 from sql.statements import statement
 from tests.conftest import Dsns
-from tests.integration.test_sending_store import Lane, asked, new, said, settled
+from tests.integration.test_sending_store import Lane, asked, event_of, new, settled
 
 #: What stays unclaimed for good where it is missing: a hint that is due when the message is.
 PASSED_OVER: LiteralString = """
@@ -105,7 +105,7 @@ class Crowd:
         """One of the things that happen."""
         await self.random.choice(
             [self.accept, self.accept, self.claim, self.claim, self.settle, self.settle, self.cancel, self.release,
-             self.told, self.trouble, self.configure]
+             self.notified, self.trouble, self.configure]
         )()  # fmt: skip
 
     async def accept(self) -> None:
@@ -138,13 +138,13 @@ class Crowd:
     async def cancel(self) -> None:
         """By its client."""
         client, message = await self._any()
-        await self.store.cancel(client, message, said(asked(self.number + 1, client)))
+        await self.store.cancel(client, message, event_of(asked(self.number + 1, client)))
 
     async def release(self) -> None:
         """By somebody."""
         await self.store.release(*await self._any(), True, "test")
 
-    async def told(self) -> None:
+    async def notified(self) -> None:
         """A provider says that it failed."""
         client, message = await self._any()
         await self.store.recheck_watched([Reference(client, "twilio", message)])

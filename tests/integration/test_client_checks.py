@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from app.cli.doctor.clients import clients
 from app.cli.doctor.finding import Finding
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from app.clients.changes import Changes
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
@@ -21,7 +21,7 @@ HOST = "https://hooks.example.com"
 
 
 async def found(settings: Settings) -> dict[str, Finding]:
-    """What is said, by what of."""
+    """The findings, by their subjects."""
     return {finding.what: finding async for finding in clients(settings)}
 
 
@@ -50,19 +50,19 @@ async def test_each_account_is_told_of_where_its_provider_posts(settings: Settin
             ("old", full, {"source": "texts"}),
         ):
             await changes.set_account(client, "twilio", {"adapter": "twilio", "settings": given} | more)
-    said = await found(settings)
-    good = said["Client good, account twilio"]
+    output = await found(settings)
+    good = output["Client good, account twilio"]
     assert (good.state, good.found) == ("ok", f"webhooks to {HOST}/webhooks/aggregate/good/twilio")
-    assert "https://your.host/webhooks/aggregate/none/twilio" in (said["Client none, account twilio"].todo or "")
-    assert said["Client bare, account twilio"].state == "wrong"
-    assert f"{HOST}/webhooks/aggregate/else/twilio" in (said["Client else, account twilio"].todo or "")
-    assert "texts" in said["Client old, account twilio"].found and said["Client old, account twilio"].state == "ok"
+    assert "https://your.host/webhooks/aggregate/none/twilio" in (output["Client none, account twilio"].todo or "")
+    assert output["Client bare, account twilio"].state == "wrong"
+    assert f"{HOST}/webhooks/aggregate/else/twilio" in (output["Client else, account twilio"].todo or "")
+    assert "texts" in output["Client old, account twilio"].found and output["Client old, account twilio"].state == "ok"
 
 
 async def test_a_callbacks_secret_that_does_not_open_is_its_clients(settings: Settings, postgres_dsn: Dsns) -> None:
     """It is named; the others' are not."""
     async with await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=1) as store:  # type: ignore[union-attr]
-        callbacks = Callbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
+        callbacks = ClientCallbacks(store, Clients(store, settings, ttl=0), Seal.of(settings))
         for client in ("shop", "other"):
             document = {
                 "channels": [{"channel": "sms", "account": "twilio"}],
@@ -74,6 +74,6 @@ async def test_a_callbacks_secret_that_does_not_open_is_its_clients(settings: Se
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
         await connection.execute("SET search_path = threadline")
         await connection.execute("UPDATE callback_secrets SET sealed = sealed || '\\x00' WHERE client_id = 'shop'")
-    said = await found(settings)
-    assert said["Client shop"].state == "wrong" and "does not open" in said["Client shop"].found
-    assert "Client other" not in said
+    output = await found(settings)
+    assert output["Client shop"].state == "wrong" and "does not open" in output["Client shop"].found
+    assert "Client other" not in output

@@ -76,7 +76,7 @@ async def test_of_many_at_once_each_is_a_version_of_its_own(changes: Changes) ->
 
 
 async def test_of_many_that_change_the_same_version_one_does(changes: Changes, store: EventStore) -> None:
-    """The others are told which version counts."""
+    """The others get the number of the current version."""
     await changes.set_account("shop", "twilio", TWILIO)
     rows = await asyncio.gather(*(changes.set_client("shop", SMS | {"expiresAfter": n}, 0) for n in range(1, 11)))
     assert [one["version"] for one in rows] == [1] * 10
@@ -146,8 +146,8 @@ async def test_every_change_is_audited(changes: Changes, store: EventStore) -> N
     await changes.set_client("shop", {"channels": [{"channel": "sms", "account": "gateway"}]})
     assert await changes.remove_account("shop", "twilio")
     assert not await changes.remove_account("shop", "twilio")
-    told = [(one["actor"], one["action"], one["subject"]) for one in reversed(await store.audit("shop"))]
-    assert told == [
+    listed = [(one["actor"], one["action"], one["subject"]) for one in reversed(await store.audit("shop"))]
+    assert listed == [
         ("cli:ana", "account.set", "twilio"),
         ("cli:ana", "client.set", "shop"),
         ("cli:ana", "client.set", "shop"),
@@ -229,14 +229,14 @@ async def test_keys_are_rotated(changes: Changes, store: EventStore) -> None:
 
 
 async def test_without_a_key_no_account_is_set(store: EventStore) -> None:
-    """It is said what to do, and nothing is written."""
+    """The error says what to do, and nothing is written."""
     with pytest.raises(NoKey, match="openssl rand"):
         await Changes(store, settings(), "cli:ana").set_account("shop", "twilio", TWILIO)
     assert await store.accounts("shop") == []
 
 
 async def test_a_configuration_that_fits_no_more_is_no_client(store: EventStore) -> None:
-    """What an older version of this program wrote, and this one does not know, is told and not guessed."""
+    """What an older version of this program wrote, and this one does not know, is reported and not guessed."""
     await store.set_client("shop", SMS | {"carrier": "pigeon"}, "cli:ana")
     with pytest.raises(UnknownClient, match=r"version 1 of client shop .*\$\.carrier"):
         await Clients(store, settings(OLD)).client("shop")
@@ -245,7 +245,7 @@ async def test_a_configuration_that_fits_no_more_is_no_client(store: EventStore)
 async def test_doctor_tells_what_does_not_open_or_fit(changes: Changes, store: EventStore, postgres_dsn: Dsns) -> None:
     """An account whose key is gone, a configuration of another version; with all in order, a word on each."""
 
-    async def told(*keys: str) -> list[tuple[str, str]]:
+    async def listed(*keys: str) -> list[tuple[str, str]]:
         asked = settings(*keys).model_copy(update={"postgres": Postgres(dsn=SecretStr(postgres_dsn.service))})
         return [(one.what, one.state) async for one in client_checks.clients(asked)]
 
@@ -256,11 +256,11 @@ async def test_doctor_tells_what_does_not_open_or_fit(changes: Changes, store: E
         ("Client shop, account twilio", "look"),
         ("Clients", "ok"),
     )
-    assert await told(OLD) == await told(NEW, OLD) == [secrets, account, all_of_them]
-    assert await told(NEW) == [secrets, ("Client shop", "wrong"), all_of_them]
-    assert await told() == [("Clients' secrets", "look"), ("Client shop", "wrong"), all_of_them]
+    assert await listed(OLD) == await listed(NEW, OLD) == [secrets, account, all_of_them]
+    assert await listed(NEW) == [secrets, ("Client shop", "wrong"), all_of_them]
+    assert await listed() == [("Clients' secrets", "look"), ("Client shop", "wrong"), all_of_them]
     await store.set_client("bank", SMS | {"carrier": "pigeon"}, "cli:ana")
-    assert await told(OLD) == [secrets, account, ("Client bank", "wrong"), all_of_them]
+    assert await listed(OLD) == [secrets, account, ("Client bank", "wrong"), all_of_them]
 
 
 @pytest.mark.parametrize("client_id", ["", " shop", "a/b", "a\x00b", "a\x1fb", "x" * 129])

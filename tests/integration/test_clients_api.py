@@ -36,7 +36,8 @@ async def served(postgres_dsn: Dsns) -> AsyncIterator[Served]:
 
 
 async def test_a_client_configures_itself(served: Served) -> None:
-    """An account, a configuration, another, and both versions: what was put is what is told, and what sending reads."""
+    """An account, a configuration, another, and both versions: what was put is what is shown, and what sending
+    reads."""
     http = served.http
     added = await http.put(TWILIO, json=ACCOUNT)
     assert added.status_code == 201
@@ -47,9 +48,9 @@ async def test_a_client_configures_itself(served: Served) -> None:
     assert (second.status_code, second.headers["etag"]) == (200, '"2"')
     read = await http.get(SHOP)
     assert read.headers["etag"] == '"2"'
-    told = read.json()
-    assert told.pop("createdAt").endswith("Z")
-    assert told == {
+    reported = read.json()
+    assert reported.pop("createdAt").endswith("Z")
+    assert reported == {
         "clientId": "shop",
         "version": 2,
         "actor": "key:test",
@@ -81,9 +82,9 @@ async def test_a_change_of_this_process_counts_at_once(served: Served) -> None:
 
 async def test_the_sources_are_told_as_version_0(served: Served) -> None:
     """What the settings imply can be read, and be the base of the first version."""
-    told = await served.http.get(SHOP)
-    assert (told.headers["etag"], told.json()["version"]) == ('"0"', 0)
-    document = told.json()["configuration"]
+    reported = await served.http.get(SHOP)
+    assert (reported.headers["etag"], reported.json()["version"]) == ('"0"', 0)
+    document = reported.json()["configuration"]
     assert document == {"channels": [{"channel": "sms", "account": "gateway"}]}
     put = await served.http.put(SHOP, json=document | {"expiresAfter": 60}, headers={"if-match": '"0"'})
     assert (put.status_code, put.json()["version"]) == (201, 1)
@@ -116,7 +117,7 @@ async def test_of_two_at_once_one_wins(served: Served) -> None:
 
 
 async def test_etag_spares_the_answer(served: Served) -> None:
-    """304 to who has the version; the settings' version 0 is always told."""
+    """304 to who has the version; the settings' version 0 is always sent."""
     await served.http.put(TWILIO, json=ACCOUNT)
     assert (await served.http.get(SHOP, headers={"if-none-match": '"0"'})).status_code == 200
     await served.http.put(SHOP, json=SMS)
@@ -144,12 +145,12 @@ async def test_versions_come_in_pages(served: Served) -> None:
 
 async def test_secrets_are_told_nowhere(served: Served) -> None:
     """Neither in what answers the put, nor in the list; the operator's own are not either."""
-    told = [await served.http.put(TWILIO, json=ACCOUNT)]
-    told += [await served.http.get(f"{SHOP}/accounts"), await served.http.put(SHOP, json=SMS)]
-    told += [await served.http.get(path) for path in (SHOP, f"{SHOP}/versions", "/v1/clients")]
-    assert all(one.status_code in (200, 201) for one in told)
-    assert not any(secret in one.text for one in told for secret in ("hidden-token", "operators"))
-    gateway, twilio = told[1].json()["accounts"]
+    reported = [await served.http.put(TWILIO, json=ACCOUNT)]
+    reported += [await served.http.get(f"{SHOP}/accounts"), await served.http.put(SHOP, json=SMS)]
+    reported += [await served.http.get(path) for path in (SHOP, f"{SHOP}/versions", "/v1/clients")]
+    assert all(one.status_code in (200, 201) for one in reported)
+    assert not any(secret in one.text for one in reported for secret in ("hidden-token", "operators"))
+    gateway, twilio = reported[1].json()["accounts"]
     assert (gateway["origin"], gateway["settings"], gateway["secrets"]) == (
         "settings",
         {"username": ["u"]},
@@ -211,7 +212,7 @@ async def test_a_callback_to_a_host_of_the_setting_needs_no_https(served: Served
 
 
 async def test_a_body_is_json_of_bounded_size(served: Served) -> None:
-    """400, 413 (also where the length is not told), 415; nesting is borne."""
+    """400, 413 (also without a Content-Length), 415; nesting is borne."""
     http, json = served.http, {"content-type": "application/json"}
 
     async def endless() -> AsyncIterator[bytes]:
@@ -251,7 +252,7 @@ async def test_each_call_needs_its_scope(served: Served) -> None:
 
 
 async def test_a_key_sees_and_changes_its_own_client_alone(served: Served) -> None:
-    """Of another one it is not told whether it exists, and nothing of it changes."""
+    """Of another one the answer does not show whether it exists, and nothing of it changes."""
     await served.http.put(TWILIO, json=ACCOUNT)
     await served.http.put(SHOP, json=SMS)
     token = await served.key("clients:read", "clients:write", client="other")

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from app.clients.accounts import opened
 from app.clients.configured import Clients
 from app.clients.seal import Seal, new_key
-from app.sending.accounts import opened
 from app.settings import Secrets, Settings
 from sql import EventStore
 from tests.conftest import Dsns
@@ -98,7 +98,7 @@ async def test_a_client_is_made_shown_and_changed(line: Line, store: EventStore)
 
     shown = await line("show", "shop", "--history")
     assert shown.code == 0
-    for told in (
+    for reported in (
         "version 2",
         "account_sid=AC1",
         "auth_token",
@@ -107,7 +107,7 @@ async def test_a_client_is_made_shown_and_changed(line: Line, store: EventStore)
         "Version 1",
         "$.channels[0].rate",
     ):
-        assert told in shown.out
+        assert reported in shown.out
     document = orjson.loads((await line("show", "shop", "--json")).out)
     assert document == {"channels": [SMS["channels"][0] | {"rate": 5}], "holidays": ["2026-12-25"]}
     listed = await line("list")
@@ -156,7 +156,7 @@ async def test_mistakes_are_told_with_their_place(line: Line, store: EventStore,
 
 
 async def test_an_account_in_use_stays(line: Line) -> None:
-    """It is said which channel goes by it; once none does it is gone."""
+    """The error names the channel that uses it; once none does it is gone."""
     await line("account", "shop", "twilio", "--adapter", "twilio", "--set", "account_sid=AC1")
     await line("account", "shop", "spare", "--adapter", "twilio", "--set", "account_sid=AC2")
     await line("set", "shop", "--file", "-", given=orjson.dumps(SMS).decode())
@@ -215,7 +215,7 @@ FAULTS = [
 
 
 async def test_a_seed_with_a_fault_changes_nothing(line: Line, store: EventStore, tmp_path: Path) -> None:
-    """Whatever stands before the fault; the place is told as it is in the file."""
+    """Whatever stands before the fault; the place is given as it is in the file."""
     good = '[clients.first.accounts.twilio]\nadapter = "twilio"\nsettings = {account_sid = "AC1"}\n'
     files = [tmp_path / f"{number}.toml" for number in range(len(FAULTS))]
     for file, (fault, _) in zip(files, FAULTS, strict=True):

@@ -1,4 +1,5 @@
-"""Who wants no messages: folded from the log, the same in any order, rebuilt, and told and changed by the API and by hand."""
+"""Who wants no messages: folded from the log, the same in any order, rebuilt, and shown and changed by the API and by
+hand."""
 
 import random
 from collections.abc import AsyncIterator, Sequence
@@ -94,8 +95,8 @@ WORDS: list[tuple[str, dict[str, Any]]] = [
 
 @st.composite
 def words(draw: st.DrawFn) -> list[Event]:
-    """A few of them, of two recipients, some at one time and some at a time that nobody told."""
-    told: list[Event] = []
+    """A few of them, of two recipients, some at one time and some without a time."""
+    reported: list[Event] = []
     for number in range(draw(st.integers(1, 12))):
         minute = draw(st.sampled_from([None, 0, 1, 2, 3]))
         more: dict[str, Any] = {
@@ -104,20 +105,20 @@ def words(draw: st.DrawFn) -> list[Event]:
             "channel": draw(st.sampled_from(["sms", "rcs", None])),
         }
         type, own = draw(st.sampled_from(WORDS))
-        told.append(event(type, str(number), **more, **own))
-    return told
+        reported.append(event(type, str(number), **more, **own))
+    return reported
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(told=words(), seed=st.integers(0, 2**32))
-async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, told: list[Event], seed: int) -> None:
+@given(reported=words(), seed=st.integers(0, 2**32))
+async def test_no_order_and_no_repetition_matters(postgres_dsn: Dsns, reported: list[Event], seed: int) -> None:
     """However the same words arrive, the consents are the same, byte for byte; a rebuild gives the very rows; and so
     does the migration that brings the table to a log that is there."""
     rng, seen = random.Random(seed), []
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         for _ in range(3):
             await execute(postgres_dsn.owner, EMPTY)
-            await tell_shuffled(store, told, rng)
+            await tell_shuffled(store, reported, rng)
             seen.append(await read(postgres_dsn.owner, CONSENTS))
     assert seen[0] == seen[1] == seen[2]
 
@@ -135,9 +136,9 @@ async def execute(dsn: str, text: str) -> None:
         await db.execute(text.encode())
 
 
-async def tell_shuffled(store: EventStore, told: Sequence[Event], rng: random.Random) -> None:
-    """Tell them in a random order, some twice, in batches of random sizes."""
-    again = [*told, *(one for one in told if rng.random() < 0.4)]
+async def tell_shuffled(store: EventStore, reported: Sequence[Event], rng: random.Random) -> None:
+    """Append them in a random order, some twice, in batches of random sizes."""
+    again = [*reported, *(one for one in reported if rng.random() < 0.4)]
     rng.shuffle(again)
     while again:
         size = rng.randint(1, 6)
@@ -146,7 +147,7 @@ async def tell_shuffled(store: EventStore, told: Sequence[Event], rng: random.Ra
 
 
 async def test_the_last_word_counts_on_its_channel(store: EventStore) -> None:
-    """STOP, then START, then STOP, told backwards; other channels and other clients have words of their own."""
+    """STOP, then START, then STOP, appended backwards; other channels and other clients have consents of their own."""
     await tell(store, wrote("stop", "3", 3), wrote("START", "2", 2), wrote("STOP", "1", 1))
     assert await states(store) == {"sms": (True, "keyword")}
     await tell(store, wrote("Start", "4", 4))
@@ -163,7 +164,7 @@ async def test_of_two_words_at_one_time_the_no_counts(store: EventStore) -> None
 
 
 async def test_a_clock_ahead_of_ours_does_not_win(store: EventStore) -> None:
-    """A word counts no later than we heard it, so that what is said after it can undo it."""
+    """A keyword counts no later than its receipt, so that a later one can undo it."""
     await tell(store, unsubscribed("1", 60), at=NOON)
     await tell(store, wrote("START", "2", 1), at=NOON + timedelta(minutes=2))
     assert await states(store) == {"sms": (False, "keyword")}
@@ -229,8 +230,8 @@ async def test_consents_are_told_with_their_times_and_what_they_rest_on(served: 
     """One that holds has no `until`; one that was taken back has both times."""
     await tell(served.store, wrote("STOP", "1", 1), wrote("START", "2", 2))
     await tell(served.store, event("MessageComplained", "3", 3, channel="email"), event("RecipientSubscribed", "4", 4, channel="rcs"))  # fmt: skip
-    told = (await served.http.get(PATH)).json()["consents"]
-    assert told == [
+    reported = (await served.http.get(PATH)).json()["consents"]
+    assert reported == [
         {"channel": "email", "state": "out", "since": "2026-02-03T12:03:00Z", "until": None, "basis": "complaint"},
         {"channel": "rcs", "state": "in", "since": None, "until": "2026-02-03T12:04:00Z", "basis": "told"},
         {"channel": "sms", "state": "in", "since": "2026-02-03T12:01:00Z", "until": "2026-02-03T12:02:00Z", "basis": "keyword"},
@@ -238,14 +239,17 @@ async def test_consents_are_told_with_their_times_and_what_they_rest_on(served: 
 
 
 async def test_a_consent_is_changed_by_an_event_that_names_the_key(served: Served, postgres_dsn: Dsns) -> None:
-    """The log is the only truth: a rebuild knows what was said by hand."""
+    """The log is the only truth: a rebuild keeps consents that were set by hand."""
     out = await served.http.put(f"{PATH}/consents/sms", json={"state": "out"})
     everywhere = await served.http.put(f"{PATH}/consents/*", json={"state": "out"})
     back = await served.http.put(f"{PATH}/consents/sms", json={"state": "in"})
     for response in (out, everywhere, back):
         assert response.status_code == 200, response.text
-    told = back.json()["consents"]
-    assert [(one["channel"], one["state"], one["basis"]) for one in told] == [("*", "out", "api"), ("sms", "in", "api")]
+    reported = back.json()["consents"]
+    assert [(one["channel"], one["state"], one["basis"]) for one in reported] == [
+        ("*", "out", "api"),
+        ("sms", "in", "api"),
+    ]
     assert back.json() == (await served.http.get(PATH)).json()
 
     log = "SELECT jsonb_build_array(type, source, channel, payload) FROM threadline.events ORDER BY position"
@@ -292,8 +296,8 @@ async def test_a_handle_comes_whole_through_a_real_server(served: Served) -> Non
     """What is encoded in the path is decoded once: a slash, a plus, a percent sign."""
     async with listening(served) as http:
         for text in ("device_token:a/b+c%2Fd", "+15551234567"):
-            told = (await http.get(f"/v1/recipients/{quote(text, safe='')}")).json()
-            assert told["handle"]["value"] == text.removeprefix("device_token:")
+            reported = (await http.get(f"/v1/recipients/{quote(text, safe='')}")).json()
+            assert reported["handle"]["value"] == text.removeprefix("device_token:")
 
 
 @pytest.mark.parametrize(
@@ -328,7 +332,7 @@ async def test_what_does_not_fit_is_refused_by_name(
 
 
 async def test_bodies_are_bounded_and_json(served: Served) -> None:
-    """Too long, not JSON, not said to be JSON."""
+    """Too long, not JSON, without the content type of JSON."""
     json = {"content-type": "application/json"}
     refused(await served.http.put(PATH, content=b'{"zone":"' + b"x" * 5000 + b'"}', headers=json), 413)
     refused(await served.http.put(PATH, content=b"{", headers=json), 400)
@@ -354,7 +358,7 @@ async def test_a_key_does_what_its_scopes_say_for_its_client(served: Served) -> 
 
 
 async def test_commands_show_and_change(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
-    """`threadline recipients`: what it prints is what the store has, and what cannot be is said to be so."""
+    """`threadline recipients`: what it prints is what the store has, and what is invalid is refused with an error."""
     where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
     nothing = await threadline("recipients", "show", "+15551234567", **where)
     assert (nothing.code, "no consent on record" in nothing.out) == (0, True)

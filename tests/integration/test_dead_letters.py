@@ -96,5 +96,5 @@ async def test_mistakes_are_said(postgres_dsn: Dsns, tmp_path: Path) -> None:
 async def test_the_doctor_names_what_waits(store: EventStore, postgres_dsn: Dsns, tmp_path: Path) -> None:
     """Five bad webhooks are seen by whoever asks whether all is well, by their source."""
     await store.append([], [], [letter("webhooks.received", n, b"x") for n in range(5)])
-    told = (await command("doctor", environment=on_store(postgres_dsn.service, tmp_path))).out
-    assert "twilio 5" in told and "threadline dead-letters list" in told
+    reported = (await command("doctor", environment=on_store(postgres_dsn.service, tmp_path))).out
+    assert "twilio 5" in reported and "threadline dead-letters list" in reported

@@ -1,4 +1,5 @@
-"""Deliveries on a real database to a real HTTP receiver: all told, signed, in order, and held back where they must be."""
+"""Deliveries on a real database to a real HTTP receiver: all delivered, signed, in order, and held back where they must
+be."""
 
 import asyncio
 import random
@@ -15,7 +16,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from agents.telling.deliver import LEASE, TIMEOUT
 from agents.transport.unanswered import REDACTED
-from app.clients.callbacks import Callbacks
+from app.clients.callbacks import ClientCallbacks
 from app.clients.configured import Clients
 from app.clients.seal import NoKey, Seal
 from schemas.events import Event
@@ -31,7 +32,7 @@ from tests.support.waiting import eventually
 
 @pytest_asyncio.fixture
 async def office(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Office]:
-    """What tells clients, on a fresh database."""
+    """The parts that notify clients, on a fresh database."""
     async with await EventStore.open(postgres_dsn.service, pool=8) as store:
         yield Office.of(store, tmp_path)
 
@@ -52,7 +53,7 @@ def message(n: int, *types: str) -> list[Event]:
 
 
 async def relayed(office: Office, *events: Event, client: str = CLIENT) -> list[dict[str, Any]]:
-    """Append events, and enqueue the deliveries of all that was not told yet."""
+    """Append events, and enqueue the deliveries of all that was not relayed yet."""
     await office.store.append([(one, client, NOON + timedelta(days=1), None) for one in events])
     async with office.store.relay() as relay:
         assert relay is not None
@@ -128,7 +129,7 @@ async def test_a_message_is_told_in_order_once_and_signed(
 
 
 async def test_what_came_before_its_message_was_known_is_told(office: Office, receiver: Receiver) -> None:
-    """A status that was relayed before the send that says whose it is, is told when that comes."""
+    """A status that was relayed before the send that names its message, is delivered when that comes."""
     await office.configure(receiver.url)
     await relayed(office, event("MessageDelivered", "SM1", 2))
     assert await office.store.deliveries(CLIENT, None, 10) == []
@@ -154,7 +155,7 @@ async def test_only_messages_of_those_who_ask_and_only_the_types_asked_for(offic
 
 
 async def test_a_receiver_that_was_away_gets_everything(office: Office, postgres_dsn: Dsns) -> None:
-    """What failed is tried until it is told: nothing is lost, and each message keeps its order."""
+    """What failed is tried until it is delivered: nothing is lost, and each message keeps its order."""
     async with receiving(Receiver()) as receiver:
         await office.configure(receiver.url)
     count = 12
@@ -191,7 +192,7 @@ async def test_a_failure_waits_for_its_turn(office: Office, receiver: Receiver) 
 
 async def test_what_comes_while_an_earlier_event_is_told_is_due_when_that_is_over(office: Office) -> None:
     """Not when the lease of that try ends: its outcome may be written without a look at what came in the same moment."""
-    await office.configure("https://shop.example.com/told")
+    await office.configure("https://shop.example.com/events")
     await relayed(office, *message(1, "UserMessageSent"))
     assert len(await office.store.claim_deliveries(CLIENT, 8, LEASE)) == 1
     await relayed(office, *message(1, "MessageDelivered"))
@@ -212,7 +213,7 @@ async def test_redirects_are_not_followed(office: Office, receiver: Receiver) ->
 
 
 async def test_tries_end(office: Office, receiver: Receiver, postgres_dsn: Dsns) -> None:
-    """After ten a delivery has failed, and the message's next event is told."""
+    """After ten a delivery has failed, and the message's next event is delivered."""
     receiver.answer = "500 Internal Server Error"
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
@@ -225,7 +226,7 @@ async def test_tries_end(office: Office, receiver: Receiver, postgres_dsn: Dsns)
 
 
 async def test_gone_disables_at_once(office: Office, receiver: Receiver) -> None:
-    """410: nothing more is posted, what waits stays; enabled again, all of it is told."""
+    """410: nothing more is posted, what waits stays; enabled again, all of it is delivered."""
     receiver.answer = "410 Gone"
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
@@ -261,8 +262,8 @@ async def test_days_of_failures_disable(office: Office, receiver: Receiver, post
 
 
 async def test_another_url_begins_anew_and_none_ends_it(office: Office, receiver: Receiver) -> None:
-    """A disabled callback that is given another URL is told what waits there; one that is taken away is told nothing
-    until it is back."""
+    """A disabled callback that is given another URL gets there what waits; one that is removed gets nothing until it is
+    back."""
     receiver.answer = "410 Gone"
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
@@ -296,8 +297,8 @@ async def test_a_waiting_delivery_of_a_removed_callback_is_not_posted(office: Of
 
 
 async def test_replay_tells_again(office: Office, receiver: Receiver) -> None:
-    """By ids, or by when events were recorded; the same id tells a receiver that it has seen them; another client's ids
-    are nobody's."""
+    """By ids, or by when events were recorded; by the same id a receiver knows that it has seen them; another client's
+    ids are nobody's."""
     await office.configure(receiver.url)
     began = datetime.now(UTC) - timedelta(minutes=5)
     await relayed(office, *message(1, "UserMessageSent", "MessageDelivered"))
@@ -348,7 +349,7 @@ async def test_rotation_has_a_day_of_grace(office: Office, receiver: Receiver, p
 
 
 async def test_a_private_address_is_refused(office: Office, receiver: Receiver) -> None:
-    """Nothing is connected to, and the client is told why; it is a failure like others."""
+    """Nothing is connected to, and the client sees why; it is a failure like others."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
     async with office.delivering(allowed=()):
@@ -360,7 +361,7 @@ async def test_a_private_address_is_refused(office: Office, receiver: Receiver) 
 
 
 async def test_one_that_hangs_holds_up_nobody_else(office: Office, receiver: Receiver) -> None:
-    """A client whose callback does not answer has at most eight requests open, while others are told."""
+    """A client whose callback does not answer has at most eight requests open, while others are served."""
     await office.configure(receiver.url)
     receiver.hold.clear()
     async with receiving(Receiver()) as other, office.delivering():
@@ -392,8 +393,8 @@ async def test_a_dead_worker_s_deliveries_are_taken_over(
 async def test_a_secret_that_does_not_open_stops_its_client_alone(
     office: Office, receiver: Receiver, postgres_dsn: Dsns
 ) -> None:
-    """Nothing is posted unsigned; the worker says whose fault it is, is ready, and tells others meanwhile; and the client
-    once it is mended."""
+    """Nothing is posted unsigned; the worker reports whose fault it is, is ready, and serves others meanwhile; and the
+    client once it is mended."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
     await office.secret()
@@ -420,7 +421,7 @@ async def test_without_a_key_it_is_told_what_to_set(office: Office, receiver: Re
     """A secret can be made nowhere without a key to seal it with, and nothing goes out unsigned."""
     await office.configure(receiver.url)
     await relayed(office, *message(1, "UserMessageSent"))
-    office.callbacks = Callbacks(office.store, Clients(office.store, office.settings, ttl=0), Seal([]))
+    office.callbacks = ClientCallbacks(office.store, Clients(office.store, office.settings, ttl=0), Seal([]))
     async with office.delivering():
         found = await eventually(lambda: _tenants(office))
     assert "NoKey" in found[CLIENT, "callback"] and receiver.posted == []
@@ -531,7 +532,8 @@ async def test_an_event_that_alone_is_refused_keeps_its_pauses(office: Office, r
 
 
 async def test_those_that_hang_leave_places_for_others(office: Office, receiver: Receiver) -> None:
-    """A dozen clients with endpoints that never answer, and fewer places than these would take: others are told at once."""
+    """A dozen clients with endpoints that never answer, and fewer places than these would take: others are served at
+    once."""
     receiver.hold.clear()
     hanging = [f"hanging-{number}" for number in range(12)]
     for client in hanging:
@@ -572,7 +574,7 @@ async def test_a_look_costs_the_same_however_many_clients_there_are(office: Offi
         assert left["n"] == 3000
 
 
-#: Deliveries that nobody would look for: of each message the first, of a callback that is told.
+#: Deliveries that nobody would look for: of each message the first, of a callback that is enabled.
 PASSED_OVER = """
 SELECT d.client_id, d.message_id, d.due_at FROM deliveries AS d
 JOIN callbacks AS c ON c.client_id = d.client_id AND c.disabled_at IS NULL
@@ -596,7 +598,7 @@ async def test_no_delivery_is_passed_over(office: Office, postgres_dsn: Dsns, se
         office.store,
     )
     for client in clients:
-        await office.configure("https://shop.example.com/told", client=client)
+        await office.configure("https://shop.example.com/events", client=client)
 
     async def claim() -> None:
         client = chance.choice(clients)
@@ -613,7 +615,7 @@ async def test_no_delivery_is_passed_over(office: Office, postgres_dsn: Dsns, se
             DeliveryOutcome(row["event_id"], row["due_at"], good, 200, None, None if good else pause, 1)
             for _, row in mine
         ]
-        url, gone = "https://shop.example.com/told", chance.random() < 0.1
+        url, gone = "https://shop.example.com/events", chance.random() < 0.1
         await store.settle_deliveries(client, url, outcomes, gone=gone, patience=timedelta(days=1))
 
     async def enable() -> None:

@@ -154,20 +154,20 @@ def head(length: int | None, *more: str, path: str = f"{PATH}/open") -> bytes:
 
 
 async def test_limits(served: Serving) -> None:
-    """Too large (told, or found out while reading), too slow, encoded, not HTTP: each has its answer, and the process
-    lives on, with nothing left in flight."""
+    """Too large (by Content-Length, or found out while reading), too slow, encoded, not HTTP: each has its answer, and
+    the process lives on, with nothing left in flight."""
     port = served.port
     chunk = b"%x\r\n%b\r\n" % (60_000, b"x" * 60_000)
-    told, found, slow, encoded, garbage = await asyncio.gather(
+    reported, found, slow, encoded, garbage = await asyncio.gather(
         talk(port, head(100_001), b"x" * 100_001),
         talk(port, head(None), chunk, chunk, b"0\r\n\r\n"),
         talk(port, head(10), b"abc"),
         talk(port, head(3, "content-encoding: gzip", "connection: close"), b"abc"),
         talk(port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
     )
-    statuses = [answer[:12] for answer in (told, found, slow, encoded, garbage)]
+    statuses = [answer[:12] for answer in (reported, found, slow, encoded, garbage)]
     assert statuses == [b"HTTP/1.1 413", b"HTTP/1.1 413", b"HTTP/1.1 408", b"HTTP/1.1 415", b"HTTP/1.1 400"]
-    assert all(b"connection: close" in answer for answer in (told, found, slow, encoded))
+    assert all(b"connection: close" in answer for answer in (reported, found, slow, encoded))
     assert await served.post(b"x" * 100_000) == 200
     metrics = await served.metrics()
     assert metrics["threadline_door_in_flight"] == metrics["threadline_door_held_bytes"] == 0
@@ -248,9 +248,9 @@ async def test_kept_with_kafka_and_without_postgres(served: Serving, topics: str
     assert await served.post(post.body, PATH, post.headers) == 200
     found = [value for value, _ in await values(topics) if form["MessageSid"].encode() in value]
     assert len(found) == 1
-    said = await served.ready()
-    assert (said["code"], said["status"], said["kafka"]) == (200, "degraded", "ok")
-    assert said["postgres"].startswith("away")
+    output = await served.ready()
+    assert (output["code"], output["status"], output["kafka"]) == (200, "degraded", "ok")
+    assert output["postgres"].startswith("away")
     assert form["MessageSid"] not in served.log()
     relay = orjson.dumps({"source": "x", "eventType": "message.delivered", "data": {}})
     key = {"authorization": f"Bearer {mint()[1]}", "content-type": "application/json"}
@@ -291,8 +291,13 @@ async def test_killed_while_spooling(adrift: Serving, topics: str) -> None:
     marker = os.urandom(8).hex()
     posts = [adrift.post(BODY + f"&n={marker}-{n}".encode()) for n in range(50)]
     assert set(await asyncio.gather(*posts)) == {200}
-    said = await adrift.ready()
-    assert (said["code"], said["status"], said["kafka"], said["spool"]["records"]) == (200, "degraded", "away", 50)
+    output = await adrift.ready()
+    assert (output["code"], output["status"], output["kafka"], output["spool"]["records"]) == (
+        200,
+        "degraded",
+        "away",
+        50,
+    )
     await adrift.kill()
     adrift.environment["THREADLINE_KAFKA__BOOTSTRAP"] = topics
     await adrift.start()
@@ -303,7 +308,7 @@ async def test_killed_while_spooling(adrift: Serving, topics: str) -> None:
 
 
 async def test_no_room_at_all(tmp_path: Path) -> None:
-    """With Kafka away and the spool full a webhook gets a 503, never a 2xx, and the operator is told why."""
+    """With Kafka away and the spool full a webhook gets a 503, never a 2xx, and the operator is shown why."""
     process = Serving(tmp_path, f"127.0.0.1:{ports.free()}", spool_max=2700)
     await process.start()
     try:
@@ -316,7 +321,7 @@ async def test_no_room_at_all(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("without", ["kafka", "nothing"])
 async def test_ends_in_order(tmp_path: Path, topics: str, without: str) -> None:
-    """Told to end in the middle of requests, it answers those it has before it goes; each it acknowledged is kept."""
+    """Stopped in the middle of requests, it answers those it has before it goes; each it acknowledged is kept."""
     process = Serving(tmp_path, f"127.0.0.1:{ports.free()}" if without == "kafka" else topics)
     await process.start()
     marker = os.urandom(8).hex()

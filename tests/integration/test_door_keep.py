@@ -95,7 +95,7 @@ async def test_large_records_go_alone(tmp_path: Path, kafka_bootstrap: str, new_
 
 
 async def test_stop_finishes(tmp_path: Path, kafka_bootstrap: str, new_topic: NewTopicFunction) -> None:
-    """What is under way when it is told to stop is kept first."""
+    """What is in progress when it is stopped is kept first."""
     topic = await new_topic("keep", partitions=2)
     async with keeping(tmp_path, kafka_bootstrap, topic) as keep:
         waiting = [keep.put(b"%d" % n) for n in range(100)]
@@ -198,8 +198,8 @@ async def test_hung(tmp_path: Path, broker: Kafka) -> None:
 async def test_full(tmp_path: Path) -> None:
     """With Kafka away and the spool full a record is refused, not forgotten."""
     async with keeping(tmp_path, f"127.0.0.1:{ports.free()}", timeout=0.1, limit=10_000) as keep:
-        told = await asyncio.gather(*(keep.put(b"x" * 1000) for _ in range(20)), return_exceptions=True)
-        assert Counter(type(each) for each in told) == {type(None): 9, Unkept: 11}
+        reported = await asyncio.gather(*(keep.put(b"x" * 1000) for _ in range(20)), return_exceptions=True)
+        assert Counter(type(each) for each in reported) == {type(None): 9, Unkept: 11}
 
 
 async def test_a_record_that_kafka_refuses(tmp_path: Path, kafka_bootstrap: str, new_topic: NewTopicFunction) -> None:

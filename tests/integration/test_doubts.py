@@ -12,7 +12,7 @@ from adapters import ADAPTERS
 from adapters.contract import HttpCall, Outgoing, Response
 from adapters.reading.own_ids import marked
 from adapters.simulating import Call, Sent
-from agents.sender import moves
+from agents.sender import guards
 from agents.transport import NoAnswer
 from app.settings import Settings
 from app.simulator import api_of
@@ -49,9 +49,9 @@ class Postmark:
         call = Call(
             outgoing.method, outgoing.url.removeprefix("https://api.postmarkapp.com"), outgoing.headers, outgoing.body
         )
-        if (told := simulated.look_up(call, SETTINGS, self.sent)) is not None:
+        if (reported := simulated.look_up(call, SETTINGS, self.sent)) is not None:
             self.asked += 1
-            return Response(503 if self.dumb else told.status, told.headers, told.body)
+            return Response(503 if self.dumb else reported.status, reported.headers, reported.body)
         self.sends += 1
         lost = self.lose.get(self.sends)
         if lost != "before":
@@ -82,7 +82,7 @@ class Office(Sender):
 async def office(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Office]:
     """One that asks soon."""
     monkeypatch.setitem(ADAPTERS, "postmark", asked_after("postmark", 0.2))
-    monkeypatch.setattr(moves, "CHECKS", 3)
+    monkeypatch.setattr(guards, "CHECKS", 3)
     async with await EventStore.open(postgres_dsn.service, pool=4) as store:
         made = Office(store)
         await made.configure()
@@ -164,7 +164,7 @@ async def test_what_the_provider_tells_meanwhile_needs_no_question(office: Offic
         await office.ask(channel="email")
         await office.until("retrying")
     id = office.postmark.sent[0].id
-    told = Event(
+    reported = Event(
         "UserMessageSent",
         "postmark",
         f"{id}:sent",
@@ -176,7 +176,7 @@ async def test_what_the_provider_tells_meanwhile_needs_no_question(office: Offic
         per_recipient=True,
         payload={"messageId": "m"},
     )
-    await office.store.append([(told, "default", now(), None)])
+    await office.store.append([(reported, "default", now(), None)])
     async with office.at_work():
         await office.until("sent")
     assert (office.postmark.sends, office.postmark.asked) == (1, 0)

@@ -53,7 +53,7 @@ async def test_a_refusal_for_good_goes_to_the_next_channel_where_it_is_wanted(se
 
 
 async def test_what_is_not_delivered_in_time_goes_to_the_next_channel(sender: Sender) -> None:
-    """And at once where the provider tells of a failure; what was delivered stays."""
+    """And at once if the provider reports a failure; what was delivered stays."""
     await sender.configure(fallback={"after": 1})
     async with sender.at_work():
         await sender.ask("slow")
@@ -80,7 +80,7 @@ async def test_what_is_not_delivered_in_time_goes_to_the_next_channel(sender: Se
 
 
 async def test_who_opted_out_gets_nothing_and_the_client_is_told(sender: Sender) -> None:
-    """Also where it was said after the request, while it was held."""
+    """Also if it was set after the request, while it was held."""
     later = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
     await sender.ask(channel="sms", notBefore=later)
     async with sender.at_work():
@@ -122,7 +122,7 @@ async def test_too_many_rests_the_account_and_costs_no_try(sender: Sender) -> No
 
 
 async def test_an_expired_message_is_not_sent(sender: Sender) -> None:
-    """It is told of instead."""
+    """Its failure is reported instead."""
     await sender.ask(sendBefore=(datetime.now(UTC) + timedelta(seconds=0.3)).isoformat())
     await asyncio.sleep(0.4)
     async with sender.at_work():
@@ -131,7 +131,7 @@ async def test_an_expired_message_is_not_sent(sender: Sender) -> None:
 
 
 async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Sender) -> None:
-    """Of the others it is held, and settled by what the provider tells later."""
+    """Of the others it is held, and settled by what the provider reports later."""
 
     def lost(name: str, number: int) -> Response:
         if number <= 2:
@@ -146,7 +146,7 @@ async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Send
         await sender.ask("text", channel="sms")
         row = await sender.until("unanswered", "text")
         assert "release" in row["cause"] and row["attempts"][0]["answeredAt"] is None
-        told = Event(
+        reported = Event(
             "UserMessageSent",
             "twilio",
             "SM9:sent",
@@ -156,13 +156,13 @@ async def test_no_answer_is_asked_again_where_the_provider_can_tell(sender: Send
             message_id="text",
             payload={"messageId": "text"},
         )
-        await sender.store.append([(told, "default", datetime.now(UTC), None)])
+        await sender.store.append([(reported, "default", datetime.now(UTC), None)])
         assert await sender.store.sweep() == 1
         await sender.until("sent", "text")
 
 
 async def test_a_lost_account_holds_its_messages(sender: Sender) -> None:
-    """Until it is configured again; the cause is told, as the client's own: the sender is well."""
+    """Until it is configured again; the cause is shown, as the client's own: the sender is well."""
     await sender.ask()
     sender.settings.sources.clear()
     async with sender.at_work():
@@ -236,7 +236,7 @@ async def test_cancelled_while_it_was_tried_is_not_tried_again(sender: Sender) -
 
 
 async def test_a_stop_finishes_what_was_begun(sender: Sender) -> None:
-    """A worker that is told to end leaves no attempt without its outcome."""
+    """A worker that is stopped leaves no attempt without its outcome."""
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def slow(outgoing: Outgoing, values: Any, *, trusted: bool) -> Response:

@@ -124,7 +124,7 @@ async def test_postgres_runs_where_its_account_cannot_reach(folder: Path, monkey
 
 
 async def test_a_broken_configuration_is_told_with_the_log(server: Postgres) -> None:
-    """Where PostgreSQL does not come up, the error has what it said."""
+    """Where PostgreSQL does not come up, the error has its output."""
     await server.stop()
     (server.folder / "cluster" / "local.conf").write_text("shared_buffers = 'much'\n")
 

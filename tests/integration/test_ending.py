@@ -77,7 +77,7 @@ async def test_with_the_database_halted(servers: Servers) -> None:
         await worker.start()
         servers.halt(servers.postgres.child)
         await servers.post()
-        await worker.until(lambda said: said["lag"].get("events.reported"))
+        await worker.until(lambda output: output["lag"].get("events.reported"))
         status, took = await worker.end()
     assert took < WITHIN, worker.log
     assert status in (0, CUT_SHORT)
@@ -90,13 +90,13 @@ async def test_with_the_database_away(servers: Servers) -> None:
         os.kill(servers.postgres.child.pid, signal.SIGKILL)
         await servers.postgres.child.wait()
         await servers.post()
-        said = await worker.until(lambda said: said["parts"]["reported"]["status"] == "failing")
+        output = await worker.until(lambda output: output["parts"]["reported"]["status"] == "failing")
         status, took = await worker.end()
         await servers.postgres.start()
     assert took < WITHIN, worker.log
     assert status in (0, CUT_SHORT)
-    assert said["parts"]["reported"]["failing"]["database"].startswith("events.reported-0 from offset ")
-    assert said["parts"]["requests"]["status"] == "ok"
+    assert output["parts"]["reported"]["failing"]["database"].startswith("events.reported-0 from offset ")
+    assert output["parts"]["requests"]["status"] == "ok"
 
 
 async def test_with_kafka_halted(servers: Servers) -> None:
@@ -128,7 +128,7 @@ async def test_wedged_in_python(servers: Servers, first: str) -> None:
         await worker.start(first)
         await servers.post()
         if first == LOOP:
-            await eventually(worker.readyz, lambda said: said is None)
+            await eventually(worker.readyz, lambda output: output is None)
         status, took = await worker.end()
     assert took < WITHIN, worker.log
     assert status in (0, CUT_SHORT)
@@ -139,7 +139,7 @@ async def test_wedged_in_a_library(servers: Servers) -> None:
     async with at_work(servers) as worker:
         await worker.start(HOLD)
         await servers.post()
-        await eventually(worker.readyz, lambda said: said is None)
+        await eventually(worker.readyz, lambda output: output is None)
         status, took = await worker.end()
     assert took < WITHIN, worker.log
     assert status == 1

@@ -78,12 +78,12 @@ async def read(dsn: str, query: str) -> list[Any]:
 
 async def tell(store: EventStore, rows: Sequence[Row], rng: random.Random) -> None:
     """Append in a random order, some twice, in batches of random sizes."""
-    told = [*rows, *(row for row in rows if rng.random() < 0.4)]
-    rng.shuffle(told)
-    while told:
+    reported = [*rows, *(row for row in rows if rng.random() < 0.4)]
+    rng.shuffle(reported)
+    while reported:
         size = rng.randint(1, 6)
-        await store.append(told[:size])
-        told = told[size:]
+        await store.append(reported[:size])
+        reported = reported[size:]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -122,9 +122,9 @@ async def test_a_late_sent_never_undoes_delivered_and_a_contradiction_shows(post
         await store.append([outbound("MessageFailed", 3, "p2", error=Error("1", "x", "unknown"))])
         await store.append([outbound("MessageDelivered", 4, "p2")])
     rows = await read(postgres_dsn.owner, INTERACTIONS)
-    told = {row["provider_message_id"]: (row["delivery"], row["contradiction"]) for row in rows}
+    reported = {row["provider_message_id"]: (row["delivery"], row["contradiction"]) for row in rows}
 
-    assert told == {"p1": ("delivered", False), "p2": ("delivered", True)}
+    assert reported == {"p1": ("delivered", False), "p2": ("delivered", True)}
 
 
 async def test_the_table_has_a_column_for_each_fact(postgres_dsn: Dsns) -> None:

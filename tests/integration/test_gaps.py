@@ -1,4 +1,5 @@
-"""What Kafka deletes before it is read: seen, kept, told until it is acknowledged; and webhooks held back before that.
+"""What Kafka deletes before it is read: seen, kept, reported until it is acknowledged; and webhooks held back before
+that.
 
 On a real broker that looks for what has expired every half second.
 """
@@ -126,9 +127,9 @@ async def test_what_expired_unread_is_told_until_it_is_acknowledged(servers: Ser
 
     async with at_work(servers) as worker:
         await worker.start()
-        said = await worker.until(lambda said: said["status"] == "alarm" and not said["lag"][REPORTED.topic])
-        assert [alarm.partition(":")[0] for alarm in said["alarms"]] == ["events.reported-0"]
-        assert f"the offsets {first} to {end - 1} are gone" in said["alarms"][0]
+        output = await worker.until(lambda output: output["status"] == "alarm" and not output["lag"][REPORTED.topic])
+        assert [alarm.partition(":")[0] for alarm in output["alarms"]] == ["events.reported-0"]
+        assert f"the offsets {first} to {end - 1} are gone" in output["alarms"][0]
         assert worker.log.count("records were deleted before they were read") == 1
         async with httpx.AsyncClient(trust_env=False) as client:
             page = (await client.get(f"http://127.0.0.1:{worker.port}/metrics")).text
@@ -141,14 +142,14 @@ async def test_what_expired_unread_is_told_until_it_is_acknowledged(servers: Ser
 
         assert await kept() == [("events.reported", 0, first, end)]
 
-        _, told = await threadline(worker, "doctor")
-        assert f"{first} to {end - 1} are gone" in " ".join(told.split())
+        _, reported = await threadline(worker, "doctor")
+        assert f"{first} to {end - 1} are gone" in " ".join(reported.split())
         code, listed = await threadline(worker, "gaps")
         assert code == 1 and f"offsets {first} to {end - 1}" in listed
         assert (await threadline(worker, "gaps", "acknowledge", "messages.requested"))[0] == 1
         code, said_of_it = await threadline(worker, "gaps", "acknowledge", REPORTED.topic, "0")
         assert code == 0 and f"offsets {first} to {end - 1}" in said_of_it
-        await worker.until(lambda said: said["status"] == "ok")
+        await worker.until(lambda output: output["status"] == "ok")
         assert (await threadline(worker, "gaps"))[0] == 0
         assert "cli:" in (await threadline(worker, "gaps", "--all"))[1]
         await worker.end()
@@ -164,10 +165,10 @@ async def test_records_that_grow_old_unread_are_an_alarm(servers: Servers) -> No
         await keep_for(servers, REPORTED.topic, 40_000)
         await servers.post(2, REPORTED.topic)
         begins = "events.reported-0: 2 records from offset "
-        said = await worker.until(lambda said: any(alarm.startswith(begins) for alarm in said["alarms"]))
-        assert all("raise the topic's retention" in alarm for alarm in said["alarms"])
+        output = await worker.until(lambda output: any(alarm.startswith(begins) for alarm in output["alarms"]))
+        assert all("raise the topic's retention" in alarm for alarm in output["alarms"])
         servers.go_on()
-        await worker.until(lambda said: not said["alarms"])
+        await worker.until(lambda output: not output["alarms"])
         await worker.end()
     await keep_for(servers, REPORTED.topic, 3_600_000)
 
@@ -222,7 +223,7 @@ async def test_markers_of_transactions_are_no_unread_records(servers: Servers) -
                 await producer.send_and_wait(REPORTED.topic, b"{}", partition=0)
         end = await ends_at(servers, REPORTED)
         await eventually(lambda: committed(servers, REPORTED), lambda offset: offset == end)
-        await worker.until(lambda said: said["lag"].get(REPORTED.topic) == 0 and not said["idle"])
+        await worker.until(lambda output: output["lag"].get(REPORTED.topic) == 0 and not output["idle"])
         await keep_for(servers, REPORTED.topic, 1000)
         await eventually(lambda: begins_at(servers, REPORTED), lambda begins: begins == end, within=60)
         await asyncio.sleep(12)  # two looks of the watch

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.telling.metrics import NotificationMetrics
 from app.cli.doctor import log as log_checks
 from app.embedded.postgres import Postgres
@@ -90,7 +90,8 @@ async def test_who_appends_nothing_keeps_nobody_waiting(postgres: Postgres, post
 
 
 async def test_who_appends_is_waited_for(postgres_dsn: Dsns) -> None:
-    """Whether it has inserted already or only said that it will: what others append meanwhile is held back until it ends."""
+    """Whether it has inserted already or only announced that it will: what others append meanwhile is held back until
+    it ends."""
     async with await EventStore.open(postgres_dsn.service, pool=3) as store:
         async with holding(postgres_dsn.service, "SET search_path = threadline", statement("writing").decode()):
             await append(store, "a")
@@ -164,9 +165,10 @@ async def test_a_reader_at_full_speed_passes_nothing_over(postgres: Postgres, po
 
 
 async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
-    """A transaction that appends and does not end: the metrics count from the oldest event that was not told and give the
-    transaction's age, the worker is not ready and says who it is, and so does `doctor`; when it has ended all is well."""
-    health = Health()
+    """A transaction that appends and does not end: the metrics count from the oldest event that was not relayed and
+    give the transaction's age, the worker is not ready and names the transaction, and so does `doctor`; when it has
+    ended all is well."""
+    health = WorkerHealth()
     telling = NotificationMetrics(health, held_after=0.2)
     settings = Settings(
         postgres=PostgresSettings(dsn=SecretStr(postgres_dsn.service)), relay=Relay.model_validate({"held_after": 0.2})
@@ -182,7 +184,7 @@ async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
                 await append(store, "a")
                 await asyncio.sleep(0.5)
                 await until(lambda: "relay horizon" in health.failures)
-                told = health.failures["relay horizon"]
+                reported = health.failures["relay horizon"]
                 for part in (
                     str(db.info.backend_pid),
                     "stuck",
@@ -190,7 +192,7 @@ async def test_who_is_waited_for_is_named(postgres_dsn: Dsns) -> None:
                     "idle in transaction",
                     "pg_advisory_xact",
                 ):
-                    assert part in told
+                    assert part in reported
                 assert telling.lag["horizon"] > 0.4
                 assert (telling.lag["events"], telling.lag["seconds"] > 0.4) == (1, True)
                 names = {metric.name for metric in telling.collect()}
@@ -212,9 +214,9 @@ async def test_a_transaction_of_the_service_that_is_left_open_ends(postgres_dsn:
         assert shown is not None
         assert shown["idle_in_transaction_session_timeout"] not in ("0", None)
         await connection.execute("SET idle_in_transaction_session_timeout = 50")
-        with pytest.raises(psycopg.Error) as told:
+        with pytest.raises(psycopg.Error) as reported:
             async with connection.transaction():
                 await connection.execute("SELECT 1")
                 await asyncio.sleep(0.5)
                 await connection.execute("SELECT 1")
-    assert is_transient(told.value)
+    assert is_transient(reported.value)

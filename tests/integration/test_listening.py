@@ -279,7 +279,7 @@ async def test_what_follows_on_one_connection() -> None:
 
 
 async def test_an_upgrade_is_not_made() -> None:
-    """Who asks for one is answered as without it; with a body it is refused, as what is body cannot be told."""
+    """Who asks for one is answered as without it; with a body it is refused, as it is not known what is body."""
     async with listening() as app:
         upgrade = "connection: upgrade, http2-settings\r\nupgrade: h2c"
         assert (await app.talk(f"GET / HTTP/1.1\r\nhost: x\r\n{upgrade}\r\n\r\n".encode()))[9:12] == b"200"
@@ -358,7 +358,7 @@ async def test_unfinished_bodies_make_room() -> None:
 
 
 async def test_a_trusted_proxys_callers() -> None:
-    """Behind a proxy that is trusted its word tells the callers apart; anybody else's does not."""
+    """Behind a trusted proxy its header distinguishes the callers; anybody else's does not."""
     proxies = Proxies([ip_network("127.0.0.0/31")])
     async with listening(proxies, unfinished_bytes=1_000_000, body_grace=60) as app, AsyncExitStack() as stack:
 
@@ -389,8 +389,8 @@ async def test_what_is_refused_can_be_read() -> None:
         with socket.create_connection(("127.0.0.1", app.port)) as plain:
             plain.setblocking(False)
             await loop.sock_sendall(plain, head(*(f"x-{n}: {'v' * 1000}" for n in range(1000))) + b"\r\n\r\n")
-            told = b""
+            reported = b""
             while part := await asyncio.wait_for(loop.sock_recv(plain, 1000), 10):
-                told += part
-        assert told.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
-        assert orjson.loads(told.partition(b"\r\n\r\n")[2])["status"] == 431
+                reported += part
+        assert reported.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+        assert orjson.loads(reported.partition(b"\r\n\r\n")[2])["status"] == 431

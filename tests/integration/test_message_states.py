@@ -1,4 +1,4 @@
-"""/v1/messages/{id} on a real database: what is told, cancelled, released and explained in each state."""
+"""/v1/messages/{id} on a real database: what is shown, cancelled, released and explained in each state."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -56,12 +56,12 @@ class Messages:
         """The kinds of the reasons, and the words."""
         response = await self.http.get(f"{URL}/{id}/explain")
         assert response.status_code == 200, response.text
-        told = response.json()
-        assert told["messageId"] == id
-        return [one["kind"] for one in told["reasons"]], told["words"]
+        reported = response.json()
+        assert reported["messageId"] == id
+        return [one["kind"] for one in reported["reasons"]], reported["words"]
 
     async def state(self, id: str) -> str:
-        """As it is told."""
+        """As the API shows it."""
         state: str = (await self.http.get(f"{URL}/{id}")).json()["state"]
         return state
 
@@ -74,7 +74,7 @@ async def messages(postgres_dsn: Dsns) -> AsyncIterator[Messages]:
 
 
 async def test_another_clients_message_is_not_found(messages: Messages) -> None:
-    """Nor one that is not there, nor what no id can be; it is not said which."""
+    """Nor one that is not there, nor what no id can be; the answer does not differ."""
     id = await messages.new()
     await messages.served.ask_as("messages:read", "messages:write", client="other")
     for path in (f"{URL}/{id}", f"{URL}/{id}/explain", f"{URL}/none", f"{URL}/%00"):
@@ -95,10 +95,10 @@ async def test_attempts_and_errors_are_told(messages: Messages) -> None:
         "SELECT id, 1, 'sms', 'twilio', '2026-02-03T12:00Z', '2026-02-03T12:00:01.5Z', 'rejected', 400, %s FROM messages",
         Jsonb(error),
     )
-    told = (await messages.http.get(f"{URL}/{id}")).json()
-    assert (told["state"], told["error"], told["dueAt"]) == ("failed", error, None)
-    assert (told["sendBefore"], told["notBefore"]) == ("2099-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
-    assert told["attempts"] == [
+    reported = (await messages.http.get(f"{URL}/{id}")).json()
+    assert (reported["state"], reported["error"], reported["dueAt"]) == ("failed", error, None)
+    assert (reported["sendBefore"], reported["notBefore"]) == ("2099-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
+    assert reported["attempts"] == [
         {
             "number": 1, "channel": "sms", "account": "twilio", "begunAt": "2026-02-03T12:00:00Z",
             "answeredAt": "2026-02-03T12:00:01.500000Z", "outcome": "rejected", "status": 400, "providerMessageId": None,
@@ -109,7 +109,7 @@ async def test_attempts_and_errors_are_told(messages: Messages) -> None:
 
 
 async def test_what_the_provider_tells_is_its_delivery(messages: Messages) -> None:
-    """The interaction of the message is named, and its delivery told beside the state."""
+    """The interaction of the message is named, and its delivery shown beside the state."""
     id = await messages.new()
     await messages.set(id, "sent")
     delivered = Event(
@@ -117,17 +117,17 @@ async def test_what_the_provider_tells_is_its_delivery(messages: Messages) -> No
         message_id=id, handle=ANA,
     )  # fmt: skip
     await messages.served.append(delivered)
-    told = (await messages.http.get(f"{URL}/{id}")).json()
-    assert (told["state"], told["delivery"]) == ("sent", "delivered")
+    reported = (await messages.http.get(f"{URL}/{id}")).json()
+    assert (reported["state"], reported["delivery"]) == ("sent", "delivered")
     await messages.served.ask_as("timeline:read")
-    one = (await messages.http.get(f"/api/interactions/{told['interactionId']}")).json()
+    one = (await messages.http.get(f"/api/interactions/{reported['interactionId']}")).json()
     assert one["messageId"] == id and "MessageRequested" in one["facts"]
 
 
 @pytest.mark.parametrize("state", STATES)
 async def test_cancel(messages: Messages, state: str) -> None:
-    """One that waits is cancelled, twice is once, and the log says so once; one that is being sent may still arrive; of one
-    that is done with it is said that it is too late."""
+    """One that waits is cancelled, twice is once, and the log says so once; one that is being sent may still arrive;
+    for a final one the answer is that it is too late."""
     id = await messages.new()
     await messages.set(id, state, LATER)
     response = await messages.http.post(f"{URL}/{id}/cancel")
@@ -142,9 +142,9 @@ async def test_cancel(messages: Messages, state: str) -> None:
         assert (await messages.explain(id))[0] == ["sending", "cancelling"]
         assert (await messages.http.get(f"{URL}/{id}")).json()["cancelled"] is True
     else:
-        told = "sent" if state == "watched" else state
-        assert refused(response, 409)["state"] == told
-        assert await messages.state(id) == told
+        reported = "sent" if state == "watched" else state
+        assert refused(response, 409)["state"] == reported
+        assert await messages.state(id) == reported
     delivery = (await messages.http.get(f"{URL}/{id}")).json()["delivery"]
     assert delivery == ("cancelled" if state in ("queued", "held", "retrying", "unanswered") else "requested")
 
@@ -162,8 +162,8 @@ async def test_release(messages: Messages, state: str, resend: bool | None) -> N
         (noted,) = await messages.served.store.audit("default")
         assert (noted["actor"], noted["action"], noted["subject"]) == ("key:test", "message.release", id)
         assert noted["detail"] == {"was": state}
-        told = (await messages.http.get(f"{URL}/{id}")).json()
-        assert told["state"] == "queued" and datetime.fromisoformat(told["dueAt"]) < LATER
+        reported = (await messages.http.get(f"{URL}/{id}")).json()
+        assert reported["state"] == "queued" and datetime.fromisoformat(reported["dueAt"]) < LATER
         refused(await messages.http.post(f"{URL}/{id}/release", **body), 409)
     else:
         problem = refused(response, 409)
@@ -258,7 +258,7 @@ async def test_an_account_is_explained(messages: Messages) -> None:
 
 
 async def test_the_count_of_those_before_is_bounded(messages: Messages) -> None:
-    """Beyond a thousand it is said that there are more, whatever the backlog."""
+    """Beyond a thousand the answer is that there are more, whatever the backlog."""
     id = await messages.new(priority="low")
     await messages.run(
         "INSERT INTO messages (id, client_id, message_id, lane, priority, due_at, channel, account, state, request, "
@@ -283,8 +283,8 @@ async def test_other_states_are_explained(messages: Messages, state: str, words:
     """Each says what it is, and what can be done."""
     id = await messages.new()
     await messages.set(id, state, LATER, "nobody knows: release it or cancel it" if state == "unanswered" else None)
-    kinds, told = await messages.explain(id)
-    assert kinds == [state] and words in told
+    kinds, reported = await messages.explain(id)
+    assert kinds == [state] and words in reported
 
 
 async def test_a_message_is_not_read_twice(messages: Messages) -> None:

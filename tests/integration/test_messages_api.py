@@ -51,10 +51,15 @@ async def test_one_message_is_taken_and_found_at_once(served: Served) -> None:
         202,
         {"messageId": "order/1", "state": "accepted", "channel": "sms", "links": {"self": "/v1/messages/order%2F1"}},
     )
-    told = (await served.http.get(response.json()["links"]["self"])).json()
-    assert (told["messageId"], told["state"], told["delivery"]) == ("order/1", "queued", "requested")
-    assert (told["account"], told["priority"], told["to"], told["reference"]) == ("twilio", "high", SMS["to"], "r-1")
-    assert told["attempts"] == [] and told["dueAt"] is not None and told["error"] is None
+    reported = (await served.http.get(response.json()["links"]["self"])).json()
+    assert (reported["messageId"], reported["state"], reported["delivery"]) == ("order/1", "queued", "requested")
+    assert (reported["account"], reported["priority"], reported["to"], reported["reference"]) == (
+        "twilio",
+        "high",
+        SMS["to"],
+        "r-1",
+    )
+    assert reported["attempts"] == [] and reported["dueAt"] is not None and reported["error"] is None
     id = (await served.http.post(URL, json=SMS)).json()["messageId"]
     assert (await served.http.get(f"{URL}/{id}")).status_code == 200
 
@@ -87,7 +92,7 @@ async def test_the_channel_of_the_path_is_the_channel(served: Served) -> None:
     ],
 )
 async def test_a_bad_message_is_refused_with_its_path(served: Served, change: dict[str, Any], path: str) -> None:
-    """422, where it is wrong, and words; what was said is not repeated."""
+    """422, with the place and the reason; the value is not repeated."""
     problem = refused(await served.http.post(URL, json=SMS | change), 422)
     assert problem["path"] == path
     assert problem["detail"].startswith(f"{path}: ") and "hidden" not in problem["detail"]
@@ -138,11 +143,11 @@ async def test_a_batch_takes_what_is_good(served: Served, postgres_dsn: Dsns) ->
     for body, at in ((items, "$"), ({"messages": items}, "$.messages")):
         response = await served.http.post(URL, json=body)
         assert response.status_code == 202
-        told = response.json()["messages"]
-        assert [one.get("channel") for one in told] == ["sms", None, "email", None, None]
-        paths = [one["error"]["path"] for one in told if "error" in one]
+        reported = response.json()["messages"]
+        assert [one.get("channel") for one in reported] == ["sms", None, "email", None, None]
+        paths = [one["error"]["path"] for one in reported if "error" in one]
         assert paths == [f"{at}[1].to", f"{at}[3]", f"{at}[4].clientId"]
-        assert all(one["error"]["status"] == 422 and one["error"]["detail"] for one in told if "error" in one)
+        assert all(one["error"]["status"] == 422 and one["error"]["detail"] for one in reported if "error" in one)
     assert await count(postgres_dsn) == 4
     problem = refused(await served.http.post(URL, json=[{}, SMS | {"to": "x"}]), 422)
     assert [one["error"]["path"] for one in problem["messages"]] == ["$[0].to", "$[1].to"]
@@ -165,8 +170,8 @@ async def test_the_same_message_again_is_that_message(served: Served, postgres_d
         problem = refused(await served.http.post(URL, json=SMS | {name: "m-1", "body": "Another"}), 409)
         assert problem["path"] == f"$.{name}"
     twice = [SMS | {"messageId": "m-2"}, SMS | {"messageId": "m-2"}, SMS | {"messageId": "m-2", "body": "Another"}]
-    told = (await served.http.post(URL, json=twice)).json()["messages"]
-    assert [one.get("duplicate") for one in told] == [None, True, None] and told[2]["error"]["status"] == 409
+    reported = (await served.http.post(URL, json=twice)).json()["messages"]
+    assert [one.get("duplicate") for one in reported] == [None, True, None] and reported[2]["error"]["status"] == 409
     assert await count(postgres_dsn) == 3
 
 
@@ -233,7 +238,7 @@ async def test_two_keys_in_one_request(served: Served) -> None:
 
 @pytest.mark.parametrize("named", [{}, {"messageId": "m-1"}])
 async def test_two_at_once_under_one_key_are_one(served: Served, postgres_dsn: Dsns, named: dict[str, str]) -> None:
-    """However many come at once, one is taken, and the others have its answer or are told to wait for it."""
+    """However many come at once, one is taken, and the others get its answer, or a 409 while it is in progress."""
     for number in range(5):
         tries = (served.http.post(URL, json=[SMS | named], headers=keyed(f"k{number}")) for _ in range(8))
         answers = await asyncio.gather(*tries)

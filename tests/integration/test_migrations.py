@@ -89,7 +89,7 @@ async def test_dead_letters_of_items_become_one_a_record(postgres: Postgres, mon
 
 
 async def test_the_service_may_not_migrate(postgres: Postgres) -> None:
-    """It is told what an administrator has to do."""
+    """The error says what an administrator has to do."""
     await postgres.execute("copy_database", name="barred", template="template1")
     try:
         with pytest.raises(MigrationError, match=r"0000_roles.*threadline_owner"):
@@ -103,17 +103,17 @@ async def test_the_command_needs_nothing_but_the_owners_uri(postgres: Postgres) 
     await postgres.execute("copy_database", name="commanded", template="template1")
     environment = {**os.environ, "THREADLINE_POSTGRES__OWNER_DSN": postgres.dsn("owner", "commanded")}
     command = (sys.executable, "-m", "app.cli", "migrate")
-    said = []
+    output = []
     try:
         for _ in range(2):
             child = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
             out, _none = await child.communicate()
             assert child.returncode == 0
-            said.append(out.decode().splitlines())
+            output.append(out.decode().splitlines())
     finally:
         await postgres.execute("drop_database", name="commanded")
 
-    assert said == [[f"applied {name}" for name in migrations()], ["The database is up to date."]]
+    assert output == [[f"applied {name}" for name in migrations()], ["The database is up to date."]]
 
 
 async def test_an_old_server_is_refused_with_what_to_do(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,12 +60,12 @@ class Door:
 
     async def _take(self, request: Request) -> Response:
         now = datetime.now(UTC)
-        told = contract.Request("POST", str(request.url), dict(request.headers), await request.body(), now, "mqtt")
-        assert mqtt.recognise(told) and mqtt.verify(told, {"url_secret": (SECRET,)}) is True
-        (event,) = interpret(told, "mqtt").events
+        reported = contract.Request("POST", str(request.url), dict(request.headers), await request.body(), now, "mqtt")
+        assert mqtt.recognise(reported) and mqtt.verify(reported, {"url_secret": (SECRET,)}) is True
+        (event,) = interpret(reported, "mqtt").events
         assert event.handle is not None and event.handle.value == "mqtt:truck-7"
         id = str(event.provider_message_id).removeprefix("truck-7:")
-        self.came.append((id, told.headers["x-mqtt-id"]))
+        self.came.append((id, reported.headers["x-mqtt-id"]))
         status = self.answer(id)
         if status == 202:
             self.kept.append(id)
@@ -74,7 +74,7 @@ class Door:
 
 @asynccontextmanager
 async def subscribed(port: int, door: Door, protocol: str = "3.1.1") -> AsyncIterator[None]:
-    """A subscriber that runs, until left: told to stop, as by SIGTERM."""
+    """A subscriber that runs, until left: stopped, as by SIGTERM."""
     values = {
         "broker": (f"mqtt://127.0.0.1:{port}",),
         "subscribe": ("devices/+/up",),
@@ -131,8 +131,8 @@ async def test_what_is_published_arrives_though_the_door_is_away_for_a_while() -
 
 
 class Scripted:
-    """As much of a broker as one subscriber meets: it sends what it is told to, and notes what is acknowledged, and over
-    which connection."""
+    """As much of a broker as one subscriber meets: it sends what the test says, and notes what is acknowledged, and
+    over which connection."""
 
     def __init__(self, protocol: str) -> None:
         self._none = b"\0" if protocol == "5" else b""  # no properties

@@ -12,7 +12,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.outbound import Intake, prepare
 from app.clients.configured import Clients
 from app.http.access import mint
@@ -50,7 +50,7 @@ async def by_kafka(dsn: str, key: str, **more: Any) -> list[Any]:
 
     outcome = prepare(record, 1 << 20)
     async with await EventStore.open(dsn, pool=2) as store:
-        intake = Intake(store, publish, Health(), 100, clients=Clients(store, settings()))
+        intake = Intake(store, publish, WorkerHealth(), 100, clients=Clients(store, settings()))
         await intake._store([outcome])
     return [outcome.letter] if outcome.letter else []
 
@@ -94,14 +94,14 @@ async def test_one_key_is_one_message_at_the_same_time(served: Served, postgres_
 async def test_a_message_is_explained_and_cancelled_by_its_key(served: Served) -> None:
     """README's `messages explain order-1001`, after the request beside it."""
     id = (await by_http(served, "order-1001")).json()["messageId"]
-    told = (await served.http.get(f"{URL}/order-1001/explain")).json()
-    assert (told["messageId"], told["state"]) == (id, "queued") and told["reasons"]
+    reported = (await served.http.get(f"{URL}/order-1001/explain")).json()
+    assert (reported["messageId"], reported["state"]) == (id, "queued") and reported["reasons"]
     assert (await served.http.post(f"{URL}/order-1001/cancel")).json()["state"] == "cancelled"
     refused(await served.http.get(f"{URL}/order-1002"), 404)
 
 
 async def test_the_messages_in_a_state_are_listed_page_by_page(served: Served) -> None:
-    """Each once, those that changed last first; of other states it is said which there are."""
+    """Each once, those that changed last first; the error of another state lists those that there are."""
     ids = [(await served.http.post(URL, json=SMS)).json()["messageId"] for _ in range(5)]
     for id in ids:
         await served.http.post(f"{URL}/{id}/cancel")

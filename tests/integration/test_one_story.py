@@ -1,4 +1,4 @@
-"""What a message's timeline and its client's callback tell of several tries, channels and tellers: one story."""
+"""What a message's timeline and its client's callback show of several tries, channels and reporters: one story."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -24,12 +24,12 @@ async def sender(postgres_dsn: Dsns) -> AsyncIterator[Sender]:
     async with await EventStore.open(postgres_dsn.service, pool=6) as store:
         made = Sender(store)
         await made.configure()
-        await store.set_callback("default", "https://shop.example/told", [], 8)
+        await store.set_callback("default", "https://shop.example/events", [], 8)
         yield made
 
 
 def of_twilio(type: str, sid: str = "SM1", **fields: Any) -> Event:
-    """What Twilio tells of an SMS by its own id."""
+    """What Twilio reports of an SMS by its own id."""
     return Event(
         type,
         "twilio",
@@ -43,7 +43,7 @@ def of_twilio(type: str, sid: str = "SM1", **fields: Any) -> Event:
 
 
 def of_resend(type: str) -> Event:
-    """What Resend tells of a mail by its own id."""
+    """What Resend reports of a mail by its own id."""
     return Event(
         type,
         "resend",
@@ -58,7 +58,7 @@ def of_resend(type: str) -> Event:
 
 
 async def append(store: EventStore, *events: Event) -> None:
-    """Append what a provider told; failures are looked at, as the agents do."""
+    """Append what a provider reported; failures are looked at, as the agents do."""
     await store.append([(one, "default", datetime.now(UTC), None) for one in events])
     await store.recheck_watched([reference for one in events for reference in references_of(one, "default")])
 
@@ -74,8 +74,8 @@ async def relay(store: EventStore) -> None:
             place = upto
 
 
-async def told(store: EventStore) -> list[tuple[str, str]]:
-    """What the callback is told, in the order of the log: the type, and the source that said so."""
+async def delivered_events(store: EventStore) -> list[tuple[str, str]]:
+    """What the callback gets, in the order of the log: the type, and the source that reported it."""
     rows = []
     for row in await store.deliveries("default", None, 100):
         (event,) = [
@@ -109,7 +109,8 @@ async def test_our_own_tries_are_no_delay_of_what_was_sent(sender: Sender) -> No
 
 @pytest.mark.parametrize("first", [True, False], ids=["the provider first", "we first"])
 async def test_one_sent_is_told_of_a_message(sender: Sender, first: bool) -> None:
-    """That it was sent is told once, though both we and the provider say so, in whichever order that is recorded."""
+    """That it was sent is delivered once, though both we and the provider report it, in whichever order that is
+    recorded."""
     if first:
         await append(sender.store, of_twilio("UserMessageSent"))
         await relay(sender.store)
@@ -124,7 +125,7 @@ async def test_one_sent_is_told_of_a_message(sender: Sender, first: bool) -> Non
         Event("MessageClicked", "twilio", "again", channel="sms", direction="outbound", provider_message_id="SM1"),
     )
     await relay(sender.store)
-    types = [type for type, _ in await told(sender.store)]
+    types = [type for type, _ in await delivered_events(sender.store)]
     assert types.count("UserMessageSent") == 1
     assert sorted(types) == [
         "MessageClicked",
@@ -150,12 +151,12 @@ async def test_a_fallback_is_no_contradiction(sender: Sender) -> None:
     found = await shown(sender.store)
     assert (found["delivery"], found["status"], found["contradiction"]) == ("delivered", "completed", False)
     assert [attempt["number"] for attempt in row["attempts"]] == [1, 2]
-    types = [type for type, _ in await told(sender.store)]
+    types = [type for type, _ in await delivered_events(sender.store)]
     assert types == ["MessageRequested", "UserMessageSent", "MessageDelayed", "UserMessageSent", "MessageDelivered"]
 
 
 async def test_the_last_channel_s_failure_is_the_message_s(sender: Sender) -> None:
-    """Where no channel follows, the failure is told, and so is a contradiction within one attempt."""
+    """If no channel follows, the failure is delivered, and so is a contradiction within one attempt."""
     async with sender.at_work():
         await sender.ask(fallback=True)
         await sender.until("watched")
@@ -165,14 +166,14 @@ async def test_the_last_channel_s_failure_is_the_message_s(sender: Sender) -> No
     await relay(sender.store)
     found = await shown(sender.store)
     assert (found["delivery"], found["status"], found["contradiction"]) == ("bounced", "completed", False)
-    assert [type for type, _ in await told(sender.store)][-1] == "MessageFailed"
+    assert [type for type, _ in await delivered_events(sender.store)][-1] == "MessageFailed"
     await append(sender.store, of_twilio("MessageDelivered"))
     assert (await shown(sender.store))["contradiction"] is True
 
 
 async def test_a_status_recorded_long_before_its_link_is_told(sender: Sender, postgres_dsn: Dsns) -> None:
-    """However long before: what came three days, or forty, before anyone knew which message it was of is owed when that is
-    known, and is not forgotten before it was told."""
+    """However long before: what came three days, or forty, before anyone knew which message it was of is owed when that
+    is known, and is not deleted before it was delivered."""
     await append(sender.store, of_twilio("MessageDelivered"), of_twilio("MessageRead", "SM2"))
     await relay(sender.store)
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as db:

@@ -12,11 +12,11 @@ import pytest
 
 import agents.pipeline
 from agents.batches import Batch
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.outbound import Intake
 from agents.outbound import prepare as asked
 from agents.pipeline import Pipeline
-from agents.records.outcome import Outcome, outcome_of
+from agents.records.outcome import RecordOutcome, outcome_of
 from app.clients.configured import Clients
 from app.settings import Settings
 from schemas.events import Error, Event
@@ -39,10 +39,10 @@ def event(name: str, **more: Any) -> Event:
     return Event("MessageFailed", "test", name, provider_message_id=name, error=Error("1", "x", "unknown"), **more)
 
 
-def prepared(make: Callable[[str], list[Event]]) -> Callable[[Any], Outcome]:
+def prepared(make: Callable[[str], list[Event]]) -> Callable[[Any], RecordOutcome]:
     """Reads a record into the events that `make` makes of its text."""
 
-    def read(outcome: Outcome) -> None:
+    def read(outcome: RecordOutcome) -> None:
         outcome.rows = [(one, "default", NOW, None) for one in make(outcome.record.value.decode())]
 
     return lambda one: outcome_of(one, read, 1 << 20)
@@ -98,7 +98,7 @@ async def test_what_one_record_makes_impossible_is_found_among_its_neighbours(po
         return [event(f"{name} a"), bad, event(f"{name} b")] if name == "r37" else [event(name)]
 
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
-        published, health = Published(), Health()
+        published, health = Published(), WorkerHealth()
         records = [record(f"r{n}", n) for n in range(100)]
         acked = await work(Pipeline(store, published, health, 1000), prepared(refused), records)
         letters = await store.dead_letters()
@@ -120,7 +120,7 @@ async def test_a_record_all_of_whose_events_fail_ends(postgres_dsn: Dsns) -> Non
 
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
         longer = record("x" * (1 << 20), 1)
-        await work(Pipeline(store, Published(), Health(), 1000), prepared(refused), [longer])
+        await work(Pipeline(store, Published(), WorkerHealth(), 1000), prepared(refused), [longer])
         (letter,) = await store.dead_letters()
     assert letter["reason"].startswith("3000 of its 3000 events cannot be stored")
 
@@ -128,8 +128,8 @@ async def test_a_record_all_of_whose_events_fail_ends(postgres_dsn: Dsns) -> Non
 async def test_a_dead_letter_that_is_refused_is_never_dropped(postgres_dsn: Dsns) -> None:
     """A letter that the database takes in no form is a fault of ours: it ends the worker, and those before it are kept."""
 
-    def letter(one: Any) -> Outcome:
-        outcome = Outcome(one, 1_795_000_000.0)
+    def letter(one: Any) -> RecordOutcome:
+        outcome = RecordOutcome(one, 1_795_000_000.0)
         outcome.refuse("bad", {"a": 1})
         assert outcome.letter is not None
         if one.offset == 1:
@@ -138,7 +138,7 @@ async def test_a_dead_letter_that_is_refused_is_never_dropped(postgres_dsn: Dsns
         return outcome
 
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
-        pipeline, health = Pipeline(store, Published(), Health(), 10), Health()
+        pipeline, health = Pipeline(store, Published(), WorkerHealth(), 10), WorkerHealth()
         with pytest.raises(psycopg.DataError):
             await work(pipeline, letter, [record("a", 0), record("b", 1), record("c", 2)])
         assert {row["offset"] for row in await store.dead_letters()} == {0}
@@ -151,7 +151,7 @@ async def test_telling_of_failures_with_odd_ids_holds_up_nobody(postgres_dsn: Ds
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
         make = lambda name: [event(name + "\x00"), event(name + "\ud800")]  # noqa: E731
         acked = await work(
-            Pipeline(store, Published(), Health(), 10), prepared(make), [record("a", 0)], [record("b", 1)]
+            Pipeline(store, Published(), WorkerHealth(), 10), prepared(make), [record("a", 0)], [record("b", 1)]
         )
     assert acked.count == 2
     assert await names(postgres_dsn.service) == {"a\ufffd", "b\ufffd"}
@@ -166,7 +166,7 @@ async def test_what_nobody_foresaw_is_never_dropped(postgres_dsn: Dsns, monkeypa
     another batch follows or not."""
     for stretches in ([[record("a", 0)]], [[record("a", 0)], [record("b", 1)], [record("c", 2)]]):
         async with await EventStore.open(postgres_dsn.service, pool=2) as store:
-            pipeline = Pipeline(store, Published(), Health(), 10)
+            pipeline = Pipeline(store, Published(), WorkerHealth(), 10)
 
             def broken(*_: Any) -> None:
                 raise Broken
@@ -190,7 +190,7 @@ async def test_a_cancelled_agent_finishes_the_batch_that_it_stores(postgres_dsn:
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(agents.pipeline, "batches", batches)
-            pipeline = Pipeline(store, Published(), Health(), 10)
+            pipeline = Pipeline(store, Published(), WorkerHealth(), 10)
             task = asyncio.create_task(pipeline.run(None, prepared(lambda name: [event(name)])))
             await going.wait()
             task.cancel()
@@ -209,7 +209,7 @@ async def test_a_request_that_cannot_be_stored_holds_up_no_other(postgres_dsn: D
     ]
     records = [record(ask.decode(), n, "messages.requested") for n, ask in enumerate(asks)]
 
-    def prepare(one: Any) -> Outcome:
+    def prepare(one: Any) -> RecordOutcome:
         outcome = asked(one, 1 << 20)
         assert outcome.request is not None
         if one.offset == 1:
@@ -218,7 +218,7 @@ async def test_a_request_that_cannot_be_stored_holds_up_no_other(postgres_dsn: D
 
     async with await EventStore.open(postgres_dsn.service, pool=2) as store:
         clients = Clients(store, Settings.model_validate({"sources": SOURCES}))
-        acked = await work(Intake(store, Published(), Health(), 10, clients=clients), prepare, records)
+        acked = await work(Intake(store, Published(), WorkerHealth(), 10, clients=clients), prepare, records)
         taken = [await store.message("default", f"m{n}") for n in range(3)]
         (letter,) = await store.dead_letters()
     assert acked.count == 1

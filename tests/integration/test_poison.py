@@ -17,8 +17,8 @@ SEED = 11
 
 
 async def test_no_record_stops_the_others(servers_folder: Path) -> None:
-    """Of every topic, codec, size and kind of nonsense: each ends in events, a message or a dead letter; each canary between
-    them is on its timeline; the worker that began commits all, tells all, and says that it is ready."""
+    """Of every topic, codec, size and kind of nonsense: each ends in events, a message or a dead letter; each canary
+    between them is on its timeline; the worker that began commits all, relays all, and reports that it is ready."""
     outcome = await poisoning.run(servers_folder / "poison", records=RECORDS, seed=SEED, console=Console(stderr=True))
 
     assert outcome.lost == []

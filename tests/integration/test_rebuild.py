@@ -30,7 +30,7 @@ TABLES = {
 }
 
 
-def told(type: str, number: int, provider: str | None, ours: str | None = None) -> Row:
+def row_of(type: str, number: int, provider: str | None, ours: str | None = None) -> Row:
     """An event of a message known by their id, ours, or both."""
     event = Event(
         type, "twilio", f"{type}-{number}", channel="sms", direction="outbound", provider_message_id=provider, message_id=ours,
@@ -40,7 +40,7 @@ def told(type: str, number: int, provider: str | None, ours: str | None = None) 
 
 
 def sent(first: int, after: int) -> list[Row]:
-    return [told("UserMessageSent", n, f"p{n}") for n in range(first, after)]
+    return [row_of("UserMessageSent", n, f"p{n}") for n in range(first, after)]
 
 
 async def read(dsn: str, query: str) -> list[Any]:
@@ -64,10 +64,10 @@ async def test_a_rebuild_while_events_keep_coming(postgres_dsn: Dsns, monkeypatc
         async def write(lane: int) -> int:
             number = 10_000 * (lane + 1)
             while not finished.is_set():
-                rows = [told("MessageDelivered", number + n, f"p{(number + n) % 5000}") for n in range(20)]
-                rows += [told("MessageRequested", number, None, f"m{number % 50}")]
-                rows += [told("MessageQueued", number, f"p{number % 3000}", f"m{number % 50}")]
-                rows += [told(f"Recipient{'Uns' if number % 40 else 'S'}ubscribed", number, f"p{number % 3000}")]
+                rows = [row_of("MessageDelivered", number + n, f"p{(number + n) % 5000}") for n in range(20)]
+                rows += [row_of("MessageRequested", number, None, f"m{number % 50}")]
+                rows += [row_of("MessageQueued", number, f"p{number % 3000}", f"m{number % 50}")]
+                rows += [row_of(f"Recipient{'Uns' if number % 40 else 'S'}ubscribed", number, f"p{number % 3000}")]
                 await store.append(rows)
                 number += 20
             return number - 10_000 * (lane + 1)
@@ -77,7 +77,7 @@ async def test_a_rebuild_while_events_keep_coming(postgres_dsn: Dsns, monkeypatc
             await rebuild(postgres_dsn.owner)
         finished.set()
         assert all([await lane for lane in writing])
-        await store.append([told("MessageRead", 1, "p1")])
+        await store.append([row_of("MessageRead", 1, "p1")])
     live = await tables(postgres_dsn.owner)
     (count,) = await read(postgres_dsn.owner, "SELECT count(*) FROM threadline.events")
 
@@ -138,7 +138,7 @@ async def test_privileges_and_indexes_survive(postgres_dsn: Dsns) -> None:
 
 
 async def test_one_rebuild_at_a_time(postgres_dsn: Dsns) -> None:
-    """The second is told so, and changes nothing."""
+    """The second ends with that error, and changes nothing."""
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner, autocommit=True) as db:
         await db.execute(statement("rebuild_lock"))
         with pytest.raises(RebuildError, match="under way"):
@@ -210,13 +210,13 @@ async def test_a_long_reader_delays_the_swap_and_nothing_else(
 async def test_progress_is_told(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each chunk: events folded, and how many there are; the last is all of them."""
     monkeypatch.setattr("sql.rebuild.CHUNK", 10)
-    said: list[tuple[int, int]] = []
-    note: Callable[[int, int], None] = lambda done, total: said.append((done, total))  # noqa: E731
+    output: list[tuple[int, int]] = []
+    note: Callable[[int, int], None] = lambda done, total: output.append((done, total))  # noqa: E731
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         await store.append(sent(0, 25))
     await rebuild(postgres_dsn.owner, note)
 
-    assert said == [(10, 25), (20, 25), (25, 25), (25, 25)]
+    assert output == [(10, 25), (20, 25), (25, 25), (25, 25)]
 
 
 async def test_the_command_says_what_it_did(postgres_dsn: Dsns) -> None:

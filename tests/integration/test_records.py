@@ -225,8 +225,8 @@ async def test_a_list_of_bad_items_is_one_dead_letter(worker: Worker) -> None:
 
 def mandrill(id: str) -> bytes:
     """A form whose JSON has NUL, escaped twice."""
-    told = [{"event": "hard_bounce", "_id": id, "ts": 1795000000, "msg": {"_id": id, "email": "ana@example.com"}}]
-    return f"mandrill_events={quote(orjson.dumps(told).decode())}".encode()
+    reported = [{"event": "hard_bounce", "_id": id, "ts": 1795000000, "msg": {"_id": id, "email": "ana@example.com"}}]
+    return f"mandrill_events={quote(orjson.dumps(reported).decode())}".encode()
 
 
 HOSTILE: dict[str, tuple[str, bytes]] = {

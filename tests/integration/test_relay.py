@@ -1,4 +1,4 @@
-"""The relay on real PostgreSQL and Kafka: everything told, in order, whatever happens in between."""
+"""The relay on real PostgreSQL and Kafka: everything relayed, in order, whatever happens in between."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ from tests.support.waiting import eventually
 
 @pytest_asyncio.fixture
 async def office(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Office]:
-    """What tells clients, on a fresh database."""
+    """The parts that notify clients, on a fresh database."""
     async with await EventStore.open(postgres_dsn.service, pool=6) as store:
         yield Office.of(store, tmp_path)
 
@@ -52,7 +52,7 @@ async def append(office: Office, *events: Any, client: str = CLIENT) -> None:
     await office.store.append([(one, client, NOON, None) for one in events])
 
 
-async def told(bootstrap: str, topic: str, count: int) -> list[Any]:
+async def published(bootstrap: str, topic: str, count: int) -> list[Any]:
     """The first `count` records of the topic."""
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
@@ -68,7 +68,7 @@ async def told(bootstrap: str, topic: str, count: int) -> list[Any]:
 
 
 def names(records: list[Any]) -> list[str]:
-    """Which events they tell, by their sources' ids."""
+    """Which events were relayed, by their sources' ids."""
     return [orjson.loads(record.value)["sourceeventid"] for record in records]
 
 
@@ -96,9 +96,9 @@ async def test_events_are_told_in_order_by_customer(office: Office, topics: str,
     # Without an address: its customer is that of its interaction.
     await append(office, *(event("MessageDelivered", f"SM{n}", 30 + n, handle=None) for n in range(20)))
     task = asyncio.create_task(relayer(office, topics, topic).run())
-    records = await told(topics, topic, 40)
+    records = await published(topics, topic, 40)
     await append(office, event("MessageRead", "SM3", 90, handle=None))
-    records += (await told(topics, topic, 41))[-1:]
+    records += (await published(topics, topic, 41))[-1:]
     await stopped(task)
     assert len({record.partition for record in records}) == 1
     assert len({record.offset for record in records}) == 41
@@ -119,7 +119,7 @@ async def test_events_are_told_in_order_by_customer(office: Office, topics: str,
 async def test_a_client_whose_configuration_cannot_be_read_holds_up_no_other(
     office: Office, topics: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever it raises: it is that client's fault, its events are told, and the relay is well."""
+    """Whatever it raises: it is that client's fault, its events are relayed, and the relay is well."""
     of = office.callbacks.of
 
     async def broken(client: str) -> dict[str, Any] | None:
@@ -131,7 +131,7 @@ async def test_a_client_whose_configuration_cannot_be_read_holds_up_no_other(
     await append(office, event("UserMessageSent", "SM1", 1, message_id="m1"), client="broken")
     await append(office, event("UserMessageSent", "SM2", 2, message_id="m2"))
     task = asyncio.create_task(relayer(office, topics, topic).run())
-    assert sorted(names(await told(topics, topic, 2))) == ["UserMessageSent SM1", "UserMessageSent SM2"]
+    assert sorted(names(await published(topics, topic, 2))) == ["UserMessageSent SM1", "UserMessageSent SM2"]
     await eventually(lambda: _relayed(office), lambda count: count == 2)
     await stopped(task)
     assert "KeyError" in office.health.tenants["broken", "configuration"]
@@ -157,7 +157,7 @@ async def test_what_commits_late_is_told_late(office: Office, postgres_dsn: Dsns
         await asyncio.sleep(0.5)
         before = office.telling.relayed
         await slow.commit()
-    records = await told(topics, topic, 2)
+    records = await published(topics, topic, 2)
     await stopped(task)
     assert before == 0
     assert sorted(names(records)) == ["MessageReceived quick", "slow"]
@@ -166,7 +166,7 @@ async def test_what_commits_late_is_told_late(office: Office, postgres_dsn: Dsns
 async def test_a_relay_that_dies_after_the_acknowledgement_repeats(
     office: Office, postgres_dsn: Dsns, topics: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Kafka has, and the place does not say so, is told again under the same ids, and nothing is skipped."""
+    """What Kafka has beyond the recorded place is relayed again under the same ids, and nothing is skipped."""
     await append(office, *(event("MessageReceived", f"SM{n}", n) for n in range(5)))
 
     class Killed(BaseException):
@@ -182,7 +182,7 @@ async def test_a_relay_that_dies_after_the_acknowledgement_repeats(
     assert await place(postgres_dsn.owner) == (0, 0)
     await append(office, event("MessageReceived", "SM9", 9))
     task = asyncio.create_task(relayer(office, topics, topic).run())
-    records = await told(topics, topic, 11)
+    records = await published(topics, topic, 11)
     await stopped(task)
     ids = [orjson.loads(record.value)["id"] for record in records]
     assert ids[:5] == ids[5:10]
@@ -193,7 +193,7 @@ async def test_one_relays_and_another_takes_over(office: Office, postgres_dsn: D
     """Of two, one relays; when its connection dies the other goes on from where it was."""
     first, second = (asyncio.create_task(relayer(office, topics, topic).run()) for _ in range(2))
     await append(office, event("MessageReceived", "SM1"))
-    assert names(await told(topics, topic, 1)) == ["MessageReceived SM1"]
+    assert names(await published(topics, topic, 1)) == ["MessageReceived SM1"]
     query = (
         "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 29796 AND objid = 11 AND granted "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -203,7 +203,7 @@ async def test_one_relays_and_another_takes_over(office: Office, postgres_dsn: D
         assert len(holders) == 1
         await db.execute("SELECT pg_terminate_backend(%s)", holders[0])
         await append(office, event("MessageReceived", "SM2", 1))
-        records = await told(topics, topic, 2)
+        records = await published(topics, topic, 2)
         assert len(await (await db.execute(query)).fetchall()) == 1
     assert names(records) == ["MessageReceived SM1", "MessageReceived SM2"]
     done, running = await asyncio.wait([first, second], timeout=0)
@@ -229,12 +229,12 @@ async def test_a_place_that_was_moved_is_not_moved_back(office: Office) -> None:
 async def test_a_new_installation_begins_where_it_is_told(
     office: Office, postgres_dsn: Dsns, topics: str, topic: str
 ) -> None:
-    """`relay.from = "now"` tells nothing of what was before."""
+    """`relay.from = "now"` relays nothing of what was before."""
     await append(office, event("MessageReceived", "old"))
     task = asyncio.create_task(relayer(office, topics, topic, from_now=True).run())
     await eventually(lambda: place(postgres_dsn.owner))
     await append(office, event("MessageReceived", "new", 1))
-    records = await told(topics, topic, 1)
+    records = await published(topics, topic, 1)
     await stopped(task)
     assert names(records) == ["MessageReceived new"]
 
@@ -256,7 +256,7 @@ async def test_an_event_too_large_for_kafka_is_told_without_its_payload(
     await append(office, event("MessageReceived", "SM1", payload={"content": {"text": "x" * 20_000}}))
     await append(office, event("MessageReceived", "SM2", 1))
     task = asyncio.create_task(relayer(office, topics, topic, most=10_000).run())
-    first, second = (orjson.loads(record.value) for record in await told(topics, topic, 2))
+    first, second = (orjson.loads(record.value) for record in await published(topics, topic, 2))
     await stopped(task)
     assert first["payloadomitted"] is True and "content" not in first["data"]
     assert first["data"]["providerMessageId"] == "SM1"

@@ -46,7 +46,7 @@ async def line(postgres_dsn: Dsns, tmp_path: Path) -> AsyncIterator[Line]:
 
 
 async def test_one_message(line: Line) -> None:
-    """Its id alone is on standard output; with an id of its own, sending again is said to be that."""
+    """Its id alone is on standard output; with an id of its own, sending again prints that it was sent before."""
     sent = await line("send", "--channel", "sms", "--to", "+15551234567", "Hello")
     assert sent.code == 0, sent.err
     assert "Accepted, by sms" in sent.err
@@ -73,7 +73,7 @@ async def test_what_is_refused_is_said(line: Line, postgres_dsn: Dsns) -> None:
 
 
 async def test_the_key_is_found(line: Line) -> None:
-    """In a file that is named, or where the embedded system keeps it; else it is said how to have one."""
+    """In a file that is named, or where the embedded system keeps it; else the error says how to get one."""
     arguments = ("send", "--to", "+15551234567", "Hello")
     token = line.environment.pop("THREADLINE_API_KEY")
     none = await line(*arguments)
@@ -98,8 +98,8 @@ BAD = [
 
 
 async def test_a_file_is_sent_once(line: Line, postgres_dsn: Dsns) -> None:
-    """What is good is sent, what is bad is told with its line and path; run again, nothing is sent twice, and mended, what
-    was mended is sent; by another name all is sent anew."""
+    """What is good is sent, what is bad is reported with its line and path; run again, nothing is sent twice, and
+    mended, what was mended is sent; by another name all is sent anew."""
     same = [SMS | {"body": "the same"}] * 3
     lines: list[Any] = [*GOOD, *same, b"", SMS | {"messageId": "m-1"}]
     for place, (bad, _) in enumerate(BAD):

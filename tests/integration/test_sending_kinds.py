@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from adapters.contract import Outgoing, Response
-from agents.health import Health as Counts
+from agents.health import WorkerHealth as Counts
 from agents.outbound import Intake, prepare
 from agents.sender import settlements
 from agents.transport import AddressRefused, NoAnswer, Transport
@@ -283,7 +283,7 @@ async def test_a_clock_that_is_set_back_leaves_no_message_waiting_for_it(sender:
 
 
 async def test_what_cannot_be_sent_in_time_any_more_is_refused(sender: Owned) -> None:
-    """A dead letter names the path; the client is told."""
+    """A dead letter names the path; the client gets an event."""
 
     async def publish(letter: Any) -> None:
         raise AssertionError("letters are published once they are stored")

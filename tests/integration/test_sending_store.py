@@ -41,7 +41,7 @@ def lane(client: str = "shop", account: str = "twilio", rate: float | None = Non
     return (client, account, rate, burst, 1000)
 
 
-def said(request: Request) -> tuple[Event, str, datetime, None]:
+def event_of(request: Request) -> tuple[Event, str, datetime, None]:
     """The event of the request."""
     event = Event(
         "MessageRequested", "threadline", f"{request.message_id}:requested", channel="sms", direction="outbound",
@@ -54,7 +54,7 @@ def new(
     request: Request, account: str = "twilio", due_at: datetime | None = None, lane: Lane | None = None
 ) -> NewMessage:
     """The request as the store takes it, with its event."""
-    event, _, at, _ = said(request)
+    event, _, at, _ = event_of(request)
     return NewMessage(
         event, at, lane, request.client_id, request.message_id, request.priority, due_at, None, None, "sms",
         account, "queued", None, request.document, request.fingerprint.hex(), [("sms", f"phone\x1f{TO}")],
@@ -82,7 +82,7 @@ def settled(row: dict[str, Any], state: str, **more: Any) -> Settled:
 
 
 async def test_a_request_is_taken_once_and_tells_whether_it_is_the_same(store: EventStore) -> None:
-    """The same again changes nothing, also within a batch; another body under the same id is told apart."""
+    """The same again changes nothing, also within a batch; another body under the same id is recognised."""
     first, same, other = asked(1), asked(1), asked(1, body="Another")
     assert await accept(store, first, same, other) == [
         Accepted(True, True),
@@ -107,7 +107,7 @@ async def test_two_at_once_under_one_id_are_told_apart(store: EventStore) -> Non
 
 
 async def test_an_idempotency_key_is_kept_with_its_messages_or_not_at_all(store: EventStore) -> None:
-    """Two under one key at once: one is told to wait; afterwards the answer is there."""
+    """Two under one key at once: one has to wait; afterwards the answer is there."""
     key = KeptAnswer("shop", "key", b"f" * 32, 202, b"{}")
     request = asked(1)
     tries = [store.accept([new(request, lane=lane())], lambda _: [key]) for _ in range(8)]

@@ -1,4 +1,4 @@
-"""A simulated provider over real HTTP: what it takes is told of, until it is acknowledged."""
+"""A simulated provider over real HTTP: what it accepts it reports, until that is acknowledged."""
 
 import asyncio
 import socket

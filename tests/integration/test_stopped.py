@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from adapters import ADAPTERS
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.sender.due import Due
 from agents.transport import Transport
 from agents.transport.oauth import Tokens
@@ -61,7 +61,7 @@ async def test_a_worker_that_was_stopped_does_not_call_any_more(
             try:
                 await until(lambda: process.status() == psutil.STATUS_STOPPED, 60)
                 transport = Transport(timeout=TIMEOUT)
-                due = Due(store, clients, transport.carry, Tokens(transport.carry), Health(), settings.sending)
+                due = Due(store, clients, transport.carry, Tokens(transport.carry), WorkerHealth(), settings.sending)
                 second = asyncio.create_task(due.run())
                 await until(lambda: sum(provider.taken.values()) > 0, 60)
                 process.send_signal(signal.SIGCONT)

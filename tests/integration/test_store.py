@@ -33,7 +33,7 @@ async def scalar(dsn: str, query: str) -> Any:
 
 
 async def test_twice_is_once(postgres_dsn: Dsns) -> None:
-    """A batch told again, whole or in part, appends nothing."""
+    """A batch appended again, whole or in part, appends nothing."""
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         first = await store.append([received(n) for n in range(10)])
         again = await store.append([received(n) for n in range(5, 15)])
@@ -123,10 +123,10 @@ async def test_deep_payloads_come_back(postgres_dsn: Dsns) -> None:
         (page,) = await store.timeline(
             "default", (await store.customer_of("default", "phone", PHONE))[0]["customer_id"]
         )
-        (told,) = await store.history("default", page["id"])
+        (reported,) = await store.history("default", page["id"])
 
-    assert told["payload"] == payload
-    assert isinstance(told["payload"]["large"], float)
+    assert reported["payload"] == payload
+    assert isinstance(reported["payload"]["large"], float)
     assert page["content"] == {"text": "é"}
 
 
@@ -137,17 +137,17 @@ async def test_what_cannot_be_stored_is_named(postgres_dsn: Dsns, payload: dict[
     """An integer beyond 64 bits, what is too deep, what is no JSON: the error says which event, and the batch is not
     half there."""
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
-        with pytest.raises(Unstorable) as told:
+        with pytest.raises(Unstorable) as reported:
             await store.append([received(1), received(2, **payload)])
 
-    assert told.value.index == 1
-    assert isinstance(told.value, DATA_ERRORS)
+    assert reported.value.index == 1
+    assert isinstance(reported.value, DATA_ERRORS)
     assert await scalar(postgres_dsn.owner, "SELECT count(*) FROM threadline.events") == 0
 
 
 @pytest.mark.parametrize("year", [1, 1970, 2100, 9999])
 async def test_times_out_of_place_are_kept_and_bounded(postgres_dsn: Dsns, year: int) -> None:
-    """The log has what the provider said; a fact is never later than our receipt of it."""
+    """The log has what the provider reported; a fact is never later than our receipt of it."""
     row = received(1)
     row[0].occurred_at = datetime(year, 1, 1, tzinfo=UTC)
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
@@ -219,7 +219,7 @@ async def test_the_timeline_is_read_by_its_index(postgres_dsn: Dsns) -> None:
 
 async def test_paging_is_stable_while_rows_arrive(postgres_dsn: Dsns) -> None:
     """Whoever turns the pages sees each interaction that was there once, newest first, whatever arrives meanwhile; many
-    of one instant are told apart."""
+    of one instant are distinguished."""
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         there = [received(n) for n in range(30)]
         await store.append(
@@ -268,7 +268,7 @@ async def test_the_reader_sees_neither_hashes_nor_bodies(postgres_dsn: Dsns, tab
 
 
 async def test_whoever_waits_for_a_connection_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that is away is told after one waiting time, not after two."""
+    """A database that is away is reported after one waiting time, not after two."""
     monkeypatch.setattr("sql.pool.WAIT", 0.5)
     async with await EventStore.open("postgresql://nobody@127.0.0.1:1/nowhere", pool=1) as store:
         with pytest.raises(PoolTimeout):

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from pydantic import SecretStr
 
 from agents.failures import keep_on
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.process.parts import notify
 from app.clients.configured import Clients
 from app.clients.seal import new_key
@@ -35,7 +35,7 @@ def settings_of(data: Path, bootstrap: str) -> Settings:
 
 
 @asynccontextmanager
-async def telling(store: EventStore, health: Health, settings: Settings) -> AsyncIterator[None]:
+async def telling(store: EventStore, health: WorkerHealth, settings: Settings) -> AsyncIterator[None]:
     """Relay and deliverer, at work."""
     task = asyncio.create_task(notify(store, Clients(store, settings), health, settings))
     try:
@@ -47,7 +47,7 @@ async def telling(store: EventStore, health: Health, settings: Settings) -> Asyn
 
 async def test_an_event_reaches_kafka_and_the_client(postgres_dsn: Dsns, topics: str, tmp_path: Path) -> None:
     """From the log to `events.recorded` and to the callback, under one id."""
-    client, health = f"shop-{uuid4().hex}", Health()
+    client, health = f"shop-{uuid4().hex}", WorkerHealth()
     consumer = AIOKafkaConsumer("events.recorded", bootstrap_servers=topics, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -70,7 +70,7 @@ async def test_an_event_reaches_kafka_and_the_client(postgres_dsn: Dsns, topics:
 
 async def test_without_kafka_it_goes_on_trying(postgres_dsn: Dsns, tmp_path: Path) -> None:
     """The health page says that the relay fails; nothing is enqueued that was not published, and nothing ends."""
-    health = Health()
+    health = WorkerHealth()
     async with await EventStore.open(postgres_dsn.service, pool=6) as store:
         async with telling(store, health, settings_of(tmp_path, "127.0.0.1:1")):
             await store.append([(event("UserMessageSent", "SM1", message_id="m1"), "shop", NOON, None)])
@@ -84,7 +84,7 @@ async def test_without_kafka_it_goes_on_trying(postgres_dsn: Dsns, tmp_path: Pat
 
 async def test_work_that_fails_begins_again() -> None:
     """Whatever it raises, and its failure shows meanwhile."""
-    health, begun, again = Health(), 0, asyncio.Event()
+    health, begun, again = WorkerHealth(), 0, asyncio.Event()
 
     async def work() -> None:
         nonlocal begun

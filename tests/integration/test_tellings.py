@@ -1,4 +1,5 @@
-"""One event told several times, not alike; ids that must not meet; one account behind several sources. On real PostgreSQL."""
+"""One event reported several times, not alike; ids that must not meet; one account behind several sources. On real
+PostgreSQL."""
 
 import asyncio
 import itertools
@@ -75,13 +76,13 @@ async def test_tellings_are_joined_in_any_order(postgres_dsn: Dsns, rows: list[R
 
 
 def sent(seconds: int = 0, **fields: Any) -> Row:
-    """One telling of one event."""
+    """One report of one event."""
     return (Event("UserMessageSent", "crm", "e1", **fields), "default", START + timedelta(seconds=seconds), None)
 
 
 async def test_what_the_first_telling_lacked_is_not_lost(postgres_dsn: Dsns) -> None:
-    """An id of the provider's, one of ours, an address, a content and an earlier receipt, each told later under the same
-    identity, in every order: one interaction that has all of them."""
+    """An id of the provider's, one of ours, an address, a content and an earlier receipt, each reported later under the
+    same identity, in every order: one interaction that has all of them."""
     parts = [
         sent(5, message_id="m1"),
         sent(5, provider_message_id="SM1", provider="twilio"),
@@ -110,7 +111,7 @@ async def test_what_the_first_telling_lacked_is_not_lost(postgres_dsn: Dsns) -> 
 @pytest.mark.parametrize("together", [True, False])
 async def test_an_id_that_was_used_twice_joins_nobody(postgres_dsn: Dsns, together: bool) -> None:
     """A service that gives everything one id: each message of each person is kept, on its own person's timeline only; a
-    telling that names no message, and would fit to both, does not join them."""
+    report that names no message, and would fit to both, does not join them."""
     rows: list[Row] = [
         (Event("MessageReceived", "crm", "1", channel="chat", direction="inbound", handle=handle, payload={"content": {"text": text}}), "default", START, None)
         for handle, text in ((ANA, "I am Ana"), (BEN, "I am Ben"))
@@ -185,13 +186,14 @@ async def _event_id(db: psycopg.AsyncConnection[Any], *parts: str) -> Any:
 
 
 async def test_sources_of_one_account_share_its_message_ids(postgres_dsn: Dsns) -> None:
-    """One SID at two sources is two messages, unless both are said to be one account; then also what we send by either."""
+    """One SID at two sources is two messages, unless both are configured as one account; then also what we send by
+    either."""
     seen = {}
     for account in (None, "main"):
         configured = Settings(
             sources={name: Source(adapter="twilio", account=account) for name in ("twilio_a", "twilio_b")}
         )
-        told = [
+        reported = [
             of_account(
                 Event(
                     type,
@@ -206,7 +208,7 @@ async def test_sources_of_one_account_share_its_message_ids(postgres_dsn: Dsns) 
             for type, source in (("UserMessageSent", "twilio_a"), ("MessageDelivered", "twilio_b"))
         ]
         async with await EventStore.open(postgres_dsn.service, pool=1) as store:
-            await store.append([(event, "default", START, None) for event in told])
+            await store.append([(event, "default", START, None) for event in reported])
         rows = [
             row for row in await read(postgres_dsn.owner, INTERACTIONS) if row["provider_message_id"] == f"SM-{account}"
         ]

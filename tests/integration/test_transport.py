@@ -176,7 +176,7 @@ async def test_a_connection_that_was_closed_while_idle_is_not_used_again(how: st
 
 
 async def test_a_used_connection_that_ends_with_the_request_read_may_have_arrived() -> None:
-    """Nobody can tell it from a server that took it, as this one did; so it is not made again."""
+    """It looks the same as a server that accepted it, as this one did; so it is not made again."""
 
     async def second_dies(number: int, writer: asyncio.StreamWriter) -> None:
         writer.transport.abort() if number == 2 else writer.write(OK)
@@ -209,7 +209,7 @@ async def test_where_nobody_takes_the_connection_nothing_arrived() -> None:
 
 
 async def test_where_no_place_is_free_nothing_arrived() -> None:
-    """The call that waits is told so, and the server has the other alone."""
+    """The call that waits fails with that reason, and the server has the other alone."""
     async with Server(saying(b"", then="hang")).open() as server, transport(1.5, 0.3, connections=1) as own:
         first = asyncio.create_task(carried(own, call(server.port)))
         await server.reached(1)
@@ -326,25 +326,26 @@ async def test_an_address_of_a_recipients_is_never_trusted_and_tells_nothing() -
             ),
             *("https://10.0.0.1", "https://[fe80::1]", "https://0x7f000001", "https://127.1"),
         )
-        said = set()
+        output = set()
         for place in places:
             with pytest.raises(NoAnswer) as failure:
                 await own.carry(HttpCall("POST", f"{place}/push/token", {}, b"x", foreign=True), {}, trusted=True)
-            said.add((type(failure.value), str(failure.value), failure.value.kind, failure.value.may_have_arrived))
+            output.add((type(failure.value), str(failure.value), failure.value.kind, failure.value.may_have_arrived))
             assert failure.value.__cause__ is None and failure.value.__suppress_context__
-        assert said == {(NoAnswer, REDACTED, "recipient", False)}
+        assert output == {(NoAnswer, REDACTED, "recipient", False)}
         assert (server.connections, server.received) == (0, [])
 
 
 async def test_an_address_of_a_clients_tells_no_more_than_that_it_failed() -> None:
-    """What resolves to nothing and what resolves to ours are told in the same words; the operator's counts tell them apart."""
+    """What resolves to nothing and what resolves to ours fail with the same words; the operator's counts distinguish
+    them."""
     async with Server(answering).open() as server, transport(2, 1) as own:
-        said = set()
+        output = set()
         for place in (f"http://localhost:{server.port}", f"https://127.0.0.1:{free()}", "https://no-such-host.invalid"):
             with pytest.raises(NoAnswer) as failure:
                 await own.carry(HttpCall("POST", place, {}, b"x"), {}, trusted=False)
-            said.add(str(failure.value))
-        assert said == {REDACTED} and server.connections == 0
+            output.add(str(failure.value))
+        assert output == {REDACTED} and server.connections == 0
         assert own.unanswered == {("HttpCall", "address"): 2, ("HttpCall", "name"): 1}
 
 

@@ -1,4 +1,5 @@
-"""Mails handed over to a real SMTP server, and to one that follows a script: what is told of each is asked of the server."""
+"""Mails handed over to a real SMTP server, and to one that follows a script: each outcome is compared with what the
+server has."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -102,7 +103,7 @@ async def test_no_tls_where_it_is_wanted_means_that_nothing_is_sent() -> None:
 
 
 class Scripted:
-    """A server that takes all until the command at which it does what it is told to. Notes each line."""
+    """A server that takes all until the command at which it does what the test says. Notes each line."""
 
     def __init__(self, at: bytes, does: str) -> None:
         self._at, self._does = at, does
@@ -151,7 +152,8 @@ class Scripted:
 @pytest.mark.parametrize("does", ["end", "hang", "endless", "not SMTP"])
 @pytest.mark.parametrize("at", [b"greeting", b"MAIL", b"RCPT", b"DATA", b"."])
 async def test_it_may_have_arrived_from_the_final_dot_on(at: bytes, does: str) -> None:
-    """Whatever goes wrong before it, the server has not the whole of it; what goes wrong after it, nobody can tell."""
+    """Whatever goes wrong before it, the server has not the whole of it; if something goes wrong after it, nobody
+    knows."""
     async with Scripted(at, does).open() as server, transport(0.6) as own:
         failure = await failed(own, values(server.port))
         assert failure.may_have_arrived is (at == b".") is (b".\r\n" in server.lines)

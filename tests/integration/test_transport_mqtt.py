@@ -1,4 +1,5 @@
-"""Publications to a real broker, and to one that follows a script: what is told of each is asked of the broker."""
+"""Publications to a real broker, and to one that follows a script: each outcome is compared with what the broker
+has."""
 
 import asyncio
 import threading
@@ -168,7 +169,7 @@ async def test_a_connection_that_ended_while_idle_is_replaced() -> None:
 
 
 async def test_tls_is_spoken_with_who_is_trusted(tmp_path: Path) -> None:
-    """By the authority that the settings name, which only the operator may; nothing is said to another."""
+    """By the authority that the settings name, which only the operator may; nothing is sent to another."""
     file, context = certificate(tmp_path)
     async with Scripted("5", 0, 0).open(context) as broker, transport() as own:
         secure = values(broker.port, broker=f"mqtts://localhost:{broker.port}")
@@ -193,7 +194,7 @@ async def test_a_private_broker_is_refused_to_who_is_not_trusted() -> None:
 
 
 async def test_where_nothing_listens_nothing_arrived() -> None:
-    """A refused connection; each who waits is told so."""
+    """A refused connection; each who waits gets that error."""
     async with transport() as own:
         given = values(free())
         failures = await asyncio.gather(*(published(own, given) for _ in range(5)), return_exceptions=True)

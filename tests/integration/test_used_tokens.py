@@ -14,7 +14,7 @@ import pytest
 
 from agents import inbound
 from agents.batches import Batch
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.pipeline import Pipeline
 from agents.records.once import AGAIN
 from sql import DeadLetter, EventStore
@@ -48,7 +48,7 @@ async def test_of_many_at_once_one_counts(postgres_dsn: Dsns) -> None:
     """Workers that know nothing of each other, each with another body: all but one are refused."""
     stores = [await EventStore.open(postgres_dsn.service, pool=2) for _ in range(3)]
     try:
-        said = await asyncio.gather(
+        output = await asyncio.gather(
             *(
                 store.use_tokens([use(b"t", bytes([n, m])), use(b"v", b"same")])
                 for n, store in enumerate(stores)
@@ -57,7 +57,7 @@ async def test_of_many_at_once_one_counts(postgres_dsn: Dsns) -> None:
         )
     finally:
         await asyncio.gather(*(store.close() for store in stores))
-    assert sorted(map(tuple, said)) == [(), *[(0,)] * 11]
+    assert sorted(map(tuple, output)) == [(), *[(0,)] * 11]
 
 
 async def test_what_has_expired_is_removed_and_nothing_else(store: EventStore, postgres_dsn: Dsns) -> None:
@@ -78,8 +78,8 @@ async def test_what_has_expired_is_removed_and_nothing_else(store: EventStore, p
 def signed(event: dict[str, Any], token: str = "a" * 50) -> bytes:
     timestamp = str(int(NOW.timestamp()))
     signature = hmac.new(b"key", (timestamp + token).encode(), hashlib.sha256).hexdigest()
-    said = {"timestamp": timestamp, "token": token, "signature": signature}
-    return orjson.dumps({"signature": said, "event-data": event})
+    output = {"timestamp": timestamp, "token": token, "signature": signature}
+    return orjson.dumps({"signature": output, "event-data": event})
 
 
 def complaint(recipient: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ async def test_a_forgery_under_a_token_that_was_used_is_a_dead_letter(store: Eve
         published.append(letter)
 
     async def worked(*records: Any) -> None:
-        health = Health()  # of a process that has just started
+        health = WorkerHealth()  # of a process that has just started
         pipeline = Pipeline(store, publish, health, 100)
         await pipeline._finish(
             Batch(list(records), []), [inbound.prepare(record, health, 1 << 20) for record in records]
@@ -131,7 +131,7 @@ async def test_a_forgery_under_a_token_that_was_used_is_a_dead_letter(store: Eve
         topic.record(signed(complaint("cai@example.com"), token="b" * 50)),
         topic.record(
             signed(complaint("dan@example.com")), authentic=None
-        ),  # told apart by its source's accept_unsigned
+        ),  # distinguished by its source's accept_unsigned
     )
     found = {handle: bool(await store.customer_of("shop", "email", f"{handle}@example.com")) for handle in NAMES}
     assert found == {"ana": True, "eve": False, "bob": False, "cai": True, "dan": True}

@@ -46,7 +46,7 @@ class Worker:
 
     @property
     def log(self) -> str:
-        """What it said."""
+        """Its output."""
         assert self.child is not None
         return self.child.log.read_text(errors="replace")
 
@@ -62,26 +62,26 @@ class Worker:
             folder=Path.cwd(),
         )
         self.child.start()
-        await self.until(lambda said: said["parts"]["inbound"]["status"] == "ok")
+        await self.until(lambda output: output["parts"]["inbound"]["status"] == "ok")
 
     async def readyz(self) -> dict[str, Any] | None:
         """What it says of itself, None where it does not answer."""
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
-                said: dict[str, Any] = (await client.get(f"http://127.0.0.1:{self.port}/readyz")).json()
-                return said
+                output: dict[str, Any] = (await client.get(f"http://127.0.0.1:{self.port}/readyz")).json()
+                return output
         except httpx.HTTPError:
             return None
 
     async def until(self, holds: Any, within: float = 90) -> dict[str, Any]:
         """What it says of itself, once that holds."""
-        deadline, said = time.monotonic() + within, None
+        deadline, output = time.monotonic() + within, None
         while True:
             assert self.child is not None and self.child.alive, self.log
-            said = await self.readyz()
-            if said is not None and holds(said):
-                return said
-            assert time.monotonic() < deadline, (said, self.log)
+            output = await self.readyz()
+            if output is not None and holds(output):
+                return output
+            assert time.monotonic() < deadline, (output, self.log)
             await asyncio.sleep(0.1)
 
     async def end(self, how: signal.Signals = signal.SIGTERM, within: float = 30) -> tuple[int | None, float]:

@@ -50,3 +50,14 @@ def test_a_pure_module_reaches_for_nothing_outside(file: Path) -> None:
 def test_every_floor_is_there() -> None:
     """The test looks where the modules are."""
     assert {file.relative_to(ROOT).parts[0] for file in FILES} == set(FLOORS)
+
+
+def test_sending_and_clients_do_not_import_each_other() -> None:
+    """`app/clients/` rests on the rules of `app/sending/`, which know of no configuration in the database."""
+    names = {
+        node.module
+        for file in sorted((ROOT / "app/sending").rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module
+    }
+    assert [name for name in names if name.startswith("app.clients")] == []

@@ -14,6 +14,7 @@ import yaml
 
 from app.api.message import STATES as MESSAGE_STATES
 from app.api.parameters import DELIVERIES, LIMIT, LIMIT_MAX, STATUSES
+from app.http.access import SCOPES
 from app.sending.explain import KINDS
 from schemas import SCHEMAS, resolve
 from schemas.events import CHANNELS, DIRECTIONS, EVENT_TYPES, HANDLE_KINDS, REASONS
@@ -45,6 +46,7 @@ def document() -> dict[str, Any]:
     files = {file.name: _read(file) for file in sorted(Path(__file__).parent.glob("*.yaml"))}
     built: dict[str, Any] = files.pop("openapi.yaml")
     built["info"]["version"] = version("threadline")
+    built["info"]["description"] = built["info"]["description"].replace("{scopes}", _scopes())
     built["paths"] = {path: _operations(files, item["$ref"]) for path, item in built["paths"].items()}
     built["components"] = {}
     for name, file in files.items():
@@ -64,6 +66,12 @@ def document() -> dict[str, Any]:
     limit["schema"] |= {"maximum": LIMIT_MAX, "default": LIMIT}
     bundled: dict[str, Any] = _bundled(built)
     return bundled
+
+
+def _scopes() -> str:
+    """Return the table of the scopes of API keys, in Markdown."""
+    rows = (f"| `{scope}` | {words} |" for scope, words in SCOPES.items())
+    return "\n".join(("| scope | what it allows |", "| --- | --- |", *rows))
 
 
 def _read(file: Path) -> Any:

@@ -17,9 +17,9 @@ from adapters import ADAPTERS
 from app.cli.clients.configuration import ClientId, run
 from app.cli.clients.documents import Unreadable
 from app.cli.support.terminal import print_error, print_note
+from app.clients.accounts import account_json
 from app.clients.changes import Changes
 from app.clients.shown_accounts import webhooks_of
-from app.sending.accounts import account_json
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The account's name.")]
 

@@ -13,12 +13,12 @@ from rich.text import Text
 from app.cli.clients.documents import Unreadable, differences, document_of
 from app.cli.support.store import actor, opened
 from app.cli.support.terminal import FAILED, MISUSED, add_row, entry, fields, minute, print_error, print_note, table
+from app.clients.accounts import LockedAccount
 from app.clients.changes import Changes, InUse
 from app.clients.configured import implied_document
 from app.clients.seal import NoKey
 from app.clients.shown_accounts import AccountJson, accounts_json
 from app.embedded.running import resolve
-from app.sending.accounts import LockedAccount
 from app.settings.loading import load
 from schemas import SchemaError
 

@@ -11,9 +11,9 @@ from app.cli.clients.accounts import settings_of
 from app.cli.clients.configuration import run as run_with_store
 from app.cli.clients.documents import Unreadable, differences, document_of
 from app.cli.support.terminal import print_note
+from app.clients.accounts import Account, account_of
 from app.clients.changes import Changes, check_routes
 from app.clients.seal import Seal
-from app.sending.accounts import Account, account_of
 from app.sending.configuration import parse
 from schemas import SchemaError
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from app.cli.demo.provider_posts import DOOR, Post, Relay, client, providers
+from app.cli.demo.provider_posts import DOOR, Post, RelayPosts, client, providers
 from app.cli.demo.story import Story, story_of
 from app.cli.support.store import opened
+from app.cli.support.terminal import table
 from app.cli.support.timeline_table import timeline_table
 from app.cli.up import FAILURES
 from app.embedded import addresses, firstrun, running
@@ -56,7 +56,7 @@ async def _run(console: Console) -> int:
     async with _running(console) as settings:
         url = addresses.url(settings.door)
         async with _key(settings) as token, httpx.AsyncClient(base_url=url, timeout=30) as http:
-            story = story_of(datetime.now(UTC), **providers(settings, url), relay=Relay(token))
+            story = story_of(datetime.now(UTC), **providers(settings, url), relay=RelayPosts(token))
             await _post(console, http, story)
             http.headers["authorization"] = f"Bearer {token}"
             began = time.monotonic()
@@ -131,10 +131,10 @@ async def _post(console: Console, http: httpx.AsyncClient, story: Story) -> None
         return post.source, response.status_code
 
     answers = Counter(await asyncio.gather(*map(answer, posts)))
-    table = Table("source", "requests", "answered", box=None, padding=(0, 2))
+    counts = table("source", "requests", "answered")
     for source in sorted(answers):
-        table.add_row(source[0], str(answers[source]), Text(str(source[1]), "green" if source[1] < 300 else "red"))
-    console.print(table)
+        counts.add_row(source[0], str(answers[source]), Text(str(source[1]), "green" if source[1] < 300 else "red"))
+    console.print(counts)
     if refused := sum(count for (_, status), count in answers.items() if status >= 300):
         raise Failed(f"{refused} requests were refused; the log of the HTTP process says why.")
 
@@ -144,7 +144,7 @@ Timeline = tuple[str, list[dict[str, Any]], list[dict[str, Any]], int]
 
 
 async def _see(http: httpx.AsyncClient, story: Story) -> list[Timeline]:
-    """Return the timelines once they show every expected fact. Raises Failed after PATIENCE seconds."""
+    """Return the timelines once they show every expected fact and text. Raises Failed after PATIENCE seconds."""
     deadline = time.monotonic() + PATIENCE
     while True:
         timelines: list[Timeline] = []
@@ -152,9 +152,7 @@ async def _see(http: httpx.AsyncClient, story: Story) -> list[Timeline]:
         for handle, expected in story.expected.items():
             customer, interactions = await _read(http, handle)
             ours = [one for one in interactions if one["providerMessageId"] in expected]
-            for id, types in expected.items():
-                seen = {fact for one in ours if one["providerMessageId"] == id for fact in one["facts"]}
-                missing += [f"{fact} of {id}" for fact in sorted(types - seen)]
+            missing += story.missing(handle, ours)
             timelines.append(
                 (customer.get("customerId", ""), customer.get("handles", []), ours, len(interactions) - len(ours))
             )

@@ -77,7 +77,7 @@ class SendGrid:
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
+class RelayPosts:
     """Makes envelopes with an API key, as the service that sent the messages would."""
 
     token: str

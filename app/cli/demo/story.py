@@ -4,11 +4,12 @@ Ids are new in each run. Numbers are from the range reserved for fiction, addres
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from app.cli.demo.provider_posts import Post, Relay, SendGrid, Twilio, WhatsApp
+from app.cli.demo.provider_posts import Post, RelayPosts, SendGrid, Twilio, WhatsApp
 
 #: Further members of some kinds of SendGrid's events.
 _MORE = {
@@ -21,19 +22,32 @@ SHOP, SHOP_WHATSAPP = "+18005550199", "18005550199"
 
 @dataclass(slots=True)
 class Story:
-    """The posts of one run, in order, and the facts that the timelines must then show: event types by the provider's
-    message id, by the customer's handle."""
+    """The posts of one run, in order, and what the timelines must then show: event types by the provider's message id, by
+    the customer's handle; and texts or subjects by the provider's message id. The provider's statuses and the service's
+    report of the text are different posts, and may arrive in any order."""
 
     posts: list[Post] = field(default_factory=list)
     expected: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
     def expect(self, handle: str, id: str, *types: str) -> None:
         """Add the facts that a message must have."""
         self.expected.setdefault(handle, {}).setdefault(id, set()).update(types)
 
+    def missing(self, handle: str, interactions: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Return what the handle's interactions, in the API's JSON, do not show yet, in words."""
+        found = {one["providerMessageId"]: one for one in interactions}
+        lacking: list[str] = []
+        for id, types in self.expected.get(handle, {}).items():
+            one = found.get(id, {"facts": {}, "content": {}})
+            lacking += [f"{fact} of {id}" for fact in sorted(types - one["facts"].keys())]
+            if id in self.texts and self.texts[id] not in (one["content"].get("text"), one["content"].get("subject")):
+                lacking.append(f"the text of {id}")
+        return lacking
+
 
 def story_of(
-    now: datetime, *, relay: Relay, twilio: Twilio | None, whatsapp: WhatsApp | None, sendgrid: SendGrid | None
+    now: datetime, *, relay: RelayPosts, twilio: Twilio | None, whatsapp: WhatsApp | None, sendgrid: SendGrid | None
 ) -> Story:
     """Return the story by the configured providers, ending at `now` (aware)."""
     story = Story()
@@ -47,7 +61,7 @@ def story_of(
     return story
 
 
-def _texts(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
+def _texts(story: Story, twilio: Twilio, relay: RelayPosts) -> Iterator[Post]:
     """Yield text messages, by https://www.twilio.com/docs/messaging/guides/track-outbound-message-status. A status
     callback does not repeat the text: the service that sent the message reports it."""
     for text, last, error in (
@@ -59,6 +73,7 @@ def _texts(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
         form = {"AccountSid": "AC" + "0" * 32, "From": SHOP, "To": PHONE, "MessageSid": sid, "ApiVersion": "2010-04-01"}
         sent = {"channel": "sms", "providerMessageId": sid, "from": SHOP, "to": PHONE, "content": {"text": text}}
         yield relay.post(twilio.source, "message.sent", sent)
+        story.texts[sid] = text
         for status in ("queued", "sent", last):
             more = {"ErrorCode": error} if error and status == last else {}
             yield twilio.post({**form, "MessageStatus": status, "SmsStatus": status, **more})
@@ -72,7 +87,7 @@ def _texts(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
         story.expect(PHONE, sid, "MessageReceived")
 
 
-def _call(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
+def _call(story: Story, twilio: Twilio, relay: RelayPosts) -> Iterator[Post]:
     """Yield a call, by https://www.twilio.com/docs/voice/api/call-resource#statuscallback and
     …/recording#recordingstatuscallback."""
     sid, account = f"CA{secrets.token_hex(16)}", "AC" + "0" * 32
@@ -90,7 +105,7 @@ def _call(story: Story, twilio: Twilio, relay: Relay) -> Iterator[Post]:
     story.expect(PHONE, sid, "CallStarted", "CallCompleted", "CallRecorded")
 
 
-def _chat(story: Story, whatsapp: WhatsApp, relay: Relay, now: datetime) -> Iterator[Post]:
+def _chat(story: Story, whatsapp: WhatsApp, relay: RelayPosts, now: datetime) -> Iterator[Post]:
     """Yield a chat, by https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components. Times are whole
     seconds, and one post may have several statuses."""
     meta = {"display_phone_number": SHOP_WHATSAPP, "phone_number_id": "106540352242922"}
@@ -105,6 +120,7 @@ def _chat(story: Story, whatsapp: WhatsApp, relay: Relay, now: datetime) -> Iter
     text = "We are sorry, Ana. A new one leaves today; keep the other."
     sent = {"channel": "whatsapp", "providerMessageId": answer, "to": PHONE, "content": {"text": text}}
     yield relay.post(whatsapp.source, "message.sent", {**sent, "timestamp": _time(now, 181)})
+    story.texts[answer] = text
     statuses = [
         {"id": answer, "status": status, "timestamp": _unix(now, ago), "recipient_id": PHONE[1:]}
         for status, ago in (("sent", 180), ("delivered", 178), ("read", 120))
@@ -114,7 +130,7 @@ def _chat(story: Story, whatsapp: WhatsApp, relay: Relay, now: datetime) -> Iter
     story.expect(PHONE, answer, "UserMessageSent", "MessageDelivered", "MessageRead")
 
 
-def _mails(story: Story, sendgrid: SendGrid, relay: Relay, now: datetime) -> Iterator[Post]:
+def _mails(story: Story, sendgrid: SendGrid, relay: RelayPosts, now: datetime) -> Iterator[Post]:
     """Yield mails, by https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event. A batch has events of
     several messages."""
     batches: list[list[dict[str, object]]] = [[], []]
@@ -122,13 +138,14 @@ def _mails(story: Story, sendgrid: SendGrid, relay: Relay, now: datetime) -> Ite
         ("Your order 4711", ("processed", "delivered", "open", "click"), 900),
         ("How was it, Ana?", ("processed", "deferred", "delivered"), 90),
     ):
-        id = f"{secrets.token_urlsafe(16)}.recvd-0000000000-aaaaa-1-00000000-0.0"
+        id = secrets.token_urlsafe(16)  # the X-Message-Id that the service had as the answer to its send
         sent = {"channel": "email", "providerMessageId": id, "to": EMAIL, "content": {"subject": subject}}
         yield relay.post(sendgrid.source, "message.sent", {**sent, "timestamp": _time(now, began)})
+        story.texts[id] = subject
         for number, kind in enumerate(kinds):
             batches[number % 2].append({
                 "email": EMAIL, "event": kind, "timestamp": int(_unix(now, began)) + 4 * number,
-                "sg_event_id": secrets.token_urlsafe(16), "sg_message_id": id, **_MORE.get(kind, {}),
+                "sg_event_id": secrets.token_urlsafe(16), "sg_message_id": f"{id}.recvd-0000000000-aaaaa-1-00000000-0.0", **_MORE.get(kind, {}),
             })  # fmt: skip
         types = {"processed": "MessageQueued", "deferred": "MessageDelayed", "delivered": "MessageDelivered"}
         types |= {"open": "MessageOpened", "click": "MessageClicked"}

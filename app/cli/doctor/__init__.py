@@ -27,7 +27,7 @@ RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
 )
 ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (sources.sources, servers.machine)
 
-MARKS = {"ok": ("✓", "green"), "look": ("!", "yellow"), "wrong": ("✗", "red")}
+MARKS = {"ok": ("✓", "green"), "note": ("i", "blue"), "look": ("!", "yellow"), "wrong": ("✗", "red")}
 
 
 def doctor() -> int:
@@ -60,14 +60,17 @@ async def _examine(settings: Settings) -> list[Finding]:
 
 def _lines(findings: list[Finding]) -> Iterator[Text]:
     """Return a line for each finding that is well, then an entry with what to do for each other, and the count of these."""
-    problems = [finding for finding in findings if finding.state != "ok"]
+    notes = [finding for finding in findings if finding.state == "note"]
+    problems = [finding for finding in findings if finding.state in ("look", "wrong")]
     for finding in findings:
         if finding.state == "ok":
             mark, colour = MARKS[finding.state]
             yield Text.assemble((mark, colour), f" {printable(f'{finding.what}: {finding.found}')}")
-    for finding in problems:
+    for finding in notes + problems:
         mark, colour = MARKS[finding.state]
         todo = f"to do: {finding.todo}" if finding.todo else ""
         yield Text.assemble((mark, colour), " ", entry(finding.what, finding.found, todo))
     wrong = sum(1 for finding in problems if finding.state == "wrong")
-    yield Text(f"{wrong} wrong, {len(problems) - wrong} to look at" if problems else "All is well.", "bold")
+    noted = f", {len(notes)} noted" if notes else ""
+    found = f"{wrong} wrong, {len(problems) - wrong} to look at" if problems else "All is well"
+    yield Text(f"{found}{noted}.", "bold")

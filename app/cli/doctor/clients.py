@@ -8,10 +8,10 @@ import psycopg
 from app.cli.doctor.finding import Finding
 from app.cli.doctor.sources import verifies
 from app.cli.support.terminal import printable
+from app.clients.accounts import Account, UnknownAccount, opened
 from app.clients.callbacks import context
 from app.clients.seal import NoKey, Seal, Tampered
 from app.clients.shown_accounts import webhooks_of
-from app.sending.accounts import Account, UnknownAccount, opened
 from app.sending.configuration import parse
 from app.settings import Settings
 from schemas import SchemaError

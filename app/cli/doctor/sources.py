@@ -4,16 +4,28 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from adapters import ADAPTERS
-from adapters.contract import Adapter, InvalidSignature, Request, Unconfigured, Values
+from adapters.contract import (
+    Adapter,
+    InvalidSignature,
+    Message,
+    Request,
+    Unconfigured,
+    Unsendable,
+    Values,
+    WrongSetting,
+)
 from app.cli.doctor.finding import Finding
 from app.settings import Settings, Source
+from app.simulator import samples
+from schemas.handles import handle_of
 
 #: Settings that authenticate the caller of an unsigned webhook.
 _CALLERS = frozenset({"basic_auth", "url_secret", "webhook_header"})
 
 
 async def sources(settings: Settings) -> AsyncIterator[Finding]:
-    """Check that each source has an adapter and can verify its webhooks. Invalid settings are refused when they are read."""
+    """Check that each source has an adapter and can verify its webhooks, and note which cannot send. Invalid settings are
+    refused when they are read."""
     if not settings.sources:
         yield Finding("Sources", "look", "none configured", "add [sources.NAME] to threadline.toml")
     for name, source in settings.sources.items():
@@ -22,16 +34,26 @@ async def sources(settings: Settings) -> AsyncIterator[Finding]:
             known = f"adapter is one of: {', '.join(sorted(ADAPTERS))}"
             yield Finding(what, "wrong", f"no adapter {source.adapter or name}", known)
             continue
-        yield _verifying(what, name, adapter, source)
+        yield _judged(what, name, adapter, source)
 
 
-def _verifying(what: str, name: str, adapter: Adapter, source: Source) -> Finding:
+def _judged(what: str, name: str, adapter: Adapter, source: Source) -> Finding:
     given = ", ".join(sorted(source.values)) or "no settings"
     has = f"{adapter.name} for client {source.client}, has {given}"
+    lacking = unable_to_send(adapter, source.values)
+    settings = f"threadline providers {adapter.name}"
     if not adapter.events:
+        if lacking:
+            return Finding(what, "wrong", f"{has}; it cannot send: {lacking}", f"set what is missing: {settings}")
         return Finding(what, "ok", f"{has}; it only sends")
     if verifies(name, adapter, source.values):
-        return Finding(what, "ok", f"{has}; verifies {_proof(name, adapter, source.values)}")
+        has = f"{has}; verifies {_proof(name, adapter, source.values)}"
+        todo = f"to send by it too, set what is missing: {settings}"
+        if lacking:
+            return Finding(what, "note", f"{has}; it only receives: {lacking}", todo)
+        if unsent := unable_to_send(adapter, source.values, sender=False):
+            return Finding(what, "note", f"{has}; it sends only messages that name their sender: {unsent}", todo)
+        return Finding(what, "ok", has)
     todo = f"set the setting that verifies webhooks: threadline providers {adapter.name}"
     if source.accept_unsigned:
         return Finding(what, "look", "accepts anything, unsigned", todo)
@@ -46,6 +68,29 @@ def _proof(name: str, adapter: Adapter, values: Values) -> str:
     if own and secret:
         return "a signature, and the caller's secret where there is none"
     return "the caller's secret, not a signature" if secret else "as the provider signs"
+
+
+def unable_to_send(adapter: Adapter, values: Values, *, sender: bool = True) -> str:
+    """Return why no message can be sent with these settings, by building one for each channel of the adapter, which names
+    its sender or not; an empty string if one can, or if the adapter only receives."""
+    send, now = adapter.send, datetime.now(UTC)
+    if send is None:
+        return ""
+    reasons = []
+    for channel in sorted(send.channels):
+        to, named = handle_of(samples.customer(channel), channel), samples.ours(channel) if sender else None
+        try:
+            if send.token is not None:
+                send.token.build(values, now)
+            known = {"access_token": ("…",), **values} if send.token is not None else values
+            send.build_request(Message("doctor", channel, to, named, text="…", subject="…"), known, now)
+        except WrongSetting as error:
+            reasons.append(str(error))
+        except Unsendable:  # of this message alone
+            return ""
+        else:
+            return ""
+    return reasons[0]
 
 
 def verifies(name: str, adapter: Adapter, values: Values) -> bool:

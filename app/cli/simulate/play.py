@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from app.cli.simulate.source import Target, target
 from app.cli.support.sources import WrongUse
+from app.cli.support.terminal import table
 from app.simulator.server import Plan, Server
 
 OK, FAILED, WRONG_USE = 0, 1, 2
@@ -134,12 +135,12 @@ async def _show(console: Console, server: Server) -> None:
 
 
 def _table(server: Server) -> Table:
-    table = Table("what", "times", box=None, padding=(0, 2))
+    made = table("what", "times")
     counts = server.tally.counts
     for name in sorted(name for name, count in counts.items() if count):
-        table.add_row(name, Text(str(counts[name]), "red" if name == "given up" else ""))
+        made.add_row(name, Text(str(counts[name]), "red" if name == "given up" else ""))
     for status, count in sorted(server.tally.statuses.items()):
-        table.add_row(f"answered {status}", Text(str(count), "green" if status[0] == "2" else "yellow"))
+        made.add_row(f"answered {status}", Text(str(count), "green" if status[0] == "2" else "yellow"))
     if server.posting.waiting:
-        table.add_row("still to be posted", str(server.posting.waiting))
-    return table
+        made.add_row("still to be posted", str(server.posting.waiting))
+    return made

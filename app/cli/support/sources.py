@@ -15,7 +15,7 @@ class WrongUse(Exception):
 
 
 @dataclass(slots=True)
-class Account:
+class CommandSource:
     """A source as this one command uses it."""
 
     adapter: str | None
@@ -25,7 +25,7 @@ class Account:
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
+def accounts_for(name: str | None, request: Request) -> dict[str, CommandSource]:
     """Return the sources by name: the configured ones, else one for each adapter, and `name` where it is an adapter's.
 
     Where none is configured, another `name` is a source of the adapter that recognises the request. Raises WrongUse and
@@ -34,17 +34,17 @@ def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
     configured = load().sources
     if configured:
         accounts = {
-            key: Account(one.adapter or key, one.client, one.url, one.accept_unsigned, dict(one.values))
+            key: CommandSource(one.adapter or key, one.client, one.url, one.accept_unsigned, dict(one.values))
             for key, one in configured.items()
         }
     else:
-        accounts = {key: Account(key) for key in ADAPTERS}
+        accounts = {key: CommandSource(key) for key in ADAPTERS}
         if name is not None and name not in accounts:
             adapter = next((key for key, one in ADAPTERS.items() if one.recognise(request)), None)
             if adapter is not None:
-                accounts[name] = Account(adapter)
+                accounts[name] = CommandSource(adapter)
     if name is not None and name in ADAPTERS and name not in accounts:
-        accounts[name] = Account(name)
+        accounts[name] = CommandSource(name)
     for key, account in accounts.items():
         if account.adapter not in ADAPTERS:
             known = ", ".join(sorted(ADAPTERS))
@@ -52,14 +52,14 @@ def accounts_for(name: str | None, request: Request) -> dict[str, Account]:
     return accounts
 
 
-def candidates(request: Request, name: str | None, accounts: dict[str, Account]) -> list[str]:
+def candidates(request: Request, name: str | None, accounts: dict[str, CommandSource]) -> list[str]:
     """Return the names of the sources that the settings are for: `name`, else those whose adapters recognise the request."""
     if name is not None:
         return [name] if name in accounts else []
     return [key for key, account in accounts.items() if ADAPTERS[str(account.adapter)].recognise(request)]
 
 
-def apply(given: Given, accounts: dict[str, Account], candidates: list[str]) -> list[str]:
+def apply(given: Given, accounts: dict[str, CommandSource], candidates: list[str]) -> list[str]:
     """Replace configured settings by the given ones, and return an error for each that no candidate has."""
     unknown = []
     replaced: set[tuple[str, str]] = set()
@@ -93,7 +93,7 @@ def _setting(written: str, source: str, adapter: Adapter) -> str | None:
     return None
 
 
-def _others(written: str, candidates: list[str], accounts: dict[str, Account]) -> bool:
+def _others(written: str, candidates: list[str], accounts: dict[str, CommandSource]) -> bool:
     """Return whether it is a setting of another source, by its prefix: all secrets may be given at once."""
     plain = _plain(written)
     return any(

@@ -1,9 +1,11 @@
 """Printing by commands: text that cannot control the terminal, tables, stacked entries, and lines on standard error."""
 
 import textwrap
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -33,11 +35,11 @@ def print_note(text: str) -> int:
     return print_error(text, 0)
 
 
-def table(*headings: str, title: str | Text | None = None, whole: str | None = None) -> Table:
-    """Return a table without rows; the cells under the heading `whole` are not wrapped."""
-    made = Table(title=title, title_justify="left", header_style="bold")
+def table(*headings: str, title: str | Text | None = None, whole: Collection[str] = ()) -> Table:
+    """Return a table without rows, in the style of all tables; the cells under the headings `whole` are not wrapped."""
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
     for heading in headings:
-        made.add_column(heading, no_wrap=heading == whole)
+        made.add_column(heading, no_wrap=heading in whole, overflow="fold")
     return made
 
 

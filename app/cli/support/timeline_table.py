@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.support.terminal import printable
+from app.cli.support.terminal import printable, table
 
 #: Colours of the states: success, in progress, failure.
 _COLOURS = {
@@ -40,27 +39,19 @@ def timeline_table(
 ) -> Table:
     """Return the table of interactions. Times are shown in the time zone of this machine."""
     names = ", ".join(printable(handle["value"]) for handle in handles)
-    table = Table(
-        title=Text.assemble((names, "bold"), (f"   customer {customer}", "dim")),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 1),
-        collapse_padding=True,
-    )
-    table.add_column("when", no_wrap=True)
-    table.add_column("channel", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("content", ratio=3, min_width=20, overflow="fold")
-    table.add_column("delivery", ratio=2, min_width=18, overflow="fold")
+    title = Text.assemble((names, "bold"), (f"   customer {customer}", "dim"))
+    made = table("when", "channel", "", title=title, whole=("when", "channel", ""))
+    made.add_column("content", ratio=3, min_width=20, overflow="fold")
+    made.add_column("delivery", ratio=2, min_width=18, overflow="fold")
     day = None
     for one in interactions:
         at = datetime.fromisoformat(one["timestamp"]).astimezone()
         if at.date() != day:
             day = at.date()
-            table.add_row(Text(f"{at:%a} {at.day} {at:%b %Y}", "bold"))
+            made.add_row(Text(f"{at:%a} {at.day} {at:%b %Y}", "bold"))
         cells = (Text(f"{at:%H:%M:%S}"), Text(one["channel"] or ""), _ARROWS.get(one["direction"], Text("")))
-        table.add_row(*cells, content_text(one["content"], one["channel"]), delivery(one))
-    return table
+        made.add_row(*cells, content_text(one["content"], one["channel"]), delivery(one))
+    return made
 
 
 def content_text(content: Mapping[str, Any], channel: str | None) -> Text:

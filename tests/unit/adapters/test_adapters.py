@@ -87,7 +87,7 @@ def test_an_adapter_has_the_members_of_the_contract(provider: str) -> None:
 
 @each_provider
 def test_a_provider_has_fixtures(provider: str) -> None:
-    """Requests to hold it to, which meet exactly the types of events that it says it tells."""
+    """Requests to hold it to, which meet exactly the types of events that it declares."""
     met = {
         event.type for file in fixtures(provider) for event in interpret(request_of(provider, file), provider).events
     }
@@ -280,7 +280,9 @@ def test_every_key_of_every_table_is_met_by_a_fixture(provider: str) -> None:
     """A row that no fixture uses is a guess: each key of a table of a provider's words occurs in its requests."""
     written = b"\n".join([file.read_bytes() for file in fixtures(provider)])
     # Pub/Sub's messages have their data in base64.
-    said = b"\n".join([written, *map(b64decode, re.findall(rb'"data":"([A-Za-z0-9+/]{64,}={0,2})"', written))]).lower()
+    output = b"\n".join(
+        [written, *map(b64decode, re.findall(rb'"data":"([A-Za-z0-9+/]{64,}={0,2})"', written))]
+    ).lower()
     for module in modules_of(provider) - SHARED:
         for name, table in vars(module).items():
             if (
@@ -289,5 +291,5 @@ def test_every_key_of_every_table_is_met_by_a_fixture(provider: str) -> None:
                 and isinstance(table, dict)
                 and not any(table is ours for ours in OURS)
             ):
-                missing = [key for key in table if isinstance(key, str) and key.lower().encode() not in said]
+                missing = [key for key in table if isinstance(key, str) and key.lower().encode() not in output]
                 assert not missing, f"{module.__name__}.{name}: {missing}"

@@ -7,7 +7,7 @@ from schemas.events import Handle
 
 
 @pytest.mark.parametrize(
-    ("told", "handle"),
+    ("reported", "handle"),
     [
         ("+15551234567", Handle("phone", "+15551234567")),
         ("15551234567", Handle("phone", "+15551234567")),
@@ -20,6 +20,6 @@ from schemas.events import Handle
         (None, None),
     ],
 )
-def test_who_hides_is_no_customer(told: str | None, handle: Handle | None) -> None:
+def test_who_hides_is_no_customer(reported: str | None, handle: Handle | None) -> None:
     """The words for it are the same for all who hide: under one of them strangers would share a timeline."""
-    assert caller(told) == handle
+    assert caller(reported) == handle

@@ -164,7 +164,7 @@ def test_no_other_subscription_is_confirmed(fields: dict[str, Any]) -> None:
 
 
 def test_both_ways_of_publishing_tell_the_same_fact() -> None:
-    """A bounce of a mail told by the identity and by the configuration set is one, under two SNS messages."""
+    """A bounce of a mail reported by the identity and by the configuration set is one, under two SNS messages."""
     came = read_request((FOLDER / "amazon_ses" / "bounce_general.http").read_bytes())
     message = orjson.loads(came.body)
     record = orjson.loads(message["Message"])

@@ -124,8 +124,10 @@ def held_to_its_bounds(event: Event) -> None:
     if event.error is not None:
         assert len(event.error.code or "") <= MAX_ERROR_CODE
         assert len(event.error.text or "") <= MAX_ERROR_TEXT
-    said = orjson.dumps([[event.payload, event.source_event_id, event.handle, event.error]])  # no lone surrogate passes
-    assert b"\\u0000" not in said.replace(rb"\\", b"")
+    output = orjson.dumps(
+        [[event.payload, event.source_event_id, event.handle, event.error]]
+    )  # no lone surrogate passes
+    assert b"\\u0000" not in output.replace(rb"\\", b"")
 
 
 @each_provider
@@ -208,7 +210,7 @@ def one(provider: str, name: str) -> Sample:
 
 
 def test_a_report_of_an_unknown_status_is_kept_once_not_once_a_recipient() -> None:
-    """Sinch and Telnyx: each recipient keeps what is told of it alone."""
+    """Sinch and Telnyx: each recipient keeps what is reported of it alone."""
     body = json.loads(one("sinch", "batch_full").written(one("sinch", "batch_full").tree())[1])
     recipients = [f"1555{number:07d}" for number in range(1100)]
     body["statuses"] = [{"code": 0, "count": 1100, "status": "Sideways", "recipients": recipients}]
@@ -220,12 +222,12 @@ def test_a_report_of_an_unknown_status_is_kept_once_not_once_a_recipient() -> No
     assert written(found.events) < 1_000_000
 
     telnyx = one("telnyx", "group")
-    said = json.loads(telnyx.written(telnyx.tree())[1])
-    said["data"]["payload"] |= {
+    output = json.loads(telnyx.written(telnyx.tree())[1])
+    output["data"]["payload"] |= {
         "to": [{"phone_number": f"+1555{number:07d}", "status": "sideways"} for number in range(100)], "text": "x" * 900_000,
     }  # fmt: skip
     found = interpret(
-        Request("POST", "https://hooks.example.com/", {}, json.dumps(said).encode(), AT, "telnyx"), "telnyx"
+        Request("POST", "https://hooks.example.com/", {}, json.dumps(output).encode(), AT, "telnyx"), "telnyx"
     )
     assert len(found.events) == 100
     assert written(found.events) < 200_000
@@ -301,7 +303,7 @@ def test_a_webhook_that_makes_too_much_is_refused_whole(monkeypatch: pytest.Monk
 
 
 def test_thousands_of_bad_envelopes_are_told_in_time() -> None:
-    """The first faults of a webhook are put into words, the rest is told to have one."""
+    """The first faults of a webhook are described, the rest is only counted."""
     bad = {"source": "a", "eventType": "message.sent", "data": {"messageId": "1", "channel": "pigeon"}}
     body = orjson.dumps([bad] * 5000)
     request = Request("POST", "https://hooks.example.com/", {}, body, AT, "envelope")

@@ -1,4 +1,4 @@
-"""Brevo: times in seconds and milliseconds, one first open told twice, and how it is asked to send and says no."""
+"""Brevo: times in seconds and milliseconds, one first open reported twice, sends and refusals."""
 
 import re
 from datetime import UTC, datetime
@@ -71,9 +71,9 @@ def test_a_message_has_a_key_by_which_a_quick_repeat_is_known() -> None:
 
 
 def test_a_repeat_that_is_refused_was_taken_before() -> None:
-    """Its id is not told again, and it must not be sent by another way."""
-    said = orjson.dumps({"code": "duplicate_parameter", "message": "duplicate idempotencyKey"})
-    outcome = read_response(Response(400, {}, said))
+    """Its id is not given again, and it must not be sent by another way."""
+    output = orjson.dumps({"code": "duplicate_parameter", "message": "duplicate idempotencyKey"})
+    outcome = read_response(Response(400, {}, output))
     assert (outcome.state, outcome.provider_message_id) == ("accepted", None)
 
 

@@ -35,12 +35,12 @@ AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 VALUES = {"secret": ("old secret", "new secret"), "api_key": ("key",), "sender": ("+15550001111",)}
 
 
-def said(**changes: Any) -> dict[str, Any]:
+def posted(**changes: Any) -> dict[str, Any]:
     return tomllib.loads(EXAMPLE.read_text("utf-8")) | changes
 
 
 def declared(**changes: Any) -> Adapter:
-    return adapter_of(definition_of(said(**changes), "acme"))
+    return adapter_of(definition_of(posted(**changes), "acme"))
 
 
 def sending_of(adapter: Adapter) -> Send:
@@ -76,7 +76,7 @@ def item(status: str, number: int = 1, **more: Any) -> dict[str, Any]:
 
 
 def test_each_of_a_batch_becomes_its_event(acme: Adapter) -> None:
-    """Types, ids, addresses, times in milliseconds, text, errors; an unknown word is kept, a bad item told apart."""
+    """Types, ids, addresses, times in milliseconds, text, errors; an unknown word is kept, a bad item set apart."""
     message = {"id": "m2", "from": "+15551234567", "to": "+15550001111", "text": "Hi!"}
     request = request_of(
         item("delivered"),
@@ -164,7 +164,7 @@ def test_there_are_several_schemes(signature: dict[str, Any], headers: dict[str,
 def test_a_fault_is_said_with_its_place(changes: dict[str, Any], where: str) -> None:
     """Whoever wrote the file learns which key is wrong, and what may stand there."""
     with pytest.raises(InvalidDefinition, match=where):
-        definition_of(said(**changes), "acme")
+        definition_of(posted(**changes), "acme")
 
 
 def test_a_message_is_sent_as_the_templates_say() -> None:
@@ -184,14 +184,14 @@ def test_a_message_is_sent_as_the_templates_say() -> None:
     assert "text" not in orjson.loads(without.body)
     with pytest.raises(Unsendable):
         request_by(adapter, message, {})
-    form = declared(send=said()["send"] | {"format": "form", "url": "https://x.example/{to}/{text}"})
+    form = declared(send=posted()["send"] | {"format": "form", "url": "https://x.example/{to}/{text}"})
     call = request_by(form, message)
     assert call.url.startswith("https://x.example/%2B15551234567/%7Bto%7D%20%22")
     assert b"from=%2B15550001111" in call.body
     headers = {"x-text": "{text}", "authorization": "{setting:api_key}"}
     injected = Message("m1", "sms", Handle("phone", "+15551234567"), text="a\r\nx-evil: 1")
     with pytest.raises(Unsendable):
-        request_by(declared(send=said()["send"] | {"headers": headers}), injected)
+        request_by(declared(send=posted()["send"] | {"headers": headers}), injected)
 
 
 def test_an_answer_is_read_where_the_definition_says() -> None:
@@ -220,7 +220,7 @@ def test_odd_bodies_are_borne(acme: Adapter, body: bytes) -> None:
 def test_a_folder_of_them_is_known(tmp_path: Path) -> None:
     """Each file is an adapter of its name, TOML and JSON alike; a built-in name is refused, a broken file named."""
     (tmp_path / "acme.toml").write_bytes(EXAMPLE.read_bytes())
-    (tmp_path / "other.json").write_bytes(orjson.dumps(said(channel="email")))
+    (tmp_path / "other.json").write_bytes(orjson.dumps(posted(channel="email")))
     (tmp_path / "README.md").write_text("not one")
     try:
         assert list(read(tmp_path)) == ["acme", "other"]
@@ -267,7 +267,7 @@ def test_a_mark_that_stands_for_nothing_is_refused_as_it_is_read(
     tmp_path: Path, send: dict[str, Any], key: str, hint: str
 ) -> None:
     """With the file, the key and what there is: a provider is never sent `{txt}`."""
-    definition = said()
+    definition = posted()
     (tmp_path / "acme.json").write_bytes(orjson.dumps(definition | {"send": definition["send"] | send}))
     with pytest.raises(InvalidDefinition) as refused:
         read(tmp_path)
@@ -282,7 +282,7 @@ def test_a_mark_that_stands_for_nothing_is_refused_as_it_is_read(
 
 def test_a_signed_message_has_no_other_marks() -> None:
     """A signature over a mark that stands for nothing would never hold."""
-    signature = said()["signature"] | {"message": "{timestamp}.{boddy}.{body}"}
+    signature = posted()["signature"] | {"message": "{timestamp}.{boddy}.{body}"}
     with pytest.raises(
         InvalidDefinition, match=r"signature.message: \{boddy\} stands for nothing; did you mean \{body\}"
     ):
@@ -291,7 +291,7 @@ def test_a_signed_message_has_no_other_marks() -> None:
 
 def test_what_is_in_two_braces_is_the_providers_own() -> None:
     """Its own templates, as many have them, are sent as they stand."""
-    call = build(declared(send=said()["send"] | {"body": {"text": "Hi {{name}}: {text}"}}))
+    call = build(declared(send=posted()["send"] | {"body": {"text": "Hi {{name}}: {text}"}}))
     assert orjson.loads(call.body) == {"text": "Hi {{name}}: hello"}
 
 

@@ -1,4 +1,4 @@
-"""The envelope: what a trusted relay says becomes events, and what it says wrongly is told."""
+"""The envelope: what a trusted relay posts becomes events, and what is wrong in it is named."""
 
 import base64
 import hmac
@@ -63,7 +63,8 @@ def test_an_envelope_becomes_an_event_of_its_source() -> None:
 
 
 def test_the_one_id_given_is_ours_and_the_providers() -> None:
-    """Where only `messageId` is said it is the provider's too, so that the provider's own webhooks meet the envelope's."""
+    """If only `messageId` is given it is the provider's too, so that the provider's own webhooks meet the
+    envelope's."""
     event = read()
     assert (event.message_id, event.provider_message_id) == ("SM1", "SM1")
     event = read(data={"providerMessageId": "SM1"})
@@ -85,7 +86,7 @@ def test_a_failure_tells_why() -> None:
 
 
 def test_an_address_that_cannot_be_read_is_no_handle() -> None:
-    """A relay repeats what a provider said, so a strange address costs the handle, not the event."""
+    """A relay repeats what a provider reported, so a strange address costs the handle, not the event."""
     event = read(eventType="message.received", data={"channel": "email", "from": "undisclosed, recipients@"})
     assert event.handle is None
     assert event.payload["from"] == "undisclosed, recipients@"

@@ -52,8 +52,8 @@ def test_beyond_a_day_it_goes_with_a_tag_or_as_a_template() -> None:
 )
 def test_a_file_is_sent_as_what_it_is(type_: str | None, kind: str) -> None:
     """By its media type; anything else is a file."""
-    said = body_of(replace(MESSAGE, text=None, media=(Media("https://example.com/a", type_),)))["message"]
-    assert said["attachment"] == {"type": kind, "payload": {"url": "https://example.com/a"}}
+    output = body_of(replace(MESSAGE, text=None, media=(Media("https://example.com/a", type_),)))["message"]
+    assert output["attachment"] == {"type": kind, "payload": {"url": "https://example.com/a"}}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_file_is_sent_as_what_it_is(type_: str | None, kind: str) -> None:
     ],
 )
 def test_what_messenger_has_no_place_for_is_unsendable(message: Message) -> None:
-    """It is said before anything is sent."""
+    """The error comes before anything is sent."""
     with pytest.raises(Unsendable):
         call_of(message)
 
@@ -88,7 +88,7 @@ def test_what_messenger_has_no_place_for_is_unsendable(message: Message) -> None
     ],
 )
 def test_the_code_and_its_subcode_tell(status: int, code: int, subcode: int | None, state: str, reason: str) -> None:
-    """The subcode where it says more; of an unknown code the status tells whether it may pass."""
+    """The subcode if there is one; for an unknown code the status decides whether it may pass."""
     body = json.dumps({"error": {"code": code, "error_subcode": subcode, "message": "Why."}}).encode()
     outcome = read_response(Response(status, {}, body))
     assert outcome.error is not None
@@ -99,8 +99,8 @@ def test_the_code_and_its_subcode_tell(status: int, code: int, subcode: int | No
 def test_times_are_read_in_milliseconds_and_seconds_and_a_reaction_is_no_message_of_that_id() -> None:
     """What a reaction is about keeps its own id for itself."""
     item = {"sender": {"id": "42"}, "recipient": {"id": "7"}, "reaction": {"mid": "m_1", "action": "react"}}
-    for told, time in ((1772443770123, "09:29:30.123000"), ("1772443770", "09:29:30"), (-1, None), (10**400, None)):
-        body = json.dumps({"object": "page", "entry": [{"messaging": [item | {"timestamp": told}]}]}).encode()
+    for reported, time in ((1772443770123, "09:29:30.123000"), ("1772443770", "09:29:30"), (-1, None), (10**400, None)):
+        body = json.dumps({"object": "page", "entry": [{"messaging": [item | {"timestamp": reported}]}]}).encode()
         (event,) = interpret(Request("POST", "https://h/", {}, body, NOW, "facebook_messenger"), NAME).events
         assert (event.occurred_at.time().isoformat() if event.occurred_at else None) == time
         assert event.provider_message_id is None

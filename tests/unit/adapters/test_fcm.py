@@ -58,10 +58,10 @@ def test_a_key_file_that_cannot_be_read_is_told(key_file: str) -> None:
 
 def test_a_push_has_title_body_image_and_data_as_strings() -> None:
     """The subject is the title; what is no string in data is written as JSON; a repeat takes the place of the first."""
-    said = sent(
+    output = sent(
         subject="Shipped", text="On its way", media=(Media("https://example.com/a.png"),), data={"n": 3, "s": "x"}
     )
-    assert said == {
+    assert output == {
         "token": "abc:DEF",
         "notification": {"title": "Shipped", "body": "On its way", "image": "https://example.com/a.png"},
         "data": {"n": "3", "s": "x"},
@@ -73,9 +73,9 @@ def test_a_push_has_title_body_image_and_data_as_strings() -> None:
 
 def test_it_expires_on_every_platform() -> None:
     """Seconds from now for Android and the web, the time itself for Apple; four weeks at most, nothing below 0."""
-    said = sent(text="x", expires_at=NOW + timedelta(hours=1))
-    assert said["android"]["ttl"] == "3600s" and said["webpush"]["headers"]["TTL"] == "3600"
-    assert said["apns"]["headers"]["apns-expiration"] == str(int(NOW.timestamp()) + 3600)
+    output = sent(text="x", expires_at=NOW + timedelta(hours=1))
+    assert output["android"]["ttl"] == "3600s" and output["webpush"]["headers"]["TTL"] == "3600"
+    assert output["apns"]["headers"]["apns-expiration"] == str(int(NOW.timestamp()) + 3600)
     assert sent(text="x", expires_at=NOW + timedelta(days=99))["android"]["ttl"] == "2419200s"
     assert sent(text="x", expires_at=NOW - timedelta(days=1))["android"]["ttl"] == "0s"
 
@@ -119,7 +119,7 @@ def test_the_project_must_be_known() -> None:
     ],
 )
 def test_each_error_code_has_its_meaning(status: int, code: str, state: str, reason: str) -> None:
-    """The detail of FCM's own tells more than the status around it."""
+    """FCM's own detail is more precise than the status around it."""
     body = {
         "error": {
             "code": status,

@@ -27,7 +27,7 @@ def signed() -> Request:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         PEM,
         PEM.replace("\n", "\\n"),
@@ -35,13 +35,13 @@ def signed() -> Request:
         base64.b64encode(KEY.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode(),
     ],
 )
-def test_a_key_is_read_in_any_of_its_forms(told: str) -> None:
+def test_a_key_is_read_in_any_of_its_forms(reported: str) -> None:
     """PEM of either kind, PEM on one line, and base64 without its frame."""
-    assert freshchat.verify(signed(), {"public_key": (told,)}) is True
+    assert freshchat.verify(signed(), {"public_key": (reported,)}) is True
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         "no key",
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
@@ -51,10 +51,10 @@ def test_a_key_is_read_in_any_of_its_forms(told: str) -> None:
         .decode(),
     ],
 )
-def test_what_is_no_key_of_rsa_refuses(told: str) -> None:
+def test_what_is_no_key_of_rsa_refuses(reported: str) -> None:
     """With a reason for the operator, and never another exception."""
     with pytest.raises(InvalidSignature):
-        freshchat.verify(signed(), {"public_key": (told,)})
+        freshchat.verify(signed(), {"public_key": (reported,)})
 
 
 def test_a_signature_that_is_no_base64_refuses() -> None:

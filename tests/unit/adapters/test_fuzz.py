@@ -202,7 +202,7 @@ def test_hard_bodies_take_little_memory(provider: str, name: str) -> None:
 
 @pytest.mark.parametrize("provider", ("sendgrid", "whatsapp_cloud", "twilio", "envelope"))
 def test_ids_that_are_absent_or_endless_spare_their_neighbours(provider: str) -> None:
-    """In a batch the item without an id, or with one of a megabyte, is told apart, and the others become events."""
+    """In a batch the item without an id, or with one of a megabyte, is set apart, and the others become events."""
     batches: dict[str, Callable[[dict[str, str]], Any]] = {
         "sendgrid": lambda bad: [
             {"event": "open", "sg_event_id": "1"},

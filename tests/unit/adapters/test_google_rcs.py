@@ -50,7 +50,8 @@ def test_the_decoded_data_is_signed_and_nothing_else() -> None:
     body["message"]["data"] = base64.b64encode(data.replace(b"Hi", b"Ho")).decode()
     with pytest.raises(InvalidSignature):
         google_rcs.verify(request_of(body, made), VALUES)
-    for bad in ({}, {"message": {"data": 1}}, {"message": {"data": "é"}}, []):
+    unreadable: list[Any] = [{}, {"message": {"data": 1}}, {"message": {"data": "é"}}, []]
+    for bad in unreadable:
         with pytest.raises(InvalidSignature):
             google_rcs.verify(request_of(bad, made), VALUES)
         with pytest.raises(Unprocessable):

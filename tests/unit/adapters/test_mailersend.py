@@ -66,9 +66,9 @@ def test_a_message_becomes_a_call() -> None:
         "reply_to": {"email": "help@example.com", "name": "Help"},
         "list_unsubscribe": "<https://example.com/u/1>",
     }
-    said = body(replace(MAIL, text=None, subject=None, template=Template("t1", variables={"name": "Ana"})))
-    assert said["template_id"] == "t1"
-    assert said["personalization"] == [{"email": "ana@example.com", "data": {"name": "Ana"}}]
+    output = body(replace(MAIL, text=None, subject=None, template=Template("t1", variables={"name": "Ana"})))
+    assert output["template_id"] == "t1"
+    assert output["personalization"] == [{"email": "ana@example.com", "data": {"name": "Ana"}}]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_it_cannot_send_it_says(message: Message) -> None:
 
 
 def test_a_suppressed_recipient_is_a_rejection_in_a_202() -> None:
-    """Nothing is sent; the id is kept, as a webhook may tell of it."""
+    """Nothing is sent; the id is kept, as a webhook may report on it."""
     warned = {"message": "…", "warnings": [{"type": "SOME_SUPPRESSED", "warning": "Some have been suppressed."}]}
     outcome = read_response(Response(202, {"x-message-id": "5e42"}, orjson.dumps(warned)))
     assert (outcome.state, outcome.provider_message_id) == ("rejected", "5e42")
@@ -90,10 +90,10 @@ def test_a_suppressed_recipient_is_a_rejection_in_a_202() -> None:
 
 
 def test_an_answer_of_422_names_the_field() -> None:
-    """What is wrong with the recipient is a bad address; else the words tell."""
+    """What is wrong with the recipient is a bad address; else the words decide."""
     for field, reason in (("to.0.email", "invalid_address"), ("from.email", "account")):
-        said = {"message": "The given data was invalid.", "errors": {field: ["It must be verified. #MS42207"]}}
-        outcome = read_response(Response(422, {}, orjson.dumps(said)))
+        output = {"message": "The given data was invalid.", "errors": {field: ["It must be verified. #MS42207"]}}
+        outcome = read_response(Response(422, {}, orjson.dumps(output)))
         assert outcome.state == ("rejected" if field == "to.0.email" else "sender") and outcome.error is not None
         assert (outcome.error.code, outcome.error.text) == (field, "It must be verified. #MS42207")
         assert outcome.error.reason == reason

@@ -78,15 +78,15 @@ def test_a_multipart_mail_without_a_signature_is_refused() -> None:
 def test_a_forms_delivery_told_twice_is_one_fact_and_two_opens_are_two() -> None:
     """The form has no id, and its time may be that of the post."""
 
-    def told(event: str, at: datetime) -> str:
+    def posted(event: str, at: datetime) -> str:
         body = urlencode(made(at=at) | {"event": event, "recipient": "ana@example.com", "Message-Id": "<1@x>"})
         headers = {"content-type": "application/x-www-form-urlencoded"}
         one = Request("POST", "https://hooks.example.com/", headers, body.encode(), AT, "mailgun")
         return mailgun.normalize(one).events[0].source_event_id
 
     later = AT + timedelta(minutes=10)
-    assert told("delivered", AT) == told("delivered", later)
-    assert told("opened", AT) != told("opened", later)
+    assert posted("delivered", AT) == posted("delivered", later)
+    assert posted("opened", AT) != posted("opened", later)
 
 
 def test_a_template_is_sent_with_its_variables_and_our_ids() -> None:

@@ -90,18 +90,18 @@ def test_an_error_within_an_answer_of_200_is_one() -> None:
 @pytest.mark.parametrize("status", [200, 207, 400, 500])
 def test_each_message_of_a_batch_has_its_own_status(status: int) -> None:
     """Whatever the answer's is: one that was taken is not sent again because another was at fault."""
-    told = [
+    reported = [
         {"Status": "success", "To": [{"Email": "a@b.c", "MessageID": 7}]},
         *(
             {"Status": "error", "Errors": [{"ErrorCode": "mj-0001", "StatusCode": code}]}
             for code in (400, 401, 429, 500)
         ),
     ]
-    outcomes = read_batch(Response(status, {}, orjson.dumps({"Messages": told})), 5)
+    outcomes = read_batch(Response(status, {}, orjson.dumps({"Messages": reported})), 5)
     states = ["accepted", "rejected", "account", "retryable", "retryable"]
     assert [outcome.state for outcome in outcomes] == states
     assert outcomes[0].provider_message_id == "7"
-    # Where not all are told of, nobody knows which were: none is sent again.
-    assert {each.state for each in read_batch(Response(status, {}, orjson.dumps({"Messages": told})), 9)} == {
+    # If not all are in the answer, nobody knows which were accepted: none is sent again.
+    assert {each.state for each in read_batch(Response(status, {}, orjson.dumps({"Messages": reported})), 9)} == {
         "accepted"
     }

@@ -26,7 +26,7 @@ WHATSAPP = replace(SMS, channel="whatsapp", sender=None, reference="order-1")
 
 
 def tokened(body: bytes = b"", algorithm: str = "HS256", **claims: object) -> Request:
-    said = {
+    output = {
         "iss": "MessageBird",
         "nbf": NOW - 1,
         "exp": NOW + 60,
@@ -34,7 +34,7 @@ def tokened(body: bytes = b"", algorithm: str = "HS256", **claims: object) -> Re
         "url_hash": hashlib.sha256(URL.encode()).hexdigest(),
         **({"payload_hash": hashlib.sha256(body).hexdigest()} if body else {}),
     }
-    made = {name: value for name, value in (said | claims).items() if value is not None}
+    made = {name: value for name, value in (output | claims).items() if value is not None}
     token = jwt.encode(made, KEY * 2 if algorithm == "none" else KEY, algorithm=algorithm)
     return Request("POST", URL, {"messagebird-signature-jwt": token}, body, AT, "messagebird")
 

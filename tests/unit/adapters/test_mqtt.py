@@ -1,4 +1,4 @@
-"""MQTT: whose publication it is, what tells one from the next, and what is published to a device."""
+"""MQTT: whose publication it is, what distinguishes one from the next, and what is published to a device."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -63,8 +63,8 @@ def test_it_reads_what_the_library_reads(parts: list[tuple[str, str | None, byte
     """Any names, any data, also what looks nearly like a delimiter."""
     body = b""
     for name, filename, data in parts:
-        told = f'; filename="{filename}"' if filename is not None else ""
-        body += f'--b\r\nContent-Disposition: form-data; name="{name}"{told}\r\n\r\n'.encode() + data + b"\r\n"
+        reported = f'; filename="{filename}"' if filename is not None else ""
+        body += f'--b\r\nContent-Disposition: form-data; name="{name}"{reported}\r\n\r\n'.encode() + data + b"\r\n"
     body += b"--b--\r\n"
     if any(b"\r\n--b" in b"\r\n" + data for _, _, data in parts):
         return  # then no sender would have chosen this boundary

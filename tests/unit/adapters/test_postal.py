@@ -50,7 +50,7 @@ def test_the_key_is_taken_as_postal_shows_it() -> None:
 
 @pytest.mark.parametrize("key", ["no key", "AAAA", "{}", '{"keys":[{"n":1}]}', "{"])
 def test_a_key_that_is_none_refuses_with_that_reason(key: str) -> None:
-    """The operator is told, and nothing passes."""
+    """The operator sees the reason, and nothing passes."""
     with pytest.raises(InvalidSignature, match="public key cannot be read"):
         postal.verify(fixture("sent"), {"public_key": (key,)})
 
@@ -101,10 +101,10 @@ def test_what_it_cannot_send_it_says(message: Message) -> None:
 
 def test_an_error_in_an_answer_of_200_is_a_rejection() -> None:
     """The status in the body counts."""
-    said = {"status": "error", "data": {"code": "UnauthenticatedFromAddress", "message": "Not authorised"}}
-    outcome = read_response(Response(200, {}, orjson.dumps(said)))
+    output = {"status": "error", "data": {"code": "UnauthenticatedFromAddress", "message": "Not authorised"}}
+    outcome = read_response(Response(200, {}, orjson.dumps(output)))
     assert outcome.state == "sender" and outcome.error is not None
     assert (outcome.error.code, outcome.error.reason) == ("UnauthenticatedFromAddress", "account")
-    said = {"status": "parameter-error", "data": {"message": "`to` parameter is required but is missing"}}
-    outcome = read_response(Response(200, {}, orjson.dumps(said)))
+    output = {"status": "parameter-error", "data": {"message": "`to` parameter is required but is missing"}}
+    outcome = read_response(Response(200, {}, orjson.dumps(output)))
     assert outcome.error is not None and outcome.error.code == "parameter-error"

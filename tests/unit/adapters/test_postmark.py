@@ -113,7 +113,10 @@ def test_a_batch_of_templates_goes_where_templates_go() -> None:
 
 def test_a_message_of_a_batch_has_its_own_error() -> None:
     """In an answer of 200: what may pass later is tried again, the others are not."""
-    told = [{"ErrorCode": 0, "MessageID": "p-1"}, *({"ErrorCode": code, "Message": "no"} for code in (406, 100, 429))]
-    outcomes = read_batch(Response(200, {}, orjson.dumps(told)), 4)
+    reported = [
+        {"ErrorCode": 0, "MessageID": "p-1"},
+        *({"ErrorCode": code, "Message": "no"} for code in (406, 100, 429)),
+    ]
+    outcomes = read_batch(Response(200, {}, orjson.dumps(reported)), 4)
     assert [outcome.state for outcome in outcomes] == ["accepted", "rejected", "retryable", "retryable"]
     assert [outcome.error.reason for outcome in outcomes if outcome.error] == ["opted_out", "unknown", "rate"]

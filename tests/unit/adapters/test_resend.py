@@ -60,8 +60,8 @@ def test_a_message_becomes_a_call() -> None:
     assert call.headers["authorization"] == "Bearer re_1" and call.headers["idempotency-key"] == "m-1"
     media = (Media("https://example.com/a/bill.pdf?x=1", "application/pdf"),)
     data = {"listUnsubscribe": "https://example.com/u/1", "replyTo": "help@example.com"}
-    said = body(replace(MAIL, html="<p>Hello</p>", media=media, reference="order-42", data=data))
-    assert said == {
+    output = body(replace(MAIL, html="<p>Hello</p>", media=media, reference="order-42", data=data))
+    assert output == {
         "from": "Shop <shop@example.com>",
         "to": ["ana@example.com"],
         "subject": "Hi",

@@ -50,14 +50,14 @@ FORGED = (
 )
 
 
-def forged(provider: str, file: Path, said: str) -> Iterator[Request]:
+def forged(provider: str, file: Path, output: str) -> Iterator[Request]:
     """The fixture without its signature, and with each forged one where the signature stands."""
     yield unsigned(provider, file)
     places = [place.partition(":") for place in accounts(provider, file.stem).signature]
     if any(kind != "header" for kind, _, _ in places):
         return
     for value in FORGED:
-        if value.strip() != said.strip():  # a token of one mark is none that anyone would set, and yet not empty
+        if value.strip() != output.strip():  # a token of one mark is none that anyone would set, and yet not empty
             request = request_of(provider, file)
             request.headers = {**request.headers, **{name.lower(): value for _, _, name in places}}
             yield request
@@ -74,17 +74,17 @@ def test_a_key_that_is_none_never_verifies(provider: str) -> None:
         if (kind := tuple(sorted(account.settings))) in seen:
             continue
         seen.add(kind)
-        for said in (*EMPTY, *WRONG_KEYS):
-            everywhere = account.values | {name: (said,) for name in keys if name in account.settings}
-            single = [account.values | {name: (said,)} for name in keys if name in account.settings]
-            alone: list[dict[str, tuple[str, ...]]] = [{name: (said,)} for name in keys]
+        for output in (*EMPTY, *WRONG_KEYS):
+            everywhere = account.values | {name: (output,) for name in keys if name in account.settings}
+            single = [account.values | {name: (output,)} for name in keys if name in account.settings]
+            alone: list[dict[str, tuple[str, ...]]] = [{name: (output,)} for name in keys]
             for values in (everywhere, *single, *alone):
-                for request in forged(provider, file, said):
+                for request in forged(provider, file, output):
                     try:
                         authentic = adapter.verify(request, values, fresh=False)
                     except InvalidSignature:
                         continue
-                    assert authentic is not True, (file.name, said, values.keys(), request.headers)
+                    assert authentic is not True, (file.name, output, values.keys(), request.headers)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -58,7 +58,7 @@ def test_the_key_is_taken_as_sendgrid_shows_it_and_as_pem() -> None:
 
 @pytest.mark.parametrize("key", ["no key", "AAAA", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"])
 def test_a_key_that_is_none_refuses_with_that_reason(key: str) -> None:
-    """The operator is told, and nothing passes."""
+    """The operator sees the reason, and nothing passes."""
     with pytest.raises(InvalidSignature, match="public key cannot be read"):
         sendgrid.verify(fixture("delivery"), {"public_key": (key,)})
 

@@ -61,7 +61,7 @@ def test_a_template_needs_neither_text_nor_subject() -> None:
     ],
 )
 def test_what_sendgrid_has_no_place_for_is_unsendable(message: Message) -> None:
-    """It is said before anything is sent."""
+    """The error comes before anything is sent."""
     with pytest.raises(Unsendable):
         body_of(message)
 
@@ -86,7 +86,7 @@ def test_a_refusal_is_read_by_its_status_and_field(status: int, field: str | Non
 
 
 @pytest.mark.parametrize(
-    ("told", "id_"),
+    ("reported", "id_"),
     [
         ("Ua9z9lSTSaqYBWJe_Xfc-Q.recvd-5b6594c664-csn64-1-65A9F4D1-A.0", "Ua9z9lSTSaqYBWJe_Xfc-Q"),
         ("2H7YeIvAQlOM4OJbtwr92Q.filterdrecv-p3iad2-df8579867-kwdns-18-5F7CDB37-1C.0", "2H7YeIvAQlOM4OJbtwr92Q"),
@@ -96,6 +96,6 @@ def test_a_refusal_is_read_by_its_status_and_field(status: int, field: str | Non
         (".filter", ".filter"),
     ],
 )
-def test_an_event_names_the_mail_as_the_response_to_the_send_did(told: str, id_: str) -> None:
+def test_an_event_names_the_mail_as_the_response_to_the_send_did(reported: str, id_: str) -> None:
     """By X-Message-Id, which all recipients of one send share."""
-    assert _message_id(told) == id_
+    assert _message_id(reported) == id_

@@ -135,8 +135,8 @@ def test_what_is_sent_has_sinchs_form() -> None:
     text, image, template = [orjson.loads(call.body) for call in calls]
     assert (text["ttl"], text["message_metadata"], text["app_id"]) == ("60s", "m-1", "app")
     assert image["message"]["media_message"]["filename_override"] == "a.jpg"
-    said = template["message"]["template_message"]["channel_template"]["WHATSAPP"]
-    assert said["parameters"] == {"body[1]text": "a", "header[1]image": "https://example.com/a"}
+    output = template["message"]["template_message"]["channel_template"]["WHATSAPP"]
+    assert output["parameters"] == {"body[1]text": "a", "header[1]image": "https://example.com/a"}
 
 
 @pytest.mark.parametrize(

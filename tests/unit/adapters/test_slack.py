@@ -71,7 +71,7 @@ def test_an_old_signature_is_refused_unless_age_has_no_say(seconds: int) -> None
 
 
 def test_the_handshake_is_answered_to_slack_alone() -> None:
-    """The challenge is said back where the signature holds; else it is refused, also where nothing is configured."""
+    """The challenge is returned if the signature holds; else it is refused, also where nothing is configured."""
     body = b'{"token":"x","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}'
     answer = slack.handshake(signed(body), VALUES)
     assert answer is not None and answer.status == 200
@@ -87,7 +87,7 @@ def test_the_handshake_is_answered_to_slack_alone() -> None:
 
 @pytest.mark.parametrize("body", (b"payload=[]", b"payload={", b"", b"payload=%ff"))
 def test_a_form_of_nothing_known_is_refused(body: bytes) -> None:
-    """It is told apart, with its reason."""
+    """It is set apart, with its reason."""
     with pytest.raises(Unprocessable):
         interpret(signed(body, kind="application/x-www-form-urlencoded"), "slack")
 
@@ -131,7 +131,7 @@ def test_what_slack_has_no_place_for_is_unsendable(changes: dict[str, Any]) -> N
 
 
 def test_an_error_with_status_200_is_an_error() -> None:
-    """Its word decides whether it may pass later; of a missing scope it is said which."""
+    """Its word decides whether it may pass later; a missing scope is named."""
     outcome = read_response(Response(200, {}, b'{"ok":false,"error":"missing_scope","needed":"chat:write"}'))
     assert outcome.state == "account" and outcome.error is not None and outcome.error.text == "needed: chat:write"
     later = read_response(Response(429, {"retry-after": "30"}, b'{"ok":false,"error":"ratelimited"}'))

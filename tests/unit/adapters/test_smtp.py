@@ -144,7 +144,7 @@ def test_the_queue_is_known_where_the_server_names_it(reply: str, queued_as: str
     ],
 )
 def test_a_refusal_is_read(status: int, reply: str, state: str, code: str, reason: str) -> None:
-    """4xx may pass later, 5xx never will; the enhanced code tells why."""
+    """4xx may pass later, 5xx never will; the enhanced code gives the reason."""
     outcome = smtp.read_response(Response(status, {}, reply.encode("latin-1")))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.code, outcome.error.reason) == (state, code, reason)

@@ -26,7 +26,7 @@ def event(**fields: Any) -> Event:
 
 
 def test_the_test_of_a_new_webhook_is_answered_and_shows_a_mistake() -> None:
-    """The empty batch comes with the credentials; without them SparkPost is told, and makes no webhook."""
+    """The empty batch comes with the credentials; without them SparkPost gets a refusal, and makes no webhook."""
     empty: list[Any] = [{"msys": {}}]
     answer = sparkpost.handshake(request(empty), {})
     assert answer is not None and answer.status == 200

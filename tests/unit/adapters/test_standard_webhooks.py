@@ -129,7 +129,7 @@ def test_an_envelope_is_no_event_of_theirs(document: Any, claimed: list[str]) ->
     ],
 )
 def test_what_is_ours_must_follow_our_schema(document: Any, path: str) -> None:
-    """It is told where it does not."""
+    """The error names the place where it does not."""
     with pytest.raises(Unprocessable, match=path):
         standard_webhooks.normalize(came(orjson.dumps(document)))
 

@@ -1,4 +1,5 @@
-"""What is particular to Telegram: requests by the content, ids that send and webhook share, reasons, a token never told."""
+"""What is particular to Telegram: requests by the content, ids that send and webhook share, reasons, a token never
+shown."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -53,7 +54,7 @@ def test_the_method_follows_from_the_content() -> None:
     ],
 )
 def test_what_telegram_has_no_place_for_is_not_sent(more: dict[str, Any]) -> None:
-    """And the refusal does not tell the token, which is part of the URL."""
+    """And the refusal does not contain the token, which is part of the URL."""
     with pytest.raises(Unsendable) as refused:
         made(**more)
     assert "secret" not in str(refused.value)
@@ -78,7 +79,7 @@ def test_an_album_is_its_first_message() -> None:
     ],
 )
 def test_why_telegram_refuses(status: int, words: str, state: str, reason: str) -> None:
-    """The description tells; the status tells whether it may pass later."""
+    """The description has the reason; the status decides whether it may pass later."""
     body = orjson.dumps({"ok": False, "error_code": status, "description": words})
     outcome = read_response(Response(status, {}, body))
     assert outcome.error is not None

@@ -1,4 +1,4 @@
-"""A header that a provider is told to send tells who posts."""
+"""A header that a provider is configured to send authenticates it."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ def request(headers: dict[str, str], query: str = "") -> Request:
 
 
 def test_any_of_the_configured_ways_passes() -> None:
-    """A header, whatever its case; basic authentication; a secret in the URL. None configured: nobody can tell."""
+    """A header, whatever its case; basic authentication; a secret in the URL. None configured: not verified."""
     values = {"webhook_header": ("X-Key: right",), "basic_auth": ("a:b",), "url_secret": ("s3cret",)}
     assert verify_told(request({"x-key": "right"}), values) is True
     assert verify_told(request({"authorization": "Basic YTpi"}), values) is True

@@ -18,8 +18,8 @@ SENT = {"to": "15551234567", "text": {"body": "Hello"}}
 
 
 def request_of(body: Any, **headers: str) -> Request:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Request("POST", "https://hooks.example.com/", told, json.dumps(body).encode(), NOW, "turn_whatsapp")
+    reported = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request("POST", "https://hooks.example.com/", reported, json.dumps(body).encode(), NOW, "turn_whatsapp")
 
 
 def event_of(body: Any, **headers: str) -> Event:

@@ -87,7 +87,7 @@ def test_the_carriers_local_time_is_no_time() -> None:
 
 
 def test_a_read_receipt_counts_by_its_event_type() -> None:
-    """EventType READ is said beside a status that may be older."""
+    """EventType READ stands beside a status that may be older."""
     assert event_of(STATUS | {"EventType": "READ"}).type == "MessageRead"
 
 
@@ -156,7 +156,7 @@ def sent(channel: str = "sms", values: dict[str, tuple[str, ...]] = ACCOUNT, **f
 
 
 def test_our_id_goes_into_the_callbacks_query_and_comes_back() -> None:
-    """Before the fragment, by which Twilio is told how often to try; of messages and of calls."""
+    """Before the fragment, which sets how often Twilio tries; of messages and of calls."""
     (callback,) = sent(callback_url=f"{URL}?a=1#rc=2")["StatusCallback"]
     assert callback == f"{URL}?a=1&threadline_message_id=tl_7b14a5f9_m%201#rc=2"
     call = {"CallSid": "CA1", "CallStatus": "completed", "Direction": "outbound-api", "To": "+15551234567"}
@@ -166,7 +166,7 @@ def test_our_id_goes_into_the_callbacks_query_and_comes_back() -> None:
 
 
 def test_a_call_is_told_from_its_beginning() -> None:
-    """Twilio tells the end alone, unless it is asked for more."""
+    """Twilio reports the end alone, unless it is asked for more."""
     assert sent("voice", callback_url=URL)["StatusCallbackEvent"] == ["initiated", "answered", "completed"]
     assert "StatusCallbackEvent" not in sent(callback_url=URL)
 
@@ -212,7 +212,7 @@ def test_an_api_key_goes_with_its_secret() -> None:
     ],
 )
 def test_what_twilio_has_no_place_for_is_unsendable(fields: dict[str, Any]) -> None:
-    """It is said before anything is sent."""
+    """The error comes before anything is sent."""
     with pytest.raises(Unsendable):
         sent(**fields)
 
@@ -222,7 +222,7 @@ def test_what_twilio_has_no_place_for_is_unsendable(fields: dict[str, Any]) -> N
     [(429, 20429, "retryable"), (400, 21611, "retryable"), (400, 21610, "rejected"), (503, 20503, "retryable")],
 )
 def test_a_full_queue_may_empty(status: int, code: int, state: str) -> None:
-    """The code tells, where the status would not."""
+    """The code decides, where the status would not."""
     response = Response(status, {}, b'{"code":%d,"message":"m","status":%d}' % (code, status))
     assert read_response(response).state == state
 

@@ -1,4 +1,4 @@
-"""A word that a provider never said before is kept with all that stands around it."""
+"""A word that a provider never sent before is kept with all that stands around it."""
 
 import re
 from pathlib import Path

@@ -28,8 +28,8 @@ BASIC = {"api_key": ["k"], "api_secret": ["s"]}
 
 
 def token(algorithm: str = "HS256", secret: str = SECRET, body: bytes = b"{}", **claims: object) -> str:
-    said = {"iat": int(AT.timestamp()), "payload_hash": hashlib.sha256(body).hexdigest(), "api_key": "k"} | claims
-    return jwt.encode(said, secret if algorithm != "none" else "", algorithm=algorithm)
+    output = {"iat": int(AT.timestamp()), "payload_hash": hashlib.sha256(body).hexdigest(), "api_key": "k"} | claims
+    return jwt.encode(output, secret if algorithm != "none" else "", algorithm=algorithm)
 
 
 def posted(given: str, body: bytes = b"{}", at: datetime = AT) -> Request:
@@ -39,8 +39,8 @@ def posted(given: str, body: bytes = b"{}", at: datetime = AT) -> Request:
 def sms(secret: str = SECRET, **fields: str) -> Request:
     """A delivery receipt by GET, signed with `sha256` as the page describes it."""
     fields = {"messageId": "0A", "msisdn": "15551234567", "timestamp": str(int(AT.timestamp()))} | fields
-    told = "".join(f"&{name}={fields[name].replace('&', '_').replace('=', '_')}" for name in sorted(fields))
-    sig = hmac.new(secret.encode(), told.encode(), "sha256").hexdigest().upper()
+    reported = "".join(f"&{name}={fields[name].replace('&', '_').replace('=', '_')}" for name in sorted(fields))
+    sig = hmac.new(secret.encode(), reported.encode(), "sha256").hexdigest().upper()
     query = "&".join(f"{name}={value.replace('&', '%26').replace('=', '%3D')}" for name, value in fields.items())
     return Request("GET", f"{URL}?{query}&sig={sig}", {}, b"", AT, "vonage")
 
@@ -97,10 +97,10 @@ def test_the_parameters_are_signed_with_underscores_for_their_marks() -> None:
 def test_an_answer_webhook_hears_instructions_and_no_other() -> None:
     """The empty list to it alone."""
     asked = Request("GET", f"{URL}?to=1&from=2&conversation_uuid=CON-1&uuid=3", {}, b"", AT, "vonage")
-    told = Request(
+    reported = Request(
         "POST", URL, {}, b'{"from":"1","conversation_uuid":"CON-1","uuid":"3","status":"busy"}', AT, "vonage"
     )
-    assert (vonage.answer(asked).body, vonage.answer(told).body) == (b"[]", b"")
+    assert (vonage.answer(asked).body, vonage.answer(reported).body) == (b"[]", b"")
 
 
 def test_a_send_is_signed_by_the_applications_key() -> None:

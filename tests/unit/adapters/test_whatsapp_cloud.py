@@ -28,8 +28,8 @@ def body_of(message: Message) -> Any:
 def test_a_number_goes_into_to_and_a_user_id_into_recipient() -> None:
     """Meta takes an id in `to` for a number and loses the message."""
     assert body_of(MESSAGE)["to"] == "+15551234567"
-    said = body_of(replace(MESSAGE, to=Handle("whatsapp_user_id", "US.13491208655302741918")))
-    assert said["recipient"] == "US.13491208655302741918" and "to" not in said
+    output = body_of(replace(MESSAGE, to=Handle("whatsapp_user_id", "US.13491208655302741918")))
+    assert output["recipient"] == "US.13491208655302741918" and "to" not in output
     with pytest.raises(Unsendable):
         call_of(replace(MESSAGE, to=Handle("email", "ana@example.com")))
 
@@ -57,9 +57,9 @@ def test_variables_fill_a_template_by_position_or_by_name(
     variables: dict[str, str], parameters: list[dict[str, str]]
 ) -> None:
     """Positions count as numbers, and not both kinds at once."""
-    said = body_of(replace(MESSAGE, text=None, template=Template("shipped", "en-US", variables)))["template"]
-    assert said["language"] == {"code": "en_US"}
-    assert said["components"] == [{"type": "body", "parameters": [{"type": "text", **each} for each in parameters]}]
+    output = body_of(replace(MESSAGE, text=None, template=Template("shipped", "en-US", variables)))["template"]
+    assert output["language"] == {"code": "en_US"}
+    assert output["components"] == [{"type": "body", "parameters": [{"type": "text", **each} for each in parameters]}]
     with pytest.raises(Unsendable, match="position or by name"):
         call_of(replace(MESSAGE, template=Template("shipped", "en", variables | {"3": "x", "other": "y"})))
 
@@ -72,10 +72,10 @@ def test_a_file_is_sent_as_what_it_is(type_: str, kind: str) -> None:
     """By its media type; text is its caption, but beside sound, which has none."""
     file = Media("https://example.com/a", type_, "a.bin")
     message = replace(MESSAGE, media=(file,), text=None if kind == "audio" else "Look")
-    said = body_of(message)
-    assert said["type"] == kind and said[kind]["link"] == "https://example.com/a"
-    assert said[kind].get("caption") == message.text
-    assert ("filename" in said[kind]) == (kind == "document")
+    output = body_of(message)
+    assert output["type"] == kind and output[kind]["link"] == "https://example.com/a"
+    assert output[kind].get("caption") == message.text
+    assert ("filename" in output[kind]) == (kind == "document")
     template = body_of(replace(message, template=Template("t", "en")))["template"]
     assert template["components"][0]["parameters"][0]["type"] == kind
 
@@ -92,7 +92,7 @@ def test_a_file_is_sent_as_what_it_is(type_: str, kind: str) -> None:
     ],
 )
 def test_what_whatsapp_has_no_place_for_is_unsendable(message: Message) -> None:
-    """It is said before anything is sent."""
+    """The error comes before anything is sent."""
     with pytest.raises(Unsendable):
         call_of(message)
 

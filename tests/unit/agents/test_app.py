@@ -8,13 +8,13 @@ import pytest
 
 from agents import READS, build, credentials
 from agents.batches import BatchTransport
-from agents.health import Health
+from agents.health import WorkerHealth
 from app.settings import Kafka, Settings, Worker
 
 
 def app_of(tmp_path: Path, **worker: Any) -> faust.App:
     settings = Settings(data=tmp_path, kafka=Kafka(bootstrap="b1:9092,b2:9092"), worker=Worker(**worker))
-    return build(settings, None, Health(), None)  # type: ignore[arg-type]  # nothing is appended here
+    return build(settings, None, WorkerHealth(), None)  # type: ignore[arg-type]  # nothing is appended here
 
 
 def test_each_agent_is_there_by_name(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_the_fast_reader_can_be_switched_off(tmp_path: Path, fast: bool) -> None
 def test_without_kafka_it_says_what_to_set(tmp_path: Path) -> None:
     """The error names the variable."""
     with pytest.raises(ValueError, match="THREADLINE_KAFKA__BOOTSTRAP"):
-        build(Settings(data=tmp_path), None, Health(), None)  # type: ignore[arg-type]
+        build(Settings(data=tmp_path), None, WorkerHealth(), None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

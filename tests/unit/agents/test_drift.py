@@ -1,6 +1,6 @@
-"""What nobody knows is counted and said, within bounds."""
+"""Unknown words are counted and logged, within bounds."""
 
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.records.drift import MOST, OTHER, Drift
 
 
@@ -23,8 +23,8 @@ def test_a_provider_cannot_fill_the_memory_with_words() -> None:
 
 
 def test_it_is_a_metric() -> None:
-    """Prometheus sees the source and the word, so that a rule can tell an alarm from what is known to be unknown."""
-    health = Health()
+    """Prometheus sees the source and the word, so that a rule can leave out words that are known to be unmapped."""
+    health = WorkerHealth()
     health.drift.note("twilio", "delivered_v2")
     (metric,) = (one for one in health.collect() if one.name == "threadline_worker_unknown_events")
     assert [(sample.labels, sample.value) for sample in metric.samples] == [

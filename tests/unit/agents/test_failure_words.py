@@ -1,4 +1,4 @@
-"""What is said of a call that got no answer."""
+"""The words for a call that got no answer."""
 
 import os
 import ssl
@@ -38,9 +38,9 @@ def caused(error: Exception, cause: Exception) -> Exception:
 )  # fmt: skip
 def test_a_call_that_did_not_begin_is_explained_to_people(error: Exception, words: str) -> None:
     """Without the name of a class, and without a port."""
-    said = failure_words(error, started=False)
-    assert said.startswith(words)
-    assert "Error" not in said and "8443" not in said
+    output = failure_words(error, started=False)
+    assert output.startswith(words)
+    assert "Error" not in output and "8443" not in output
 
 
 def test_what_a_server_sent_is_not_repeated() -> None:

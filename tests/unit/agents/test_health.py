@@ -7,12 +7,12 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from agents.failures import keep_on, until_done
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.process.pages import readiness
 from agents.process.within import WITHIN, Within
 
 
-def page(health: Health) -> str:
+def page(health: WorkerHealth) -> str:
     """Its metrics."""
     registry = CollectorRegistry()
     registry.register(health)
@@ -21,7 +21,7 @@ def page(health: Health) -> str:
 
 def test_failures_show_until_they_pass() -> None:
     """What is failing is named with its reason, and forgotten once it works again."""
-    health = Health()
+    health = WorkerHealth()
     health.failing("database", OSError("away"))
 
     assert health.failures == {"database": "OSError: away"}
@@ -32,8 +32,9 @@ def test_failures_show_until_they_pass() -> None:
 
 
 async def test_a_failure_is_of_the_part_whose_task_met_it() -> None:
-    """The database away for the reader of webhooks is told as that part's, with the partition; the others are well."""
-    health, tries = Health(), 0
+    """The database away for the reader of webhooks is reported as that part's, with the partition; the others are
+    well."""
+    health, tries = WorkerHealth(), 0
     health.ready = True
 
     async def attempt() -> None:
@@ -59,13 +60,13 @@ async def test_a_failure_is_of_the_part_whose_task_met_it() -> None:
         "status": "failing",
         "failing": {"database": "webhooks.received-3 from offset 17: OSError: away"},
     }
-    assert {part for part, told in parts.items() if told["status"] == "ok"} == parts.keys() - {"inbound"}
+    assert {part for part, reported in parts.items() if reported["status"] == "ok"} == parts.keys() - {"inbound"}
     assert readiness(health)["status"] == "ok"
 
 
 async def test_what_begins_again_fails_as_its_part() -> None:
     """`deliveries` is of the callbacks, whichever of their tasks fails."""
-    health = Health()
+    health = WorkerHealth()
     again = asyncio.Event()
 
     async def work() -> None:
@@ -85,13 +86,13 @@ async def test_what_begins_again_fails_as_its_part() -> None:
 
 def test_a_tenants_fault_makes_nothing_unready() -> None:
     """It is shown and counted by client, until it passes."""
-    health = Health()
+    health = WorkerHealth()
     health.ready = True
     health.tenant_fails("shop", "callback", ValueError("does not open"))
-    told = readiness(health)
+    reported = readiness(health)
 
-    assert told["status"] == "ok"
-    assert told["tenants"] == [{"client": "shop", "what": "callback", "why": "ValueError: does not open"}]
+    assert reported["status"] == "ok"
+    assert reported["tenants"] == [{"client": "shop", "what": "callback", "why": "ValueError: does not open"}]
     assert 'threadline_tenant_faults{client="shop",what="callback"} 1.0' in page(health)
 
     health.tenant_works("shop", "callback")
@@ -101,7 +102,7 @@ def test_a_tenants_fault_makes_nothing_unready() -> None:
 
 def test_an_alarm_is_seen_and_does_not_keep_the_worker_from_being_ready() -> None:
     """Else one that waits for an operator could not be started again."""
-    health = Health()
+    health = WorkerHealth()
     health.ready = True
     health.alarms["gap t-0 4"] = "t-0: gone"
 
@@ -110,7 +111,7 @@ def test_an_alarm_is_seen_and_does_not_keep_the_worker_from_being_ready() -> Non
 
 def test_the_first_reason_ends_the_process() -> None:
     """What follows from it does not hide it."""
-    health = Health()
+    health = WorkerHealth()
     health.fatal(ValueError("first"))
     health.fatal(ValueError("second"))
 
@@ -120,11 +121,11 @@ def test_the_first_reason_ends_the_process() -> None:
 
 def test_metrics_tell_counts_and_latency() -> None:
     """A commit counts in its bucket and every larger one."""
-    health = Health()
+    health = WorkerHealth()
     health.committed([time.time() - 0.2, time.time() - 3])
     health.counts["records"] = 2
-    told = page(health)
+    reported = page(health)
 
-    assert "threadline_worker_records_total 2.0" in told
-    assert 'threadline_processing_latency_seconds_bucket{le="0.25"} 1.0' in told
-    assert 'threadline_processing_latency_seconds_bucket{le="+Inf"} 2.0' in told
+    assert "threadline_worker_records_total 2.0" in reported
+    assert 'threadline_processing_latency_seconds_bucket{le="0.25"} 1.0' in reported
+    assert 'threadline_processing_latency_seconds_bucket{le="+Inf"} 2.0' in reported

@@ -117,7 +117,7 @@ def test_no_text_of_a_client_ends_a_line(provider: str, channel: str) -> None:
 def test_a_subject_that_looks_encoded_arrives_as_it_is(text: str) -> None:
     """RFC 2047: who wants these characters seen encodes them; a reader decodes once and sees the text that was sent."""
     outgoing = built("smtp", replace(plain_of("smtp", "email"), subject=text, sender=f"{text} <a@b.example>"))
-    if outgoing is None:  # a name that the address cannot be told from
+    if outgoing is None:  # a name that cannot be distinguished from the address
         outgoing = built("smtp", replace(plain_of("smtp", "email"), subject=text))
     assert isinstance(outgoing, Mail)
     read = message_from_bytes(outgoing.data, policy=default)

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.contract import Outcome
-from agents.sender import answers, moves
+from agents.sender import answered, answers, moves
 from agents.sender.claimed import HOLD, NOBODY, Claimed, Recovery, Settlement
 from app.clients.configured import Client, Fallback, Retry, Route
 from app.sending.requests import read_request
@@ -42,7 +42,7 @@ def watched(client: Client | None = None, *, failing: bool) -> Settlement:
 def accepted(own: Claimed, route: Route, handle: Handle, source: str, outcome: Outcome, status: int) -> Settlement:
     """What follows when the provider takes it."""
     answer = answers.read(outcome, status, own.request, HOLD)
-    return moves.after_call(own, route, answer, handle=handle, source=source)
+    return answered.after_call(own, route, answer, handle=handle, source=source)
 
 
 def refused(
@@ -50,7 +50,7 @@ def refused(
 ) -> Settlement:
     """What follows when the provider does not take it."""
     answer = answers.read(outcome, status, own.request, recovery)
-    return moves.after_call(own, route, answer, recovery=recovery, jitter=jitter)
+    return answered.after_call(own, route, answer, recovery=recovery, jitter=jitter)
 
 
 def falling(**fallback: object) -> Client:
@@ -80,7 +80,7 @@ def test_a_failure_that_is_told_later_counts_as_well() -> None:
     """Where the next channel is wanted on a failure, the message is watched for a day; without one it stays sent."""
     own = claimed(client=falling(on_failure=True))
     result = accepted(own, WHATSAPP, Handle("phone", TO), "meta", Outcome("accepted", "1"), 200)
-    assert (result.state, result.due_in) == ("watched", moves.WATCHED)
+    assert (result.state, result.due_in) == ("watched", answered.WATCHED)
     assert watched(own.client, failing=False).state == "sent"
     assert watched(own.client, failing=True).channel == "sms"
 
@@ -100,7 +100,7 @@ def test_what_may_pass_later_is_tried_with_ever_longer_pauses() -> None:
 
 @pytest.mark.parametrize("status", [429, 200])
 def test_too_many_costs_no_try_and_rests_the_account(status: int) -> None:
-    """However often it is said, and whatever status says it."""
+    """However often it is reported, and whatever status reports it."""
     rate = Outcome("retryable", None, Error("30001", "queue overflow", "rate"), retry_after=3.0)
     result = refused(claimed(tries=2), WHATSAPP, rate, status, 0.0)
     assert (result.state, result.tries, result.report.pause) == ("retrying", 2, 3.0)
@@ -130,7 +130,7 @@ def test_a_wrong_sender_is_whose_who_named_it() -> None:
 
 
 def test_what_never_passes_fails_or_goes_to_the_next_channel() -> None:
-    """The next one only where it is wanted; the customer's interaction is told of a delay then."""
+    """The next one only where it is wanted; the customer's interaction gets a delay then."""
     alone = refused(claimed(), WHATSAPP, NEVER, 400, 0.0)
     assert (alone.state, [event.type for event in alone.events], alone.report.passed) == (
         "failed",
@@ -149,7 +149,7 @@ def test_what_never_passes_fails_or_goes_to_the_next_channel() -> None:
 @pytest.mark.parametrize("status", [502, 504])
 @pytest.mark.parametrize("again", [True, False])
 def test_a_gateway_without_an_answer_is_no_refusal(status: int, again: bool) -> None:
-    """Who stands behind it may have taken the message: only a provider that can tell is asked again."""
+    """Who stands behind it may have taken the message: only a provider that recognises repeats is called again."""
     result = refused(claimed(), WHATSAPP, LATER, status, 0.5, Recovery(again))
     assert result.state == ("retrying" if again else "unanswered")
 
@@ -158,7 +158,7 @@ def test_a_gateway_without_an_answer_is_no_refusal(status: int, again: bool) -> 
 def test_no_answer(again: bool) -> None:
     """Asked again where that does no harm, else held with words that say what to do."""
     answer = answers.unanswered("timeout")
-    result = moves.after_call(claimed(), WHATSAPP, answer, recovery=Recovery(again), jitter=0.5)
+    result = answered.after_call(claimed(), WHATSAPP, answer, recovery=Recovery(again), jitter=0.5)
     assert result.state == ("retrying" if again else "unanswered")
     assert result.outcome == "unanswered" and result.status is None
     if not again:
@@ -171,8 +171,8 @@ def test_a_doubt_ends_with_an_answer_to_the_same_key() -> None:
     assert (later.state, later.doubted) == ("retrying", True)
     over = refused(claimed(tries=2, doubted=True), WHATSAPP, LATER, 503, 0.5)
     assert (over.state, over.doubted) == ("unanswered", False)
-    said = refused(claimed(tries=2, doubted=True), WHATSAPP, NEVER, 400, 0.5)
-    assert (said.state, said.doubted) == ("failed", False)
+    output = refused(claimed(tries=2, doubted=True), WHATSAPP, NEVER, 400, 0.5)
+    assert (output.state, output.doubted) == ("failed", False)
     unable = refused(claimed(doubted=True), WHATSAPP, NEVER, 0, 0.5)
     assert unable.state == "unanswered"
     taken = accepted(claimed(doubted=True), WHATSAPP, Handle("phone", TO), "meta", Outcome("accepted", "1"), 200)
@@ -195,7 +195,7 @@ def test_what_was_not_delivered_goes_to_the_next_channel(failing: bool) -> None:
 
 
 def test_a_failure_that_no_channel_follows_any_more_is_said() -> None:
-    """While it was watched its client was not told of the failure: where no channel follows after all, we say so."""
+    """While it was watched its client was not notified of the failure: if no channel follows after all, it is."""
     result = watched(failing=True)
     assert [event.type for event in result.events] == ["MessageFailed"]
     assert watched(failing=False).events == []

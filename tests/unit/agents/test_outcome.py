@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 import agents.inbound
 from agents import outbound, reported
-from agents.health import Health
+from agents.health import WorkerHealth
 from agents.pipeline import Pipeline
 from agents.records.deadline import DEADLINE, Deadline
 from agents.records.letters import DETAIL, FRAME, MOST_ITEMS, REASON, Letters, headers_of, size_of
-from agents.records.outcome import BESIDE, MOST_EVENTS, TIMES, Outcome, outcome_of, received_at
+from agents.records.outcome import BESIDE, MOST_EVENTS, TIMES, RecordOutcome, outcome_of, received_at
 from agents.records.parted import BYTES, parts
 from agents.records.storable import storable
 from app.kafka.topics import LETTER_OVERHEAD
@@ -51,16 +51,16 @@ def webhook(body: bytes, adapter: str, **headers: str) -> bytes:
     return encode(Webhook(ID, adapter, adapter, "acme", "POST", traffic.URL, headers, NOW, True, body))
 
 
-def all_three(one: Any) -> list[Outcome]:
+def all_three(one: Any) -> list[RecordOutcome]:
     """What each agent makes of it."""
     return [
-        agents.inbound.prepare(one, Health(), MOST),
+        agents.inbound.prepare(one, WorkerHealth(), MOST),
         reported.prepare(one, MOST),
         outbound.prepare(one, MOST),
     ]
 
 
-def held(outcome: Outcome) -> None:
+def held(outcome: RecordOutcome) -> None:
     """What must be true of every outcome."""
     size = len(outcome.record.value or b"")
     letter = outcome.letter
@@ -115,7 +115,9 @@ def test_any_record_has_an_outcome(value: bytes | None, headers: Any, timestamp:
 @given(st.dictionaries(st.sampled_from(sorted(HEAD)), JSON, max_size=3), st.binary(max_size=100), TIMES_OF)
 def test_any_head_has_an_outcome(change: dict[str, Any], body: bytes, timestamp: int) -> None:
     """A webhook's record with any of what stands in its head replaced by any JSON."""
-    held(agents.inbound.prepare(record(dumped(HEAD | change) + b"\n" + body, timestamp=timestamp), Health(), MOST))
+    held(
+        agents.inbound.prepare(record(dumped(HEAD | change) + b"\n" + body, timestamp=timestamp), WorkerHealth(), MOST)
+    )
 
 
 @given(
@@ -148,7 +150,7 @@ def test_any_request_has_an_outcome(change: dict[str, Any]) -> None:
 def test_a_head_of_wrong_types_is_a_dead_letter(change: dict[str, Any]) -> None:
     """It names the key at fault, and never reaches the database."""
     outcome = agents.inbound.prepare(
-        record(dumped(HEAD | change) + b"\nMessageSid=SM1&MessageStatus=sent"), Health(), MOST
+        record(dumped(HEAD | change) + b"\nMessageSid=SM1&MessageStatus=sent"), WorkerHealth(), MOST
     )
     assert outcome.letter is not None
     assert next(iter(change)) in outcome.letter.reason
@@ -169,12 +171,12 @@ def test_a_time_that_cannot_be_is_that_of_our_receipt(timestamp: int) -> None:
 def test_a_nul_is_found_however_it_was_escaped(adapter: str) -> None:
     """In JSON within a form its escape is escaped once more; the same text as an id says that its message failed."""
     if adapter == "mandrill":
-        told = b'[{"event":"hard_bounce","_id":"a\\u0000b","ts":1795000000,"msg":{"_id":"a\\u0000b","email":"a@example.com","state":"bounced"}}]'  # fmt: skip
-        body = b"mandrill_events=" + told.replace(b"\\", b"%5C").replace(b'"', b"%22")
+        result = b'[{"event":"hard_bounce","_id":"a\\u0000b","ts":1795000000,"msg":{"_id":"a\\u0000b","email":"a@example.com","state":"bounced"}}]'  # fmt: skip
+        body = b"mandrill_events=" + result.replace(b"\\", b"%5C").replace(b'"', b"%22")
     else:
         body = b"MessageSid=SM%00&MessageStatus=failed&To=%2B15550000001&From=%2B15550000002"
     value = webhook(body, adapter, **{"content-type": "application/x-www-form-urlencoded"})
-    outcome = agents.inbound.prepare(record(value), Health(), MOST)
+    outcome = agents.inbound.prepare(record(value), WorkerHealth(), MOST)
     assert outcome.rows, outcome.letter
     held(outcome)
     assert "\ufffd".encode() in outcome.written[0]
@@ -184,7 +186,7 @@ def test_a_nul_is_found_however_it_was_escaped(adapter: str) -> None:
 def test_a_list_of_bad_items_is_one_dead_letter(number: int) -> None:
     """It has the record once, the first of its items, and how many there were."""
     body = b"[" + b",".join([b"{}"] * number) + b"]"
-    outcome = agents.inbound.prepare(record(webhook(body, "envelope")), Health(), MOST)
+    outcome = agents.inbound.prepare(record(webhook(body, "envelope")), WorkerHealth(), MOST)
     held(outcome)
     assert outcome.letter is not None
     if outcome.letter.bad > 1:
@@ -192,10 +194,10 @@ def test_a_list_of_bad_items_is_one_dead_letter(number: int) -> None:
     assert outcome.letter.value == outcome.record.value
 
 
-def made(events: list[Event], value: bytes = b"x" * 1000) -> Outcome:
+def made(events: list[Event], value: bytes = b"x" * 1000) -> RecordOutcome:
     """The outcome of a record that is read into these."""
 
-    def read(outcome: Outcome) -> None:
+    def read(outcome: RecordOutcome) -> None:
         outcome.rows = [(event, "acme", NOW, None) for event in events]
 
     return outcome_of(record(value), read, MOST)
@@ -230,7 +232,7 @@ def test_an_event_that_cannot_be_stored_is_a_bad_item(event: Event) -> None:
     good = Event("MessageSent", "s", "good")
     client = "\U0001f600" * 255
 
-    def read(outcome: Outcome) -> None:
+    def read(outcome: RecordOutcome) -> None:
         outcome.rows = [(good, "acme", NOW, None), (event, client, NOW, None), (good, "acme", NOW, None)]
 
     outcome = outcome_of(record(b"x" * 5000), read, MOST)
@@ -252,7 +254,7 @@ def test_what_can_be_mended_is() -> None:
     assert orjson.loads(data)[12] == {"a": ["\ufffd\ufffd"]}
 
 
-def loop(outcome: Outcome) -> None:
+def loop(outcome: RecordOutcome) -> None:
     """Read a record for ever, whatever comes, as an adapter may by mistake."""
     if outcome.record.value == b"{}":
         while True:
@@ -265,7 +267,7 @@ def loop(outcome: Outcome) -> None:
 
 async def test_an_adapter_that_loops_for_ever_costs_its_record_only() -> None:
     """It is interrupted, whatever it catches; the records around it go through, and nothing ticks afterwards."""
-    pipeline = Pipeline(None, None, Health(), 10)  # type: ignore[arg-type]
+    pipeline = Pipeline(None, None, WorkerHealth(), 10)  # type: ignore[arg-type]
     records = [record(b"good"), record(b"{}"), record(b"good")]
     before, bad, after = await pipeline._prepare(records, lambda one: outcome_of(one, loop, MOST))
     assert bad.letter is not None and bad.letter.reason.startswith("too costly")
@@ -279,7 +281,7 @@ def test_a_record_is_not_blamed_for_time_that_was_not_its_own() -> None:
     """A process that was stopped, or a machine that is busy, makes no record too costly: processor time counts."""
     slept: list[bool] = []
 
-    def read(outcome: Outcome) -> None:
+    def read(outcome: RecordOutcome) -> None:
         time.sleep(0.2)
         slept.append(True)
         outcome.raw = b"x"
@@ -294,7 +296,7 @@ def test_a_record_is_not_blamed_for_time_that_was_not_its_own() -> None:
 def test_whatever_a_reader_raises_is_a_dead_letter(error: type[BaseException], caplog: Any) -> None:
     """Also what is no Exception, as a panic of a library in Rust; neither the log nor a neighbour has its words."""
 
-    def read(_: Outcome) -> None:
+    def read(_: RecordOutcome) -> None:
         raise error("+15551234567")
 
     outcome = outcome_of(record(b"x"), read, MOST)
@@ -305,7 +307,7 @@ def test_whatever_a_reader_raises_is_a_dead_letter(error: type[BaseException], c
 def test_a_cancelled_reader_is_cancelled() -> None:
     """The end of the process is nothing that a record does."""
 
-    def read(_: Outcome) -> None:
+    def read(_: RecordOutcome) -> None:
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
@@ -378,9 +380,9 @@ async def test_a_dead_letter_that_does_not_fit_is_a_stub() -> None:
 
 
 def test_the_items_of_a_letter_are_bounded() -> None:
-    """However long what is said of them."""
+    """However long their description is."""
 
-    def read(outcome: Outcome) -> None:
+    def read(outcome: RecordOutcome) -> None:
         outcome.bad = [Bad(n, "r" * 10_000, {"x": "y" * 10_000}) for n in range(1000)]
 
     outcome = outcome_of(record(b"x"), read, MOST)
@@ -403,6 +405,6 @@ def test_a_full_report_of_a_thousand_recipients_is_a_thousand_events(status: str
         "statuses": [{"code": 0, "count": 1000, "recipients": recipients, "status": status}],
     }  # fmt: skip
     value = webhook(orjson.dumps(report), "sinch", **{"content-type": "application/json"})
-    outcome = agents.inbound.prepare(record(value, "webhooks.received"), Health(), MOST)
+    outcome = agents.inbound.prepare(record(value, "webhooks.received"), WorkerHealth(), MOST)
     assert (len(outcome.rows), outcome.letter) == (1000, None)
     assert {row[0].handle.value for row in outcome.rows if row[0].handle} == {f"+{one}" for one in recipients}

@@ -9,7 +9,7 @@ import pytest
 
 import agents.inbound
 from agents import reported
-from agents.health import Health
+from agents.health import WorkerHealth
 from tests.support import traffic
 from webhooks.record import Webhook, encode
 
@@ -40,7 +40,7 @@ def webhook(body: bytes, source: str = "whatsapp_cloud", **headers: str) -> byte
 
 
 def prepared(*values: bytes | None) -> Any:
-    return [agents.inbound.prepare(record(value), Health(), MOST) for value in values]
+    return [agents.inbound.prepare(record(value), WorkerHealth(), MOST) for value in values]
 
 
 def test_a_webhook_becomes_rows_of_its_client() -> None:
@@ -110,11 +110,11 @@ def test_a_fault_of_an_adapter_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_report_becomes_an_event_of_its_client() -> None:
     """A CloudEvent is read with the time Kafka had it as that of receipt."""
-    told = {
+    result = {
         "specversion": "1.0", "id": "e1", "source": "/crm", "type": "message.received", "clientid": "acme",
         "data": {"userId": "u1", "channel": "chat", "content": {"text": "hi"}},
     }  # fmt: skip
-    entry = reported.prepare(record(orjson.dumps(told), "events.reported"), MOST)
+    entry = reported.prepare(record(orjson.dumps(result), "events.reported"), MOST)
     ((event, client, received, webhook_id),) = entry.rows
 
     assert (event.type, client, received.timestamp(), webhook_id) == ("MessageReceived", "acme", 1_795_000_000, None)
@@ -135,11 +135,11 @@ def test_a_word_such_as_stop_is_an_event_beside_its_message() -> None:
         ("RecipientUnsubscribed", "acme", NOW, ID),
     ]
 
-    told = {
+    result = {
         "specversion": "1.0", "id": "e1", "source": "/gateway", "type": "message.received", "clientid": "acme",
         "data": {"from": "+15550000001", "channel": "sms", "content": {"text": "START"}},
     }  # fmt: skip
-    entry = reported.prepare(record(orjson.dumps(told), "events.reported"), MOST)
+    entry = reported.prepare(record(orjson.dumps(result), "events.reported"), MOST)
     assert [(row[0].type, row[1]) for row in entry.rows] == [
         ("MessageReceived", "acme"),
         ("RecipientSubscribed", "acme"),
@@ -149,14 +149,14 @@ def test_a_word_such_as_stop_is_an_event_beside_its_message() -> None:
 
 def test_a_bad_report_names_the_path_at_fault() -> None:
     """The dead letter of a report says where in the JSON the fault is."""
-    told = {
+    result = {
         "specversion": "1.0",
         "id": "e1",
         "source": "/crm",
         "type": "message.received",
         "data": {"content": {"text": 5}},
     }
-    entry = reported.prepare(record(orjson.dumps(told), "events.reported"), MOST)
+    entry = reported.prepare(record(orjson.dumps(result), "events.reported"), MOST)
     letter = entry.letter
     assert letter is not None
 

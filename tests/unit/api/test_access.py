@@ -75,7 +75,7 @@ async def test_good_key_tells_its_client_and_scopes() -> None:
 
 
 async def test_key_without_the_scope_is_forbidden() -> None:
-    """A good key of another scope is told which scope it lacks."""
+    """A good key of another scope is refused with the scope that it lacks."""
     rows = Rows()
     _, header = rows.add("webhooks:write")
     with pytest.raises(Forbidden, match="timeline:read"):

@@ -60,9 +60,9 @@ def test_a_refusal_tells_the_place_in_the_body() -> None:
     _, found = documents_of({"messages": [SMS, SMS | {"to": "secret"}]})
     good, bad = items_of(found, "shop", "sms", None, many=True)
     assert good.refusal is None and bad.refusal is not None
-    told = bad.to_json()["error"]
-    assert (told["status"], told["path"]) == (422, "$.messages[1].to")
-    assert told["detail"].startswith("$.messages[1].to: ") and "secret" not in told["detail"]
+    reported = bad.to_json()["error"]
+    assert (reported["status"], reported["path"]) == (422, "$.messages[1].to")
+    assert reported["detail"].startswith("$.messages[1].to: ") and "secret" not in reported["detail"]
 
 
 def test_verdicts() -> None:

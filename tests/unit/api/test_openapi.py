@@ -67,6 +67,13 @@ def test_every_route_of_the_process_is_described_and_nothing_else(tmp_path: Path
     assert {(path, method) for path, method, _ in operations()} == served
 
 
+def test_the_scopes_of_keys_are_described() -> None:
+    """Each with what it allows, in the text at the beginning."""
+    text = document()["info"]["description"]
+    assert all(f"| `{scope}` | {words} |" in text.splitlines() for scope, words in SCOPES.items())
+    assert "{" not in text
+
+
 def test_the_document_is_whole() -> None:
     """No reference leads to another document: the files that it is built of are not served."""
     assert {node["$ref"][:2] for _, node in every(DOCUMENT) if isinstance(node, dict) and "$ref" in node} == {"#/"}
@@ -141,7 +148,7 @@ def test_every_operation_says_who_may_call_it_and_how_it_fails() -> None:
 
 
 def test_every_parameter_of_a_path_is_described() -> None:
-    """And no other is said to be in the path."""
+    """And no other is described as in the path."""
     for path, item in DOCUMENT["paths"].items():
         for method in METHODS & item.keys():
             parameters = [resolve(one) for one in item.get("parameters", []) + item[method].get("parameters", [])]

@@ -1,6 +1,7 @@
-"""The log's one reader: what it tells, to whom, when it reads at all, and that nothing is left out.
+"""The log's one reader: what it passes on, to whom, when it reads at all, and that nothing is left out.
 
-The log here is a list in memory with the property that matters: an event's place is handed out before it can be seen.
+The log here is a list in memory with the property that matters: an event's place is handed out before it can be
+seen.
 """
 
 import asyncio
@@ -149,7 +150,7 @@ async def test_many_listeners_cost_one_question_at_a_time() -> None:
 
 
 async def test_transaction_that_commits_late_is_told_late_never_skipped() -> None:
-    """An older transaction still running holds back what is told; once it commits, both are told, in their order."""
+    """An older transaction still running holds back what is passed on; once it commits, both are, in their order."""
     log, ana = MemoryLog(), uuid4()
     tailer = Tailer(log, poll=0.002)
     async with listening(tailer, ana) as listener:
@@ -162,14 +163,14 @@ async def test_transaction_that_commits_late_is_told_late_never_skipped() -> Non
 
 
 async def test_everything_is_told_once_and_in_order_under_random_commits() -> None:
-    """Whatever the order of commits, every change of a customer is told exactly once by its last place."""
+    """Whatever the order of commits, every change of a customer is passed on exactly once by its last place."""
     draw = random.Random(20260203)
     log, ana = MemoryLog(), uuid4()
     tailer = Tailer(log, poll=0.001)
     places: list[Place] = []
     async with listening(tailer, ana) as listener:
         running: list[Transaction] = []
-        told: list[Change] = []
+        reported: list[Change] = []
         for _ in range(300):
             if running and draw.random() < 0.5:
                 running.pop(draw.randrange(len(running))).running = False
@@ -177,11 +178,11 @@ async def test_everything_is_told_once_and_in_order_under_random_commits() -> No
                 running.append(log.begin())
                 places += [log.add(running[-1], uuid4(), ana) for _ in range(draw.randrange(3))]
             if draw.random() < 0.3:
-                told += await listener.take(0.002)
+                reported += await listener.take(0.002)
         for transaction in running:
             transaction.running = False
-        told += await taken(listener, len(places) - len(told))
-    assert [place_of(change) for change in told] == sorted(places)
+        reported += await taken(listener, len(places) - len(reported))
+    assert [place_of(change) for change in reported] == sorted(places)
 
 
 async def test_more_than_a_batch_is_told_whole() -> None:
@@ -196,7 +197,7 @@ async def test_more_than_a_batch_is_told_whole() -> None:
 
 
 async def test_error_of_the_database_is_outlived() -> None:
-    """While the database is away nothing is told; when it is back, what was appended meanwhile is."""
+    """While the database is away nothing is passed on; when it is back, what was appended meanwhile is."""
     log, ana = MemoryLog(), uuid4()
     tailer = Tailer(log, poll=0.002, away=0.01)
     async with listening(tailer, ana) as listener:
@@ -232,7 +233,7 @@ async def test_listener_who_reads_too_slowly_is_let_go() -> None:
 
 
 async def test_changes_of_one_interaction_wait_as_its_latest() -> None:
-    """An interaction that changes while its listener is busy is told once, as it is now, at its last place."""
+    """An interaction that changes while its listener is busy is passed on once, as it is now, at its last place."""
     listener, one, two = Listener(), uuid4(), uuid4()
     listener.put([{"id": one, "change_xid": 1, "change_position": 1}])
     listener.put([{"id": two, "change_xid": 1, "change_position": 2}])

@@ -37,8 +37,8 @@ def test_settings_that_do_not_fit_say_which_to_change(door: dict[str, Any], says
 
 @pytest.mark.parametrize("max_body", [100, 1 << 20, 5_000_000, MOST_BODY])
 def test_every_limit_follows_from_the_settings(max_body: int) -> None:
-    """Any record fits its topic, its dead letter fits that one's, and a batch of small ones fits both, however small a body
-    may be; every producer and consumer is told the same."""
+    """Any record fits its topic, its dead letter fits that one's, and a batch of small ones fits both, however small a
+    body may be; every producer and consumer has the same limits."""
     given = settings(max_body=max_body)
     record, letter = max_record(given), max_letter(given)
     assert record >= max(max_body, 2 * BATCH) + (128 << 10)

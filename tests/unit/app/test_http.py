@@ -1,4 +1,4 @@
-"""Health, metrics and problem documents of the HTTP process, as they are told."""
+"""Health, metrics and problem documents of the HTTP process."""
 
 import asyncio
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.http.health import Health
+from app.http.health import HttpHealth
 from app.http.metrics import HttpMetrics
 from app.http.problems import HANDLERS, Problem, problem
 from app.settings import Settings
@@ -63,7 +63,7 @@ async def get(routes: list[Route], path: str) -> httpx.Response:
 
 def health(of: Any, store: Store | None) -> list[Route]:
     """The routes of health over a door and a store."""
-    made = Health(of, HttpMetrics(of, Counters()), Settings())
+    made = HttpHealth(of, HttpMetrics(of, Counters()), Settings())
     made.store = store
     return made.routes()
 
@@ -139,18 +139,18 @@ async def test_problems() -> None:
         raise RuntimeError("a secret")
 
     routes = [Route("/ours", ours), Route("/theirs", theirs), Route("/unforeseen", unforeseen)]
-    told = {path: await get(routes, path) for path in ("/ours", "/theirs", "/unforeseen", "/nowhere")}
-    assert {answer.headers["content-type"] for answer in told.values()} == {"application/problem+json"}
-    assert [answer.status_code for answer in told.values()] == [400, 409, 500, 404]
-    assert told["/ours"].json() == {
+    reported = {path: await get(routes, path) for path in ("/ours", "/theirs", "/unforeseen", "/nowhere")}
+    assert {answer.headers["content-type"] for answer in reported.values()} == {"application/problem+json"}
+    assert [answer.status_code for answer in reported.values()] == [400, 409, 500, 404]
+    assert reported["/ours"].json() == {
         "type": "about:blank",
         "title": "Bad Request",
         "status": 400,
         "detail": "limit is a number",
         "parameter": "limit",
     }
-    assert told["/theirs"].json() == {"type": "about:blank", "title": "Conflict", "status": 409}
-    assert told["/unforeseen"].json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    assert reported["/theirs"].json() == {"type": "about:blank", "title": "Conflict", "status": 409}
+    assert reported["/unforeseen"].json() == {"type": "about:blank", "title": "Internal Server Error", "status": 500}
 
 
 def test_problem() -> None:

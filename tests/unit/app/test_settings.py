@@ -35,9 +35,9 @@ def test_every_misspelt_name_of_a_file_is_refused(tmp_path: Path) -> None:
         wrong = (*path[:-1], f"{path[-1]}x")
         table = "" if len(path) == 1 else f"[{'.'.join(path[:-1])}]\n"
         (tmp_path / "threadline.toml").write_text(f'{table}{wrong[-1]} = "kept-from-words"\n', "utf-8")
-        said = refusal()
-        assert f"{'.'.join(wrong)}: there is no such setting" in said
-        assert f"did you mean {'.'.join(path)}?" in said
+        output = refusal()
+        assert f"{'.'.join(wrong)}: there is no such setting" in output
+        assert f"did you mean {'.'.join(path)}?" in output
     (tmp_path / "threadline.toml").write_text("[dor]\nport = 9\n", "utf-8")
     assert "dor: there is no such setting; did you mean door?" in refusal()
 
@@ -53,15 +53,32 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
         assert words.startswith(f"  {file}: ") and "line" in words and "kept-from-words" not in words
 
 
+def test_a_section_that_occurs_twice_is_named(tmp_path: Path) -> None:
+    """As when two examples are pasted one after the other: the error says which section, where, and what to do."""
+    file = tmp_path / "threadline.toml"
+    for text, error in (
+        (
+            '[sources.twilio]\nauth_token = "a"\n\n[sources.twilio]\nsender = "b"\n',
+            "line 4: there is a section [sources.twilio] already: put the settings of both into one",
+        ),
+        ("[door]\nport = 1\n[door]\n", "line 3: there is a section [door] already: put the settings of both into one"),
+        ("[door]\nport = 1\nport = 2\n", "line 3: this name has a value already: keep one of the two"),
+    ):
+        file.write_text(text, "utf-8")
+        with pytest.raises(TOMLDecodeError) as refused:
+            Settings()
+        assert worded(refused.value) == f"  {file}: {error}"
+
+
 def test_every_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the name of the table, in that of the setting, and with one underscore for two."""
     for path, _ in fields_of(Settings):
         right = variable(path)
         for wrong in {f"{right}X", right.replace("__", "_"), right.replace("THREADLINE_", "THREADLINE_X")} - {right}:
             monkeypatch.setenv(wrong, "kept-from-words")
-            said = refusal()
-            assert wrong in said or ".".join((*path[:-1], f"{path[-1]}x")) in said
-            assert "did you mean" in said, (wrong, said)
+            output = refusal()
+            assert wrong in output or ".".join((*path[:-1], f"{path[-1]}x")) in output
+            assert "did you mean" in output, (wrong, output)
             monkeypatch.delenv(wrong)
 
 

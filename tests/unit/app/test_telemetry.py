@@ -68,7 +68,7 @@ def test_trace_ids(log: io.StringIO) -> None:
 
 
 def test_exceptions_without_values(log: io.StringIO) -> None:
-    """An exception is told with its frames, and without what their variables held."""
+    """An exception is logged with its frames, and without what their variables held."""
     password = "hunter2-" + "x" * 3
     try:
         len(password) / 0

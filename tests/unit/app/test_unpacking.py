@@ -20,8 +20,8 @@ TP = TopicPartition("events.reported", 0)
 
 
 def batch(first: int, *, header: bytes = b"name", codec: int = 0, cut: int = 0) -> bytes:
-    """Three records from offset `first` (https://kafka.apache.org/documentation/#recordbatch), the first one's header of
-    this name; said to be compressed by `codec`; with so many bytes of its records made 0xff."""
+    """Three records from offset `first` (https://kafka.apache.org/documentation/#recordbatch), the first one's header
+    of this name; marked as compressed by `codec`; with so many bytes of its records made 0xff."""
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 1 << 16)
     for number in range(3):
         assert builder.append(number, 1_700_000_000_000 + number, b"k", b"v%d" % number, [("name", b"x")])

@@ -37,6 +37,13 @@ def test_the_help_of_a_command_fits_80_columns(name: str) -> None:
     assert {line.replace("\\[", "[") for line in examples if line} <= shown
 
 
+def test_the_lines_of_a_help_are_those_of_the_terminal() -> None:
+    """A line break of the docstring is none of the help."""
+    ran = CliRunner().invoke(program, ["explain", "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
+    lines = [line.strip() for line in ran.output.splitlines()]
+    assert "not authentic; 4 where it cannot be understood." in lines
+
+
 def test_a_wrong_name_is_answered_with_the_one_that_is_meant() -> None:
     """And ends with 2."""
     ran = CliRunner().invoke(program, ["client"])

@@ -63,12 +63,14 @@ def test_how_long_a_provider_knows_repeats_is_told(seconds: float, words: str) -
 def test_the_command_says_it_to_people_and_programs() -> None:
     """A table, one in full, JSON; a name that is none is refused with those that are."""
 
-    def said(*words: str) -> Result:
+    def printed(*words: str) -> Result:
         return CliRunner().invoke(program, ["providers", *words])
 
-    assert "sendgrid" in said().stdout
-    assert "auth_token (secret)" in said("twilio").stdout
-    rows = json.loads(said("--json").stdout)
+    narrow = CliRunner().invoke(program, ["providers"], env={"COLUMNS": "80"}).stdout
+    assert "sendgrid" in narrow and "signature" in narrow and "ECDSA P-256 over" in narrow
+    assert all(len(line) <= 80 for line in narrow.splitlines())
+    assert "auth_token (secret)" in printed("twilio").stdout
+    rows = json.loads(printed("--json").stdout)
     assert {row["name"] for row in rows} >= set(PROVIDERS)
-    none = said("pigeon")
+    none = printed("pigeon")
     assert none.exit_code == 2 and "twilio" in none.stderr

@@ -1,4 +1,4 @@
-"""`threadline simulate` for every provider: configured at once, or told what to configure."""
+"""`threadline simulate` for every provider: configured at once, or an error that says what to configure."""
 
 import tomllib
 from datetime import UTC, datetime

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.embedded import account
-from app.embedded.account import Account, Unreachable, choose, reachable_binaries, reachable_data
+from app.embedded.account import SystemAccount, Unreachable, choose, reachable_binaries, reachable_data
 
-STRANGER = Account("stranger", 54321, 54321)
+STRANGER = SystemAccount("stranger", 54321, 54321)
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_an_account_passes_by_its_own_bits(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     mine = os.stat(folder)
-    owner, member = Account("o", mine.st_uid, 54321), Account("m", 54321, mine.st_gid)
+    owner, member = SystemAccount("o", mine.st_uid, 54321), SystemAccount("m", 54321, mine.st_gid)
     for mode, passing in ((0o100, owner), (0o010, member), (0o001, STRANGER)):
         folder.chmod(mode)
         found = [who for who in (owner, member, STRANGER) if who._passes(folder.stat())]
@@ -57,7 +57,7 @@ def test_data_that_cannot_be_reached_is_linked_to_where_it_can(
     """The cluster goes to a folder of root's that the account reaches, and is found there again."""
     state = closed.parents[1] / "state"
     monkeypatch.setattr(account, "STATE", state)
-    monkeypatch.setattr(Account, "reaches", lambda self, path: state in path.parents)
+    monkeypatch.setattr(SystemAccount, "reaches", lambda self, path: state in path.parents)
 
     place = reachable_data(closed / "cluster", STRANGER)
 
@@ -74,7 +74,7 @@ def test_binaries_that_cannot_be_reached_are_copied_once(
     (closed / "bin" / "postgres").write_text("one")
     cache = tmp_path / "cache"
     monkeypatch.setattr(account, "CACHE", cache)
-    monkeypatch.setattr(Account, "reaches", lambda self, path: cache in path.parents)
+    monkeypatch.setattr(SystemAccount, "reaches", lambda self, path: cache in path.parents)
 
     copy = reachable_binaries(closed, STRANGER, "18.1")
     (closed / "bin" / "postgres").write_text("two")
@@ -89,7 +89,7 @@ def test_where_nothing_can_be_reached_the_message_says_what_to_do(
 ) -> None:
     """An account that reaches nothing ends the start with a way out."""
     monkeypatch.setattr(account, "STATE", tmp_path / "state")
-    monkeypatch.setattr(Account, "reaches", lambda self, path: False)
+    monkeypatch.setattr(SystemAccount, "reaches", lambda self, path: False)
 
     with pytest.raises(Unreachable, match=r"stranger cannot use .*THREADLINE_DATA"):
         reachable_data(closed / "cluster", STRANGER)

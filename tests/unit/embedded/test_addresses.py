@@ -62,18 +62,18 @@ async def test_a_restarted_server_waits_for_its_port() -> None:
 
 
 def test_where_a_default_port_is_taken_the_next_is_used(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user is told which it is instead."""
+    """The output says which it is instead."""
     monkeypatch.setattr(ports, "is_free", lambda port, host: port not in (8080, 8082))
-    said: list[str] = []
+    output: list[str] = []
 
-    settings = addresses.choose(Settings(), said.append)
+    settings = addresses.choose(Settings(), output.append)
 
     assert (settings.door.port, settings.worker.port) == (8084, 8081)
-    assert said == ["port 8080 is taken, so 8084 instead"]
+    assert output == ["port 8080 is taken, so 8084 instead"]
 
 
 def test_a_port_that_was_asked_for_is_not_exchanged(taken: int) -> None:
-    """A provider may be told that port: it is an error that names it, and the variable."""
+    """A provider may be configured with that port: it is an error that names it, and the variable."""
     with pytest.raises(ports.PortTaken, match=f"{taken}.*THREADLINE_WORKER__PORT"):
         addresses.choose(Settings(door=Door(port=ports.free()), worker=Worker(port=taken)), print)
 

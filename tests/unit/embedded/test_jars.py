@@ -48,19 +48,19 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
 
 
 def test_what_is_missing_comes_once(repository: Path) -> None:
-    """A first fetch downloads all and tells how far it is; a second downloads nothing."""
-    told: list[tuple[int, int]] = []
+    """A first fetch downloads all and shows its progress; a second downloads nothing."""
+    reported: list[tuple[int, int]] = []
 
-    first = jars.fetch(lambda got, of: told.append((got, of)))
+    first = jars.fetch(lambda got, of: reported.append((got, of)))
 
     total = sum(map(len, ARTIFACTS.values()))
     assert [path.read_bytes() for path in first] == list(ARTIFACTS.values())
-    assert told[-1] == (total, total)
-    assert len(told) == 2
+    assert reported[-1] == (total, total)
+    assert len(reported) == 2
 
-    told.clear()
-    assert jars.fetch(lambda got, of: told.append((got, of))) == first
-    assert told == []
+    reported.clear()
+    assert jars.fetch(lambda got, of: reported.append((got, of))) == first
+    assert reported == []
 
 
 @pytest.mark.parametrize("damage", [b"", b"the firs", b"the first jaR", b"the first jar, and more"])

@@ -9,7 +9,7 @@ from app.embedded import java
 
 
 @pytest.mark.parametrize(
-    ("told", "release"),
+    ("reported", "release"),
     [
         ('openjdk version "17.0.15" 2025-04-15\nOpenJDK Runtime Environment', 17),
         ('openjdk version "21" 2023-09-19', 21),
@@ -19,13 +19,13 @@ from app.embedded import java
         ("", None),
     ],
 )
-def test_release_is_read_from_what_java_tells(told: str, release: int | None) -> None:
+def test_release_is_read_from_what_java_tells(reported: str, release: int | None) -> None:
     """`java -version` is understood in the form of every release, and where there is none behind the command."""
-    assert java.parse_release(told) == release
+    assert java.parse_release(reported) == release
 
 
 def fake_java(folder: Path, version: str) -> Path:
-    """A `java` that tells a version and nothing else."""
+    """A `java` that prints a version and nothing else."""
     executable = folder / "java"
     executable.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
     executable.chmod(0o755)

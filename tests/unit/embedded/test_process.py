@@ -58,7 +58,7 @@ def test_a_child_dies_with_its_parent_however_that_dies(tmp_path: Path) -> None:
 
 
 async def test_a_child_is_asked_to_stop(tmp_path: Path) -> None:
-    """SIGTERM ends a child that heeds it, and how it ended is told in words."""
+    """SIGTERM ends a child that heeds it, and how it ended is described in words."""
     child = Child("child", SLEEP, tmp_path / "log")
     child.start()
     until(lambda: "here" in child.log.read_text())

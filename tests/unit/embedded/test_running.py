@@ -84,7 +84,8 @@ def test_what_a_killed_system_left_counts_for_nothing(data: Path) -> None:
 
 
 def test_a_second_system_is_refused(data: Path) -> None:
-    """While one runs, another on the same data is told which and what to do; a kill -9 gives the folder back."""
+    """While one runs, another on the same data ends with an error that names it and says what to do; a kill -9 gives
+    the folder back."""
     with subprocess.Popen([sys.executable, "-c", HOLDER, str(data)], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"

@@ -50,10 +50,10 @@ class Sleeper:
 
 def kept(part: Sleeper, data: Path) -> tuple[Supervisor, StringIO]:
     """A supervisor of this part alone, and what it says."""
-    said = StringIO()
-    made = Supervisor(Settings(data=data), Display(Console(file=said)))
+    output = StringIO()
+    made = Supervisor(Settings(data=data), Display(Console(file=output)))
     made._parts = [part]
-    return made, said
+    return made, output
 
 
 def test_only_what_dies_at_its_start_is_waited_for() -> None:
@@ -75,7 +75,7 @@ async def test_what_ran_well_is_back_at_once_however_often_it_is_killed(
     monkeypatch.setattr(supervisor, "STEADY", 0.3)
     part = Sleeper(tmp_path / "log")
     await part.start()
-    made, said = kept(part, tmp_path)
+    made, output = kept(part, tmp_path)
     watching = asyncio.create_task(made.watch())
     try:
         for kill in range(12):
@@ -87,15 +87,15 @@ async def test_what_ran_well_is_back_at_once_however_often_it_is_killed(
         await asyncio.gather(watching, return_exceptions=True)
         await part.stop()
 
-    assert said.getvalue().count("starts again at once") == 12
-    assert not re.search(r"starts again in", said.getvalue())
+    assert output.getvalue().count("starts again at once") == 12
+    assert not re.search(r"starts again in", output.getvalue())
 
 
 async def test_what_dies_at_its_start_is_not_started_without_end(tmp_path: Path) -> None:
     """It is given ever more time."""
     part = Sleeper(tmp_path / "log", seconds=0)
     await part.start()
-    made, said = kept(part, tmp_path)
+    made, output = kept(part, tmp_path)
     watching = asyncio.create_task(made.watch())
     try:
         await until(lambda: len(part.starts) == 4)
@@ -104,4 +104,4 @@ async def test_what_dies_at_its_start_is_not_started_without_end(tmp_path: Path)
         await asyncio.gather(watching, return_exceptions=True)
         await part.stop()
 
-    assert re.findall(r"starts again in ([\d.]+) s", said.getvalue())[:3] == ["0.2", "0.4", "0.8"]
+    assert re.findall(r"starts again in ([\d.]+) s", output.getvalue())[:3] == ["0.2", "0.4", "0.8"]

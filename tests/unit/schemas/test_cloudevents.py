@@ -1,4 +1,4 @@
-"""What services report as CloudEvents: what becomes of it, and how a fault is told."""
+"""What services report as CloudEvents: what becomes of it, and how a fault is described."""
 
 import base64
 import json
@@ -137,8 +137,8 @@ def test_a_failure_keeps_the_providers_words_and_its_ids() -> None:
 def test_whose_it_is_and_which_way_it_went(
     type: str, data: dict[str, Any], channel: str | None, direction: str | None, handle: Handle | None
 ) -> None:
-    """The handle is a user id, else a typed address, else the one that the direction points to; the channel is what is
-    said, else what the type or the address tells."""
+    """The handle is a user id, else a typed address, else the one that the direction points to; the channel is the
+    given one, else that of the type or the address."""
     event = read(type, data)
     assert (event.channel, event.direction, event.handle) == (channel, direction, handle)
 
@@ -152,7 +152,7 @@ def test_every_type_that_is_not_ours_alone_can_be_reported(name: str) -> None:
 
 @pytest.mark.parametrize("name", RESERVED)
 def test_a_type_that_is_ours_alone_is_refused_with_its_reason(name: str) -> None:
-    """What only Threadline makes is refused at `$.type`, and the reason is told."""
+    """What only Threadline makes is refused at `$.type`, and the error has the reason."""
     with pytest.raises(SchemaError) as caught:
         read(EVENT_TYPES[name], SUITS_ALL)
     assert caught.value.path == "$.type"

@@ -1,4 +1,4 @@
-"""The log's events as CloudEvents: read back they are the same, and whoever reads one can tell that it has seen it."""
+"""The log's events as CloudEvents: read back they are the same, and a reader can recognise one that it has seen."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -87,8 +87,8 @@ def test_what_is_too_large_is_told_without_its_payload() -> None:
 @pytest.mark.parametrize("name", ["source_event_id", "provider_message_id", "message_id", "handle_value", "source", "provider", "error", "client_id", "payload"])  # fmt: skip
 @pytest.mark.parametrize("text", ["\x01" * 900_000, "\U0001f600" * 500_000], ids=["escaped", "wide"])
 def test_whatever_is_large_what_is_told_fits(name: str, text: str) -> None:
-    """No text of an event, however long or however it is escaped, makes a record that does not fit; what is told names the
-    event, its client and its customer."""
+    """No text of an event, however long or however it is escaped, makes a record that does not fit; the record names
+    the event, its client and its customer."""
     value: Any = {"code": text, "text": text, "reason": "unknown"} if name == "error" else text
     for most in (4096, 1 << 20):
         written = write_recorded(ROW | {name: {"note": text} if name == "payload" else value}, most)
@@ -96,14 +96,14 @@ def test_whatever_is_large_what_is_told_fits(name: str, text: str) -> None:
         assert len(written) <= most
         assert (document["id"], document["customerid"]) == (str(UUID(int=1)), str(UUID(int=3)))
         assert document["clientid"].startswith("shop" if name != "client_id" else text[0])
-        # A reported source may hold no control character: what the log holds of before is told all the same.
+        # A reported source may hold no control character: older ones in the log are relayed all the same.
         readable = {"data": {"messageId": "m"}, "clientid": "c"} | ({"source": "s"} if name == "source" else {})
         read_cloudevent(orjson.dumps(document | readable), AT)
 
 
 @pytest.mark.parametrize("more", [{"payload": {"a": 2**80}}, {"payload": {"a": "\ud800"}}, {"payload": None}, {"error": {"text": "x"}}, {"error": ["x"]}, {"type": "FromAnotherRelease"}, {"message_id": "\ud800"}, {"payload": {1: {2, 3}}}])  # fmt: skip
 def test_whatever_the_log_holds_something_is_told(more: dict[str, Any]) -> None:
-    """A row that cannot be written as it is does not stop the relay: its event is told by what names it."""
+    """A row that cannot be written as it is does not stop the relay: its event is relayed by what names it."""
     document = orjson.loads(write_recorded(ROW | more, 1 << 20))
     assert (document["id"], document["clientid"]) == (str(UUID(int=1)), "shop")
     assert document["payloadomitted"] is True

@@ -130,7 +130,7 @@ def test_a_type_is_either_reportable_or_reserved_with_a_reason(name: str) -> Non
 
 @pytest.mark.parametrize("name", EVENT_TYPES)
 def test_personal_properties_are_marked_in_every_type(name: str) -> None:
-    """Wherever a payload says who someone is or what was said, the mark says so."""
+    """Wherever a payload has an address or a content, it has the mark."""
     marked = personal_paths(name)
     assert {("content",), ("from",), ("to",), ("userId",), ("displayName",), ("native",)} <= set(marked)
     assert {("handle", "value"), ("error", "text"), ("ip",), ("userAgent",), ("url",)} <= set(marked)
@@ -164,7 +164,7 @@ def test_a_service_must_say_what_its_report_is_about(name: str, payload: dict[st
 
 
 def test_a_relay_need_not_know_the_user() -> None:
-    """An envelope of a provider's `sent` has no user id, and is told by the message's id alone."""
+    """An envelope of a provider's `sent` has no user id, and is identified by the message's id alone."""
     validate("UserMessageSent", {"messageId": "m1"}, "relayed")
     with pytest.raises(SchemaError, match="needs one of: messageId, providerMessageId"):
         validate("UserMessageSent", {"userId": "42"}, "relayed")

@@ -46,7 +46,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 
 def test_a_clock_that_was_never_set_tells_no_time() -> None:
-    """A time before 2000 is read as no time; one in the future is kept as it was said."""
+    """A time before 2000 is read as no time; one in the future is kept as it is."""
     assert occurred("1970-01-01T00:00:00Z") is None
     assert occurred("1999-12-31T23:59:59Z") is None
     assert occurred("2100-01-01T00:00:00Z") == datetime(2100, 1, 1, tzinfo=UTC)

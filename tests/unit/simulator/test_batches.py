@@ -1,4 +1,5 @@
-"""Batches: what an adapter joins its simulated provider takes as one call, and the one answer tells each message's fate."""
+"""Batches: what an adapter joins its simulated provider takes as one call, and the one answer has each message's
+outcome."""
 
 from dataclasses import replace
 from itertools import product
@@ -111,8 +112,8 @@ ODD = (
 @each_provider
 @pytest.mark.parametrize("body", ODD)
 def test_whatever_is_answered_is_borne(provider: str, body: str) -> None:
-    """An outcome a message or none at all, never an exception; and what a 2xx tells in no form that can be read was taken:
-    nothing of it is sent once more."""
+    """An outcome a message or none at all, never an exception; and what a 2xx reports in an unreadable form was
+    accepted: nothing of it is sent once more."""
     batch = batching(provider)
     for status, count in product((200, 202, 207, 302, 400, 401, 403, 422, 429, 500, 503), (1, 2, 3)):
         outcomes = batch.read(Response(status, {}, body.encode()), count)

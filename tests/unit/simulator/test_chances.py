@@ -18,8 +18,8 @@ def test_a_life_is_in_order_and_ends_once() -> None:
     """States follow in their order at rising times; a failed message is not delivered, a rejected one not even sent."""
     ends: Counter[str] = Counter()
     for seed in range(500):
-        told = list(life(STATES, 0.3, Random(seed)))
-        times, states = [at for at, _ in told], [state for _, state in told]
+        reported = list(life(STATES, 0.3, Random(seed)))
+        times, states = [at for at, _ in reported], [state for _, state in reported]
         assert times == sorted(times) and len(set(states)) == len(states)
         assert states == sorted(states, key=STATES.index)
         if "MessageFailed" in states or "MessageRejected" in states:
@@ -32,7 +32,7 @@ def test_a_life_is_in_order_and_ends_once() -> None:
 
 
 def test_who_tells_only_failures_or_nothing_else_is_played() -> None:
-    """Whatever states a provider tells, no other is made up."""
+    """Whatever states a provider reports, no other is made up."""
     for states in ((), ("MessageFailed",), ("MessageDelivered",), ("MessageComplained", "RecipientUnsubscribed")):
         for seed in range(50):
             assert {state for _, state in life(states, 0.5, Random(seed))} <= set(states)

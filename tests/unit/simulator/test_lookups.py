@@ -127,7 +127,7 @@ def question_of(provider: str, **changes: Any) -> str:
 
 
 def test_the_question_is_about_the_place_where_the_message_went() -> None:
-    """Postmark searches one stream; Sinch a day, unless it is told since when."""
+    """Postmark searches one stream; Sinch a day, unless the time to begin at is given."""
     assert "messagestream=broadcast" in question_of("postmark")
     assert (AT - timedelta(hours=1)).strftime("start_date=%Y-%m-%dT%H") in question_of("sinch")
 

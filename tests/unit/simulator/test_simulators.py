@@ -46,7 +46,7 @@ def came(provider: str, post: Post, at: datetime = AT) -> Request:
 
 
 def tried_again(provider: str, post: Post) -> None:
-    """Tried again an hour later, and signed anew, it tells the same in all its parts: the signature's time is not that
+    """Tried again an hour later, and signed anew, it gives the same in all its parts: the signature's time is not that
     of what happened."""
     first, later = (interpret(came(provider, post, at), provider) for at in (AT, AT + timedelta(hours=1)))
     assert events_of(first) == events_of(later)
@@ -104,7 +104,7 @@ def test_what_it_tells_of_a_message_is_read(provider: str) -> None:
             assert event.occurred_at is None or abs(event.occurred_at - AT) < timedelta(seconds=1)
             tried_again(provider, status_post(provider, one, state))
             seen.add(event.source_event_id)
-            # Told again later in another signature, it is the same fact; of another message, another.
+            # Posted again later with another signature, it is the same fact; of another message, another.
             again = interpret(came(provider, status_post(provider, one, state)), provider).events
             assert event.source_event_id in {event.source_event_id for event in again}
             other = interpret(came(provider, status_post(provider, sent(provider, channel, 2), state)), provider).events
@@ -231,7 +231,7 @@ def test_wrong_credentials_are_refused(provider: str) -> None:
     send, api = sending_of(provider), api_of(provider)
     channel = min(ADAPTERS[provider].sends)
     call = send.build_request(message(provider, channel), accounts(provider).values, AT)
-    if not isinstance(call, HttpCall):  # who sends is told when it connects, not with each message
+    if not isinstance(call, HttpCall):  # the sender is named when it connects, not with each message
         return
     secrets = [setting.name for setting in ADAPTERS[provider].settings if setting.secret]
     changed = {name: f"{value}x" if name in secrets else value for name, value in settings_of(provider).items()}

@@ -58,10 +58,10 @@ def test_no_number_that_json_lacks_is_written() -> None:
 
 def test_the_one_that_cannot_be_written_is_named() -> None:
     """By its place among the rows."""
-    with pytest.raises(Unstorable, match="JSON") as told:
+    with pytest.raises(Unstorable, match="JSON") as reported:
         events_of([row(), row(), row(payload={"a": 2**64}), row(payload={"a": 2**64})])
 
-    assert told.value.index == 2
+    assert reported.value.index == 2
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(-(2**63), 2**63 - 1), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))  # fmt: skip
@@ -76,7 +76,7 @@ def test_clean_values_stay_as_they_are(value: Any) -> None:
 
 @pytest.mark.parametrize("detail", [{"a": object()}, {"a": 2**80}, [{1, 2}], "\ud800"])
 def test_a_dead_letters_detail_is_always_written(detail: Any) -> None:
-    """If need be as its repr: a letter must not fail for what it tells of."""
+    """If need be as its repr: a letter must not fail because of its subject."""
     written = always_written(detail)
     orjson.loads(written)
     assert orjson.loads(always_written([1, detail]))[0] == 1

@@ -112,10 +112,10 @@ class DoorUnderTest:
         if not sent:
             return None
         assert sent[-1].get("more_body", False) is False
-        told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        reported = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         answered = b"".join(message["body"] for message in sent[1:])
-        assert sent[0]["status"] == 204 or int(told["content-length"]) == len(answered)
-        return Answered(sent[0]["status"], told, answered)
+        assert sent[0]["status"] == 204 or int(reported["content-length"]) == len(answered)
+        return Answered(sent[0]["status"], reported, answered)
 
     async def post(self, post: Post, path: str = "/webhooks/aggregate", **more: Any) -> Answered:
         """Put one provider's request, and have it answered."""

@@ -114,7 +114,8 @@ async def test_never_trusts_forwarded_headers() -> None:
 
 
 async def test_refuses_what_is_not_authentic() -> None:
-    """One changed byte is a 401 that tells the caller nothing and the operator why; neither body nor secret is logged."""
+    """One changed byte is a 401 that shows the caller nothing and the operator the reason; neither body nor secret is
+    logged."""
     async with a_door() as door:
         post = sms()
         with structlog.testing.capture_logs() as logs:
@@ -130,7 +131,8 @@ async def test_refuses_what_is_not_authentic() -> None:
 
 
 async def test_refuses_a_source_without_secret() -> None:
-    """A source that has no secret and does not accept unsigned requests is refused, and the operator told what to set."""
+    """A source that has no secret and does not accept unsigned requests is refused, and the operator shown what to
+    set."""
     async with a_door() as door:
         with structlog.testing.capture_logs() as logs:
             assert (await door.post(sms(), "/webhooks/aggregate/closed")).status == 401
@@ -211,7 +213,7 @@ async def test_the_answer_waits_for_the_keeping() -> None:
 
 
 async def test_too_many_in_flight() -> None:
-    """Beyond the number in flight a caller is told to come again, and after it there is room again."""
+    """Beyond the number in flight a caller gets Retry-After, and after it there is room again."""
     async with a_door(max_in_flight=2) as door:
         door.keep.held_up = asyncio.Event()
         two = [asyncio.create_task(door.post(sms(number=n))) for n in range(2)]
@@ -259,7 +261,9 @@ async def test_one_source_does_not_shut_out_another() -> None:
         assert (await door.post(sms(number=9))).status == 429  # its part is used up as well
         door.keep.held_up.set()
         assert [(await each).status for each in kept] == [200] * 5
-        assert sorted(told.status for told in await asyncio.gather(*flood) if told) == [200] * 10 + [429] * 20
+        assert (
+            sorted(reported.status for reported in await asyncio.gather(*flood) if reported) == [200] * 10 + [429] * 20
+        )
         assert door.door.in_flight == door.door.held == 0
 
 
@@ -282,8 +286,8 @@ async def test_keys_in_doubt_are_bounded_by_caller() -> None:
         others = [ask("192.0.2.1") for _ in range(3)]
         assert (await door.post(sms())).status == 200
         wait.set()
-        assert {told.status for told in await asyncio.gather(*others)} == {202}
-        statuses = [told.status for told in await asyncio.gather(*flood)]
+        assert {reported.status for reported in await asyncio.gather(*others)} == {202}
+        statuses = [reported.status for reported in await asyncio.gather(*flood)]
         assert (statuses.count(202), statuses.count(429)) == (10, 20)
 
 
@@ -355,12 +359,12 @@ async def test_what_is_wrong_with_an_envelope(path: str, body: bytes, kind: str,
         raise Unauthorized("not known")
 
     async with a_door(authenticate) as door:
-        told = {}
+        reported = {}
         with capture_logs() as logs:
             for key in ("good", "other", "bad", None):
                 headers = {"content-type": kind} | ({"authorization": f"Bearer {key}"} if key else {})
-                told[key] = await door.ask("POST", f"/webhooks/aggregate{path}", headers, body)
-        good, other, bad, none = told.values()
+                reported[key] = await door.ask("POST", f"/webhooks/aggregate{path}", headers, body)
+        good, other, bad, none = reported.values()
         assert good and other and bad and none
         assert (good.status, good.problem["status"]) == (status, status)
         assert says in good.problem["detail"]

@@ -193,7 +193,7 @@ async def ask(amazon: Amazon, type_: str, body: bytes, *, pinned: bool = False) 
     """The status that the door answers, and how many webhooks it kept, each for the source that the path names."""
     topic = {"adapter": "amazon_ses", "topic_arn": simulated.TOPIC}
     settings = topic | {"url": "https://example.com/ses"} | ({"certificate": PEM.decode()} if pinned else {})
-    keep, said = Noting(), []
+    keep, output = Noting(), []
     sources = Sources({"another": Source.model_validate(topic), "amazon_ses": Source.model_validate(settings)})
     door = Door(sources, keep, Limits(), sns=amazon.sns())  # type: ignore[arg-type]
     headers = [(b"content-type", b"text/plain"), (b"x-amz-sns-message-type", type_.encode()), (b"host", b"h")]
@@ -211,11 +211,11 @@ async def ask(amazon: Amazon, type_: str, body: bytes, *, pinned: bool = False) 
         return messages.pop(0) if messages else {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
-        said.append(message)
+        output.append(message)
 
     await door(scope, receive, send)
     assert all(webhook.source == "amazon_ses" for webhook, _ in keep.kept)
-    return int(str(said[0]["status"])), len(keep.kept)
+    return int(str(output[0]["status"])), len(keep.kept)
 
 
 async def test_the_door_fetches_what_a_message_needs_and_keeps_it() -> None:

@@ -1,4 +1,4 @@
-"""What a source of MQTT says is read, and what it cannot mean is told by its name."""
+"""The settings of an MQTT source are read, and an invalid one is named."""
 
 import sys
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_publication_becomes_a_request() -> None:
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
     """With exit code 2: no source, none of the name, a source without a broker."""
     (tmp_path / "threadline.toml").write_text('[sources.fleet]\nadapter = "mqtt"\nurl_secret = "x"\n')
-    for words, told in (((), "no source"), (("--source", "x"), "'x'"), (("--source", "fleet"), "fleet.broker")):
+    for words, reported in (((), "no source"), (("--source", "x"), "'x'"), (("--source", "fleet"), "fleet.broker")):
         done = run(
             [sys.executable, "-m", "app", "mqtt", *words],
             capture_output=True,
@@ -71,4 +71,4 @@ def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
             check=False,
             env={"THREADLINE_DATA": str(tmp_path), "PATH": "/usr/bin:/bin"},
         )
-        assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+        assert (done.returncode, reported in done.stderr) == (2, True), done.stderr

@@ -140,7 +140,7 @@ def test_an_empty_secret_is_no_secret() -> None:
     ],
 )
 def test_the_public_url_of_the_source_is_what_the_signature_is_checked_with(configured: str, signed: str) -> None:
-    """Behind a proxy the process sees another host and path than the provider was told; with and without the port."""
+    """Behind a proxy the process sees another host and path than the provider was given; with and without the port."""
     sources = Sources({"twilio": source(auth_token="t", url=configured)})
     verdict = sources.recognise(twilio("t", signed, "http://10.0.0.7:8080/webhooks/aggregate?x=1"))
     assert verdict.authentic is True
@@ -166,7 +166,7 @@ def test_a_handshake_is_answered_by_who_knows_its_token() -> None:
 
 
 def test_a_source_of_no_adapter_is_a_mistake_in_the_settings() -> None:
-    """It is said at the start, with what there is."""
+    """The error comes at the start, with what there is."""
     with pytest.raises(ValueError, match="twilio"):
         Sources({"shop": source("twillio")})
 

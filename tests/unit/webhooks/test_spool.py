@@ -91,8 +91,10 @@ async def test_full(tmp_path: Path) -> None:
 async def test_a_small_one_still_fits(tmp_path: Path) -> None:
     """Of records that come together, those that fit are kept although another does not."""
     async with a_spool(tmp_path, limit=1000) as spool:
-        told = await asyncio.gather(put(spool, b"a"), put(spool, b"b" * 2000), put(spool, b"c"), return_exceptions=True)
-        assert [isinstance(each, Unkept) for each in told] == [False, True, False]
+        reported = await asyncio.gather(
+            put(spool, b"a"), put(spool, b"b" * 2000), put(spool, b"c"), return_exceptions=True
+        )
+        assert [isinstance(each, Unkept) for each in reported] == [False, True, False]
         assert await drain(spool) == [(b"a", None), (b"c", None)]
 
 

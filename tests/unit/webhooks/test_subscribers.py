@@ -43,7 +43,7 @@ def test_the_reference_s_example_holds() -> None:
 
 def test_each_secret_of_a_rotation_verifies() -> None:
     """Whoever has the new one, or still the old one, finds its signature; another's secret fits none."""
-    call = request_of(ROW, "https://shop.example.com/told", [NEW, OLD], NOW)
+    call = request_of(ROW, "https://shop.example.com/events", [NEW, OLD], NOW)
     request = Request("POST", call.url, call.headers, call.body, NOW, "mine")
     for secret in (NEW, OLD):
         verify_standard(request, [shown(secret)])
@@ -53,7 +53,7 @@ def test_each_secret_of_a_rotation_verifies() -> None:
 
 
 def test_the_id_has_no_dot_and_is_the_event_s() -> None:
-    """A dot could shift what is signed; the same id at every try tells a receiver what it has seen."""
+    """A dot could shift what is signed; by the same id at every try a receiver knows what it has seen."""
     first, later = (request_of(ROW, "https://x.example", [NEW], NOW + timedelta(hours=n)) for n in (0, 1))
     assert first.headers["webhook-id"] == later.headers["webhook-id"] == str(ROW["event_id"])
     assert "." not in first.headers["webhook-id"]

@@ -41,14 +41,14 @@ async def test_the_door_refuses_a_token_with_another_body(form: str, monkeypatch
     now = str(int(datetime.now(UTC).timestamp()))
 
     def post(
-        said: str, token: str = "a" * 50, key: bytes = b"key", boundary: str = "x1"
+        output: str, token: str = "a" * 50, key: bytes = b"key", boundary: str = "x1"
     ) -> tuple[dict[str, str], bytes]:
         signature = hmac.new(key, (now + token).encode(), hashlib.sha256).hexdigest()
         fields = {"timestamp": now, "token": token, "signature": signature}
         if form == "json":
-            event = {"event": "complained", "recipient": said, "id": said}
+            event = {"event": "complained", "recipient": output, "id": output}
             return {"content-type": "application/json"}, orjson.dumps({"signature": fields, "event-data": event})
-        fields |= {"recipient": said, "sender": "b@example.com", "body-plain": "Hi"}
+        fields |= {"recipient": output, "sender": "b@example.com", "body-plain": "Hi"}
         parts = "".join(
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
             for name, value in fields.items()
@@ -79,14 +79,14 @@ def test_what_a_signature_does_not_cover_is_used_once(provider: str, file: Path)
     that is the same and a digest that is not; else the adapter signs nothing at all, and says so."""
     adapter, values = ADAPTERS[provider], accounts(provider, file.stem).values
     first = request_of(provider, file)
-    said = events_of(interpret(first, provider))
+    output = events_of(interpret(first, provider))
     body = first.body
     for at in range(0, len(body), max(1, len(body) // 60)):
         if not chr(body[at]).isalnum():
             continue
         changed = request_of(provider, file, body=body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :])
         try:
-            if adapter.verify(changed, values) is not True or events_of(interpret(changed, provider)) == said:
+            if adapter.verify(changed, values) is not True or events_of(interpret(changed, provider)) == output:
                 continue
         except (InvalidSignature, Unprocessable):
             continue

@@ -110,11 +110,11 @@ FAULTS: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "path", "words"), FAULTS)
-def test_a_fault_is_told_with_its_path(said: Any, path: str, words: str) -> None:
+@pytest.mark.parametrize(("output", "path", "words"), FAULTS)
+def test_a_fault_is_told_with_its_path(output: Any, path: str, words: str) -> None:
     """Where it is, and what is wanted there."""
     with pytest.raises(SchemaError) as raised:
-        parse("shop", 1, said)
+        parse("shop", 1, output)
     # Those without words are worded by `windows` and `zones`, which say more of the place.
     assert raised.value.path == path if words else raised.value.path.startswith(path)
     assert words in raised.value.message
@@ -141,7 +141,7 @@ URLS = [
 
 @pytest.mark.parametrize("url", URLS)
 def test_a_callback_is_an_https_url(url: str) -> None:
-    """Nothing else, no credentials in it, and what was said is not repeated."""
+    """Nothing else, no credentials in it, and the value is not repeated."""
     with pytest.raises(SchemaError) as raised:
         parse("shop", 1, document(callback={"url": url}))
     assert raised.value.path == "$.callback.url"

@@ -35,7 +35,7 @@ def test_it_leaves_by_the_first_channel_within_its_window() -> None:
 
 
 def test_outside_of_its_window_it_is_held_and_says_why() -> None:
-    """Until the window opens by the recipient's clock, whose zone it says with what told it."""
+    """Until the window opens by the recipient's clock, whose zone it names with the source of it."""
     found = decide(asked(), CLIENT, Known(profile_zone="Asia/Tokyo"), NOON)
     assert isinstance(found, Hold)
     assert found.opens == found.until == datetime(2026, 11, 24, 0, 0, tzinfo=UTC)
@@ -59,7 +59,7 @@ def test_the_request_knows_the_zone_best(request_zone: str | None, profile: str 
 
 
 def test_a_zone_that_nobody_knows_holds() -> None:
-    """It is looked at again, and what to do is said."""
+    """It is looked at again, and the reason says what to do."""
     nowhere = Client("shop", 1, (SMS,))
     request = read_request({"to": "+447911123456", "channel": "sms", "body": "x"}, client_id="shop")
     found = decide(request, nowhere, Known(), NOON)
@@ -68,7 +68,7 @@ def test_a_zone_that_nobody_knows_holds() -> None:
 
 
 def test_released_passes_the_window_and_not_before() -> None:
-    """Somebody said so."""
+    """It is on record."""
     late = NOON.replace(hour=23)
     later = asked(notBefore=(late + timedelta(days=1)).isoformat())
     assert isinstance(decide(later, CLIENT, Known(), late), Hold)

@@ -41,7 +41,7 @@ def test_the_short_form_just_works() -> None:
     ],
 )
 def test_what_cannot_be_read_says_where_and_why(document: dict[str, Any], path: str, words: str) -> None:
-    """The path, and what is wanted there; never what was said."""
+    """The path, and what is wanted there; never the value."""
     with pytest.raises(SchemaError) as error:
         read_request(document, client_id="shop")
     assert error.value.path == path and words in error.value.message

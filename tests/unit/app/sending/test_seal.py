@@ -59,7 +59,7 @@ def test_it_opens_in_its_own_place_alone() -> None:
 
 
 def test_another_key_does_not_open_it() -> None:
-    """And it is told which one would."""
+    """And the error names the one that would."""
     kept = Seal([OLD]).seal(b"secret", "a")
     with pytest.raises(NoKey, match=key_id_of(kept)):
         Seal([NEW]).unseal(kept, "a")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.sender import moves
+from agents.sender import guards
 from agents.sender.claimed import HOLD, Recovery
 from app.api import message, message_list
 from app.clients.configured import Route
@@ -46,8 +46,8 @@ def test_the_sender_knows_every_guard() -> None:
     """Each of the table's guards is evaluated."""
     own, route = claimed(), Route("whatsapp", "meta")
     for before, happened in states.BY_SENDER:
-        moves._transition(claimed(was=before), happened, route, HOLD)
-    assert moves._transition(own, "unanswered", route, Recovery(ask_after=1.0)).guard == "the provider can be asked"
+        guards.transition_of(claimed(was=before), happened, route, HOLD)
+    assert guards.transition_of(own, "unanswered", route, Recovery(ask_after=1.0)).guard == "the provider can be asked"
 
 
 def test_what_the_table_does_not_have_raises() -> None:

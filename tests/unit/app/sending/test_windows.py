@@ -1,4 +1,4 @@
-"""Time windows by example: how they are written, when they open, and what a person is told."""
+"""Time windows by example: how they are written, when they open, and how they are described."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -152,7 +152,7 @@ OPENINGS = [
     ({"daily": ["09:00-12:00", "11:00-20:00"]}, "2026-11-20T12:00", "2026-11-20T12:00"),
     ({"daily": ["09:00-20:00", "10:00-11:00"]}, "2026-11-20T12:00", "2026-11-20T12:00"),
     ({"daily": ["00:00-24:00"]}, "2026-11-20T23:59:59", "2026-11-20T23:59:59"),
-    # Over midnight: it is Saturday's, whatever is said of Sunday.
+    # Over midnight: it is Saturday's, whatever Sunday's are.
     ({"sat": ["22:00-02:00"], "sun": "never"}, "2026-11-22T01:59", "2026-11-22T01:59"),
     ({"sat": ["22:00-02:00"]}, "2026-11-22T02:00", "2026-11-28T22:00"),
     ({"sat": ["22:00-02:00"]}, "2026-11-21T01:00", "2026-11-21T22:00"),
@@ -255,5 +255,5 @@ def test_a_person_is_told_of_the_holidays_that_a_message_waits_for(
 ) -> None:
     """Those, and no others, but for which it would have left earlier."""
     all_of_them = ["2026-12-25", "01-01", "01-02", "01-03", "01-04"]
-    said = worded(parse({**spec, "holidays": all_of_them}), LISBON, at(now))
-    assert said.partition("; closed for the holiday of ")[2] == (holidays or "")
+    output = worded(parse({**spec, "holidays": all_of_them}), LISBON, at(now))
+    assert output.partition("; closed for the holiday of ")[2] == (holidays or "")

@@ -1,7 +1,8 @@
 """Time windows against an oracle, in every zone whose clock changes, around the change.
 
-The oracle goes through real time minute by minute and looks at the wall clock; it knows no intervals and does not read what
-`parse` made. That it can tell is tested too: two ways in which one would write windows at first are caught by it.
+The oracle goes through real time minute by minute and looks at the wall clock; it knows no intervals and does not read
+what `parse` made. That it finds faults is tested too: two ways in which one would write windows at first are caught by
+it.
 """
 
 from collections.abc import Callable, Iterator
@@ -71,9 +72,9 @@ def disagreements(spec: Spec, zone: ZoneInfo, start: datetime, minutes: int, ask
         if ask(windows, zone, at) != truth[minute]:
             found.append(at)
         elif ask is is_open and not truth[minute]:
-            opens, said = min((edge for edge in edges if edge > minute), default=None), next_open(windows, zone, at)
-            beyond = said is None or said >= start + minutes * MINUTE
-            if not beyond if opens is None else said != start + opens * MINUTE:
+            opens, output = min((edge for edge in edges if edge > minute), default=None), next_open(windows, zone, at)
+            beyond = output is None or output >= start + minutes * MINUTE
+            if not beyond if opens is None else output != start + opens * MINUTE:
                 found.append(at)
     return found
 

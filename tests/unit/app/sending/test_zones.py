@@ -12,7 +12,7 @@ SYDNEY_OR_PERTH = Handle("phone", "+61412345678")
 
 
 @pytest.mark.parametrize(
-    ("told", "zone"),
+    ("reported", "zone"),
     [
         (("Asia/Tokyo", "Asia/Seoul", ROME, "UTC"), Zone("Asia/Tokyo", "request")),
         ((None, "Asia/Seoul", ROME, "UTC"), Zone("Asia/Seoul", "profile")),
@@ -34,10 +34,10 @@ SYDNEY_OR_PERTH = Handle("phone", "+61412345678")
     ],
 )
 def test_the_zone_is_the_first_that_is_told(
-    told: tuple[str | None, str | None, Handle | None, str | None], zone: Zone | None
+    reported: tuple[str | None, str | None, Handle | None, str | None], zone: Zone | None
 ) -> None:
     """The request's, the profile's, the number's, the client's; None holds the message."""
-    assert zone_of(*told) == zone
+    assert zone_of(*reported) == zone
 
 
 def test_a_zone_is_found_by_its_name() -> None:
@@ -57,7 +57,7 @@ def test_a_zone_is_found_by_its_name() -> None:
     ],
 )
 def test_a_name_that_is_none_is_refused_with_those_near_it(text: str, near: str) -> None:
-    """Spelled wrongly, in another case, or the city alone: the name that was meant is told first."""
+    """Spelled wrongly, in another case, or the city alone: the name that was meant comes first."""
     with pytest.raises(SchemaError, match=rf"did you mean {near}\b") as raised:
         zone_named(text, "$.zone")
     assert raised.value.path == "$.zone"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from app.clients.accounts import LockedAccount, UnknownAccount, account_json, account_of, configured, opened, sealed
 from app.clients.configured import implied, implied_document
 from app.clients.seal import Seal
-from app.sending.accounts import LockedAccount, UnknownAccount, account_json, account_of, configured, opened, sealed
 from app.settings import Settings, Source
 from schemas import SchemaError
 
@@ -59,11 +59,11 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("said", "path", "words"), FAULTS)
-def test_a_fault_is_told_with_its_path(said: dict[str, Any], path: str, words: str) -> None:
+@pytest.mark.parametrize(("output", "path", "words"), FAULTS)
+def test_a_fault_is_told_with_its_path(output: dict[str, Any], path: str, words: str) -> None:
     """Where it is, what is wanted there, and never the value."""
     with pytest.raises(SchemaError) as raised:
-        account_of("main", said, trusted=False)
+        account_of("main", output, trusted=False)
     assert raised.value.path == path
     assert words in raised.value.message
     assert "SECRET" not in str(raised.value)
@@ -98,9 +98,9 @@ def test_without_its_key_or_its_adapter_it_is_said_so() -> None:
 
 def test_secrets_are_shown_by_name_alone() -> None:
     """What the adapter does not say is open counts as secret, aliases too."""
-    told = account_json(opened(row(), SEAL))
-    assert told["settings"] == {"account_sid": ["AC1"], "sender": ["+15550001111"]}
-    assert told["secrets"] == ["auth_token"]
+    reported = account_json(opened(row(), SEAL))
+    assert reported["settings"] == {"account_sid": ["AC1"], "sender": ["+15550001111"]}
+    assert reported["secrets"] == ["auth_token"]
     source = Source.model_validate({"phone_number_id": "1", "access_token": "t", "someday": "x"})
     account = configured("whatsapp_cloud", source)
     assert account is not None
