@@ -58,7 +58,7 @@ def normalize(request: Request) -> Normalized:
     for item in body if isinstance(body, list) else [body]:
         try:
             if not isinstance(item, dict):
-                raise Unprocessable("an item that is no object")
+                raise Unprocessable("an item is not an object")
             found.events.append(calls.event(item, request) if "eventType" in item else _message(item, request))
         except Unprocessable as error:
             found.unprocessable.append((item, str(error)))
@@ -81,7 +81,7 @@ def _message(item: Item, request: Request) -> Event:
     if type is None:
         event = unknown(request, item, status=kind or None)
     elif message_id is None:
-        raise Unprocessable("an event of no message: it has no id")
+        raise Unprocessable("an event has no message id")
     else:
         whose = owner if inbound else to
         event = Event(type, request.source, fact_id("message", message_id, kind, whose, time))

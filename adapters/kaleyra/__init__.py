@@ -14,7 +14,7 @@ from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
 from adapters.reading.bodies import form_of, json_of, query_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.signing.shared_header import SETTINGS, verify_told
+from adapters.signing.shared_header import SETTINGS, verify_shared
 from schemas.events import Error, Event
 
 #: Pairs of names that identify a WhatsApp callback, an SMS, and a WhatsApp message in variables.
@@ -36,7 +36,7 @@ def recognise(request: Request) -> bool:
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify the header or secret configured in the callback profile: Kaleyra signs nothing. Raises
     InvalidSignature."""
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:
@@ -48,7 +48,7 @@ def normalize(request: Request) -> Normalized:
     else:
         body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Kaleyra: it is no object")
+        raise Unprocessable("not a webhook of Kaleyra: the body is not an object")
     if isinstance(meta := body.get("meta_object"), dict):
         return whatsapp.normalize(meta, body, request)
     if "wanumber" in body:

@@ -71,7 +71,7 @@ def of_json(data: dict[str, Any], request: Request) -> Event:
         return event
     if event_id is None:
         if message_id is None and recipient is None:
-            raise Unprocessable("an event of no message and no address")
+            raise Unprocessable("an event has neither a message id nor an address")
         event_id = fact_id("mailgun", word, message_id, recipient, text(get("timestamp")), text(get("url")))
     if type_ == "MessageReceived":
         return _stored(data, headers, request, event_id, message_id)

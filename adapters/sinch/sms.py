@@ -45,7 +45,7 @@ def events(body: Item, request: Request) -> Normalized:
         return Normalized([_message(body, kind, request)])
     batch = identifier(body.get("batch_id"))
     if batch is None:
-        raise Unprocessable("a report of no batch")
+        raise Unprocessable("a report has no batch id")
     if kind.startswith("recipient_"):
         report = (text(body.get("status")) or "", body.get("code"), body.get("at"))
         return Normalized([_report(body, batch, body.get("recipient"), *report, request, body)])

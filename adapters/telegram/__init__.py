@@ -54,7 +54,7 @@ def normalize(request: Request) -> Normalized:
             [unknown(request, body, status=next((key for key in body if key != "update_id"), None), event_id=event_id)]
         )
     if not isinstance(item := body[kind], dict):
-        raise Unprocessable(f"an update whose {kind} is no object")
+        raise Unprocessable(f"an update whose {kind} is not an object")
     event = UPDATES[kind](item, kind, request)
     event.source_event_id = event_id
     return Normalized([event])

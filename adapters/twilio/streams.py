@@ -42,7 +42,7 @@ def normalize(request: Request) -> Normalized:
 
 def _item(item: Any, request: Request) -> list[Event]:
     if not isinstance(item, dict):
-        raise Unprocessable("an item that is no object")
+        raise Unprocessable("an item is not an object")
     kind, data, event_id = item.get("type"), item.get("data"), identifier(item.get("id"))
     if not isinstance(kind, str) or not isinstance(data, dict) or event_id is None:
         return [unknown(request, item, event_id=event_id)]

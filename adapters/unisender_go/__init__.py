@@ -92,7 +92,7 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     users = body.get("events_by_user") if isinstance(body, dict) else None
     if not isinstance(users, list):
-        raise Unprocessable("no webhook of Unisender Go: it has no events_by_user")
+        raise Unprocessable("not a webhook of Unisender Go: the body has no events_by_user")
     found = Normalized()
     for user in users:
         events = user.get("events") if isinstance(user, dict) else None
@@ -127,7 +127,7 @@ def _event(item: Any, request: Request) -> Event:
         event.occurred_at = from_text(time or data.get("block_time"))
         return event
     if job is None or email is None or len(job) + len(email) >= MAX_ID:
-        raise Unprocessable("a status of no mail: it has no job_id, or no email")
+        raise Unprocessable("a status has no job_id, or no email")
     info = info if isinstance(info, dict) else {}
     customer = handle(email, "email")
     type = STATUSES[word]
