@@ -16,7 +16,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-import httpcore
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
@@ -26,6 +25,7 @@ from aiohttp.connector import Connection
 from adapters.contract import Response
 from agents.transport import fence
 from agents.transport.addresses import Dialer
+from agents.transport.tls import web_context
 from agents.transport.unanswered import AddressRefused, NoAnswer, failure_words
 from agents.transport.written import read_headers
 
@@ -126,7 +126,7 @@ class Http1:
 
     def __init__(self, dialer: Dialer, *, timeout: float, connect_timeout: float, connections: int) -> None:
         self._dialer, self._connections = dialer, connections
-        self._tls = httpcore.default_ssl_context()
+        self._tls = web_context("http1")
         self._tls.set_alpn_protocols(["http/1.1"])
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=connect_timeout)
         self._session: aiohttp.ClientSession | None = None

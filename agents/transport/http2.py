@@ -22,6 +22,7 @@ from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.http1 import KEPT
 from agents.transport.origins import Connection, Origin
+from agents.transport.tls import web_context
 from agents.transport.unanswered import NoAnswer, failure_words
 from agents.transport.written import read_headers
 
@@ -59,7 +60,7 @@ class Http2:
         self._dialer, self._timeout, self._connections = dialer, timeout, connections
         self._phases = {"connect": connect_timeout, "read": timeout, "write": timeout}
         # Not shared with Http1: httpcore sets its ALPN protocols.
-        self._tls = httpcore.default_ssl_context()
+        self._tls = web_context("http2")
         self._origins: dict[tuple[bytes, int | None], Origin] = {}
         self._swept = 0.0
 

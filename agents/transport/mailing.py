@@ -2,13 +2,13 @@
 
 import asyncio
 import re
-import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 from adapters.contract import Mail, Response, Values, secrets_of
 from agents.transport import fence
 from agents.transport.addresses import Dialer
 from agents.transport.mail_session import MailAccount, Session
+from agents.transport.tls import mail_context
 from agents.transport.unanswered import NoAnswer
 
 #: The default port for each value of the setting `tls`.
@@ -55,7 +55,7 @@ class Mailing:
 
     def __init__(self, dialer: Dialer, *, timeout: float, connect_timeout: float) -> None:
         self._dialer, self._timeout, self._connect_timeout = dialer, timeout, connect_timeout
-        self._tls = ssl.create_default_context()
+        self._tls = mail_context()
         self._threads = ThreadPoolExecutor(AT_ONCE, "mail")
         self._room = asyncio.Semaphore(AT_ONCE)
 
