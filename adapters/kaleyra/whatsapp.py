@@ -26,7 +26,7 @@ _READ = frozenset({"field", "messaging_product"})
 def normalize(meta: Item, body: Item, request: Request) -> Normalized:
     """Return one event per status and per message, or an unmapped one if there are none, or another field."""
     result, value = Normalized(), meta.get("value")
-    if (text(meta.get("field")) or "messages") != "messages":
+    if text(meta.get("field")) != "messages":
         value = None
     for name, read in (("statuses", _status), ("messages", _message)):
         items = value.get(name) if isinstance(value, dict) else None

@@ -150,7 +150,7 @@ def _message(message: Item, body: Item, request: Request) -> Event:
             payload["displayName"] = name[:1024]
         if user_name := text(visitor.get("userName")):
             payload["username"] = user_name[:1024]
-    event = Event(
+    return Event(
         "MessageQueued" if outbound else "MessageReceived",
         request.source,
         identifier(body.get("id")) or fact_id("message", message_id),
@@ -161,7 +161,6 @@ def _message(message: Item, body: Item, request: Request) -> Event:
         occurred_at=from_text(message.get("timestamp")) or from_text(body.get("timestamp")),
         payload=payload,
     )
-    return keep_rest(event, message, _READ)
 
 
 def _customer(address: str | None, medium: str) -> Handle | None:
