@@ -22,7 +22,7 @@ def replaced(body: bytes, word: str) -> bytes:
 #: The words that are all that says of what form the rest is (another kind of object, a chat's own event, a device's topic),
 #: so that an id or an address of an unheard one in their place would be a guess. Only the word itself is then known.
 FORMS: dict[str, tuple[str, ...]] = {
-    "emqx": ("message.acked", "message.delivered"),
+    "emqx": ("message.acked", "message.delivered", "message_acked", "message_deliver", "message_delivered"),
     "freshchat": ("message_create",),
     "instagram": ("read",),
     "intercom": ("conversation.admin.replied", "conversation.admin.single.created"),
