@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from schemas.events import Event
+from schemas.numbering import canonical
 
 #: An account of a client: client, account, sends a second, burst, calls at once.
 Lane = tuple[str, str, float | None, int, int]
@@ -28,7 +29,7 @@ def references_of(event: Event, client: str) -> list[Reference]:
     if ours := event.message_id or event.echoed_message_id:
         found.append(Reference(client, provider, ours))
     if event.provider_message_id:
-        handle = event.handle if event.per_recipient else None
+        handle = canonical(event.handle) if event.per_recipient and event.handle else None
         recipient = f"{handle.kind}\x1f{handle.value}" if handle else None
         found.append(Reference(client, provider, None, event.provider_message_id, recipient))
     return found

@@ -61,7 +61,7 @@ def normalize(request: Request) -> Normalized:
     for item in body if isinstance(body, list) else [body]:
         try:
             if not isinstance(item, dict):
-                raise Unprocessable("an item that is no object")
+                raise Unprocessable("an item is not an object")
             event = calls.event(item, request) if "eventType" in item else _message(item, request)
             found.events.append(keep_rest(event, item, read=_READ))
         except Unprocessable as error:
@@ -86,7 +86,7 @@ def _message(item: Item, request: Request) -> Event:
     if type is None:
         event = unknown(request, item, status=kind or None)
     elif message_id is None:
-        raise Unprocessable("an event of no message: it has no id")
+        raise Unprocessable("an event has no message id")
     else:
         whose = owner if inbound else to
         event = Event(type, request.source, fact_id("message", message_id, kind, whose, time))

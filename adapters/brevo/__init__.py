@@ -22,7 +22,7 @@ from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix, from_unix_or_millis
 from adapters.signing.shared_header import SETTINGS as _SHARED_HEADER
-from adapters.signing.shared_header import verify_told
+from adapters.signing.shared_header import verify_shared
 from schemas.events import Error, Event
 
 #: `event`. After a soft bounce Brevo has stopped retrying; after a deferral it retries.
@@ -72,7 +72,7 @@ def recognise(request: Request) -> bool:
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify the caller's credentials, as Brevo signs nothing. Raises InvalidSignature."""
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:
@@ -83,7 +83,7 @@ def normalize(request: Request) -> Normalized:
     for item in mails if isinstance(mails, list) else body if isinstance(body, list) else [body]:
         try:
             if not isinstance(item, dict):
-                raise Unprocessable("an item that is no object")
+                raise Unprocessable("an item is not an object")
             if isinstance(mails, list):
                 result.events.append(inbound.event(item, request))
             elif "msg_status" in item:
@@ -119,7 +119,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
             event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
         return event
     if message_id is None and email is None:
-        raise Unprocessable("an event of no message and no address")
+        raise Unprocessable("an event has neither a message id nor an address")
     payload: dict[str, Any] = {"providerStatus": word}
     if email:
         payload["to"] = email

@@ -33,7 +33,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
     word, to = text(get("msg_status")) or "", text(get("to"))
     type_, message_id = STATUSES.get(word), identifier(get("messageId"))
     if message_id is None and to is None:
-        raise Unprocessable("an event of no message and no number")
+        raise Unprocessable("an event has neither a message id nor a number")
     if type_ is None:
         made = unknown(request, item, status=word or None)
     else:

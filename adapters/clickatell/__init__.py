@@ -56,7 +56,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized([_flat(legacy.parameters(form_of(request), request.body), request)])
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Clickatell: it is no object")
+        raise Unprocessable("not a webhook of Clickatell: the body is not an object")
     lists = body.get("event")
     if not isinstance(lists, dict):
         return Normalized([_flat(body, request)])
@@ -72,7 +72,7 @@ def normalize(request: Request) -> Normalized:
 
 def _of_item(kind: str, item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
-        raise Unprocessable(f"an item of {kind} that is no object")
+        raise Unprocessable(f"an item of {kind} is not an object")
     channel = (text(item.get("channel")) or "").strip().lower()
     known = channel if channel in CHANNELS else None
     if kind == "messageStatusUpdate":
@@ -103,7 +103,7 @@ def _flat(item: Item, request: Request) -> Event:
 def _status(item: Item, channel: str | None, type_: str, request: Request) -> Event:
     message_id = identifier(item.get("messageId"))
     if message_id is None:
-        raise Unprocessable("a status of no message")
+        raise Unprocessable("a status has no message id")
     word, code = text(item.get("status")), text(item.get("statusCode"))
     customer, stamp = handle(text(item.get("to")), channel), item.get("timestamp")
     payload: dict[str, Any] = {"providerStatus": (word or code or "")[:255]}

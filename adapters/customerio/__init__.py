@@ -103,7 +103,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized([event])
     delivery = identifier(data.get("delivery_id"))
     if delivery is None:
-        raise Unprocessable("an event of no message: it has no delivery_id")
+        raise Unprocessable("an event has no delivery_id")
     devices = data.get("recipients")
     if kind == "push" and isinstance(devices, list) and devices:
         return Normalized([_of_device(one, type, body, data, delivery, request) for one in _objects(devices)])

@@ -146,7 +146,7 @@ class _Receiving:
 
     def _event(self, item: Any, body: Any, request: Request) -> Event:
         if not isinstance(item, dict):
-            raise Unprocessable("an item that is no object")
+            raise Unprocessable("an item is not an object")
         if left_out := self.definition.leave_out:
             item = {key: value for key, value in item.items() if key not in left_out}
         definition, read = self.definition, {name: find(item, body, request) for name, find in self._find.items()}
@@ -165,7 +165,7 @@ class _Receiving:
         if type == "ProviderEventReceived":
             event = unknown(request, item, status=word or None, event_id=event_id)
         elif event_id is None:
-            raise Unprocessable("an event without an id, and of no message")
+            raise Unprocessable("an event has neither an id nor a message id")
         else:
             event = Event(type, request.source, event_id, payload={"providerStatus": word})
         event.channel, event.provider_message_id = channel, message_id

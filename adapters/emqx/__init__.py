@@ -14,7 +14,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
-from adapters.signing.shared_header import SETTINGS, verify_told
+from adapters.signing.shared_header import SETTINGS, verify_shared
 from schemas.events import Error, Event
 
 Item = dict[str, Any]
@@ -61,7 +61,7 @@ def recognise(request: Request) -> bool:
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify that the `webhook_header`, `basic_auth` or `url_secret` is present. Raises InvalidSignature."""
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:

@@ -58,7 +58,7 @@ def normalize(request: Request) -> Normalized:
     """Return one event. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Freshchat: it is no object")
+        raise Unprocessable("not a webhook of Freshchat: the body is not an object")
     action, data = text(body.get("action")), body.get("data")
     part = data.get("message") if isinstance(data, dict) else None
     if action == "message_create" and isinstance(part, dict) and part.get("message_type") != "private":

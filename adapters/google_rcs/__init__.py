@@ -96,7 +96,7 @@ def normalize(request: Request) -> Normalized:
     """Return the one event of a webhook. Raises Unprocessable."""
     item = parse_json(_data(request))
     if not isinstance(item, dict):
-        raise Unprocessable("data that is no object")
+        raise Unprocessable("the data is not an object")
     if word := text(item.get("eventType")):
         return Normalized([_event(item, word, request)])
     return Normalized([_message(item, request)])
@@ -108,7 +108,7 @@ def _data(request: Request) -> bytes:
     message = body.get("message") if isinstance(body, dict) else None
     data = message.get("data") if isinstance(message, dict) else None
     if not isinstance(data, str):
-        raise Unprocessable("no webhook of RCS for Business: it has no message.data")
+        raise Unprocessable("not a webhook of RCS for Business: the body has no message.data")
     try:
         return from_base64(data)
     except InvalidSignature as error:
@@ -121,7 +121,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
     message_id, event_id = identifier(item.get("messageId")), identifier(item.get("eventId"))
     customer = phone(item.get("senderPhoneNumber") or item.get("phoneNumber"))
     if type_ in ("MessageDelivered", "MessageRead", "MessageExpired") and message_id is None:
-        raise Unprocessable("an event of no message")
+        raise Unprocessable("an event has no message id")
     if type_ in _INBOUND and customer is None:
         type_ = "ProviderEventReceived"
     inbound = type_ in _INBOUND or word == "IS_TYPING"

@@ -18,7 +18,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix, from_unix_or_millis
 from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
-from adapters.signing.shared_header import verify_told
+from adapters.signing.shared_header import verify_shared
 from adapters.whatsapp_cloud.messages import CHANGES
 from schemas.events import Event
 
@@ -43,7 +43,7 @@ def recognise(request: Request) -> bool:
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify the configured header or secret: Gupshup signs nothing. Raises InvalidSignature."""
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:
@@ -52,7 +52,7 @@ def normalize(request: Request) -> Normalized:
         return sms.normalize(request)
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Gupshup: it is no object")
+        raise Unprocessable("not a webhook of Gupshup: the body is not an object")
     if "entry" in body:
         return passthrough.normalize(body, request)
     kind, payload = text(body.get("type")), body.get("payload")
@@ -75,7 +75,7 @@ def _status(item: Item, body: Item, request: Request) -> Event:
     type_ = STATUSES.get(status, "ProviderEventReceived")
     message_id = identifier(item.get("gsId")) or identifier(item.get("id"))
     if message_id is None:
-        raise Unprocessable("a status of no message")
+        raise Unprocessable("a status has no message id")
     inner = item.get("payload")
     detail = inner if isinstance(inner, dict) else {}
     customer, others = passthrough.customer_of(item.get("destination"), item.get("userId"))

@@ -89,13 +89,13 @@ def _ours(value: Item) -> str | None:
 
 def _status(item: Any, value: Item, request: Request) -> Event:
     if not isinstance(item, dict):
-        raise Unprocessable("a status that is no object")
+        raise Unprocessable("a status is not an object")
     message_id = identifier(item.get("gs_id")) or identifier(item.get("id"))
     status = text(item.get("status")) or ""
     if message_id is None:
         if kind := text(item.get("type")):  # set-callback: the webhook URL was configured
             return unknown(request, item, status=kind)
-        raise Unprocessable("a status of no message")
+        raise Unprocessable("a status has no message id")
     type_ = STATUSES.get(status, "ProviderEventReceived")
     recipient, user_id, group = recipient_of(item)
     customer, others = customer_of(recipient, user_id)
@@ -136,7 +136,7 @@ def _status(item: Any, value: Item, request: Request) -> Event:
 
 def _past(item: Any, value: Item, request: Request) -> Event:
     if not isinstance(item, dict):
-        raise Unprocessable("a message that is no object")
+        raise Unprocessable("a message is not an object")
     return past(item, value, request)
 
 

@@ -49,7 +49,7 @@ def normalize(request: Request) -> Normalized:
     for item in _items(request):
         try:
             if not isinstance(item, dict):
-                raise Unprocessable("a report that is no object")
+                raise Unprocessable("a report is not an object")
             result.events.append(_event(item, request))
         except Unprocessable as error:
             result.unprocessable.append((item, str(error)))
@@ -73,7 +73,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     get = item.get
     message_id = identifier(get("externalId"))
     if message_id is None:
-        raise Unprocessable("a report of no message")
+        raise Unprocessable("a report has no message id")
     status = (text(get("status")) or text(get("eventType")) or "").upper()
     type_ = REPORTS.get(status, "ProviderEventReceived")
     word = (text(get("channel")) or "sms").lower()

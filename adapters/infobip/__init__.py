@@ -44,7 +44,7 @@ def normalize(request: Request) -> Normalized:
     """Return one event per result. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Infobip: it is no object")
+        raise Unprocessable("not a webhook of Infobip: the body is not an object")
     items = body["results"] if isinstance(body.get("results"), list) else [body]
     channel = channel_of(request)
     found = Normalized()
@@ -58,7 +58,7 @@ def normalize(request: Request) -> Normalized:
 
 def _event(item: Any, channel: str | None, request: Request) -> Event:
     if not isinstance(item, dict):
-        raise Unprocessable("a result that is no object")
+        raise Unprocessable("a result is not an object")
     if "notificationType" in item:
         return reports.tracked(item, channel, request)
     if isinstance(item.get("status"), dict):

@@ -188,7 +188,7 @@ def _payload(item: Item, customer: Handle | None, status: str) -> Item:
 
 def _required_id(item: Item) -> str:
     if (found := identifier(item.get("messageId"))) is None:
-        raise Unprocessable("a report of no message")
+        raise Unprocessable("a report has no message id")
     return found
 
 

@@ -64,7 +64,7 @@ def normalize(request: Request) -> Normalized:
     """Return one event, or one per new part for a reply. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Intercom: it is no object")
+        raise Unprocessable("not a webhook of Intercom: the body is not an object")
     topic, data = text(body.get("topic")) or "", body.get("data")
     item = data.get("item") if isinstance(data, dict) else None
     type_ = TOPICS.get(topic)

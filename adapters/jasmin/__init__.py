@@ -91,7 +91,7 @@ def _report(fields: Fields, request: Request) -> Event:
     get = fields.get
     message_id, word, level = identifier(get("id")), fields["message_status"].upper(), get("level", "")
     if message_id is None:
-        raise Unprocessable("a report of no message: it has no id")
+        raise Unprocessable("a report has no message id")
     type = "UserMessageSent" if word == _TAKEN else "MessageRejected" if word.startswith("ESME_") else STATES.get(word)
     if type is None:
         event = unknown(request, whole_of(request), status=word or None)

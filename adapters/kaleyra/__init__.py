@@ -16,7 +16,7 @@ from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.parameters import given, whole_of
 from adapters.reading.remainder import keep_rest
-from adapters.signing.shared_header import SETTINGS, verify_told
+from adapters.signing.shared_header import SETTINGS, verify_shared
 from adapters.whatsapp_cloud.messages import CHANGES
 from schemas.events import Error, Event
 
@@ -44,7 +44,7 @@ def recognise(request: Request) -> bool:
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify the header or secret configured in the callback profile: Kaleyra signs nothing. Raises
     InvalidSignature."""
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:
@@ -56,7 +56,7 @@ def normalize(request: Request) -> Normalized:
     else:
         body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Kaleyra: it is no object")
+        raise Unprocessable("not a webhook of Kaleyra: the body is not an object")
     if isinstance(meta := body.get("meta_object"), dict):
         return whatsapp.normalize(meta, body, request)
     if "wanumber" in body:

@@ -33,7 +33,7 @@ def normalize(meta: Item, body: Item, request: Request) -> Normalized:
         for item in items if isinstance(items, list) else ():
             try:
                 if not isinstance(item, dict) or not isinstance(value, dict):
-                    raise Unprocessable(f"an item of {name} that is no object")
+                    raise Unprocessable(f"an item of {name} is not an object")
                 result.events.append(keep_rest(read(item, value, body, request), item))
             except Unprocessable as error:
                 result.unprocessable.append((item, str(error)))
@@ -67,7 +67,7 @@ def _status(item: Item, value: Item, body: Item, request: Request) -> Event:
     message_id = identifier(body.get("message_id")) or identifier(extra.get("message_id")) or own_id
     word = text(item.get("status")) or text(body.get("status")) or ""
     if message_id is None:
-        raise Unprocessable("a status of no message")
+        raise Unprocessable("a status has no message id")
     type_ = STATUSES.get(word.upper().replace("_", "-"), "ProviderEventReceived")
     recipient, user_id, group = recipient_of(item)
     customer, others = customer_of(recipient, user_id)

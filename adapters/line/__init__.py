@@ -68,7 +68,7 @@ def normalize(request: Request) -> Normalized:
     """Return one event per item, or none if LINE only tests the URL. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(items := body.get("events"), list):
-        raise Unprocessable("no webhook of LINE: it has no events")
+        raise Unprocessable("not a webhook of LINE: the body has no events")
     result = Normalized()
     for item in items:
         try:
@@ -80,7 +80,7 @@ def normalize(request: Request) -> Normalized:
 
 def _event(item: Any, destination: str | None, request: Request) -> Event:
     if not isinstance(item, dict):
-        raise Unprocessable("an event that is no object")
+        raise Unprocessable("an event is not an object")
     kind, source = text(item.get("type")) or "", item.get("source")
     type_ = EVENT_TYPES.get(kind, "ProviderEventReceived")
     user, place = _source(source if isinstance(source, dict) else {})
@@ -92,7 +92,7 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
     event_id = identifier(item.get("webhookEventId"))
     if event_id is None:
         if customer is None or not kind:
-            raise Unprocessable("an event without an id, and without a customer or a type")
+            raise Unprocessable("an event has no id, and no customer or no type")
         event_id = fact_id("line", kind, customer.value, text(when), message_id)
     outbound = kind == "delivery"
     payload: dict[str, Any] = {"providerStatus": kind[:255]}

@@ -88,7 +88,7 @@ def normalize(request: Request) -> Normalized:
     """Return the one event of a webhook. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no event of MailerSend: it is no object")
+        raise Unprocessable("not a webhook of MailerSend: the body is not an object")
     word = text(body.get("type")) or text(body.get("object")) or ""
     data = object_of(body.get("data"))
     if word in EVENT_TYPES or word.startswith("activity."):  # an unlisted activity has the same form
@@ -132,7 +132,7 @@ def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Re
     event_id = identifier(data.get("id"))
     if event_id is None:
         if message_id is None and address is None:
-            raise Unprocessable("an activity of no message and no address")
+            raise Unprocessable("an activity has neither a message id nor an address")
         event_id = fact_id("mailersend", word, message_id, address, text(body.get("created_at")))
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     payload: dict[str, Any] = {"providerStatus": word}

@@ -96,7 +96,7 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     data = body.get("event-data") if isinstance(body, dict) else None
     if not isinstance(data, dict):
-        raise Unprocessable("no webhook of Mailgun: it has no event-data")
+        raise Unprocessable("not a webhook of Mailgun: the body has no event-data")
     return Normalized(events.of_json(data, request))
 
 

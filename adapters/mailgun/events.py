@@ -81,7 +81,7 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
         return [event]
     if event_id is None:
         if message_id is None and not recipients:
-            raise Unprocessable("an event of no message and no address")
+            raise Unprocessable("an event has neither a message id nor an address")
         whom = ", ".join([to for _, to in recipients])
         event_id = fact_id("mailgun", word, message_id, whom, text(get("timestamp")), text(get("url")))
     if type_ == "MessageReceived":

@@ -45,7 +45,7 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
         event.provider_message_id, event.occurred_at, event.handle = message_id, time, customer
         return event
     if message_id is None and not recipient:
-        raise Unprocessable("an event of no message and no address")
+        raise Unprocessable("an event has neither a message id nor an address")
     error = None
     if type_ == "MessageBounced":
         status = {"code": get("code"), "message": get("error") or get("description")}

@@ -98,7 +98,7 @@ def normalize(request: Request) -> Normalized:
 
 def _event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
-        raise Unprocessable("an item that is no object")
+        raise Unprocessable("an item is not an object")
     get = item.get
     word = text(get("event")) or ""
     customer, email = next(iter(recipients_of(get("email"))), (None, None))
@@ -113,7 +113,7 @@ def _event(item: Any, request: Request) -> Event:
             event.provider_message_id, event.handle = message_id, customer
         return event
     if message_id is None and email is None:
-        raise Unprocessable("an event of no message and no address")
+        raise Unprocessable("an event has neither a message id nor an address")
     payload: dict[str, Any] = {"providerStatus": word}
     if email:
         payload["to"] = email

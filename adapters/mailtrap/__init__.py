@@ -92,7 +92,7 @@ def _items(request: Request, result: Normalized) -> list[Any]:
 
 def _event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
-        raise Unprocessable("an item that is no object")
+        raise Unprocessable("an item is not an object")
     word = text(item.get("event")) or ""
     event_id, message_id = identifier(item.get("event_id")), identifier(item.get("message_id"))
     email, time = text(item.get("email")), _time(item.get("timestamp"))
@@ -105,7 +105,7 @@ def _event(item: Any, request: Request) -> Event:
             event.channel, event.provider_message_id, event.handle = "email", message_id, customer
         return event
     if message_id is None:
-        raise Unprocessable("an event of no message")
+        raise Unprocessable("an event has no message id")
     variables = item.get("custom_variables")
     custom: dict[str, Any] = variables if isinstance(variables, dict) else {}
     payload: dict[str, Any] = {"providerStatus": word}

@@ -129,7 +129,7 @@ def _items(request: Request) -> list[Any]:
 
 def _event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
-        raise Unprocessable("an item that is no object")
+        raise Unprocessable("an item is not an object")
     word, time = text(item.get("event")) or "", from_unix(item.get("ts"))
     msg = object_of(item.get("msg"))
     if word == "inbound":
@@ -149,7 +149,7 @@ def _event(item: Any, request: Request) -> Event:
             event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
         return event
     if message_id is None:
-        raise Unprocessable("an event of no message")
+        raise Unprocessable("an event has no message id")
     payload: dict[str, Any] = {"providerStatus": word}
     if to := customer.value if customer else email:
         payload["to"] = to[:2048]

@@ -80,7 +80,7 @@ def _parameters(request: Request) -> dict[str, Any]:
         return dict(form_of(request))
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of MessageBird: it is no object")
+        raise Unprocessable("not a webhook of MessageBird: the body is not an object")
     return body
 
 

@@ -16,8 +16,8 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text, from_unix
-from adapters.signing.shared_header import SETTINGS as TOLD
-from adapters.signing.shared_header import verify_told
+from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
+from adapters.signing.shared_header import verify_shared
 from schemas.events import Error, Event, Handle
 
 CHANNELS = frozenset({"push", "email", "sms"})
@@ -76,21 +76,21 @@ def recognise(request: Request) -> bool:
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify the caller by a header of the stream (`webhook_header`, `basic_auth`) or `url_secret`. Raises
     InvalidSignature."""
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:
     """Return the one event of a request. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no event of OneSignal: it is no object")
+        raise Unprocessable("not a webhook of OneSignal: the body is not an object")
     if web.is_web(request):
         return Normalized([keep_rest(web.event(body, request), body)])
     fields = _flat(body)
     kind = text(fields.get("event.kind"))
     if kind is None:
         raise Unprocessable(
-            "no event of OneSignal: its body has no event.kind, which the source's page has a template for"
+            "not an event of OneSignal: the body has no event.kind, which the source's page has a template for"
         )
     return Normalized([keep_rest(_event(fields, kind, body, request), body)])
 
@@ -176,7 +176,7 @@ ADAPTER = Adapter(
     signature="signs nothing: a header, basic auth or a secret in the URL",
     signs_body=False,
     settings=(
-        *TOLD,
+        *SHARED_HEADER,
         Setting("api_key", "The app's API key (Settings, Keys & IDs), for sending."),
         Setting("app_id", "The app's id, for sending.", secret=False),
         Setting("api_url", f"The URL of the API; {API} if not set.", secret=False),

@@ -36,7 +36,7 @@ def event(body: Item, request: Request) -> Event:
     word = text(body.get("event")) or text(request.headers.get("x-onesignal-event")) or ""
     notification = identifier(body.get("notificationId") or body.get("id"))
     if notification is None or not word:
-        raise Unprocessable("a web push webhook of no notification, or of no event")
+        raise Unprocessable("a web push webhook without a notification or an event")
     subscription = identifier(body.get("subscriptionId") or body.get("userId"))
     type_ = WEB_EVENTS.get(word, "ProviderEventReceived")
     customer = of_kind("device_token", subscription)

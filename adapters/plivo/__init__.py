@@ -99,7 +99,7 @@ def _status(fields: Fields, request: Request) -> Event:
     message_id, status, to = identifier(fields["MessageUUID"]), fields["Status"].lower(), get("To", "")
     type = STATUSES.get(status)
     if message_id is None:
-        raise Unprocessable("a status of no message")
+        raise Unprocessable("a status has no message id")
     if type is None:
         event = unknown(request, whole_of(request), status=status or None)
     else:

@@ -63,7 +63,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized([inbound.event(inbound.of_form(request), request)])
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Postal: it is no object")
+        raise Unprocessable("not a webhook of Postal: the body is not an object")
     if "rcpt_to" in body:
         return Normalized([inbound.event(body, request)])
     return Normalized([_event(body, request)])
@@ -89,7 +89,7 @@ def _event(body: dict[str, Any], request: Request) -> Event:
             event.provider_message_id, event.handle = message_id, customer
         return event
     if message_id is None:
-        raise Unprocessable("an event of no message")
+        raise Unprocessable("an event has no message id")
     payload: dict[str, Any] = {"providerStatus": word}
     fields = (("from", sender), ("to", customer.value if customer else recipient))
     payload |= {key: value[:2048] for key, value in fields if value}

@@ -29,8 +29,8 @@ from adapters.reading.own_ids import own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
-from adapters.signing.shared_header import SETTINGS as _TOLD
-from adapters.signing.shared_header import verify_told
+from adapters.signing.shared_header import SETTINGS as _SHARED
+from adapters.signing.shared_header import verify_shared
 from schemas.events import Error, Event
 
 #: `RecordType`, of …/developer/webhooks/. A bounce's event depends on its `Type`, a subscription change's on
@@ -65,14 +65,14 @@ def recognise(request: Request) -> bool:
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify the caller's credentials: Postmark signs nothing. Raises InvalidSignature."""
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:
     """Return the one event of a webhook. Raises Unprocessable."""
     item = json_of(request)
     if not isinstance(item, dict):
-        raise Unprocessable("no webhook of Postmark: it is no object")
+        raise Unprocessable("not a webhook of Postmark: the body is not an object")
     if "RecordType" not in item and ("FromFull" in item or "From" in item):
         return Normalized([inbound.event(item, request)])
     return Normalized([_event(item, request)])
@@ -98,7 +98,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         event.handle, event.occurred_at = customer, from_text(time)
         return event
     if message_id is None and to is None:
-        raise Unprocessable("an event of no message and no address")
+        raise Unprocessable("an event has neither a message id nor an address")
     metadata = object_of(get("Metadata"))
     payload: dict[str, Any] = {"providerStatus": record}
     if to is not None:
@@ -167,7 +167,7 @@ ADAPTER = Adapter(
     signature="signs nothing: basic auth, a secret in the URL, or a header that you set at Postmark",
     signs_body=False,
     job_ids=frozenset({"email"}),
-    settings=(*_TOLD, *_SENDING),
+    settings=(*_SHARED, *_SENDING),
     recognise=recognise,
     verify=verify,
     normalize=normalize,

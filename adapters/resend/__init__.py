@@ -66,7 +66,7 @@ def normalize(request: Request) -> Normalized:
     Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no event of Resend: it is no object")
+        raise Unprocessable("not a webhook of Resend: the body is not an object")
     word = text(body.get("type")) or ""
     found = body.get("data")
     data: dict[str, Any] = found if isinstance(found, dict) else {}

@@ -57,7 +57,7 @@ _COPIED = (("url", "url"), ("userAgent", "useragent"), ("ip", "ip"))
 def event(item: Any, request: Request) -> Event:
     """Return the event of one item. Raises Unprocessable."""
     if not isinstance(item, dict):
-        raise Unprocessable("an item that is no object")
+        raise Unprocessable("an item is not an object")
     get = item.get
     word = get("event")
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived") if isinstance(word, str) else "ProviderEventReceived"
@@ -73,7 +73,7 @@ def event(item: Any, request: Request) -> Event:
         return kept
     if event_id is None:
         if message_id is None and not email:
-            raise Unprocessable("an event of no message and no address")
+            raise Unprocessable("an event has neither a message id nor an address")
         event_id = fact_id("sendgrid", message_id, text(email), word, text(get("timestamp")), text(get("url")))
     payload: dict[str, Any] = {"providerStatus": word}
     if customer is not None:

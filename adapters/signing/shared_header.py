@@ -19,13 +19,15 @@ def line_of(text: str) -> tuple[str, str]:
 
 SETTINGS = (
     Setting(
-        "webhook_header", "Name: value, a header that the provider is told to send with each webhook.", reads=line_of
+        "webhook_header",
+        "Name: value, a header that the provider is configured to send with each webhook.",
+        reads=line_of,
     ),
     *UNSIGNED,
 )
 
 
-def verify_told(request: Request, values: Values) -> bool | None:
+def verify_shared(request: Request, values: Values) -> bool | None:
     """Return True if the request has a configured `webhook_header`, `basic_auth` or `url_secret`, None if none is
     configured.
 

@@ -80,7 +80,7 @@ def normalize(request: Request) -> Normalized:
     """Return one event, or one per recipient for a full report of a batch. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Sinch: it is no object")
+        raise Unprocessable("not a webhook of Sinch: the body is not an object")
     if sms.is_sms(body):
         return sms.events(body, request)
     if isinstance(body.get("event"), str) and "callid" in body:

@@ -57,7 +57,7 @@ def _submitted(part: Item, body: Item, request: Request) -> Event:
 def _outbound(type_: str, status: str, part: Item, body: Item, request: Request) -> Event:
     message_id = identifier(part.get("message_id"))
     if message_id is None:
-        raise Unprocessable("a report of no message")
+        raise Unprocessable("a report has no message id")
     channel, customer = _address(part)
     payload: Item = {"providerStatus": status[:255]}
     if customer is not None:

@@ -56,7 +56,7 @@ def events(body: Item, request: Request) -> Normalized:
         event.channel, event.provider_message_id = "sms", batch or identifier(body.get("id"))
         return Normalized([event])
     if batch is None:
-        raise Unprocessable("a report of no batch")
+        raise Unprocessable("a report has no batch id")
     if kind in _RECIPIENT:
         report = (text(body.get("status")) or "", body.get("code"), body.get("at"))
         event = _report(body, batch, body.get("recipient"), *report, request, body)

@@ -58,7 +58,7 @@ def normalize(request: Request) -> Normalized:
         return Normalized(interactions.events(request))
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Slack: it is no object")
+        raise Unprocessable("not a webhook of Slack: the body is not an object")
     if body.get("type") == "event_callback" and isinstance(event := body.get("event"), dict):
         return Normalized([messages.event(event, body, request)])
     event = unknown(request, body, status=text(body.get("type")), event_id=identifier(body.get("event_id")))

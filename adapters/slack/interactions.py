@@ -36,7 +36,7 @@ def events(request: Request) -> list[Event]:
     if "payload" in fields:
         payload = parse_json(fields["payload"].encode("utf-8", "surrogatepass"))
         if not isinstance(payload, dict):
-            raise Unprocessable("a payload that is no object")
+            raise Unprocessable("a payload is not an object")
         return _of_payload(payload, request)
     if "command" in fields:
         return [_command(fields, request)]

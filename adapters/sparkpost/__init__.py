@@ -15,8 +15,8 @@ from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text, from_unix
-from adapters.signing.shared_header import SETTINGS as _TOLD
-from adapters.signing.shared_header import verify_told
+from adapters.signing.shared_header import SETTINGS as _SHARED
+from adapters.signing.shared_header import verify_shared
 from adapters.sparkpost import relay
 from adapters.sparkpost.bounces import CLASSES, OTHERWISE
 from adapters.sparkpost.send import SETTINGS as _SENDING
@@ -67,7 +67,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
     if tokens := secrets_of(values, "webhook_token"):
         headers = [*values.get("webhook_header", ()), *(f"{_TOKEN}: {token}" for token in tokens)]
         values = {**values, "webhook_header": headers}
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:
@@ -81,7 +81,7 @@ def normalize(request: Request) -> Normalized:
                 raise Unprocessable("an item without msys")
             for kind, inner in wrapped.items():
                 if not isinstance(inner, dict):
-                    raise Unprocessable(f"the {kind[:50]} of an item is no object")
+                    raise Unprocessable(f"the {kind[:50]} of an item is not an object")
                 read = relay.event(inner, request) if kind == "relay_message" else _event(kind, inner, request)
                 result.events.append(read)
         except Unprocessable as error:
@@ -123,7 +123,7 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         return event
     if event_id is None:
         if message_id is None and to is None:
-            raise Unprocessable("an event of no message and no address")
+            raise Unprocessable("an event has neither a message id nor an address")
         at, link = text(get("timestamp")), text(get("target_link_url"))
         event_id = fact_id("sparkpost", word, message_id, to, at, link)
     payload: dict[str, Any] = {"providerStatus": word}
@@ -180,7 +180,7 @@ ADAPTER = Adapter(
     signs_body=False,
     job_ids=frozenset({"email"}),
     settings=(
-        *_TOLD,
+        *_SHARED,
         Setting("webhook_token", "The auth_token of a relay webhook (or an old event webhook)."),
         *_SENDING,
     ),

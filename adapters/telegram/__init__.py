@@ -57,7 +57,7 @@ def normalize(request: Request) -> Normalized:
             [unknown(request, body, status=next((key for key in body if key != "update_id"), None), event_id=event_id)]
         )
     if not isinstance(item := body[kind], dict):
-        raise Unprocessable(f"an update whose {kind} is no object")
+        raise Unprocessable(f"an update whose {kind} is not an object")
     events = UPDATES[kind](item, kind, request)
     for event in events:
         event.source_event_id = event_id if len(events) == 1 else fact_id(event_id, event.provider_message_id)

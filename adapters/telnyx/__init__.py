@@ -57,7 +57,7 @@ def normalize(request: Request) -> Normalized:
     payload = data.get("payload") if isinstance(data, dict) else None
     event_id = identifier(data.get("id")) if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(payload, dict) or event_id is None:
-        raise Unprocessable("no webhook of Telnyx: it has no data, no payload or no id")
+        raise Unprocessable("not a webhook of Telnyx: the body has no data, no payload or no id")
     kind, at = text(data.get("event_type")) or "", text(data.get("occurred_at"))
     if kind == messages.RECEIVED:
         made = messages.received(payload, event_id, at, request)

@@ -48,8 +48,8 @@ def outbound(kind: str, payload: Item, event_id: str, at: str | None, request: R
     several = isinstance(recipients, list) and len(recipients) > 1
     for place, one in enumerate(recipients if isinstance(recipients, list) else ()):
         if not isinstance(one, dict) or place >= _MOST:
-            why = f"is beyond the first {_MOST}" if place >= _MOST else "is no object"
-            found.unprocessable.append((one, f"a recipient that {why}"))
+            why = f"is beyond the first {_MOST}" if place >= _MOST else "is not an object"
+            found.unprocessable.append((one, f"a recipient {why}"))
             continue
         status, number = text(one.get("status")) or "", text(one.get("phone_number"))
         type = STATUSES.get(status)
@@ -121,7 +121,7 @@ def _describe(event: Event, payload: Item, direction: str, at: str | None) -> No
     event.direction, event.occurred_at = direction, from_text(at)
     event.provider_message_id = identifier(payload.get("id"))
     if event.provider_message_id is None:
-        raise Unprocessable("an event of no message: it has no id")
+        raise Unprocessable("an event has no message id")
     if sender := _address(payload.get("from")):
         event.payload["from"] = sender
     if (parts := count(payload.get("parts"))) is not None:

@@ -18,7 +18,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, location, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
-from adapters.signing.shared_header import SETTINGS, verify_told
+from adapters.signing.shared_header import SETTINGS, verify_shared
 from schemas.events import Error, Event
 
 Item = dict[str, Any]
@@ -56,7 +56,7 @@ def recognise(request: Request) -> bool:
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify the caller by `webhook_header`, `basic_auth` or `url_secret`. Raises InvalidSignature."""
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:
@@ -72,7 +72,7 @@ def normalize(request: Request) -> Normalized:
     application_id = text(application.get("application_id")) if isinstance(application, dict) else None
     device_id = text(ids.get("device_id"))
     if application_id is None or device_id is None:
-        raise Unprocessable("a message of no application, or of no device")
+        raise Unprocessable("a message without an application or a device")
     event = _event(body, kind, f"the_things_stack:{application_id}/{device_id}", request)
     return Normalized([keep_rest(event, body, read=_READ)])
 

@@ -45,7 +45,7 @@ def normalize(request: Request) -> Normalized:
     """Return one event per message and status, or that of a message sent out. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Turn.io: it is no object")
+        raise Unprocessable("not a webhook of Turn.io: the body is not an object")
     result = Normalized()
     for item, event in _items(body, request):
         if isinstance(event, Event):
@@ -64,7 +64,7 @@ def _items(body: Item, request: Request) -> Iterator[tuple[Any, Event | str]]:
         for item in items:
             try:
                 if not isinstance(item, dict):
-                    raise Unprocessable(f"an item of {name} that is no object")
+                    raise Unprocessable(f"an item of {name} is not an object")
                 yield item, read(item, body, request)
             except Unprocessable as error:
                 yield item, str(error)

@@ -124,7 +124,7 @@ def click(data: dict[str, Any], request: Request, event_id: str) -> Event:
     }
     sid = identifier(data.get("message_sid") or data.get("sms_sid"))
     if sid is None:
-        raise Unprocessable("a click on a link of no message")
+        raise Unprocessable("a click has no message id")
     time = from_text(data.get("click_time"))
     customer = customer_of(recipient, channel)
     return Event(

@@ -42,7 +42,7 @@ def normalize(request: Request) -> Normalized:
 
 def _item(item: Any, request: Request) -> list[Event]:
     if not isinstance(item, dict):
-        raise Unprocessable("an item that is no object")
+        raise Unprocessable("an item is not an object")
     kind, data, event_id = item.get("type"), item.get("data"), identifier(item.get("id"))
     if kind is None and (found := conversations.orchestrated(item, request)) is not None:
         return [found]

@@ -92,13 +92,13 @@ def normalize(request: Request) -> Normalized:
     Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Unisender Go: it is no object")
+        raise Unprocessable("not a webhook of Unisender Go: the body is not an object")
     users = body.get("events_by_user")
     if users is None and text(body.get("event_name")):
         # …/web-api-ref#webhook-set, `single_event`: one event, its fields beside `auth`.
         return Normalized([_event({key: value for key, value in body.items() if key != "auth"}, request)])
     if not isinstance(users, list):
-        raise Unprocessable("no webhook of Unisender Go: it has neither events_by_user nor event_name")
+        raise Unprocessable("not a webhook of Unisender Go: the body has neither events_by_user nor event_name")
     found = Normalized()
     for user in users:
         events = user.get("events") if isinstance(user, dict) else None
@@ -133,7 +133,7 @@ def _event(item: Any, request: Request) -> Event:
         event.occurred_at = from_text(time or data.get("block_time"))
         return event
     if job is None or email is None or len(job) + len(email) >= MAX_ID:
-        raise Unprocessable("a status of no mail: it has no job_id, or no email")
+        raise Unprocessable("a status has no job_id, or no email")
     info = info if isinstance(info, dict) else {}
     customer = handle(email, "email")
     type = STATUSES[word]

@@ -119,7 +119,7 @@ def _parameters(request: Request) -> dict[str, Any] | list[tuple[str, str]]:
         return form_of(request)
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Vonage: it is no object")
+        raise Unprocessable("not a webhook of Vonage: the body is not an object")
     return body
 
 

@@ -47,7 +47,7 @@ def normalize(request: Request) -> Normalized:
     result = Normalized()
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(entries := body.get("entry"), list):
-        raise Unprocessable("no webhook of WhatsApp: it has no entry")
+        raise Unprocessable("not a webhook of WhatsApp: the body has no entry")
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(changes := entry.get("changes"), list):
             result.unprocessable.append((entry, "an entry without changes"))
@@ -73,7 +73,7 @@ def _of_change(change: Any, entry: Item, request: Request) -> Iterator[tuple[Any
         for item in items:
             try:
                 if not isinstance(item, dict):
-                    raise Unprocessable(f"an item of {name} that is no object")
+                    raise Unprocessable(f"an item of {name} is not an object")
                 event = read(item, value, request)
                 if field == "standby":
                     event.payload["handledBy"] = AGENT

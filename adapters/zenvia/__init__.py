@@ -14,8 +14,8 @@ from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_text
-from adapters.signing.shared_header import SETTINGS as TOLD
-from adapters.signing.shared_header import verify_told
+from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
+from adapters.signing.shared_header import verify_shared
 from adapters.whatsapp_cloud.errors import REASONS as _META
 from adapters.zenvia.content import content_of
 from schemas.events import Error, Event, Handle
@@ -61,14 +61,14 @@ def recognise(request: Request) -> bool:
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
     """Verify the header or secret configured in the subscription: Zenvia signs nothing. Raises InvalidSignature."""
-    return verify_told(request, values)
+    return verify_shared(request, values)
 
 
 def normalize(request: Request) -> Normalized:
     """Return the one event of a post. Raises Unprocessable."""
     body = json_of(request)
     if not isinstance(body, dict):
-        raise Unprocessable("no webhook of Zenvia: it is no object")
+        raise Unprocessable("not a webhook of Zenvia: the body is not an object")
     kind = text(body.get("type"))
     if kind == "MESSAGE_STATUS" and isinstance(status := body.get("messageStatus"), dict):
         return Normalized([keep_rest(_status(status, body, request), body, read=_READ)])
@@ -84,7 +84,7 @@ def _status(status: Item, body: Item, request: Request) -> Event:
     type_ = STATUSES.get(code, "ProviderEventReceived")
     message_id = identifier(body.get("messageId"))
     if message_id is None:
-        raise Unprocessable("a status of no message")
+        raise Unprocessable("a status has no message id")
     medium = text(body.get("channel")) or text(status.get("channel"))
     payload: dict[str, Any] = {"providerStatus": code[:255]}
     if type_ == "ProviderEventReceived":
@@ -177,7 +177,7 @@ ADAPTER = Adapter(
     events=frozenset({*STATUSES.values(), "MessageQueued", "MessageReceived", "ProviderEventReceived"}),
     signature="signs nothing: a header, basic auth or a secret in the URL",
     signs_body=False,
-    settings=TOLD,
+    settings=SHARED_HEADER,
     recognise=recognise,
     verify=verify,
     normalize=normalize,

@@ -47,15 +47,19 @@ BEGIN
         RETURN found;
     END IF;
     LOOP
-        SELECT array_agg(DISTINCT l.other_id) INTO next
-        FROM unnest(next) AS f (id)
-        JOIN handle_links AS l ON l.handle_id = f.id
-        WHERE l.other_id <> ALL (found) AND NOT is_shared(l.other_id);
+        SELECT array_agg(id) INTO next
+        FROM (
+            SELECT DISTINCT l.other_id AS id
+            FROM unnest(next) AS f (id)
+            JOIN handle_links AS l ON l.handle_id = f.id
+            WHERE l.other_id <> ALL (found) AND NOT is_shared(l.other_id)
+            LIMIT most_handles() + 1 - cardinality(found)
+        ) AS further;
         EXIT WHEN next IS NULL;
         found := found || next;
         EXIT WHEN cardinality(found) > most_handles();
     END LOOP;
-    RETURN found[:most_handles() + 1];
+    RETURN found;
 END
 $$;
 
@@ -72,6 +76,7 @@ DECLARE
     found uuid[];
     ids uuid[] := '{}';
     customers uuid[] := '{}';
+    crowd uuid[] := '{}';
 BEGIN
     -- Most new links are the first of both handles.
     SELECT array_agg(c.id), array_agg(n.others[1]) INTO lone, partners
@@ -106,9 +111,11 @@ BEGIN
         RETURN;
     END IF;
     FOREACH start IN ARRAY starts LOOP
-        CONTINUE WHEN start = ANY (ids);
+        CONTINUE WHEN start = ANY (ids) OR start = ANY (crowd);
         found := component(start);
-        IF cardinality(found) <= most_handles() THEN
+        IF cardinality(found) > most_handles() THEN
+            crowd := crowd || found;
+        ELSE
             ids := ids || found;
             customers := customers || array_fill((SELECT f.id FROM unnest(found) AS f (id) ORDER BY f.id LIMIT 1), ARRAY[cardinality(found)]);
         END IF;

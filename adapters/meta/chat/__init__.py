@@ -31,12 +31,12 @@ def normalize(request: Request, platform: str) -> Normalized:
     for document in body if isinstance(body, list) else [body]:
         entries = document.get("entry") if isinstance(document, dict) else None
         if not isinstance(entries, list):
-            raise Unprocessable("no webhook of Meta's: it has no entry")
+            raise Unprocessable("not a webhook of Meta: the body has no entry")
         for entry in entries:
             for item, change, standby in _items(entry):
                 try:
                     if not isinstance(item, dict):
-                        raise Unprocessable("an item that is no object")
+                        raise Unprocessable("an item is not an object")
                     if change:
                         result.events.append(_change(item, entry, request, platform))
                     else:

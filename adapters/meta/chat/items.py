@@ -122,7 +122,7 @@ def _reaction(part: Item, about: About) -> list[Event]:
 def _edit(part: Item, about: About) -> list[Event]:
     mid, words = identifier(part.get("mid")), text(part.get("text"))
     if mid is None:
-        raise Unprocessable("an edit of no message")
+        raise Unprocessable("an edit has no message id")
     payload: Item = {"providerStatus": "edit"} | ({"content": {"text": words}} if words else {})
     return [about.event("MessageEdited", fact_id("edit", mid, text(part.get("num_edit")), words), mid, False, payload)]
 

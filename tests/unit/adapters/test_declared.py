@@ -100,7 +100,7 @@ def test_each_of_a_batch_becomes_its_event(acme: Adapter) -> None:
     assert (failed.error.code, failed.error.text, failed.error.reason) == ("E404", "No such number", "invalid_address")
     assert (received.handle, received.payload["content"]) == (Handle("phone", "+15551234567"), {"text": "Hi!"})
     assert (unknown.type, unknown.payload["providerStatus"]) == ("ProviderEventReceived", "seen_twice")
-    assert [reason for _, reason in found.unprocessable] == ["an event without an id, and of no message"]
+    assert [reason for _, reason in found.unprocessable] == ["an event has neither an id nor a message id"]
 
 
 def test_it_is_verified_byte_by_byte_with_any_secret_and_in_time(acme: Adapter) -> None:

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.program import program as app
-from app.cli.send.file import PRINTED as TOLD
+from app.cli.send.file import PRINTED
 
 LINE = b'{"to": "+15551234567", "body": "Hello"}\n'
 #: Nothing listens there: who asks would fail.
@@ -60,7 +60,7 @@ def test_a_dry_run_of_a_file_checks_each_line(folder: Path) -> None:
     (folder / "m.jsonl").write_bytes(LINE * 100)
     ran = CliRunner().invoke(app, [*dry, "--channel", "email"], env=NOWHERE)
     assert (ran.exit_code, ran.stdout) == (1, "100 refused\n")
-    assert ran.stderr.count("line ") == TOLD and "only counted" in ran.stderr
+    assert ran.stderr.count("line ") == PRINTED and "only counted" in ran.stderr
 
 
 def test_a_file_without_messages_is_no_fault(folder: Path) -> None:
