@@ -60,7 +60,7 @@ def normalize(request: Request) -> Normalized:
     if isinstance(meta := body.get("meta_object"), dict):
         return whatsapp.normalize(meta, body, request)
     if "wanumber" in body:
-        return Normalized([keep_rest(whatsapp.of_variables(body, request), body)])
+        return Normalized([keep_rest(whatsapp.of_variables(body, request), whole_of(request))])
     if "status" in body or "status_trace" in body:
         return Normalized([keep_rest(_sms(body, request), whole_of(request))])
     return Normalized([unknown(request, whole_of(request))])

@@ -4,6 +4,7 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.bodies import Pairs, fields_of, form_of, json_of, query_of
+from adapters.reading.own_ids import NAME
 from schemas.events import CHANNELS
 
 #: The name by which the URL of a source has its `url_secret`: no part of what a provider says.
@@ -11,8 +12,9 @@ SECRET = "key"  # noqa: S105  a parameter's name
 
 
 def given(request: Request) -> Pairs:
-    """Return the parameters of the URL's query, in order, without the source's secret. Raise Unprocessable."""
-    return [pair for pair in query_of(request) if pair[0] != SECRET]
+    """Return the parameters of the URL's query, in order, without those of ours: the source's secret and our message id.
+    Raise Unprocessable."""
+    return [pair for pair in query_of(request) if pair[0] not in (SECRET, NAME)]
 
 
 def whole_of(request: Request) -> Any:

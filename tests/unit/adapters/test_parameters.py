@@ -7,6 +7,7 @@ import pytest
 
 from adapters import interpret
 from adapters.contract import Request
+from adapters.reading.own_ids import callback_url
 from adapters.reading.parameters import channel_of, given
 from schemas.events import Event
 
@@ -37,6 +38,11 @@ def test_the_secret_of_a_url_is_in_no_event(provider: str) -> None:
     event = one(got(provider, f"key={SECRET}&{STATUSES[provider]}"))
     assert event.type == "ProviderEventReceived" and event.provider_message_id == "m1"
     assert SECRET not in json.dumps(event.payload)
+
+
+def test_our_message_id_in_a_url_is_no_parameter_of_the_provider() -> None:
+    url = callback_url("https://hooks.example.com/webhooks/aggregate/jasmin?id=m1", "msg_1")
+    assert given(Request("GET", url, {}, b"", AT, "jasmin")) == [("id", "m1")]
 
 
 def test_the_parameters_of_a_provider_are_all_the_others() -> None:
