@@ -68,7 +68,13 @@ class _Held:
         return False
 
     def _is_time(self, value: Any, text: str) -> bool:
-        return self._time is not None and self._time in (from_unix_or_millis(value), from_text(text))
+        if self._time is None:
+            return False
+        if text.isdigit() or not isinstance(value, str):
+            return self._time == from_unix_or_millis(value)
+        # ISO 8601 or RFC 2822: any other text would be parsed in vain, which takes longer than all else here.
+        written = text[4:5] == "-" or text[3:4] == "," or (":" in text and text[:1].isdigit())
+        return written and self._time == from_text(text)
 
     def _add(self, name: str, text: str) -> None:
         self._named.add((name, text))
