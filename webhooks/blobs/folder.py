@@ -7,10 +7,12 @@ is always whole. A file's time of modification is when it was last stored.
 import contextlib
 import fcntl
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
+from typing import IO, Any
 
 from webhooks.blobs import NoBlob, StoreAway, StoreFull
 from webhooks.producer import reason
@@ -92,6 +94,12 @@ class Folder:
                 os.utime(self._place(name))
         except OSError as error:
             raise self._absent(name, error) from error
+
+    def temporary(self, small: int) -> IO[bytes]:
+        """Return a nameless file for reading and writing, in memory up to `small` bytes, then in this folder. Raises OSError."""
+        file: Any = tempfile.SpooledTemporaryFile(max_size=small, dir=str(self.incoming))
+        opened: IO[bytes] = file
+        return opened
 
     def sweep(self, older_than: float) -> int:
         """Delete old blobs and abandoned files; return how many. Raises StoreAway."""
