@@ -72,7 +72,6 @@ class Folder:
                     os.utime(place)
                     file.unlink()
                 else:
-                    self.room(size)
                     os.utime(file)
                     file.rename(place)
                     self._bytes += size
