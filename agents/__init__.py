@@ -12,7 +12,9 @@ from agents import inbound, outbound, reported
 from agents.batches import BatchTransport
 from agents.health import WorkerHealth
 from agents.pipeline import Pipeline, Prepare
+from agents.records.large import LargeRecords
 from agents.records.letters import Letters
+from app.blobs import blobs_of
 from app.clients.configured import Clients
 from app.kafka import unpacking
 from app.kafka.producers import faust_limits
@@ -21,6 +23,7 @@ from app.kafka.unread import GROUP as GROUP
 from app.settings import Kafka, Settings
 from schemas import load_words
 from sql import EventStore
+from webhooks.blobs import Blobs
 
 #: Agent name → the topics it reads.
 READS: dict[str, tuple[str, ...]] = {
@@ -42,7 +45,9 @@ METADATA = 10_000
 BUFFER = {True: 16, False: 16384}
 
 
-def build(settings: Settings, store: EventStore, health: WorkerHealth, clients: Clients) -> faust.App:
+def build(
+    settings: Settings, store: EventStore, health: WorkerHealth, clients: Clients, blobs: Blobs | None = None
+) -> faust.App:
     """Return the Faust app with its agents. Opens no connection. Raises ValueError without Kafka settings."""
     bootstrap = settings.kafka.bootstrap
     if not bootstrap:
@@ -75,7 +80,8 @@ def build(settings: Settings, store: EventStore, health: WorkerHealth, clients: 
     largest = max_record(settings)
     parts = (store, Letters(app, max_letter(settings)), health, settings.worker.batch)
     accounts, jobs = settings.by_account(), settings.job_ids()
-    webhooks = partial(inbound.prepare, health=health, most=largest, accounts=accounts, jobs=jobs)
+    large = LargeRecords(blobs or blobs_of(settings), health, largest)
+    webhooks = partial(inbound.prepare, health=health, most=largest, accounts=accounts, jobs=jobs, large=large)
     events, requests = Pipeline(*parts), outbound.Intake(*parts, clients=clients)
     work: dict[str, tuple[Pipeline, Prepare]] = {
         "inbound": (events, webhooks),

@@ -24,6 +24,7 @@ from agents.process.gaps import Gaps
 from agents.process.pages import pages
 from agents.process.parts import maintain, notify, send
 from agents.process.watch import STALLED, Watch
+from app.blobs import blobs_of
 from app.clients.configured import Clients
 from app.embedded.running import resolve
 from app.kafka import client_args
@@ -72,11 +73,12 @@ async def work(settings: Settings, health: WorkerHealth) -> None:
         raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
     store = await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=settings.postgres.pool)
     settings.data.mkdir(parents=True, exist_ok=True)
-    clients, gaps = Clients(store, settings), Gaps(health)
-    app = build(settings, store, health, clients)
+    clients, gaps, blobs = Clients(store, settings), Gaps(health), blobs_of(settings)
+    await asyncio.to_thread(blobs.start)
+    app = build(settings, store, health, clients, blobs)
     if isinstance(app.transport, BatchTransport):
         app.transport.passed_over = gaps
-    keeping_house = partial(maintain, store, health, worker.retain_raw_days)
+    keeping_house = partial(maintain, store, health, worker.retain_raw_days, blobs)
     tasks = [
         asyncio.create_task(endless(what, doing, health), name=what)
         for what, doing in (

@@ -20,12 +20,17 @@ from faust.types.tuples import ConsumerMessage, ack_lock
 from mode.utils.futures import notify
 
 from agents.process.within import WITHIN, Within
+from webhooks.record import is_large
 
 #: Seconds to let records accumulate after a fetch that returned all available ones: few large transactions cost less
 #: than many small ones.
 LINGER = 0.025
 #: Seconds that the fetcher pauses while every partition's buffer is full; stock Faust sleeps one second.
 REST = 0.01
+
+#: How many others a record counts for whose body is kept apart, since it takes so much longer: a batch must be done long
+#: before the watchdog takes the worker for stalled.
+LARGE = 50
 
 #: The part of the worker that reads a topic, by the first word of the topic's name.
 _PARTS = {"webhooks": "inbound", "events": "reported", "messages": "requests"}
@@ -70,13 +75,16 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
             if not self.flow_active:
                 await self._return_to_committed()
                 continue
+            most = self.app.conf.broker_max_poll_records  # None where it is left to the client
             for tp, run in (records or {}).items():
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     break
-                await self._deliver(tp, run, generation)
+                for part in _divided(run, most or len(run)):
+                    if not self.flow_active or self.app.consumer_generation_id != generation:
+                        break
+                    await self._deliver(tp, part, generation)
             if not records:
                 await self._pass_markers(generation)
-            most = self.app.conf.broker_max_poll_records  # None where it is left to the client
             full = most is not None and sum(map(len, (records or {}).values())) >= most
             await asyncio.sleep(0 if full else LINGER)
 
@@ -245,6 +253,25 @@ def timestamp_of(record: Any) -> float:
     return float(record.timestamp if isinstance(record, ConsumerMessage) else record.timestamp / 1000)
 
 
+def _weight(records: Sequence[Any]) -> int:
+    return sum([LARGE if is_large(record) else 1 for record in records])
+
+
+def _divided(run: Sequence[Any], most: int) -> list[Sequence[Any]]:
+    """Divide a run of records into parts of at most this weight, or of one record."""
+    if _weight(run) <= most:
+        return [run]
+    parts: list[list[Any]] = [[]]
+    left = most
+    for record in run:
+        left -= LARGE if is_large(record) else 1
+        if left < 0 and parts[-1]:
+            parts.append([])
+            left = most - (LARGE if is_large(record) else 1)
+        parts[-1].append(record)
+    return [*parts]
+
+
 def _records(event: Any) -> Sequence[Any]:
     message = event.message
     return message.records if isinstance(message, RecordBatch) else (message,)
@@ -255,7 +282,8 @@ async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:
     app, queue = stream.app, stream.channel.queue
     async for event in stream.noack().events():
         batch = Batch(list(_records(event)), [event])
-        while len(batch.records) < most and not queue.empty() and app.flow_control.is_active():
+        weight = _weight(batch.records)
+        while weight < most and not queue.empty() and app.flow_control.is_active():
             event = queue.get_nowait()
             if event.message.generation_id != app.consumer_generation_id:
                 continue  # fetched before a rebalance: another worker reads it
@@ -263,6 +291,7 @@ async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:
                 event.message.tracked = True
                 app.consumer.track_message(event.message)
             batch.records += _records(event)
+            weight += _weight(_records(event))
             batch.events.append(event)
         WITHIN.set(_within(batch.records[0]))
         yield batch

@@ -1,22 +1,45 @@
 """Reads webhooks from `webhooks.received` and normalizes them to events with their adapters."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, overload
 
 from adapters import interpret
 from adapters.contract import Request, Unprocessable, names_a_job
 from agents.health import WorkerHealth
+from agents.records.large import LargeRecords
 from agents.records.once import once_in
 from agents.records.outcome import RecordOutcome, outcome_of
 from agents.records.storable import Refused
 from app.implied import with_implied
 from schemas.events import Event
 from sql import Bad
-from webhooks.record import Webhook, decode
+from webhooks.record import Webhook, decode, is_large
 
 Jobs = Mapping[str, frozenset[str]]
+
+
+@overload
+def prepare(
+    record: Any,
+    health: WorkerHealth,
+    most: int,
+    accounts: Mapping[str, str] = ...,
+    jobs: Jobs = ...,
+    large: None = None,
+) -> RecordOutcome: ...
+
+
+@overload
+def prepare(
+    record: Any,
+    health: WorkerHealth,
+    most: int,
+    accounts: Mapping[str, str] = ...,
+    jobs: Jobs = ...,
+    large: LargeRecords | None = ...,
+) -> RecordOutcome | Awaitable[RecordOutcome]: ...
 
 
 def prepare(
@@ -25,13 +48,29 @@ def prepare(
     most: int,
     accounts: Mapping[str, str] = MappingProxyType({}),
     jobs: Jobs = MappingProxyType({}),
-) -> RecordOutcome:
-    """Return the outcome of a record of at most `most` bytes. Unknown provider events are counted in the health.
+    large: LargeRecords | None = None,
+) -> RecordOutcome | Awaitable[RecordOutcome]:
+    """Return the outcome of a record of at most `most` bytes, by `large` if its body is kept apart. Unknown provider events
+    are counted in the health.
 
     `accounts` maps a source to the provider account to which the ids in its events belong, if it is another one; `jobs`
     maps a source to the channels on which these are ids of jobs (`Adapter.job_ids`).
     """
-    outcome = outcome_of(record, partial(read, accounts=accounts, jobs=jobs), most)
+    if large is not None and is_large(record):
+        return _large(record, health, large, accounts, jobs)
+    return _noted(outcome_of(record, partial(read, accounts=accounts, jobs=jobs), most), health)
+
+
+async def _large(
+    record: Any, health: WorkerHealth, large: LargeRecords, accounts: Mapping[str, str], jobs: Jobs
+) -> RecordOutcome:
+    def with_body(outcome: RecordOutcome, body: bytes) -> None:
+        read(outcome, accounts, jobs, body)
+
+    return _noted(await large.outcome(record, with_body), health)
+
+
+def _noted(outcome: RecordOutcome, health: WorkerHealth) -> RecordOutcome:
     for event, _, _, _ in outcome.rows:
         if event.type == "ProviderEventReceived":
             health.drift.note(event.source, event.payload.get("providerStatus"))
@@ -48,8 +87,9 @@ def of_account(event: Event, accounts: Mapping[str, str], jobs: Jobs = MappingPr
     return event
 
 
-def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs) -> None:
-    """Read a webhook into the outcome. Raises Refused, and whatever a faulty adapter raises."""
+def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs, body: bytes | None = None) -> None:
+    """Read a webhook into the outcome; `body` is its body if that is kept apart. Raises Refused, and whatever a faulty
+    adapter raises."""
     outcome.raw = value = outcome.record.value
     try:
         webhook = decode(value)
@@ -57,6 +97,10 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs) -> Non
         raise Refused(str(error)) from error
     outcome.received = webhook.received_at.timestamp()
     outcome.source, outcome.webhook_id = webhook.source, webhook.id
+    if webhook.blob is not None:
+        if body is None:
+            raise Refused("its body is kept apart, and no store of blobs is configured")
+        webhook.body = body
     try:
         request = _request(webhook)
         outcome.once = once_in(webhook, request)

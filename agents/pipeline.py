@@ -7,7 +7,7 @@ fatal, so that the process ends with its reason and another worker reads the bat
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -36,7 +36,8 @@ GRACE = 5.0
 #: Event types that mean that a sent message did not arrive.
 FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 
-Prepare = Callable[[Any], RecordOutcome]
+#: Returns a record's outcome, or what makes it if that takes long (`agents.records.large`).
+Prepare = Callable[[Any], RecordOutcome | Awaitable[RecordOutcome]]
 
 
 class Publish(Protocol):
@@ -81,11 +82,18 @@ class Pipeline:
         outcomes: list[RecordOutcome] = []
         while len(outcomes) < len(records):
             start, until = len(outcomes), time.perf_counter() + STRETCH
+            slow: Awaitable[RecordOutcome] | None = None
             with DEADLINE.ticking():
                 for record in records[start : start + SLICE]:
-                    outcomes.append(prepare(record))
+                    prepared = prepare(record)
+                    if not isinstance(prepared, RecordOutcome):
+                        slow = prepared
+                        break
+                    outcomes.append(prepared)
                     if time.perf_counter() > until:
                         break
+            if slow is not None:
+                outcomes.append(await slow)
             await asyncio.sleep(0)  # let the previous batch be sent to the database meanwhile
         return outcomes
 

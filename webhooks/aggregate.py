@@ -4,7 +4,10 @@ It runs before the router and works on ASGI messages directly, since a framework
 the work here.
 """
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -14,6 +17,7 @@ from adapters.contract import Answer, Request
 from webhooks import tracing
 from webhooks.admit import LATER, Authenticate
 from webhooks.amazon_sns import AmazonSns
+from webhooks.blobs.arriving import Arriving, Large
 from webhooks.body import Disconnected, Message, Receive, Send, discard, read_body
 from webhooks.counters import Counters
 from webhooks.cutting import Cutters
@@ -44,6 +48,8 @@ class Limits:
     among sources; a quarter of that may wait for verification, shared among callers. `share` of the webhooks is traced."""
 
     max_body: int = 1 << 20
+    #: The same for sources that have a limit of their own, by name.
+    max_body_of: Mapping[str, int] = field(default_factory=dict)
     max_in_flight: int = 2000
     max_bytes: int = 64 << 20
     #: The largest record that Kafka accepts, without its frame.
@@ -67,6 +73,7 @@ class Door:
         limits: Limits,
         authenticate: Authenticate | None = None,
         sns: AmazonSns | None = None,
+        large: Large | None = None,
     ) -> None:
         self.counters = Counters()
         self.keeping = Room(limits.max_in_flight, limits.max_bytes)
@@ -74,6 +81,8 @@ class Door:
         self._sources = sources
         self.keep = keep
         self._limits = limits
+        #: Takes bodies too large for a record; None refuses them.
+        self._large = large
         self._sampling = tracing.Sampling(limits.share, limits.trust_traceparent)
         self._untraced = self._sampling.off
         self._cutters = Cutters()
@@ -81,7 +90,9 @@ class Door:
         self._used = Used()
 
     async def start(self) -> None:
-        """Start keeping webhooks. Raises OSError if the spool's folder cannot be used."""
+        """Start keeping webhooks. Raises OSError if the folder of the spool or that of the blobs cannot be used."""
+        if self._large is not None:
+            await asyncio.to_thread(self._large.folder.start)
         await self.keep.start()
 
     async def stop(self) -> None:
@@ -142,10 +153,31 @@ class Door:
                 return reply(EMPTY)
             raise Refused(405, f"method {method[:20]}")
         headers = headers_of(scope["headers"])
-        body = await read_body(receive, headers, self._limits.max_body)
-        request = Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), "")
+        async with AsyncExitStack() as stack:
+            body = await read_body(receive, headers, self._most(scope), self._large, stack)
+            if isinstance(body, bytes):
+                return await self._take(
+                    scope, Request(method, url_of(scope, headers), headers, body, datetime.now(UTC), ""), span
+                )
+            assert self._large is not None
+            await stack.enter_async_context(self._large.turn(body.size))
+            whole = await body.read()
+            request = Request(method, url_of(scope, headers), headers, whole, datetime.now(UTC), "")
+            return await self._take(scope, request, span, body)
+
+    def _most(self, scope: Message) -> int:
+        """Return the most bytes that a body may have: the source's own limit if the path names a source that has one."""
+        return self._limits.max_body_of.get(named(scope["path"]) or "", self._limits.max_body)
+
+    async def _take(self, scope: Message, request: Request, span: Span | None, file: Arriving | None = None) -> Reply:
+        """Verify a request and keep it. `file` has its body if that is large. Raises Refused."""
+        method, body = request.method, request.body
         try:
-            verdict = self._sources.recognise(request)
+            # Hashing and parsing megabytes takes long, so that it is done in a thread.
+            if file is None:
+                verdict = self._sources.recognise(request)
+            else:
+                verdict = await asyncio.to_thread(self._sources.recognise, request)
             if verdict.handshake is not None and verdict.handshake.visit is None:
                 return reply(verdict.handshake)
             if not verdict.accepted or method == "GET":
@@ -164,12 +196,12 @@ class Door:
             raise Refused(429, in_flight, source=verdict.source, retry_after=SOON)
         try:
             answer = reply(verdict.adapter.answer(request))
-            await self._keep(verdict, span)
+            await self._keep(verdict, span, file)
             return answer
         finally:
             self.keeping.give(verdict.source, len(body))
 
-    async def _keep(self, verdict: Verdict, span: Span | None) -> None:
+    async def _keep(self, verdict: Verdict, span: Span | None, file: Arriving | None = None) -> None:
         """Return once the webhook is durable. Raises Refused (413, 431, 503)."""
         request = verdict.request
         cutter = self._cutters.of(verdict.source, verdict.adapter, verdict.values)
@@ -185,9 +217,11 @@ class Door:
             verdict.authentic,
             request.body,
         )
+        if file is not None and self._large is not None:
+            webhook.blob = await self._large.keep(file, verdict.client, verdict.source)
         record = encode(webhook)
         if len(record) > self._limits.max_record:
-            status = 413 if len(record) - len(request.body) < RECORD_HEAD else 431
+            status = 413 if len(record) - (0 if webhook.blob else len(request.body)) < RECORD_HEAD else 431
             raise Refused(status, f"a record of {len(record)} bytes", source=verdict.source)
         try:
             if span is None:

@@ -1,9 +1,14 @@
-"""Reads a request's body within a size limit. The server limits the time that it may take (`app.http.listening`)."""
+"""Reads a request's body within a size limit. The server limits the time that it may take (`app.http.listening`).
+
+A body that is larger than `Large.over` goes to disk as it arrives, so that it is not held in memory.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AsyncExitStack
 from typing import Any
 
+from webhooks.blobs.arriving import Arriving, Large
 from webhooks.replies import Refused
 
 Message = MutableMapping[str, Any]
@@ -15,14 +20,23 @@ class Disconnected(Exception):
     """The caller closed the connection before its request was complete."""
 
 
-async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
-    """Return the body, at most `limit` bytes. Raises Refused (413, 415) and Disconnected."""
+async def read_body(
+    receive: Receive,
+    headers: Mapping[str, str],
+    limit: int,
+    large: Large | None = None,
+    stack: AsyncExitStack | None = None,
+) -> bytes | Arriving:
+    """Return the body, at most `limit` bytes; with `large` a large one as the file that it was written to, synced, which
+    `stack` deletes at its end. Raises Refused (413, 415, 503) and Disconnected."""
     if "content-encoding" in headers and headers["content-encoding"].strip().lower() not in ("", "identity"):
         raise Refused(415, f"content-encoding {headers['content-encoding'][:40]!r}", close=True)
     # The HTTP parser has checked that this is a number.
-    if int(headers.get("content-length", 0)) > limit:
-        raise Refused(413, f"content-length {headers['content-length'][:20]}", close=True)
+    declared = int(headers.get("content-length", 0))
+    if declared > limit:
+        raise Refused(413, f"content-length {headers['content-length'][:20]}, where the limit is {limit}", close=True)
     parts: list[bytes] = []
+    file: Arriving | None = None
     size, more = 0, True
     while more:
         message = await receive()
@@ -34,6 +48,15 @@ async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) ->
             raise Refused(413, f"more than {limit} bytes", close=True)
         parts.append(part)
         more = message.get("more_body", False)
+        if file is not None:
+            await file.add(parts.pop())
+        elif large is not None and stack is not None and size > large.over:
+            file = await stack.enter_async_context(large.arrive(declared or limit))
+            await file.add(b"".join(parts))
+            parts.clear()
+    if file is not None:
+        await file.finish()
+        return file
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

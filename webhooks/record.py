@@ -1,5 +1,7 @@
 """Encodes a webhook as a Kafka record: one line of JSON that describes the request, then its body, byte for byte.
 
+A large body is a blob (`webhooks.blobs`): then the head begins with `"blob": {"name", "size"}` and no body follows.
+
 The head is `{"id", "source", "adapter", "client", "method", "url", "headers", "receivedAt", "authentic"}`; the body
 follows the first newline unchanged. Secrets are removed from URL and headers (`webhooks.cutting`); signatures stay, so
 that they can be verified again. The trace context travels beside it, as the
@@ -13,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from webhooks.blobs import NAME, Reference
+
 #: The texts that a head must have, with their maximum lengths in characters.
 _TEXTS: dict[str, int] = {
     "id": 36,
@@ -25,6 +29,9 @@ _TEXTS: dict[str, int] = {
 }
 #: If all texts together are longer than this, each is checked by itself; and the character that none may contain.
 _SHORT, _NUL, _TEXT = 255, b"\\u0000", frozenset({str})
+#: How the record of a webhook begins whose body is a blob; and the largest body that a reference may state, in bytes.
+OF_BLOB = b'{"blob":'
+_LARGEST = 1 << 30
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 #: A time of receipt must lie between these.
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
@@ -47,11 +54,14 @@ class Webhook:
     received_at: datetime
     authentic: bool | None
     body: bytes
+    #: Where the body is kept as a blob; `body` is then empty in a record.
+    blob: Reference | None = None
 
 
 def encode(webhook: Webhook) -> bytes:
     """Return the record's value."""
-    head = {
+    head: dict[str, Any] = {} if webhook.blob is None else {"blob": webhook.blob}
+    head |= {
         "id": webhook.id,
         "source": webhook.source,
         "adapter": webhook.adapter,
@@ -62,7 +72,13 @@ def encode(webhook: Webhook) -> bytes:
         "receivedAt": webhook.received_at,
         "authentic": webhook.authentic,
     }
-    return orjson.dumps(head, option=orjson.OPT_UTC_Z) + b"\n" + webhook.body
+    return orjson.dumps(head, option=orjson.OPT_UTC_Z) + b"\n" + (webhook.body if webhook.blob is None else b"")
+
+
+def is_large(record: Any) -> bool:
+    """Return whether the body of a Kafka record's webhook is a blob."""
+    value = record.value
+    return isinstance(value, bytes) and value.startswith(OF_BLOB)
 
 
 def decode(value: bytes) -> Webhook:
@@ -86,6 +102,9 @@ def decode(value: bytes) -> Webhook:
         raise ValueError("the record's head has as 'headers' no object of texts")
     if authentic is not None and type(authentic) is not bool:
         raise ValueError("the record's head has as 'authentic' neither true, false nor null")
+    blob = _blob(head["blob"]) if "blob" in head else None
+    if blob is not None and body:
+        raise ValueError("the record has both a body and a reference to one")
     return Webhook(
         id=head["id"],
         source=head["source"],
@@ -97,7 +116,15 @@ def decode(value: bytes) -> Webhook:
         received_at=_time(head["receivedAt"]),
         authentic=authentic,
         body=body,
+        blob=blob,
     )
+
+
+def _blob(given: Any) -> Reference:
+    name, size = (given.get("name"), given.get("size")) if type(given) is dict else (None, None)
+    if type(name) is not str or not NAME.fullmatch(name) or type(size) is not int or not 0 <= size <= _LARGEST:
+        raise ValueError("the record's head has as 'blob' no name and size of a blob")
+    return Reference(name, size)
 
 
 def _check_texts(head: dict[str, Any]) -> None:

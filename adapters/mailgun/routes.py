@@ -81,12 +81,14 @@ def _files(fields: dict[str, str], request: Request) -> list[str | bytes]:
     return [f"{file.get('name')} {file.get('size')}" for file in files]
 
 
-def _media(fields: dict[str, str], request: Request) -> list[dict[str, str]]:
+def _media(fields: dict[str, str], request: Request) -> list[dict[str, Any]]:
     """Return the files of a multipart form, or those that store() keeps, which are fetched with the API key."""
     if "parts" in request.parsed:
         ids = {place: content_id for content_id, place in _json(fields.get("content-id-map"), dict).items()}
         files = [part for part in parts_of(request) if part.filename is not None]
-        return [media_of(part.filename, part.content_type, ids.get(part.name)) for part in files[:MOST_MEDIA]]
+        return [
+            media_of(part.filename, part.content_type, ids.get(part.name), part.data) for part in files[:MOST_MEDIA]
+        ]
     kept = []
     for file in _json(fields.get("attachments"), list)[:MOST_MEDIA]:
         if isinstance(file, dict):

@@ -13,6 +13,7 @@ from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import text
 from adapters.reading.inbound_mail import InboundMail, received
 from adapters.reading.mime import MOST_MEDIA, media_of
+from adapters.reading.mime_parts import base64_of
 from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
@@ -29,7 +30,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
     content: dict[str, Any] = {key: value for key, named in _TEXTS if (value := text(get(named)))}
     files = [part for part in list_of(get("Parts")) if _is_file(part)][:MOST_MEDIA]
     if files:
-        content["media"] = [_file(part) for part in files]
+        content["media"] = [_file(part, item) for part in files]
     one = InboundMail(
         sender=written,
         envelope_sender=get("Sender"),
@@ -52,13 +53,15 @@ def _is_file(part: Any) -> bool:
     return isinstance(reference, str) and reference.startswith("Attachment")
 
 
-def _file(part: dict[str, Any]) -> dict[str, str]:
-    """Return an attachment's name, type and id from its headers; its content is a separate field, in base64."""
+def _file(part: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+    """Return an attachment's name, type and id from its headers; its content is a separate field of the item, in base64."""
     headers, made = object_of(part.get("Headers")), Message()
     for name in ("Content-Type", "Content-Disposition"):
         if value := text(_one(headers.get(name))):
             made[name] = value[:1000].replace("\r", "").replace("\n", "")
-    return media_of(made.get_filename(), made.get_content_type(), text(_one(headers.get("Content-ID"))))
+    content = text(item.get(part["ContentRef"]))
+    data = base64_of(content) if content else None
+    return media_of(made.get_filename(), made.get_content_type(), text(_one(headers.get("Content-ID"))), data)
 
 
 def _one(value: Any) -> Any:

@@ -12,6 +12,7 @@ from adapters.reading.inbound_mail import InboundMail
 from adapters.reading.inbound_mail import received as received_mail
 from adapters.reading.mailboxes import formatted
 from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of, word
+from adapters.reading.mime_parts import base64_of
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_unix
 from schemas.events import Event
@@ -39,7 +40,7 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
     parts = [*object_of(msg.get("attachments")).values(), *object_of(msg.get("images")).values()]
     files = [part for part in parts if isinstance(part, dict)][:MOST_MEDIA]
     if files:
-        content["media"] = [media_of(part.get("name"), part.get("type"), None) for part in files]
+        content["media"] = [media_of(part.get("name"), part.get("type"), None, _bytes(part)) for part in files]
     one = InboundMail(
         sender=sender,
         recipients=[to for _, to in recipients_of(msg.get("email") or headers.get("to"))],
@@ -59,3 +60,11 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
 def _first(value: Any) -> Any:
     """Return a header's value, the first if it is a list."""
     return value[0] if isinstance(value, list) and value else value
+
+
+def _bytes(part: dict[str, Any]) -> bytes | None:
+    """Return the bytes of a file, whose content is base64 unless `base64` is false."""
+    content = text(part.get("content"))
+    if content is None:
+        return None
+    return content.encode("utf-8", "replace") if part.get("base64") is False else base64_of(content)

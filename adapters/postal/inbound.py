@@ -14,6 +14,7 @@ from adapters.reading.bodies import form_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.inbound_mail import InboundMail, received
 from adapters.reading.mime import MOST_MEDIA, content_of, mail_of, media_of, word
+from adapters.reading.mime_parts import base64_of
 from adapters.reading.shapes import list_of
 from adapters.reading.times import from_unix
 from schemas.events import Event
@@ -81,7 +82,14 @@ def _of_fields(mail: dict[str, Any]) -> dict[str, Any]:
     fields = (("subject", "subject"), ("text", "plain_body"), ("html", "html_body"))
     content: dict[str, Any] = {key: value for key, name in fields if (value := text(mail.get(name)))}
     files = [item for item in list_of(mail.get("attachments"))[:MOST_MEDIA] if isinstance(item, dict)]
-    media = [media_of(text(item.get("filename")), text(item.get("content_type")), None) for item in files]
+    media = [
+        media_of(
+            text(item.get("filename")), text(item.get("content_type")), None, base64_of(text(item.get("data")) or "")
+        )
+        if item.get("data")
+        else media_of(text(item.get("filename")), text(item.get("content_type")), None)
+        for item in files
+    ]
     return content | {"media": media} if media else content
 
 

@@ -11,6 +11,7 @@ from adapters.reading.facts import identifier, text
 from adapters.reading.inbound_mail import InboundMail, received
 from adapters.reading.mailboxes import formatted
 from adapters.reading.mime import MOST_MEDIA, media_of
+from adapters.reading.mime_parts import base64_of
 from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
@@ -34,7 +35,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
     files = [file for file in list_of(get("Attachments"))[:MOST_MEDIA] if isinstance(file, dict)]
     if files:
         content["media"] = [
-            media_of(file.get("Name"), file.get("ContentType"), file.get("ContentID")) for file in files
+            media_of(file.get("Name"), file.get("ContentType"), file.get("ContentID"), _bytes(file)) for file in files
         ]
     message_id = identifier(get("MessageID"))
     one = InboundMail(
@@ -49,3 +50,8 @@ def event(item: dict[str, Any], request: Request) -> Event:
         files=[text(file.get("Content")) or "" for file in files],
     )
     return received(one, request, message_id)
+
+
+def _bytes(file: dict[str, Any]) -> bytes | None:
+    content = text(file.get("Content"))
+    return base64_of(content) if content else None

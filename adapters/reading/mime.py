@@ -5,9 +5,12 @@ is read up to these limits.
 """
 
 import re
+from collections.abc import Mapping
 from email import message_from_bytes
 from email.message import Message
+from hashlib import sha256
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from adapters.contract import Request
@@ -15,6 +18,7 @@ from adapters.reading.charsets import decode, decoded, undecoded
 from adapters.reading.encoded_words import decode_text
 from adapters.reading.facts import identifier
 from adapters.reading.mailboxes import mailbox_of
+from adapters.reading.mime_parts import hollow
 
 __all__ = [
     "MOST_LINES",
@@ -50,12 +54,22 @@ _CHARSET = re.compile(r"charset\s{0,8}=\s{0,8}\"?([\w.:-]{1,40})", re.IGNORECASE
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s{0,8}=\s{0,8}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
 
 
+class Mail(Message):
+    """A mail whose files are apart: their bytes by the marks that stand for them (`mime_parts.hollow`)."""
+
+    def __init__(self, files: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        super().__init__()
+        self.files = files
+
+
 def mail_of(data: bytes | str, request: Request) -> Message:
-    """Parse a mail, up to the lines that the request has left."""
+    """Parse a mail, up to the lines that the request has left; those of its files do not count."""
     left: int = request.parsed.get("lines", MOST_LINES)
     raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
+    raw, files = hollow(raw)
     cut, used = _cut(raw, left)
-    mail = message_from_bytes(cut)
+    mail = message_from_bytes(cut, Mail)
+    mail.files = files
     request.parsed["lines"] = left - used
     return mail
 
@@ -76,10 +90,11 @@ def _cut(data: bytes, most: int) -> tuple[bytes, int]:
 
 
 def content_of(mail: Message, damaged: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """Return `text`, `html` and `media` (name, type, id) of a mail, without its subject. A text with bytes that are invalid
+    """Return `text`, `html` and `media` (name, type, id, size, digest) of a mail, without its subject. A text with bytes that are invalid
     in its charset is added to `damaged` as it came."""
     content: dict[str, Any] = {}
-    media: list[dict[str, str]] = []
+    media: list[dict[str, Any]] = []
+    files = mail.files if isinstance(mail, Mail) else {}
     for part in islice(mail.walk(), _MOST_PARTS):
         if part.is_multipart():
             continue
@@ -99,7 +114,9 @@ def content_of(mail: Message, damaged: list[dict[str, Any]] | None = None) -> di
                 if not whole and damaged is not None:
                     damaged.append(undecoded(key, data, label))
         elif len(media) < MOST_MEDIA:
-            media.append(media_of(filename, kind, part.get("Content-ID")))
+            body = part.get_payload()
+            data = files.get(body.strip()) if isinstance(body, str) and len(body) < _MOST_OF_PART else None
+            media.append(media_of(filename, kind, part.get("Content-ID"), data))
     if media:
         content["media"] = media
     return content
@@ -112,10 +129,12 @@ def body_of(data: bytes) -> bytes:
     return data[at + length :]
 
 
-def media_of(name: Any, kind: Any, content_id: Any) -> dict[str, str]:
-    """Return an attachment's name, type and id, as far as they are known."""
+def media_of(name: Any, kind: Any, content_id: Any, data: bytes | None = None) -> dict[str, Any]:
+    """Return an attachment's name, type and id, as far as they are known, and if the webhook has its bytes their number and
+    their SHA-256, by which it can be read (`adapters.reading.attachments`)."""
     given = (("name", name, 1024), ("type", kind, 255), ("id", content_id, 1024))
-    return {key: decode_text(str(value)[: 4 * most])[:most] for key, value, most in given if value}
+    about: dict[str, Any] = {key: decode_text(str(value)[: 4 * most])[:most] for key, value, most in given if value}
+    return about if data is None else about | {"size": len(data), "digest": sha256(data).hexdigest()}
 
 
 def word(mail: Message, name: str) -> str:

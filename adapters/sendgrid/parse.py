@@ -76,12 +76,13 @@ def _labelled(parts: list[FormPart]) -> list[tuple[str, bytes, Any]]:
 def _of_fields(fields: dict[str, str], parts: list[FormPart]) -> dict[str, Any]:
     content: dict[str, Any] = {name: fields[name] for name in ("text", "html") if fields.get(name)}
     descriptions = _object(fields.get("attachment-info"))
-    media: list[dict[str, str]] = []
+    media: list[dict[str, Any]] = []
     for part in parts:
         if part.filename is not None and len(media) < MOST_MEDIA:
             info = descriptions.get(part.name)
             about = info if isinstance(info, dict) else {}
-            media.append(media_of(part.filename, part.content_type or about.get("type"), about.get("content-id")))
+            kind = part.content_type or about.get("type")
+            media.append(media_of(part.filename, kind, about.get("content-id"), part.data))
     if media:
         content["media"] = media
     return content

@@ -21,6 +21,7 @@ from app.kafka.producers import producer
 from app.kafka.topics import max_record
 from app.settings import Settings
 from sql import EventStore
+from webhooks.blobs import Blobs
 
 log = structlog.get_logger(__name__)
 
@@ -97,12 +98,15 @@ async def notify(store: EventStore, clients: Clients, health: WorkerHealth, sett
         await transport.close()
 
 
-async def maintain(store: EventStore, health: WorkerHealth, retain_days: int) -> None:
-    """Create partitions of raw webhooks ahead of time, drop expired ones, and delete expired signed tokens, until cancelled."""
+async def maintain(store: EventStore, health: WorkerHealth, retain_days: int, blobs: Blobs) -> None:
+    """Create partitions of raw webhooks ahead of time, drop expired ones, and delete expired signed tokens, until cancelled.
+    Large bodies are deleted with the raw webhooks that refer to them: within a day, as these are dropped by the day."""
     while True:
         await store.ensure_partitions(days_ahead=3)
         await store.drop_partitions(older_than_days=retain_days)
         while await store.forget_tokens():
             pass
+        if deleted := await asyncio.to_thread(blobs.sweep, (retain_days + 1) * 86400.0):
+            log.info("blobs_deleted", blobs=deleted)
         health.works("partitions")
         await asyncio.sleep(MAINTAIN_EVERY)

@@ -30,6 +30,11 @@ class Deadline:
         self._reading = False
         self._since: float | None = None
 
+    @property
+    def limit(self) -> float:
+        """The seconds that a record may take."""
+        return self._limit
+
     def begin(self) -> None:
         """Start the time of a record."""
         self._since, self._reading = None, True

@@ -1,8 +1,8 @@
 """Turns any Kafka record into its outcome: events, a dead letter, or both, within a budget.
 
 `outcome_of` is total: no content of a record makes it raise, and its result can be stored and published. The budget of a
-record of N bytes is 4 N + 1 MiB of events and dead letter, `MOST_EVENTS` events, and `deadline.LIMIT` seconds of processor
-time. A record that exceeds it becomes a dead letter and makes no events, since a part of its events would look complete.
+record of N bytes is 4 N + 1 MiB of events and dead letter (of a larger body that is kept apart, N is at most `MOST_COUNTED`),
+`MOST_EVENTS` events, and the deadline's seconds of processor time. A record that exceeds it becomes a dead letter and makes no events, since a part of its events would look complete.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from adapters.contract import Once
 from agents.batches import timestamp_of
 from agents.health import place_of
 from agents.process import tracing
-from agents.records.deadline import DEADLINE, LIMIT, Deadline, TooCostly
+from agents.records.deadline import DEADLINE, Deadline, TooCostly
 from agents.records.letters import BESIDE_VALUE, REASON, letter_of, size_of
 from agents.records.storable import Refused, storable, weight
 from app.sending.requests import Request
@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 #: batch report of a few kilobytes with a thousand recipients (Sinch), each of whom has opted out, which makes two events of
 #: 450 bytes.
 TIMES, BESIDE = 4, 1 << 20
+#: Bytes of a large body that count for that: what makes it large is files, which are not in its events.
+MOST_COUNTED = 8 << 20
 #: Events that a record may make.
 MOST_EVENTS = 5000
 
@@ -62,6 +64,8 @@ class RecordOutcome:
     #: For a webhook whose signature covers only a token: its source and the token.
     once: tuple[str, Once] | None = None
     size: int = 0
+    #: Bytes of a body that is kept apart from the record, as far as they count for the budget.
+    apart: int = 0
 
     def refuse(self, reason: str, detail: Any = None, *, bad: bool = False) -> None:
         """Set the dead letter, for the whole record or (`bad`) for its bad items. Replaces an earlier one."""
@@ -78,9 +82,10 @@ class RecordOutcome:
 Read = Callable[[RecordOutcome], None]
 
 
-def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE) -> RecordOutcome:
-    """Return the outcome of a record, which may have at most `most` bytes. No content of the record makes it raise."""
-    outcome = RecordOutcome(record)
+def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE, apart: int = 0) -> RecordOutcome:
+    """Return the outcome of a record, which may have at most `most` bytes, and `apart` bytes of a body that is kept apart. No
+    content of the record makes it raise."""
+    outcome = RecordOutcome(record, apart=min(apart, MOST_COUNTED))
     try:
         try:
             deadline.begin()
@@ -89,7 +94,7 @@ def outcome_of(record: Any, read: Read, most: int, deadline: Deadline = DEADLINE
             deadline.end()
     except TooCostly:
         outcome.drop()
-        outcome.refuse(f"too costly: it takes more than {LIMIT * 1000:.0f} ms of processor time")
+        outcome.refuse(f"too costly: it takes more than {deadline.limit * 1000:.0f} ms of processor time")
     except (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     # A bug in our code, or a panic in a Rust extension, which is not an Exception. The letter can be replayed after a fix.
@@ -144,7 +149,7 @@ def _fit(outcome: RecordOutcome) -> None:
         outcome.drop()
         outcome.refuse(f"makes too much: {len(rows)} events, where a record may make {MOST_EVENTS}")
         return
-    allowed = TIMES * len(outcome.record.value) + BESIDE
+    allowed = TIMES * (len(outcome.record.value) + outcome.apart) + BESIDE
     for row in rows:
         try:
             row, data = storable(row)

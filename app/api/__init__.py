@@ -9,6 +9,7 @@ from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
 from app.api import (
+    attachments,
     callbacks,
     client_accounts,
     clients,
@@ -34,6 +35,7 @@ def routes() -> list[Route]:
         Route("/api/customers/{id}/interactions", customers.timeline, methods=["GET"]),
         Route("/api/customers/{id}/interactions/stream", stream.stream, methods=["GET"]),
         Route("/api/interactions/{id}", interactions.history, methods=["GET"]),
+        Route("/api/interactions/{id}/attachments/{n}", attachments.attachment_of, methods=["GET"]),
         Route("/v1/clients", clients.clients, methods=["GET"]),
         _by_method("/v1/clients/{id}", GET=clients.client, PUT=clients.put_client),
         Route("/v1/clients/{id}/versions", clients.versions, methods=["GET"]),

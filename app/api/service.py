@@ -1,5 +1,6 @@
 """Holds what the API's routes share: the store, the access check, the tailer; and authenticates callers."""
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -11,12 +12,14 @@ from starlette.requests import Request
 
 from app.api.accepting import Accepting
 from app.api.tailer import Tailer
+from app.blobs import blobs_of
 from app.clients.configured import Clients
 from app.http.access import Access, Forbidden, Key, TooManyUnknown, Unauthenticated
 from app.http.problems import Problem
 from app.http.rates import Rates
 from app.settings import Settings
 from sql import EventStore
+from webhooks.blobs.folder import Folder
 
 REALM = "threadline"
 
@@ -36,8 +39,11 @@ class Api:
     clients: Clients
     taking: Accepting
     rates: Rates
+    blobs: Folder
     streams: Counter[str] = field(default_factory=Counter)
     accepting: int = 0
+    #: One search for an attachment at a time, as the webhook that has it is in memory several times.
+    searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @classmethod
     def of(cls, store: EventStore, settings: Settings) -> "Api":
@@ -50,6 +56,7 @@ class Api:
             clients=Clients(store, settings),
             taking=Accepting(store),
             rates=Rates(settings.api.rate, settings.api.burst),
+            blobs=blobs_of(settings),
         )
 
     def close(self) -> None:

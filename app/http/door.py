@@ -2,12 +2,14 @@
 
 from functools import partial
 
+from app.blobs import blobs_of
 from app.kafka.producers import producer
 from app.kafka.topics import max_record
 from app.settings import Settings
 from app.telemetry import share
 from webhooks.admit import Authenticate
 from webhooks.aggregate import Door, Limits
+from webhooks.blobs.arriving import Large
 from webhooks.keep import Keep
 from webhooks.producer import FRAME
 from webhooks.recognise import Accounts, Sources
@@ -22,9 +24,15 @@ def make(settings: Settings, authenticate: Authenticate | None = None, accounts:
     keep = Keep(partial(producer, settings), spool, timeout=door.keep_timeout)
     limits = Limits(
         max_body=door.max_body,
+        max_body_of={
+            name: min(source.max_body, door.max_body)
+            for name, source in settings.sources.items()
+            if source.max_body is not None
+        },
         max_in_flight=door.max_in_flight,
         max_record=max_record(settings) - FRAME,
         share=share(settings.telemetry),
         trust_traceparent=settings.telemetry.trust_traceparent,
     )
-    return Door(Sources(settings.sources, accounts), keep, limits, authenticate)
+    large = Large(blobs_of(settings), over=settings.blobs.over, in_memory=settings.blobs.in_memory)
+    return Door(Sources(settings.sources, accounts), keep, limits, authenticate, large=large)

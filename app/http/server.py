@@ -10,7 +10,8 @@ from app.http.listening.connections import Bounds, Connections
 from app.http.listening.descriptors import claim, divide
 from app.http.listening.protocol import protocol_of
 from app.memory import settle
-from app.settings import Door, Settings
+from app.settings import Settings
+from webhooks.blobs.arriving import PIECE
 from webhooks.callers import Proxies
 
 #: Seconds for requests in progress at shutdown, in addition to the time that keeping a webhook may take.
@@ -25,7 +26,7 @@ class Server(uvicorn.Server):
     def __init__(self, http: Http) -> None:
         door = http.settings.door
         budget = divide(claim(), door.max_connections)
-        self.connections = Connections(bounds(door, budget.connections))
+        self.connections = Connections(bounds(http.settings, budget.connections))
         http.watch(self.connections)
         super().__init__(
             uvicorn.Config(
@@ -64,8 +65,9 @@ class Server(uvicorn.Server):
         await self.connections.stop()
 
 
-def bounds(door: Door, connections: int) -> Bounds:
+def bounds(settings: Settings, connections: int) -> Bounds:
     """Return the limits for connections that the settings define."""
+    door = settings.door
     return Bounds(
         head_bytes=door.max_header_bytes,
         headers=door.max_headers,
@@ -75,6 +77,7 @@ def bounds(door: Door, connections: int) -> Bounds:
         body_grace=min(door.body_grace, door.body_timeout),
         body_rate=door.body_rate,
         connections=connections,
+        body_in_memory=settings.blobs.over + 2 * PIECE,
     )
 
 

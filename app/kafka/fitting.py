@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from adapters import ADAPTERS
 from app.kafka import LARGEST, TopicState, client_args, describe_topics
-from app.kafka.topics import MOST_BODY
+from app.kafka.topics import MOST_BODY, MOST_INLINE
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -25,11 +25,16 @@ PATIENCE = 5.0
 
 def unfit(settings: Settings) -> list[str]:
     """Return the problems of the settings themselves."""
-    size, found = settings.door.max_body, []
+    size, over, found = settings.door.max_body, settings.blobs.over, []
     if not 0 < size <= MOST_BODY:
         found.append(
-            f"door.max_body is {size}: set THREADLINE_DOOR__MAX_BODY to 1 to {MOST_BODY} bytes, since the "
-            "events of a larger body do not fit into one transaction"
+            f"door.max_body is {size}: set THREADLINE_DOOR__MAX_BODY to 1 to {MOST_BODY} bytes, since "
+            "each process has a larger body in memory several times"
+        )
+    if not 0 <= over <= MOST_INLINE:
+        found.append(
+            f"blobs.over is {over}: set THREADLINE_BLOBS__OVER to 0 to {MOST_INLINE} bytes, since the events of a larger "
+            "record do not fit into one transaction"
         )
     try:
         client_args(settings.kafka)
@@ -68,7 +73,7 @@ def too_small(states: list[TopicState]) -> list[str]:
             found.append(
                 f"{name} accepts records of at most {takes} bytes ({LARGEST}), but {needed} are needed: run threadline topics, "
                 f"or kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {LARGEST}={needed}, "
-                "or lower THREADLINE_DOOR__MAX_BODY"
+                "or lower THREADLINE_BLOBS__OVER"
             )
     return found
 

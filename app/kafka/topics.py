@@ -13,10 +13,10 @@ RECORD_OVERHEAD = 256 << 10
 LETTER_OVERHEAD = 64 << 10
 #: Records have room for a body of at least this many bytes, since small records are sent in batches of up to this size.
 LEAST_BODY = 1 << 20
-#: The largest body that may be configured. A record makes up to four times its size of events
-#: (`agents.records.outcome`) in one transaction; PostgreSQL limits JSON to 256 MB, brokers a request to 100 MiB
-#: (`socket.request.max.bytes`).
-MOST_BODY = 32 << 20
+#: The largest body that may be configured to be in a record (`blobs.over`), and the largest at all (`door.max_body`). A
+#: record makes up to four times its size of events (`agents.records.outcome`) in one transaction; PostgreSQL limits JSON to
+#: 256 MB, brokers a request to 100 MiB (`socket.request.max.bytes`).
+MOST_INLINE, MOST_BODY = 32 << 20, 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ TOPICS: tuple[Topic, ...] = (
 
 def max_record(settings: Settings) -> int:
     """Return the size of the largest record in bytes, used for `max_request_size` and `max.message.bytes`."""
-    return max(settings.door.max_body, LEAST_BODY) + RECORD_OVERHEAD
+    return max(min(settings.door.max_body, settings.blobs.over), LEAST_BODY) + RECORD_OVERHEAD
 
 
 def max_letter(settings: Settings) -> int:

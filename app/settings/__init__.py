@@ -15,7 +15,7 @@ from adapters.checked import faults, names_of
 from adapters.contract import Adapter
 from app import variables
 from app.declared import read
-from app.settings.sections import Api, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
+from app.settings.sections import Api, Blobs, Door, Kafka, Postgres, SecurityProtocol, Source, Telemetry, Worker
 from app.settings.sending import KEY_BYTES, Callbacks, Relay, Secrets, Sending
 from schemas.event_data import OURS
 
@@ -23,6 +23,7 @@ __all__ = [
     "KEYS_FILE",
     "KEY_BYTES",
     "Api",
+    "Blobs",
     "Callbacks",
     "Door",
     "Kafka",
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     postgres: Postgres = Postgres()
     kafka: Kafka = Kafka()
     door: Door = Door()
+    blobs: Blobs = Blobs()
     api: Api = Api()
     worker: Worker = Worker()
     sending: Sending = Sending()
@@ -115,6 +117,11 @@ class Settings(BaseSettings):
 
     def _adapter(self, name: str) -> Adapter | None:
         return self._declared.get(name) or ADAPTERS.get(name)
+
+    @property
+    def blobs_folder(self) -> Path:
+        """The folder of the blobs."""
+        return self.blobs.folder or self.data / "blobs"
 
     def by_account(self) -> dict[str, str]:
         """Return the namespace of the provider's ids (`Source.provider`) for each source that names an account."""

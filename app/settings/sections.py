@@ -31,6 +31,9 @@ class Source(BaseModel):
     accept_unsigned: bool = Field(
         default=False, description="accept webhooks unverified while no secret to verify them is configured"
     )
+    max_body: int | None = Field(
+        default=None, ge=1, description="most bytes of a webhook's body of this source, below `door.max_body`"
+    )
     account: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
@@ -104,7 +107,10 @@ class Door(Section):
 
     host: str = Field(default="127.0.0.1", description="address on which the HTTP process listens; 0.0.0.0 for all")
     port: int = Field(default=8080, description="its port, for webhooks, API, pages, health and metrics")
-    max_body: int = Field(default=1 << 20, description="most bytes of a webhook's body")
+    max_body: int = Field(
+        default=48 << 20,
+        description="most bytes of a webhook's body; the largest that a provider posts has 47 MB (Postmark)",
+    )
     max_header_bytes: int = Field(default=32 << 10, ge=4096, le=64 << 10, description="most bytes of a request's head")
     max_headers: int = Field(default=100, ge=20, description="most header lines of a request")
     max_connections: int = Field(
@@ -126,6 +132,20 @@ class Door(Section):
         default=2.0, description="seconds that Kafka may take before a webhook is spooled to disk"
     )
     spool_max: int = Field(default=1 << 30, description="most bytes spooled to disk while Kafka is away")
+
+
+class Blobs(Section):
+    """Large bodies of webhooks, which are kept apart from their Kafka records. All HTTP processes and workers need the same
+    store. Sizes in bytes."""
+
+    over: int = Field(default=512 << 10, description="a body with more bytes is kept as a blob")
+    folder: Path | None = Field(
+        default=None, description="folder of the blobs, shared by all processes; if not set, `blobs` in the data folder"
+    )
+    max_bytes: int = Field(default=10 << 30, ge=1, description="most bytes of all blobs; further ones get 503")
+    in_memory: int = Field(
+        default=64 << 20, ge=1, description="most bytes of large bodies that one process verifies at once; others wait"
+    )
 
 
 class Api(Section):

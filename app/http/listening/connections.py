@@ -43,6 +43,8 @@ class Bounds:
     write_timeout: float = 30.0
     connections: int = 10_000
     unfinished_bytes: int = 64 << 20
+    #: The most bytes of one body that are in memory: the door writes the rest to disk.
+    body_in_memory: int = 2 << 20
 
 
 class Member(Protocol):

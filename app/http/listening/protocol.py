@@ -77,7 +77,7 @@ class BoundedProtocol(Connection):
             self.table.note("large head")
             self.refuse(431)
         elif self.reading is BODY and not self.cycle.response_complete and self.got:
-            self.table.hold(self, self.got)
+            self.table.hold(self, min(self.got, self.bounds.body_in_memory))
 
     def _stay(self) -> None:
         """Ignore a requested upgrade (RFC 9110 section 7.8 allows that). The parser does not report what follows the head, so

@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from hashlib import sha256
 
 import pytest
 
@@ -68,7 +69,9 @@ def test_an_ordinary_mail_is_read_whole() -> None:
     mail = mail_of(made.as_bytes(), request())
     content = content_of(mail)
     assert content["text"].strip() == "Où est-il?" and content["html"].strip() == "<p>Où est-il?</p>"
-    assert content["media"] == [{"name": "boîte.png", "type": "image/png"}] and word(mail, "Subject") == "Où?"
+    digest = sha256(b"x" * 600_000).hexdigest()
+    assert content["media"] == [{"name": "boîte.png", "type": "image/png", "size": 600_000, "digest": digest}]
+    assert word(mail, "Subject") == "Où?"
 
 
 @pytest.mark.parametrize(

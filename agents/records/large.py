@@ -1,0 +1,117 @@
+"""Reads webhooks whose body is a blob: one at a time, in a thread, within a budget of processor time that follows the size.
+
+The thread is interrupted as `agents.records.deadline` interrupts the main one: by an exception, which is raised between two
+instructions of Python, so that a call into C code ends first.
+"""
+
+import asyncio
+import ctypes
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from agents.failures import until_done
+from agents.health import WorkerHealth
+from agents.records.deadline import LIMIT, TICK, Deadline, TooCostly
+from agents.records.outcome import RecordOutcome, outcome_of
+from webhooks.blobs import Blobs, NoBlob, matches
+from webhooks.record import Webhook, decode
+
+#: Seconds of processor time for each MiB of a body, beside `deadline.LIMIT`.
+PER_MIB = 0.06
+#: Why the body of a record cannot be read.
+GONE = "its body was deleted from the store of blobs, where it is kept as long as raw webhooks"
+DAMAGED = "its body in the store of blobs is not the one that was received"
+
+#: Reads a record with its body into an outcome.
+ReadBody = Callable[[RecordOutcome, bytes], None]
+
+
+class LargeRecords:
+    """Reads large webhooks, whose bodies are in `blobs`. `most` is the most bytes of a record."""
+
+    def __init__(self, blobs: Blobs, health: WorkerHealth, most: int) -> None:
+        self._blobs, self._health, self._most = blobs, health, most
+        self._turn = asyncio.Semaphore(1)
+
+    async def outcome(self, record: Any, read: ReadBody) -> RecordOutcome:
+        """Return the outcome of a record. While the store is away this retries without end, as it does for the database. A
+        body that was deleted or damaged makes a dead letter."""
+        try:
+            webhook = decode(record.value)
+        except ValueError:
+            webhook = None
+        if webhook is None or webhook.blob is None:
+            return outcome_of(record, lambda outcome: read(outcome, b""), self._most)
+        async with self._turn:
+            body = await until_done("blobs", lambda: self._body(webhook), self._health)
+            if isinstance(body, str):
+                return outcome_of(record, lambda outcome: _refuse(outcome, webhook, body), self._most)
+            deadline = ThreadDeadline(LIMIT + PER_MIB * len(body) / (1 << 20))
+            return await deadline.run(
+                lambda: outcome_of(record, lambda outcome: read(outcome, body), self._most, deadline, len(body))
+            )
+
+    async def _body(self, webhook: Webhook) -> bytes | str:
+        """Return the body, or the reason why there is none. Raises StoreAway."""
+        blob = webhook.blob
+        assert blob is not None
+
+        def read() -> bytes | str:
+            # First, so that the body is not deleted before the raw webhook that is stored now.
+            self._blobs.renew(blob.name)
+            body = self._blobs.read(blob.name)
+            return body if matches(blob.name, webhook.client, body) else DAMAGED
+
+        try:
+            return await asyncio.to_thread(read)
+        except NoBlob:
+            return GONE
+
+
+def _refuse(outcome: RecordOutcome, webhook: Webhook, why: str) -> None:
+    outcome.raw, outcome.received = outcome.record.value, webhook.received_at.timestamp()
+    outcome.source, outcome.webhook_id = webhook.source, webhook.id
+    outcome.refuse(why)
+
+
+class ThreadDeadline(Deadline):
+    """The deadline of one record that is read in a thread of its own, in seconds of that thread's processor time."""
+
+    async def run(self, call: Callable[[], RecordOutcome]) -> RecordOutcome:
+        """Return what `call` returns, in a new thread. It calls `begin` and `end`, between which TooCostly is raised."""
+        loop, done, over = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+        found: list[RecordOutcome | BaseException] = []
+
+        def work() -> None:
+            try:
+                found.append(call())
+            except BaseException as error:
+                found.append(error)
+            loop.call_soon_threadsafe(done.set)
+            over.wait()  # the thread's clock may be read until then
+
+        thread = threading.Thread(target=work, name="large record", daemon=True)
+        thread.start()
+        try:
+            await self._watch(done, thread.ident or 0)
+        finally:
+            over.set()
+        [result] = found
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    async def _watch(self, done: asyncio.Event, thread: int) -> None:
+        clock, raised = time.pthread_getcpuclockid(thread), 0.0
+        while not done.is_set():
+            try:
+                async with asyncio.timeout(TICK):
+                    await done.wait()
+            except TimeoutError:
+                used = time.clock_gettime(clock)
+                # Again two ticks later, in case something caught it.
+                if self._reading and used >= self._limit and used - raised >= 2 * TICK:
+                    raised = used
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TooCostly))

@@ -1,0 +1,67 @@
+"""Large bodies of webhooks: kept in a store of their own, while their Kafka record holds a reference.
+
+A blob is named by a digest of its client and its bytes, so that a redelivery is stored once and no client can name another
+client's blob. Blobs are deleted by age (`Blobs.sweep`): those of raw webhooks together with these, and those whose record
+was never written, since the process was killed in between, at the same age.
+"""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+#: A blob's name: 64 hexadecimal digits.
+NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class NoBlob(Exception):
+    """The store has no blob of this name: it was deleted."""
+
+
+class StoreAway(Exception):
+    """The store cannot be reached or used now. The message says why, for the operator."""
+
+
+class StoreFull(StoreAway):
+    """The store has no room for the blob."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a record holds of a blob: its name, and its size in bytes."""
+
+    name: str
+    size: int
+
+
+class Blobs(Protocol):
+    """A store of blobs. Its methods block, so they are called in a thread; any number of processes may share a store."""
+
+    def put(self, name: str, file: Path, size: int) -> None:
+        """Store the content of a local file durably under this name; the file may be moved or deleted. A blob that is there
+        counts as stored now. Raises StoreAway and StoreFull."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return a blob. Raises NoBlob and StoreAway."""
+        ...
+
+    def renew(self, name: str) -> None:
+        """Count the blob as stored now, so that it is kept as long as the raw webhook that refers to it. Raises NoBlob and
+        StoreAway."""
+        ...
+
+    def sweep(self, older_than: float) -> int:
+        """Delete what was stored more than `older_than` seconds ago; return how many. Raises StoreAway."""
+        ...
+
+
+def name_of(client: str, digest: bytes) -> str:
+    """Return the name of a blob, from its client and the SHA-256 of its bytes."""
+    return sha256(client.encode("utf-8", "surrogatepass") + b"\0" + digest).hexdigest()
+
+
+def matches(name: str, client: str, body: bytes) -> bool:
+    """Return whether these bytes are the blob that the name stands for."""
+    return name_of(client, sha256(body).digest()) == name
