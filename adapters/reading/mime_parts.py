@@ -14,6 +14,8 @@ from email import message_from_bytes
 MOST_PARTS, MOST_LEVELS, MOST_HEAD = 200, 16, 64 << 10
 #: Most bytes of the fields of a part's head that describe it, and most parameters in them.
 _MOST_FIELDS, _MOST_PARAMETERS = 4000, 40
+#: Places that look like a delimiter and are looked at.
+_MOST_TRIES = 10_000
 _FIELD = re.compile(
     rb"(?:^|\n)(content-(?:type|disposition|transfer-encoding):[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE
 )
@@ -105,11 +107,12 @@ def _read(data: bytes, start: int, end: int, level: int, found: list[Leaf]) -> N
 def _between(data: bytes, start: int, end: int, boundary: bytes) -> list[tuple[int, int]]:
     """Return the places between the delimiter lines of a multipart body; the last may lack its closing delimiter."""
     places: list[tuple[int, int]] = []
-    delimiter, first, at = b"--" + boundary, -1, start
-    while len(places) <= MOST_PARTS and (at := data.find(delimiter, at, end)) >= 0:
+    delimiter, first, at, tries = b"--" + boundary, -1, start, 0
+    while len(places) <= MOST_PARTS and tries < _MOST_TRIES and (at := data.find(delimiter, at, end)) >= 0:
         after = at + len(delimiter)
-        line = data.find(b"\n", after, end)
-        rest = data[after : line if line >= 0 else end]
+        tries += 1
+        line = data.find(b"\n", after, min(end, after + 1001))
+        rest = data[after : line if line >= 0 else min(end, after + 1001)]
         if (at > start and data[at - 1] != 10) or len(rest) > 1000 or rest.strip() not in (b"", b"--"):
             at = after
             continue

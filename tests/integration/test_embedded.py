@@ -24,7 +24,7 @@ from app.embedded.postgres import SMALL, Postgres
 from app.kafka import admin, client_args, describe_topics, ensure_topics
 from app.kafka.fitting import misfits
 from app.kafka.topics import TOPICS, max_record
-from app.settings import Door, Settings
+from app.settings import Blobs, Settings
 from app.settings import Kafka as KafkaSettings
 from tests.conftest import Dsns
 
@@ -261,7 +261,7 @@ async def test_more_partitions_are_added_and_other_differences_told(folder: Path
         assert (received.topic.name, received.partitions, received.created) == ("webhooks.received", 3, False)
         assert received.differs.keys() == {"flush.messages"}
 
-        larger = more_settings.model_copy(update={"door": Door(max_body=4 << 20)})
+        larger = more_settings.model_copy(update={"blobs": Blobs(over=4 << 20)})
         sentences = await misfits(larger)
         assert len(sentences) == len(TOPICS)
         assert all("max.message.bytes" in one and "threadline topics" in one for one in sentences)
@@ -277,7 +277,7 @@ async def test_the_largest_webhook_fits(topics: str) -> None:
     """A record of the largest body that the door takes passes the producer and the broker."""
     settings = Settings(kafka=KafkaSettings(bootstrap=topics))
     async with AIOKafkaProducer(**client_args(settings.kafka), max_request_size=max_record(settings)) as producer:
-        record = await producer.send_and_wait("events.recorded", os.urandom(settings.door.max_body + 1024))
+        record = await producer.send_and_wait("events.recorded", os.urandom((1 << 20) + 1024))
 
     assert record.topic == "events.recorded"
 

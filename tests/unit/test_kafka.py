@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from app.kafka import client_args
 from app.kafka.topics import TOPICS, max_record
-from app.settings import Door, Kafka, Settings
+from app.settings import Blobs, Kafka, Settings
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_every_topic_has_dead_letters() -> None:
 def test_how_a_topic_is_kept_follows_the_settings(replication: int) -> None:
     """One broker flushes each message; a cluster has two replicas in sync instead. The largest body always fits."""
     kafka = Kafka(replication=replication, flush_every_message=replication == 1, partitions=6)
-    settings = Settings(kafka=kafka, door=Door(max_body=5_000_000))
+    settings = Settings(kafka=kafka, blobs=Blobs(over=5_000_000))
     received = TOPICS[0]
 
     configs = received.configs(settings)

@@ -8,8 +8,8 @@ from app.embedded import ports
 from app.kafka import TopicState
 from app.kafka.fitting import misfits, refuses, too_small, unfit
 from app.kafka.producers import faust_limits, producer_args
-from app.kafka.topics import LETTER_OVERHEAD, MOST_BODY, TOPICS, max_letter, max_record
-from app.settings import Door, Kafka, Settings
+from app.kafka.topics import LETTER_OVERHEAD, MOST_BODY, MOST_INLINE, TOPICS, max_letter, max_record
+from app.settings import Blobs, Door, Kafka, Settings
 from webhooks.producer import BATCH
 
 
@@ -35,13 +35,13 @@ def test_settings_that_do_not_fit_say_which_to_change(door: dict[str, Any], says
     assert all(name in sentence for name, sentence in zip(says, found, strict=True))
 
 
-@pytest.mark.parametrize("max_body", [100, 1 << 20, 5_000_000, MOST_BODY])
-def test_every_limit_follows_from_the_settings(max_body: int) -> None:
+@pytest.mark.parametrize("over", [100, 1 << 20, 5_000_000, MOST_INLINE])
+def test_every_limit_follows_from_the_settings(over: int) -> None:
     """Any record fits its topic, its dead letter fits that one's, and a batch of small ones fits both, however small a
     body may be; every producer and consumer has the same limits."""
-    given = settings(max_body=max_body)
+    given = settings().model_copy(update={"blobs": Blobs(over=over)})
     record, letter = max_record(given), max_letter(given)
-    assert record >= max(max_body, 2 * BATCH) + (128 << 10)
+    assert record >= max(over, 2 * BATCH) + (128 << 10)
     assert letter == record + LETTER_OVERHEAD
     for topic in TOPICS:
         assert topic.configs(given)["max.message.bytes"] == str(letter if topic.dead_letters else record)
