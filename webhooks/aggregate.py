@@ -5,9 +5,7 @@ the work here.
 """
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -24,6 +22,7 @@ from webhooks.cutting import Cutters
 from webhooks.doubts import Doubts
 from webhooks.ids import uuid7
 from webhooks.keep import Keep
+from webhooks.limits import Limits
 from webhooks.recognise import DOOR, AccountUnavailable, Sources, UnknownSource, Verdict, named
 from webhooks.record import Webhook, encode
 from webhooks.refusals import Refusals
@@ -40,22 +39,6 @@ EMPTY = Answer()
 CLIENTS = "clients"
 #: Why a request with a valid signature is refused.
 AGAIN = "its signed token was used before with another body, which the signature does not cover"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of one door; sizes are in bytes. At most `max_in_flight` requests of `max_bytes` in all are kept at once, shared
-    among sources; a quarter of that may wait for verification, shared among callers. `share` of the webhooks is traced."""
-
-    max_body: int = 1 << 20
-    #: The same for sources that have a limit of their own, by name.
-    max_body_of: Mapping[str, int] = field(default_factory=dict)
-    max_in_flight: int = 2000
-    max_bytes: int = 64 << 20
-    #: The largest record that Kafka accepts, without its frame.
-    max_record: int = (1 << 20) + (256 << 10)
-    share: float = 0.0
-    trust_traceparent: bool = False
 
 
 def at_door(path: str) -> bool:

@@ -8,9 +8,10 @@ from app.kafka.topics import max_record
 from app.settings import Settings
 from app.telemetry import share
 from webhooks.admit import Authenticate
-from webhooks.aggregate import Door, Limits
+from webhooks.aggregate import Door
 from webhooks.blobs.arriving import Large
 from webhooks.keep import Keep
+from webhooks.limits import Limits
 from webhooks.producer import FRAME
 from webhooks.recognise import Accounts, Sources
 from webhooks.spool import Spool

@@ -11,7 +11,8 @@ import orjson
 from app.settings import Source
 from tests.support.traffic import TWILIO_TOKEN, Post, twilio, whatsapp
 from webhooks.admit import Authenticate
-from webhooks.aggregate import Door, Limits
+from webhooks.aggregate import Door
+from webhooks.limits import Limits
 from webhooks.recognise import Sources
 from webhooks.record import Webhook, decode
 from webhooks.spool import Unkept

@@ -17,8 +17,9 @@ from adapters.simulating import Post
 from app.settings import Source
 from tests.fixtures import accounts
 from tests.unit.webhooks.doors import Noting
-from webhooks.aggregate import Door, Limits
+from webhooks.aggregate import Door
 from webhooks.amazon_sns import MAX_BYTES, MOST_A_CALLER, MOST_A_MINUTE, AmazonSns, Unfetched
+from webhooks.limits import Limits
 from webhooks.recognise import Sources
 
 HOST = "https://sns.us-east-1.amazonaws.com"

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from tests.unit.webhooks.doors import DoorUnderTest
-from webhooks.aggregate import Door, Limits
+from webhooks.aggregate import Door
 from webhooks.blobs import NoBlob, StoreAway, StoreFull, matches, name_of
 from webhooks.blobs.arriving import Arriving, Large
 from webhooks.blobs.folder import ABANDONED, Folder
+from webhooks.limits import Limits
 from webhooks.record import decode, encode
 from webhooks.replies import Refused
 

@@ -14,8 +14,9 @@ from app.settings import Source
 from tests.fixtures import accounts, events_of, fixtures
 from tests.unit.adapters.test_adapters import request_of
 from tests.unit.webhooks.doors import Noting
-from webhooks.aggregate import Door, Limits
+from webhooks.aggregate import Door
 from webhooks.cutting import Cutter
+from webhooks.limits import Limits
 from webhooks.recognise import Sources
 from webhooks.record import Webhook, decode, encode
 
