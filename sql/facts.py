@@ -27,6 +27,9 @@ class Fact(NamedTuple):
         return ", ".join(f"'{type}'" for type in (self.event, self.call_event) if type)
 
 
+#: What the writer of a message did to it later. No columns: they count only if the writer did them (see `own_changes`).
+CHANGES = (Fact("edited", "MessageEdited"), Fact("deleted", "MessageDeleted"))
+
 FACTS = (
     Fact("requested", "MessageRequested"),
     Fact("held", "MessageHeld"),
@@ -46,8 +49,6 @@ FACTS = (
     Fact("unsubscribed", "RecipientUnsubscribed"),
     Fact("subscribed", "RecipientSubscribed"),
     Fact("received", "MessageReceived"),
-    Fact("edited", "MessageEdited"),
-    Fact("deleted", "MessageDeleted"),
     Fact("started", "CallStarted"),
     Fact("ended", "CallCompleted"),
     # The time of a call's recording. In `events`, `dead_letters` and `deliveries`, `recorded_at` is the time of a

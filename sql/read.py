@@ -12,9 +12,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from schemas.events import Handle
 from schemas.numbering import canonical
-from sql.facts import FACTS
+from sql.facts import CHANGES, FACTS
 from sql.pool import Pooled
 
 Interaction = dict[str, Any]
@@ -127,4 +129,8 @@ class Reading(Pooled):
 
 def _interaction(row: dict[str, Any]) -> Interaction:
     row["facts"] = {fact.name: at for fact in FACTS if (at := row.pop(fact.column)) is not None}
+    changes = row.pop("changes") or {}
+    row["facts"] |= {fact.name: datetime.fromisoformat(changes[fact.name]) for fact in CHANGES if fact.name in changes}
+    if "text" in changes:  # the keys that the last edit has replace those of the message
+        row["content"] = (row["content"] or {}) | orjson.loads(changes["text"].partition("\x1f")[2])
     return row

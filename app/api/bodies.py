@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.negotiation import has
-from sql.facts import FACTS
+from sql.facts import CHANGES, FACTS
 
 Row = Mapping[str, Any]
 
@@ -19,8 +19,8 @@ PRIVATE = {"cache-control": "no-store", "vary": "authorization"}
 _WRITE = orjson.OPT_UTC_Z
 
 #: The keys of an interaction's `facts`: the types of the events that state them; those of a call apart.
-_FACTS = {fact.name: fact.event for fact in FACTS}
-_CALL_FACTS = {fact.name: fact.call_event or fact.event for fact in FACTS}
+_FACTS = {fact.name: fact.event for fact in (*FACTS, *CHANGES)}
+_CALL_FACTS = {fact.name: fact.call_event or fact.event for fact in (*FACTS, *CHANGES)}
 
 
 def interaction(row: Row) -> dict[str, Any]:

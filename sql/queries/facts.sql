@@ -5,16 +5,21 @@ facts AS (
     SELECT
 \ir interaction_of.sql
         AS id,
-        e.client_id, e.channel, e.direction, e.provider_message_id, e.message_id,
+        e.client_id, e.channel, CASE WHEN NOT f.change THEN e.direction END AS direction, e.provider_message_id,
+        e.message_id,
         coalesce(
             e.provider, CASE WHEN e.provider_message_id IS NOT NULL OR e.reference = coalesce(e.identity, e.id) THEN e.source END
         ) AS provider,
-        CASE WHEN e.handle_kind = 'user_id' THEN e.handle_value END AS user_id,
-        CASE WHEN e.handle_kind <> 'user_id' THEN e.handle_kind || E'\x1f' || e.handle_value END AS address,
-        CASE WHEN f.content AND e.type NOT IN ('MessageEdited', 'MessageDeleted') THEN e.payload -> 'content' END AS content,
-        CASE WHEN f.content AND e.type = 'MessageEdited'
-            THEN to_char(f.at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') || E'\x1f' || (e.payload -> 'content')::text
-        END AS edit,
+        CASE WHEN e.handle_kind = 'user_id' AND NOT f.change THEN e.handle_value END AS user_id,
+        CASE WHEN e.handle_kind <> 'user_id' AND NOT f.change THEN e.handle_kind || E'\x1f' || e.handle_value END AS address,
+        CASE WHEN f.content AND NOT f.change THEN e.payload -> 'content' END AS content,
+        CASE WHEN f.change THEN jsonb_strip_nulls(jsonb_build_object(
+            'text ' || f.writer, CASE WHEN f.content AND e.type = 'MessageEdited'
+                THEN to_char(f.at AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISSUS') || E'\x1f' || (e.payload -> 'content')::text
+            END,
+            CASE e.type WHEN 'MessageEdited' THEN 'edited ' ELSE 'deleted ' END || f.writer,
+            to_char(f.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+        )) END AS changes,
         CASE WHEN f.final THEN e.error END AS failure,
         CASE WHEN NOT f.final THEN e.error END AS setback,
         f.at AS "timestamp",
@@ -34,6 +39,8 @@ facts AS (
         SELECT
             least(coalesce(e.occurred_at, e.received_at), e.received_at) AS at,
             jsonb_typeof(e.payload -> 'content') = 'object' AS content,
+            e.type IN ('MessageEdited', 'MessageDeleted') AS change,
+            coalesce(e.direction, '') || ':' || coalesce(e.handle_id::text, '') AS writer,
             e.type IN (
                 'MessageFailed', 'MessageBounced', 'MessageRejected', 'MessageExpired', 'MessageCancelled', 'CallFailed'
             ) AS final

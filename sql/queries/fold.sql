@@ -12,7 +12,7 @@ folded AS MATERIALIZED (
         min(user_id) AS user_id,
         min(address) AS address,
         content_join(content) AS content,
-        max(edit COLLATE "C") AS edit,
+        changes_join(changes) AS changes,
         min(failure::text COLLATE "C")::jsonb AS failure,
         min(setback::text COLLATE "C")::jsonb AS setback,
         min("timestamp") AS "timestamp",
@@ -27,7 +27,7 @@ folded AS MATERIALIZED (
 ),
 projected AS (
     INSERT INTO interactions AS i (
-        id, client_id, channel, direction, provider, provider_message_id, message_id, user_id, address, content, edit,
+        id, client_id, channel, direction, provider, provider_message_id, message_id, user_id, address, content, changes,
         failure, setback, "timestamp",
 \each {column},
         failed_by, reached_by, deferred_by, given_up, last_change
@@ -47,7 +47,11 @@ projected AS (
             WHEN i.content IS NULL THEN excluded.content
             ELSE content_join(i.content, excluded.content)
         END,
-        edit = greatest(i.edit, excluded.edit),
+        changes = CASE
+            WHEN excluded.changes IS NULL THEN i.changes
+            WHEN i.changes IS NULL THEN excluded.changes
+            ELSE changes_join(i.changes, excluded.changes)
+        END,
         failure = CASE
             WHEN excluded.failure IS NULL THEN i.failure
             ELSE least(i.failure::text COLLATE "C", excluded.failure::text)::jsonb

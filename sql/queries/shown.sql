@@ -1,9 +1,6 @@
 -- Part of the queries that read interactions: the columns of `interactions AS i` that readers get.
 i.id, i.client_id, i.channel, i.direction, i.provider, i.provider_message_id, i.message_id,
--- The keys that the last edit has replace those of the message.
-CASE WHEN i.edit IS NULL THEN i.content
-    ELSE coalesce(i.content, '{}') || split_part(i.edit, E'\x1f', 2)::jsonb
-END AS content,
+i.content, CASE WHEN i.changes IS NOT NULL THEN own_changes(i.changes, i.direction, i.handle_id) END AS changes,
 -- The failure of a channel that was given up for the next one is not the message's failure.
 CASE WHEN i.given_up = 0 OR i.failed_by & ~i.given_up <> 0 THEN coalesce(i.failure, i.setback) ELSE i.setback END AS error,
 i.delivery, i.status, i.contradiction, i."timestamp",

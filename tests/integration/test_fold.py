@@ -187,3 +187,42 @@ async def test_the_last_edit_is_shown_in_any_order(postgres_dsn: Dsns, seed: int
     assert {name: (at - START).total_seconds() for name, at in shown["facts"].items()} == {
         "received": 0, "edited": 10, "deleted": 30,
     }  # fmt: skip
+
+
+def by(type: str, number: int, handle: Handle | None, text: str | None = None, direction: str = "inbound") -> Row:
+    """Return an event of the chat message e1, by whom a provider names."""
+    event = Event(
+        type, "twilio", f"by{number}", channel="chat", direction=direction, provider_message_id="e1", handle=handle,
+        occurred_at=START + timedelta(seconds=number), payload={} if text is None else {"content": {"text": text}},
+    )  # fmt: skip
+    return (event, "default", START + timedelta(days=1), None)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_only_its_writer_changes_a_message(postgres_dsn: Dsns, seed: int) -> None:
+    """A stranger, and the other side, neither edit nor delete it, nor take it out of its writer's timeline; another handle of
+    the same customer does, and so does what names nobody."""
+    ana, stranger, chat = Handle("phone", "+15559999999"), Handle("phone", "+15550000001"), Handle("chat_id", "x:ana")
+    link = Event("HandleLinked", "twilio", "l", handle=ana, payload={
+        "handles": [{"kind": one.kind, "value": one.value} for one in (chat, ana)], "evidence": "provider_states_both",
+    })  # fmt: skip
+    rows = [
+        by("MessageReceived", 1, ana, "pay Ana"), by("MessageEdited", 9, stranger, "pay Mallory"),
+        by("MessageDeleted", 8, stranger), by("MessageEdited", 7, ana, "we pay", "outbound"),
+        by("MessageEdited", 5, chat, "pay Ana 10"), (link, "default", START, None),
+    ]  # fmt: skip
+    random.Random(seed).shuffle(rows)
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        for row in rows:
+            await store.append([row])
+        for _ in range(2):
+            known = await store.customer_of("default", ana.kind, ana.value)
+            (shown,) = await store.timeline("default", known[0]["customer_id"])
+            assert shown["content"] == {"text": "pay Ana 10"} and shown["direction"] == "inbound"
+            assert set(shown["facts"]) == {"received", "edited"}
+            theirs = await store.customer_of("default", stranger.kind, stranger.value)
+            assert await store.timeline("default", theirs[0]["customer_id"]) == []
+            await rebuild(postgres_dsn.owner)
+        await store.append([by("MessageDeleted", 20, None)])
+        (shown,) = await store.timeline("default", known[0]["customer_id"])
+    assert "deleted" in shown["facts"]

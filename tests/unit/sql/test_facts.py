@@ -3,13 +3,13 @@
 import re
 
 from schemas.events import EVENT_TYPES
-from sql.facts import FACTS
+from sql.facts import CHANGES, FACTS
 from sql.statements import statement
 
 
 def test_each_type_states_one_fact() -> None:
     """Each is one of ours and states one fact; those left out belong to no interaction, or state no fact of one."""
-    types = [type for fact in FACTS for type in (fact.event, fact.call_event) if type]
+    types = [type for fact in (*FACTS, *CHANGES) for type in (fact.event, fact.call_event) if type]
 
     assert len(types) == len(set(types))
     assert set(EVENT_TYPES) - set(types) == {
