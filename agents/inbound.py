@@ -5,7 +5,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, overload
 
-from adapters import interpret
+from adapters import ADAPTERS, interpret
 from adapters.contract import Request, Unprocessable, names_a_job
 from agents.health import WorkerHealth
 from agents.records.large import LargeRecords
@@ -81,10 +81,19 @@ def of_account(event: Event, accounts: Mapping[str, str], jobs: Jobs = MappingPr
     """Return the event with its provider set to the account that its source belongs to, if any, and with `per_recipient`
     set if its source's adapter has ids of jobs on the event's channel: services and relays report by the provider's ids,
     too."""
-    event.per_recipient = event.per_recipient or names_a_job(event, jobs.get(event.source, frozenset()))
+    event.per_recipient = event.per_recipient or names_a_job(event, _job_ids(event.source, jobs))
     if accounts and (account := accounts.get(event.provider or event.source)) is not None:
         event.provider = account
     return event
+
+
+def _job_ids(source: str, jobs: Jobs) -> frozenset[str]:
+    """Return the channels on which a source's ids are those of jobs; of one that is not configured, those of the provider of
+    its name."""
+    known = jobs.get(source)
+    if known is None and source in ADAPTERS:
+        return ADAPTERS[source].job_ids
+    return known or frozenset()
 
 
 def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs, body: bytes | None = None) -> None:

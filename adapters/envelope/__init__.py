@@ -14,6 +14,7 @@ import orjson
 from adapters.contract import Adapter, Answer, Normalized, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier
+from adapters.reading.own_ids import relayed
 from adapters.signing.signatures import standard_key, verify_standard
 from schemas import NOT_WORDED, RESERVED, WORDED, SchemaError
 from schemas import events as names
@@ -105,9 +106,7 @@ def _event(item: Any, request: Request, deep: bool) -> Event:
         )
     except SchemaError as error:
         raise error.under("$.data") from error
-    # A single id counts as the provider's too, so that the provider's own webhooks about the message match it.
-    event.provider_message_id = event.provider_message_id or event.message_id
-    return event
+    return relayed(event)
 
 
 def _at(item: dict[str, Any], request: Request) -> datetime | None:

@@ -13,6 +13,7 @@ from zlib import crc32
 
 from adapters.contract import Request
 from adapters.reading.bodies import query_of
+from schemas.events import Event
 
 NAME = "threadline_message_id"
 
@@ -32,6 +33,15 @@ def own_id(value: Any) -> str | None:
 
 def _checksum(message_id: str) -> str:
     return f"{crc32(message_id.encode('utf-8', 'replace')):08x}"
+
+
+def relayed(event: Event) -> Event:
+    """Return an event of a relay with its ids as they count. A single id is the provider's, so that the provider's own
+    webhooks about the message match it; it is ours too if we sent that message to this recipient."""
+    if event.provider_message_id is None:
+        event.provider_message_id = event.echoed_message_id = event.message_id
+        event.message_id = None
+    return event
 
 
 def callback_url(url: str, message_id: str) -> str:

@@ -24,6 +24,7 @@ from adapters.contract import (
 )
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.reading.own_ids import relayed
 from adapters.reading.times import from_text, from_unix
 from adapters.signing.keys import ed25519_key, signs_ed25519
 from adapters.signing.signatures import check_age, from_base64, readable, standard_header, standard_key, verify_standard
@@ -119,9 +120,7 @@ def _event(type: str, document: dict[str, Any], request: Request, event_id: str 
         )
     except SchemaError as error:
         raise error.under("$.data") from error
-    # The sender's only id is the provider's too, so that its other events of the message match.
-    event.provider_message_id = event.provider_message_id or event.message_id
-    return event
+    return relayed(event)
 
 
 def _is_signed(request: Request, keys: list[str]) -> bool:

@@ -128,10 +128,9 @@ class Settings(BaseSettings):
         return {name: source.provider(name) for name, source in self.sources.items() if source.account is not None}
 
     def job_ids(self) -> dict[str, frozenset[str]]:
-        """Return the channels on which a source's ids are those of jobs (`Adapter.job_ids`), for each source that has
-        any."""
+        """Return the channels on which a source's ids are those of jobs (`Adapter.job_ids`), for each source."""
         adapters = {name: self._adapter(source.adapter or name) for name, source in self.sources.items()}
-        return {name: adapter.job_ids for name, adapter in adapters.items() if adapter is not None and adapter.job_ids}
+        return {name: adapter.job_ids for name, adapter in adapters.items() if adapter is not None}
 
     @classmethod
     def settings_customise_sources(

@@ -9,14 +9,20 @@ RETURN md5(
     || E'\x1f' || handle::text
 )::uuid;
 
--- Returns `message_id`, which a provider's webhook repeats, if the client has that message and sent it to this recipient;
--- else NULL. Of an event without a recipient, or with an address of another kind than the message's, the id counts.
-CREATE FUNCTION echoed_message(client_id text, message_id text, handle_kind text, handle_value text) RETURNS text
+-- Returns `message_id`, which a provider's webhook repeats, if the client has that message and sent it by this channel to this
+-- recipient; else NULL. Of an event without a recipient, or with an address of another kind than the message's (a push token,
+-- a business-scoped user id), the channel alone must agree.
+CREATE FUNCTION echoed_message(client_id text, message_id text, channel text, handle_kind text, handle_value text)
+RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT echoed_message.message_id
     FROM messages AS m
     WHERE m.id = message_reference(echoed_message.client_id, echoed_message.message_id)
+        AND (
+            echoed_message.channel IS NULL OR echoed_message.channel = m.channel
+            OR echoed_message.channel = ANY (m.tried)
+        )
         AND (
             handle_kind IS NULL
             OR EXISTS (

@@ -1,3 +1,8 @@
 -- Part of `incoming` and `differing`: our message id of an event `r`. One that a provider repeats counts only for a message
--- that was sent to the event's recipient.
-coalesce(r ->> 7, CASE WHEN r -> 16 <> 'null' THEN echoed_message(r ->> 13, r ->> 16, r ->> 8, r ->> 9) END)
+-- that was sent to the event's recipient, and not at all if the event is of a job and names no recipient.
+coalesce(
+    r ->> 7,
+    CASE WHEN r -> 16 <> 'null' AND NOT ((r ->> 17)::boolean AND r -> 9 = 'null')
+        THEN echoed_message(r ->> 13, r ->> 16, r ->> 1, r ->> 8, r ->> 9)
+    END
+)

@@ -8,9 +8,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
 
+from adapters import interpret
+from adapters.contract import Request
+from agents.inbound import of_account
 from app.clients.configured import Client
 from app.sending.events import sent
 from app.sending.incoming import new_message
@@ -119,7 +123,7 @@ async def test_our_id_joins_where_the_response_was_lost(store: EventStore) -> No
     row = await store.message("default", "m-1")
     assert row is not None and row["delivery"] == "delivered"
     await accepted(store, "m-2", BEN)
-    token = reported("MessageRead", Handle("device_token", "d-1"), "push-1", echoed_message_id="m-2", channel="push")
+    token = reported("MessageRead", Handle("device_token", "d-1"), "push-1", echoed_message_id="m-2", channel=None)
     await store.append(rows(replace(token, per_recipient=False)))
     row = await store.message("default", "m-2")
     assert row is not None and row["delivery"] == "delivered"
@@ -131,3 +135,33 @@ async def test_an_id_that_we_never_made_is_not_ours(store: EventStore) -> None:
     await store.append(rows(*events))
     (ana,), (ben,) = await timeline(store, ANA), await timeline(store, BEN)
     assert ana["id"] != ben["id"] and ana["message_id"] is ben["message_id"] is None
+
+
+async def test_our_id_on_a_message_of_another_channel_is_not_ours(store: EventStore) -> None:
+    """An SMS with the id of an e-mail; and an event of another job that names no recipient."""
+    await accepted(store, "m-1", ANA)
+    text = Event(
+        "MessageFailed", "twilio", "sms", channel="sms", direction="outbound", provider_message_id="SM77",
+        handle=Handle("phone", "+15550000002"), echoed_message_id="m-1",
+    )  # fmt: skip
+    await store.append(rows(text, reported("MessageOpened", None, "job-2", echoed_message_id="m-1")))
+    row = await store.message("default", "m-1")
+    assert row is not None and row["delivery"] == "requested"
+
+
+def envelope(type: str, to: Handle, source: str) -> Event:
+    """Return the event of a relay's envelope with a single id."""
+    data = {"messageId": "job-9", "channel": "email", "to": to.value}
+    body = orjson.dumps({"source": source, "eventType": type, "data": data})
+    (event,) = interpret(Request("POST", "https://hooks.example.org/", {}, body, NOON, "envelope"), "envelope").events
+    return of_account(event, {}, {})
+
+
+@pytest.mark.parametrize("source", ["postmark", "sendgrid"])
+async def test_a_relays_single_id_of_a_job_is_a_message_for_each_recipient(store: EventStore, source: str) -> None:
+    """Also where the source is not configured: the provider of that name has ids of jobs."""
+    events = [envelope("message.delivered", ANA, source), envelope("message.bounced", BEN, source)]
+    await store.append(rows(*events, envelope("message.complained", BEN, source)))
+    (ana,), (ben,) = await timeline(store, ANA), await timeline(store, BEN)
+    assert (ana["delivery"], ben["delivery"]) == ("delivered", "bounced")
+    assert "complained" not in ana["facts"]

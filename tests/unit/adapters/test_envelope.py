@@ -62,11 +62,11 @@ def test_an_envelope_becomes_an_event_of_its_source() -> None:
     )
 
 
-def test_the_one_id_given_is_ours_and_the_providers() -> None:
-    """If only `messageId` is given it is the provider's too, so that the provider's own webhooks meet the
-    envelope's."""
+def test_a_single_id_is_the_providers_and_may_be_ours() -> None:
+    """If only `messageId` is given it is the provider's, so that the provider's own webhooks meet the envelope's; it is ours
+    if we sent that message to this recipient."""
     event = read()
-    assert (event.message_id, event.provider_message_id) == ("SM1", "SM1")
+    assert (event.message_id, event.echoed_message_id, event.provider_message_id) == (None, "SM1", "SM1")
     event = read(data={"providerMessageId": "SM1"})
     assert (event.message_id, event.provider_message_id) == (None, "SM1")
 
