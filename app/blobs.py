@@ -1,9 +1,82 @@
 """Makes the store of large bodies from the settings."""
 
+import os
+
+import structlog
+
+from adapters.signing.sigv4 import Credentials
 from app.settings import Settings
+from webhooks.blobs import Blobs, StoreAway, StoreMisconfigured
+from webhooks.blobs.bucket import Bucket
 from webhooks.blobs.folder import Folder
+from webhooks.blobs.s3 import S3
+
+log = structlog.get_logger(__name__)
+
+#: What is missing where a bucket is set and no credentials are.
+NO_CREDENTIALS = (
+    "blobs.s3.bucket is set without credentials: set THREADLINE_BLOBS__S3__ACCESS_KEY_ID and "
+    "THREADLINE_BLOBS__S3__SECRET_ACCESS_KEY, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+)
 
 
-def blobs_of(settings: Settings) -> Folder:
-    """Return the store. `start` it before use."""
-    return Folder(settings.blobs_folder, settings.blobs.max_bytes)
+def blobs_of(settings: Settings) -> Blobs:
+    """Return the store. `start` it before use. Raises ValueError for a bucket without credentials."""
+    return stores_of(settings)[1]
+
+
+def stores_of(settings: Settings) -> tuple[Folder, Blobs]:
+    """Return the folder where bodies arrive, and the store, which is the same folder if no bucket is set. Raises ValueError for
+    a bucket without credentials."""
+    folder = Folder(settings.blobs_folder, settings.blobs.max_bytes)
+    bucket = _bucket(settings)
+    if bucket is None:
+        return folder, folder
+    return folder, S3(bucket, folder, settings.blobs.max_bytes, sweeping=settings.blobs.s3.sweep)
+
+
+def check(settings: Settings) -> None:
+    """Return if the bucket can be used, or none is set. Raises StoreAway; StoreMisconfigured if the settings are at fault."""
+    try:
+        _, blobs = stores_of(settings)
+    except ValueError as error:
+        raise StoreMisconfigured(str(error)) from None
+    if isinstance(blobs, S3):
+        blobs.check()
+
+
+def refusal(settings: Settings) -> str | None:
+    """Return why a process must not start with the bucket. One that cannot be reached is logged: it may come up later."""
+    try:
+        check(settings)
+    except StoreMisconfigured as error:
+        return str(error)
+    except StoreAway as error:
+        log.warning("blobs_away", reason=str(error), effect="large webhooks get 503 until it is back")
+    return None
+
+
+def _bucket(settings: Settings) -> Bucket | None:
+    s3 = settings.blobs.s3
+    if s3.bucket is None:
+        return None
+    key, secret, token = s3.access_key_id, s3.secret_access_key, ""
+    given = secret.get_secret_value() if secret else ""
+    if not key:
+        key, given = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY", "")
+        token = os.environ.get("AWS_SESSION_TOKEN", "")
+    if not key or not given:
+        raise ValueError(NO_CREDENTIALS)
+    region = s3.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    credentials = Credentials(key, given, region, "s3", token)
+    return Bucket(s3.bucket, _url(s3.bucket, s3.endpoint, region), s3.prefix, credentials)
+
+
+def _url(bucket: str, endpoint: str | None, region: str) -> str:
+    """Return the bucket's URL without a slash at its end. The bucket is in the path of a custom endpoint, and where its name has
+    a dot, which Amazon's certificate does not cover: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+    """
+    if endpoint is not None:
+        return f"{endpoint.rstrip('/')}/{bucket}"
+    host = f"s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    return f"https://{host}/{bucket}" if "." in bucket else f"https://{bucket}.{host}"

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 
-from adapters.amazon_ses.sigv4 import Credentials, signed
 from adapters.contract import (
     HttpCall,
     Message,
@@ -28,6 +27,7 @@ from adapters.reading.facts import text
 from adapters.reading.mime import bare_id
 from adapters.reading.own_ids import NAME, marked
 from adapters.reading.shapes import answer_of
+from adapters.signing.sigv4 import Credentials, signed
 from schemas.events import Error
 
 SETTINGS = (

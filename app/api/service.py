@@ -19,7 +19,7 @@ from app.http.problems import Problem
 from app.http.rates import Rates
 from app.settings import Settings
 from sql import EventStore
-from webhooks.blobs.folder import Folder
+from webhooks.blobs import Blobs
 
 REALM = "threadline"
 
@@ -39,7 +39,7 @@ class Api:
     clients: Clients
     taking: Accepting
     rates: Rates
-    blobs: Folder
+    blobs: Blobs
     streams: Counter[str] = field(default_factory=Counter)
     accepting: int = 0
     #: One search for an attachment at a time, as the webhook that has it is in memory several times.

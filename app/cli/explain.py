@@ -59,11 +59,7 @@ def explain(
 def _explain(file: Path, name: str | None, given: Given, url: str | None, at: str | None) -> tuple[int, dict[str, Any]]:
     received_at = _time(at)
     try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise WrongUse(f"{file} cannot be read: {error.strerror}") from error
-    try:
-        came = read_request(raw)
+        came = read_request(_content(file))
         request = Request(came.method, came.url(), came.headers, came.body, received_at, "")
     except NoRequest as error:
         return NOT_UNDERSTOOD, _to_json(None, None, str(error), _refused(400))
@@ -92,6 +88,14 @@ def _explain(file: Path, name: str | None, given: Given, url: str | None, at: st
     reason = verdict.reason if not found.unprocessable else "; ".join(reason for _, reason in found.unprocessable)
     code = NOT_UNDERSTOOD if found.unprocessable and not found.events else OK
     return code, _to_json(verdict.source, verdict.authentic, reason, answer, found)
+
+
+def _content(file: Path) -> bytes:
+    """Return the file's content, which only the caller holds: it may have many megabytes. Raises WrongUse."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise WrongUse(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _time(text: str | None) -> datetime:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from app.blobs import blobs_of
+from app.blobs import stores_of
 from app.kafka.producers import producer
 from app.kafka.topics import max_record
 from app.settings import Settings
@@ -35,5 +35,6 @@ def make(settings: Settings, authenticate: Authenticate | None = None, accounts:
         share=share(settings.telemetry),
         trust_traceparent=settings.telemetry.trust_traceparent,
     )
-    large = Large(blobs_of(settings), over=settings.blobs.over, in_memory=settings.blobs.in_memory)
+    folder, blobs = stores_of(settings)
+    large = Large(folder, blobs, over=settings.blobs.over, in_memory=settings.blobs.in_memory)
     return Door(Sources(settings.sources, accounts), keep, limits, authenticate, large=large)

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from psycopg.conninfo import conninfo_to_dict
 
 from adapters import ADAPTERS
+from app.blobs import refusal
 from app.kafka import LARGEST, TopicState, client_args, describe_topics
 from app.kafka.topics import MOST_BODY, MOST_INLINE
 from app.settings import Settings
@@ -79,8 +80,10 @@ def too_small(states: list[TopicState]) -> list[str]:
 
 
 async def misfits(settings: Settings) -> list[str]:
-    """Return all problems. An unreachable Kafka is none, since it may come up later."""
+    """Return all problems. An unreachable Kafka, or bucket of blobs, is none, since it may come up later."""
     found = unfit(settings) + not_startable(settings)
+    if not found and (refused := await asyncio.to_thread(refusal, settings)):
+        found.append(refused)
     if found or not settings.kafka.bootstrap:
         return found
     try:

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, field_validator, model_validator
 
 #: A broker: a host's name or address (IPv6 in brackets), and its port.
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+)(:\d{1,5})?")
@@ -134,6 +134,51 @@ class Door(Section):
     spool_max: int = Field(default=1 << 30, description="most bytes spooled to disk while Kafka is away")
 
 
+class BlobsS3(Section):
+    """A bucket of Amazon S3, or of a store with its protocol, instead of the folder. A key that is not set is taken from the
+    variables of AWS: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_DEFAULT_REGION."""
+
+    bucket: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        description="bucket of an S3-compatible store that keeps the blobs; if not set, they are in `blobs.folder`",
+    )
+    endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[A-Za-z0-9.\[\]:-]+/?$",
+        description="URL of the store (MinIO and others; the bucket is then in the path); if not set, Amazon's of the region",
+    )
+    region: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9-]{1,32}$",
+        description="region of the bucket; if not set, `AWS_REGION` or `AWS_DEFAULT_REGION`, else us-east-1",
+    )
+    prefix: str = Field(
+        default="",
+        pattern=r"^([A-Za-z0-9._-]+/)*$",
+        max_length=500,
+        description="what the objects' keys begin with, such as threadline/",
+    )
+    access_key_id: str | None = Field(
+        default=None, description="access key id; if not set, `AWS_ACCESS_KEY_ID` and the other variables of AWS"
+    )
+    secret_access_key: SecretStr | None = Field(default=None, description="its secret access key")
+    sweep: bool = Field(
+        default=True,
+        description="the worker deletes expired blobs; false: a lifecycle rule of the bucket does, after two days more than "
+        "`worker.retain_raw_days`",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> "BlobsS3":
+        """Refuse half of the credentials, and settings of a bucket that has no name."""
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key belong together: set both, or neither")
+        if self.bucket is None and (self.endpoint or self.prefix or self.access_key_id):
+            raise ValueError("bucket is not set")
+        return self
+
+
 class Blobs(Section):
     """Large bodies of webhooks, which are kept apart from their Kafka records. All HTTP processes and workers need the same
     store. Sizes in bytes."""
@@ -146,6 +191,7 @@ class Blobs(Section):
     in_memory: int = Field(
         default=64 << 20, ge=1, description="most bytes of large bodies that one process verifies at once; others wait"
     )
+    s3: BlobsS3 = BlobsS3()
 
 
 class Api(Section):

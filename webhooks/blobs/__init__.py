@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 #: A blob's name: 64 hexadecimal digits.
 NAME = re.compile(r"[0-9a-f]{64}")
@@ -27,6 +27,10 @@ class StoreFull(StoreAway):
     """The store has no room for the blob."""
 
 
+class StoreMisconfigured(StoreAway):
+    """The store answers, and refuses what the settings say of it: no such bucket, wrong credentials, no permission."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """What a record holds of a blob: its name, and its size in bytes."""
@@ -37,6 +41,10 @@ class Reference:
 
 class Blobs(Protocol):
     """A store of blobs. Its methods block, so they are called in a thread; any number of processes may share a store."""
+
+    def start(self) -> None:
+        """Create what the store needs on this machine. Raises OSError."""
+        ...
 
     def put(self, name: str, file: Path, size: int) -> None:
         """Store the content of a local file durably under this name; the file may be moved or deleted. A blob that is there
@@ -54,6 +62,10 @@ class Blobs(Protocol):
 
     def sweep(self, older_than: float) -> int:
         """Delete what was stored more than `older_than` seconds ago; return how many. Raises StoreAway."""
+        ...
+
+    def temporary(self, small: int) -> IO[bytes]:
+        """Return a nameless file for reading and writing, in memory up to `small` bytes, then on disk. Raises OSError."""
         ...
 
 

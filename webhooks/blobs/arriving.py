@@ -7,7 +7,9 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,6 +24,8 @@ PIECE = 512 << 10
 ARRIVING = 64
 #: Seconds that a body waits for its turn, then it is refused with 503; and Retry-After of that refusal.
 PATIENCE, LATER = 20.0, 10
+#: Seconds that storing a body may take, then it is refused with 503; and bodies that are stored at once.
+STORING, STORED_AT_ONCE = 30.0, 8
 
 
 class Arriving:
@@ -92,6 +96,8 @@ class Large:
         #: Bytes of the bodies that arrive, by their declared sizes.
         self._expected = 0
         self._turn = asyncio.Condition()
+        # Threads of their own: while a store does not answer, the process's others go on writing to disk.
+        self._storing = ThreadPoolExecutor(STORED_AT_ONCE, "storing")
 
     @asynccontextmanager
     async def arrive(self, declared: int) -> AsyncIterator[Arriving]:
@@ -137,8 +143,13 @@ class Large:
     async def keep(self, body: Arriving, client: str, source: str) -> Reference:
         """Store the body durably as a blob of this client. Raises Refused (503)."""
         reference = body.reference(client)
+        put = partial(self._blobs.put, reference.name, body.path, reference.size)
         with _refusing(source):
-            await asyncio.to_thread(self._blobs.put, reference.name, body.path, reference.size)
+            try:
+                async with asyncio.timeout(STORING):
+                    await asyncio.get_running_loop().run_in_executor(self._storing, put)
+            except TimeoutError:
+                raise StoreAway(f"a large body was not stored within {STORING:.0f} seconds") from None
         return reference
 
 

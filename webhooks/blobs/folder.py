@@ -47,7 +47,7 @@ class Folder:
         """Return the bytes of all files, measured at most `WEIGHED` seconds ago. Raises OSError."""
         with self._weighing:
             if time.monotonic() - self._weighed > WEIGHED or not self._weighed:
-                self._bytes = sum(size for _, size, _ in self._files())
+                self._bytes = sum(size for path, size, then in self._files() if not self._dropped(path, then))
                 self._weighed = time.monotonic()
             return self._bytes
 
@@ -117,6 +117,13 @@ class Folder:
             raise StoreAway(f"the folder of blobs cannot be swept: {reason(error)}") from error
         self._weighed = 0.0
         return deleted
+
+    def _dropped(self, path: Path, then: float) -> bool:
+        """Delete the file if a killed process left it, and return whether: `sweep` may run on other machines only."""
+        if path.parent != self.incoming or time.time() - then <= ABANDONED:
+            return False
+        path.unlink(missing_ok=True)
+        return True
 
     def _absent(self, name: str, error: OSError) -> Exception:
         """Return NoBlob if only this file is missing, StoreAway if the folder is (a file system that is not mounted)."""

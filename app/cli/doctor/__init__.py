@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from rich.console import Console
 from rich.text import Text
 
-from app.cli.doctor import clients, dead_letters, log, servers, sources
+from app.cli.doctor import blobs, clients, dead_letters, log, servers, sources
 from app.cli.doctor import settings as settings_file
 from app.cli.doctor.finding import Finding
 from app.cli.support.terminal import entry, printable
@@ -25,7 +25,11 @@ RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
     log.horizon,
     clients.clients,
 )
-ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (sources.sources, servers.machine)
+ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
+    sources.sources,
+    servers.machine,
+    blobs.bucket,
+)
 
 MARKS = {"ok": ("✓", "green"), "note": ("i", "blue"), "look": ("!", "yellow"), "wrong": ("✗", "red")}
 

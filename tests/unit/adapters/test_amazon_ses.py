@@ -8,7 +8,6 @@ import orjson
 import pytest
 
 from adapters import amazon_ses
-from adapters.amazon_ses import sigv4
 from adapters.amazon_ses import simulator as simulated
 from adapters.amazon_ses.send import build_request, read_response
 from adapters.amazon_ses.sns import CERTIFICATE_URL, CONFIRM_URL
@@ -23,6 +22,7 @@ from adapters.contract import (
     Unconfigured,
     Unsendable,
 )
+from adapters.signing import sigv4
 from adapters.simulating import Post
 from app.cli.support.http_file import read_request
 from schemas.events import Handle
@@ -192,6 +192,24 @@ def test_the_signature_is_that_of_awss_own_example() -> None:
         " SignedHeaders=content-type;host;x-amz-date,"
         " Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
     )
+
+
+def test_requests_to_s3_are_signed_as_awss_own_examples() -> None:
+    """GET Object with a range, and GET Bucket with a query, of
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html"""
+    credentials = sigv4.Credentials(
+        "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "us-east-1", "s3"
+    )
+    empty = {"x-amz-content-sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
+    url, at = "https://examplebucket.s3.amazonaws.com", datetime(2013, 5, 24, tzinfo=UTC)
+    ranged = sigv4.signed("GET", f"{url}/test.txt", empty | {"range": "bytes=0-9"}, b"", credentials, at)
+    assert ranged["authorization"] == (
+        "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
+        " SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,"
+        " Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+    )
+    listed = sigv4.signed("GET", f"{url}/?max-keys=2&prefix=J", empty, b"", credentials, at)
+    assert listed["authorization"].endswith("34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7")
 
 
 def test_a_template_of_temporary_credentials_in_china_is_sent() -> None:

@@ -130,7 +130,7 @@ def test_a_point_of_small_order_is_no_key() -> None:
 
 def test_secrets_are_compared_in_one_place() -> None:
     """No adapter compares or makes an HMAC itself, but those that sign what they send; simulated providers sign."""
-    sending = {"signing/signatures.py", "amazon_ses/sigv4.py", "webpush/encryption.py"}
+    sending = {"signing/signatures.py", "signing/sigv4.py", "webpush/encryption.py"}
     folder = Path(adapters.__file__).parent
     for file in sorted(folder.rglob("*.py")):
         if str(file.relative_to(folder)) in sending or file.name == "simulator.py":

@@ -97,6 +97,14 @@ def test_blobs_are_deleted_by_age(folder: Folder) -> None:
     assert sorted(files(folder)) == sorted([folder.root / NAME[:2] / NAME, fresh])
 
 
+def test_what_a_killed_process_left_takes_no_room(folder: Folder) -> None:
+    """Its half files are deleted when the folder is measured, also on a machine where nothing sweeps."""
+    orphan, fresh = arrived(folder, b"x" * 9_000), arrived(folder)
+    os.utime(orphan, (time.time() - ABANDONED - 60,) * 2)
+    folder.room(len(BODY))
+    assert files(folder) == [fresh] and folder.used() == len(BODY)
+
+
 def test_a_full_folder_refuses(folder: Folder) -> None:
     """Beyond its bytes nothing is stored; after a sweep there is room again."""
     big = b"x" * 9_800

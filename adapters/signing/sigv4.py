@@ -1,4 +1,4 @@
-"""Signs a request without a query by AWS Signature Version 4.
+"""Signs a request by AWS Signature Version 4.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 """
@@ -28,7 +28,12 @@ class Credentials:
 def signed(
     method: str, url: str, headers: Mapping[str, str], body: bytes, credentials: Credentials, now: datetime
 ) -> dict[str, str]:
-    """Return the headers (lower case) with `host`, `x-amz-date` and `authorization`; `now` is aware and in UTC."""
+    """Return the headers (lower case) with `host`, `x-amz-date` and `authorization`; `now` is aware and in UTC.
+
+    The URL's path and query must be encoded as `quote(…, safe="-_.~")` does, and the query's parameters sorted by name. The
+    body is the one that `x-amz-content-sha256` names, if the headers have it (Amazon S3 requires it); then `body` is not read:
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+    """
     parts, moment = urlsplit(url), now.strftime("%Y%m%dT%H%M%SZ")
     made = {name: " ".join(value.split()) for name, value in headers.items()}
     made |= {"host": parts.netloc, "x-amz-date": moment}
@@ -43,7 +48,7 @@ def signed(
             *(f"{name}:{made[name]}" for name in names),
             "",
             ";".join(names),
-            hex_sha256(body),
+            made.get("x-amz-content-sha256") or hex_sha256(body),
         ]
     )
     scope = f"{moment[:8]}/{credentials.region}/{credentials.service}/aws4_request"
