@@ -144,10 +144,11 @@ def _notice(
 def _subscriptions(
     part: dict[str, Any], payload: dict[str, Any], record: dict[str, Any], request: Request
 ) -> Iterator[Event]:
-    """Yield one event for the whole contact list, or one per topic whose state changed."""
+    """Yield one event for all mail, since an account has one contact list
+    (https://docs.aws.amazon.com/ses/latest/dg/sending-email-list-management.html), or one per topic whose state
+    changed."""
     contacts, new = text(part.get("contactList")), object_of(part.get("newTopicPreferences"))
     if new.get("unsubscribeAll") is True:
-        payload |= {"list": contacts} if contacts else {}
         yield Event("RecipientUnsubscribed", request.source, "", payload=payload)
         return
     before = dict(_topics(object_of(part.get("oldTopicPreferences"))))

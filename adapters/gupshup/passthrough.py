@@ -128,6 +128,7 @@ def _status(item: Any, value: Item, request: Request) -> Event:
         direction="outbound",
         provider_message_id=message_id,
         handle=customer,
+        per_recipient=group is not None and customer is not None,
         occurred_at=time,
         error=error,
         payload=payload,

@@ -100,6 +100,7 @@ def _status(item: Item, value: Item, body: Item, request: Request) -> Event:
         direction="outbound",
         provider_message_id=message_id,
         handle=customer,
+        per_recipient=group is not None and customer is not None,
         occurred_at=from_unix(item.get("timestamp")),
         error=error if type_ in FAILURES else None,
         payload=payload,

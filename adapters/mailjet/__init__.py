@@ -5,6 +5,8 @@ https://github.com/mailjet/api-documentation/blob/master/guides/_event-api.md. N
 webhook unless the answer is 200.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from adapters.contract import Adapter, Batch, LookUp, Normalized, Request, Send, Unprocessable, Values
@@ -83,17 +85,27 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 
 def normalize(request: Request) -> Normalized:
-    """Return one event per item, or the one event of a mail."""
+    """Return one event per item (two for an unsubscription that names a list), or the one event of a mail."""
     body = json_of(request)
     if isinstance(body, dict) and "Parts" in body and "event" not in body:
         return Normalized([inbound.event(body, request)])
     result = Normalized()
     for item in body if isinstance(body, list) else [body]:
         try:
-            result.events.append(_event(item, request))
+            result.events += _events(item, request)
         except Unprocessable as error:
             result.unprocessable.append((item, str(error)))
     return result
+
+
+def _events(item: Any, request: Request) -> Iterator[Event]:
+    """Yield the item's event. An unsubscription that names a list is one from all mail, since the recipient clicked the
+    link of a mail whatever list that was sent to, and one from the list. Raises Unprocessable."""
+    event = _event(item, request)
+    yield event
+    if event.type == "RecipientUnsubscribed" and (list_ := text(item.get("mj_list_id"))) and list_ != "0":
+        named = fact_id(event.source_event_id, list_)
+        yield replace(event, source_event_id=named, payload=event.payload | {"list": list_[:255]})
 
 
 def _event(item: Any, request: Request) -> Event:
@@ -128,8 +140,6 @@ def _event(item: Any, request: Request) -> Event:
             payload["bounceType"] = "hard" if get("hard_bounce") is True else "soft"
             type_ = "MessageDelayed" if why == "greylisted" else type_
         error = Error(text(get("error_related_to")), why, ERRORS.get(why or "", "unknown"))
-    elif word == "unsub" and (list_ := text(get("mj_list_id"))) and list_ != "0":
-        payload["list"] = list_
     return Event(
         type_,
         request.source,

@@ -50,6 +50,8 @@ SUPPRESSIONS: dict[str, str] = {
     "SpamComplaint": "RecipientUnsubscribed",
     "ManualSuppression": "RecipientUnsubscribed",
 }
+#: The id of the transactional stream that each server begins with: https://postmarkapp.com/developer/api/message-streams-api
+_DEFAULT_STREAM = "outbound"
 _FAILURES = frozenset({"MessageBounced", "MessageDelayed", "MessageRejected"})
 _TIMES = ("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt")
 _COPIED = (("url", "OriginalLink"), ("userAgent", "UserAgent"))
@@ -111,8 +113,9 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         payload |= {key: value for key, name in _COPIED if (value := text(get(name)))}
         if ip := text(object_of(get("Geo")).get("IP")):
             payload["ip"] = ip
-    elif record == "SubscriptionChange" and (stream := text(get("MessageStream"))):
-        payload["list"] = stream
+    elif record == "SubscriptionChange":
+        if (stream := text(get("MessageStream"))) and not _of_all_mail(item, stream):
+            payload["list"] = stream
     elif kind:
         payload["bounceType"] = kind
     error = _error(item, reason) if type_ in _FAILURES else None
@@ -140,6 +143,15 @@ def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
             return "RecipientSubscribed", "unknown"
         return SUPPRESSIONS.get(text(item.get("SuppressionReason")) or "", "ProviderEventReceived"), "unknown"
     return RECORDS.get(record, "ProviderEventReceived"), "unknown"
+
+
+def _of_all_mail(item: dict[str, Any], stream: str) -> bool:
+    """Return whether a change concerns all mail, and not its stream alone: a complaint, or that the recipient unsubscribed
+    from the default stream, which has the mail that belongs to no list."""
+    if item.get("SuppressSending") is not True:
+        return False
+    reason = text(item.get("SuppressionReason"))
+    return reason == "SpamComplaint" or (stream == _DEFAULT_STREAM and item.get("Origin") == "Recipient")
 
 
 def _error(item: dict[str, Any], reason: str) -> Error:

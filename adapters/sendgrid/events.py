@@ -89,7 +89,8 @@ def event(item: Any, request: Request) -> Event:
                 payload[key] = value
         if get("sg_machine_open") is True:
             payload["machineOpen"] = True
-        if (group := text(get("asm_group_id"))) is not None:
+        # Every event of a mail with a group has it; this one is "Opt Out of All Emails".
+        if word != "unsubscribe" and (group := text(get("asm_group_id"))) is not None:
             payload["unsubscribeGroup"] = group
     elif word == "bounce" and (kind := text(get("type"))):
         payload["bounceType"] = kind

@@ -10,7 +10,8 @@ from adapters.reading.facts import text
 
 def recipient_of(item: dict[str, Any]) -> tuple[Any, Any, str | None]:
     """Return the number and the user id of a status's recipient, and the group, None for a message to one person: in a
-    group the recipient is the group, and each participant has a status."""
+    group the recipient is the group, and each participant has a status, which makes id and participant one message
+    (`Event.per_recipient`)."""
     group = text(item.get("recipient_id")) if item.get("recipient_type") == "group" else None
     number = item.get("recipient_participant_id") or (None if group else item.get("recipient_id"))
     return number, item.get("recipient_participant_user_id") or item.get("recipient_user_id"), group

@@ -47,6 +47,7 @@ def status(item: Item, value: Item, request: Request) -> Event:
         direction="outbound",
         provider_message_id=message_id,
         handle=customer,
+        per_recipient=group is not None and customer is not None,
         occurred_at=from_unix(item.get("timestamp")),
         error=error_of(item.get("errors")) if type_ == "MessageFailed" else None,
         payload=payload,
