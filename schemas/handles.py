@@ -2,7 +2,8 @@
 
 The normal forms:
 
-- phone: E.164 (https://www.itu.int/rec/T-REC-E.164), `+15551234567`.
+- phone: E.164 (https://www.itu.int/rec/T-REC-E.164), `+15551234567`, without the trunk prefix that people write after the
+  country code: `+44 (0)7911 123456` is `+447911123456`. Where the 0 is part of the number (Italy), it stays.
 - email: without a display name, all in lower case, the domain in its ASCII form (IDNA 2008, UTS 46). RFC 5321 section
   2.4 allows `Ana@` and `ana@` to be two mailboxes; no major provider does that, and people write both, so the local
   part is lower-cased too. Tags (`ana+shop@`) and dots stay, since providers differ there.
@@ -68,7 +69,7 @@ def handle_of(text: str, channel: str | None = None) -> Handle:
     control characters, a malformed e-mail address.
     """
     if _E164.fullmatch(text):
-        return Handle("phone", text)
+        return Handle("phone", without_trunk(text))
     if _PLAIN_EMAIL.fullmatch(text):
         return Handle("email", text)
     clean = _clean(text)
@@ -101,13 +102,27 @@ def handle_as(kind: str, value: str) -> Handle:
 
 
 def phone_of(text: str) -> str | None:
-    """Return the E.164 form of an international number (`+`, then digits with the usual separators), else None."""
+    """Return the E.164 form of an international number (`+`, then digits with the usual separators), else None. A trunk
+    prefix after the country code is removed."""
     if not text.startswith(("+", "\uff0b")):
         return None
     digits = _PHONE_MARKS.sub("", text)
     if not digits.isascii():
         digits = "+" + "".join(str(unicodedata.decimal(c, c)) for c in digits[1:])
-    return digits if _E164.fullmatch(digits) else None
+    if not _E164.fullmatch(digits):
+        return None
+    return without_trunk(digits)
+
+
+def without_trunk(number: str) -> str:
+    """Return a number in E.164 without the 0 that follows its country code, unless the country's plan has it in the number.
+    ITU-T E.123 (https://www.itu.int/rec/T-REC-E.123) writes no trunk prefix in an international number; people do."""
+    if "0" not in number[2:5]:  # the usual case
+        return number
+    for end in (2, 3, 4):
+        if int(number[1:end]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            return _read_by_plan(number, end) if number[end] == "0" else number
+    return number
 
 
 def email_of(text: str) -> str:
@@ -159,7 +174,7 @@ def _bare(text: str, channel: str | None) -> Handle:
     if channel == "push":  # a token may be digits alone
         return Handle("device_token", text)
     if _DIGITS.fullmatch(text) and (channel == "whatsapp" or _is_length(text[:3], len(text))):
-        return Handle("phone", "+" + text)
+        return Handle("phone", without_trunk("+" + text))
     if channel in ("sms", "rcs") and _SHORT_CODE.fullmatch(text):
         return Handle("short_code", text)
     if channel == "whatsapp":
@@ -167,6 +182,25 @@ def _bare(text: str, channel: str | None) -> Handle:
     if channel in ("sms", "rcs") and len(text) > 11:  # 3GPP TS 23.040: a sender's name has at most 11 characters
         return Handle("other", text)
     return Handle("other" if text[0] == "+" else _BARE.get(channel or "", "user_id"), text)
+
+
+@lru_cache(maxsize=8192)
+def _read_by_plan(number: str, end: int) -> str:
+    """Return a number whose country code ends before `end`, and is followed by 0, as libphonenumber reads it: without the
+    country's trunk prefix. A plan that has none, and no number as long as this one, has no 0 there either."""
+    try:
+        while number[end] == "0":
+            read = phonenumbers.parse(number, None)
+            if read.italian_leading_zero and not phonenumbers.is_possible_number(read):
+                shorter = phonenumbers.parse(number[:end] + number[end + 1 :], None)
+                read = shorter if phonenumbers.is_possible_number(shorter) else read
+            without = phonenumbers.format_number(read, phonenumbers.PhoneNumberFormat.E164)
+            if without == number or not _E164.fullmatch(without):
+                break
+            number = without
+    except phonenumbers.NumberParseException:
+        pass
+    return number
 
 
 @lru_cache(maxsize=8192)

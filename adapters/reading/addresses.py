@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.reading.mailboxes import mailboxes, written_addresses
 from schemas.events import Handle
-from schemas.handles import handle_as, handle_of
+from schemas.handles import handle_as, handle_of, without_trunk
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _DIGITS = re.compile(r"[1-9][0-9]{6,14}")
@@ -19,7 +19,7 @@ def handle(text: Any, channel: str | None) -> Handle | None:
     if not isinstance(text, str) or not text:
         return None
     if _E164.fullmatch(text):
-        return Handle("phone", text)
+        return Handle("phone", without_trunk(text))
     if channel == "email" and len(text) <= 254 and _EMAIL.fullmatch(text):
         return Handle("email", text)
     try:
@@ -49,7 +49,7 @@ def _mailbox(text: str) -> Handle | None:
 def phone(digits: Any) -> Handle | None:
     """Return the handle of an international number that a provider writes without its plus."""
     if isinstance(digits, str) and _DIGITS.fullmatch(digits):
-        return Handle("phone", "+" + digits)
+        return Handle("phone", without_trunk("+" + digits))
     return handle(digits, "whatsapp")
 
 

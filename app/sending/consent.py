@@ -3,13 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from unicodedata import normalize
 
 from adapters.reading.facts import fact_id
+from app.sending.keywords import IN, OUT, meaning, meaning_of_button
 from schemas.event_data import OURS
 from schemas.events import Event, Handle
 
-OUT, IN = "RecipientUnsubscribed", "RecipientSubscribed"
 #: The event of each state of a consent.
 STATES: dict[str, str] = {"out": OUT, "in": IN}
 #: The source of consents that a person records.
@@ -17,66 +16,6 @@ SOURCE = OURS
 #: Stands for every channel.
 ALL = "*"
 
-# CTIA, Messaging Principles and Best Practices (May 2023), section 5.1.3; the text is also at this address.
-_CTIA = "https://signalmash.com/2023/12/28/ctia-messaging-principles-best-practices-handbook"
-# 47 CFR 64.1200(a)(10), as the FCC made it known.
-_FCC = "https://www.govinfo.gov/content/pkg/FR-2024-03-05/html/2024-04587.htm"
-_TWILIO = "https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out"
-_TWILIO_CANADA = "https://support.twilio.com/hc/en-us/articles/223181928"
-_TELNYX = "https://developers.telnyx.com/docs/messaging/messages/advanced-opt-in-out"
-_AMAZON = "https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-required.html"
-_SINCH = "https://community.sinch.com/t5/Conversation-API/Can-I-customize-opt-in-and-opt-out-keywords-for-use-with-consent/ta-p/18980"
-_BIRD = (
-    "https://docs.bird.com/applications/channels/channels/supported-channels/sms/concepts/opt-in-and-opt-out-compliance"
-)
-_SINCH_BRAZIL = (
-    "https://docs-pt.sinch.com/documentacao-tecnica-whatsapp/documentacao-tecnica-whatsapp/desativacao-do-whatsapp"
-)
-_VONAGE = "https://developer.vonage.com/en/opt-out-assist/guides/key-word-setup"
-_ENABLEX = "https://developer.enablex.io/docs/quickstart/sms/international-sms-regulations/country/norway/"
-
-#: The words by which a recipient opts out, each with a page that lists it. Amazon's TD is left out: it is so short that
-#: it may mean something else.
-OPT_OUTS: dict[str, str] = {
-    "stop": _CTIA,
-    "end": _CTIA,
-    "unsubscribe": _CTIA,
-    "cancel": _CTIA,
-    "quit": _CTIA,
-    "revoke": _FCC,
-    "opt out": _FCC,
-    "optout": _TWILIO,
-    "stopall": _TWILIO,
-    "stop all": _TELNYX,
-    "opt-out": _AMAZON,
-    "remove": _AMAZON,
-    "unsub": _TWILIO_CANADA,
-    "arret": _TWILIO_CANADA,
-    "arrêt": _TWILIO_CANADA,  # the same, as it is spelled
-    "detener": _SINCH,
-    "salir": _SINCH,
-    "parar": _SINCH,
-    "cancelar": _SINCH,
-    "sair": _SINCH_BRAZIL,
-    "stopp": _ENABLEX,
-    "halt": _BIRD,
-    "ferma": _BIRD,
-    "остановить": _BIRD,
-    "zatrzymaj": _BIRD,
-}
-#: The words by which one opts in again. Twilio takes YES as well, but not for toll-free numbers, and Telnyx does not; it
-#: answers many a question, and must not undo an opt-out.
-OPT_INS: dict[str, str] = {
-    "start": _TELNYX,
-    "unstop": _TELNYX,
-    "join": _VONAGE,
-    "nonarret": _BIRD,
-    **dict.fromkeys(("#start", "#volver", "#recibir", "#voltar", "#receber"), _SINCH_BRAZIL),
-}
-
-_WORDS = dict.fromkeys(OPT_OUTS, OUT) | dict.fromkeys(OPT_INS, IN)
-#: Longest text that is compared, in characters: a longer one is no such word.
-_MOST = 100
 #: Channels on which a recipient writes such words.
 _WRITTEN = frozenset({"sms", "whatsapp", "rcs"})
 _REFUSALS = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
@@ -121,22 +60,18 @@ def consent_event(handle: Handle, channel: str, state: str, agent: str, at: date
     )
 
 
-def meaning(text: str) -> str | None:
-    """Return the consent event type that a whole message means, or None."""
-    if len(text) > _MOST:
-        return None
-    word = normalize("NFC", text.strip().rstrip(".!").rstrip().casefold())
-    return _WORDS.get(word)
-
-
 def _found(event: Event) -> tuple[str, str] | None:
     """Return the type and the basis of the implied event, or None."""
     if event.type == "MessageReceived" or (event.type == "MessageEdited" and event.direction == "inbound"):
         if event.channel not in _WRITTEN:
             return None
         content = event.payload.get("content")
-        text = content.get("text") if isinstance(content, dict) else None
+        if not isinstance(content, dict):
+            return None
+        text, button = content.get("text"), content.get("buttonReply")
         type = meaning(text) if isinstance(text, str) else None
+        if isinstance(button, dict) and type is None:
+            type = meaning_of_button(button)
         return (type, "keyword") if type else None
     if event.type in _REFUSALS:
         refused = event.error is not None and event.error.reason == "opted_out"

@@ -14,6 +14,26 @@ READ = [
     (" 15551234567", None, "phone", "+15551234567"),  # the + of ?handle=+1555… as a URL decodes it
     ("\u202a+1\u00a0555 123 4567\u202c", None, "phone", "+15551234567"),  # as copied from an address book
     ("+\u0661\u0665\u0665\u0665\u0661\u0662\u0663\u0664\u0665\u0666\u0667", None, "phone", "+15551234567"),
+    ("+44 (0)7911 123456", None, "phone", "+447911123456"),  # a trunk prefix
+    ("+4407911123456", None, "phone", "+447911123456"),
+    ("4407911123456", "whatsapp", "phone", "+447911123456"),
+    ("phone:44 (0) 7911 123456", None, "phone", "+447911123456"),
+    ("+49 0151 12345678", None, "phone", "+4915112345678"),
+    ("+91 098765 43210", None, "phone", "+919876543210"),
+    ("+972 050-123-4567", None, "phone", "+972501234567"),
+    ("+36 06 20 123 4567", None, "phone", "+36201234567"),  # Hungary's trunk prefix is 06
+    ("+7 (0)916 123-45-67", None, "phone", "+79161234567"),  # Russia's is 8: no number begins with 0
+    ("+34 (0)612 345 678", None, "phone", "+34612345678"),  # Spain has none
+    ("+39 06 12345678", None, "phone", "+390612345678"),  # Italy: part of the number
+    ("+39 (0)6 12345678", None, "phone", "+390612345678"),
+    ("+378 0549 886377", None, "phone", "+3780549886377"),  # San Marino
+    ("+225 07 07 12 34 56", None, "phone", "+2250707123456"),  # Ivory Coast
+    ("+225 07 12 34 56", None, "phone", "+22507123456"),  # the same before 2021
+    ("+241 06 12 34 56", None, "phone", "+24106123456"),  # Gabon before 2019
+    ("+229 01 95 12 34 56", None, "phone", "+2290195123456"),  # Benin
+    ("+242 06 612 3456", None, "phone", "+242066123456"),  # Congo
+    ("+20 100 123 4567", None, "phone", "+201001234567"),  # the 0 is the country code's, or later
+    ("+1 305 555 0100", None, "phone", "+13055550100"),
     ("whatsapp:+15551234567", None, "phone", "+15551234567"),
     ("15551234567", "whatsapp", "phone", "+15551234567"),
     ("tel:+1-555-123-4567;ext=5", None, "phone", "+15551234567"),
@@ -86,11 +106,18 @@ def test_any_text_is_a_handle_or_a_value_error(text: str, channel: str | None) -
     assert handle_as(handle.kind, handle.value) == handle
 
 
-@given(st.from_regex(r"\A\+[1-9][0-9]{6,14}\Z"))
+@given(st.from_regex(r"\A\+[1-9][1-9]{3}[0-9]{3,11}\Z"))
 def test_e164_is_kept_as_it_is(text: str) -> None:
     """A number in E.164 is its own spelling, with or without marks between the digits."""
     assert phone_of(text) == text
     assert phone_of("-".join(text)) == text
+
+
+@given(st.from_regex(r"\A\+[1-9][0-9]{6,14}\Z"))
+def test_a_number_is_its_own_spelling_once_read(text: str) -> None:
+    """Reading a number twice changes nothing after the first time, whatever zeros follow its country code."""
+    once = phone_of(text)
+    assert once is not None and phone_of(once) == once == phone_of("-".join(text)) == handle_of(text).value
 
 
 @given(st.emails())

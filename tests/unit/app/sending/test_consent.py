@@ -1,4 +1,5 @@
 """What follows for a recipient's consent from other events."""
+# ruff: noqa: RUF001 - look-alike characters are what is tested
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.sending.consent import OPT_INS, OPT_OUTS, consent_event, learned, meaning
+from app.sending.consent import consent_event, learned
+from app.sending.keywords import DICTIONARY, OPT_INS, OPT_OUTS, meaning, meaning_of_button
 from schemas import validate
 from schemas.events import CHANNELS, EVENT_TYPES, Error, Event, Handle
 
@@ -52,12 +54,41 @@ def test_an_accent_may_be_a_character_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", ".", "!", "please stop", "STOP it", "stopping", "Don't stop!", "yes", "YES", "no", "TD", "help", "stop?",
-     "restart", "the end", "stop" + " " * 200, "st op"],
+    ["", " ", ".", "!", "please stop", "STOP it", "stopping", "Don't stop!", "yes", "YES", "no", "TD", "help",
+     "restart", "the end", "st op", "start?", "stop smoking", "Can you stop?", "stop " * 300, "--", "#",
+     "START\n\nwhen is my order due", "stop" + " " * 1200 + "it", "receber", "s" * 2000],
 )  # fmt: skip
 def test_what_may_mean_something_else_is_no_word(text: str) -> None:
     """Only the whole message counts; YES answers many a question."""
     assert meaning(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ＳＴＯＰ", "“STOP”", '"STOP"', "'stop'", "«Stop»", "‚STOP‘", "STOP,", "STOP\u200b", "\u200eSTOP", "\u200fstop", "\ufeffSTOP",
+     "S\u00adTOP", "STOP\u00a0", "(stop)", "[STOP]", "*STOP*", "-stop", "stop-", "STOP…", "stop。", "Stop！", "STOP;", "¡STOP!",
+     "STOP :(", "🛑 STOP", "STOP🛑\ufe0f", "#STOP", "STOP?", "stop？", "STOP  ALL", "stop\tall", "Stop\nall", "opt  out",
+     "opt\u2011out", "opt\u2013out", "opt\u2212out", "Stop promotions", "STOP\nSent from my iPhone",
+     "STOP\n\nSent from my iPhone", "\n\nStop\r\n-- \r\nAna", "PARAR\nEnviado desde mi iPhone", "STOP\n\nOn Monday you wrote",
+     "stop" + " " * 200, "\n" * 2000 + "STOP", "STOP\n\n" + "quoted " * 500, "İPTAL", "СТОП", "ARRE\u0302TER"],
+)  # fmt: skip
+def test_an_opt_out_is_known_in_any_dress(text: str) -> None:
+    """Width, quotes, invisible characters, punctuation, emoji, hyphens, white space and a signature change nothing, and
+    neither does a question mark."""
+    assert meaning(text) == OUT
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [({"title": "Stop promotions"}, OUT), ({"title": "Nein danke", "value": "STOP"}, OUT), ({"id": "stop-promotions"}, OUT),
+     ({"title": "Cancel my order", "id": "CANCEL"}, None), ({"title": "Begin the survey", "id": "START"}, None),
+     ({"title": "START"}, IN), ({"title": 7, "id": None}, None), ({}, None)],
+)  # fmt: skip
+def test_a_button_counts_by_its_title_or_an_unmistakable_id(reply: dict[str, Any], expected: str | None) -> None:
+    """The title is what the recipient saw; the id is the sender's, and may be about an order or a survey."""
+    assert meaning_of_button(reply) == expected
+    found = learned(event(payload={"content": {"text": "Nein danke", "buttonReply": reply}}))
+    assert [one.type for one in found] == ([expected] if expected else [])
 
 
 @given(st.text())
@@ -69,7 +100,7 @@ def test_no_text_is_more_than_no_word(text: str) -> None:
 def test_every_word_names_a_page_and_is_as_it_is_compared() -> None:
     """The table is one that can be checked, and each of its rows can be met."""
     for word, page in (OPT_OUTS | OPT_INS).items():
-        assert page.startswith("https://")
+        assert page.startswith("https://") or page == DICTIONARY
         assert word == word.strip().casefold()
     assert not OPT_OUTS.keys() & OPT_INS.keys()
 
