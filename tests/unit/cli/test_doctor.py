@@ -125,7 +125,7 @@ def test_where_nothing_runs_it_says_how_to_start(
 async def test_it_says_which_source_a_channel_uses() -> None:
     """The one that a client without a configuration sends by: not the one that only receives, though it stands first."""
     given = {
-        "sendgrid": Source.model_validate({"public_key": "k"}),
+        "mailgun": Source.model_validate({"signing_key": "k"}),
         "postmark": Source.model_validate({"server_token": "t", "sender": "shop@example.com", "basic_auth": "u:p"}),
     }
     first, second = [each async for each in sources.sources(Settings(sources=given))]
