@@ -10,7 +10,7 @@ from app.api.parameters import page, read, refusal
 from app.api.service import Api, api_of, caller
 from app.http.access import Key
 from app.http.problems import Problem
-from schemas.handles import handle_of
+from schemas.typed_handles import searched, typed
 
 
 async def find(request: Request) -> Response:
@@ -22,12 +22,12 @@ async def find(request: Request) -> Response:
             "handle", "Which customer? Give a handle: ?handle=%2B15551234567, ana@example.com, or kind:value."
         )
     try:
-        handle = handle_of(text)
+        handle = searched(text)
     except ValueError as error:
         raise refusal("handle", f"handle: {error}.") from error
     rows = await api_of(request).store.customer_of(key.client, handle.kind, handle.value)
     if not rows:
-        raise Problem(404, f"Nothing is known of {handle.kind}:{handle.value}.")
+        raise Problem(404, f"Nothing is known of {typed(handle.kind, handle.value)}.")
     customer = rows[0]["customer_id"]
     unapplied = await api_of(request).store.unapplied_links(key.client, customer)
     return answer(

@@ -1,7 +1,8 @@
 """`threadline timeline CUSTOMER`: print one customer's timeline, from the database."""
 
 import asyncio
-from typing import Annotated, Any
+from inspect import cleandoc
+from typing import Annotated
 from uuid import UUID
 
 import orjson
@@ -13,8 +14,8 @@ from app.cli.support.client import client_of
 from app.cli.support.store import opened
 from app.cli.support.terminal import MISUSED, print_error, print_note
 from app.cli.support.timeline_table import timeline_table
-from schemas.handles import handle_of
-from sql import EventStore
+from schemas.events import Handle
+from schemas.typed_handles import EXAMPLES, searched, typed
 
 
 def timeline(
@@ -30,20 +31,34 @@ def timeline(
     """Print one customer's timeline.
 
     A word that is no address is read as a user id. Exit code 1 where no customer is known by it, 2 where it is a
-    malformed address.
+    malformed address or an incomplete phone number.
     """
     return asyncio.run(_run(customer, limit, client))
 
 
+#: The kinds of a handle are listed in the help, in lines of their own.
+timeline.__doc__ = "\n".join(
+    (
+        f"{cleandoc(timeline.__doc__ or '')}\n\nA handle is typed as it is printed:\n",
+        *(f"  {example:<41} {what}" for example, what in EXAMPLES.values()),
+    )
+)
+
+
 async def _run(customer: str, limit: int, given: str | None) -> int:
+    try:
+        wanted = _wanted(customer)
+    except ValueError as error:
+        return print_error(f"{customer!r} names no customer: {error}.", MISUSED)
     async with opened() as store:
         client = await client_of(store, given)
-        try:
-            handles = await _handles(store, client, customer)
-        except ValueError as error:
-            return print_error(f"{customer!r} names no customer: {error}.", MISUSED)
+        if isinstance(wanted, UUID):
+            handles, words = await store.handles(client, wanted), f"id {wanted}"
+        else:
+            handles = await store.customer_of(client, wanted.kind, wanted.value)
+            words = f"handle {typed(wanted.kind, wanted.value)}"
         if not handles:
-            return print_error(f"Client {client} has no customer {_read_as(customer)}.")
+            return print_error(f"Client {client} has no customer with the {words}.")
         id = handles[0]["customer_id"]
         rows = await store.timeline(client, id, limit=limit + 1)
         interactions = orjson.loads(write([interaction(row) for row in rows[:limit]]))
@@ -53,20 +68,9 @@ async def _run(customer: str, limit: int, given: str | None) -> int:
     return 0
 
 
-def _read_as(customer: str) -> str:
-    """Return in words how the argument was read: as a customer's id, or as a handle of a kind."""
+def _wanted(customer: str) -> UUID | Handle:
+    """Return the argument as a customer's id, or else as a handle. Raises ValueError for neither."""
     try:
-        return f"with the id {UUID(customer)}"
+        return UUID(customer)
     except ValueError:
-        handle = handle_of(customer)
-        return f"with the {handle.kind.replace('_', ' ')} {handle.value}"
-
-
-async def _handles(store: EventStore, client: str, customer: str) -> list[dict[str, Any]]:
-    """Return the handles of the customer with this id or handle; none for an unknown one. Raises ValueError for neither."""
-    try:
-        id = UUID(customer)
-    except ValueError:
-        handle = handle_of(customer)
-        return await store.customer_of(client, handle.kind, handle.value)
-    return await store.handles(client, id)
+        return searched(customer)

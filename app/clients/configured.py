@@ -7,6 +7,7 @@ from typing import Any
 
 from app.clients.accounts import Account, LockedAccount, UnknownAccount, configured, opened
 from app.clients.seal import Seal
+from app.clients.trial import unable_to_send
 from app.clients.ttl_cache import TtlCache
 from app.sending.configuration import Callback, Client, Fallback, Retry, Route, parse
 from app.settings import Settings
@@ -41,6 +42,8 @@ class Clients:
     def __init__(self, store: EventStore, settings: Settings, *, ttl: float = 2.0) -> None:
         self._store, self._settings = store, settings
         self._seal = Seal.of(settings)
+        #: The clients that the sources make, which are as they were at the start of the process.
+        self._implied: dict[str, Client | None] = {}
         self._clients = TtlCache(self._read_client, ttl)
         self._accounts = TtlCache(self._read_account, ttl)
 
@@ -72,7 +75,7 @@ class Clients:
         """Return the client, or in words why there is none."""
         row = await self._store.client(client_id)
         if row is None:
-            return implied(client_id, self._settings) or f"no client {client_id} is configured to send"
+            return self._of_sources(client_id) or f"no client {client_id} is configured to send"
         last = self._clients.last(client_id)
         if isinstance(last, Client) and last.version == row["version"]:
             return last
@@ -80,6 +83,15 @@ class Clients:
             return parse(client_id, row["version"], row["document"], http_hosts=None)
         except SchemaError as error:
             return f"version {row['version']} of client {client_id} cannot be used: {error}"
+
+    def _of_sources(self, client_id: str) -> Client | None:
+        """Return the client that the sources make. It is made once, since building trial messages takes time; only clients
+        that have a source are kept, so that unknown ids take no memory."""
+        if client_id not in self._implied:
+            if all(source.client != client_id for source in self._settings.sources.values()):
+                return None
+            self._implied[client_id] = implied(client_id, self._settings)
+        return self._implied[client_id]
 
     async def _read_account(self, key: tuple[str, str]) -> Account | UnknownAccount:
         client_id, name = key
@@ -96,13 +108,18 @@ class Clients:
 
 def implied(client_id: str, settings: Settings) -> Client | None:
     """Return the client that the sources of the settings make: a route for each channel by which one of them sends, in their
-    order; None where none sends."""
-    routes: dict[str, Route] = {}
+    order; those whose settings lack what sending by the channel needs come last. None where none sends."""
+    found: list[tuple[str, str]] = []
+    unable: list[tuple[str, str]] = []
     for name, source in settings.sources.items():
         account = configured(name, source) if source.client == client_id else None
         for channel in CHANNELS if account else ():
             if account and channel in account.adapter.sends:
-                routes.setdefault(channel, Route(channel, name))
+                lacking = unable_to_send(account.adapter, account.values, channels=(channel,))
+                (unable if lacking else found).append((channel, name))
+    routes: dict[str, Route] = {}
+    for channel, name in found + unable:
+        routes.setdefault(channel, Route(channel, name))
     return Client(client_id, 0, tuple(routes.values())) if routes else None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from app.sending.requests import REACHED_BY
 from schemas.events import Handle
 from schemas.handles import handle_of
+from schemas.typed_handles import searched
 from sql import EventStore
 
 #: Looks like a telephone number, but does not say of which country.
@@ -16,7 +17,7 @@ _LIKE_A_PHONE = re.compile(r"[0-9 ().\-/]{7,24}")
 def recipient_of(text: str, channel: str | None = None) -> Handle:
     """Return the recipient that a text names, on a `channel` if given. Raises ValueError, with a message for people, where it
     is no address there: a consent recorded for a wrong kind of address would stop no message."""
-    handle = handle_of(text, channel)
+    handle = searched(text) if channel is None else handle_of(text, channel)
     how = "a phone number is written with + and its country's code, as +15551234567; a service's own id as user_id:…"
     if channel is not None and handle.kind not in REACHED_BY[channel]:
         raise ValueError(f"it is no address for {channel} ({how})")

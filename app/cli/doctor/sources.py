@@ -1,40 +1,39 @@
 """The check of `threadline doctor` on the configured sources."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from adapters import ADAPTERS
-from adapters.contract import (
-    Adapter,
-    InvalidSignature,
-    Message,
-    Request,
-    Unconfigured,
-    Unsendable,
-    Values,
-    WrongSetting,
-)
+from adapters.contract import Adapter, InvalidSignature, Request, Unconfigured, Values
 from app.cli.doctor.finding import Finding
+from app.clients.configured import implied
+from app.clients.trial import unable_to_send
 from app.settings import Settings, Source
-from app.simulator import samples
-from schemas.handles import handle_of
 
 #: Settings that authenticate the caller of an unsigned webhook.
 _CALLERS = frozenset({"basic_auth", "url_secret", "webhook_header"})
 
 
 async def sources(settings: Settings) -> AsyncIterator[Finding]:
-    """Check that each source has an adapter and can verify its webhooks, and note which cannot send. Invalid settings are
-    refused when they are read."""
+    """Check that each source has an adapter and can verify its webhooks, and note which cannot send, and which channels a
+    client without a configuration sends by it. Invalid settings are refused when they are read."""
     if not settings.sources:
         yield Finding("Sources", "look", "none configured", "add [sources.NAME] to threadline.toml")
+    made = {source.client: implied(source.client, settings) for source in settings.sources.values()}
+    routes = {client_id: client.routes for client_id, client in made.items() if client is not None}
     for name, source in settings.sources.items():
         what, adapter = f"Source {name}", ADAPTERS.get(source.adapter or name)
         if adapter is None:
             known = f"adapter is one of: {', '.join(sorted(ADAPTERS))}"
             yield Finding(what, "wrong", f"no adapter {source.adapter or name}", known)
             continue
-        yield _judged(what, name, adapter, source)
+        found = _judged(what, name, adapter, source)
+        used = [route.channel for route in routes.get(source.client, ()) if route.account == name]
+        if used and found.state != "wrong":
+            by = f"client {source.client} sends {', '.join(used)} by it unless configured otherwise"
+            found = replace(found, found=f"{found.found}; {by}")
+        yield found
 
 
 def _judged(what: str, name: str, adapter: Adapter, source: Source) -> Finding:
@@ -68,29 +67,6 @@ def _proof(name: str, adapter: Adapter, values: Values) -> str:
     if own and secret:
         return "a signature, and the caller's secret where there is none"
     return "the caller's secret, not a signature" if secret else "as the provider signs"
-
-
-def unable_to_send(adapter: Adapter, values: Values, *, sender: bool = True) -> str:
-    """Return why no message can be sent with these settings, by building one for each channel of the adapter, which names
-    its sender or not; an empty string if one can, or if the adapter only receives."""
-    send, now = adapter.send, datetime.now(UTC)
-    if send is None:
-        return ""
-    reasons = []
-    for channel in sorted(send.channels):
-        to, named = handle_of(samples.customer(channel), channel), samples.ours(channel) if sender else None
-        try:
-            if send.token is not None:
-                send.token.build(values, now)
-            known = {"access_token": ("…",), **values} if send.token is not None else values
-            send.build_request(Message("doctor", channel, to, named, text="…", subject="…"), known, now)
-        except WrongSetting as error:
-            reasons.append(str(error))
-        except Unsendable:  # of this message alone
-            return ""
-        else:
-            return ""
-    return reasons[0]
 
 
 def verifies(name: str, adapter: Adapter, values: Values) -> bool:

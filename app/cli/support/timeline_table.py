@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.cli.support.terminal import printable, table
+from schemas.typed_handles import typed
 
 #: Colours of the states: success, in progress, failure.
 _COLOURS = {
@@ -38,7 +39,7 @@ def timeline_table(
     customer: str, handles: Sequence[Mapping[str, Any]], interactions: Sequence[Mapping[str, Any]]
 ) -> Table:
     """Return the table of interactions. Times are shown in the time zone of this machine."""
-    names = ", ".join(printable(handle["value"]) for handle in handles)
+    names = ", ".join(printable(typed(handle["kind"], handle["value"])) for handle in handles)
     title = Text.assemble((names, "bold"), (f"   customer {customer}", "dim"))
     made = table("when", "channel", "", title=title, whole=("when", "channel", ""))
     made.add_column("content", ratio=3, min_width=20, overflow="fold")

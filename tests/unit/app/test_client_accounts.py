@@ -130,3 +130,20 @@ def test_sources_make_a_client_without_more() -> None:
     assert implied("nobody", settings) is None and implied_document("nobody", settings) is None
     document = implied_document("other", settings)
     assert document == {"channels": [{"channel": "email", "account": "theirs"}]}
+
+
+def test_a_source_that_cannot_send_does_not_take_a_channel() -> None:
+    """The order of the file decides among the sources that have what sending needs; the others come last, by channel and in
+    the order of preference."""
+    sources = {
+        "mailgun": Source.model_validate({"signing_key": "k"}),
+        "mailjet": Source.model_validate({"api_key": "k", "secret_key": "s", "sender": "shop@example.com"}),
+        "postmark": Source.model_validate({"server_token": "t", "sender": "shop@example.com"}),
+        "twilio": Source.model_validate({"auth_token": "t"}),
+        "telegram": Source.model_validate({"bot_token": "1:t"}),
+    }
+    client = implied("default", Settings(sources=sources))
+    assert client is not None
+    routes = [(one.channel, one.account) for one in client.routes]
+    assert routes[:2] == [("email", "mailjet"), ("chat", "telegram")]
+    assert ("sms", "twilio") in routes[2:]

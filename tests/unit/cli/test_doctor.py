@@ -120,3 +120,14 @@ def test_where_nothing_runs_it_says_how_to_start(
 
     assert doctor() == 1
     assert "threadline up" in capsys.readouterr().out
+
+
+async def test_it_says_which_source_a_channel_uses() -> None:
+    """The one that a client without a configuration sends by: not the one that only receives, though it stands first."""
+    given = {
+        "mailgun": Source.model_validate({"signing_key": "k"}),
+        "postmark": Source.model_validate({"server_token": "t", "sender": "shop@example.com", "basic_auth": "u:p"}),
+    }
+    first, second = [each async for each in sources.sources(Settings(sources=given))]
+    assert "sends email" not in first.found
+    assert second.found.endswith("; client default sends email by it unless configured otherwise")

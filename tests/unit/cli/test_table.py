@@ -10,6 +10,7 @@ from rich.console import Console
 
 from app.cli.support.terminal import printable
 from app.cli.support.timeline_table import timeline_table
+from app.cli.timeline import timeline
 
 ONE: dict[str, Any] = {
     "interactionId": "0b9c4a5e-8f0e-4b3e-9a64-4f2d1c7be001",
@@ -104,3 +105,18 @@ def test_table_fits_its_terminal(width: int) -> None:
     """No line is wider than the terminal, long words and addresses included."""
     long = ONE | {"content": {"text": "x" * 500, "audioUrl": "https://example.com/" + "y" * 300}}
     assert max(map(len, printed(long, width=width).splitlines())) <= width
+
+
+def test_the_heading_has_handles_as_they_can_be_typed() -> None:
+    """A phone number alone, any other with its kind."""
+    console = Console(file=io.StringIO(), width=120, color_system=None, force_terminal=False)
+    handles = [{"kind": "phone", "value": "+15557654321"}, {"kind": "whatsapp_user_id", "value": "DE.9876543210"}]
+    console.print(timeline_table("c1", handles, [ONE]))
+    assert isinstance(console.file, io.StringIO)
+    assert "+15557654321, whatsapp_user_id:DE.9876543210" in console.file.getvalue()
+
+
+def test_a_part_of_a_phone_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """With exit code 2, before anything is looked up."""
+    assert timeline("+1555") == 2
+    assert "it is no complete phone number" in capsys.readouterr().err
