@@ -13,6 +13,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.signing.signatures import check_age, header, signs
 from schemas.events import Error, Event, Handle
 
@@ -71,7 +72,7 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(data := body.get("data"), dict):
         raise Unprocessable("no reporting webhook of Customer.io: it has no data")
-    kind, metric = text(body.get("object_type")) or "", text(body.get("metric")) or ""
+    kind, metric = _words(body)
     event_id, at = identifier(body.get("event_id")), from_unix(body.get("timestamp"))
     if event_id is None:
         raise Unprocessable("an event without its event_id")
@@ -112,6 +113,12 @@ def normalize(request: Request) -> Normalized:
     return Normalized([event])
 
 
+def _words(body: dict[str, Any]) -> tuple[str, str]:
+    """Return the kind of object and its metric, as the tables spell them."""
+    kind = spelled(text(body.get("object_type")), (*OBJECTS, "customer"))
+    return kind, spelled(text(body.get("metric")), (*METRICS, *PEOPLE, PREFERENCES))
+
+
 def _of_device(
     device: dict[str, Any], type: str, body: dict[str, Any], data: dict[str, Any], delivery: str, request: Request
 ) -> Event:
@@ -131,8 +138,8 @@ def _message(
     request: Request,
 ) -> Event:
     """Return a message's event, without its id. `failed` holds the failure's text: the device of a push, else `data`."""
-    metric, kind = text(body.get("metric")) or "", text(body.get("object_type")) or ""
-    payload: dict[str, Any] = {"providerStatus": f"{kind}.{metric}"}
+    kind, metric = _words(body)
+    payload: dict[str, Any] = {"providerStatus": f"{text(body.get('object_type'))}.{text(body.get('metric'))}"}
     if to := (customer.value if customer else text(data.get("recipient"))):
         payload["to"] = to[:2048]
     if others := others_of(data, customer):

@@ -15,6 +15,7 @@ from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from schemas.events import Error, Event, Handle
 
 #: The values of `event`. `failed` is temporary or permanent by its `severity`; `stored` is an inbound mail.
@@ -57,7 +58,8 @@ ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
 def of_json(data: dict[str, Any], request: Request) -> list[Event]:
     """Return the events of `event-data`: one, or one per recipient of a mail that was rejected. Raises Unprocessable."""
     get = data.get
-    word = text(get("event")) or ""
+    given = text(get("event")) or ""
+    word = spelled(given, EVENT_TYPES)
     # An inbound mail on its way by a route is `accepted`, `delivered` and `failed` too; the route's own post has its
     # content. …/user-manual/events/event-structure, `is-routed`.
     routed = bool(get("routes")) or (word in _ROUTED and object_of(get("flags")).get("is-routed") is True)
@@ -70,7 +72,7 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
         # It was refused before it was split by recipients, and has the header alone.
         recipients = recipients_of(headers.get("to"))
     if type_ == "ProviderEventReceived":
-        event = unknown(request, data, status=word or None, event_id=event_id)
+        event = unknown(request, data, status=given or None, event_id=event_id)
         if message_id is not None and routed:
             event.channel, event.direction = "email", "inbound"
             event.handle = handle(object_of(get("envelope")).get("sender"), "email")
@@ -97,7 +99,7 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
     made: list[Event] = []
     nobody: list[tuple[Handle | None, str]] = [(None, "")]
     for customer, to in recipients or nobody:
-        payload = payload_of(word, to, variables.get("reference"))
+        payload = payload_of(given, to, variables.get("reference"))
         if sender := text(object_of(get("envelope")).get("sender")):
             payload["from"] = sender
         if word in ENGAGED:

@@ -16,6 +16,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text, from_unix
+from adapters.reading.words import spelled
 from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
 from adapters.signing.shared_header import verify_shared
 from schemas.events import Error, Event, Handle
@@ -87,7 +88,7 @@ def normalize(request: Request) -> Normalized:
     if web.is_web(request):
         return Normalized([keep_rest(web.event(body, request), body)])
     fields = _flat(body)
-    kind = text(fields.get("event.kind"))
+    kind = spelled(text(fields.get("event.kind")), KINDS) or None
     if kind is None:
         raise Unprocessable(
             "not an event of OneSignal: the body has no event.kind, which the source's page has a template for"
@@ -120,7 +121,7 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
     words = kind.split(".", 2)
     channel = _CHANNELS.get(words[1]) if len(words) == 3 else None
     customer, others = _whose(get, channel or "push")
-    payload: Item = {"providerStatus": kind[:255]}
+    payload: Item = {"providerStatus": (text(get("event.kind")) or kind)[:255]}
     if customer is not None:
         payload["to"] = customer.value
     if others:
