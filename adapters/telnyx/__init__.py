@@ -61,7 +61,7 @@ def normalize(request: Request) -> Normalized:
     if not isinstance(data, dict) or not isinstance(payload, dict) or event_id is None:
         raise Unprocessable("not a webhook of Telnyx: the body has no data, no payload or no id")
     kind, at = spelled(text(data.get("event_type")), _KINDS), text(data.get("occurred_at"))
-    if kind == messages.RECEIVED:
+    if kind == messages.RECEIVED and payload.get("direction") in (None, "inbound"):
         made = messages.received(payload, event_id, at, request)
         keep_rest(made[0], data, read=_READ)
         return Normalized(made)
