@@ -13,7 +13,7 @@ from adapters.brevo import inbound, marketing, sms
 from adapters.brevo.send import IDEMPOTENT_FOR, build_request, read_response
 from adapters.brevo.send import SETTINGS as _SENDING
 from adapters.contract import Adapter, Normalized, Request, Send, Unprocessable, Values
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.mime import bare_id
@@ -110,7 +110,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     get = item.get
     given = text(get("event")) or ""
     word = spelled(given, EVENT_TYPES)
-    customer, email = next(iter(recipients_of(get("email"))), (None, None))
+    customer, email = one_recipient(get("email"))
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     message_id = bare_id(get("message-id"))
     time = from_unix(get("ts_event")) or _of_epoch(get("ts_epoch"))

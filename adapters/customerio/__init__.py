@@ -7,8 +7,8 @@ https://docs.customer.io/journeys/webhooks-action/#securely-verify-requests. A m
 from typing import Any
 
 from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
-from adapters.customerio.people import PEOPLE, PREFERENCES, others_of, person_of, topics_of
-from adapters.reading.addresses import handle, of_kind
+from adapters.customerio.people import PEOPLE, PREFERENCES, others_of, person_of, recipient_of, topics_of
+from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
@@ -100,7 +100,10 @@ def normalize(request: Request) -> Normalized:
         event.occurred_at = at
         if kind in OBJECTS:
             event.channel, event.direction = OBJECTS[kind], "outbound"
-            event.provider_message_id, event.handle = identifier(data.get("delivery_id")), _recipient(data, kind)
+            event.provider_message_id, event.handle = (
+                identifier(data.get("delivery_id")),
+                recipient_of(data, OBJECTS[kind]),
+            )
         return Normalized([event])
     delivery = identifier(data.get("delivery_id"))
     if delivery is None:
@@ -108,7 +111,7 @@ def normalize(request: Request) -> Normalized:
     devices = data.get("recipients")
     if kind == "push" and isinstance(devices, list) and devices:
         return Normalized([_of_device(one, type, body, data, delivery, request) for one in _objects(devices)])
-    event = _message(type, body, data, delivery, _recipient(data, kind), data, request)
+    event = _message(type, body, data, delivery, recipient_of(data, OBJECTS[kind]), data, request)
     event.source_event_id = event_id
     return Normalized([event])
 
@@ -142,7 +145,7 @@ def _message(
     payload: dict[str, Any] = {"providerStatus": f"{text(body.get('object_type'))}.{text(body.get('metric'))}"}
     if to := (customer.value if customer else text(data.get("recipient"))):
         payload["to"] = to[:2048]
-    if others := others_of(data, customer):
+    if customer is not None and (others := others_of(data, customer)):
         payload["handles"] = others
     if metric == "clicked" and (url := text(data.get("href"))) and len(url) <= 8192:
         payload["url"] = url
@@ -175,13 +178,6 @@ def _message(
     )
 
 
-def _recipient(data: dict[str, Any], kind: str) -> Handle | None:
-    """Return the customer's handle: the message's address, or else the person's own."""
-    if kind in ("email", "sms", "whatsapp") and (found := handle(data.get("recipient"), OBJECTS[kind])):
-        return found
-    return person_of(data)
-
-
 def _objects(items: list[Any]) -> list[dict[str, Any]]:
     return [item for item in items[:_MOST_DEVICES] if isinstance(item, dict)]
 
@@ -194,6 +190,7 @@ ADAPTER = Adapter(
     events=frozenset({*METRICS.values(), *PEOPLE.values()}),
     signature="HMAC-SHA256 over version, timestamp and body, five minutes",
     signs_body=True,
+    job_ids=frozenset({"email"}),
     settings=(Setting("signing_key", "The webhook signing key (Integrations, Reporting Webhooks)."),),
     recognise=recognise,
     verify=verify,

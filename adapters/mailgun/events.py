@@ -6,7 +6,7 @@
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import handle, one_recipient
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.inbound_mail import InboundMail, received
@@ -53,6 +53,7 @@ FAILURES: dict[str, str] = {"old": "expired", "espblock": "blocked"}
 _ROUTED = frozenset({"accepted", "delivered", "failed"})
 #: Actions of a recipient; these events have the user agent and the IP address.
 ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
+_BY_ONE = ENGAGED | {"complained"}
 
 
 def of_json(data: dict[str, Any], request: Request) -> list[Event]:
@@ -67,10 +68,10 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
     event_id, time = identifier(get("id")), from_unix(get("timestamp"))
     headers = object_of(object_of(get("message")).get("headers"))
     message_id = bare_id(headers.get("message-id"))
-    recipients = recipients_of(get("recipient"))
+    recipients: list[tuple[Handle | None, str | None]] = [*recipients_of(get("recipient"))]
     if not recipients and word == "rejected":
         # It was refused before it was split by recipients, and has the header alone.
-        recipients = recipients_of(headers.get("to"))
+        recipients = [*recipients_of(headers.get("to"))]
     if type_ == "ProviderEventReceived":
         event = unknown(request, data, status=given or None, event_id=event_id)
         if message_id is not None and routed:
@@ -84,7 +85,7 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
     if event_id is None:
         if message_id is None and not recipients:
             raise Unprocessable("an event has neither a message id nor an address")
-        whom = ", ".join([to for _, to in recipients])
+        whom = ", ".join([to for _, to in recipients if to])
         event_id = fact_id("mailgun", word, message_id, whom, text(get("timestamp")), text(get("url")))
     if type_ == "MessageReceived":
         return [_stored(data, headers, request, event_id)]
@@ -97,7 +98,9 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
         error = Error(None, ": ".join(words)[:8192] or None, "unknown")
     variables = object_of(get("user-variables"))
     made: list[Event] = []
-    nobody: list[tuple[Handle | None, str]] = [(None, "")]
+    nobody: list[tuple[Handle | None, str | None]] = [(None, "")]
+    if word in _BY_ONE and len(recipients) > 1:
+        recipients = [one_recipient(get("recipient"))]  # which of them it was is unknown
     for customer, to in recipients or nobody:
         payload = payload_of(given, to, variables.get("reference"))
         if sender := text(object_of(get("envelope")).get("sender")):

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.mailgun.events import ENGAGED, engaged_of, failure_of, payload_of
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import parse_json
 from adapters.reading.facts import fact_id, unknown
 from adapters.reading.mime import bare_id
@@ -33,7 +33,7 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
     opens and clicks the time. Raises Unprocessable."""
     get = fields.get
     word = spelled(fields["event"], FORM_TYPES)
-    customer, recipient = next(iter(recipients_of(get("recipient"))), (None, None))
+    customer, recipient = one_recipient(get("recipient"))
     type_ = FORM_TYPES.get(word, "ProviderEventReceived")
     message_id = bare_id(get("Message-Id") or get("message-id") or _header(get("message-headers"), "message-id"))
     many = word in ("opened", "clicked") or type_ == "ProviderEventReceived"

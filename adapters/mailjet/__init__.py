@@ -22,7 +22,7 @@ from adapters.mailjet.send import (
     read_response,
 )
 from adapters.mailjet.send import SETTINGS as _SENDING
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
@@ -115,7 +115,7 @@ def _event(item: Any, request: Request) -> Event:
     get = item.get
     given = text(get("event")) or ""
     word = spelled(given, EVENT_TYPES)
-    customer, email = next(iter(recipients_of(get("email"))), (None, None))
+    customer, email = one_recipient(get("email"))
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     message_id = identifier(get("MessageID")) or identifier(get("mj_message_id"))
     time = from_unix(get("time"))

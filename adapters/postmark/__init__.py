@@ -22,7 +22,7 @@ from adapters.postmark.send import (
     read_response,
 )
 from adapters.postmark.send import SETTINGS as _SENDING
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import own_id
@@ -86,7 +86,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     given, record = text(get("RecordType")) or "", spelled(text(get("RecordType")), RECORDS)
     kind = spelled(text(get("Type")), TYPES)
     type_, reason = _type(record, kind, item)
-    customer, to = next(iter(recipients_of(get("Recipient") or get("Email"))), (None, None))
+    customer, to = one_recipient(get("Recipient") or get("Email"))
     message_id = identifier(get("MessageID"))
     time = next((value for name in _TIMES if isinstance(value := get(name), str)), None)
     number = identifier(get("ID")) if record in ("Bounce", "SpamComplaint") else None

@@ -8,7 +8,7 @@ answered with 200.
 from typing import Any
 
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
@@ -107,7 +107,7 @@ def handshake(request: Request, values: Values) -> Answer | None:
 def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
     get = item.get
     word = spelled(text(get("type")), EVENT_TYPES)
-    customer, to = next(iter(recipients_of(get("raw_rcpt_to") or get("rcpt_to"))), (None, None))
+    customer, to = one_recipient(get("raw_rcpt_to") or get("rcpt_to"))
     class_ = text(get("bounce_class")) or ""
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     if word in ("bounce", "out_of_band"):
