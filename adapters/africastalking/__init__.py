@@ -16,6 +16,7 @@ from adapters.reading.facts import fact_id, identifier, unknown
 from adapters.reading.parameters import whole_of
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.signing import unsigned
 from schemas.events import Error, Event
 
@@ -110,14 +111,15 @@ def _has(fields: Fields, names: tuple[str, ...]) -> bool:
 
 
 def _report(fields: Fields, request: Request) -> Event:
-    status, number = fields["status"], fields.get("phoneNumber", "")
+    given, number = fields["status"], fields.get("phoneNumber", "")
+    status = spelled(given, STATUSES)
     type = STATUSES.get(status)
     if type is None:
         event = unknown(request, whole_of(request), status=status or None)
     else:
         retries = fields.get("retryCount")
         event = Event(type, request.source, fact_id("report", fields["id"], status, number, retries))
-        event.payload = {"providerStatus": status}
+        event.payload = {"providerStatus": given}
     event.channel, event.direction = "sms", "outbound"
     event.provider_message_id, event.handle = identifier(fields["id"]), handle(number, "sms")
     for key, value in (("to", event.handle.value if event.handle else number), ("carrier", fields.get("networkCode"))):

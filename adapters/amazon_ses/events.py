@@ -16,6 +16,7 @@ from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from schemas.events import Error, Event
 
 EVENT_TYPES: dict[str, str] = {
@@ -45,6 +46,7 @@ _PARTS: dict[str, tuple[str, str]] = {
     "Click": ("click", ""),
     "Subscription": ("subscription", ""),
 }
+_STATES = frozenset({"OptIn", "OptOut"})
 _COPIED = (("url", "link"), ("userAgent", "userAgent"), ("ip", "ipAddress"))
 #: The most recipients read from one record; SES takes 50 for one mail.
 _MOST = 1000
@@ -52,7 +54,8 @@ _MOST = 1000
 
 def of_record(record: dict[str, Any], request: Request, notification: str | None) -> Normalized:
     """Return one event per recipient. `notification` is the id of the SNS message."""
-    word = text(record.get("eventType")) or text(record.get("notificationType")) or ""
+    given = text(record.get("eventType")) or text(record.get("notificationType")) or ""
+    word = spelled(given, EVENT_TYPES)
     mail = object_of(record["mail"])
     message_id, sent = identifier(mail.get("messageId")), _time(mail.get("timestamp"))
     if word not in _PARTS or message_id is None:
@@ -76,7 +79,7 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
             customer, to = next(iter(recipients_of([recipient])), (None, None))
             for event in _events(word, part, object_of(recipient), record, request):
                 event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
-                event.handle = customer
+                event.handle, event.payload["providerStatus"] = customer, given
                 if to:
                     event.payload["to"] = to
                 event.occurred_at = _time(part.get("timestamp")) or (sent if word == "Send" else None)
@@ -164,8 +167,11 @@ def _subscriptions(
 
 def _topics(preferences: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for each in list_of(preferences.get("topicSubscriptionStatus")):
-        name, state = object_of(each).get("topicName"), object_of(each).get("subscriptionStatus")
-        if isinstance(name, str) and name and state in ("OptIn", "OptOut"):
+        name, state = (
+            object_of(each).get("topicName"),
+            spelled(text(object_of(each).get("subscriptionStatus")), _STATES),
+        )
+        if isinstance(name, str) and name and state in _STATES:
             yield name, state
 
 

@@ -15,6 +15,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.signing import unsigned
 from schemas.events import Event
 
@@ -75,7 +76,8 @@ def answer(request: Request) -> Answer:
 
 
 def _message(item: Item, request: Request) -> Event:
-    kind, message = text(item.get("type")) or "", _object(item.get("message"))
+    given = text(item.get("type")) or ""
+    kind, message = spelled(given, MESSAGES), _object(item.get("message"))
     message_id, time = identifier(message.get("id")), text(item.get("time"))
     type = MESSAGES.get(kind)
     way = text(message.get("direction"))
@@ -90,7 +92,7 @@ def _message(item: Item, request: Request) -> Event:
     else:
         whose = owner if inbound else to
         event = Event(type, request.source, fact_id("message", message_id, kind, whose, time))
-        event.payload = {"providerStatus": kind}
+        event.payload = {"providerStatus": given}
     sender = text(message.get("from"))
     # Of an unknown kind only what it says itself is known.
     event.channel = channel

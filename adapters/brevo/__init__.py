@@ -13,7 +13,7 @@ from adapters.brevo import inbound, marketing, sms
 from adapters.brevo.send import IDEMPOTENT_FOR, build_request, read_response
 from adapters.brevo.send import SETTINGS as _SENDING
 from adapters.contract import Adapter, Normalized, Request, Send, Unprocessable, Values
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.mime import bare_id
@@ -21,6 +21,7 @@ from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix, from_unix_or_millis
+from adapters.reading.words import spelled
 from adapters.signing.shared_header import SETTINGS as _SHARED_HEADER
 from adapters.signing.shared_header import verify_shared
 from schemas.events import Error, Event
@@ -96,7 +97,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def _events(item: dict[str, Any], request: Request) -> Iterator[Event]:
-    word = text(item.get("event")) or ""
+    word = spelled(text(item.get("event")), (*EVENT_TYPES, *marketing.CONTACT_WORDS))
     if word in marketing.CONTACT_WORDS:
         yield from marketing.of_contact(item, word, request)
     elif word == "unsubscribe":
@@ -107,20 +108,21 @@ def _events(item: dict[str, Any], request: Request) -> Iterator[Event]:
 
 def _event(item: dict[str, Any], request: Request) -> Event:
     get = item.get
-    word = text(get("event")) or ""
-    customer, email = next(iter(recipients_of(get("email"))), (None, None))
+    given = text(get("event")) or ""
+    word = spelled(given, EVENT_TYPES)
+    customer, email = one_recipient(get("email"))
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     message_id = bare_id(get("message-id"))
     time = from_unix(get("ts_event")) or _of_epoch(get("ts_epoch"))
     if type_ == "ProviderEventReceived":
-        event = unknown(request, item, status=word or None)
+        event = unknown(request, item, status=given or None)
         event.occurred_at, event.handle = time, customer
         if message_id is not None:
             event.channel, event.direction, event.provider_message_id = "email", "outbound", message_id
         return event
     if message_id is None and email is None:
         raise Unprocessable("an event has neither a message id nor an address")
-    payload: dict[str, Any] = {"providerStatus": word}
+    payload: dict[str, Any] = {"providerStatus": given}
     if email:
         payload["to"] = email
     ours = _ours(get("X-Mailin-custom"))

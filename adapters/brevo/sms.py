@@ -10,6 +10,7 @@ from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import phone
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from schemas.events import Error, Event
 
 #: `msg_status`. The words of consent are events of https://developers.brevo.com/reference/createwebhook, type SMS.
@@ -30,7 +31,8 @@ FAILURES: dict[str, str] = {"soft_bounce": "unreachable", "hard_bounce": "invali
 def event(item: dict[str, Any], request: Request) -> Event:
     """Return the event. Raises Unprocessable if it is about no message and no number."""
     get = item.get
-    word, to = text(get("msg_status")) or "", text(get("to"))
+    given, to = text(get("msg_status")) or "", text(get("to"))
+    word = spelled(given, STATUSES)
     type_, message_id = STATUSES.get(word), identifier(get("messageId"))
     if message_id is None and to is None:
         raise Unprocessable("an event has neither a message id nor a number")
@@ -40,7 +42,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
         # A person may change their mind, and back.
         at = (text(get("ts_event")) or text(get("date")),) if word in _WISHES else ()
         event_id = fact_id("brevo", "sms", word, message_id, to, *at)
-        made = Event(type_, request.source, event_id, payload={"providerStatus": word})
+        made = Event(type_, request.source, event_id, payload={"providerStatus": given})
     made.channel, made.direction, made.provider_message_id = "sms", "outbound", message_id
     made.handle, made.occurred_at = phone(to), from_unix(get("ts_event"))
     if to:

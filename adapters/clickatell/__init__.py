@@ -18,6 +18,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.parameters import given
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text, from_unix_or_millis
+from adapters.reading.words import spelled
 from adapters.signing.unsigned import SETTINGS, verify_unsigned
 from schemas.events import Event
 
@@ -76,7 +77,9 @@ def _of_item(kind: str, item: Any, request: Request) -> Event:
     channel = (text(item.get("channel")) or "").strip().lower()
     known = channel if channel in CHANNELS else None
     if kind == "messageStatusUpdate":
-        return _status(item, known, STATUSES.get(text(item.get("status")) or "", "ProviderEventReceived"), request)
+        return _status(
+            item, known, STATUSES.get(spelled(text(item.get("status")), STATUSES), "ProviderEventReceived"), request
+        )
     if kind in RECEIVED:
         return _received(kind, item, known, request)
     event = unknown(request, item, status=kind)
@@ -90,7 +93,7 @@ def _flat(item: Item, request: Request) -> Event:
     """Return the event of an SMS API's callback: a status if it has one, by its word, or by its code if that is unknown; a
     reply if it has a sender and a text."""
     item = legacy.renamed(item)
-    word, code = text(item.get("status")) or "", (text(item.get("statusCode")) or "").lstrip("0")
+    word, code = spelled(text(item.get("status")), STATUSES), (text(item.get("statusCode")) or "").lstrip("0")
     if word or code:
         event = _status(item, "sms", STATUSES.get(word) or CODES.get(code, "ProviderEventReceived"), request)
     elif text(item.get("fromNumber")) and any(name in item for name in TEXTS):

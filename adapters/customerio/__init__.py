@@ -7,12 +7,13 @@ https://docs.customer.io/journeys/webhooks-action/#securely-verify-requests. A m
 from typing import Any
 
 from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
-from adapters.customerio.people import PEOPLE, PREFERENCES, others_of, person_of, topics_of
-from adapters.reading.addresses import handle, of_kind
+from adapters.customerio.people import PEOPLE, PREFERENCES, others_of, person_of, recipient_of, topics_of
+from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.signing.signatures import check_age, header, signs
 from schemas.events import Error, Event, Handle
 
@@ -71,7 +72,7 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     if not isinstance(body, dict) or not isinstance(data := body.get("data"), dict):
         raise Unprocessable("no reporting webhook of Customer.io: it has no data")
-    kind, metric = text(body.get("object_type")) or "", text(body.get("metric")) or ""
+    kind, metric = _words(body)
     event_id, at = identifier(body.get("event_id")), from_unix(body.get("timestamp"))
     if event_id is None:
         raise Unprocessable("an event without its event_id")
@@ -99,7 +100,10 @@ def normalize(request: Request) -> Normalized:
         event.occurred_at = at
         if kind in OBJECTS:
             event.channel, event.direction = OBJECTS[kind], "outbound"
-            event.provider_message_id, event.handle = identifier(data.get("delivery_id")), _recipient(data, kind)
+            event.provider_message_id, event.handle = (
+                identifier(data.get("delivery_id")),
+                recipient_of(data, OBJECTS[kind]),
+            )
         return Normalized([event])
     delivery = identifier(data.get("delivery_id"))
     if delivery is None:
@@ -107,9 +111,15 @@ def normalize(request: Request) -> Normalized:
     devices = data.get("recipients")
     if kind == "push" and isinstance(devices, list) and devices:
         return Normalized([_of_device(one, type, body, data, delivery, request) for one in _objects(devices)])
-    event = _message(type, body, data, delivery, _recipient(data, kind), data, request)
+    event = _message(type, body, data, delivery, recipient_of(data, OBJECTS[kind]), data, request)
     event.source_event_id = event_id
     return Normalized([event])
+
+
+def _words(body: dict[str, Any]) -> tuple[str, str]:
+    """Return the kind of object and its metric, as the tables spell them."""
+    kind = spelled(text(body.get("object_type")), (*OBJECTS, "customer"))
+    return kind, spelled(text(body.get("metric")), (*METRICS, *PEOPLE, PREFERENCES))
 
 
 def _of_device(
@@ -131,11 +141,11 @@ def _message(
     request: Request,
 ) -> Event:
     """Return a message's event, without its id. `failed` holds the failure's text: the device of a push, else `data`."""
-    metric, kind = text(body.get("metric")) or "", text(body.get("object_type")) or ""
-    payload: dict[str, Any] = {"providerStatus": f"{kind}.{metric}"}
+    kind, metric = _words(body)
+    payload: dict[str, Any] = {"providerStatus": f"{text(body.get('object_type'))}.{text(body.get('metric'))}"}
     if to := (customer.value if customer else text(data.get("recipient"))):
         payload["to"] = to[:2048]
-    if others := others_of(data, customer):
+    if customer is not None and (others := others_of(data, customer)):
         payload["handles"] = others
     if metric == "clicked" and (url := text(data.get("href"))) and len(url) <= 8192:
         payload["url"] = url
@@ -168,13 +178,6 @@ def _message(
     )
 
 
-def _recipient(data: dict[str, Any], kind: str) -> Handle | None:
-    """Return the customer's handle: the message's address, or else the person's own."""
-    if kind in ("email", "sms", "whatsapp") and (found := handle(data.get("recipient"), OBJECTS[kind])):
-        return found
-    return person_of(data)
-
-
 def _objects(items: list[Any]) -> list[dict[str, Any]]:
     return [item for item in items[:_MOST_DEVICES] if isinstance(item, dict)]
 
@@ -187,6 +190,7 @@ ADAPTER = Adapter(
     events=frozenset({*METRICS.values(), *PEOPLE.values()}),
     signature="HMAC-SHA256 over version, timestamp and body, five minutes",
     signs_body=True,
+    job_ids=frozenset({"email"}),
     settings=(Setting("signing_key", "The webhook signing key (Integrations, Reporting Webhooks)."),),
     recognise=recognise,
     verify=verify,

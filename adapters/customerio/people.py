@@ -52,6 +52,14 @@ def person_of(data: dict[str, Any]) -> Handle | None:
     return next(iter(_known(data)), None)
 
 
+def recipient_of(data: dict[str, Any], channel: str) -> Handle | None:
+    """Return the customer's handle of a message: its address, or the person's own if it names none. An address that cannot
+    be read, or several, may be other people's."""
+    if channel in ("email", "sms", "whatsapp") and text(data.get("recipient")):
+        return handle(data.get("recipient"), channel)
+    return person_of(data)
+
+
 def _known(data: dict[str, Any]) -> list[Handle]:
     nested = data.get("identifiers")
     identifiers = nested if isinstance(nested, dict) else {}

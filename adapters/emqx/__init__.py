@@ -14,6 +14,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.signing.shared_header import SETTINGS, verify_shared
 from schemas.events import Error, Event
 
@@ -77,13 +78,14 @@ def normalize(request: Request) -> Normalized:
 
 def _event(item: Item, word: str, request: Request) -> Event:
     get = item.get
+    given, word = word, spelled(word, EVENT_TYPES)
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     own_id, client = identifier(get("id")), text(get("clientid"))
     customer = of_kind("device_id", f"emqx:{client}") if client else None
     outbound = word in _OUTBOUND or word.startswith("delivery.")  # an unlisted one has the same form
     if type_ != "ProviderEventReceived" and (own_id is None or customer is None):
         raise Unprocessable("a message without an id, or of no client")
-    payload: Item = {"providerStatus": word[:255]}
+    payload: Item = {"providerStatus": given[:255]}
     if customer is not None:
         payload["to" if outbound else "from"] = customer.value
     for key, name in (("topic", "topic"), ("username", "username"), ("ip", "peerhost")):

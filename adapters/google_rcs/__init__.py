@@ -26,6 +26,7 @@ from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.signing.signatures import from_base64, header, same, signs
 from schemas.events import Event
 
@@ -117,6 +118,7 @@ def _data(request: Request) -> bytes:
 
 def _event(item: Item, word: str, request: Request) -> Event:
     """Return the event of a message's state, of a subscription, or of anything else that has a word."""
+    given, word = word, spelled(word, EVENT_TYPES)
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     message_id, event_id = identifier(item.get("messageId")), identifier(item.get("eventId"))
     customer = phone(item.get("senderPhoneNumber") or item.get("phoneNumber"))
@@ -125,7 +127,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
     if type_ in _INBOUND and customer is None:
         type_ = "ProviderEventReceived"
     inbound = type_ in _INBOUND or word == "IS_TYPING"
-    payload: Item = {"providerStatus": word[:255]}
+    payload: Item = {"providerStatus": given[:255]}
     if customer is not None:
         payload["from" if inbound else "to"] = customer.value
     if agent := text(item.get("agentId")):

@@ -17,6 +17,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix, from_unix_or_millis
+from adapters.reading.words import spelled
 from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
 from adapters.signing.shared_header import verify_shared
 from adapters.whatsapp_cloud.messages import CHANGES
@@ -27,6 +28,7 @@ STATUSES: dict[str, str] = passthrough.STATUSES | {"mismatch": "ProviderEventRec
 #: …/user-event
 CONSENTS: dict[str, str] = {"opted-in": "RecipientSubscribed", "opted-out": "RecipientUnsubscribed"}
 
+_TYPES = ("message-event", "message", "user-event")
 #: Keys of a message that say nothing beside what its event has.
 _READ = frozenset({"id", "source", "type"})
 
@@ -55,13 +57,13 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("not a webhook of Gupshup: the body is not an object")
     if "entry" in body:
         return passthrough.normalize(body, request)
-    kind, payload = text(body.get("type")), body.get("payload")
+    kind, payload = spelled(text(body.get("type")), _TYPES) or None, body.get("payload")
     if isinstance(payload, dict):
         if kind == "message-event":
             return Normalized([_status(payload, body, request)])
         if kind == "message":
             return Normalized([_message(payload, body, request)])
-        if kind == "user-event" and (type_ := CONSENTS.get(text(payload.get("type")) or "")):
+        if kind == "user-event" and (type_ := CONSENTS.get(spelled(text(payload.get("type")), CONSENTS))):
             return Normalized([_consent(type_, payload, body, request)])
     return Normalized([_other(kind, payload, body, request)])
 
@@ -71,7 +73,8 @@ def _time(body: Item) -> datetime | None:
 
 
 def _status(item: Item, body: Item, request: Request) -> Event:
-    status = text(item.get("type")) or ""
+    given = text(item.get("type")) or ""
+    status = spelled(given, STATUSES)
     type_ = STATUSES.get(status, "ProviderEventReceived")
     message_id = identifier(item.get("gsId")) or identifier(item.get("id"))
     if message_id is None:
@@ -79,7 +82,7 @@ def _status(item: Item, body: Item, request: Request) -> Event:
     inner = item.get("payload")
     detail = inner if isinstance(inner, dict) else {}
     customer, others = passthrough.customer_of(item.get("destination"), item.get("userId"))
-    payload: dict[str, Any] = {"providerStatus": status[:255]}
+    payload: dict[str, Any] = {"providerStatus": given[:255]}
     if customer is not None:
         payload["to"] = customer.value
     if others:

@@ -12,6 +12,7 @@ from adapters.reading.addresses import of_kind, phone
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix_or_millis
+from adapters.reading.words import spelled
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.history import past
@@ -91,7 +92,8 @@ def _status(item: Any, value: Item, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("a status is not an object")
     message_id = identifier(item.get("gs_id")) or identifier(item.get("id"))
-    status = text(item.get("status")) or ""
+    given = text(item.get("status")) or ""
+    status = spelled(given, STATUSES)
     if message_id is None:
         if kind := text(item.get("type")):  # set-callback: the webhook URL was configured
             return unknown(request, item, status=kind)
@@ -99,7 +101,7 @@ def _status(item: Any, value: Item, request: Request) -> Event:
     type_ = STATUSES.get(status, "ProviderEventReceived")
     recipient, user_id, group = recipient_of(item)
     customer, others = customer_of(recipient, user_id)
-    payload: dict[str, Any] = {"providerStatus": status[:255]}
+    payload: dict[str, Any] = {"providerStatus": given[:255]}
     for key, part in (("to", customer.value if customer else None), ("from", _ours(value)), ("handles", others)):
         if part:
             payload[key] = part

@@ -71,7 +71,8 @@ def _sms(item: Item, request: Request) -> Event:
     get = item.get
     message_id, word = identifier(get("id")) or identifier(get("kid")), text(get("status")) or ""
     came = "keyword" in item or "circle" in item
-    inbound = "keyword" in item and "circle" in item and word.upper() in _OF_INBOUND
+    both = "keyword" in item and "circle" in item
+    inbound = both and word.upper() in _OF_INBOUND
     if message_id is None:
         raise Unprocessable("an SMS without its id")
     # In a query it is `sender`, as `source` there names the source whose webhook it is.
@@ -81,8 +82,10 @@ def _sms(item: Item, request: Request) -> Event:
         text(get("timestamp")),
     )
     known = STATUSES.get(word.upper(), "ProviderEventReceived")
-    # With one of the two, or a word that no page has for what comes in, it may be of either direction.
-    type_ = "MessageReceived" if inbound else "ProviderEventReceived" if came and known not in _FINAL else known
+    # With one of the two, or a word that no page has for what comes in, it may be of either direction. With both, a
+    # final status is a contradiction: its recipient may be our own number.
+    unlike = came and (both or known not in _FINAL)
+    type_ = "MessageReceived" if inbound else "ProviderEventReceived" if unlike else known
     unsure = came and type_ == "ProviderEventReceived"
     customer = None if unsure else handle(source if inbound else recipient, "sms")
     given = (

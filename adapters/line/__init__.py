@@ -25,6 +25,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.signing.signatures import header, signs
 from schemas.events import Event, Handle
 
@@ -81,7 +82,8 @@ def normalize(request: Request) -> Normalized:
 def _event(item: Any, destination: str | None, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("an event is not an object")
-    kind, source = text(item.get("type")) or "", item.get("source")
+    given = text(item.get("type")) or ""
+    kind, source = spelled(given, EVENT_TYPES), item.get("source")
     type_ = EVENT_TYPES.get(kind, "ProviderEventReceived")
     user, place = _source(source if isinstance(source, dict) else {})
     customer = user or place
@@ -95,7 +97,7 @@ def _event(item: Any, destination: str | None, request: Request) -> Event:
             raise Unprocessable("an event has no id, and no customer or no type")
         event_id = fact_id("line", kind, customer.value, text(when), message_id)
     outbound = kind == "delivery"
-    payload: dict[str, Any] = {"providerStatus": kind[:255]}
+    payload: dict[str, Any] = {"providerStatus": given[:255]}
     if customer is not None:
         payload["to" if outbound else "from"] = customer.value
     if not outbound and (ours := place.value if place is not None and user is not None else destination):

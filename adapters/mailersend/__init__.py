@@ -28,6 +28,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.signing.signatures import header, signs
 from schemas.events import Event
 
@@ -89,7 +90,8 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("not a webhook of MailerSend: the body is not an object")
-    word = text(body.get("type")) or text(body.get("object")) or ""
+    given = text(body.get("type")) or text(body.get("object"))
+    word = spelled(given, (*EVENT_TYPES, *SMS_TYPES, "inbound.message"))
     data = object_of(body.get("data"))
     if word in EVENT_TYPES or word.startswith("activity."):  # an unlisted activity has the same form
         return Normalized([_activity(word, body, data, request)])
@@ -135,7 +137,7 @@ def _activity(word: str, body: dict[str, Any], data: dict[str, Any], request: Re
             raise Unprocessable("an activity has neither a message id nor an address")
         event_id = fact_id("mailersend", word, message_id, address, text(body.get("created_at")))
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
-    payload: dict[str, Any] = {"providerStatus": word}
+    payload: dict[str, Any] = {"providerStatus": text(body.get("type")) or text(body.get("object")) or word}
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, body).payload["native"]
     if sender := text(mail.get("from")):

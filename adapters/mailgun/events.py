@@ -6,7 +6,7 @@
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import handle, one_recipient
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.inbound_mail import InboundMail, received
@@ -15,6 +15,7 @@ from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from schemas.events import Error, Event, Handle
 
 #: The values of `event`. `failed` is temporary or permanent by its `severity`; `stored` is an inbound mail.
@@ -52,12 +53,14 @@ FAILURES: dict[str, str] = {"old": "expired", "espblock": "blocked"}
 _ROUTED = frozenset({"accepted", "delivered", "failed"})
 #: Actions of a recipient; these events have the user agent and the IP address.
 ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
+_BY_ONE = ENGAGED | {"complained"}
 
 
 def of_json(data: dict[str, Any], request: Request) -> list[Event]:
     """Return the events of `event-data`: one, or one per recipient of a mail that was rejected. Raises Unprocessable."""
     get = data.get
-    word = text(get("event")) or ""
+    given = text(get("event")) or ""
+    word = spelled(given, EVENT_TYPES)
     # An inbound mail on its way by a route is `accepted`, `delivered` and `failed` too; the route's own post has its
     # content. …/user-manual/events/event-structure, `is-routed`.
     routed = bool(get("routes")) or (word in _ROUTED and object_of(get("flags")).get("is-routed") is True)
@@ -65,12 +68,12 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
     event_id, time = identifier(get("id")), from_unix(get("timestamp"))
     headers = object_of(object_of(get("message")).get("headers"))
     message_id = bare_id(headers.get("message-id"))
-    recipients = recipients_of(get("recipient"))
+    recipients: list[tuple[Handle | None, str | None]] = [*recipients_of(get("recipient"))]
     if not recipients and word == "rejected":
         # It was refused before it was split by recipients, and has the header alone.
-        recipients = recipients_of(headers.get("to"))
+        recipients = [*recipients_of(headers.get("to"))]
     if type_ == "ProviderEventReceived":
-        event = unknown(request, data, status=word or None, event_id=event_id)
+        event = unknown(request, data, status=given or None, event_id=event_id)
         if message_id is not None and routed:
             event.channel, event.direction = "email", "inbound"
             event.handle = handle(object_of(get("envelope")).get("sender"), "email")
@@ -82,7 +85,7 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
     if event_id is None:
         if message_id is None and not recipients:
             raise Unprocessable("an event has neither a message id nor an address")
-        whom = ", ".join([to for _, to in recipients])
+        whom = ", ".join([to for _, to in recipients if to])
         event_id = fact_id("mailgun", word, message_id, whom, text(get("timestamp")), text(get("url")))
     if type_ == "MessageReceived":
         return [_stored(data, headers, request, event_id)]
@@ -95,9 +98,11 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
         error = Error(None, ": ".join(words)[:8192] or None, "unknown")
     variables = object_of(get("user-variables"))
     made: list[Event] = []
-    nobody: list[tuple[Handle | None, str]] = [(None, "")]
+    nobody: list[tuple[Handle | None, str | None]] = [(None, "")]
+    if word in _BY_ONE and len(recipients) > 1:
+        recipients = [one_recipient(get("recipient"))]  # which of them it was is unknown
     for customer, to in recipients or nobody:
-        payload = payload_of(word, to, variables.get("reference"))
+        payload = payload_of(given, to, variables.get("reference"))
         if sender := text(object_of(get("envelope")).get("sender")):
             payload["from"] = sender
         if word in ENGAGED:

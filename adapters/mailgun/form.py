@@ -7,12 +7,13 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.mailgun.events import ENGAGED, engaged_of, failure_of, payload_of
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import parse_json
 from adapters.reading.facts import fact_id, unknown
 from adapters.reading.mime import bare_id
 from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from schemas.events import Event
 
 #: The values of the field `event`.
@@ -31,8 +32,8 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
     """Return the event of a form. A form has no event id: the id is made of the message, recipient and word, and for
     opens and clicks the time. Raises Unprocessable."""
     get = fields.get
-    word = fields["event"]
-    customer, recipient = next(iter(recipients_of(get("recipient"))), (None, None))
+    word = spelled(fields["event"], FORM_TYPES)
+    customer, recipient = one_recipient(get("recipient"))
     type_ = FORM_TYPES.get(word, "ProviderEventReceived")
     message_id = bare_id(get("Message-Id") or get("message-id") or _header(get("message-headers"), "message-id"))
     many = word in ("opened", "clicked") or type_ == "ProviderEventReceived"
@@ -50,7 +51,7 @@ def of_form(fields: dict[str, str], request: Request) -> Event:
     if type_ == "MessageBounced":
         status = {"code": get("code"), "message": get("error") or get("description")}
         type_, error = failure_of({"reason": get("reason"), "severity": "permanent", "delivery-status": status})
-    payload = payload_of(word, recipient, get("reference"))
+    payload = payload_of(fields["event"], recipient, get("reference"))
     if word in ENGAGED:
         payload |= engaged_of(get("url"), get("user-agent"), get("ip"))
     return Event(

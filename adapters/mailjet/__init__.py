@@ -22,12 +22,13 @@ from adapters.mailjet.send import (
     read_response,
 )
 from adapters.mailjet.send import SETTINGS as _SENDING
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.signing import unsigned
 from schemas.events import Error, Event
 
@@ -112,13 +113,14 @@ def _event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("an item is not an object")
     get = item.get
-    word = text(get("event")) or ""
-    customer, email = next(iter(recipients_of(get("email"))), (None, None))
+    given = text(get("event")) or ""
+    word = spelled(given, EVENT_TYPES)
+    customer, email = one_recipient(get("email"))
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     message_id = identifier(get("MessageID")) or identifier(get("mj_message_id"))
     time = from_unix(get("time"))
     if type_ == "ProviderEventReceived":
-        event = unknown(request, item, status=word or None)
+        event = unknown(request, item, status=given or None)
         event.occurred_at = time
         if message_id is not None:
             event.channel, event.direction = "email", "outbound"
@@ -126,7 +128,7 @@ def _event(item: Any, request: Request) -> Event:
         return event
     if message_id is None and email is None:
         raise Unprocessable("an event has neither a message id nor an address")
-    payload: dict[str, Any] = {"providerStatus": word}
+    payload: dict[str, Any] = {"providerStatus": given}
     if email:
         payload["to"] = email
     ours = _ours(get("Payload"))

@@ -12,6 +12,7 @@ from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix_or_millis
+from adapters.reading.words import spelled
 from adapters.signing.signatures import header, signs
 from adapters.signing.unsigned import SETTINGS as UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
@@ -93,7 +94,8 @@ def _items(request: Request, result: Normalized) -> list[Any]:
 def _event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("an item is not an object")
-    word = text(item.get("event")) or ""
+    given = text(item.get("event")) or ""
+    word = spelled(given, EVENT_TYPES)
     event_id, message_id = identifier(item.get("event_id")), identifier(item.get("message_id"))
     email, time = text(item.get("email")), _time(item.get("timestamp"))
     customer = handle(email, "email")
@@ -108,7 +110,7 @@ def _event(item: Any, request: Request) -> Event:
         raise Unprocessable("an event has no message id")
     variables = item.get("custom_variables")
     custom: dict[str, Any] = variables if isinstance(variables, dict) else {}
-    payload: dict[str, Any] = {"providerStatus": word}
+    payload: dict[str, Any] = {"providerStatus": given}
     if to := customer.value if customer else email:
         payload["to"] = to[:2048]
     if reference := text(custom.get("reference")):

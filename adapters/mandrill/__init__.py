@@ -28,6 +28,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.signing.signatures import header, signs
 from schemas.events import Error, Event
 
@@ -130,7 +131,8 @@ def _items(request: Request) -> list[Any]:
 def _event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("an item is not an object")
-    word, time = text(item.get("event")) or "", from_unix(item.get("ts"))
+    given, time = text(item.get("event")) or "", from_unix(item.get("ts"))
+    word = spelled(given, (*EVENT_TYPES, "inbound"))
     msg = object_of(item.get("msg"))
     if word == "inbound":
         return received(msg, item, request)
@@ -150,7 +152,7 @@ def _event(item: Any, request: Request) -> Event:
         return event
     if message_id is None:
         raise Unprocessable("an event has no message id")
-    payload: dict[str, Any] = {"providerStatus": word}
+    payload: dict[str, Any] = {"providerStatus": given}
     if to := customer.value if customer else email:
         payload["to"] = to[:2048]
     if sender := text(msg.get("sender")):

@@ -30,6 +30,8 @@ STATUSES: dict[str, str] = {
     "delivery_failed": "MessageFailed",
 }
 _TEXTS = {"text": "body", "subject": "subject"}
+#: Keys of a message that came in: …#receive-a-message, and of an MMS.
+_OF_MESSAGE = frozenset({"body", "subject", "mediaURLs", "mediaUrls", "mediaContentUrls"})
 _MOST_MEDIA = 100
 _FAILED = frozenset({"MessageFailed", "MessageDelayed"})
 
@@ -44,7 +46,13 @@ def event(fields: Fields, request: Request) -> Event:
     message_id = identifier(fields.get("id"))
     if message_id is None:
         raise Unprocessable("a message without its id")
-    return _report(fields, message_id, request) if _is_report(fields) else _message(fields, message_id, request)
+    if _is_report(fields):
+        return _report(fields, message_id, request)
+    if _OF_MESSAGE.isdisjoint(fields):  # a report without its words, perhaps: of either direction
+        found = unknown(request, whole_of(request))
+        found.channel, found.provider_message_id = "sms", message_id
+        return found
+    return _message(fields, message_id, request)
 
 
 def _is_report(fields: Fields) -> bool:

@@ -14,8 +14,10 @@ from adapters.onesignal.send import API, IDEMPOTENT_FOR, MARK, build_request, re
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
+from adapters.reading.own_ids import own_id
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text, from_unix
+from adapters.reading.words import spelled
 from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
 from adapters.signing.shared_header import verify_shared
 from schemas.events import Error, Event, Handle
@@ -87,7 +89,7 @@ def normalize(request: Request) -> Normalized:
     if web.is_web(request):
         return Normalized([keep_rest(web.event(body, request), body)])
     fields = _flat(body)
-    kind = text(fields.get("event.kind"))
+    kind = spelled(text(fields.get("event.kind")), KINDS) or None
     if kind is None:
         raise Unprocessable(
             "not an event of OneSignal: the body has no event.kind, which the source's page has a template for"
@@ -120,17 +122,20 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
     words = kind.split(".", 2)
     channel = _CHANNELS.get(words[1]) if len(words) == 3 else None
     customer, others = _whose(get, channel or "push")
-    payload: Item = {"providerStatus": kind[:255]}
+    payload: Item = {"providerStatus": (text(get("event.kind")) or kind)[:255]}
     if customer is not None:
         payload["to"] = customer.value
     if others:
         payload["handles"] = [{"kind": other.kind, "value": other.value} for other in others]
     name = text(get("message.name")) or ""
-    if name.startswith(MARK):
-        payload["reference"] = name.removeprefix(MARK)
+    per_recipient = False
+    if name.startswith(MARK) and (echo := own_id(name.removeprefix(MARK))):
+        payload["reference"] = echo
     elif message_id is not None and (subscription := text(get("event.subscription_id"))):
         # A message of the dashboard or of a journey goes to many people; each becomes a message of its own.
         message_id = f"{message_id}:{subscription}"
+    elif message_id is not None and (name or channel != "push"):  # Threadline sends push alone, with a name
+        per_recipient = customer is not None
     if type_ == "MessageClicked" and channel == "push" and (url := text(get("message.url"))):
         payload["url"] = url
     error: Error | None = None
@@ -148,6 +153,7 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
         direction="outbound",
         provider_message_id=message_id,
         handle=customer,
+        per_recipient=per_recipient,
         occurred_at=time,
         error=error,
         payload=payload,

@@ -32,11 +32,11 @@ from schemas.events import Error
 IDEMPOTENT_FOR = 30 * 86_400.0
 API = "https://api.onesignal.com"
 
-#: The prefix of the internal name of our messages. Event Streams contain the name; messages of the dashboard lack
-#: the prefix.
+#: The prefix of the internal name of our messages. Event Streams contain the name. What follows is the marked reference:
+#: OneSignal's dashboard copies a message under another name, and the copy may go to many people.
 MARK = "threadline:"
-#: Maximum characters of that name.
-_LONGEST_NAME = 128
+#: Maximum characters of the reference in that name, which has 128 at most.
+_LONGEST_ECHO = 128 - len(MARK) - len(marked(""))
 #: Texts of the first error, in lower case.
 _REASONS = {
     "not subscribed": "opted_out",
@@ -77,7 +77,7 @@ def build_request(message: Message, values: Values, now: datetime) -> HttpCall:
         fields["ttl"] = max(0, int((message.expires_at - now).total_seconds()))
     fields |= {
         "data": {**message.data, NAME: marked(message.message_id)},
-        "name": f"{MARK}{message.echo}"[:_LONGEST_NAME],
+        "name": f"{MARK}{marked(message.echo[:_LONGEST_ECHO])}",
         "idempotency_key": uuid_of("onesignal", message.message_id),
     }
     return HttpCall(

@@ -6,6 +6,7 @@ https://documentation.onesignal.com/reference/push-notification, …/docs/en/eve
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
+from zlib import crc32
 
 import orjson
 
@@ -59,7 +60,9 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
         "event.external_id": sent.to.removeprefix("user_id:") if sent.extra.get("external") else "",
         "event.data.failure_reason": "InvalidRegistration" if state == "MessageFailed" else "",
         "message.id": sent.id,
-        "message.name": f"threadline:{sent.reference}" if sent.reference else "",
+        "message.name": f"threadline:tl_{crc32(sent.reference.encode()):08x}_{sent.reference}"
+        if sent.reference
+        else "",
         "message.url": "",
     }
     return Post(url, orjson.dumps(document), {"content-type": "application/json"})
@@ -82,7 +85,7 @@ def accept(call: Call, settings: Settings, id: str) -> list[Sent]:
         )
     to = f"user_id:{users[0]}" if users else targets[0]
     text, name = fields.get("contents", {}).get("en"), fields.get("name", "")
-    return [Sent(id, "push", to, APP, text, name.partition(":")[2] or None, None, {"external": bool(users)})]
+    return [Sent(id, "push", to, APP, text, name.partition(":")[2][12:] or None, None, {"external": bool(users)})]
 
 
 def key(call: Call) -> str | None:

@@ -17,6 +17,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from schemas.events import Error, Event
 
 #: …/developer/webhooks, message status events. `MessageSent`: the recipient's server has accepted it.
@@ -113,13 +114,13 @@ def _event(body: dict[str, Any], request: Request) -> Event:
 def _named(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the event's name and its payload. Older servers post the payload alone, and a bounce is known by the two mails
     in it, under whatever name (…/developer/webhooks, "Message bounce event")."""
-    word = text(body.get("event")) or ""
+    word = spelled(text(body.get("event")), EVENT_TYPES)
     data = object_of(body.get("payload")) or ({} if word else body)
     if word not in EVENT_TYPES and isinstance(data.get("original_message"), dict) and "bounce" in data:
         return "MessageBounced", data
     if status := text(data.get("status")):
         # A mail that came back after an attempt is a delivery that failed, with a status of its own.
-        named = STATUSES.get(status, word)
+        named = STATUSES.get(spelled(status, STATUSES), word)
         word = named if not word or (word == "MessageDeliveryFailed" and named == "MessageBounced") else word
     return word, data
 

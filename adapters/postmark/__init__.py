@@ -22,13 +22,14 @@ from adapters.postmark.send import (
     read_response,
 )
 from adapters.postmark.send import SETTINGS as _SENDING
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.signing.shared_header import SETTINGS as _SHARED
 from adapters.signing.shared_header import verify_shared
 from schemas.events import Error, Event
@@ -82,9 +83,10 @@ def normalize(request: Request) -> Normalized:
 
 def _event(item: dict[str, Any], request: Request) -> Event:
     get = item.get
-    record, kind = text(get("RecordType")) or "", text(get("Type")) or ""
+    given, record = text(get("RecordType")) or "", spelled(text(get("RecordType")), RECORDS)
+    kind = spelled(text(get("Type")), TYPES)
     type_, reason = _type(record, kind, item)
-    customer, to = next(iter(recipients_of(get("Recipient") or get("Email"))), (None, None))
+    customer, to = one_recipient(get("Recipient") or get("Email"))
     message_id = identifier(get("MessageID"))
     time = next((value for name in _TIMES if isinstance(value := get(name), str)), None)
     number = identifier(get("ID")) if record in ("Bounce", "SpamComplaint") else None
@@ -102,7 +104,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     if message_id is None and to is None:
         raise Unprocessable("an event has neither a message id nor an address")
     metadata = object_of(get("Metadata"))
-    payload: dict[str, Any] = {"providerStatus": record}
+    payload: dict[str, Any] = {"providerStatus": given}
     if to is not None:
         payload["to"] = to
     if reference := text(metadata.get("reference")):
@@ -141,7 +143,9 @@ def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
     if record == "SubscriptionChange":
         if item.get("SuppressSending") is not True:
             return "RecipientSubscribed", "unknown"
-        return SUPPRESSIONS.get(text(item.get("SuppressionReason")) or "", "ProviderEventReceived"), "unknown"
+        return SUPPRESSIONS.get(
+            spelled(text(item.get("SuppressionReason")), SUPPRESSIONS), "ProviderEventReceived"
+        ), "unknown"
     return RECORDS.get(record, "ProviderEventReceived"), "unknown"
 
 
@@ -150,8 +154,9 @@ def _of_all_mail(item: dict[str, Any], stream: str) -> bool:
     from the default stream, which has the mail that belongs to no list."""
     if item.get("SuppressSending") is not True:
         return False
-    reason = text(item.get("SuppressionReason"))
-    return reason == "SpamComplaint" or (stream == _DEFAULT_STREAM and item.get("Origin") == "Recipient")
+    if spelled(text(item.get("SuppressionReason")), SUPPRESSIONS) == "SpamComplaint":
+        return True
+    return stream == _DEFAULT_STREAM and (text(item.get("Origin")) or "").lower() == "recipient"
 
 
 def _error(item: dict[str, Any], reason: str) -> Error:

@@ -40,6 +40,15 @@ def recipients(value: Any) -> list[tuple[Handle | None, str]]:
     return [(customer, address) for address, customer in found.items()]
 
 
+def one_recipient(value: Any) -> tuple[Handle | None, str | None]:
+    """Return the recipient that an event of one person names, as `recipients` does. Of several, no handle and their
+    addresses: which of them it was is unknown, and a complaint must opt out nobody else."""
+    found = recipients(value)
+    if len(found) == 1:
+        return found[0]
+    return None, ", ".join([address for _, address in found])[:2048] or None
+
+
 def _mailbox(text: str) -> Handle | None:
     """Return the handle of a mailbox with or without a name; None for several. Raises ValueError if it is malformed."""
     found = mailboxes(text)

@@ -15,8 +15,9 @@ from adapters.reading.facts import fact_id, identifier, text
 from adapters.reading.mime import mailbox_of
 from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.resend import inbound
-from adapters.resend.contacts import MOST, SUBSCRIPTIONS, events
+from adapters.resend.contacts import CONTACTS, MOST, SUBSCRIPTIONS, events
 from adapters.resend.errors import error_of, is_notice, is_suppressed
 from adapters.resend.send import IDEMPOTENT_FOR, build_request, read_response
 from adapters.signing.signatures import standard_key, verify_standard
@@ -67,7 +68,8 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("not a webhook of Resend: the body is not an object")
-    word = text(body.get("type")) or ""
+    given = text(body.get("type")) or ""
+    word = spelled(given, (*EVENT_TYPES, *CONTACTS))
     found = body.get("data")
     data: dict[str, Any] = found if isinstance(found, dict) else {}
     event_id = identifier(request.headers.get("svix-id") or request.headers.get("webhook-id"))
@@ -91,7 +93,7 @@ def normalize(request: Request) -> Normalized:
     nobody: list[tuple[Handle | None, str]] = [(None, "")]
     error = error_of(data) if type_ in _FAILURES else None
     result = Normalized()
-    common, message_id, time = _payload(word, data), own_id(_tag(data, NAME)), from_text(body.get("created_at"))
+    common, message_id, time = _payload(given, data), own_id(_tag(data, NAME)), from_text(body.get("created_at"))
     for customer, address in recipients or nobody:
         payload = dict(common)
         if address:

@@ -10,10 +10,13 @@ from adapters.reading.addresses import handle
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from schemas.events import Event
 
 #: https://resend.com/docs/webhooks/contacts/topics-updated
 SUBSCRIPTIONS: dict[str, str] = {"opt_in": "RecipientSubscribed", "opt_out": "RecipientUnsubscribed"}
+#: `type` of the events that may have a wish of the contact.
+CONTACTS = ("contact.topics.updated", "contact.created", "contact.updated", "suppression.added")
 #: Maximum items of a list that are read.
 MOST = 100
 
@@ -26,7 +29,11 @@ def events(
     topics = data.get("topics")
     found: list[Event] = []
     for topic in topics[:MOST] if word == "contact.topics.updated" and isinstance(topics, list) else []:
-        type_ = SUBSCRIPTIONS.get(text(topic.get("subscription")) or "") if isinstance(topic, dict) else None
+        type_ = (
+            SUBSCRIPTIONS.get(spelled(text(topic.get("subscription")), SUBSCRIPTIONS))
+            if isinstance(topic, dict)
+            else None
+        )
         if type_ is not None and customer is not None and (name := text(topic.get("id"))):
             payload = {"providerStatus": word, "from": customer.value, "list": name[:255]}
             id_ = fact_id("resend", event_id or text(body.get("created_at")), customer.value, name, type_)

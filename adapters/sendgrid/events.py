@@ -11,6 +11,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from schemas.events import Error, Event
 
 #: …/tracking-events/event, delivery, engagement and account events.
@@ -59,13 +60,14 @@ def event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("an item is not an object")
     get = item.get
-    word = get("event")
-    type_ = EVENT_TYPES.get(word, "ProviderEventReceived") if isinstance(word, str) else "ProviderEventReceived"
+    given = text(get("event"))
+    word = spelled(given, EVENT_TYPES)
+    type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     event_id, message_id = identifier(get("sg_event_id")), _message_id(identifier(get("sg_message_id")))
     email, time = get("email"), from_unix(get("timestamp"))
     customer = handle(email, "email")
-    if type_ == "ProviderEventReceived" or not isinstance(word, str):
-        kept = unknown(request, item, status=text(word), event_id=event_id)
+    if type_ == "ProviderEventReceived":
+        kept = unknown(request, item, status=given, event_id=event_id)
         kept.occurred_at = time
         if message_id is not None:
             kept.channel, kept.direction = "email", "outbound"
@@ -75,7 +77,7 @@ def event(item: Any, request: Request) -> Event:
         if message_id is None and not email:
             raise Unprocessable("an event has neither a message id nor an address")
         event_id = fact_id("sendgrid", message_id, text(email), word, text(get("timestamp")), text(get("url")))
-    payload: dict[str, Any] = {"providerStatus": word}
+    payload: dict[str, Any] = {"providerStatus": given}
     if customer is not None:
         payload["to"] = customer.value
     elif isinstance(email, str) and email:

@@ -13,6 +13,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import check_age, header, signs
@@ -71,7 +72,7 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("the body is not an object")
-    data, kind = body.get("data"), text(body.get("webhook_event"))
+    data, kind = body.get("data"), spelled(text(body.get("webhook_event")), ("dlr", "sms_mo")) or None
     if isinstance(data, dict) and kind == "dlr":
         return Normalized([keep_rest(_status(data, request), body, read=_READ)])
     if isinstance(data, dict) and kind == "sms_mo":
@@ -80,12 +81,13 @@ def normalize(request: Request) -> Normalized:
 
 
 def _status(data: dict[str, Any], request: Request) -> Event:
-    word, message_id = text(data.get("status")), identifier(data.get("msg_id"))
-    type = STATUSES.get(word or "")
-    if type is None or word is None or message_id is None:
-        event = unknown(request, data, status=word)
+    given, message_id = text(data.get("status")), identifier(data.get("msg_id"))
+    word = spelled(given, STATUSES)
+    type = STATUSES.get(word)
+    if type is None or message_id is None:
+        event = unknown(request, data, status=given)
     else:
-        event = Event(type, request.source, fact_id("status", message_id, word), payload={"providerStatus": word})
+        event = Event(type, request.source, fact_id("status", message_id, word), payload={"providerStatus": given})
     event.channel, event.direction, event.provider_message_id = "sms", "outbound", message_id
     if type in _FAILURES:
         event.error = Error(None, word, _REASONS.get(word or "", "unknown"))

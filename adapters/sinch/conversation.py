@@ -11,6 +11,7 @@ from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import dialled, of_kind
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.sinch.content import CONTENTS
 from adapters.sinch.errors import conversation_error
 from schemas.events import Event, Handle
@@ -45,7 +46,7 @@ def event(body: Item, request: Request) -> Event:
 
 
 def _report(part: Item, body: Item, request: Request) -> Event:
-    status = text(part.get("status")) or ""
+    status = spelled(text(part.get("status")), STATUSES)
     type_ = STATUSES.get(status, "ProviderEventReceived")
     return _outbound(type_, status, part, body, request)
 
@@ -59,7 +60,7 @@ def _outbound(type_: str, status: str, part: Item, body: Item, request: Request)
     if message_id is None:
         raise Unprocessable("a report has no message id")
     channel, customer = _address(part)
-    payload: Item = {"providerStatus": status[:255]}
+    payload: Item = {"providerStatus": (text(part.get("status")) or status)[:255]}
     if customer is not None:
         payload["to"] = customer.value
     if reference := text(body.get("message_metadata")) or text(part.get("metadata")):
@@ -129,7 +130,8 @@ def _inbound(part: Item, body: Item, request: Request) -> Event:
 
 
 def _consent(part: Item, body: Item, request: Request) -> Event:
-    status = text(part.get("status")) or ""
+    given = text(part.get("status")) or ""
+    status = spelled(given, CONSENTS)
     channel, customer = _address(part)
     type_ = CONSENTS.get(status)
     when = text(body.get("event_time")) or text(body.get("accepted_time"))
@@ -145,7 +147,7 @@ def _consent(part: Item, body: Item, request: Request) -> Event:
         direction="inbound",
         handle=customer,
         occurred_at=_time(body),
-        payload={"providerStatus": status, "from": customer.value},
+        payload={"providerStatus": given, "from": customer.value},
     )
 
 

@@ -13,6 +13,7 @@ from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.sinch.errors import sms_error
 from schemas.events import Event
 
@@ -98,9 +99,10 @@ def _report(
     body: Item, batch: str, recipient: Any, status: str, code: Any, at: Any, request: Request, item: Item
 ) -> Event:
     """Return the event of one recipient's message; an unknown status keeps `item` as `native`."""
+    given, status = status, spelled(status, STATUSES)
     type_ = STATUSES.get(status, "ProviderEventReceived")
     customer = dialled(recipient, "sms")
-    payload: Item = {"providerStatus": status[:255]}
+    payload: Item = {"providerStatus": given[:255]}
     if customer is not None:
         payload["to"] = customer.value
     if (ours := dialled(body.get("applied_originator"), "sms")) is not None:

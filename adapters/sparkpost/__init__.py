@@ -8,13 +8,14 @@ answered with 200.
 from typing import Any
 
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
-from adapters.reading.addresses import recipients as recipients_of
+from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text, from_unix
+from adapters.reading.words import spelled
 from adapters.signing.shared_header import SETTINGS as _SHARED
 from adapters.signing.shared_header import verify_shared
 from adapters.sparkpost import relay
@@ -105,8 +106,8 @@ def handshake(request: Request, values: Values) -> Answer | None:
 
 def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
     get = item.get
-    word = text(get("type")) or ""
-    customer, to = next(iter(recipients_of(get("raw_rcpt_to") or get("rcpt_to"))), (None, None))
+    word = spelled(text(get("type")), EVENT_TYPES)
+    customer, to = one_recipient(get("raw_rcpt_to") or get("rcpt_to"))
     class_ = text(get("bounce_class")) or ""
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     if word in ("bounce", "out_of_band"):
@@ -126,7 +127,7 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
             raise Unprocessable("an event has neither a message id nor an address")
         at, link = text(get("timestamp")), text(get("target_link_url"))
         event_id = fact_id("sparkpost", word, message_id, to, at, link)
-    payload: dict[str, Any] = {"providerStatus": word}
+    payload: dict[str, Any] = {"providerStatus": text(get("type")) or word}
     reference = text(meta.get("reference"))
     given = (("to", to), ("reference", reference), ("from", text(get("friendly_from")) or text(get("msg_from"))))
     payload |= {key: value for key, value in given if value}

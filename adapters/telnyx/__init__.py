@@ -20,6 +20,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.signing.keys import ed25519_key, signs_ed25519
 from adapters.signing.signatures import check_age, from_base64, header, readable
 from adapters.telnyx import calls, messages
@@ -27,6 +28,7 @@ from adapters.telnyx.send import API, build_request, read_response
 
 _SIGNATURE = "telnyx-signature-ed25519"
 #: Keys whose value the event says otherwise, and of this delivery of the webhook (`meta`), which a retry changes.
+_KINDS = (messages.RECEIVED, messages.FINAL, *messages.RECIPIENT_EVENTS, *calls.CALLS)
 _READ = frozenset({"direction", "event_type", "record_type", "status", "meta"})
 
 
@@ -58,8 +60,8 @@ def normalize(request: Request) -> Normalized:
     event_id = identifier(data.get("id")) if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(payload, dict) or event_id is None:
         raise Unprocessable("not a webhook of Telnyx: the body has no data, no payload or no id")
-    kind, at = text(data.get("event_type")) or "", text(data.get("occurred_at"))
-    if kind == messages.RECEIVED:
+    kind, at = spelled(text(data.get("event_type")), _KINDS), text(data.get("occurred_at"))
+    if kind == messages.RECEIVED and payload.get("direction") in (None, "inbound"):
         made = messages.received(payload, event_id, at, request)
         keep_rest(made[0], data, read=_READ)
         return Normalized(made)

@@ -14,6 +14,7 @@ from adapters.reading.own_ids import own_id
 from adapters.reading.prices import price_of
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.telnyx.errors import error_of
 from adapters.telnyx.send import OWN_ID, REFERENCE
 from schemas.events import Event
@@ -51,7 +52,8 @@ def outbound(kind: str, payload: Item, event_id: str, at: str | None, request: R
             why = f"is beyond the first {_MOST}" if place >= _MOST else "is not an object"
             found.unprocessable.append((one, f"a recipient {why}"))
             continue
-        status, number = text(one.get("status")) or "", text(one.get("phone_number"))
+        given, number = text(one.get("status")) or "", text(one.get("phone_number"))
+        status = spelled(given, STATUSES)
         type = STATUSES.get(status)
         if type != "MessageFailed":  # one of several may have failed while others were sent
             type = RECIPIENT_EVENTS.get(kind, type)
@@ -65,7 +67,7 @@ def outbound(kind: str, payload: Item, event_id: str, at: str | None, request: R
         )
         _describe(event, payload, "outbound", at)
         event.handle = handle(number, event.channel)
-        event.payload |= {"providerStatus": f"{kind}.{status}"[:255]} | ({"to": number} if number else {})
+        event.payload |= {"providerStatus": f"{kind}.{given}"[:255]} | ({"to": number} if number else {})
         if carrier := text(one.get("carrier")):
             event.payload["carrier"] = carrier[:255]
         if type == "MessageFailed":

@@ -150,8 +150,10 @@ def _status(fields: Fields) -> str:
         return "read"
     if status := fields.get("MessageStatus") or fields.get("SmsStatus"):
         return status.lower()
-    # The documented parameters of an inbound message have no status. Another product's event has a word of its own.
+    # The documented parameters of an inbound message have no status, but have NumMedia: with an empty text and
+    # without it, it may be a report that lost its status. Another product's event has a word of its own.
     documented = {"From", "To", "Body"} <= fields.keys() and "EventType" not in fields
+    documented = documented and bool(fields["Body"] or "NumMedia" in fields)
     return "received" if documented and (_sid(fields) or "")[:2] in ("SM", "MM") else ""
 
 

@@ -25,10 +25,12 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.signing.signatures import same
 from schemas.events import Error, Event
 
 #: …/email-statuses. `sent`: it was taken and is on its way; whether it arrived is not known yet.
+_STATUS = "transactional_email_status"
 STATUSES: dict[str, str] = {
     "sent": "UserMessageSent",
     "delivered": "MessageDelivered",
@@ -122,11 +124,12 @@ def _event(item: Any, request: Request) -> Event:
     data = item.get("event_data", item) if isinstance(item, dict) else None
     if not isinstance(data, dict) or not isinstance(item, dict):
         raise Unprocessable("an event without its event_data")
-    word, kind = text(data.get("status")) or "", text(item.get("event_name"))
+    given = text(data.get("status")) or ""
+    word, kind = spelled(given, STATUSES), spelled(text(item.get("event_name")), (_STATUS,))
     email, job = text(data.get("email")), identifier(data.get("job_id"))
     time, info = text(data.get("event_time")), data.get("delivery_info")
-    if kind != "transactional_email_status" or word not in STATUSES:
-        event = unknown(request, item, status=word or kind)
+    if kind != _STATUS or word not in STATUSES:
+        event = unknown(request, item, status=word or kind or None)
         if job is not None and email is not None and len(job) + len(email) < MAX_ID:
             event.channel, event.direction, event.handle = "email", "outbound", handle(email, "email")
             event.provider_message_id = job
@@ -137,7 +140,7 @@ def _event(item: Any, request: Request) -> Event:
     info = info if isinstance(info, dict) else {}
     customer = handle(email, "email")
     type = STATUSES[word]
-    payload: dict[str, Any] = {"providerStatus": word, "to": customer.value if customer else email}
+    payload: dict[str, Any] = {"providerStatus": given, "to": customer.value if customer else email}
     for key, name, most in _COPIED if type not in _FAILURES else ():
         if (value := text(data.get(name) or info.get(name))) and len(value) <= most:
             payload[key] = value

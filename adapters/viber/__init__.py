@@ -23,6 +23,7 @@ from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.signing.signatures import header, signs
 from adapters.viber.send import API, build_request, read_response
 from schemas.events import Error, Event
@@ -74,6 +75,7 @@ def normalize(request: Request) -> Normalized:
 
 
 def _event(item: Item, word: str, request: Request) -> Event:
+    given, word = word, spelled(word, EVENT_TYPES)
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     token, when = identifier(item.get("message_token")), item.get("timestamp")
     profile = item.get("sender") if word == "message" else item.get("user")
@@ -85,7 +87,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
     message_id = token if outbound or word == "message" else None
     if token is None and (user is None or type_.startswith("Message")):
         raise Unprocessable("a callback without a message_token")
-    payload: dict[str, Any] = {"providerStatus": word[:255]}
+    payload: dict[str, Any] = {"providerStatus": given[:255]}
     if customer is not None:
         payload["to" if outbound else "from"] = customer.value
     if name := text(who.get("name")):

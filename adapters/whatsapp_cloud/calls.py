@@ -10,6 +10,7 @@ from adapters.contract import Request
 from adapters.reading.facts import count, fact_id, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.whatsapp_cloud.errors import error_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
 from schemas.events import Error, Event
@@ -29,8 +30,8 @@ def call(item: Item, value: Item, request: Request) -> Event:
     call_id, word = required_id(item), text(item.get("event")) or ""
     outbound = item.get("direction") == "BUSINESS_INITIATED"
     who = "to" if outbound else "from"
-    type_, ended = CALL_EVENTS.get(word), _word(item.get("status"))
-    if type_ == "CallCompleted" and ended == "FAILED":
+    type_, ended = CALL_EVENTS.get(spelled(word, CALL_EVENTS)), _word(item.get("status"))
+    if type_ == "CallCompleted" and (ended or "").upper() == "FAILED":
         type_ = "CallFailed"
     error = None
     if type_ == "CallFailed":
@@ -44,7 +45,7 @@ def call(item: Item, value: Item, request: Request) -> Event:
 def call_status(item: Item, value: Item, request: Request) -> Event:
     """Return the event of a status of a call that the business makes. Raises Unprocessable."""
     call_id, word = required_id(item), text(item.get("status")) or ""
-    type_ = CALL_STATUSES.get(word)
+    type_ = CALL_STATUSES.get(spelled(word, CALL_STATUSES))
     error = Error(None, word, "blocked") if type_ == "CallFailed" else None
     event = _event(type_, word, item, value, request, who="recipient", outbound=True, call_id=call_id, error=error)
     return keep_rest(event, item, _READ)

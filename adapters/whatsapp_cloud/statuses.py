@@ -6,6 +6,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/webhoo
 from adapters.contract import Request
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.times import from_unix
+from adapters.reading.words import spelled
 from adapters.whatsapp_cloud.errors import error_of
 from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
@@ -24,12 +25,13 @@ STATUSES: dict[str, str] = {
 
 def status(item: Item, value: Item, request: Request) -> Event:
     """Return the event of an outbound message's status. Raises Unprocessable."""
-    word = text(item.get("status")) or ""
+    given = text(item.get("status")) or ""
+    word = spelled(given, STATUSES)
     type_ = STATUSES.get(word, "ProviderEventReceived")
     message_id = required_id(item)
     recipient, user_id, group = recipient_of(item)
     customer, others = customer_of(recipient, user_id)
-    payload = payload_of(word, value, customer, others, outbound=True)
+    payload = payload_of(given, value, customer, others, outbound=True)
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     if group:

@@ -14,6 +14,7 @@ from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_text
+from adapters.reading.words import spelled
 from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
 from adapters.signing.shared_header import verify_shared
 from adapters.whatsapp_cloud.errors import REASONS as _META
@@ -44,6 +45,7 @@ MEDIA: dict[str, str] = {
     "gbm": "chat",
 }
 
+_TYPES = ("MESSAGE_STATUS", "MESSAGE")
 _WAYS = frozenset({"IN", "OUT"})
 #: Keys whose value the event says otherwise.
 _READ = frozenset({"type", "direction", "channel"})
@@ -69,7 +71,7 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("not a webhook of Zenvia: the body is not an object")
-    kind = text(body.get("type"))
+    kind = spelled(text(body.get("type")), _TYPES) or None
     if kind == "MESSAGE_STATUS" and isinstance(status := body.get("messageStatus"), dict):
         return Normalized([keep_rest(_status(status, body, request), body, read=_READ)])
     if kind == "MESSAGE" and isinstance(message := body.get("message"), dict):
@@ -80,13 +82,14 @@ def normalize(request: Request) -> Normalized:
 
 
 def _status(status: Item, body: Item, request: Request) -> Event:
-    code = text(status.get("code")) or ""
+    given = text(status.get("code")) or ""
+    code = spelled(given, STATUSES)
     type_ = STATUSES.get(code, "ProviderEventReceived")
     message_id = identifier(body.get("messageId"))
     if message_id is None:
         raise Unprocessable("a status has no message id")
     medium = text(body.get("channel")) or text(status.get("channel"))
-    payload: dict[str, Any] = {"providerStatus": code[:255]}
+    payload: dict[str, Any] = {"providerStatus": given[:255]}
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, body).payload["native"]
     if (index := count(body.get("contentIndex"))) is not None:

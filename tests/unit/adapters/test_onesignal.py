@@ -9,7 +9,7 @@ import pytest
 from adapters import onesignal
 from adapters.contract import Media, Message, Request, Response, Template, Unsendable
 from adapters.onesignal.send import build_request, read_response
-from schemas.events import Handle
+from schemas.events import Event, Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 VALUES = {"api_key": ("key",), "app_id": ("app",)}
@@ -85,4 +85,22 @@ def test_two_people_of_one_message_are_two_messages() -> None:
         return onesignal.normalize(request).events[0].provider_message_id
 
     assert id_of("s-1", "weekly") == "n-1:s-1" != id_of("s-2", "weekly")
-    assert id_of("s-1", "threadline:order-1") == "n-1"
+    assert id_of("s-1", "threadline:tl_e0b37fef_order-1") == "n-1"
+    # A copy that the dashboard made, and a name that anybody wrote.
+    assert id_of("s-1", "threadline:tl_e0b37fef_order-1 (copy)") == "n-1:s-1"
+    assert id_of("s-1", "threadline:order-1") == "n-1:s-1"
+
+
+def test_two_people_of_one_mail_without_a_subscription_are_two_messages() -> None:
+    def event_of(address: str) -> Event:
+        body = {"event.kind": "message.email.sent", "event.id": address, "message.id": "n-1", "message.name": "News"}
+        body |= {"user.subscription.subscription_token": address}
+        request = Request("POST", "https://hooks.example.com/", {}, orjson.dumps(body), NOW, "onesignal")
+        return onesignal.normalize(request).events[0]
+
+    events = [event_of(address) for address in ("ana@example.com", "ben@example.com")]
+    assert [(event.provider_message_id, event.per_recipient) for event in events] == [("n-1", True)] * 2
+    assert [event.handle for event in events] == [
+        Handle("email", "ana@example.com"),
+        Handle("email", "ben@example.com"),
+    ]
