@@ -4,9 +4,11 @@ The one place where `payload.handles` becomes `HandleLinked` events, for all ada
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from adapters.reading.facts import fact_id
+from app.placeholders import is_one_persons
 from schemas.events import Event, Handle
 from schemas.handles import handle_as
 from schemas.numbering import canonical
@@ -16,17 +18,6 @@ LINKED = "HandleLinked"
 EVIDENCE = "provider_states_both"
 #: Handles of one event that are linked, at most: a person has not more in one webhook.
 MOST = 16
-#: Kinds that many people have in common by their nature.
-_COMMON = frozenset({"short_code", "alphanumeric", "other"})
-#: What programs send in place of the id of a user whom they do not know; compared in lower case. Linked, they would make
-#: one customer of all of them.
-_NOBODY = frozenset(
-    {
-        "", "0", "-1", "anonymous", "anon", "default", "distinct_id", "email", "false", "guest", "id", "nan", "nil", "nobody",
-        "none", "not_authenticated", "null", "test", "true", "undefined", "unknown", "user", "user_id", "[object object]",
-        "00000000-0000-0000-0000-000000000000",
-    }
-)  # fmt: skip
 
 
 def linked(event: Event) -> list[Event]:
@@ -34,17 +25,22 @@ def linked(event: Event) -> list[Event]:
     `payload.handles`.
 
     A link's id is made of the two handles, so that a second statement of it by the same source is a repetition, whichever
-    event makes it. Nothing follows for handles that several people may have.
+    event makes it. Nothing follows for handles that several people may have, nor for our own address (`to` of an inbound
+    message, `from` of an outbound one). WhatsApp user ids of one event are linked with each other, too: these tell a user whose
+    id changed from another user who got the number.
     """
     stated = event.payload.get("handles")
     if not isinstance(stated, list) or not stated or event.type == LINKED:
         return []
     found: list[Handle] = []
+    ours = event.payload.get({"inbound": "to", "outbound": "from"}.get(event.direction or "", ""))
     for handle in ([event.handle] if event.handle is not None else []) + list(_handles(stated[:MOST])):
         one = canonical(handle)
-        if _of_one_person(one) and one not in found:
+        if is_one_persons(one) and ours not in (one.value, handle.value) and one not in found:
             found.append(one)
-    return [_link(event, found[0], other) for other in found[1:]]
+    users = [one for one in found[1:] if one.kind == "whatsapp_user_id"]
+    among = pairwise(users) if found and found[0].kind != "whatsapp_user_id" else ()
+    return [_link(event, found[0], other) for other in found[1:]] + [_link(event, *pair) for pair in among]
 
 
 def links_of(events: Iterable[Event]) -> list[Event]:
@@ -63,12 +59,6 @@ def _handles(stated: Iterable[Any]) -> Iterable[Handle]:
                 yield handle_as(kind, value)
             except ValueError:
                 continue
-
-
-def _of_one_person(handle: Handle) -> bool:
-    if handle.kind == "user_id":
-        return handle.value.strip().lower() not in _NOBODY
-    return handle.kind not in _COMMON
 
 
 def _link(event: Event, one: Handle, other: Handle) -> Event:

@@ -70,7 +70,7 @@ def _message(item: Item, body: Item, request: Request, status: str) -> Event:
             payload[key] = words[:2048]
     if content := content_of(item):
         payload["content"] = content
-    if not ours and there is not None and item.get("channel_type") == "im":
+    if not ours and there is not None and item.get("channel_type") == "im" and _with_app(body):
         payload["handles"] = [{"kind": there.kind, "value": there.value}]
     thread = item.get("thread_ts")
     if thread != item.get("ts") and (parent := message_id(conversation, thread)):
@@ -101,6 +101,13 @@ def _changed(message: Item, type_: str, item: Item, body: Item, request: Request
         found.payload.pop("native", None)
     found.occurred_at = time_of(item.get("event_ts")) or time_of(item.get("ts"))
     return found
+
+
+def _with_app(body: Item) -> bool:
+    """Return whether a direct conversation is the app's own: the event came by its bot's installation, which sees no other
+    one. A user's installation sees those of two people (https://docs.slack.dev/apis/events-api, `authorizations`)."""
+    known = body.get("authorizations")
+    return isinstance(known, list) and any(isinstance(one, dict) and one.get("is_bot") is True for one in known)
 
 
 def _is_ours(item: Item, body: Item) -> bool:

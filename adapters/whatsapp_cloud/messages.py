@@ -64,15 +64,18 @@ def message(item: Item, value: Item, request: Request, outbound: bool = False) -
 
 
 def system(item: Item, value: Item, request: Request) -> Event:
-    """Return the event of a notice about a user, whose new number or id is its handle, and whose former ones stand in
-    `handles`: …/webhooks/reference/messages/system. Raises Unprocessable."""
+    """Return the event of a notice about a user, whose new number or id is its handle, and whose former ids stand in
+    `handles`: …/webhooks/reference/messages/system. A number that the user gave up is in `native` alone: operators assign
+    it to somebody else, whom it must not join. Raises Unprocessable."""
     message_id, part = required_id(item), item.get("system")
     part = part if isinstance(part, dict) else {}
     word = text(part.get("type")) or "system"
+    old_number = item.get("from") or part.get("customer")
+    new_number = part.get("wa_id") or part.get("new_wa_id")
     known = [
         # `new_wa_id` and `customer`: the names of these in older versions of the API.
-        *_handles(part.get("wa_id") or part.get("new_wa_id"), part.get("user_id")),
-        *_handles(item.get("from") or part.get("customer"), item.get("from_user_id")),
+        *_handles(new_number, part.get("user_id")),
+        *_handles(None if new_number else old_number, item.get("from_user_id")),
         *_handles(None, part.get("previous_user_id")),
     ]
     known = [one for at, one in enumerate(known) if one not in known[:at]]
@@ -154,12 +157,10 @@ def _add_names(payload: dict[str, Any], profile: Item) -> None:
 
 
 def contact_of(value: Item, number: Any, user_id: Any, request: Request) -> Item | None:
-    """Return the first contact with a profile that has this number or user id, or the only contact."""
+    """Return the first contact with a profile that has this number or user id."""
     contacts = value.get("contacts")
     if not isinstance(contacts, list):
         return None
-    if len(contacts) == 1:
-        return contacts[0] if _has_profile(contacts[0]) else None
     # Indexed once per webhook: a search for each message takes half a minute for a megabyte of messages and
     # contacts.
     known = request.parsed.setdefault("contacts", {})

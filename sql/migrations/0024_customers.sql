@@ -17,21 +17,42 @@ CREATE FUNCTION most_handles() RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 64;
 
--- Whether several people share a handle: it is linked with more than 32 others; with more than 5 user ids; or it is a
--- device's, which its owners pass on, and is linked with more than one user id. These functions are in PL/pgSQL, which finds
--- tables by the session's search path: a rebuild has its own tables.
+-- Whether several people share a handle. It is linked with more than 32 others; or with more than 5 of one kind of which a
+-- person has one: user ids, WhatsApp user ids, chat ids of one platform. Or it passes from one person to the next: a device
+-- with more than one user id, a direct conversation in Slack with more than one user, a phone number with WhatsApp user ids
+-- that were not stated to be one user's (fewer links among them than would join them). These functions are in PL/pgSQL, which
+-- finds tables by the session's search path: a rebuild has its own tables.
 CREATE FUNCTION is_shared(handle uuid) RETURNS boolean
 LANGUAGE plpgsql STABLE
 AS $$
+DECLARE
+    crowd boolean;
+    users uuid[];
 BEGIN
-    RETURN (
-        SELECT count(*) > 32
-            OR count(*) FILTER (WHERE o.kind = 'user_id')
-            > CASE WHEN bool_or(h.kind IN ('device_token', 'device_id')) THEN 1 ELSE 5 END
+    SELECT sum(g.partners) > 32 OR bool_or(g.partners > g.most), max(g.users)
+    INTO crowd, users
+    FROM (
+        SELECT
+            count(*) AS partners,
+            CASE
+                WHEN o.kind = 'user_id' AND h.kind IN ('device_token', 'device_id') THEN 1
+                WHEN o.kind = 'chat_id' AND o.value LIKE 'slack:%/D%' THEN NULL
+                WHEN o.kind = 'chat_id' AND h.kind = 'chat_id' AND h.value LIKE 'slack:%/D%' THEN 1
+                WHEN o.kind IN ('user_id', 'whatsapp_user_id', 'chat_id') THEN 5
+            END AS most,
+            array_agg(o.id) FILTER (WHERE h.kind = 'phone' AND o.kind = 'whatsapp_user_id') AS users
         FROM (SELECT l.handle_id, l.other_id FROM handle_links AS l WHERE l.handle_id = handle LIMIT 33) AS n
         JOIN handles AS h ON h.id = n.handle_id
         JOIN handles AS o ON o.id = n.other_id
-    );
+        GROUP BY o.kind, CASE WHEN o.kind = 'chat_id' THEN split_part(o.value, ':', 1) END, 2
+    ) AS g;
+    IF crowd OR cardinality(users) IS NULL OR cardinality(users) < 2 THEN
+        RETURN coalesce(crowd, false);
+    END IF;
+    RETURN (
+        SELECT count(*) FROM handle_links AS l
+        WHERE l.handle_id = ANY (users) AND l.other_id = ANY (users) AND l.handle_id < l.other_id
+    ) < cardinality(users) - 1;
 END
 $$;
 

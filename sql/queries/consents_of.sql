@@ -1,5 +1,7 @@
 -- Part of the statements that read consents: of the recipient with the handle `asked.handle_id`, the consent on each channel.
--- An opt-out at any handle of the customer counts, until the recipient opts in again at the handle that is asked for.
+-- An opt-out at any handle of the customer counts, and at any handle that was stated to be one with this one even if that
+-- link does not apply, until the recipient opts in again at the handle that is asked for: links that come apart lose no
+-- opt-out.
 SELECT
     o.channel, o.at AS opted_out_at, o.basis AS opted_out_basis, mine.opted_in_at, mine.opted_in_basis,
     o.at IS NOT NULL AND (mine.opted_in_at IS NULL OR o.at >= mine.opted_in_at) AS opted_out
@@ -13,6 +15,8 @@ FROM (
         SELECT one.id
         FROM handles AS one
         WHERE one.customer_id = (SELECT own.customer_id FROM handles AS own WHERE own.id = asked.handle_id)
+        UNION
+        SELECT l.other_id FROM handle_links AS l WHERE l.handle_id = asked.handle_id
     ) AS person
     JOIN consents AS c ON c.handle_id = person.id
     WHERE c.opted_out_at IS NOT NULL OR c.handle_id = asked.handle_id

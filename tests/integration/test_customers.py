@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -41,6 +41,10 @@ def message(number: int, *handles: Handle, client: str = "default", source: str 
 
 def user(id: int) -> Handle:
     return Handle("whatsapp_user_id", f"US.{id}")
+
+
+def mail(number: int) -> Handle:
+    return Handle("email", f"p{number}@example.com")
 
 
 def phone(number: int) -> Handle:
@@ -105,7 +109,7 @@ async def test_handles_of_one_webhook_are_one_customer(postgres_dsn: Dsns) -> No
 async def test_any_order_and_repetition_gives_the_same_customers(postgres_dsn: Dsns) -> None:
     """A chain of three links and a message beside it, in all orders, one by one and repeated: the same rows."""
     rows = [
-        message(1, phone(1), user(1)), message(2, phone(2), user(1)), message(3, phone(2), user(3)), message(4, phone(4)),
+        message(1, phone(1), mail(1)), message(2, phone(2), mail(1)), message(3, phone(2), mail(3)), message(4, phone(4)),
     ]  # fmt: skip
     results = []
     for order in permutations(rows):
@@ -126,7 +130,10 @@ def stated(seed: int) -> list[list[Row]]:
     chance = random.Random(seed)
     rows = []
     for number in range(120):
-        rows.append(message(number, phone(chance.randrange(60)), user(chance.randrange(60))))
+        make = chance.choice((user, mail))
+        rows.append(message(number, phone(chance.randrange(60)), make(chance.randrange(60))))
+    for number in range(20):  # users whose id changed, some of them with the number of another
+        rows.append(message(1000 + number, phone(number), user(number), user(number + chance.choice((20, 40)))))
     for number in range(120, 160):
         rows.append(
             message(number, Handle("user_id", f"u{number % 40}"), Handle("device_token", f"d{chance.randrange(12)}"))
@@ -178,8 +185,8 @@ async def test_two_workers_link_one_person_at_once(postgres_dsn: Dsns) -> None:
     async with await EventStore.open(postgres_dsn.service, pool=4) as store:
         for round in range(12):
             base = 100 * round
-            ways = [message(base + n, phone(base + n), user(base + (n + 1) % 6)) for n in range(6)]
-            ways += [message(base + 50 + n, phone(base + n), user(base + n)) for n in range(6)]
+            ways = [message(base + n, phone(base + n), mail(base + (n + 1) % 6)) for n in range(6)]
+            ways += [message(base + 50 + n, phone(base + n), mail(base + n)) for n in range(6)]
             await asyncio.gather(*(store.append(rows) for rows in ways))
             (row, *rest) = await store.customer_of("default", "phone", phone(base).value)
             assert len(rest) == 11, row
@@ -210,6 +217,89 @@ async def test_a_device_that_passed_on_links_nobody(postgres_dsn: Dsns) -> None:
     found = await customers(postgres_dsn.owner)
     assert found["ana"] == found["ana@example.com"]
     assert len({found["ana"], found["bob"], found["t1"]}) == 3
+
+
+async def test_a_number_that_passed_on_joins_nobody(postgres_dsn: Dsns) -> None:
+    """A number is its WhatsApp user's, also with the user's changed id, until another user writes from it. In any order."""
+    rows = [
+        message(1, phone(1), user(1)), message(2, phone(2), user(2), user(1)), message(3, phone(1), user(7)),
+        message(4, user(7), mail(7)),
+    ]  # fmt: skip
+    await appended(postgres_dsn.service, rows[:2])
+    found = await customers(postgres_dsn.owner)
+    assert len(found) == 4 and len(set(found.values())) == 1
+    await appended(postgres_dsn.service, rows[2:])
+    expected = await tables(postgres_dsn.owner)
+    for order in permutations(rows):
+        await clear(postgres_dsn.owner)
+        await appended(postgres_dsn.service, order)
+        found = await customers(postgres_dsn.owner)
+        assert found["US.1"] == found["US.2"] == found[phone(2).value]
+        assert found["US.7"] == found[mail(7).value]
+        assert len({found["US.1"], found["US.7"], found[phone(1).value]}) == 3
+        assert (await tables(postgres_dsn.owner))["handles"] == expected["handles"]
+
+
+async def test_an_id_that_changed_at_one_number_is_one_user(postgres_dsn: Dsns) -> None:
+    """Two ids at one number, and only later the notice that the one became the other: two customers, then one."""
+    await appended(postgres_dsn.service, [message(1, phone(1), user(1)), message(2, phone(1), user(2))])
+    found = await customers(postgres_dsn.owner)
+    assert len(set(found.values())) == 3
+    await appended(postgres_dsn.service, [message(3, phone(1), user(2), user(1))])
+    found = await customers(postgres_dsn.owner)
+    assert len(found) == 3 and len(set(found.values())) == 1
+
+
+@pytest.mark.parametrize(
+    "make", [user, lambda n: Handle("chat_id", f"intercom:c{n}"), lambda n: Handle("user_id", f"u{n}")]
+)
+async def test_an_address_of_more_than_five_people_joins_nobody(
+    postgres_dsn: Dsns, make: Callable[[int], Handle]
+) -> None:
+    """Five ids of any kind of which a person has one may be a person's at one address; with the sixth it is a desk's."""
+    desk = Handle("email", "reception-2@example.com")
+    await appended(postgres_dsn.service, [message(n, make(n), desk) for n in range(1, 6)])
+    found = await customers(postgres_dsn.owner)
+    assert len(set(found.values())) == 1
+    await appended(postgres_dsn.service, [message(6, make(6), desk)])
+    found = await customers(postgres_dsn.owner)
+    assert len(found) == len(set(found.values())) == 7
+
+
+async def test_chats_of_several_platforms_are_one_persons(postgres_dsn: Dsns) -> None:
+    """The limit is for each platform."""
+    chats = [
+        Handle("chat_id", f"{name}:c1") for name in ("telegram", "line", "viber", "intercom", "freshchat", "messenger")
+    ]
+    await appended(postgres_dsn.service, [message(n, chat, mail(1)) for n, chat in enumerate(chats)])
+    assert len(set((await customers(postgres_dsn.owner)).values())) == 1
+
+
+async def test_a_direct_conversation_of_two_users_joins_nobody(postgres_dsn: Dsns) -> None:
+    """Slack's conversation is its user's, until a second user writes in it; a user may have several."""
+    one, two, talk, other = (Handle("chat_id", f"slack:T1/{id}") for id in ("U1", "U2", "D1", "D2"))
+    await appended(postgres_dsn.service, [message(1, one, talk), message(2, one, other)])
+    found = await customers(postgres_dsn.owner)
+    assert len(found) == 3 and len(set(found.values())) == 1
+    await appended(postgres_dsn.service, [message(3, two, talk)])
+    found = await customers(postgres_dsn.owner)
+    assert found[one.value] == found[other.value]
+    assert len({found[one.value], found[two.value], found[talk.value]}) == 3
+
+
+async def test_links_that_come_apart_lose_no_opt_out(postgres_dsn: Dsns) -> None:
+    """STOP by the user id, and then the number is found to be shared: a message to the number is still stopped, and START
+    there lifts it."""
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        await store.append(message(1, phone(1), user(1)))
+        await store.append(wrote("STOP", user(1)))
+        for n in range(2, 9):
+            await store.append(message(n, phone(1), Handle("user_id", f"u{n}")))
+        found = await customers(postgres_dsn.owner)
+        assert found[phone(1).value] != found["US.1"]
+        assert [row["opted_out"] for row in await store.consents("default", phone(1))] == [True]
+        await store.append(wrote("START", phone(1), 2))
+        assert [row["opted_out"] for row in await store.consents("default", phone(1))] == [False]
 
 
 async def test_clients_do_not_share_customers(postgres_dsn: Dsns) -> None:

@@ -139,3 +139,35 @@ def test_an_error_with_status_200_is_an_error() -> None:
     assert read_response(Response(200, {}, b'{"ok":false,"error":"internal_error"}')).state == "retryable"
     sent = read_response(Response(200, {}, b'{"ok":true,"channel":"D1","ts":"1772443776.000700"}'))
     assert sent.provider_message_id == "D1:1772443776.000700"
+
+
+@pytest.mark.parametrize(
+    ("authorizations", "linked"),
+    [
+        ([{"team_id": "T1", "user_id": "UBOT", "is_bot": True}], True),
+        (
+            [{"team_id": "T1", "user_id": "U1", "is_bot": False}],
+            False,
+        ),  # a user's installation sees talks of two people
+        ([], False),
+        (None, False),
+    ],
+)
+def test_only_a_direct_conversation_with_the_app_is_its_users(authorizations: Any, linked: bool) -> None:
+    """The conversation is one of the person's handles if the event came by the bot's installation."""
+    event = {
+        "type": "message",
+        "channel": "D1",
+        "channel_type": "im",
+        "user": "U1",
+        "text": "hi",
+        "ts": "1796000000.000100",
+    }
+    body = {
+        "type": "event_callback", "team_id": "T1", "api_app_id": "A1", "event_id": "Ev1", "event": event,
+        "authorizations": authorizations,
+    }  # fmt: skip
+    request = signed(orjson.dumps(body), kind="application/json")
+    (found,) = interpret(request, "slack").events
+    assert found.handle == Handle("chat_id", "slack:T1/U1")
+    assert found.payload.get("handles") == ([{"kind": "chat_id", "value": "slack:T1/D1"}] if linked else None)

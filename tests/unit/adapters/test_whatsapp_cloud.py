@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters.contract import HttpCall, Media, Message, Response, Template, Unsendable
+from adapters import interpret
+from adapters.contract import HttpCall, Media, Message, Request, Response, Template, Unsendable
 from adapters.whatsapp_cloud.send import build_request, read_response
 from schemas.events import Handle
 
@@ -123,3 +124,34 @@ def test_the_code_tells_whether_it_may_pass_later(status: int, code: int, state:
         "Why.",
         reason,
     )
+
+
+@pytest.mark.parametrize(
+    ("contact", "handles"),
+    [
+        ({"wa_id": "15551110001", "user_id": "US.1"}, {"wamid.1": ["US.1"], "wamid.2": None}),
+        ({"wa_id": "15550001111", "user_id": "US.1"}, {"wamid.1": None, "wamid.2": None}),
+        ({"user_id": "US.1"}, {"wamid.1": None, "wamid.2": None}),
+    ],
+)
+def test_a_contact_is_of_the_messages_with_its_number(
+    contact: dict[str, str], handles: dict[str, list[str] | None]
+) -> None:
+    """The only contact of a webhook is not the sender of every message in it, nor is its name theirs."""
+    messages = [
+        {"id": f"wamid.{n}", "from": number, "type": "text", "timestamp": "1796000000", "text": {"body": "a"}}
+        for n, number in ((1, "15551110001"), (2, "15552220002"))
+    ]
+    value = {
+        "messaging_product": "whatsapp", "metadata": {"display_phone_number": "15550001111", "phone_number_id": "1"},
+        "contacts": [contact | {"profile": {"name": "Ana"}}], "messages": messages,
+    }  # fmt: skip
+    body = {
+        "object": "whatsapp_business_account",
+        "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}],
+    }
+    request = Request("POST", "https://h.example.com/", {}, json.dumps(body).encode(), NOW, "whatsapp_cloud")
+    for event in interpret(request, "whatsapp_cloud").events:
+        stated = handles[event.provider_message_id or ""]
+        assert [one["value"] for one in event.payload.get("handles", [])] == (stated or [])
+        assert event.payload.get("displayName") == ("Ana" if stated else None)

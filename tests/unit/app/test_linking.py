@@ -55,12 +55,57 @@ def test_without_a_handle_of_its_own_the_first_is_linked_with_the_others() -> No
     [
         Handle("short_code", "12345"), Handle("alphanumeric", "SHOP"), Handle("other", "x"), Handle("user_id", "anonymous"),
         Handle("user_id", "NULL"), Handle("user_id", "0"), Handle("user_id", "[object Object]"),
+        *(Handle("user_id", word) for word in (
+            "N/A", "n/a", "-", "--", "?", "(null)", "[]", "{}", "000", "-1", "1111", "{{customer.id}}", "${userId}", "{user_id}",
+            "<id>", "%user%", "guest_user", "anonymous-user", "Unknown User", "visitor", "admin", "xxx", "no_id",
+            "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
+        )),
+        *(Handle("email", f"{local}@example.com") for local in (
+            "noreply", "no-reply", "donotreply", "do_not_reply", "none", "office", "info", "support", "support+42", "sales",
+            "admin", "contact", "mailer-daemon", "null",
+        )),
+        *(Handle("phone", number) for number in ("+10000000000", "+11111111111", "+15555555555", "+4400000000")),
+        *(Handle("chat_id", chat) for chat in ("intercom:null", "telegram:0", "slack:None/None", "slack:T1/undefined")),
+        Handle("device_token", "undefined"), Handle("device_token", "00000000-0000-0000-0000-000000000000"),
+        Handle("whatsapp_user_id", "null"),
     ],
 )  # fmt: skip
 def test_what_many_people_have_links_nobody(other: Handle) -> None:
     """Neither on the one side nor on the other."""
     assert linked(told(other)) == []
     assert linked(told(NUMBER, handle=other)) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Handle("user_id", "1"), Handle("user_id", "7"), Handle("user_id", "100"), Handle("user_id", "nadia"),
+        Handle("email", "information@example.com"), Handle("email", "ana.admin@example.com"),
+        Handle("phone", "+13055555555"), Handle("phone", "+4922222"), Handle("chat_id", "slack:T1/U1"),
+        Handle("chat_id", "telegram:7"), Handle("device_token", "a0000000"),
+    ],
+)  # fmt: skip
+def test_what_only_looks_so_links(other: Handle) -> None:
+    """Ids and addresses that one person may have."""
+    assert len(linked(told(other))) == 1
+
+
+def test_our_own_address_links_nobody() -> None:
+    """The number at which a message arrived, or from which it went out, is not the customer's, in any spelling."""
+    ours, spelled = Handle("phone", "+5511987654321"), "+551187654321"
+    for direction, key in (("inbound", "to"), ("outbound", "from")):
+        event = told(USER, ours)
+        event.direction = direction
+        event.payload[key] = ours.value
+        assert pairs(event) == [("+15551234567", "US.1")]
+        event.payload["handles"][1]["value"] = event.payload[key] = spelled
+        assert pairs(event) == [("+15551234567", "US.1")]
+
+
+def test_user_ids_of_one_notice_are_linked_with_each_other() -> None:
+    """The new and the former id of a user, beside the number."""
+    former = Handle("whatsapp_user_id", "US.0")
+    assert pairs(told(USER, former)) == [("+15551234567", "US.1"), ("+15551234567", "US.0"), ("US.0", "US.1")]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +138,14 @@ def test_the_adapters_state_handles_of_persons() -> None:
             stating.add(file.parent.name)
             handle = Handle(**one["handle"]) if "handle" in one else None
             links = linked(
-                Event(one["type"], one["source"], one["source_event_id"], handle=handle, payload=one["payload"])
+                Event(
+                    one["type"],
+                    one["source"],
+                    one["source_event_id"],
+                    direction=one.get("direction"),
+                    handle=handle,
+                    payload=one["payload"],
+                )
             )
             assert links, file
             kinds = {each["kind"] for link in links for each in link.payload["handles"]}
