@@ -117,8 +117,8 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(
             f"Source {source}",
             "look",
-            f"sent events that its adapter does not know (name and count: {counts})",
-            "see whether the provider changed its format; the events are stored as they came",
+            f"sent events for which its adapter has no type (name and count: {counts})",
+            "see whether the provider added or renamed an event; each is stored as it came",
         )
 
 
