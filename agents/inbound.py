@@ -50,8 +50,8 @@ def prepare(
     jobs: Jobs = MappingProxyType({}),
     large: LargeRecords | None = None,
 ) -> RecordOutcome | Awaitable[RecordOutcome]:
-    """Return the outcome of a record of at most `most` bytes, by `large` if its body is kept apart. Unknown provider events
-    are counted in the health.
+    """Return the outcome of a record of at most `most` bytes, by `large` if its body is kept apart. Provider events
+    that the adapter does not list are counted in the health.
 
     `accounts` maps a source to the provider account to which the ids in its events belong, if it is another one; `jobs`
     maps a source to the channels on which these are ids of jobs (`Adapter.job_ids`).
@@ -73,7 +73,9 @@ async def _large(
 def _noted(outcome: RecordOutcome, health: WorkerHealth) -> RecordOutcome:
     for event, _, _, _ in outcome.rows:
         if event.type == "ProviderEventReceived":
-            health.drift.note(event.source, event.payload.get("providerStatus"))
+            word = event.payload.get("providerStatus")
+            if word not in outcome.unmapped:
+                health.drift.note(event.source, word)
     return outcome
 
 
@@ -116,6 +118,8 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs, body: 
         normalized = interpret(request, webhook.adapter)
     except Unprocessable as error:
         raise Refused(str(error)) from error
+    if (adapter := ADAPTERS.get(webhook.adapter)) is not None:
+        outcome.unmapped = adapter.unmapped
     outcome.bad = [Bad(ordinal, reason, item) for ordinal, (item, reason) in enumerate(normalized.unprocessable)]
     outcome.rows = [
         (each, webhook.client, webhook.received_at, webhook.id)

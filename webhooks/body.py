@@ -34,7 +34,8 @@ async def read_body(
     # The HTTP parser has checked that this is a number.
     declared = int(headers.get("content-length", 0))
     if declared > limit:
-        raise Refused(413, f"content-length {headers['content-length'][:20]}, where the limit is {limit}", close=True)
+        reason = f"content-length {headers['content-length'][:20]}, where the limit is {limit}"
+        raise Refused(413, reason, close=True, detail=_most(limit))
     parts: list[bytes] = []
     file: Arriving | None = None
     size, more = 0, True
@@ -45,7 +46,7 @@ async def read_body(
         part: bytes = message.get("body", b"")
         size += len(part)
         if size > limit:
-            raise Refused(413, f"more than {limit} bytes", close=True)
+            raise Refused(413, f"more than {limit} bytes", close=True, detail=_most(limit))
         parts.append(part)
         more = message.get("more_body", False)
         if file is not None:
@@ -72,3 +73,8 @@ async def discard(receive: Receive, most: int, seconds: float) -> None:
                 most -= len(message.get("body", b""))
     except TimeoutError:
         return
+
+
+def _most(limit: int) -> str:
+    """Return the detail of a 413: the limit in bytes, and the settings that it comes from."""
+    return f"A body may have at most {limit} bytes (door.max_body, or the source's own max_body)."

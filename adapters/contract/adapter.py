@@ -133,6 +133,9 @@ class Adapter:
     #: Channels on which `provider_message_id` of an outbound event is the id of a job with several recipients (`to`, `cc`,
     #: a batch, a multicast), so that id and recipient together are one message.
     job_ids: frozenset[str] = frozenset()
+    #: The provider's documented words (`providerStatus`) that become `ProviderEventReceived` on purpose, so that they are not
+    #: counted as unknown.
+    unmapped: frozenset[str] = frozenset()
     #: How it sends; None if it only receives.
     send: Send | None = None
 

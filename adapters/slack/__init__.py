@@ -82,6 +82,26 @@ def handshake(request: Request, values: Values) -> Answer | None:
     return Answer(200, (text(body.get("challenge")) or "").encode("utf-8", "replace"))
 
 
+#: Words that become no event of ours: messages of Slack itself and of other apps, by `subtype`
+#: (https://docs.slack.dev/reference/events/message), notices, and interactions without a message.
+UNMAPPED = frozenset(
+    (
+        *(
+            f"message.{subtype}"
+            for subtype in (
+                *messages.MESSAGE_SUBTYPES - {""},
+                *"bot_message message_changed message_deleted message_replied bot_add bot_remove channel_archive".split(),
+                *"channel_join channel_leave channel_name channel_purpose channel_topic channel_unarchive".split(),
+                *"group_archive group_join group_leave group_name group_purpose group_topic group_unarchive".split(),
+                *"channel_convert_to_private channel_posting_permissions pinned_item unpinned_item".split(),
+                *"ekm_access_denied reminder_add".split(),
+            )
+        ),
+        *"message message.app_mention message_metadata_posted reaction_added reaction_removed team_join".split(),
+        *"app_rate_limited ssl_check shortcut message_action view_closed".split(),
+    )
+)
+
 ADAPTER = Adapter(
     name="slack",
     title="Slack",
@@ -90,6 +110,7 @@ ADAPTER = Adapter(
     events=frozenset(
         {"MessageReceived", "MessageEdited", "MessageDeleted", "UserMessageSent", "ProviderEventReceived"}
     ),
+    unmapped=UNMAPPED,
     signature="HMAC-SHA256 over timestamp and body, five minutes",
     signs_body=True,
     settings=(

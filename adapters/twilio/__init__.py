@@ -154,6 +154,21 @@ def _other_ports(url: str) -> list[str]:
     return [parts._replace(netloc=name).geturl() for name in (bare, f"{bare}:{port or standard}") if name != host]
 
 
+_CHANGES = ("Add", "Remove", "Update", "Added", "Removed", "Updated")
+#: Words that become no event of ours: a part of a message; what is done within a call, and what became of a recording or a
+#: transcription that failed; Conversations before and after a change (`onMessageAdd`, `onParticipantAdded`), and
+#: Conversation Orchestrator.
+UNMAPPED = frozenset(
+    (
+        "partially_delivered",
+        *calls.CALL_STATUSES,
+        "absent",
+        *(f"on{what}{how}" for what in ("Conversation", "Participant") for how in _CHANGES),
+        *(f"onMessage{how}" for how in _CHANGES),
+        *"onConversationStateUpdated onUserAdded onUserUpdate onUserUpdated COMMUNICATION_CREATED".split(),
+    )
+)
+
 ADAPTER = Adapter(
     name="twilio",
     title="Twilio",
@@ -167,6 +182,7 @@ ADAPTER = Adapter(
             *("MessageClicked", "CallStarted", "CallCompleted", "CallFailed", "CallRecorded", "ProviderEventReceived"),
         }
     ),
+    unmapped=UNMAPPED,
     signature="HMAC-SHA1 over URL and sorted form; SHA-256 of another body in the URL",
     signs_body=True,
     settings=(

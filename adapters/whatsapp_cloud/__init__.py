@@ -109,6 +109,17 @@ ITEMS: dict[str, Readers] = {
     "standby": _CHAT,
 }
 
+#: Words that become no event of ours: a status, the notices about users, and the fields about the account, its templates,
+#: its numbers and groups (…/webhooks/overview#fields).
+UNMAPPED = frozenset(
+    "deleted user_changed_number user_changed_user_id error history account_alerts account_review_update account_update"
+    " automatic_events business_capability_update business_username_update group_lifecycle_update"
+    " group_participants_update group_settings_update group_status_update message_template_components_update"
+    " message_template_quality_update message_template_status_update partner_solutions payment_configuration_update"
+    " phone_number_name_update phone_number_quality_update security smb_app_state_sync"
+    " template_category_update".split()
+)
+
 ADAPTER = Adapter(
     name="whatsapp_cloud",
     title="Meta WhatsApp Cloud API",
@@ -124,6 +135,7 @@ ADAPTER = Adapter(
             "MessageReceived",
         }
     ),
+    unmapped=UNMAPPED,
     signature=SIGNATURE,
     signs_body=True,
     settings=(

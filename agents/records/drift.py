@@ -1,4 +1,5 @@
-"""Counts provider events that no adapter knows, by source and by the provider's word, and logs each pair once.
+"""Counts provider events that their adapter neither maps nor lists (`Adapter.unmapped`), by source and by the provider's
+word, and logs each pair once.
 
 Such events become `ProviderEventReceived`. Without the counts a change in a provider's payloads would go unnoticed.
 """

@@ -64,6 +64,8 @@ class RecordOutcome:
     #: For a webhook whose signature covers only a token: its source and the token.
     once: tuple[str, Once] | None = None
     size: int = 0
+    #: The provider's words that are no news as `ProviderEventReceived` (`Adapter.unmapped`).
+    unmapped: frozenset[str] = frozenset()
     #: Bytes of a body that is kept apart from the record, as far as they count for the budget.
     apart: int = 0
 

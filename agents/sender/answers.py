@@ -19,6 +19,8 @@ FOR_GOOD = ("request",)
 #: Kinds of errors in the account's settings; the call passes once they are corrected.
 BY_SETTING = ("setting", "url", "address", "tls")
 
+#: What is reported of a call that reached nobody.
+NO_CONNECTION = "no connection"
 _WORDS = 300
 
 
@@ -50,7 +52,8 @@ def read(outcome: Outcome, status: int | None, request: Request, recovery: Recov
     if outcome.state == "accepted":
         return Answer("accepted", None, status, outcome.provider_message_id, known_as=outcome.known_as)
     error = outcome.error or Error(None, None, "unknown")
-    words = f"{status or 'no connection'}: {error.text or error.code or error.reason}"[:_WORDS]
+    why = error.text or error.code or error.reason
+    words = (why if not status and NO_CONNECTION in why else f"{status or NO_CONNECTION}: {why}")[:_WORDS]
     state = outcome.state
     if state == "sender" and "sender" in request.document:  # the request named a sender that is not the account's
         state, error = "rejected", replace(error, reason="content")
@@ -67,10 +70,9 @@ def read(outcome: Outcome, status: int | None, request: Request, recovery: Recov
     return Answer("cannot be built" if status == 0 else "rejected", error, status, words=words)
 
 
-def not_answered(error: NoAnswer, request: Request, *, trusted: bool, recipient_named_host: bool) -> Answer:
-    """Return what a failed call means for the sender. `trusted`: the operator set the account's address."""
-    # For an address that a client chose even the type would disclose what is in the operator's network.
-    words = (f"{type(error).__name__}: {error}" if trusted else str(error))[:_WORDS]
+def not_answered(error: NoAnswer, request: Request, *, recipient_named_host: bool) -> Answer:
+    """Return what a failed call means for the sender."""
+    words = str(error)[:_WORDS]
     if error.may_have_arrived:
         return unanswered(words)
     if error.kind == "lease":
@@ -82,7 +84,7 @@ def not_answered(error: NoAnswer, request: Request, *, trusted: bool, recipient_
         reason = "invalid_address" if recipient_named_host else "unknown"
         outcome = Outcome("rejected", None, Error(None, words, reason))
     else:
-        outcome, status = Outcome("retryable", None, Error("no connection", words, "unreachable")), None
+        outcome, status = Outcome("retryable", None, Error(NO_CONNECTION, words, "unreachable")), None
     return read(outcome, status, request, Recovery())
 
 

@@ -166,9 +166,7 @@ def _recipient_named_host(call: Call) -> bool:
 
 
 def _not_answered(call: Call, error: NoAnswer) -> Answer:
-    return answers.not_answered(
-        error, call.claimed.request, trusted=call.account.trusted, recipient_named_host=_recipient_named_host(call)
-    )
+    return answers.not_answered(error, call.claimed.request, recipient_named_host=_recipient_named_host(call))
 
 
 def jitter() -> float:

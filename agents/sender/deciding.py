@@ -71,8 +71,9 @@ class Deciding:
             if expected and not claimed.doubted:
                 return _in_doubt(claimed)
             claimed = replace(claimed, doubted=True)
-        why = f"{type(error).__name__}: {error}"
-        return moves.misconfigured(claimed, why) if configuration else moves.undecided(claimed, why)
+        if configuration:
+            return moves.misconfigured(claimed, str(error) or "no answer in time")
+        return moves.undecided(claimed, f"{type(error).__name__}: {error}")
 
     async def _recover(self, claimed: Claimed) -> Call | Lookup | Settlement:
         """Decide what to do with a message that the provider may have taken."""

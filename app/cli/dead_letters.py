@@ -137,6 +137,8 @@ async def _replay(ids: list[UUID], topic: str | None, source: str | None) -> int
             return print_error(f"Stopped after {done}: {words}. What is wrong? threadline doctor")
         finally:
             await sender.stop()
+    if not done and not failed:
+        return print_note("There was no dead letter to replay: none that matches is waiting.")
     failures = f", {failed} not" if failed else ""
     print_note(f"{done} put on their topics again{failures}. A record that fails again becomes a new dead letter.")
     return FAILED if failed else 0

@@ -49,7 +49,8 @@ def providers(
         print(_sheet(rows[0]))
     else:
         console = Console()
-        console.print(_table(rows, wide=console.width >= WIDE))
+        wide = console.width >= WIDE
+        console.print(_table(rows if wide else sorted(rows, key=lambda one: str(one["name"])), wide=wide))
     return 0
 
 
@@ -120,7 +121,10 @@ def _table(rows: list[dict[str, Any]], *, wide: bool) -> Table:
     """Return the table of providers; unless `wide`, without the titles and the numbers of event types."""
     titles, events = (("provider",), ("receives",)) if wide else ((), ())
     made = table(*titles, "source", "channels", "signature", *events, "sends", whole=("source",))
-    next(column for column in made.columns if column.header == "signature").min_width = 30
+    for column in made.columns:
+        # The longest channel is not broken.
+        least = {"signature": 30 if wide else 12, "channels": 8, "sends": 8}
+        column.min_width = least.get(str(column.header))
     for one in rows:
         sends = Text(" ".join(one["sends"]) or "—", "" if one["sends"] else "dim")
         cells = (one["name"], " ".join(one["channels"]), Text(one["signature"], "dim"))

@@ -62,7 +62,8 @@ async def _run(customer: str, limit: int, given: str | None) -> int:
         id = handles[0]["customer_id"]
         rows = await store.timeline(client, id, limit=limit + 1)
         interactions = orjson.loads(write([interaction(row) for row in rows[:limit]]))
-    Console().print(timeline_table(str(id), handles, interactions))
+    console = Console()
+    console.print(timeline_table(str(id), handles, interactions, width=console.width))
     if len(rows) > limit:
         return print_note(f"The {limit} newest; --limit shows more.")
     return 0

@@ -65,17 +65,19 @@ def not_startable(settings: Settings) -> list[str]:
 
 
 def too_small(states: list[TopicState]) -> list[str]:
-    """Return a problem for each topic that does not accept the largest record."""
-    found = []
+    """Return a problem for each limit that is below the largest record, with all the topics that have it."""
+    topics: dict[tuple[int, int], list[str]] = {}
     for state in states:
         if state.too_small:
-            takes, needed = state.too_small
-            name = state.topic.name
-            found.append(
-                f"{name} accepts records of at most {takes} bytes ({LARGEST}), but {needed} are needed: run threadline topics, "
-                f"or kafka-configs.sh --alter --entity-type topics --entity-name {name} --add-config {LARGEST}={needed}, "
-                "or lower THREADLINE_BLOBS__OVER"
-            )
+            topics.setdefault(state.too_small, []).append(state.topic.name)
+    found = []
+    for (takes, needed), names in topics.items():
+        one = names[0] if len(names) == 1 else "TOPIC"
+        found.append(
+            f"{', '.join(names)} {'accepts' if len(names) == 1 else 'accept'} records of at most {takes} bytes ({LARGEST}), but "
+            f"{needed} are needed: run threadline topics, or kafka-configs.sh --alter --entity-type topics --entity-name "
+            f"{one} --add-config {LARGEST}={needed}, or lower THREADLINE_BLOBS__OVER"
+        )
     return found
 
 

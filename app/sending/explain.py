@@ -93,7 +93,7 @@ def _decided(row: Row, decision: Decision | str, now: datetime) -> Iterator[Reas
 
 def _account(row: Row, waits: Row, decision: Decision | str, now: datetime) -> Iterator[Reason]:
     account, ahead, rate = row["account"], waits["ahead"], waits["rate"]
-    trouble = f": {waits['trouble']}" if waits["trouble"] else ""
+    trouble = f": {waits['trouble']}" if waits["trouble"] and not _known(row, waits["trouble"], now) else ""
     until, rests = waits["open_until"], waits["open_until"] is not None and waits["open_until"] > now
     if rests:
         yield Reason("resting", f"the account {account} rests until {_time(until)}{trouble}", until)
@@ -110,6 +110,12 @@ def _account(row: Row, waits: Row, decision: Decision | str, now: datetime) -> I
     else:
         when = "once the account is used again" if rests else "as soon as a worker takes it"
         yield Reason("due", f"it is due, and leaves by {decision.route.channel} {when}")
+
+
+def _known(row: Row, trouble: str, now: datetime) -> bool:
+    """Return whether the message's own last error, which `_retrying` gives, is what the account's trouble is."""
+    last = (row["error"] or {}).get("text") or ""
+    return bool(last and row["state"] == "retrying" and row["due_at"] > now and last in trouble)
 
 
 def _kind(row: Row, decision: Hold, now: datetime) -> str:

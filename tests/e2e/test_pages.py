@@ -41,6 +41,16 @@ COLOURS = """() => {
     return [found.color, getComputedStyle(document.body).backgroundColor];
 }"""
 
+#: The names in tables that take several lines, and the paths in lists of operations that end outside their list.
+CUT = """() => {
+    const names = [...document.querySelectorAll(".markdown td code")].filter((one) => one.getClientRects().length > 1);
+    const paths = [...document.querySelectorAll(".endpoint-path")].filter((one) => {
+        const list = one.closest(".endpoints").getBoundingClientRect();
+        return one.getBoundingClientRect().right > list.right + 1 || one.scrollWidth > one.clientWidth + 1;
+    });
+    return [names.map((one) => one.innerText), paths.map((one) => one.innerText)];
+}"""
+
 
 @asynccontextmanager
 async def served() -> AsyncIterator[str]:
@@ -98,6 +108,14 @@ if CHROMIUM:
                     ink, ground = await page.evaluate(COLOURS)
                     assert (brightness(ink) > brightness(ground)) is dark
                     assert abs(brightness(ink) - brightness(ground)) > 180
+
+    async def test_names_stay_whole_and_no_path_is_cut(browser: Browser) -> None:
+        """A scope's name is not broken within its table; a long path in a list of operations goes on below."""
+        async with served() as url:
+            for width in (400, 1400):
+                async with opened(browser, url, width=width) as page:
+                    broken, cut = await page.evaluate(CUT)
+                    assert (broken, cut) == ([], []), width
 
     async def test_page_asks_no_other_host(browser: Browser) -> None:
         """Each request goes to this server, also while an operation is shown that is far down the page."""

@@ -74,7 +74,7 @@ async def test_an_operator_finds_looks_at_and_replays(
     assert all_of_it.code == 0 and "1 put on their topics again" in all_of_it.err
     assert await records(kafka_bootstrap, topic) == [whole.value]
     again = await command("dead-letters", "replay", "--source", "twilio", environment=env)
-    assert "0 put on their topics again" in again.err
+    assert again.code == 0 and "There was no dead letter to replay" in again.err
     by_id = await command("dead-letters", "replay", str(rows[8]["id"]), str(rows[9]["id"]), environment=env)
     assert by_id.code == 1 and "record was not kept" in by_id.err
     assert await records(kafka_bootstrap, topic) == [whole.value, b"x"]

@@ -104,7 +104,9 @@ class Large:
         """Begin a body of at most `declared` bytes; delete its file at the end unless it was stored. Raises Refused
         (413, 503)."""
         if declared > self.folder.most:
-            raise Refused(413, f"a body of {declared} bytes, where all blobs may have {self.folder.most}", close=True)
+            why = f"a body of {declared} bytes, where all blobs may have {self.folder.most}"
+            detail = f"All large bodies together may have at most {self.folder.most} bytes (blobs.max_bytes)."
+            raise Refused(413, why, close=True, detail=detail)
         if self.arriving >= ARRIVING:
             raise Refused(503, f"{self.arriving} large bodies arrive at once", retry_after=LATER, close=True)
         self.arriving += 1

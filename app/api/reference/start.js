@@ -11,4 +11,9 @@ Scalar.createApiReference("#reference", {
   showDeveloperTools: "never",
   persistAuth: false,
   defaultOpenAllTags: true,
+  // Names in a table stay whole; a long path in a list of operations goes on in the next line.
+  customCss: `
+    .markdown td code { white-space: nowrap; word-break: normal; }
+    .endpoint-path { white-space: normal; overflow-wrap: anywhere; min-width: 0; }
+  `,
 });

@@ -65,7 +65,7 @@ async def _run(console: Console) -> int:
             console.print(f"All of it is in the timelines, seen {seen:.0f} ms after the last answer.", soft_wrap=True)
             console.print(Text(NOTE, "dim"), soft_wrap=True)
         for customer, handles, interactions, earlier in timelines:
-            console.print(timeline_table(customer, handles, interactions))
+            console.print(timeline_table(customer, handles, interactions, width=console.width))
             if earlier:
                 console.print(Text(f"and {earlier} from before: threadline timeline {handles[0]['value']}\n", "dim"))
     return 0

@@ -17,10 +17,10 @@ from app.settings.loading import load
 
 #: The checks of a system that runs, then those that need none.
 RUNNING: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
+    settings_file.in_use,
     servers.postgres,
     servers.kafka,
     servers.programs,
-    settings_file.in_use,
     dead_letters.dead_letters,
     log.horizon,
     clients.clients,
@@ -70,7 +70,8 @@ def _lines(findings: list[Finding]) -> Iterator[Text]:
         if finding.state == "ok":
             mark, colour = MARKS[finding.state]
             yield Text.assemble((mark, colour), f" {printable(f'{finding.what}: {finding.found}')}")
-    for finding in notes + problems:
+    # Settings that are not in use yet explain other findings, so that they come first.
+    for finding in sorted(notes + problems, key=lambda one: one.what != "Settings"):
         mark, colour = MARKS[finding.state]
         todo = f"to do: {finding.todo}" if finding.todo else ""
         yield Text.assemble((mark, colour), " ", entry(finding.what, finding.found, todo))

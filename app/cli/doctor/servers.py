@@ -1,7 +1,7 @@
 """The checks of `threadline doctor` on the servers, the processes and the machine."""
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -13,7 +13,7 @@ from app.cli.doctor.finding import Finding, State
 from app.cli.support.kafka import kafka_error_text
 from app.cli.support.terminal import printable
 from app.embedded import addresses, java
-from app.kafka import LARGEST, describe_topics
+from app.kafka import LARGEST, TopicState, describe_topics
 from app.kafka.fitting import too_small, unfit
 from app.kafka.topics import TOPICS
 from app.settings import Door, Settings, Worker
@@ -67,17 +67,25 @@ async def kafka(settings: Settings) -> AsyncIterator[Finding]:
     for sentence in unfit(settings) + too_small(states):
         found, _, todo = sentence.partition(": ")
         yield Finding("Limits", "wrong", found, todo)
-    for state in states:
-        for name, (found, wanted) in state.differs.items():
-            if name == LARGEST and state.too_small:
-                continue
-            short = name in ("partitions", "replication")
-            todo = "threadline topics" if name == "partitions" else f"set it to {wanted}, with Kafka's own tools"
-            yield Finding(
-                state.topic.name, "wrong" if short else "look", f"{name} is {found or 'unset'}, not {wanted}", todo
-            )
+    for finding in _unlike(states):
+        yield finding
     if not missing:
         yield Finding("Topics", "ok", f"{len(states)}, with {settings.kafka.partitions} partitions")
+
+
+def _unlike(states: Sequence[TopicState]) -> Iterator[Finding]:
+    """Return one finding for each setting that differs from the wanted value in the same way, with all its topics."""
+    topics: dict[tuple[str, str, str], list[str]] = {}
+    for state in states:
+        for name, (found, wanted) in state.differs.items():
+            if name != LARGEST or not state.too_small:
+                topics.setdefault((name, found or "unset", wanted), []).append(state.topic.name)
+    for (name, found, wanted), names in topics.items():
+        short = name in ("partitions", "replication")
+        todo = "threadline topics" if name == "partitions" else f"set it to {wanted}, with Kafka's own tools"
+        of = f", of {', '.join(names)}" if len(names) > 1 else ""
+        what = names[0] if len(names) == 1 else f"{len(names)} topics"
+        yield Finding(what, "wrong" if short else "look", f"{name} is {found}, not {wanted}{of}", todo)
 
 
 async def programs(settings: Settings) -> AsyncIterator[Finding]:
@@ -117,8 +125,8 @@ async def programs(settings: Settings) -> AsyncIterator[Finding]:
         yield Finding(
             f"Source {source}",
             "look",
-            f"sent events that its adapter does not know (name and count: {counts})",
-            "see whether the provider changed its format; the events are stored as they came",
+            f"sent events for which its adapter has no type (name and count: {counts})",
+            "see whether the provider added or renamed an event; each is stored as it came",
         )
 
 

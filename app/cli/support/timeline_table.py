@@ -35,23 +35,41 @@ _ARROWS = {"inbound": Text("← in", "cyan"), "outbound": Text("→ out", "magen
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
+#: Columns of a terminal from which the table has all its columns.
+WIDE = 72
+
+
 def timeline_table(
-    customer: str, handles: Sequence[Mapping[str, Any]], interactions: Sequence[Mapping[str, Any]]
+    customer: str,
+    handles: Sequence[Mapping[str, Any]],
+    interactions: Sequence[Mapping[str, Any]],
+    *,
+    width: int = WIDE,
 ) -> Table:
-    """Return the table of interactions. Times are shown in the time zone of this machine."""
+    """Return the table of interactions for a terminal of `width` columns: below `WIDE` all but the time of an interaction is in
+    one column. Times are shown in the time zone of this machine."""
     names = ", ".join(printable(typed(handle["kind"], handle["value"])) for handle in handles)
     title = Text.assemble((names, "bold"), (f"   customer {customer}", "dim"))
-    made = table("when", "channel", "", title=title, whole=("when", "channel", ""))
-    made.add_column("content", ratio=3, min_width=20, overflow="fold")
-    made.add_column("delivery", ratio=2, min_width=18, overflow="fold")
+    wide = width >= WIDE
+    if wide:
+        made = table("when", "channel", "", title=title, whole=("when", "channel", ""))
+        made.add_column("content", ratio=3, min_width=20, overflow="fold")
+        made.add_column("delivery", ratio=2, min_width=18, overflow="fold")
+    else:
+        made = table("when", "interaction", title=title)
     day = None
     for one in interactions:
         at = datetime.fromisoformat(one["timestamp"]).astimezone()
         if at.date() != day:
             day = at.date()
-            made.add_row(Text(f"{at:%a} {at.day} {at:%b %Y}", "bold"))
-        cells = (Text(f"{at:%H:%M:%S}"), Text(one["channel"] or ""), _ARROWS.get(one["direction"], Text("")))
-        made.add_row(*cells, content_text(one["content"], one["channel"]), delivery(one))
+            date = Text(f"{at:%a} {at.day} {at:%b %Y}", "bold")
+            made.add_row(date if wide else "", *(() if wide else (date,)))
+        time, channel, arrow = f"{at:%H:%M:%S}", Text(one["channel"] or ""), _ARROWS.get(one["direction"], Text(""))
+        content = content_text(one["content"], one["channel"])
+        if wide:
+            made.add_row(time, channel, arrow, content, delivery(one))
+        else:
+            made.add_row(time, Text("\n").join((Text(" ").join((channel, arrow)), content, delivery(one))))
     return made
 
 

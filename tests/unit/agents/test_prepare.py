@@ -162,3 +162,16 @@ def test_a_bad_report_names_the_path_at_fault() -> None:
 
     assert "$.data.content.text" in letter.reason
     assert letter.detail == {"path": "$.data.content.text"}
+
+
+@pytest.mark.parametrize(
+    ("word", "counted"), [("user_changed_number", {}), ("user_changed_name", {"wa": {"user_changed_name": 1}})]
+)
+def test_an_event_that_the_adapter_lists_is_not_counted_as_unknown(word: str, counted: dict[str, Any]) -> None:
+    """A notice of WhatsApp that its page documents is kept, and no news; one that it does not have is counted."""
+    item = {"id": "wamid.2", "from": "15557654321", "type": "system", "system": {"type": word}}
+    value = webhook(traffic.whatsapp({"messages": [item]}).body).replace(b'"source":"whatsapp_cloud"', b'"source":"wa"')
+    health = WorkerHealth()
+    found: Any = agents.inbound.prepare(record(value), health, MOST)
+    assert [row[0].type for row in found.rows] == ["ProviderEventReceived"]
+    assert health.drift.by_source() == counted

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from adapters import ADAPTERS, PROVIDERS
-from app.cli.doctor import RUNNING, doctor, servers, sources
+from app.cli.doctor import RUNNING, _lines, doctor, servers, sources
 from app.cli.doctor.finding import Finding
 from app.embedded import ports
+from app.kafka import LARGEST, TopicState
+from app.kafka.fitting import too_small
+from app.kafka.topics import TOPICS
 from app.settings import Door, Kafka, Postgres, Settings, Source, Worker
 from tests.fixtures import accounts
 
@@ -131,3 +134,26 @@ async def test_it_says_which_source_a_channel_uses() -> None:
     first, second = [each async for each in sources.sources(Settings(sources=given))]
     assert "sends email" not in first.found
     assert second.found.endswith("; client default sends email by it unless configured otherwise")
+
+
+def test_topics_with_one_fault_are_one_row() -> None:
+    """A limit that is too small in all topics is one fact, with one thing to do; so is any other setting."""
+    first, second, third, fourth = TOPICS[:4]
+    small = {LARGEST: ("1000", "2000")}
+    states = [TopicState(one, 1, 1, differs=dict(small)) for one in (first, second)]
+    states.append(TopicState(third, 1, 1, differs={"retention.ms": ("1", "2")}))
+    states.append(TopicState(fourth, 1, 1, differs={"retention.ms": ("1", "2"), "partitions": ("1", "8")}))
+    (limit,) = too_small(states)
+    assert limit.startswith(f"{first.name}, {second.name} accept records of at most 1000 bytes")
+    found = [(one.what, one.found) for one in servers._unlike(states)]
+    assert found == [
+        ("2 topics", f"retention.ms is 1, not 2, of {third.name}, {fourth.name}"),
+        (fourth.name, "partitions is 1, not 8"),
+    ]
+
+
+def test_settings_that_are_not_in_use_come_first() -> None:
+    """They explain what else is found."""
+    findings = [Finding("Source a", "note", "x", "y"), Finding("Settings", "wrong", "changed", "restart")]
+    lines = [str(line) for line in _lines(findings)]
+    assert [line.split("\n")[0] for line in lines[:2]] == ["✗ Settings", "i Source a"]

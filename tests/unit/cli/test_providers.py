@@ -69,6 +69,13 @@ def test_the_command_says_it_to_people_and_programs() -> None:
     narrow = CliRunner().invoke(program, ["providers"], env={"COLUMNS": "80"}).stdout
     assert "sendgrid" in narrow and "signature" in narrow and "ECDSA P-256 over" in narrow
     assert all(len(line) <= 80 for line in narrow.splitlines())
+    body = [line for line in narrow.splitlines() if line.startswith("  ") and line.strip()][1:]
+    names = [line.split()[0] for line in body if line[2] != " "]
+    assert names[:-1] == sorted(names[:-1])
+    rows = {row["name"]: row for row in json.loads(printed("--json").stdout)}
+    shown = narrow[narrow.index("vonage ") : narrow.index("webpush ")]
+    for channel in rows["vonage"]["sends"]:
+        assert shown.split().count(channel) == 2, "among its channels, and among those it sends by"
     assert "auth_token (secret)" in printed("twilio").stdout
     rows = json.loads(printed("--json").stdout)
     assert {row["name"] for row in rows} >= set(PROVIDERS)

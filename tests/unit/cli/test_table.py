@@ -29,7 +29,7 @@ ONE: dict[str, Any] = {
 def printed(*interactions: dict[str, Any], width: int = 120) -> str:
     """The table of these as plain text."""
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
-    console.print(timeline_table("c1", [{"kind": "phone", "value": "+15551234567"}], interactions))
+    console.print(timeline_table("c1", [{"kind": "phone", "value": "+15551234567"}], interactions, width=width))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -120,3 +120,11 @@ def test_a_part_of_a_phone_number_is_refused(capsys: pytest.CaptureFixture[str])
     """With exit code 2, before anything is looked up."""
     assert timeline("+1555") == 2
     assert "it is no complete phone number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [30, 40, 71, 72, 100])
+def test_nothing_is_cut_off_in_a_narrow_terminal(width: int) -> None:
+    """What does not fit beside goes below: all words are there at any width."""
+    text = printed(ONE | {"content": {"text": "one two three four five six"}, "channel": "whatsapp"}, width=width)
+    words = text.split()
+    assert {"one", "two", "three", "four", "five", "six", "whatsapp", "out", "delivered"} <= set(words)

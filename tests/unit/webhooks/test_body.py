@@ -4,6 +4,8 @@ import pytest
 
 from tests.unit.webhooks.doors import a_door, sms
 
+DETAIL = "A body may have at most 10 bytes (door.max_body, or the source's own max_body)."
+
 
 async def test_in_parts() -> None:
     """A body that comes in parts is put together unchanged."""
@@ -21,6 +23,7 @@ async def test_too_large_by_its_word() -> None:
         answered = await door.ask("POST", headers={"content-length": "11"}, body=b"x", disconnect=True, whole=False)
         assert answered is not None
         assert (answered.status, answered.headers["connection"]) == (413, "close")
+        assert answered.problem["detail"] == DETAIL
 
 
 @pytest.mark.parametrize("parts", [[b"x" * 11], [b"x" * 6, b"x" * 6], [b"x"] * 11])
@@ -30,6 +33,7 @@ async def test_too_large_without_a_word(parts: list[bytes]) -> None:
         answered = await door.ask("POST", body=parts)
         assert answered is not None
         assert answered.status == 413
+        assert answered.problem["detail"] == DETAIL
         assert door.door.held == 0
 
 
