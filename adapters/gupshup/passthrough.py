@@ -16,7 +16,7 @@ from adapters.reading.words import spelled
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.history import past
-from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, original_of, system
+from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, is_contact_of, original_of, system
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
@@ -163,7 +163,8 @@ def _message(item: Any, value: Item, request: Request) -> Event:
     elif content:
         payload["content"] = content
     contacts = value.get("contacts")
-    if isinstance(contacts, list) and len(contacts) == 1 and isinstance(contacts[0], dict):
+    sender = (item.get("from"), item.get("from_user_id"))
+    if isinstance(contacts, list) and len(contacts) == 1 and is_contact_of(contacts[0], *sender):
         profile = contacts[0].get("profile")
         if isinstance(profile, dict) and (name := text(profile.get("name"))):
             payload["displayName"] = name[:1024]

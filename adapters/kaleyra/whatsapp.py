@@ -15,7 +15,7 @@ from adapters.reading.times import from_unix
 from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.errors import REASONS as _META
 from adapters.whatsapp_cloud.groups import recipient_of
-from adapters.whatsapp_cloud.messages import CHANGES, READ, add_context, customer_of, original_of, system
+from adapters.whatsapp_cloud.messages import CHANGES, READ, add_context, customer_of, is_contact_of, original_of, system
 from schemas.events import Error, Event
 
 Item = dict[str, Any]
@@ -130,7 +130,8 @@ def _message(item: Item, value: Item, body: Item, request: Request) -> Event:
         payload["native"] = unknown(request, item).payload["native"]
     contacts = value.get("contacts")
     contact = contacts[0] if isinstance(contacts, list) and len(contacts) == 1 else None
-    profile = contact.get("profile") if isinstance(contact, dict) else None
+    sender = (item.get("from"), item.get("from_user_id"))
+    profile = contact.get("profile") if isinstance(contact, dict) and is_contact_of(contact, *sender) else None
     if isinstance(profile, dict) and (name := text(profile.get("name"))):
         payload["displayName"] = name[:1024]
     if isinstance(context, dict) and (answered := identifier(context.get("id"))):

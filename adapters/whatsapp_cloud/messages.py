@@ -175,6 +175,14 @@ def contact_of(value: Item, number: Any, user_id: Any, request: Request) -> Item
     return contacts[min(found)] if found else None
 
 
+def is_contact_of(contact: Any, number: Any, user_id: Any) -> bool:
+    """Return whether a contact has this number or user id."""
+    return isinstance(contact, dict) and any(
+        isinstance(identity, str) and identity != "" and contact.get(key) == identity
+        for key, identity in (("wa_id", number), ("user_id", user_id))
+    )
+
+
 def _places(contacts: list[Any]) -> dict[tuple[str, str], int]:
     """Return the index of the first contact of each number and each user id."""
     places: dict[tuple[str, str], int] = {}

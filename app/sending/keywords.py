@@ -1,6 +1,7 @@
 """The words by which recipients opt out and in, and how a message is compared with them. Pure."""
 
 import re
+import string
 import unicodedata
 from typing import Any
 
@@ -152,6 +153,8 @@ def _trimmed(line: str) -> str:
     """Return a line with hyphens as spaces, one space between words, and no punctuation or symbols around it but `#`."""
     if len(line) > _MOST:
         return ""
+    if line.isascii():  # the usual case
+        return _SPACES.sub(" ", line.replace("-", " ").strip(_ASCII_MARKS))
     spaced = "".join(" " if c == _MINUS or unicodedata.category(c) in ("Pd", "Cc") else c for c in line)
     start, end = 0, len(spaced)
     while start < end and _is_mark(spaced[start]):
@@ -165,6 +168,7 @@ def _is_mark(character: str) -> bool:
     return character != "#" and unicodedata.category(character)[0] in "PSZ"
 
 
-_SPACES = re.compile(r"\s+")
+_SPACES = re.compile(r"[\s\x00-\x1f\x7f]+")
+_ASCII_MARKS = string.punctuation.replace("#", "") + string.whitespace + "\x00"
 _OUTS = frozenset(_trimmed(_visible(word)) for word in OPT_OUTS)
 _INS = frozenset(_trimmed(_visible(word)) for word in OPT_INS)
