@@ -138,7 +138,7 @@ if CHROMIUM:
         """Markup in the description runs no script, wherever it stands."""
         evil = "<img src=x onerror='document.title=1'><script>document.title=2</script>"
         text = orjson.dumps(openapi.document()).decode()
-        for word in ("one timeline per customer.", "The customer.", "Whose customer is asked for.", "findCustomer"):
+        for word in ("one timeline per customer.", "The customer.", "The customer's address in it.", "findCustomer"):
             assert word in text
             text = text.replace(word, evil)
         async with served() as url:

@@ -25,8 +25,8 @@ UNION ALL
 SELECT message_id FROM threadline.messages WHERE client_id = 'default' AND message_id = ANY(%(names)s)
 """
 _ON_TIMELINES: LiteralString = """
-SELECT count(DISTINCT message_id) FROM threadline.interactions
-WHERE message_id LIKE 'canary-%' AND NOT superseded
+SELECT count(DISTINCT coalesce(message_id, provider_message_id)) FROM threadline.interactions
+WHERE coalesce(message_id, provider_message_id) LIKE 'canary-%' AND NOT superseded
 """
 
 

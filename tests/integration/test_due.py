@@ -167,7 +167,7 @@ async def test_a_lost_account_holds_its_messages(sender: Sender) -> None:
     sender.settings.sources.clear()
     async with sender.at_work():
         row = await sender.until("retrying")
-    assert "UnknownAccount" in row["cause"] and row["tries"] == 0
+    assert "client default has no account resend that sends" in row["cause"] and row["tries"] == 0
     assert "UnknownAccount" in sender.health.tenants["default", "account resend"]
     assert not sender.health.failures
 
