@@ -39,7 +39,9 @@ async def provider(name: str, door: str) -> AsyncIterator[str]:
     plan = Plan(to=url, public_url=url, faults=Faults(duplicates=0.2, shuffle=0.5), failing=0.1, seed=1)
     server = Server(SIMULATED[name], settings, plan)
     app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET"])])
-    serving = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
+    serving = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    )
     serving.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     tasks = [asyncio.create_task(serving.serve()), asyncio.create_task(server.posting.run())]
     await until(lambda: serving.started)
