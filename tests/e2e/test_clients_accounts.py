@@ -43,7 +43,9 @@ async def provider(name: str, door: str, failing: float) -> AsyncIterator[str]:
     settings = account.settings | {"private_key": account.private_key}
     server = Server(SIMULATED[name], settings, Plan(to=url, public_url=url, failing=failing, inbound=0, seed=1))
     app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET"])])
-    serving = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, access_log=False))
+    serving = uvicorn.Server(
+        uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    )
     serving.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     tasks = [asyncio.create_task(serving.serve()), asyncio.create_task(server.posting.run())]
     await until(lambda: serving.started)
