@@ -254,22 +254,27 @@ def timestamp_of(record: Any) -> float:
 
 
 def _weight(records: Sequence[Any]) -> int:
-    return sum([LARGE if is_large(record) else 1 for record in records])
+    return sum([_weight_of(record) for record in records])
 
 
-def _divided(run: Sequence[Any], most: int) -> list[Sequence[Any]]:
+def _weight_of(record: Any) -> int:
+    return LARGE if is_large(record) else 1
+
+
+def _divided(run: Sequence[Any], most: int) -> Sequence[Sequence[Any]]:
     """Divide a run of records into parts of at most this weight, or of one record."""
     if _weight(run) <= most:
         return [run]
     parts: list[list[Any]] = [[]]
     left = most
     for record in run:
-        left -= LARGE if is_large(record) else 1
-        if left < 0 and parts[-1]:
+        weight = _weight_of(record)
+        if weight > left and parts[-1]:
             parts.append([])
-            left = most - (LARGE if is_large(record) else 1)
+            left = most
+        left -= weight
         parts[-1].append(record)
-    return [*parts]
+    return parts
 
 
 def _records(event: Any) -> Sequence[Any]:
@@ -290,8 +295,9 @@ async def batches(stream: Any, most: int) -> AsyncIterator[Batch]:
             if not event.message.tracked:
                 event.message.tracked = True
                 app.consumer.track_message(event.message)
-            batch.records += _records(event)
-            weight += _weight(_records(event))
+            records = _records(event)
+            batch.records += records
+            weight += _weight(records)
             batch.events.append(event)
         WITHIN.set(_within(batch.records[0]))
         yield batch
