@@ -96,20 +96,23 @@ CODES = ("+55", "+521", "+54", "+225", "+229", "+241")
 
 def canonical(handle: Handle) -> Handle:
     """Return the handle in its canonical spelling: itself, unless it is a phone number that a rule folds."""
-    if handle.kind != "phone" or not handle.value.startswith(CODES):
+    if handle.kind != "phone":
         return handle
     number, rule = folded(handle.value)
     return handle if rule is None else Handle("phone", number)
 
 
-@lru_cache(maxsize=8192)
 def folded(number: str) -> tuple[str, str | None]:
     """Return the canonical spelling of a phone number in E.164, and the name of the rule that gave it (None: it is spelled
     so already)."""
-    if number.startswith(CODES):
-        for rule in RULES:
-            if (match := rule.pattern.fullmatch(number)) and (spelled := rule.canonical(match)):
-                return spelled, rule.name
+    return _folded(number) if number.startswith(CODES) else (number, None)
+
+
+@lru_cache(maxsize=8192)
+def _folded(number: str) -> tuple[str, str | None]:
+    for rule in RULES:
+        if (match := rule.pattern.fullmatch(number)) and (spelled := rule.canonical(match)):
+            return spelled, rule.name
     return number, None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from psycopg.types.json import Jsonb
 
-from schemas.numbering import CODES, spelled
+from schemas.numbering import spelled
 from sql.errors import Unstorable
 from sql.rows import Row
 
@@ -58,11 +58,9 @@ def array_of(parts: Sequence[bytes]) -> bytes:
 
 
 def _record(row: Row) -> tuple[Any, ...]:
-    event, client, received_at, webhook_id = row
+    given, client, received_at, webhook_id = row
+    event = spelled(given)
     handle = event.handle
-    if handle is not None and handle.kind == "phone" and handle.value.startswith(CODES):
-        event = spelled(event)
-        handle = event.handle
     return (
         event.type,
         event.channel,
