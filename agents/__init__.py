@@ -52,7 +52,8 @@ def build(
     bootstrap = settings.kafka.bootstrap
     if not bootstrap:
         raise ValueError("no Kafka is configured: set THREADLINE_KAFKA__BOOTSTRAP")
-    unpacking.install(max_record(settings))
+    largest = max_record(settings)
+    unpacking.install(largest)
     fast = settings.worker.fast_batches
     app = faust.App(
         GROUP,
@@ -77,7 +78,6 @@ def build(
     if fast:
         app.transport = BatchTransport(app.conf.broker_consumer, app)
 
-    largest = max_record(settings)
     parts = (store, Letters(app, max_letter(settings)), health, settings.worker.batch)
     accounts, jobs = settings.by_account(), settings.job_ids()
     large = LargeRecords(blobs or blobs_of(settings), health, largest)

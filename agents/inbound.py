@@ -118,8 +118,7 @@ def read(outcome: RecordOutcome, accounts: Mapping[str, str], jobs: Jobs, body: 
         normalized = interpret(request, webhook.adapter)
     except Unprocessable as error:
         raise Refused(str(error)) from error
-    if (adapter := ADAPTERS.get(webhook.adapter)) is not None:
-        outcome.unmapped = adapter.unmapped
+    outcome.unmapped = ADAPTERS[webhook.adapter].unmapped
     outcome.bad = [Bad(ordinal, reason, item) for ordinal, (item, reason) in enumerate(normalized.unprocessable)]
     outcome.rows = [
         (each, webhook.client, webhook.received_at, webhook.id)

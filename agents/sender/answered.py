@@ -117,7 +117,7 @@ def _retry(
 def in_doubt(claimed: Claimed, recovery: Recovery, why: str) -> Settlement:
     """Return what follows for a message whose earlier attempt has no answer, without another call."""
     answer = Answer("unanswered", Error("no answer", why, "unknown"), words=why)
-    return after_call(claimed, Route(claimed.channel, claimed.account), answer, recovery=recovery, called=False)
+    return after_call(claimed, claimed.route, answer, recovery=recovery, called=False)
 
 
 def backoff(retry: Retry, tries: int, jitter: float) -> float:

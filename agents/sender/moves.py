@@ -12,7 +12,6 @@ from agents.sender.guards import event_of, transition_of
 from agents.sender.lanes import report
 from agents.sender.settlements import CERTAIN, MAX_CAUSE, account_at_fault, by_next, settlement
 from app.sending import events
-from app.sending.configuration import Route
 from app.sending.decide import End, Hold
 from schemas.events import Error
 
@@ -28,17 +27,16 @@ def reported(claimed: Claimed) -> Settlement:
 
 def after_watching(claimed: Claimed) -> Settlement:
     """Return what follows for a message whose delivery was watched: the next channel, unless it was delivered."""
-    here = Route(claimed.channel, claimed.account)
     if claimed.delivery in ("delivered", "completed"):
         return settlement(claimed, transition_of(claimed, "delivered"), None, None)
     failed = claimed.delivery in ("failed", "bounced", "rejected")
-    move = transition_of(claimed, "delivery failed" if failed else "not delivered in time", here)
+    move = transition_of(claimed, "delivery failed" if failed else "not delivered in time", claimed.route)
     text = "the provider says that it failed" if failed else "was not delivered in time"
     if move.after == "queued":
-        follows = following(claimed, here)
+        follows = following(claimed, claimed.route)
         assert follows is not None
         error = Error(None, f"{text} by {claimed.channel}: {follows.channel} is tried next", "unreachable")
-        return by_next(claimed, move, here, error, report(claimed))
+        return by_next(claimed, move, claimed.route, error, report(claimed))
     if move.event is None:
         return settlement(claimed, move, None, None)
     # While another channel was to follow, the client was not notified of the failure.
