@@ -98,7 +98,7 @@ def test_what_is_stored_is_read(store: S3) -> None:
     for number in (0, 1, 0):
         put(store, number)
     assert [store.read(name) for name in NAMES[:2]] == BODIES[:2]
-    store._weighed = 0.0
+    store._weight.forget()
     assert store.used() == len(BODIES[0]) + len(BODIES[1])
     assert store.bucket.listed(most=1).objects[0][0].startswith(store.bucket.prefix)
 

@@ -11,10 +11,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Lock
 from typing import IO, Any
 
 from webhooks.blobs import NoBlob, StoreAway, StoreFull
+from webhooks.blobs.weight import Weight
 from webhooks.producer import reason
 from webhooks.segments import sync
 
@@ -32,9 +32,7 @@ class Folder:
         self.root = root
         self.incoming = root / INCOMING
         self.most = most
-        self._bytes = 0
-        self._weighed = 0.0
-        self._weighing = Lock()
+        self._weight = Weight(self._measured, WEIGHED)
 
     def start(self) -> None:
         """Create the folder. Raises OSError."""
@@ -45,11 +43,7 @@ class Folder:
 
     def used(self) -> int:
         """Return the bytes of all files, measured at most `WEIGHED` seconds ago. Raises OSError."""
-        with self._weighing:
-            if time.monotonic() - self._weighed > WEIGHED or not self._weighed:
-                self._bytes = sum(size for path, size, then in self._files() if not self._dropped(path, then))
-                self._weighed = time.monotonic()
-            return self._bytes
+        return self._weight.bytes()
 
     def room(self, size: int) -> None:
         """Return if so many bytes fit. Raises StoreFull and StoreAway."""
@@ -68,13 +62,15 @@ class Folder:
                 place.parent.mkdir(exist_ok=True, mode=0o700)
                 sync(self.root)
             with self._locked(fcntl.LOCK_SH):
-                if place.exists():
+                known = place.exists()
+                if known:
                     os.utime(place)
                     file.unlink()
                 else:
                     os.utime(file)
                     file.rename(place)
-                    self._bytes += size
+            if not known:
+                self._weight.add(size)
             sync(place.parent)
         except OSError as error:
             raise StoreAway(f"a blob cannot be stored: {reason(error)}") from error
@@ -115,8 +111,11 @@ class Folder:
                         deleted += 1
         except OSError as error:
             raise StoreAway(f"the folder of blobs cannot be swept: {reason(error)}") from error
-        self._weighed = 0.0
+        self._weight.forget()
         return deleted
+
+    def _measured(self) -> int:
+        return sum(size for path, size, then in self._files() if not self._dropped(path, then))
 
     def _dropped(self, path: Path, then: float) -> bool:
         """Delete the file if a killed process left it, and return whether: `sweep` may run on other machines only."""

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from hashlib import file_digest
 from pathlib import Path
-from threading import Lock
 from typing import IO
 
 from webhooks.blobs import NAME, NoBlob, StoreAway, StoreFull
 from webhooks.blobs.bucket import EMPTY, Answer, Bucket
 from webhooks.blobs.folder import Folder
+from webhooks.blobs.weight import Weight
 from webhooks.producer import reason
 
 #: Seconds for which the measured size of the bucket is used, with this process's own writes added: a listing of 1,000 objects
@@ -33,9 +33,7 @@ class S3:
         self.folder = folder
         self.most = most
         self._sweeping = sweeping
-        self._bytes = 0
-        self._weighed = 0.0
-        self._weighing = Lock()
+        self._weight = Weight(lambda: sum(size for _, size, _ in self._objects()), WEIGHED)
 
     def start(self) -> None:
         """Create the folder where bodies arrive. Opens no connection. Raises OSError."""
@@ -53,11 +51,11 @@ class S3:
                 digest = file_digest(opened, "sha256").hexdigest()
         except OSError as error:
             raise StoreAway(f"a blob cannot be read from disk: {reason(error)}") from error
-        if self.used() + size > self.most:
-            raise StoreFull(f"the bucket of blobs is full: {self.used()} of {self.most} bytes")
+        used = self.used()
+        if used + size > self.most:
+            raise StoreFull(f"the bucket of blobs is full: {used} of {self.most} bytes")
         self.bucket.send("PUT", self._key(name), {"x-amz-content-sha256": digest}, file, size).expect(200)
-        with self._weighing:
-            self._bytes += size
+        self._weight.add(size)
 
     def read(self, name: str) -> bytes:
         """Download a blob to a nameless file, and return its content. Raises NoBlob and StoreAway."""
@@ -104,7 +102,7 @@ class S3:
                 continue
             self.bucket.send("DELETE", self._key(name)).expect(204, 200, 404)
             deleted += 1
-        self._weighed = 0.0
+        self._weight.forget()
         return deleted
 
     def temporary(self, small: int) -> IO[bytes]:
@@ -113,11 +111,7 @@ class S3:
 
     def used(self) -> int:
         """Return the bytes of all blobs, measured at most `WEIGHED` seconds ago. Raises StoreAway."""
-        with self._weighing:
-            if time.monotonic() - self._weighed > WEIGHED or not self._weighed:
-                self._bytes = sum(size for _, size, _ in self._objects())
-                self._weighed = time.monotonic()
-            return self._bytes
+        return self._weight.bytes()
 
     def _stored(self, name: str) -> float:
         """Return when the object was stored, in Unix seconds. A GET, as the answer to a HEAD does not say what is missing."""
