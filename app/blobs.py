@@ -21,13 +21,13 @@ NO_CREDENTIALS = (
 
 
 def blobs_of(settings: Settings) -> Blobs:
-    """Return the store. `start` it before use. Raises ValueError for a bucket without credentials."""
+    """Return the store. `start` it before use. Raises StoreMisconfigured for a bucket without credentials."""
     return stores_of(settings)[1]
 
 
 def stores_of(settings: Settings) -> tuple[Folder, Blobs]:
-    """Return the folder where bodies arrive, and the store, which is the same folder if no bucket is set. Raises ValueError for
-    a bucket without credentials."""
+    """Return the folder where bodies arrive, and the store, which is the same folder if no bucket is set. Raises
+    StoreMisconfigured for a bucket without credentials."""
     folder = Folder(settings.blobs_folder, settings.blobs.max_bytes)
     bucket = _bucket(settings)
     if bucket is None:
@@ -37,10 +37,7 @@ def stores_of(settings: Settings) -> tuple[Folder, Blobs]:
 
 def check(settings: Settings) -> None:
     """Return if the bucket can be used, or none is set. Raises StoreAway; StoreMisconfigured if the settings are at fault."""
-    try:
-        _, blobs = stores_of(settings)
-    except ValueError as error:
-        raise StoreMisconfigured(str(error)) from None
+    blobs = blobs_of(settings)
     if isinstance(blobs, S3):
         blobs.check()
 
@@ -66,7 +63,7 @@ def _bucket(settings: Settings) -> Bucket | None:
         key, given = os.environ.get("AWS_ACCESS_KEY_ID"), os.environ.get("AWS_SECRET_ACCESS_KEY", "")
         token = os.environ.get("AWS_SESSION_TOKEN", "")
     if not key or not given:
-        raise ValueError(NO_CREDENTIALS)
+        raise StoreMisconfigured(NO_CREDENTIALS)
     region = s3.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     credentials = Credentials(key, given, region, "s3", token)
     return Bucket(s3.bucket, _url(s3.bucket, s3.endpoint, region), s3.prefix, credentials)

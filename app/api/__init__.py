@@ -1,4 +1,4 @@
-"""The API's routes. The application that serves them sets `app.state.api = Api.of(store, settings)`."""
+"""The API's routes. The application that serves them sets `app.state.api = Api.of(store, settings, blobs)`."""
 
 from collections.abc import Awaitable, Callable
 

@@ -12,7 +12,6 @@ from starlette.requests import Request
 
 from app.api.accepting import Accepting
 from app.api.tailer import Tailer
-from app.blobs import blobs_of
 from app.clients.configured import Clients
 from app.http.access import Access, Forbidden, Key, TooManyUnknown, Unauthenticated
 from app.http.problems import Problem
@@ -46,8 +45,8 @@ class Api:
     searches: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @classmethod
-    def of(cls, store: EventStore, settings: Settings) -> "Api":
-        """Make the API for a store."""
+    def of(cls, store: EventStore, settings: Settings, blobs: Blobs) -> "Api":
+        """Make the API for a store of events and one of blobs, which others open and close."""
         return cls(
             store=store,
             access=Access(store),
@@ -56,7 +55,7 @@ class Api:
             clients=Clients(store, settings),
             taking=Accepting(store),
             rates=Rates(settings.api.rate, settings.api.burst),
-            blobs=blobs_of(settings),
+            blobs=blobs,
         )
 
     def close(self) -> None:

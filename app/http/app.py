@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
 from app import api, telemetry
+from app.blobs import stores_of
 from app.clients.account_sources import AccountSources
 from app.declared import register
 from app.embedded.running import resolve
@@ -51,7 +52,8 @@ class Http:
         self.settings = settings
         self._dsn = settings.postgres.dsn.get_secret_value()
         self.accounts = AccountSources(settings)
-        self.door = door.make(settings, self._authenticate, self.accounts)
+        folder, self._blobs = stores_of(settings)
+        self.door = door.make(settings, folder, self._blobs, self._authenticate, self.accounts)
         self.api: api.Api | None = None
         self.counters = Counters()
         self.metrics = HttpMetrics(self.door, self.counters)
@@ -98,7 +100,7 @@ class Http:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         # Does not wait for PostgreSQL: the door works without it, and the API answers 503.
         store = await EventStore.open(self._dsn, pool=self.settings.postgres.pool)
-        self.api = self._pages.state.api = api.Api.of(store, self.settings)
+        self.api = self._pages.state.api = api.Api.of(store, self.settings, self._blobs)
         self.health.store = store
         await self.accounts.start(store)
         await self.door.start()

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from app import api
+from app.blobs import blobs_of
 from app.embedded.ports import free
 from app.http import problems
 from app.http.access import mint
@@ -91,7 +92,8 @@ async def serving(
     """The API on the database at `dsn`, asked by a key of the client with these scopes."""
     async with await EventStore.open(dsn, pool=4) as store:
         app = Starlette(routes=api.routes(), exception_handlers={**problems.HANDLERS, **api.HANDLERS})
-        app.state.api = api.Api.of(store, settings or Settings())
+        given = settings or Settings()
+        app.state.api = api.Api.of(store, given, blobs_of(given))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
             served = Served(store, app, http)
