@@ -14,7 +14,6 @@ from app.api.parameters import limit_of, read, refusal
 from app.api.payload import json_of
 from app.api.service import api_of, caller
 from app.clients.changes import Changes
-from app.clients.configured import implied_document
 from app.clients.seal import NoKey
 from app.http.access import Key
 from app.http.problems import Problem
@@ -99,7 +98,7 @@ async def _current(request: Request, client_id: str) -> dict[str, Any] | None:
     api = api_of(request)
     if row := await api.store.client(client_id):
         return _version_json(client_id, row)
-    if (document := implied_document(client_id, api.settings)) is None:
+    if (document := api.clients.implied_document(client_id)) is None:
         return None
     return _version_json(client_id, {"version": 0, "created_at": None, "actor": None, "document": document})
 

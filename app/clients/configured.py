@@ -93,6 +93,10 @@ class Clients:
             self._implied[client_id] = implied(client_id, self._settings)
         return self._implied[client_id]
 
+    def implied_document(self, client_id: str) -> dict[str, Any] | None:
+        """Return the client that the sources make as the JSON of a configuration, or None."""
+        return _document(self._of_sources(client_id))
+
     async def _read_account(self, key: tuple[str, str]) -> Account | UnknownAccount:
         client_id, name = key
         row = await self._store.account(client_id, name)
@@ -125,6 +129,9 @@ def implied(client_id: str, settings: Settings) -> Client | None:
 
 def implied_document(client_id: str, settings: Settings) -> dict[str, Any] | None:
     """Return the same as the JSON of a configuration, to start one from."""
-    client = implied(client_id, settings)
+    return _document(implied(client_id, settings))
+
+
+def _document(client: Client | None) -> dict[str, Any] | None:
     routes = client.routes if client else ()
     return {"channels": [{"channel": one.channel, "account": one.account} for one in routes]} if client else None

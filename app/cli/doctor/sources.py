@@ -20,7 +20,7 @@ async def sources(settings: Settings) -> AsyncIterator[Finding]:
     client without a configuration sends by it. Invalid settings are refused when they are read."""
     if not settings.sources:
         yield Finding("Sources", "look", "none configured", "add [sources.NAME] to threadline.toml")
-    made = {source.client: implied(source.client, settings) for source in settings.sources.values()}
+    made = {client_id: implied(client_id, settings) for client_id in {one.client for one in settings.sources.values()}}
     routes = {client_id: client.routes for client_id, client in made.items() if client is not None}
     for name, source in settings.sources.items():
         what, adapter = f"Source {name}", ADAPTERS.get(source.adapter or name)
