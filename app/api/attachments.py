@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from adapters.contract import Request as Received
 from adapters.reading.attachments import attachment
 from app.api.bodies import PRIVATE
+from app.api.negotiation import has
 from app.api.parameters import read
 from app.api.service import Api, api_of, caller
 from app.http.problems import Problem
@@ -47,7 +48,7 @@ async def attachment_of(request: Request) -> Response:
     if not isinstance(digest, str) or not isinstance(size, int):
         raise Problem(404, "The provider did not send this attachment's bytes; see its url or id.")
     tag = f'"{digest[:32]}"'
-    if tag in request.headers.get("if-none-match", ""):
+    if has(request, tag):
         return Response(status_code=304, headers=PRIVATE | {"etag": tag})
     file = await _search(api, key.client, row["id"], size, digest)
     kind = wanted.get("type")
