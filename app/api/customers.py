@@ -93,4 +93,5 @@ async def must_exist(api: Api, key: Key, customer: UUID) -> UUID:
     Raise Problem 404 if the client has no such customer."""
     if not (handles := await api.store.handles(key.client, customer)):
         raise Problem(404, "There is no customer with this id.")
-    return UUID(str(handles[0]["customer_id"]))
+    present: UUID = handles[0]["customer_id"]
+    return present

@@ -91,7 +91,8 @@ def _explain(file: Path, name: str | None, given: Given, url: str | None, at: st
 
 
 def _content(file: Path) -> bytes:
-    """Return the file's content, which only the caller holds: it may have many megabytes. Raises WrongUse."""
+    """Return the file's content. It may have many megabytes, so the caller gives it no name: it is freed once it is read. Raises
+    WrongUse."""
     try:
         return file.read_bytes()
     except OSError as error:

@@ -23,11 +23,11 @@ def unable_to_send(
             if send.token is not None:
                 send.token.build(values, now)
             known = {"access_token": ("…",), **values} if send.token is not None else values
-            send.build_request(Message("doctor", channel, to, named, text="…", subject="…"), known, now)
+            send.build_request(Message("trial", channel, to, named, text="…", subject="…"), known, now)
         except WrongSetting as error:
             reasons.append(str(error))
+            continue
         except Unsendable:  # of this message alone
-            return ""
-        else:
-            return ""
+            pass
+        return ""
     return reasons[0]

@@ -24,8 +24,9 @@ _PARTIAL = frozenset({"list", "unsubscribeGroup"})
 
 
 def learned(event: Event) -> list[Event]:
-    """Return the consent events that an event implies: a recipient who writes STOP, also by an edit, is refused as opted out, or complains,
-    opts out of that channel; one who writes START opts in.
+    """Return the consent events that an event implies. A recipient opts out of a channel by writing STOP there, in a message
+    or in an edit of one, by a complaint, or if the provider refuses a message since the recipient opted out. Writing START
+    opts in.
 
     Each keeps the event's message, handle, channel, direction and time, has an id made of the event's (so a redelivery gives
     the same) and names its `basis`. Where the provider reports the same consent, the fold counts both as one. Do not call

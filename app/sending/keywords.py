@@ -89,8 +89,8 @@ OPT_INS: dict[str, str] = {
 
 #: Longest text that is read, in characters; of a longer one, what stands before its first blank line or its signature.
 _MOST = 1000
-#: Longest word, in characters.
-_LONGEST = 100
+#: Characters of a button's id or value that are read.
+_MOST_ID = 100
 #: How the line begins that a phone or a mail program puts under a message, in lower case.
 _SIGNATURES = (
     "--", "\u2014", "sent from", "sent with", "sent via", "get outlook", "enviado", "envoyé", "gesendet", "von meinem",
@@ -128,7 +128,7 @@ def meaning_of_button(reply: dict[str, Any]) -> str | None:
     if isinstance(title, str) and (type := meaning(title)):
         return type
     ids = (reply.get(key) for key in ("id", "value"))
-    return OUT if any(isinstance(id, str) and _trimmed(_visible(id[:_LONGEST])) in _BUTTON_IDS for id in ids) else None
+    return OUT if any(isinstance(id, str) and _trimmed(_visible(id[:_MOST_ID])) in _BUTTON_IDS for id in ids) else None
 
 
 def _visible(text: str) -> str:
