@@ -81,6 +81,7 @@ class DeliveryStore(Pooled):
             enabled = await connection.execute(statement("enable_callback"), parameters)
             if not enabled.rowcount:
                 return None
+            await connection.execute(statement("deliveries_lock"), parameters)
             waiting = (await connection.execute(statement("hasten"), parameters)).rowcount
             await _note(connection, client_id, actor, "callback.enabled", {"waiting": waiting})
             return waiting
@@ -145,6 +146,7 @@ class DeliveryStore(Pooled):
         settled = {"client_id": client_id, "outcomes": json(orjson.dumps([_settled(outcome) for outcome in outcomes]))}
         async with self._pool.connection() as connection, connection.transaction():
             row = await (await connection.execute(statement("callback_outcome"), callback, prepare=True)).fetchone()
+            await connection.execute(statement("deliveries_lock"), callback, prepare=True)
             await connection.execute(statement("delivery_outcomes"), settled, prepare=True)
             if delivered:
                 waking = {"client_id": client_id, "most": WOKEN * delivered}
@@ -160,14 +162,19 @@ class DeliveryStore(Pooled):
 
     async def replay_ids(self, client_id: str, ids: Sequence[UUID]) -> int:
         """Make deliveries wait again, by their events' ids; return how many there were."""
-        return len(await self._run("replay_ids", {"client_id": client_id, "ids": list(ids)}))
+        return len(await self._replay("replay_ids", {"client_id": client_id, "ids": list(ids)}))
 
     async def replay_span(self, client_id: str, since: datetime, until: datetime) -> tuple[int, datetime | None]:
         """Make the oldest `REPLAYED` deliveries of events recorded in a span wait again; return how many, and the time from which
         to ask for the rest (None where none is left)."""
         span = {"client_id": client_id, "since": since, "until": until, "most": REPLAYED}
-        (row,) = await self._run("replay_span", span)
+        (row,) = await self._replay("replay_span", span)
         return row["replayed"], row["next"]
+
+    async def _replay(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.execute(statement("deliveries_lock"), parameters)
+            return await (await connection.execute(statement(name), parameters)).fetchall()
 
     async def forget_deliveries(self, age: timedelta) -> int:
         """Remove some deliveries of events older than `age`; return how many, 0 where none is left."""

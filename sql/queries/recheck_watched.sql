@@ -1,4 +1,5 @@
--- Makes watched messages due on which providers reported a failure, so that the next channel starts.
+-- Makes watched messages due on which providers reported a failure, so that the next channel starts. They are
+-- locked in the order of `settle`, so that the two cannot deadlock.
 WITH given AS MATERIALIZED (
     SELECT CASE
         WHEN r ->> 2 IS NOT NULL THEN message_reference(r ->> 0, r ->> 2)
@@ -16,5 +17,7 @@ named AS (
     JOIN interaction_links AS other ON other.interaction_id = mine.interaction_id
 )
 UPDATE messages AS m SET due_at = now(), changed_at = now()
-FROM named
-WHERE m.id = named.reference AND m.state = 'watched'
+FROM (
+    SELECT id FROM messages WHERE id = ANY (ARRAY(SELECT reference FROM named)) AND state = 'watched' ORDER BY id FOR NO KEY UPDATE
+) AS watched
+WHERE m.id = watched.id

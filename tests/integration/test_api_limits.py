@@ -1,6 +1,8 @@
 """What every answer of the HTTP process carries, how often a key may ask, and who may read metrics and description."""
 
+import asyncio
 import base64
+import random
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +20,7 @@ from app.embedded import ports
 from app.http.access import mint
 from app.http.app import Http
 from app.settings import Api, Door, Kafka, Postgres, Settings
+from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.serving import NOON, event
 
@@ -136,3 +139,16 @@ async def test_a_keys_last_use_is_noted(tmp_path: Path, postgres_dsn: Dsns) -> N
         await http.api.store.used_api_keys({id: NOON})
         (row,) = await http.api.store.api_keys()
         assert row["last_used_at"] == used[id]
+
+
+async def test_processes_note_the_same_keys_at_once(postgres_dsn: Dsns) -> None:
+    """Each process has them in an order of its own; none waits for the other's in a circle."""
+    async with await EventStore.open(postgres_dsn.service, pool=8) as store:
+        ids = [uuid4() for _ in range(200)]
+        for id in ids:
+            await store.create_api_key(id, "test", "default", [], id.bytes)
+        orders = [random.Random(seed).sample(ids, len(ids)) for seed in range(8)]
+        for minute in range(5):
+            at = NOON + timedelta(minutes=minute)
+            await asyncio.gather(*(store.used_api_keys(dict.fromkeys(order, at)) for order in orders))
+        assert {row["last_used_at"] for row in await store.api_keys()} == {at}

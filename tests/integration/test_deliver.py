@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -636,3 +637,35 @@ async def test_no_delivery_is_passed_over(office: Office, postgres_dsn: Dsns, se
         acts = [claim, claim, claim, settle, settle, enable, quiet, replay]
         await asyncio.gather(*(chance.choice(acts)() for _ in range(8)))
         assert await execute(postgres_dsn.owner, PASSED_OVER) == [], round
+
+
+async def test_changes_of_the_same_deliveries_at_once_do_not_deadlock(office: Office) -> None:
+    """Outcomes, replays and the enabling of a callback change many rows each, which they find in different orders."""
+    await office.configure("https://shop.example.com/events")
+    for n in range(40):
+        await relayed(office, *message(n, "UserMessageSent", "MessageDelivered", "MessageRead"))
+    rows = await office.store.deliveries(CLIENT, None, 200)
+    ids = [row["event_id"] for row in rows]
+
+    async def settle(order: list[UUID]) -> None:
+        due = {row["event_id"]: row["due_at"] for row in await office.store.deliveries(CLIENT, None, 200)}
+        outcomes = [DeliveryOutcome(id, due[id], False, 500, None, timedelta(), 1) for id in order]
+        url = "https://shop.example.com/events"
+        await office.store.settle_deliveries(CLIENT, url, outcomes, gone=False, patience=timedelta(days=1))
+
+    async def span() -> None:
+        await office.store.replay_span(CLIENT, datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC))
+
+    for seed in range(8):
+        mixed = random.Random(seed).sample(ids, len(ids))
+        await asyncio.gather(
+            settle(ids),
+            settle(ids[::-1]),
+            settle(mixed),
+            span(),
+            office.store.enable_callback(CLIENT, "test"),
+            office.store.replay_ids(CLIENT, mixed),
+            office.store.replay_ids(CLIENT, ids[::-1]),
+            office.store.forget_deliveries(timedelta(days=30)),
+        )
+    assert len(await office.store.deliveries(CLIENT, "waiting", 200)) == len(ids) == 120

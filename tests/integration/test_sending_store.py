@@ -1,6 +1,7 @@
 """Messages in a real PostgreSQL: taken once, claimed by one, settled once, turn by turn from all lanes."""
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -307,6 +308,23 @@ async def test_a_failure_told_hastens_a_watched_message(store: EventStore, named
     await store.settle([settled(row, "watched", due_in=3600, provider_message_id="SM1")], [])
     await store.recheck_watched([Reference("shop", "twilio", named)])
     assert [each["was"] for each in await store.claim(9, 60, {})] == (["watched"] if named == "m-1" else [])
+
+
+async def test_reported_failures_and_outcomes_at_once_do_not_deadlock(store: EventStore) -> None:
+    """Workers mark the same messages in different orders, while another settles them."""
+    for n in range(60):
+        await accept(store, asked(n))
+    rows = await store.claim(60, 60, {})
+    await store.settle(
+        [settled(row, "watched", due_in=3600, provider_message_id=f"SM{row['message_id']}") for row in rows], []
+    )
+    references = [Reference("shop", "twilio", row["message_id"]) for row in rows]
+    orders = [random.Random(seed).sample(references, len(references)) for seed in range(6)]
+    for _ in range(5):
+        again = [settled(row, "watched", due_in=3600) for row in rows]
+        await asyncio.gather(store.settle(again, []), *(store.recheck_watched(order) for order in orders))
+    await store.recheck_watched(references)
+    assert len(await store.claim(60, 60, {})) == len(rows) == 60
 
 
 def test_a_key_names_one_message() -> None:
