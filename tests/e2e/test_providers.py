@@ -14,7 +14,7 @@ import pytest_asyncio
 from adapters import interpret
 from adapters.contract import Request
 from adapters.simulating import Post
-from app.sending.consent import learned
+from app.implied import with_implied
 from app.simulator import SIMULATED, webhooks_of
 from app.simulator.faults import Faults
 from app.simulator.server import Plan, Server
@@ -78,9 +78,8 @@ async def play(name: str, stack: Stack, expected: dict[str, set[str]]) -> Counte
         request = Request(signed.method, signed.url, headers, signed.body, datetime.now(UTC), name)
         found = interpret(request, name)
         assert not found.unprocessable
-        for event in found.events:
-            ids = {each.source_event_id for each in (event, *learned(event))}
-            expected.setdefault(event.source, set()).update(ids)
+        for event in with_implied(found.events):
+            expected.setdefault(event.source, set()).add(event.source_event_id)
         put(at, post, attempt)
 
     server.posting.put = note  # type: ignore[method-assign]

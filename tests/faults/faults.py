@@ -28,9 +28,8 @@ from agents import GROUP, TOPICS
 from agents.process.watch import measure_lag
 from app.embedded.kafka import Kafka
 from app.embedded.postgres import Postgres
+from app.implied import with_implied
 from app.kafka import client_args
-from app.linking import links_of
-from app.sending.consent import learned
 from sql import EventStore
 from sql.migrate import migrate
 from tests.faults.posting import Provider
@@ -90,8 +89,7 @@ async def settle(stack: Stack, within: float = 90) -> None:
 
 def facts_of(webhook: Webhook, received_at: datetime) -> list[Any]:
     """Return the events that a webhook must become, with the consent events that they imply and the links that they state."""
-    events = interpret(webhook.request("http://localhost", received_at), webhook.source).events
-    return [each for event in events for each in (event, *learned(event))] + links_of(events)
+    return with_implied(interpret(webhook.request("http://localhost", received_at), webhook.source).events)
 
 
 #: Each fact with its earliest receipt, which counts if the provider gives no time, and the number of its first
