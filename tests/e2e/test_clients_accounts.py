@@ -3,29 +3,24 @@ its own."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
-import uvicorn
-from starlette.applications import Starlette
-from starlette.routing import Route
 
 from adapters.simulating import Sent
 from app.clients.seal import new_key
-from app.embedded import ports
-from app.simulator import SIMULATED, webhooks_of
-from app.simulator.server import Plan, Server
+from app.simulator import webhooks_of
+from app.simulator.server import Plan
 from tests.fixtures import accounts
 from tests.integration.callbacks import Receiver, receiving
 from tests.integration.command_line import Ran
 from tests.integration.command_line import process as command
+from tests.support.simulated import simulated
 from tests.support.stack import Stack
-from tests.support.waiting import eventually, until
+from tests.support.waiting import eventually
 
 PATHS = {name: f"/webhooks/aggregate/shop/{name}" for name in ("twilio", "resend")}
 CLIENT = """
@@ -35,33 +30,10 @@ callback = {{ url = "{url}", concurrency = 16 }}
 """
 
 
-@asynccontextmanager
-async def provider(name: str, door: str, failing: float) -> AsyncIterator[str]:
+def provider(name: str, door: str, failing: float) -> AbstractAsyncContextManager[str]:
     """A simulated provider that knows where the client's account takes webhooks; gives where its API is."""
-    account, port = accounts(name), ports.free()
     url = f"{door}{PATHS[name]}"
-    settings = account.settings | {"private_key": account.private_key}
-    server = Server(SIMULATED[name], settings, Plan(to=url, public_url=url, failing=failing, inbound=0, seed=1))
-    app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET"])])
-    serving = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    )
-    serving.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    tasks = [asyncio.create_task(serving.serve()), asyncio.create_task(server.posting.run())]
-    await until(lambda: serving.started)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        serving.should_exit = True
-        await tasks[0]
-        tasks[1].cancel()
-        await asyncio.gather(tasks[1], return_exceptions=True)
-
-
-async def rows(stack: Stack, query: str) -> list[Any]:
-    """What the database says."""
-    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
-        return await (await db.execute(query)).fetchall()
+    return simulated(name, Plan(to=url, public_url=url, failing=failing, inbound=0, seed=1))
 
 
 async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(servers_folder: Path) -> None:
@@ -123,12 +95,12 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
         await eventually(types, lambda found: {"message.sent", "message.delayed", "message.delivered"} <= found, 60)
         assert "message.failed" not in await types()
         assert {one.json["data"]["messageId"] for one in reported.posted} == {"m1"}
-        events = await rows(
-            stack, "SELECT DISTINCT client_id, source FROM threadline.events WHERE source <> 'threadline' ORDER BY 2"
+        events = await stack.rows(
+            "SELECT DISTINCT client_id, source FROM threadline.events WHERE source <> 'threadline' ORDER BY 2"
         )
         assert events == [("shop", "resend"), ("shop", "twilio")]
-        interactions = await rows(
-            stack, "SELECT count(*) FROM threadline.interactions WHERE NOT superseded AND client_id = 'shop'"
+        interactions = await stack.rows(
+            "SELECT count(*) FROM threadline.interactions WHERE NOT superseded AND client_id = 'shop'"
         )
         assert interactions == [(1,)]
 
@@ -154,8 +126,8 @@ async def test_a_client_of_the_database_gets_statuses_callbacks_and_fall_back(se
         await stack.postgres.start()
 
         async def arrived() -> list[Any]:
-            return await rows(
-                stack, "SELECT client_id, type FROM threadline.events WHERE provider_message_id = 'SMlate'"
+            return await stack.rows(
+                "SELECT client_id, type FROM threadline.events WHERE provider_message_id = 'SMlate'"
             )
 
         await eventually(arrived, lambda found: found == [("shop", "MessageDelivered")], 60)

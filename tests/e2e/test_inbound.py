@@ -8,14 +8,12 @@ from typing import Any
 
 import httpx
 import orjson
-import psycopg
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from app.http.access import mint
 from app.kafka import client_args
 from sql import EventStore
 from tests.support import traffic
@@ -80,10 +78,6 @@ class System:
         interactions: list[dict[str, Any]] = page.raise_for_status().json()["interactions"]
         return interactions
 
-    async def rows(self, query: str) -> list[Any]:
-        async with await psycopg.AsyncConnection.connect(self.stack.postgres.dsn("superuser")) as db:
-            return await (await db.execute(query)).fetchall()
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(servers_folder: Path) -> AsyncIterator[System]:
@@ -91,10 +85,7 @@ async def system(servers_folder: Path) -> AsyncIterator[System]:
     collector = Collector()
     telemetry = {"sample": 1.0, "otlp_endpoint": f"http://127.0.0.1:{await collector.start()}"}
     async with Stack(servers_folder / "inbound", telemetry=telemetry, door={"max_body": 200_000}) as stack:
-        store = await EventStore.open(stack.postgres.dsn("service"), pool=1)
-        key_id, token, fingerprint = mint()
-        await store.create_api_key(key_id, "test", "default", ["timeline:read", "webhooks:write"], fingerprint)
-        await store.close()
+        token = await stack.key("timeline:read", "webhooks:write")
         await asyncio.gather(stack.start("serve"), stack.start("work"))
         running = System(stack, token, collector)
         yield running
@@ -176,7 +167,7 @@ async def test_the_envelope_of_a_trusted_relay(system: System) -> None:
 
 async def test_bad_input_is_answered_or_a_dead_letter_and_harms_nobody(system: System) -> None:
     """Garbage of every kind gets a clear answer or a dead letter; what is good beside it goes through."""
-    (before,) = (await system.rows("SELECT count(*) FROM threadline.dead_letters"))[0]
+    (before,) = (await system.stack.rows("SELECT count(*) FROM threadline.dead_letters"))[0]
     meta = {"display_phone_number": "1", "phone_number_id": "1"}
 
     def status(**fields: Any) -> traffic.Post:
@@ -221,13 +212,13 @@ async def test_bad_input_is_answered_or_a_dead_letter_and_harms_nobody(system: S
     assert good["delivery"] == "delivered"
 
     async def dead() -> int:
-        count = (await system.rows("SELECT count(*) FROM threadline.dead_letters"))[0][0]
+        count = (await system.stack.rows("SELECT count(*) FROM threadline.dead_letters"))[0][0]
         return int(count - before)
 
     await eventually(dead, lambda count: count >= 8)
     reasons = [
         row[0]
-        for row in await system.rows("SELECT reason FROM threadline.dead_letters WHERE topic = 'events.reported'")
+        for row in await system.stack.rows("SELECT reason FROM threadline.dead_letters WHERE topic = 'events.reported'")
     ]
 
     assert any("$.id" in reason for reason in reasons)
@@ -249,7 +240,7 @@ async def test_an_event_points_to_the_raw_webhook_it_came_from(system: System) -
     )
     await system.post(post)
     await eventually(lambda: system.timeline("+15557000006"), bool)
-    ((webhook_id, block),) = await system.rows(
+    ((webhook_id, block),) = await system.stack.rows(
         "SELECT webhook_id, webhook_block FROM threadline.events WHERE provider_message_id = 'wamid.raw'"
     )
     async with await EventStore.open(system.stack.postgres.dsn("service"), pool=1) as store:

@@ -14,12 +14,9 @@ from typing import Any
 
 import httpx
 import orjson
-import psycopg
 import pytest
 import pytest_asyncio
 
-from app.http.access import mint
-from sql import EventStore
 from tests.support.stack import ROOT, Stack
 from tests.support.waiting import eventually
 
@@ -39,7 +36,8 @@ def noise(size: int, seed: int) -> bytes:
 
 
 def form(sender: str, *files: tuple[str, str, bytes]) -> tuple[bytes, dict[str, str]]:
-    """Return SendGrid's parsed mail: https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook."""
+    """Return SendGrid's parsed mail:
+    https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook."""
     fields = {
         "from": f"Ana <{sender}>", "to": "in@example.org", "subject": "Photos", "text": "See the files.",
         "envelope": orjson.dumps({"from": sender, "to": ["in@example.org"]}).decode(),
@@ -113,10 +111,6 @@ class System:
         [one] = await eventually(find, bool, within=60)
         return one
 
-    async def rows(self, query: str) -> list[Any]:
-        async with await psycopg.AsyncConnection.connect(self.stack.postgres.dsn("superuser")) as db:
-            return await (await db.execute(query)).fetchall()
-
     def blobs(self) -> list[Path]:
         return [path for path in (self.stack.folder / "blobs").glob("??/*") if path.is_file()]
 
@@ -125,13 +119,7 @@ class System:
 async def system(servers_folder: Path) -> AsyncIterator[System]:
     """One system for the tests of this file; each uses senders of its own."""
     async with Stack(servers_folder / "large", sources=SOURCES) as stack:
-        store = await EventStore.open(stack.postgres.dsn("service"), pool=1)
-        tokens = []
-        for client in ("default", "other"):
-            key_id, token, fingerprint = mint()
-            await store.create_api_key(key_id, client, client, ["timeline:read"], fingerprint)
-            tokens.append(token)
-        await store.close()
+        tokens = [await stack.key("timeline:read", client=client) for client in ("default", "other")]
         await asyncio.gather(stack.start("serve"), stack.start("work"))
         running = System(stack, *tokens)
         yield running
@@ -171,7 +159,7 @@ async def test_a_mail_of_25_mb_comes_back_byte_for_byte(system: System, source: 
         assert answer.headers["content-security-policy"].startswith("sandbox")
     assert (await system.get(f"{path}/0", system.other)).status_code == 404
     assert (await system.get(f"{path}/3")).status_code == 404
-    [[largest]] = await system.rows("SELECT max(size) FROM threadline.raw_webhooks")
+    [[largest]] = await system.stack.rows("SELECT max(size) FROM threadline.raw_webhooks")
     assert largest < 100_000
 
 
@@ -194,7 +182,8 @@ async def test_a_source_has_a_limit_of_its_own(system: System) -> None:
 
 
 async def test_a_deleted_body_makes_a_dead_letter_that_can_be_replayed(system: System) -> None:
-    """While the worker is down the body is deleted; its record becomes a dead letter with the reason, and its neighbours go on."""
+    """While the worker is down the body is deleted; its record becomes a dead letter with the reason, and its neighbours go
+    on."""
     await system.stack.children["work"].stop()
     body, headers = postmark("gone@example.com", ("a.bin", "application/octet-stream", noise(MB, 5)))
     before = set(system.blobs())
@@ -208,7 +197,7 @@ async def test_a_deleted_body_makes_a_dead_letter_that_can_be_replayed(system: S
     await system.interaction("after@example.com")
 
     async def letters() -> list[Any]:
-        return await system.rows(
+        return await system.stack.rows(
             "SELECT id, reason, octet_length(value) FROM threadline.dead_letters WHERE reason LIKE 'its body%'"
         )
 

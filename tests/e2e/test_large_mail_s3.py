@@ -9,8 +9,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.http.access import mint
-from sql import EventStore
 from tests.e2e.test_large_mail import MB, SOURCES, System, noise, postmark
 from tests.support.s3 import BUCKET, moto
 from tests.support.stack import ROOT, Stack
@@ -29,10 +27,7 @@ async def test_a_mail_is_kept_in_the_bucket(servers_folder: Path) -> None:
             "secret_access_key": server.secret,
         }
         async with Stack(servers_folder / "s3", sources=SOURCES, blobs={"s3": s3}) as stack:
-            store = await EventStore.open(stack.postgres.dsn("service"), pool=1)
-            key_id, token, fingerprint = mint()
-            await store.create_api_key(key_id, "default", "default", ["timeline:read"], fingerprint)
-            await store.close()
+            token = await stack.key("timeline:read")
             await asyncio.gather(stack.start("serve"), stack.start("work"))
             system = System(stack, token, token)
             body, headers = postmark("bucket@example.com", ("a.bin", "application/octet-stream", noise(3 * MB, 1)))

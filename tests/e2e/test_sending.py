@@ -1,26 +1,21 @@
 """A request for a message goes all the way: Kafka, worker, the provider's API, its signed webhooks, the customer's timeline."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import orjson
-import psycopg
-import uvicorn
 from aiokafka import AIOKafkaProducer
-from starlette.applications import Starlette
-from starlette.routing import Route
 
 from app.embedded import ports
 from app.kafka import client_args
-from app.simulator import SIMULATED
 from app.simulator.faults import Faults
-from app.simulator.server import Plan, Server
+from app.simulator.server import Plan
 from tests.fixtures import accounts
+from tests.support.simulated import simulated
 from tests.support.stack import Stack
-from tests.support.waiting import eventually, until
+from tests.support.waiting import eventually
 
 CHANNELS = {
     "resend": ("email", "ana{}@example.com"),
@@ -30,28 +25,11 @@ CHANNELS = {
 SENDERS = {"resend": "shop@example.com", "twilio": "+15557654321"}
 
 
-@asynccontextmanager
-async def provider(name: str, door: str) -> AsyncIterator[str]:
+def provider(name: str, door: str) -> AbstractAsyncContextManager[str]:
     """A simulated provider whose webhooks go to the door, some twice and out of order; gives where its API is."""
-    account, port = accounts(name), ports.free()
-    settings = account.settings | {"private_key": account.private_key}
     url = f"{door}/webhooks/aggregate/{name}"
-    plan = Plan(to=url, public_url=url, faults=Faults(duplicates=0.2, shuffle=0.5), failing=0.1, seed=1)
-    server = Server(SIMULATED[name], settings, plan)
-    app = Starlette(routes=[Route("/{path:path}", server.api, methods=["POST", "GET"])])
-    serving = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=5)
-    )
-    serving.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    tasks = [asyncio.create_task(serving.serve()), asyncio.create_task(server.posting.run())]
-    await until(lambda: serving.started)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        serving.should_exit = True
-        await tasks[0]
-        tasks[1].cancel()
-        await asyncio.gather(tasks[1], return_exceptions=True)
+    faults = Faults(duplicates=0.2, shuffle=0.5)
+    return simulated(name, Plan(to=url, public_url=url, faults=faults, failing=0.1, seed=1))
 
 
 async def put(stack: Stack, topic: str, documents: list[dict[str, Any]]) -> None:
@@ -60,15 +38,9 @@ async def put(stack: Stack, topic: str, documents: list[dict[str, Any]]) -> None
         await asyncio.gather(*[await producer.send(topic, orjson.dumps(document)) for document in documents])
 
 
-async def rows(stack: Stack, query: str) -> list[Any]:
-    """What the database says."""
-    async with await psycopg.AsyncConnection.connect(stack.postgres.dsn("superuser")) as db:
-        return await (await db.execute(query)).fetchall()
-
-
 async def answered(stack: Stack, query: str, wanted: Any, within: float = 60) -> None:
     """Wait for an answer of the database."""
-    await eventually(lambda: rows(stack, query), lambda found: found == wanted, within)
+    await eventually(lambda: stack.rows(query), lambda found: found == wanted, within)
 
 
 async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_folder: Path) -> None:
@@ -123,12 +95,12 @@ async def test_requests_on_kafka_become_messages_with_their_whole_story(servers_
                 "AND message_id IS NULL",
                 [(0,)],
             )
-            letters = await rows(stack, "SELECT reason FROM threadline.dead_letters ORDER BY reason")
+            letters = await stack.rows("SELECT reason FROM threadline.dead_letters ORDER BY reason")
             assert [words for (words,) in letters] == [
                 "$: needs one of: body, content, template",
                 "no client 'nobody' is configured, and no source is its",
             ]
-            reported = await rows(
-                stack, "SELECT type, payload ->> 'messageId' FROM threadline.events WHERE type = 'MessageRejected'"
+            reported = await stack.rows(
+                "SELECT type, payload ->> 'messageId' FROM threadline.events WHERE type = 'MessageRejected'"
             )
             assert ("MessageRejected", "bad") in reported

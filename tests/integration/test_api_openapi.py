@@ -47,10 +47,10 @@ async def process(data: Path, dsn: str) -> AsyncIterator[tuple[Http, httpx.Async
 def check(path: str, response: httpx.Response) -> None:
     """Hold a response to what the document says of this path."""
     request = response.request
-    output = DOCUMENT["paths"][path][request.method.lower()]["responses"]
+    described = DOCUMENT["paths"][path][request.method.lower()]["responses"]
     status = str(response.status_code)
-    assert status in output or "default" in output, f"{request.method} {path} answered {status}"
-    expected = _resolved(output.get(status) or output["default"])
+    assert status in described or "default" in described, f"{request.method} {path} answered {status}"
+    expected = _resolved(described.get(status) or described["default"])
     for name in expected.get("headers", {}):
         assert name.lower() in response.headers, (path, status, name)
     content = expected.get("content")

@@ -50,13 +50,15 @@ async def test_each_account_is_told_of_where_its_provider_posts(settings: Settin
             ("old", full, {"source": "texts"}),
         ):
             await changes.set_account(client, "twilio", {"adapter": "twilio", "settings": given} | more)
-    output = await found(settings)
-    good = output["Client good, account twilio"]
+    findings = await found(settings)
+    good = findings["Client good, account twilio"]
     assert (good.state, good.found) == ("ok", f"webhooks to {HOST}/webhooks/aggregate/good/twilio")
-    assert "https://your.host/webhooks/aggregate/none/twilio" in (output["Client none, account twilio"].todo or "")
-    assert output["Client bare, account twilio"].state == "wrong"
-    assert f"{HOST}/webhooks/aggregate/else/twilio" in (output["Client else, account twilio"].todo or "")
-    assert "texts" in output["Client old, account twilio"].found and output["Client old, account twilio"].state == "ok"
+    assert "https://your.host/webhooks/aggregate/none/twilio" in (findings["Client none, account twilio"].todo or "")
+    assert findings["Client bare, account twilio"].state == "wrong"
+    assert f"{HOST}/webhooks/aggregate/else/twilio" in (findings["Client else, account twilio"].todo or "")
+    assert (
+        "texts" in findings["Client old, account twilio"].found and findings["Client old, account twilio"].state == "ok"
+    )
 
 
 async def test_a_callbacks_secret_that_does_not_open_is_its_clients(settings: Settings, postgres_dsn: Dsns) -> None:
@@ -74,6 +76,6 @@ async def test_a_callbacks_secret_that_does_not_open_is_its_clients(settings: Se
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as connection:
         await connection.execute("SET search_path = threadline")
         await connection.execute("UPDATE callback_secrets SET sealed = sealed || '\\x00' WHERE client_id = 'shop'")
-    output = await found(settings)
-    assert output["Client shop"].state == "wrong" and "does not open" in output["Client shop"].found
-    assert "Client other" not in output
+    findings = await found(settings)
+    assert findings["Client shop"].state == "wrong" and "does not open" in findings["Client shop"].found
+    assert "Client other" not in findings

@@ -27,14 +27,11 @@ from tests.conftest import Dsns
 from tests.fixtures import accounts, fixtures
 from tests.integration.command_line import On, threadline
 from tests.integration.serving import ANA, NOON, Served, event, listening, refused, serving
+from tests.integration.test_fold import EMPTY
 
 LATER = NOON + timedelta(days=1)
 CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel"
 INTERACTIONS = "SELECT to_jsonb(i) - 'last_change' FROM threadline.interactions i ORDER BY id"
-EMPTY = (
-    "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.handles, "
-    "threadline.consents"
-)
 PATH = "/v1/recipients/%2B15551234567"
 
 

@@ -22,6 +22,7 @@ from sql.rebuild import rebuild
 from tests.conftest import Dsns
 from tests.fixtures import accounts
 from tests.integration.sender import SOURCES, Sender
+from tests.integration.test_fold import EMPTY
 from tests.integration.test_rebuild import TABLES, read
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
@@ -68,8 +69,7 @@ async def customers(dsn: str) -> dict[str, str]:
 async def clear(dsn: str) -> None:
     """Empty the log and all that is folded from it."""
     async with await psycopg.AsyncConnection.connect(dsn) as db:
-        for table in ("events", "interactions", "interaction_links", "handles", "handle_links", "consents"):
-            await db.execute(f"TRUNCATE threadline.{table}".encode())
+        await db.execute(EMPTY)
 
 
 async def appended(dsn: str, batches: Sequence[Sequence[Row]]) -> None:

@@ -248,9 +248,9 @@ async def test_kept_with_kafka_and_without_postgres(served: Serving, topics: str
     assert await served.post(post.body, PATH, post.headers) == 200
     found = [value for value, _ in await values(topics) if form["MessageSid"].encode() in value]
     assert len(found) == 1
-    output = await served.ready()
-    assert (output["code"], output["status"], output["kafka"]) == (200, "degraded", "ok")
-    assert output["postgres"].startswith("away")
+    page = await served.ready()
+    assert (page["code"], page["status"], page["kafka"]) == (200, "degraded", "ok")
+    assert page["postgres"].startswith("away")
     assert form["MessageSid"] not in served.log()
     relay = orjson.dumps({"source": "x", "eventType": "message.delivered", "data": {}})
     key = {"authorization": f"Bearer {mint()[1]}", "content-type": "application/json"}
@@ -291,8 +291,8 @@ async def test_killed_while_spooling(adrift: Serving, topics: str) -> None:
     marker = os.urandom(8).hex()
     posts = [adrift.post(BODY + f"&n={marker}-{n}".encode()) for n in range(50)]
     assert set(await asyncio.gather(*posts)) == {200}
-    output = await adrift.ready()
-    assert (output["code"], output["status"], output["kafka"], output["spool"]["records"]) == (
+    page = await adrift.ready()
+    assert (page["code"], page["status"], page["kafka"], page["spool"]["records"]) == (
         200,
         "degraded",
         "away",

@@ -26,7 +26,7 @@ HANDLES = "SELECT to_jsonb(h) FROM threadline.handles h ORDER BY id"
 CONSENTS = "SELECT to_jsonb(c) FROM threadline.consents c ORDER BY handle_id, channel"
 EMPTY = (
     "TRUNCATE threadline.events, threadline.interactions, threadline.interaction_links, threadline.handles, "
-    "threadline.consents"
+    "threadline.handle_links, threadline.consents"
 )
 
 handles = st.sampled_from(

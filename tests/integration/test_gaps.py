@@ -22,8 +22,7 @@ from aiokafka.errors import CommitFailedError
 from app.kafka.holding import ABOVE, hold_back
 from app.kafka.producers import producer_args
 from app.kafka.unread import GROUP, Log
-from tests.integration.command_line import command
-from tests.integration.worker import Servers, Worker, at_work, serving
+from tests.integration.worker import Servers, at_work, serving
 from tests.support.waiting import eventually, until
 from webhooks.keep import TOPIC, Keep
 from webhooks.spool import Spool, Unkept
@@ -63,29 +62,6 @@ async def begins_at(servers: Servers, tp: TopicPartition) -> int:
         await consumer.stop()
 
 
-async def ends_at(servers: Servers, tp: TopicPartition) -> int:
-    """The offset that the log's next record gets."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka.bootstrap)
-    await consumer.start()
-    try:
-        end: int = (await consumer.end_offsets([tp]))[tp]
-        return end
-    finally:
-        await consumer.stop()
-
-
-async def committed(servers: Servers, tp: TopicPartition) -> int | None:
-    """What the workers' group has committed."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka.bootstrap, group_id=GROUP, enable_auto_commit=False)
-    await consumer.start()
-    consumer.assign([tp])
-    try:
-        offset: int | None = await consumer.committed(tp)
-        return offset
-    finally:
-        await consumer.stop()
-
-
 async def commit(servers: Servers, tp: TopicPartition, offset: int) -> None:
     """Commit an offset as the workers' group, once it has no member: one that ended keeps its place for a while."""
     consumer = AIOKafkaConsumer(bootstrap_servers=servers.kafka.bootstrap, group_id=GROUP, enable_auto_commit=False)
@@ -105,16 +81,10 @@ async def commit(servers: Servers, tp: TopicPartition, offset: int) -> None:
         await consumer.stop()
 
 
-async def threadline(worker: Worker, *arguments: str) -> tuple[int | None, str]:
-    """A command on the worker's servers: its exit code, and all that it printed."""
-    ran = await command(*arguments, environment=worker.environment)
-    return ran.code, ran.out + ran.err
-
-
 async def test_what_expired_unread_is_told_until_it_is_acknowledged(servers: Servers) -> None:
     """Ten records expire while no worker runs. The one that comes then names the offsets, goes on after them, and is ready
     with an alarm, until an operator has seen to it; the next worker does not raise it again."""
-    before = await ends_at(servers, REPORTED)
+    before = await servers.end_of(REPORTED)
     await servers.post(10, REPORTED.topic)
     first, end = before + 2, before + 10
     await commit(servers, REPORTED, first)
@@ -140,16 +110,16 @@ async def test_what_expired_unread_is_told_until_it_is_acknowledged(servers: Ser
 
         assert await kept() == [("events.reported", 0, first, end)]
 
-        _, reported = await threadline(worker, "doctor")
+        _, reported = await worker.threadline("doctor")
         assert f"{first} to {end - 1} are gone" in " ".join(reported.split())
-        code, listed = await threadline(worker, "gaps")
+        code, listed = await worker.threadline("gaps")
         assert code == 1 and f"offsets {first} to {end - 1}" in listed
-        assert (await threadline(worker, "gaps", "acknowledge", "messages.requested"))[0] == 1
-        code, said_of_it = await threadline(worker, "gaps", "acknowledge", REPORTED.topic, "0")
-        assert code == 0 and f"offsets {first} to {end - 1}" in said_of_it
+        assert (await worker.threadline("gaps", "acknowledge", "messages.requested"))[0] == 1
+        code, printed = await worker.threadline("gaps", "acknowledge", REPORTED.topic, "0")
+        assert code == 0 and f"offsets {first} to {end - 1}" in printed
         await worker.until(lambda output: output["status"] == "ok")
-        assert (await threadline(worker, "gaps"))[0] == 0
-        assert "cli:" in (await threadline(worker, "gaps", "--all"))[1]
+        assert (await worker.threadline("gaps"))[0] == 0
+        assert "cli:" in (await worker.threadline("gaps", "--all"))[1]
         await worker.end()
 
 
@@ -219,8 +189,8 @@ async def test_markers_of_transactions_are_no_unread_records(servers: Servers) -
             async with producer.transaction():
                 await producer.send_and_wait(REPORTED.topic, b"{}", partition=0)
                 await producer.send_and_wait(REPORTED.topic, b"{}", partition=0)
-        end = await ends_at(servers, REPORTED)
-        await eventually(lambda: committed(servers, REPORTED), lambda offset: offset == end)
+        end = await servers.end_of(REPORTED)
+        await eventually(lambda: servers.committed(REPORTED), lambda offset: offset == end)
         await worker.until(lambda output: output["lag"].get(REPORTED.topic) == 0 and not output["idle"])
         await keep_for(servers, REPORTED.topic, 1000)
         await eventually(lambda: begins_at(servers, REPORTED), lambda begins: begins == end, within=60)

@@ -88,8 +88,8 @@ async def test_timeline_is_printed_for_an_id_and_for_a_handle(
 ) -> None:
     """The same table by either name; the newest of many; and a word where there is no such customer."""
     where: On = {"dsn": postgres_dsn.service, "data": tmp_path}
-    output = [event("MessageReceived", f"SM{n}", n, payload={"content": {"text": f"word {n}"}}) for n in range(3)]
-    await store.append([(one, "default", NOON.replace(hour=13), None) for one in output])
+    events = [event("MessageReceived", f"SM{n}", n, payload={"content": {"text": f"word {n}"}}) for n in range(3)]
+    await store.append([(one, "default", NOON.replace(hour=13), None) for one in events])
     customer = (await store.customer_of("default", "phone", "+15551234567"))[0]["customer_id"]
     by_handle = await threadline("timeline", "+1 555 123-4567", **where)
     by_id = await threadline("timeline", str(customer), **where)

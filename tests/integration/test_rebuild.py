@@ -210,13 +210,13 @@ async def test_a_long_reader_delays_the_swap_and_nothing_else(
 async def test_progress_is_told(postgres_dsn: Dsns, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each chunk: events folded, and how many there are; the last is all of them."""
     monkeypatch.setattr("sql.rebuild.CHUNK", 10)
-    output: list[tuple[int, int]] = []
-    note: Callable[[int, int], None] = lambda done, total: output.append((done, total))  # noqa: E731
+    progress: list[tuple[int, int]] = []
+    note: Callable[[int, int], None] = lambda done, total: progress.append((done, total))  # noqa: E731
     async with await EventStore.open(postgres_dsn.service, pool=1) as store:
         await store.append(sent(0, 25))
     await rebuild(postgres_dsn.owner, note)
 
-    assert output == [(10, 25), (20, 25), (25, 25), (25, 25)]
+    assert progress == [(10, 25), (20, 25), (25, 25), (25, 25)]
 
 
 async def test_the_command_says_what_it_did(postgres_dsn: Dsns) -> None:

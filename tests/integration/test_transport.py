@@ -326,13 +326,13 @@ async def test_an_address_of_a_recipients_is_never_trusted_and_tells_nothing() -
             ),
             *("https://10.0.0.1", "https://[fe80::1]", "https://0x7f000001", "https://127.1"),
         )
-        output = set()
+        failures = set()
         for place in places:
             with pytest.raises(NoAnswer) as failure:
                 await own.carry(HttpCall("POST", f"{place}/push/token", {}, b"x", foreign=True), {}, trusted=True)
-            output.add((type(failure.value), str(failure.value), failure.value.kind, failure.value.may_have_arrived))
+            failures.add((type(failure.value), str(failure.value), failure.value.kind, failure.value.may_have_arrived))
             assert failure.value.__cause__ is None and failure.value.__suppress_context__
-        assert output == {(NoAnswer, REDACTED, "recipient", False)}
+        assert failures == {(NoAnswer, REDACTED, "recipient", False)}
         assert (server.connections, server.received) == (0, [])
 
 
@@ -340,12 +340,12 @@ async def test_an_address_of_a_clients_tells_no_more_than_that_it_failed() -> No
     """What resolves to nothing and what resolves to ours fail with the same words; the operator's counts distinguish
     them."""
     async with Server(answering).open() as server, transport(2, 1) as own:
-        output = set()
+        failures = set()
         for place in (f"http://localhost:{server.port}", f"https://127.0.0.1:{free()}", "https://no-such-host.invalid"):
             with pytest.raises(NoAnswer) as failure:
                 await own.carry(HttpCall("POST", place, {}, b"x"), {}, trusted=False)
-            output.add(str(failure.value))
-        assert output == {REDACTED} and server.connections == 0
+            failures.add(str(failure.value))
+        assert failures == {REDACTED} and server.connections == 0
         assert own.unanswered == {("HttpCall", "address"): 2, ("HttpCall", "name"): 1}
 
 

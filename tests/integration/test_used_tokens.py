@@ -48,7 +48,7 @@ async def test_of_many_at_once_one_counts(postgres_dsn: Dsns) -> None:
     """Workers that know nothing of each other, each with another body: all but one are refused."""
     stores = [await EventStore.open(postgres_dsn.service, pool=2) for _ in range(3)]
     try:
-        output = await asyncio.gather(
+        places = await asyncio.gather(
             *(
                 store.use_tokens([use(b"t", bytes([n, m])), use(b"v", b"same")])
                 for n, store in enumerate(stores)
@@ -57,7 +57,7 @@ async def test_of_many_at_once_one_counts(postgres_dsn: Dsns) -> None:
         )
     finally:
         await asyncio.gather(*(store.close() for store in stores))
-    assert sorted(map(tuple, output)) == [(), *[(0,)] * 11]
+    assert sorted(map(tuple, places)) == [(), *[(0,)] * 11]
 
 
 async def test_what_has_expired_is_removed_and_nothing_else(store: EventStore, postgres_dsn: Dsns) -> None:
@@ -78,8 +78,8 @@ async def test_what_has_expired_is_removed_and_nothing_else(store: EventStore, p
 def signed(event: dict[str, Any], token: str = "a" * 50) -> bytes:
     timestamp = str(int(NOW.timestamp()))
     signature = hmac.new(b"key", (timestamp + token).encode(), hashlib.sha256).hexdigest()
-    output = {"timestamp": timestamp, "token": token, "signature": signature}
-    return orjson.dumps({"signature": output, "event-data": event})
+    signing = {"timestamp": timestamp, "token": token, "signature": signature}
+    return orjson.dumps({"signature": signing, "event-data": event})
 
 
 def complaint(recipient: str) -> dict[str, Any]:

@@ -15,16 +15,18 @@ from uuid import uuid4
 import httpx
 import orjson
 import psutil
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from app.embedded import ports
 from app.embedded.kafka import QUICK_JVM, Kafka
 from app.embedded.postgres import SMALL, Postgres
 from app.embedded.process import Child
 from app.kafka import ensure_topics
+from app.kafka.unread import GROUP
 from app.settings import Kafka as KafkaSettings
 from app.settings import Settings
 from sql.migrate import migrate
+from tests.integration.command_line import command
 
 #: Runs the worker after a line of Python that makes it misbehave.
 MISBEHAVING = "{}\nimport sys\nfrom agents.__main__ import main\nsys.exit(main())"
@@ -62,7 +64,12 @@ class Worker:
             folder=Path.cwd(),
         )
         self.child.start()
-        await self.until(lambda output: output["parts"]["inbound"]["status"] == "ok")
+        await self.until(lambda page: page["parts"]["inbound"]["status"] == "ok")
+
+    async def threadline(self, *arguments: str) -> tuple[int | None, str]:
+        """A command on the worker's servers: its exit code, and all that it printed."""
+        ran = await command(*arguments, environment=self.environment)
+        return ran.code, ran.out + ran.err
 
     async def readyz(self) -> dict[str, Any] | None:
         """What it says of itself, None where it does not answer."""
@@ -70,20 +77,20 @@ class Worker:
             async with httpx.AsyncClient(
                 trust_env=False, timeout=2, verify=False
             ) as client:  # plain HTTP, no authorities to read
-                output: dict[str, Any] = (await client.get(f"http://127.0.0.1:{self.port}/readyz")).json()
-                return output
+                page: dict[str, Any] = (await client.get(f"http://127.0.0.1:{self.port}/readyz")).json()
+                return page
         except httpx.HTTPError:
             return None
 
     async def until(self, holds: Any, within: float = 90) -> dict[str, Any]:
         """What it says of itself, once that holds."""
-        deadline, output = time.monotonic() + within, None
+        deadline, page = time.monotonic() + within, None
         while True:
             assert self.child is not None and self.child.alive, self.log
-            output = await self.readyz()
-            if output is not None and holds(output):
-                return output
-            assert time.monotonic() < deadline, (output, self.log)
+            page = await self.readyz()
+            if page is not None and holds(page):
+                return page
+            assert time.monotonic() < deadline, (page, self.log)
             await asyncio.sleep(0.1)
 
     async def end(self, how: signal.Signals = signal.SIGTERM, within: float = 30) -> tuple[int | None, float]:
@@ -160,6 +167,21 @@ class Servers:
         async with AIOKafkaProducer(bootstrap_servers=self.kafka.bootstrap, acks="all") as producer:
             for number in range(count):
                 await producer.send_and_wait(topic, orjson.dumps({"number": number}))
+
+    async def end_of(self, tp: TopicPartition) -> int:
+        """The offset that the log's next record gets."""
+        async with AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap) as consumer:
+            end: int = (await consumer.end_offsets([tp]))[tp]
+            return end
+
+    async def committed(self, tp: TopicPartition) -> int | None:
+        """What the workers' group has committed."""
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self.kafka.bootstrap, group_id=GROUP, enable_auto_commit=False
+        ) as consumer:
+            consumer.assign([tp])
+            offset: int | None = await consumer.committed(tp)
+            return offset
 
 
 @asynccontextmanager

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psycopg
 
 from app.embedded import ports
 from app.embedded.kafka import Kafka
 from app.embedded.postgres import Postgres
 from app.embedded.process import Child
+from app.http.access import mint
 from app.kafka import ensure_topics
 from app.settings import Settings
+from sql import EventStore
 from sql.migrate import migrate
 from tests.support import traffic
 
@@ -95,6 +98,18 @@ class Stack:
         self.children[name] = child
         await self.ready(name)
         return child
+
+    async def rows(self, query: str) -> list[Any]:
+        """Return what the database answers."""
+        async with await psycopg.AsyncConnection.connect(self.postgres.dsn("superuser")) as db:
+            return await (await db.execute(query)).fetchall()
+
+    async def key(self, *scopes: str, client: str = "default") -> str:
+        """Create an API key of the client with these scopes, and return its token."""
+        id, token, hash = mint()
+        async with await EventStore.open(self.postgres.dsn("service"), pool=1) as store:
+            await store.create_api_key(id, "test", client, list(scopes), hash)
+        return token
 
     async def ready(self, name: str, within: float = 60) -> None:
         """Wait until the process answers on /healthz. Raises RuntimeError after `within` seconds."""
