@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import orjson
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.charsets import decode
+from adapters.reading.charsets import utf_8_or
 
 Pairs = list[tuple[str, str]]
 
@@ -135,14 +135,12 @@ def parse_form(text: str, charset: str | None = None) -> Pairs:
 
 def _text(data: bytes, charset: str | None) -> str:
     """Decode UTF-8, or what is not UTF-8 in the form's charset (https://url.spec.whatwg.org/#urlencoded-parsing has none)."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return decode(data, charset) if charset else data.decode("utf-8", "replace")
+    return utf_8_or(data, charset) if charset else data.decode("utf-8", "replace")
 
 
 def _unquoted(text: str) -> bytes:
-    """Decode percent escapes as `urllib.parse.unquote_to_bytes` does, which splits the text at each: for a text of escapes alone it
+    """Decode percent escapes as `urllib.parse.unquote_to_bytes` does, which splits the text at each: for a text of escapes
+    alone it
     takes 75 times the memory and a hundred times as long. Quoted-printable (RFC 2045) writes a byte as `=41` where a URL
     has `%41`, and the standard library decodes that in one pass. Raise Unprocessable for more than `MAX_NO_ESCAPES` of `%`
     that begin no escape.

@@ -44,6 +44,14 @@ def decode(data: bytes, charset: Any = None) -> str:
     return decoded(data, charset)[0]
 
 
+def utf_8_or(data: bytes, charset: Any = None) -> str:
+    """Return the decoded text: as UTF-8 where the bytes are valid in it, whatever the label says, else as `decode` does."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return decode(data, charset)
+
+
 def decoded(data: bytes, charset: Any = None) -> tuple[str, bool]:
     """Return the decoded text, and whether all bytes were valid in the charset that they were decoded in."""
     text, whole = _decoded(data, charset)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from adapters.contract import Request
-from adapters.reading.charsets import decode, decoded, undecoded
+from adapters.reading.charsets import decoded, undecoded, utf_8_or
 from adapters.reading.encoded_words import decode_text
 from adapters.reading.facts import identifier
 from adapters.reading.mailboxes import mailbox_of
@@ -90,7 +90,8 @@ def _cut(data: bytes, most: int) -> tuple[bytes, int]:
 
 
 def content_of(mail: Message, damaged: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    """Return `text`, `html` and `media` (name, type, id, size, digest) of a mail, without its subject. A text with bytes that are invalid
+    """Return `text`, `html` and `media` (name, type, id, size, digest) of a mail, without its subject. A text with bytes
+    that are invalid
     in its charset is added to `damaged` as it came."""
     content: dict[str, Any] = {}
     media: list[dict[str, Any]] = []
@@ -146,16 +147,9 @@ def word(mail: Message, name: str) -> str:
         return ""
     written = str(value)
     if not written.isascii():
-        written = _of_8_bits(written.encode("utf-8", "surrogateescape"), mail)
-    return decode_text(written).replace("\r", "").replace("\n", "")
-
-
-def _of_8_bits(data: bytes, mail: Message) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
         label = _CHARSET.search(str(mail.get("Content-Type", ""))[:_MOST_OF_PART])
-        return decode(data, label[1] if label else None)
+        written = utf_8_or(written.encode("utf-8", "surrogateescape"), label[1] if label else None)
+    return decode_text(written).replace("\r", "").replace("\n", "")
 
 
 def bare_id(value: Any) -> str | None:

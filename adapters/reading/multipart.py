@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from python_multipart.multipart import parse_options_header
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.charsets import decode
+from adapters.reading.charsets import utf_8_or
 
 #: Parts of one body: mail has at most some dozens of attachments; more is an attack on the parser.
 MAX_PARTS = 500
@@ -82,12 +82,5 @@ def _part(piece: bytes) -> FormPart:
                 name, filename = options.get(b"name", b""), options.get(b"filename")
         elif key == b"content-type":
             kind = value
-    file_name = None if filename is None else _text(filename)
+    file_name = None if filename is None else utf_8_or(filename)
     return FormPart(name.decode("utf-8", "replace"), file_name, kind.decode("latin-1"), data)
-
-
-def _text(name: bytes) -> str:
-    try:
-        return name.decode("utf-8")
-    except UnicodeDecodeError:
-        return decode(name)
