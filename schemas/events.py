@@ -117,7 +117,8 @@ class Event:
     is the provider's, unique within `provider` (a source name; absent: `source`), or with `per_recipient` that of a job
     with several recipients, so that id and `handle` together are one message. `message_id` is ours;
     `echoed_message_id` is ours as a provider repeats it, which counts only if we sent that message to this `handle`,
-    since a sender may copy it to other messages. `handle` is the customer's: the recipient of an outbound message, the sender of an inbound one. `occurred_at` is the provider's
+    since a sender may copy it to other messages. `handle` is the customer's: the recipient of an outbound message, the
+    sender of an inbound one. `occurred_at` is the provider's
     time, aware and in UTC, absent if the provider gives none. `payload` follows the type's schema
     (`schemas/<Type>.json`), keys in camelCase.
     """

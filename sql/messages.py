@@ -54,7 +54,8 @@ class NewMessage(NamedTuple):
     r"""A message to be accepted, with its first route. `event`: of its acceptance, `received_at`: when the request came;
     `lane`: of its account, as configured now (None: it has none); `fingerprint`: in hexadecimal digits; `state`: `queued`, or
     `failed` (with its `error`) where it can never be sent; `handles`: a channel and the address on it (kind, \x1f, value),
-    or `user` and the service's own id, and the canonical spelling where that is another; `key`: of its request, under which a second request is the first."""
+    or `user` and the service's own id, and the canonical spelling where that is another; `key`: of its
+    request; a second request with it gets the answer of the first."""
 
     event: Event
     received_at: datetime

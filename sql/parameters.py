@@ -3,7 +3,7 @@
 NUL (which text and jsonb of PostgreSQL cannot hold) and lone surrogates (not valid in UTF-8) become U+FFFD; NaN and
 infinity become null. An integer beyond 64 bits, or nesting deeper than orjson writes, is refused (Unstorable).
 
-An event's handle is written in its canonical spelling (`schemas.numbering`), whoever appends it.
+An event's handle is written in its canonical spelling (`schemas.numbering`), whichever part of the program appends it.
 """
 
 from collections.abc import Sequence

@@ -100,7 +100,8 @@ class Reading(Pooled):
     ) -> list[Interaction]:
         """Return the interactions of these customers that were changed by events after the place (xid, position) and by
         transactions before `horizon`, in the order of their last change, with its place (`change_xid`,
-        `change_position`) and the ids of `customers` by which its customer was asked for (`asked_for`). Reads the log from that place on, so it is for readers near the log's end."""
+        `change_position`) and the ids of `customers` by which its customer was asked for (`asked_for`). Reads the log from
+        that place on, so it is for readers near the log's end."""
         parameters = {
             "xid": xid,
             "position": position,

@@ -72,7 +72,8 @@ class RelayStore(Pooled):
 
     @asynccontextmanager
     async def relay(self) -> AsyncIterator[RelaySession | None]:
-        """Yield the relay if no other worker holds its lock, else None. The lock is released at the end, and with the connection."""
+        """Yield the relay if no other worker holds its lock, else None. The lock is released at the end, and with the
+        connection."""
         async with self._pool.connection() as connection:
             row = await (await connection.execute(statement("relay_lock"))).fetchone()
             assert row is not None
@@ -92,7 +93,8 @@ class RelayStore(Pooled):
         return await self._rows("holders")
 
     async def relay_lag(self) -> dict[str, Any]:
-        """Return the `events` not relayed yet (at most `COUNTED`) and the age of the oldest in `seconds`, the number of `disabled`
+        """Return the `events` not relayed yet (at most `COUNTED`) and the age of the oldest in `seconds`, the number of
+        `disabled`
         callbacks, and for how many seconds the oldest due delivery is `overdue`."""
         row = await self._row("relay_lag", {"most": COUNTED})
         assert row is not None

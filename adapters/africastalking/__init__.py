@@ -3,7 +3,8 @@
 https://developers.africastalking.com/docs/sms/notifications,
 https://developers.africastalking.com/docs/voice/notifications. A request is a form with one notification, unsigned.
 A report may have
-no more than `id` and `status`. No report has a time with a zone. `callerNumber` is the customer's number in calls of either direction.
+no more than `id` and `status`. No report has a time with a zone. `callerNumber` is the customer's number in calls of either
+direction.
 """
 
 from typing import Any

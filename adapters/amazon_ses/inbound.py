@@ -1,4 +1,5 @@
-"""Reads inbound mail that a receipt rule published: https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html.
+"""Reads inbound mail that a receipt rule published:
+https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html.
 
 If the rule's action is SNS, `content` is the mail; if it is S3, the record names the object that holds the mail.
 """

@@ -1,6 +1,7 @@
 """Simulates Amazon SES: its API v2, and events of an SNS topic, signed with a certificate that `keys` makes.
 
-https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html, …/receiving-email-notifications-examples.html,
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-examples.html,
+…/receiving-email-notifications-examples.html,
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html, …/ses/latest/APIReference-V2/API_SendEmail.html.
 """
 

@@ -85,8 +85,8 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
     if event_id is None:
         if message_id is None and not recipients:
             raise Unprocessable("an event has neither a message id nor an address")
-        whom = ", ".join([to for _, to in recipients if to])
-        event_id = fact_id("mailgun", word, message_id, whom, text(get("timestamp")), text(get("url")))
+        addresses = ", ".join([to for _, to in recipients if to])
+        event_id = fact_id("mailgun", word, message_id, addresses, text(get("timestamp")), text(get("url")))
     if type_ == "MessageReceived":
         return [_stored(data, headers, request, event_id)]
     error = None

@@ -1,4 +1,5 @@
-"""Reads Mandrill's sync events about its rejection denylist: https://mailchimp.com/developer/transactional/docs/webhooks/#sync-events."""
+"""Reads Mandrill's sync events about its rejection denylist:
+https://mailchimp.com/developer/transactional/docs/webhooks/#sync-events."""
 
 from typing import Any
 

@@ -105,7 +105,8 @@ def from_base64(text: str) -> bytes:
 
 def verify_standard(request: Request, secrets: Sequence[str], *, fresh: bool = True) -> None:
     """Verify Standard Webhooks: HMAC-SHA256 over `id.timestamp.body`, in `webhook-signature: v1,…` (several, separated by
-    spaces), or the same under Svix's names. A secret is `whsec_` and base64, else its characters are the key. Raise InvalidSignature.
+    spaces), or the same under Svix's names. A secret is `whsec_` and base64, else its characters are the key. Raise
+    InvalidSignature.
     """
     timestamp = standard_header(request, "timestamp")
     message = f"{standard_header(request, 'id')}.{timestamp}.".encode("utf-8", "replace") + request.body

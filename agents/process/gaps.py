@@ -60,7 +60,8 @@ class Gaps:
         self._add(Gap(topic, partition, first, end))
 
     def truncated(self, topic: str, partition: int, committed: int, end: int) -> None:
-        """Report that the log ends before the committed offset: the topic was truncated or recreated, and is read from its start."""
+        """Report that the log ends before the committed offset: the topic was truncated or recreated, and is read from its
+        start."""
         key = (topic, partition, -1)
         if self._known.get(key) == committed:
             return

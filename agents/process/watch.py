@@ -133,7 +133,8 @@ class Watch:
             )
 
     async def _others(self) -> set[TopicPartition]:
-        """Return the partitions that another member has. Unassigned partitions count as ours: this worker may have left the group."""
+        """Return the partitions that another member has. Unassigned partitions count as ours: this worker may have left the
+        group."""
         member = self._member()
         return {tp for tp, owner in (await self._kafka.owners()).items() if owner != member}
 

@@ -1,4 +1,5 @@
-"""Makes dead letters, one per record, and publishes them on `<topic>.dlq`: the record's value with headers that give the reason."""
+"""Makes dead letters, one per record, and publishes them on `<topic>.dlq`: the record's value with headers that give the
+reason."""
 
 import asyncio
 from collections.abc import Sequence

@@ -2,7 +2,8 @@
 
 `outcome_of` is total: no content of a record makes it raise, and its result can be stored and published. The budget of a
 record of N bytes is 4 N + 1 MiB of events and dead letter (of a larger body that is kept apart, N is at most `MOST_COUNTED`),
-`MOST_EVENTS` events, and the deadline's seconds of processor time. A record that exceeds it becomes a dead letter and makes no events, since a part of its events would look complete.
+`MOST_EVENTS` events, and the deadline's seconds of processor time. A record that exceeds it becomes a dead letter and makes
+no events, since a part of its events would look complete.
 """
 
 import asyncio

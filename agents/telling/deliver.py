@@ -1,4 +1,5 @@
-"""Notifies clients of their messages: finds the clients with due deliveries, and starts a task for each (`agents.telling.callback`).
+"""Notifies clients of their messages: finds the clients with due deliveries, and starts a task for each
+(`agents.telling.callback`).
 
 A callback that hangs, fails or cannot be signed delays no other client: clients whose callbacks fail have slots of their own,
 one each. The deliveries of a worker that dies are claimed again when their lease ends: a callback may be notified twice, with

@@ -1,4 +1,5 @@
-"""Relays the log: publishes each event, once no writer can add one before it, to `events.recorded`, and enqueues the deliveries to its client.
+"""Relays the log: publishes each event, once no writer can add one before it, to `events.recorded`, and enqueues the
+deliveries to its client.
 
 One worker relays at a time, the holder of a lock that ends with its connection. After Kafka has acknowledged a page, one
 transaction moves the place in the log and enqueues the deliveries: if a relay dies in between, the next one publishes the page

@@ -76,7 +76,8 @@ class AccountSources:
         self._looked = asyncio.Event()
 
     def find(self, name: str) -> tuple[str, Adapter, AccountSource] | None:
-        """Return the account that a URL names as `client/account`: its events' source, its adapter, itself. Raises AccountUnavailable."""
+        """Return the account that a URL names as `client/account`: its events' source, its adapter, itself. Raises
+        AccountUnavailable."""
         client, slash, account = name.partition("/")
         if not slash:
             return None

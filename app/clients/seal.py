@@ -1,6 +1,7 @@
 """Encrypts secrets at rest that must be read again: AES-256-GCM (NIST SP 800-38D), keys from the settings.
 
-A sealed value is `key id (8 bytes) · nonce (12) · ciphertext and tag`. The context (the secret's owner and name) is the associated
+A sealed value is `key id (8 bytes) · nonce (12) · ciphertext and tag`. The context (the secret's owner and name) is the
+associated
 data, so that a value can only be decrypted in its own place. Nonces are random, 96 bits: a key is good for 2^32 values
 (section 8.3).
 """

@@ -82,7 +82,8 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=65536)
 def _of_number(number: str) -> str | None:
-    """Return the zone of a phone number's prefix, if it has only one, by libphonenumber (https://github.com/google/libphonenumber/blob/master/FAQ.md)."""
+    """Return the zone of a phone number's prefix, if it has only one, by libphonenumber
+    (https://github.com/google/libphonenumber/blob/master/FAQ.md)."""
     try:
         zones = timezone.time_zones_for_number(phonenumbers.parse(number))
     except phonenumbers.NumberParseException:
