@@ -15,6 +15,7 @@ from tests.integration.callbacks import Office, Receiver, receiving, verified
 from tests.integration.command_line import On, threadline
 from tests.integration.serving import NOON, Served, event, serving
 from tests.integration.test_api_openapi import check
+from tests.support.relaying import relaying
 
 URL = "https://shop.example.com/events"
 
@@ -41,8 +42,7 @@ async def tell(served: Served, *ids: str) -> None:
     """Append a send of each of these messages, and enqueue its delivery."""
     sent = [event("UserMessageSent", f"SM{id}", message_id=id) for id in ids]
     await served.store.append([(one, "default", NOON, None) for one in sent])
-    async with served.store.relay() as relay:
-        assert relay is not None
+    async with relaying(served.store) as relay:
         start = await relay.begin(from_now=False)
         rows = await relay.page(start, 100)
         await relay.advance(start, (rows[-1]["xid"], rows[-1]["position"]), ["default"])

@@ -28,6 +28,7 @@ from tests.conftest import Dsns
 from tests.integration.callbacks import CLIENT, Office, Receiver, receiving, verified
 from tests.integration.serving import NOON, event
 from tests.integration.test_claim import explained, owner
+from tests.support.relaying import relaying
 from tests.support.waiting import eventually
 
 
@@ -56,8 +57,7 @@ def message(n: int, *types: str) -> list[Event]:
 async def relayed(office: Office, *events: Event, client: str = CLIENT) -> list[dict[str, Any]]:
     """Append events, and enqueue the deliveries of all that was not relayed yet."""
     await office.store.append([(one, client, NOON + timedelta(days=1), None) for one in events])
-    async with office.store.relay() as relay:
-        assert relay is not None
+    async with relaying(office.store) as relay:
         start: Place = await relay.begin(from_now=False)
         rows = await relay.page(start, 1000)
         clients = [name for name in sorted({row["client_id"] for row in rows}) if await office.callbacks.of(name)]

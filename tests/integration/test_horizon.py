@@ -24,6 +24,7 @@ from sql.parameters import events_of, json
 from sql.relay import Place
 from sql.statements import statement
 from tests.conftest import Dsns
+from tests.support.relaying import relaying
 from tests.support.waiting import until
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -49,8 +50,7 @@ async def append(store: Appending, *names: str) -> None:
 
 async def tell(store: EventStore, after: Place = (0, 0)) -> list[str]:
     """What the relay is given after a place, by its sources' ids."""
-    async with store.relay() as relay:
-        assert relay is not None
+    async with relaying(store) as relay:
         return [row["source_event_id"] for row in await relay.page(after, 1000)]
 
 
@@ -144,9 +144,8 @@ async def test_a_reader_at_full_speed_passes_nothing_over(postgres: Postgres, po
         holding(
             postgres.dsn("owner", "postgres"), "CREATE TEMPORARY TABLE held (a int)", "INSERT INTO held VALUES (1)"
         ),
-        store.relay() as relay,
+        relaying(store) as relay,
     ):
-        assert relay is not None
         writers = asyncio.gather(*(write(postgres_dsn.service, lane, 60, committed) for lane in range(12)))
         place: Place = (0, 0)
         last = False

@@ -13,6 +13,7 @@ from schemas.events import CHANNELS, Event, Handle
 from sql import EventStore, references_of
 from tests.conftest import Dsns
 from tests.integration.sender import OK, Sender
+from tests.support.relaying import relaying
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 AWAY = Response(503, {}, b"{}")
@@ -65,8 +66,7 @@ async def append(store: EventStore, *events: Event) -> None:
 
 async def relay(store: EventStore) -> None:
     """Relay all that there is."""
-    async with store.relay() as relay:
-        assert relay is not None
+    async with relaying(store) as relay:
         place = await relay.begin(from_now=False)
         while page := await relay.page(place, 3):
             upto = (page[-1]["xid"], page[-1]["position"])

@@ -23,6 +23,7 @@ from sql.relay import Place, PlaceLost, RelaySession
 from tests.conftest import Dsns, NewTopicFunction
 from tests.integration.callbacks import CLIENT, Office
 from tests.integration.serving import ANA, NOON, event
+from tests.support.relaying import relaying
 from tests.support.waiting import eventually
 
 
@@ -214,8 +215,7 @@ async def test_one_relays_and_another_takes_over(office: Office, postgres_dsn: D
 async def test_a_place_that_was_moved_is_not_moved_back(office: Office) -> None:
     """A relay that lost its lock without knowing moves nothing, nor enqueues anything."""
     await append(office, event("MessageReceived", "SM1"), event("MessageReceived", "SM2", 1))
-    async with office.store.relay() as relay:
-        assert relay is not None
+    async with relaying(office.store) as relay:
         start = await relay.begin(from_now=False)
         rows = await relay.page(start, 10)
         upto = (rows[-1]["xid"], rows[-1]["position"])
@@ -243,8 +243,7 @@ async def test_a_restored_log_is_not_taken_for_one_that_is_told(office: Office, 
     """A place beyond the log's end, as a dump from another server brings it, is an error that says so."""
     async with await psycopg.AsyncConnection.connect(postgres_dsn.owner) as db:
         await db.execute("INSERT INTO threadline.relay_cursor (xid, position) VALUES (1000000000, 7)")
-    async with office.store.relay() as relay:
-        assert relay is not None
+    async with relaying(office.store) as relay:
         with pytest.raises(PlaceLost, match="restored"):
             await relay.begin(from_now=False)
 
@@ -267,8 +266,7 @@ async def test_lag_is_what_is_settled_and_not_told(office: Office) -> None:
     """Events and seconds; none once the place is past them."""
     await append(office, event("MessageReceived", "SM1"), event("MessageReceived", "SM2", 1))
     assert (await office.store.relay_lag())["events"] == 2
-    async with office.store.relay() as relay:
-        assert relay is not None
+    async with relaying(office.store) as relay:
         start = await relay.begin(from_now=False)
         rows = await relay.page(start, 10)
         await relay.advance(start, (rows[-1]["xid"], rows[-1]["position"]), [])
