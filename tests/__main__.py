@@ -11,10 +11,20 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: pytest's arguments by lane. The tests of a file with servers stay in one process, since they share the servers.
+#: pytest's arguments by lane. The tests of a file with servers stay in one process, since they share the servers; the files
+#: keep the order of tests/conftest.py, not one by how many tests they have.
 LANES = {
     "pure": ["tests/unit", "-n", "2", "--dist", "worksteal"],
-    "servers": ["tests/integration", "tests/e2e", "tests/faults", "-n", "3", "--dist", "loadfile"],
+    "servers": [
+        "tests/integration",
+        "tests/e2e",
+        "tests/faults",
+        "-n",
+        "3",
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+    ],
 }
 #: pytest's status if it found no test, as when `-k` names one of the other lane.
 NOTHING = 5
