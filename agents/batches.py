@@ -91,7 +91,8 @@ class BatchConsumer(Consumer):  # type: ignore[misc]
     async def _pass_markers(self, generation: int) -> None:
         """Acknowledge the offsets at a log's end that hold no record (transaction markers), once all records before
         them are delivered. Uncommitted, they would count as lag, and as a gap when the topic deletes them."""
-        for tp in self._get_active_partitions():
+        # A copy: Faust changes the set when it pauses or resumes a partition, which it may do while this waits.
+        for tp in tuple(self._get_active_partitions()):
             read, end = self._read_offset[tp], self.highwater(tp)
             if read is None or end is None or end <= read:
                 continue

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from faust.types import TP
 
 from agents.batches import BatchConsumer, BatchTransport, RecordBatch, batches
 from tests.support.waiting import eventually, until
@@ -298,6 +300,32 @@ def test_offsets_that_hold_no_record_belong_to_the_next_run() -> None:
     assert consumer._new_offset(tp) is None
     consumer._acked[tp].append((12, 19))
     assert consumer._new_offset(tp) == 23
+
+
+async def test_partitions_that_fill_up_while_a_log_s_end_is_asked_for_stop_nothing() -> None:
+    """Faust takes a partition whose buffer is full out of the active ones, and puts it back, at any moment."""
+    tps: list[Any] = [TP("t", partition) for partition in range(3)]
+    asked: list[Any] = []
+
+    class Full(BatchConsumer):
+        app: Any = SimpleNamespace(consumer_generation_id=1, in_recovery=False)
+
+        def highwater(self, tp: Any) -> int:
+            return 7
+
+        async def position(self, tp: Any) -> int:
+            asked.append(tp)
+            self.on_buffer_full(tps[0])
+            self.on_buffer_full(tps[1])
+            await asyncio.sleep(0)
+            self.on_buffer_drop(tps[0])
+            return 5
+
+    consumer = Full.__new__(Full)
+    consumer._active_partitions, consumer._buffered_partitions = set(tps), set()
+    consumer._read_offset = dict.fromkeys(tps, 5)
+    await consumer._pass_markers(1)
+    assert sorted(asked) == tps
 
 
 def test_a_run_is_one_message_with_its_last_offset() -> None:
