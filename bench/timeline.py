@@ -90,7 +90,7 @@ async def measure(folder: Path, large: int = 5_000_000, small: int = 50_000, rea
     "rebuild": events/s, "size": MiB of the large database}."""
     found: dict[Any, Any] = {}
     async with Stack(folder) as stack, contextlib.AsyncExitStack() as opened:
-        sides: dict[str, Side] = {}
+        served: dict[str, tuple[int, str, EventStore, int]] = {}
         for name, events in (("small", small), ("large", large)):
             await stack.postgres.execute("copy_database", name=name, template="template1")
             await migrate(stack.postgres.dsn("owner", name))
@@ -100,8 +100,13 @@ async def measure(folder: Path, large: int = 5_000_000, small: int = 50_000, rea
             child = await stack.start("serve", THREADLINE_POSTGRES=orjson.dumps({"dsn": service}).decode())
             stack.children[name] = child
             store = await opened.enter_async_context(await EventStore.open(service, pool=1))
-            sides[name] = Side(await Reader.open(stack.door, token), store, events // 200, [], [])
+            served[name] = (stack.door, token, store, events // 200)
             stack.move()
+        # Connected only now: the door closes a connection that is idle for as long as the larger one is filled.
+        sides = {
+            name: Side(await Reader.open(port, token), store, customers, [], [])
+            for name, (port, token, store, customers) in served.items()
+        }
         say(f"{reads:,} pages from each, in turn, by HTTP and by the store's call")
         for number in range(reads + WARM_UP):
             for side in sides.values():
