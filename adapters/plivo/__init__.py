@@ -11,7 +11,7 @@ from adapters.plivo import calls, inbound, signature
 from adapters.plivo.errors import error_of
 from adapters.plivo.send import API, build_request, read_response
 from adapters.plivo.signature import once
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import dialled
 from adapters.reading.bodies import Pairs, form_of
 from adapters.reading.facts import count, fact_id, identifier, unknown
 from adapters.reading.own_ids import own_id_in_url
@@ -105,7 +105,7 @@ def _status(fields: Fields, request: Request) -> Event:
     else:
         event = Event(type, request.source, fact_id("status", message_id, status), payload={"providerStatus": status})
     event.direction, event.channel, event.provider_message_id = "outbound", inbound.channel_of(fields), message_id
-    event.handle = handle(to, event.channel)
+    event.handle = dialled(to, event.channel)
     event.echoed_message_id = own_id_in_url(request)
     event.payload |= {key: value for key, value in (("from", get("From")), ("to", to)) if value}
     if (units := count(get("Units"))) is not None:

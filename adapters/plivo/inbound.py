@@ -6,7 +6,7 @@ https://docs.plivo.com/docs/messaging/api/message/handling-incoming
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
-from adapters.reading.addresses import handle
+from adapters.reading.addresses import dialled
 from adapters.reading.facts import fact_id, identifier, location
 from schemas.events import Event
 
@@ -40,7 +40,7 @@ def events(fields: Fields, request: Request) -> list[Event]:
         direction="inbound",
         provider_message_id=message_id,
     )
-    event.handle = handle(get("From"), channel)
+    event.handle = dialled(get("From"), channel)
     event.payload = {key: value for key, name in (("from", "From"), ("to", "To")) if (value := get(name))}
     if name := get("ProfileName"):
         event.payload["displayName"] = name[:1024]

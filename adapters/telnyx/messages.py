@@ -47,6 +47,7 @@ def outbound(kind: str, payload: Item, event_id: str, at: str | None, request: R
     found = Normalized()
     recipients = payload.get("to")
     several = isinstance(recipients, list) and len(recipients) > 1
+    failed = _failed(recipients)
     for place, one in enumerate(recipients if isinstance(recipients, list) else ()):
         if not isinstance(one, dict) or place >= _MOST:
             why = f"is beyond the first {_MOST}" if place >= _MOST else "is not an object"
@@ -71,11 +72,21 @@ def outbound(kind: str, payload: Item, event_id: str, at: str | None, request: R
         if carrier := text(one.get("carrier")):
             event.payload["carrier"] = carrier[:255]
         if type == "MessageFailed":
-            event.error = error_of(payload.get("errors"), "expired" if status == "expired" else "unknown")
-        found.events.append(keep_rest(event, {"to": [one]}, read=frozenset({"status"})))
+            # The errors are the message's: if several recipients failed, no field says whose error each is.
+            errors = payload.get("errors") if failed < 2 else None
+            event.error = error_of(errors, "expired" if status == "expired" else "unknown")
+        rest = {"to": [one]} | ({"errors": payload.get("errors")} if type == "MessageFailed" and failed > 1 else {})
+        found.events.append(keep_rest(event, rest, read=frozenset({"status"})))
     if not found.events and not found.unprocessable:
         raise Unprocessable("a message without recipients")
     return found
+
+
+def _failed(recipients: Any) -> int:
+    """Return how many of the recipients have a status that says that the message failed."""
+    listed = recipients[:_MOST] if isinstance(recipients, list) else []
+    given = (spelled(text(one.get("status")) or "", STATUSES) for one in listed if isinstance(one, dict))
+    return sum(STATUSES.get(status) == "MessageFailed" for status in given)
 
 
 def received(payload: Item, event_id: str, at: str | None, request: Request) -> list[Event]:

@@ -57,7 +57,7 @@ _WITHIN = frozenset(
 #: Parameters of a recording that say nothing beside what its event has.
 _READ = frozenset(
     "AccountSid ApiVersion CallSid CallStatus Direction From To Caller Called Timestamp CallbackSource SequenceNumber"
-    " RecordingDuration RecordingStatus TranscriptionStatus".split()
+    " CallDuration RecordingDuration RecordingStatus TranscriptionStatus".split()
 )
 #: How Twilio writes withheld caller ids: numbers that belong to no one
 #: (https://help.twilio.com/articles/223179988-Why-am-I-getting-calls-from-these-strange-numbers).
@@ -104,7 +104,7 @@ def _call(fields: Fields, status: str, request: Request) -> Event:
         code = get("ErrorCode") or get("SipResponseCode") or None
         reason = STATUS_REASONS.get(status) or SIP_REASONS.get(get("SipResponseCode", ""), "unknown")
         error = Error(code, get("ErrorMessage") or status, reason)
-    return Event(
+    event = Event(
         type_,
         request.source,
         fact_id("call", sid, status, get("SequenceNumber"), get("Timestamp")),
@@ -116,6 +116,7 @@ def _call(fields: Fields, status: str, request: Request) -> Event:
         error=error,
         payload=payload,
     )
+    return keep_rest(event, fields, _READ)
 
 
 def _recording(fields: Fields, request: Request) -> Event:

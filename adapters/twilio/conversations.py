@@ -3,7 +3,8 @@
 https://www.twilio.com/docs/conversations/conversations-webhooks,
 https://www.twilio.com/docs/conversations/orchestrator/webhooks. `Source` says where a message was written: `SMS`, on the
 channel of a participant without the SDK, whose address is the `Author`; `API`, by the business; `SDK`, in an app, by an
-agent or a customer, which no parameter tells. Since July 2026 an `Author` on WhatsApp may be a business-scoped user id
+agent or a customer, which no parameter tells. An `Author` with the prefix of a channel is a participant on that channel,
+too, under another source or none. Since July 2026 an `Author` on WhatsApp may be a business-scoped user id
 (https://www.twilio.com/en-us/changelog/whatsapp-bsuid-format-in-conversations-and-webhook-fields).
 """
 
@@ -100,9 +101,10 @@ def _author(fields: Fields) -> tuple[Handle | None, str | None]:
     source, author = fields.get("Source", "").upper(), fields.get("Author", "")
     if source in ("SDK", "API"):
         return None, "chat"
-    if source != "SMS" or not author:
-        return None, None
     channel = channel_of(author, "")
+    # Only a participant on a channel has an address with the channel's prefix, whatever word the source is.
+    if not author or (source != "SMS" and channel == "sms"):
+        return None, None
     return customer_of(author, channel), channel
 
 

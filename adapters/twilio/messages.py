@@ -105,8 +105,7 @@ def events(
         error=error,
         payload=payload,
     )
-    if inbound:
-        keep_rest(event, native or fields, ROUTINE)
+    keep_rest(event, native or fields, ROUTINE)
     if inbound and (consent_type := OPT_OUTS.get(get("OptOutType", "").upper())):
         return [event, _opt_out(consent_type, event)]
     return [event]

@@ -9,6 +9,7 @@ from adapters import telnyx
 from adapters.contract import InvalidSignature, Request, Response
 from adapters.telnyx.send import read_response
 from app.cli.support.http_file import read_request
+from app.implied import with_implied
 from tests.fixtures import FOLDER, accounts
 
 VALUES = accounts("telnyx").values
@@ -47,3 +48,15 @@ def test_a_refusal_is_final_unless_it_passes_by_itself(status: int, code: str, s
     outcome = read_response(Response(status, {}, body))
     assert outcome.error is not None
     assert (outcome.state, outcome.error.code, outcome.error.reason) == (state, code, reason)
+
+
+def test_an_error_of_several_failed_recipients_opts_out_nobody() -> None:
+    """The message has one list of errors, of which no field says whose they are: one is a STOP."""
+    events = with_implied(telnyx.normalize(fixture("group_both_failed")).events)
+    assert [(event.type, event.error.reason if event.error else None) for event in events] == [
+        ("MessageFailed", "unknown"),
+        ("MessageFailed", "unknown"),
+    ]
+    assert all(
+        [error["code"] for error in event.payload["native"]["errors"]] == ["40300", "40008"] for event in events[1:]
+    )

@@ -255,6 +255,13 @@ CONVERSATION = {
     ("word", "source", "author", "expected"),
     [
         ("onMessageAdded", "SMS", "+15551234567", ("MessageReceived", "inbound", Handle("phone", "+15551234567"))),
+        (
+            "onMessageAdded",
+            "WHATSAPP",
+            "whatsapp:+15551234567",
+            ("MessageReceived", "inbound", Handle("phone", "+15551234567")),
+        ),
+        ("onMessageAdded", "", "+15551234567", ("ProviderEventReceived", None, None)),
         ("onMessageAdded", "API", "+15551234567", ("UserMessageSent", "outbound", None)),
         ("onMessageAdded", "SDK", "+15551234567", ("ProviderEventReceived", None, None)),
         ("onMessageAdd", "SMS", "", ("ProviderEventReceived", None, None)),
