@@ -51,6 +51,7 @@ def _status(item: Item, message_id: str, request: Request) -> Event:
     type_ = STATUSES.get(status, "ProviderEventReceived")
     kind = _kind(item)
     customer, payload = _address(item.get("to"), kind), _payload(item, status, kind)
+    payload |= _identities(part_of(part_of(item, "whatsapp"), "recipient"), customer)
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
     if reference := text(item.get("client_ref")):
@@ -81,6 +82,7 @@ def _message(item: Item, message_id: str, request: Request) -> Event:
     part = part_of(part_of(item, "message"), "content") or item
     word = text(part.get("message_type")) or text(part.get("type")) or ""
     customer, payload = _address(item.get("from"), kind), _payload(item, word, kind)
+    payload |= _identities(part_of(part_of(item, "whatsapp"), "sender"), customer)
     read = CONTENTS.get(word)
     if read is None:
         payload["native"] = unknown(request, item).payload["native"]
@@ -106,6 +108,14 @@ def _message(item: Item, message_id: str, request: Request) -> Event:
         occurred_at=from_text(item.get("timestamp")),
         payload=payload,
     )
+
+
+def _identities(person: Item, customer: Handle | None) -> Item:
+    """Return the other handles that WhatsApp knows the person by, as the payload's `handles`:
+    …/messages/guides/handling-whatsapp-usernames-and-bsuids."""
+    known = (dialled(person.get("wa_id"), "whatsapp"), of_kind("whatsapp_user_id", person.get("user_id")))
+    others = [{"kind": one.kind, "value": one.value} for one in known if one is not None and one != customer]
+    return {"handles": others} if others and customer is not None else {}
 
 
 def _kind(item: Item) -> str:
