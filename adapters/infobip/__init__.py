@@ -1,4 +1,4 @@
-"""Reads Infobip's delivery, seen and tracking reports and inbound SMS and WhatsApp, and sends SMS and WhatsApp.
+"""Reads Infobip's delivery, seen and tracking reports and what comes in, and sends SMS and WhatsApp.
 
 https://www.infobip.com/docs/developer-resources/api-fundamentals/webhooks. A request has up to 100 `results`, or
 the subscription's limit. Few reports name their channel, so sending adds it to the callback URL, e.g.
@@ -11,15 +11,20 @@ from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unpro
 from adapters.infobip import inbound, reports
 from adapters.infobip.send import API, build_request, read_response
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import identifier, unknown
+from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.parameters import channel_of
 from adapters.reading.remainder import keep_rest
+from adapters.reading.shapes import object_of
 from adapters.signing.unsigned import SETTINGS as _UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
 from schemas.events import Event
 
 Item = dict[str, Any]
+#: Words of an event that is a message which came in: none, that of the Messages API, and that of a subscription.
+_MESSAGE = frozenset({"", "MO", "INBOUND_MESSAGE"})
 _HEAD = 16384
+#: A message that came in has one of these beside `receivedAt`: SMS and chats, MMS, the Messages API.
+_CAME = (b'"pricePerMessage"', b'"contentType"', b'"destination"')
 
 
 def recognise(request: Request) -> bool:
@@ -29,8 +34,8 @@ def recognise(request: Request) -> bool:
         return False
     if b'"results"' in head:
         report = b'"groupName"' in head and (b'"doneAt"' in head or b'"sentAt"' in head)
-        came = b'"receivedAt"' in head and (b'"pricePerMessage"' in head or b'"contentType"' in head)
-        return report or b'"seenAt"' in head or came
+        came = b'"receivedAt"' in head and any([key in head for key in _CAME])
+        return report or came or b'"seenAt"' in head or b'"deletedAt"' in head
     return b'"notificationType"' in head and b'"recipient"' in head
 
 
@@ -63,11 +68,17 @@ def _event(item: Any, channel: str | None, request: Request) -> Event:
         return reports.tracked(item, channel, request)
     if isinstance(item.get("status"), dict):
         return reports.delivery(item, channel, request)
+    # A text in the Messages API, an object with a `type` in RCS's events, such as typing.
+    word = text(item.get("event")) or text(object_of(item.get("event")).get("type")) or ""
     if "receivedAt" in item and "seenAt" not in item:
+        if word.upper() not in _MESSAGE:
+            return inbound.other(item, word, channel, request)
         return inbound.event(item, channel, request)
     if "seenAt" in item and "receivedAt" not in item:
         return reports.seen(item, channel, request)
-    event = unknown(request, item)
+    if "deletedAt" in item and "from" in item:
+        return inbound.deleted(item, channel, request)
+    event = unknown(request, item, status=word or None)
     event.channel, event.provider_message_id = channel, identifier(item.get("messageId"))
     return event
 
@@ -83,7 +94,7 @@ ADAPTER = Adapter(
             *reports.GROUPS.values(),
             *reports.CALL_GROUPS.values(),
             *reports.TRACKED.values(),
-            *("MessageBounced", "MessageRead", "MessageReceived", "ProviderEventReceived"),
+            *("MessageBounced", "MessageDeleted", "MessageRead", "MessageReceived", "ProviderEventReceived"),
         }
     ),
     signature="basic authentication, or a secret in the URL",

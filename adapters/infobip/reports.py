@@ -2,12 +2,14 @@
 
 https://www.infobip.com/docs/api/channels/sms/outbound-sms/receive-outbound-sms-message-reports-v3,
 …/channels/whatsapp/whatsapp-message-status-reports/receive-whatsapp-delivery-reports, …/receive-whatsapp-seen-reports,
-…/channels/voice/receive-voice-delivery-reports, …/channels/email/receive-email-tracking-reports.
+…/channels/voice/receive-voice-delivery-reports, …/channels/email/receive-email-tracking-reports. Those of the Messages
+API: https://github.com/infobip/infobip-api-php-client (MessagesApiDeliveryReport, MessagesApiSeenReport).
 """
 
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
+from adapters.infobip.channels import CHATS, channel_named, customer_of, ours_of, word_of
 from adapters.infobip.errors import error_of
 from adapters.reading.addresses import dialled
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
@@ -52,15 +54,6 @@ TRACKED: dict[str, str] = {
     "COMPLAINED": "MessageComplained",
     "LATE_BOUNCE": "MessageBounced",
 }
-#: The `channel` of an event of a subscription (https://www.infobip.com/docs/cpaas-x/subscriptions-management).
-CHANNELS: dict[str, str] = {
-    "SMS": "sms",
-    "MMS": "sms",
-    "WHATSAPP": "whatsapp",
-    "RCS": "rcs",
-    "EMAIL": "email",
-    "VOICE": "voice",
-}
 _FAILED = frozenset({"MessageFailed", "MessageRejected", "MessageBounced", "CallFailed"})
 
 
@@ -75,7 +68,7 @@ def delivery(item: Item, url_channel: str | None, request: Request) -> Event:
         type_ = STATUSES.get(name.upper()) or GROUPS.get(group.upper(), "ProviderEventReceived")
     if channel == "email" and type_ == "MessageFailed":
         type_ = "MessageBounced"
-    customer = dialled(get("to"), channel)
+    customer = _recipient(item, channel)
     payload = _payload(item, customer, name or group)
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
@@ -101,9 +94,9 @@ def delivery(item: Item, url_channel: str | None, request: Request) -> Event:
 
 
 def seen(item: Item, url_channel: str | None, request: Request) -> Event:
-    """Return the event of a seen report, whose `to` is the recipient. Raises Unprocessable if it has no id."""
+    """Return the event of a seen report, whose recipient is in `to` or `destination`. Raises Unprocessable if it has no id."""
     message_id, channel, when = _required_id(item), _channel(item, url_channel), text(item.get("seenAt"))
-    customer = dialled(item.get("to"), channel)
+    customer = _recipient(item, channel)
     return Event(
         "MessageRead",
         request.source,
@@ -159,23 +152,28 @@ def _channel(item: Item, url_channel: str | None) -> str | None:
     mobile network's code or a number of SMS."""
     if isinstance(item.get("voiceCall"), dict):
         return "voice"
-    if word := CHANNELS.get((text(item.get("channel")) or "").upper()):
-        return word
+    if named := channel_named(word_of(item)):
+        return named
     if url_channel is not None:
         return url_channel
-    recipient, network = item.get("to"), item.get("mccMnc")
+    recipient, network = item.get("to") or item.get("destination"), item.get("mccMnc")
     if isinstance(recipient, str) and "@" in recipient:
         return "email"
     return "sms" if (isinstance(network, str) and network.isdigit()) or "smsCount" in item else None
+
+
+def _recipient(item: Item, channel: str | None) -> Handle | None:
+    """Return the recipient, who is in `to`, or in `destination` of the Messages API."""
+    return customer_of(item.get("to") or item.get("destination"), word_of(item), channel)
 
 
 def _payload(item: Item, customer: Handle | None, status: str) -> Item:
     payload: Item = {"providerStatus": status[:255]} if status else {}
     if customer is not None:
         payload["to"] = customer.value
-    if sender := text(item.get("sender")) or text(item.get("from")):
-        ours = dialled(sender, "sms")
-        payload["from"] = ours.value if ours is not None else sender[:255]
+    word = word_of(item)
+    if ours := ours_of(item.get("sender") or item.get("from"), word, "chat" if word in CHATS else "sms"):
+        payload["from"] = ours
     if reference := text(item.get("callbackData")):
         payload["reference"] = reference[:1024]
     network = item.get("mccMnc")

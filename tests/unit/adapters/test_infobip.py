@@ -1,7 +1,8 @@
-"""Infobip, where the general tests don't reach: the channel in the URL, what it sends, and refusals within a 200."""
+"""Infobip, where the general tests don't reach: channels, whose address it is, what it sends, refusals within a 200."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from adapters import infobip
 from adapters.contract import Media, Message, Request, Response, Template, Unsendable
 from adapters.infobip.send import build_request, read_response
-from schemas.events import Handle
+from app.sending.consent import learned
+from schemas.events import Event, Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 URL = "https://hooks.example.com/webhooks/aggregate/infobip"
@@ -34,6 +36,122 @@ def test_the_url_tells_the_channel(query: str, network: str | None, channel: str
     body = orjson.dumps({"results": [{**REPORT, "mccMnc": network}]})
     (event,) = infobip.normalize(Request("POST", URL + query, {}, body, AT, "infobip")).events
     assert event.channel == channel
+
+
+NUMBER = Handle("phone", "+15551234567")
+#: https://github.com/infobip/infobip-api-php-client, MessagesApiWebhookSerializationTest
+MO: dict[str, Any] = {
+    "event": "MO",
+    "channel": "WHATSAPP",
+    "sender": "15551234567",
+    "destination": "15550001111",
+    "content": [{"type": "TEXT", "text": "STOP", "cleanText": "STOP"}],
+    "receivedAt": "2026-03-02T09:29:40.000+00:00",
+    "messageId": "mo-1",
+}
+
+
+def read(item: dict[str, Any], query: str = "") -> Event:
+    body = orjson.dumps({"results": [item]})
+    (event,) = infobip.normalize(Request("POST", URL + query, {}, body, AT, "infobip")).events
+    return event
+
+
+@pytest.mark.parametrize("query", ["", "?channel=sms"])
+@pytest.mark.parametrize(
+    ("word", "sender", "channel", "handle"),
+    [
+        ("SMS", "15551234567", "sms", NUMBER),
+        ("MMS", "15551234567", "sms", NUMBER),
+        ("WHATSAPP", "15551234567", "whatsapp", NUMBER),
+        ("RCS", "15551234567", "rcs", NUMBER),
+        ("VIBER_BM", "15551234567", "chat", NUMBER),
+        ("VIBER_BOT", "01234567890A=", "chat", Handle("chat_id", "viber:01234567890A=")),
+        ("MESSENGER", "123456789012345", "chat", Handle("chat_id", "messenger:123456789012345")),
+        ("INSTAGRAM_DM", "123456789012345", "chat", Handle("chat_id", "instagram:123456789012345")),
+        ("APPLE_MB", "urn:mbid:AQAAY0", "chat", Handle("chat_id", "apple:urn:mbid:AQAAY0")),
+        ("KAKAO", "123456789012345", "chat", Handle("chat_id", "kakao:123456789012345")),
+    ],
+)
+def test_a_messages_own_word_tells_its_channel(
+    query: str, word: str, sender: str, channel: str, handle: Handle
+) -> None:
+    """In both forms, and before the URL's; a chat service's id of digits alone is nobody's phone number."""
+    item = MO | {"channel": word, "sender": sender}
+    written = {key: value for key, value in item.items() if key not in ("event", "channel", "destination", "content")}
+    written |= {"to": "ExampleCo", "integrationType": word, "message": {"type": "TEXT", "text": "STOP"}}
+    for event in (read(item, query), read(written, query)):
+        assert (event.type, event.direction) == ("MessageReceived", "inbound")
+        assert (event.channel, event.handle) == (channel, handle)
+        assert (event.payload["from"], event.payload["content"]["text"]) == (handle.value, "STOP")
+
+
+@pytest.mark.parametrize(("word", "channel"), [("SMS", "sms"), ("WHATSAPP", "whatsapp"), ("RCS", "rcs")])
+def test_a_stop_by_the_messages_api_opts_out(word: str, channel: str) -> None:
+    """Its text is in a list `content`."""
+    (event,) = learned(read(MO | {"channel": word}))
+    assert (event.type, event.channel, event.handle) == ("RecipientUnsubscribed", channel, NUMBER)
+
+
+@pytest.mark.parametrize("word", ["TYPING_STARTED", "TYPING_STOPPED", "SOMETHING_NEW"])
+def test_what_is_no_message_is_not_read_as_one(word: str) -> None:
+    """MessagesApiInboundEventType: typing has what a message has, but for the content."""
+    event = read(MO | {"event": word})
+    assert (event.type, event.payload["providerStatus"]) == ("ProviderEventReceived", word)
+    assert (event.provider_message_id, event.handle) == ("mo-1", NUMBER)
+
+
+def test_typing_by_rcs_has_no_message_id() -> None:
+    """https://github.com/infobip/infobip-api-go-client, IsTypingEvent: it is kept, not refused."""
+    item = {"sender": "15551234567", "to": "DemoSender", "receivedAt": "2026-03-02T09:29:40.000+0000"}
+    event = read(item | {"event": {"type": "TYPING_INDICATOR"}})
+    assert (event.type, event.payload["providerStatus"]) == ("ProviderEventReceived", "TYPING_INDICATOR")
+    assert event.provider_message_id is None
+
+
+@pytest.mark.parametrize(("action", "emoji"), [("ADDED", "👍"), ("REMOVED", "")])
+def test_a_reaction_is_of_the_message_reacted_to(action: str, emoji: str) -> None:
+    """WhatsAppReactionAction; the message is in `context`, or in `pairedMessageId` of the Messages API."""
+    part = {"type": "REACTION", "emoji": "👍", "action": action}
+    message = {key: value for key, value in MO.items() if key not in ("event", "content")}
+    for event in (
+        read(MO | {"content": [part], "pairedMessageId": "sent-1"}),
+        read(message | {"message": part | {"context": {"id": "sent-1"}}}),
+    ):
+        reaction = event.payload["content"]["reaction"]
+        assert (reaction["emoji"], reaction["providerMessageId"]) == (emoji, "sent-1")
+        assert "inReplyTo" not in event.payload
+
+
+def test_a_deleted_message_is_that_of_its_writer() -> None:
+    """WhatsAppWebhookDeletedReport: `from` sent the message, `to` is the account's number."""
+    item = {"messageId": "wamid.1", "from": "15551234567", "to": "15550001111"}
+    event = read(item | {"sentAt": "2026-03-02T09:29:40.000+0000", "deletedAt": "2026-03-02T09:29:50.000+0000"})
+    assert (event.type, event.direction, event.channel) == ("MessageDeleted", "inbound", "whatsapp")
+    assert (event.provider_message_id, event.handle) == ("wamid.1", NUMBER)
+    assert event.occurred_at == datetime(2026, 3, 2, 9, 29, 50, tzinfo=UTC)
+
+
+def test_reports_of_the_messages_api_have_their_recipient() -> None:
+    """In `destination`; in a chat with ids of its own it is no number."""
+    report = {key: value for key, value in REPORT.items() if key != "to"}
+    for word, to, handle in (
+        ("WHATSAPP", "15551234567", NUMBER),
+        ("MESSENGER", "123456789012345", Handle("chat_id", "messenger:123456789012345")),
+    ):
+        item = report | {"event": "DELIVERY", "channel": word, "destination": to}
+        seen = {"event": "SEEN", "channel": word, "destination": to, "messageId": "1", "seenAt": MO["receivedAt"]}
+        for event in (read(item), read(seen)):
+            assert (event.handle, event.payload["to"]) == (handle, handle.value)
+
+
+def test_a_suggestion_longer_than_a_button_is_cut_and_kept() -> None:
+    """RCS allows 2048 characters of `postbackData`, our schema 1024 of a button's id."""
+    message = {"type": "SUGGESTION", "text": "Yes", "postbackData": "p" * 2048}
+    event = read({"sender": "15551234567", "to": "DemoSender", "integrationType": "RCS", "messageId": "1",
+                  "receivedAt": MO["receivedAt"], "message": message})  # fmt: skip
+    assert event.payload["content"]["buttonReply"]["id"] == "p" * 1024
+    assert event.payload["native"]["message"]["postbackData"] == "p" * 2048
 
 
 def test_what_is_sent_has_infobips_form() -> None:
