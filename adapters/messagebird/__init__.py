@@ -7,7 +7,7 @@ its own id or promises an order.
 from typing import Any
 
 from adapters.contract import Adapter, Answer, Normalized, Request, Send, Setting, Unprocessable, Values, secrets_of
-from adapters.messagebird import bird, conversations, signing, sms
+from adapters.messagebird import bird, conversations, interactions, signing, sms
 from adapters.messagebird.send import CONVERSATIONS, REST, build_request, read_response
 from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import unknown
@@ -94,6 +94,7 @@ ADAPTER = Adapter(
             *sms.STATUSES.values(),
             *conversations.STATUSES.values(),
             *bird.STATUSES.values(),
+            *interactions.INTERACTIONS.values(),
             *("MessageReceived", "ProviderEventReceived"),
         }
     ),

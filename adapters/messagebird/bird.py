@@ -1,4 +1,4 @@
-"""Reads the events of Bird's channels: `<channel>.inbound`, `<channel>.outbound`, and interactions with a message.
+"""Reads the messages of Bird's channels, `<channel>.inbound` and `<channel>.outbound`; `interactions` reads the rest.
 
 https://docs.bird.com/api/channels-api/message-status-and-interactions; the message:
 https://docs.bird.com/api/channels-api/supported-channels/programmable-email/message-status.
@@ -7,11 +7,12 @@ https://docs.bird.com/api/channels-api/supported-channels/programmable-email/mes
 from typing import Any
 
 from adapters.contract import Request, Unprocessable
+from adapters.messagebird.contacts import PLATFORMS, add_customer, add_names
 from adapters.messagebird.errors import error_of
-from adapters.reading.addresses import handle, of_kind, phone
+from adapters.messagebird.interactions import interaction
 from adapters.reading.facts import fact_id, identifier, location, text, unknown
 from adapters.reading.times import from_text
-from schemas.events import Event, Handle
+from schemas.events import Event
 
 Item = dict[str, Any]
 
@@ -22,8 +23,8 @@ STATUSES: dict[str, str] = {
     "sending_failed": "MessageFailed",
     "delivery_failed": "MessageFailed",
 }
-#: The first word of `event`, and our channel; any other is a chat.
-PLATFORMS: dict[str, str] = {"sms": "sms", "whatsapp": "whatsapp", "email": "email", "rcs": "rcs"}
+#: The longest id or title of a button that the schema allows; a postback may be longer.
+_LONGEST = 1024
 
 
 def event(fields: Item, payload: Item, request: Request) -> Event:
@@ -31,17 +32,15 @@ def event(fields: Item, payload: Item, request: Request) -> Event:
     word = str(fields["event"])
     platform, _, kind = word.partition(".")
     if kind not in ("inbound", "outbound"):
-        return _other(fields, payload, word, platform, request)
+        return interaction(fields, payload, platform, request)
     message_id = identifier(payload.get("id"))
     if message_id is None:
         raise Unprocessable("a message without its id")
     inbound = kind == "inbound"
     channel, status = PLATFORMS.get(platform, "chat"), (text(payload.get("status")) or "").lower()
     theirs, ours = _contact(payload, inbound), _connector(payload, inbound)
-    customer = _handle(theirs, platform, channel)
     values: Item = {"providerStatus": status[:255]} if status else {}
-    if customer is not None:
-        values["from" if inbound else "to"] = customer.value
+    customer = add_customer(values, theirs, platform, "from" if inbound else "to", payload.get("meta"))
     if ours is not None:
         values["to" if inbound else "from"] = ours
     if reference := text(payload.get("reference")):
@@ -50,8 +49,9 @@ def event(fields: Item, payload: Item, request: Request) -> Event:
         type_ = "MessageReceived"
         if content := _content(payload.get("body")):
             values["content"] = content
-        if name := text(_part(theirs, "annotations").get("name")):
-            values["displayName"] = name[:1024]
+        if replied_to := text(_part(payload, "replyTo").get("id")):
+            values["inReplyTo"] = replied_to[:2048]
+        add_names(values, theirs, payload.get("meta"))
     else:
         type_ = STATUSES.get(status, "ProviderEventReceived")
     if type_ == "ProviderEventReceived":
@@ -71,16 +71,6 @@ def event(fields: Item, payload: Item, request: Request) -> Event:
     )
 
 
-def _other(fields: Item, payload: Item, word: str, platform: str, request: Request) -> Event:
-    """Return the event of an interaction or an unknown kind, with its message's id if it has one."""
-    found = unknown(request, fields, status=word)
-    found.provider_message_id = identifier(payload.get("messageId"))
-    if found.provider_message_id is not None:
-        found.channel, found.direction = PLATFORMS.get(platform, "chat"), "outbound"
-    found.occurred_at = from_text(payload.get("createdAt"))
-    return found
-
-
 def _part(item: Any, name: str) -> Item:
     found = item.get(name) if isinstance(item, dict) else None
     return found if isinstance(found, dict) else {}
@@ -96,15 +86,6 @@ def _contact(payload: Item, inbound: bool) -> Item:
 def _connector(payload: Item, inbound: bool) -> str | None:
     value = text(_part(_part(payload, "receiver" if inbound else "sender"), "connector").get("identifierValue"))
     return value[:255] if value else None
-
-
-def _handle(contact: Item, platform: str, channel: str) -> Handle | None:
-    value, key = text(contact.get("identifierValue")), text(contact.get("identifierKey")) or ""
-    if value is None:
-        return None
-    if key == "phonenumber" or (not key and channel != "chat"):
-        return phone(value) if value.isdigit() else handle(value, channel)
-    return handle(value, "email") if key == "emailaddress" else of_kind("chat_id", f"{platform}:{value}")
 
 
 def _error(payload: Item) -> Any:
@@ -129,7 +110,9 @@ def _content(body: Any) -> Item:
     if isinstance(actions, list) and actions:
         pressed = _part(actions[0], "postback")
         chosen = {
-            key: value for key, name in (("id", "payload"), ("title", "text")) if (value := text(pressed.get(name)))
+            key: value[:_LONGEST]
+            for key, name in (("id", "payload"), ("title", "text"))
+            if (value := text(pressed.get(name)))
         }
         if chosen:
             content["buttonReply"] = chosen
