@@ -10,9 +10,12 @@ import orjson
 
 from adapters.simulating import Post, Sent, Settings, Simulator, Statuses, Webhooks
 
+#: `opened` of WhatsApp is a mark that the person read it.
+_ABSENT = {"whatsapp": ("MessageOpened",)} | dict.fromkeys(("email", "sms", "push"), ("MessageRead",))
 _METRICS = {
     "UserMessageSent": "sent",
     "MessageDelivered": "delivered",
+    "MessageRead": "opened",
     "MessageOpened": "opened",
     "MessageDelayed": "attempted",
     "MessageBounced": "bounced",
@@ -59,7 +62,7 @@ def sign(post: Post, settings: Settings, at: datetime) -> Post:
 SIMULATOR = Simulator(
     webhooks=Webhooks(
         channels=("email", "sms", "whatsapp", "push"),
-        statuses=Statuses(states=tuple(_METRICS), build=status),
+        statuses=Statuses(states=tuple(_METRICS), build=status, absent=_ABSENT),
         sign=sign,
     ),
 )

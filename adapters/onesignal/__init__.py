@@ -51,6 +51,7 @@ KINDS: dict[str, str] = {
     "message.sms.failed": "MessageFailed",
     "message.sms.delivered": "MessageDelivered",
     "message.sms.undelivered": "MessageFailed",
+    "message.sms.unsubscribed": "RecipientUnsubscribed",
     # …/iam-event-streams: an impression is the message on the person's screen.
     "message.iam.impression": "MessageRead",
     "message.iam.displayed": "MessageRead",
@@ -62,6 +63,8 @@ KINDS: dict[str, str] = {
         "ProviderEventReceived",
     ),
 }
+#: Of one device, whose app is gone or not allowed to notify: the person's other devices still get pushes.
+_OF_DEVICE = "message.push.unsubscribed"
 _FAILURES = frozenset({"MessageFailed", "MessageBounced", "MessageRejected"})
 _KIND_MARKS = (b'"message.push.', b'"message.email.', b'"message.sms.', b'"message.iam.', b'"message.live_activity.')
 
@@ -119,15 +122,16 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
     event_id, message_id = identifier(get("event.id")), identifier(get("message.id"))
     if event_id is None:
         raise Unprocessable("an event without an event.id: the body of the stream must have it")
-    words = kind.split(".", 2)
-    channel = _CHANNELS.get(words[1]) if len(words) == 3 else None
-    customer, others = _whose(get, channel or "push")
+    channel = _CHANNELS.get(kind.split(".")[1]) if kind.count(".") > 1 else None
+    customer, others = _whose(get, channel or "push", kind)
+    name = text(get("message.name")) or ""
+    if kind == _OF_DEVICE and customer is None:
+        type_, message_id = "ProviderEventReceived", message_id if name.startswith(MARK) else None
     payload: Item = {"providerStatus": (text(get("event.kind")) or kind)[:255]}
     if customer is not None:
         payload["to"] = customer.value
     if others:
         payload["handles"] = [{"kind": other.kind, "value": other.value} for other in others]
-    name = text(get("message.name")) or ""
     per_recipient = False
     if name.startswith(MARK) and (echo := own_id(name.removeprefix(MARK))):
         payload["reference"] = echo
@@ -138,13 +142,9 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
         per_recipient = customer is not None
     if type_ == "MessageClicked" and channel == "push" and (url := text(get("message.url"))):
         payload["url"] = url
-    error: Error | None = None
-    if type_ in _FAILURES:
-        error = Error(None, text(get("event.data.failure_reason")), "unknown")
-    elif type_ == "ProviderEventReceived":
+    error = Error(None, text(get("event.data.failure_reason")), "unknown") if type_ in _FAILURES else None
+    if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, body).payload["native"]
-    stamp = get("event.timestamp")
-    time = from_text(get("event.datetime")) or from_unix(stamp)
     return Event(
         type_,
         request.source,
@@ -154,19 +154,18 @@ def _event(fields: Item, kind: str, body: Item, request: Request) -> Event:
         provider_message_id=message_id,
         handle=customer,
         per_recipient=per_recipient,
-        occurred_at=time,
+        occurred_at=from_text(get("event.datetime")) or from_unix(get("event.timestamp")),
         error=error,
         payload=payload,
     )
 
 
-def _whose(get: Any, channel: str) -> tuple[Handle | None, list[Handle]]:
+def _whose(get: Any, channel: str, kind: str) -> tuple[Handle | None, list[Handle]]:
     """Return the recipient's first handle and the others: the e-mail address or phone number, our user id, the
     subscription."""
-    token = get("user.subscription.subscription_token")
     found = [
-        handle(token, channel) if channel != "push" else None,
-        of_kind("user_id", get("event.external_id")),
+        handle(get("user.subscription.subscription_token"), channel) if channel != "push" else None,
+        of_kind("user_id", get("event.external_id")) if kind != _OF_DEVICE else None,
         of_kind("device_token", get("event.subscription_id")) if channel == "push" else None,
     ]
     handles = [each for each in found if each is not None]

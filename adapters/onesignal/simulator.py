@@ -55,7 +55,9 @@ def status(sent: Sent, state: str, at: datetime, url: str) -> Post:
         "event.datetime": at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "event.app_id": APP,
         "event.subscription_device_type": "Android",
-        "event.subscription_id": "" if sent.extra.get("external") else sent.to,
+        "event.subscription_id": str(uuid5(NAMESPACE_URL, f"device/{sent.to}"))
+        if sent.extra.get("external")
+        else sent.to,
         "event.onesignal_id": str(uuid5(NAMESPACE_URL, sent.to)),
         "event.external_id": sent.to.removeprefix("user_id:") if sent.extra.get("external") else "",
         "event.data.failure_reason": "InvalidRegistration" if state == "MessageFailed" else "",

@@ -42,6 +42,9 @@ def event(body: Item, request: Request) -> Event:
     customer = of_kind("device_token", subscription)
     data = body.get("additionalData") or body.get("data")
     ours = own_id(data.get(NAME)) if isinstance(data, dict) else None
+    if subscription is None and ours is None:
+        # `cors: false` names no subscription: as a message it would be one of all who got the notification.
+        type_ = "ProviderEventReceived"
     payload: Item = {"providerStatus": word[:255]}
     if customer is not None:
         payload["to"] = customer.value
@@ -54,7 +57,7 @@ def event(body: Item, request: Request) -> Event:
     elif type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, body).payload["native"]
     # As in a stream: a notification without our id may have gone to many people.
-    message_id = notification if ours or subscription is None else f"{notification}:{subscription}"
+    message_id = notification if ours else f"{notification}:{subscription}" if subscription else None
     event_id = fact_id("onesignal", word, notification, subscription, action)
     return Event(
         type_,

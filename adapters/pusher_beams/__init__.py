@@ -77,8 +77,9 @@ def normalize(request: Request) -> Normalized:
                 found.unprocessable.append((user, event))
         if found.events:  # what concerns all users is kept once
             rest = {key: value for key, value in payload.items() if key not in ATTEMPTS}
-            keep_rest(found.events[0], {"metadata": metadata, "payload": rest}, read=_READ)
-        return found
+            keep_rest(found.events[0], {"metadata": metadata, **body, "payload": rest}, read=_READ)
+        if found.events or found.unprocessable:
+            return found
     if kind in USER_EVENTS:
         event = _event(USER_EVENTS[kind], kind, payload.get("user_id"), payload, metadata, request)
         event.source_event_id = event_id or event.source_event_id

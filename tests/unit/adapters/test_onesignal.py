@@ -104,3 +104,40 @@ def test_two_people_of_one_mail_without_a_subscription_are_two_messages() -> Non
         Handle("email", "ana@example.com"),
         Handle("email", "ben@example.com"),
     ]
+
+
+def event_of(body: dict[str, Any]) -> Event:
+    request = Request("POST", "https://hooks.example.com/", {}, orjson.dumps(body), NOW, "onesignal")
+    return onesignal.normalize(request).events[0]
+
+
+def test_a_device_without_pushes_leaves_the_persons_others_be() -> None:
+    """An app that was uninstalled opts out its subscription alone; without one, nobody."""
+    body = {"event.kind": "message.push.unsubscribed", "event.id": "e-1", "event.external_id": "ana"}
+    event = event_of(body | {"event.subscription_id": "s-1", "message.id": "n-1"})
+    assert (event.type, event.handle) == ("RecipientUnsubscribed", Handle("device_token", "s-1"))
+    assert "handles" not in event.payload and event.payload["native"]["event.external_id"] == "ana"
+    unknown = event_of(body | {"event.subscription_id": "", "message.id": "n-1", "message.name": "News"})
+    assert (unknown.type, unknown.handle, unknown.provider_message_id) == ("ProviderEventReceived", None, None)
+
+
+def test_an_sms_is_unsubscribed_by_its_number() -> None:
+    body = {"event.kind": "message.sms.unsubscribed", "event.id": "e-1"}
+    event = event_of(body | {"user.subscription.subscription_token": "+15551234567", "event.external_id": "ana"})
+    assert (event.type, event.channel, event.handle) == (
+        "RecipientUnsubscribed",
+        "sms",
+        Handle("phone", "+15551234567"),
+    )
+
+
+def test_a_web_push_of_anybody_is_no_message() -> None:
+    """Without `cors: true` the body has no subscription: all people's clicks would be one message."""
+    body = {"event": "notification.clicked", "notificationId": "n-1", "url": "https://example.com/"}
+    event = event_of(body)
+    assert (event.type, event.provider_message_id, event.handle) == ("ProviderEventReceived", None, None)
+    assert event.payload["native"]["notificationId"] == "n-1"
+    named = event_of(body | {"subscriptionId": "s-1"})
+    assert (named.type, named.provider_message_id) == ("MessageClicked", "n-1:s-1")
+    ours = event_of(body | {"additionalData": {"threadline_message_id": "tl_cebadbb4_m-1"}})
+    assert (ours.type, ours.provider_message_id, ours.echoed_message_id) == ("MessageClicked", "n-1", "m-1")

@@ -25,7 +25,13 @@ FORMS: dict[str, tuple[str, ...]] = {
     "emqx": ("message.acked", "message.delivered", "message_acked", "message_deliver", "message_delivered"),
     "freshchat": ("message_create",),
     "instagram": ("read",),
-    "intercom": ("conversation.admin.replied", "conversation.admin.single.created"),
+    "intercom": (
+        "conversation.admin.replied",
+        "conversation.admin.single.created",
+        "conversation.operator.replied",
+        "ticket.admin.replied",
+    ),
+    "onesignal": ("message.push.unsubscribed",),  # of one device, where all others are of the person
     "postal": ("MessageBounced",),
     "pusher_beams": ("v1.UserNotificationAcknowledgement", "v1.UserNotificationOpen"),
     "sendgrid": ("dropped",),  # only where its address is none
