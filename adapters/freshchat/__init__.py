@@ -61,9 +61,14 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("not a webhook of Freshchat: the body is not an object")
     action, data = text(body.get("action")), body.get("data")
     part = data.get("message") if isinstance(data, dict) else None
-    if action == "message_create" and isinstance(part, dict) and part.get("message_type") != "private":
+    if action == "message_create" and isinstance(part, dict) and not _is_note(part):
         return Normalized([_message(part, body, request)])
     return Normalized([_other(action, data if isinstance(data, dict) else {}, body, request)])
+
+
+def _is_note(part: Item) -> bool:
+    """Return whether a message is a note among agents, or a bot's, that the user never sees."""
+    return part.get("message_type") == "private" or part.get("botsPrivateNote") is True
 
 
 def _message(item: Item, body: Item, request: Request) -> Event:
@@ -106,7 +111,7 @@ def _content(parts: Any) -> dict[str, Any]:
     """Join a message's parts: texts as lines, files as media, and all others unchanged as `parts`."""
     content: dict[str, Any] = {}
     texts: list[str] = []
-    media: list[dict[str, str]] = []
+    media: list[dict[str, Any]] = []
     rest: list[Any] = []
     for part in [one for one in (parts if isinstance(parts, list) else ())[:_MOST_PARTS] if isinstance(one, dict)]:
         words, old = part.get("text"), part.get("properties")
@@ -117,8 +122,10 @@ def _content(parts: Any) -> dict[str, Any]:
             texts.append(line)
         elif file is not None:
             names = (("url", "url", 8192), ("type", "content_type", 255), ("name", "name", 1024))
-            if one := {key: value[:most] for key, name, most in names if (value := text(file.get(name)))}:
-                media.append(one)
+            found: Item = {key: value[:most] for key, name, most in names if (value := text(file.get(name)))}
+            size = file.get("file_size_in_bytes")
+            if found:
+                media.append(found | ({"size": size} if type(size) is int and size >= 0 else {}))
         else:
             rest.append(part)
     if texts:

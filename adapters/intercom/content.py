@@ -6,11 +6,17 @@ from typing import Any
 
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.facts import text
+from adapters.reading.shapes import object_of
 from schemas.events import Handle
 
 Item = dict[str, Any]
 
 _TAG = pattern("<[^<>]{0,4096}>")
+#: A body is HTML if it has one of these; since 2.15 one may be plain text, whose `<name>` is no tag.
+_HTML = pattern(
+    r"(?i)</?(?:p|br|div|span|a|b|i|u|s|em|strong|ul|ol|li|h[1-6]|img|pre|code|blockquote|table|tr|td|hr|html|body|iframe)"
+    r"(?:\s[^<>]{0,4096})?/?>"
+)
 _BREAK = pattern(r"(?i)<(?:br|/p|/div|/li|/h[1-6])\b[^<>]{0,256}>")
 
 
@@ -19,8 +25,9 @@ def content_of(part: Item) -> dict[str, Any]:
     content: dict[str, Any] = {}
     written = text(part.get("body"))
     if written is not None:
-        plain = unescape(_TAG.sub("", _BREAK.sub("\n", written))).strip()
-        content |= {"html": written} if "<" in written else {}
+        html = _HTML.search(written) is not None
+        plain = unescape(_TAG.sub("", _BREAK.sub("\n", written))).strip() if html else written.strip()
+        content |= {"html": written} if html else {}
         content |= {"text": plain} if plain else {}
     if subject := text(part.get("subject")):
         content["subject"] = unescape(_TAG.sub("", subject)) or subject
@@ -33,13 +40,23 @@ def content_of(part: Item) -> dict[str, Any]:
     return content
 
 
+def conversation_of(item: Item) -> Item:
+    """Return the conversation or ticket that an item is, or that it names beside a new part."""
+    return ticket if isinstance(ticket := item.get("ticket"), dict) else item
+
+
+def source_of(conversation: Item) -> Item:
+    """Return a conversation's first message (in 1.x its `conversation_message`), or an empty object."""
+    return object_of(conversation.get("source") or conversation.get("conversation_message"))
+
+
 def contact_of(conversation: Item) -> Item:
-    """Return a conversation's contact: the one that it lists, or else the author of its first message."""
-    listed, source = conversation.get("contacts"), conversation.get("source")
-    contacts = listed.get("contacts") if isinstance(listed, dict) else None
-    author = source.get("author") if isinstance(source, dict) else None
-    known = author if isinstance(author, dict) and author.get("type") in ("user", "lead", "contact") else {}
-    first = contacts[0] if isinstance(contacts, list) and contacts and isinstance(contacts[0], dict) else known
+    """Return a conversation's contact: the one that it lists, in 1.x its `user`, or else the author of its first message."""
+    contacts = object_of(conversation.get("contacts")).get("contacts")
+    author = object_of(source_of(conversation).get("author"))
+    known = author if author.get("type") in ("user", "lead", "contact") else {}
+    listed = contacts[0] if isinstance(contacts, list) and contacts else conversation.get("user")
+    first = listed if isinstance(listed, dict) else known
     return known if known and known.get("id") == first.get("id") else first
 
 

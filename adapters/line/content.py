@@ -32,7 +32,10 @@ def _file(part: Item) -> Content:
     provider = part.get("contentProvider")
     url = text(provider.get("originalContentUrl")) if isinstance(provider, dict) else None
     file = {"url": url, "id": text(part.get("id")), "name": text(part.get("fileName"))}
-    content: Content = {"media": [{key: value for key, value in file.items() if value}]}
+    media: Content = {key: value for key, value in file.items() if value}
+    if (size := count(part.get("fileSize"))) is not None:
+        media["size"] = size
+    content: Content = {"media": [media]}
     if url and part.get("type") == "audio":
         content["audioUrl"] = url
     return content

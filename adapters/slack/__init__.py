@@ -98,7 +98,7 @@ UNMAPPED = frozenset(
             )
         ),
         *"message message.app_mention message_metadata_posted reaction_added reaction_removed team_join".split(),
-        *"app_rate_limited ssl_check shortcut message_action view_closed".split(),
+        *"app_rate_limited ssl_check shortcut message_action view_closed dialog_cancellation".split(),
     )
 )
 

@@ -12,6 +12,8 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.parameters import whole_of
 from adapters.reading.remainder import keep_rest
 from adapters.slack.ids import address, message_id, plain, time_of
+from adapters.slack.older import OLDER
+from adapters.slack.payloads import inner, payload_of, team_of
 from schemas.events import Event
 
 Item = dict[str, Any]
@@ -23,6 +25,8 @@ _VIEW = frozenset(
     "id team_id app_id bot_id app_installed_team_id root_view_id previous_view_id type hash blocks title submit close"
     " state clear_on_close notify_on_close".split()
 )
+#: Keys of a view that the app itself gave it, to know what it is about.
+_ABOUT_VIEW = ("callback_id", "private_metadata")
 
 
 def is_form(request: Request) -> bool:
@@ -50,13 +54,19 @@ def _of_payload(payload: Item, request: Request) -> list[Event]:
     if kind == "block_actions" and isinstance(actions, list):
         chosen = [action for action in actions[:_MOST_ACTIONS] if isinstance(action, dict)]
         if chosen:
-            return [_action(action, payload, request) for action in chosen]
+            made = [_action(action, payload, request) for action in chosen]
+            # What stands in the fields beside the button is of the whole message or view: once is enough.
+            if values := _entered(payload):
+                made[0].payload["content"]["form"] = values
+            return made
+    if kind in OLDER and (older := OLDER[kind](payload, request)):
+        return older
     if kind == "view_submission" and isinstance(view := payload.get("view"), dict):
         return [_submission(view, payload, request)]
     found = unknown(request, payload, status=kind or None)
-    found.channel, found.handle = "chat", address(_team(payload), _inner(payload, "user", "id"))
+    found.channel, found.handle = "chat", address(team_of(payload), inner(payload, "user", "id"))
     found.occurred_at = time_of(payload.get("action_ts"))
-    message = message_id(_inner(payload, "channel", "id"), payload.get("message_ts"))
+    message = message_id(inner(payload, "channel", "id"), payload.get("message_ts"))
     found.provider_message_id = message
     return [found]
 
@@ -64,19 +74,19 @@ def _of_payload(payload: Item, request: Request) -> list[Event]:
 def _action(action: Item, payload: Item, request: Request) -> Event:
     """Return the event of a pressed button, a chosen option or an entered text, in a message (`container`) or a
     view."""
-    user, stamp = _inner(payload, "user", "id"), text(action.get("action_ts"))
-    channel = _inner(payload, "container", "channel_id") or _inner(payload, "channel", "id")
+    user, stamp = inner(payload, "user", "id"), text(action.get("action_ts"))
+    channel = inner(payload, "container", "channel_id") or inner(payload, "channel", "id")
     option = action.get("selected_option")
     choice = action if not isinstance(option, dict) else option
-    title, value = plain(_inner(choice, "text", "text")), text(choice.get("value"))
+    title, value = plain(inner(choice, "text", "text")), text(choice.get("value"))
     reply = {key: words[:1024] for key, words in (("id", text(action.get("action_id"))), ("title", title)) if words}
     if value:
         reply["value"] = value
     content: dict[str, Any] = {"buttonReply": reply}
     if title:
         content["text"] = title
-    event_payload = _payload_of("block_actions", user, channel, payload) | {"content": content}
-    if about := message_id(channel, _inner(payload, "container", "message_ts")):
+    event_payload = payload_of("block_actions", user, channel, payload) | {"content": content}
+    if about := message_id(channel, inner(payload, "container", "message_ts")):
         event_payload["inReplyTo"] = about
     ids = (
         text(user),
@@ -92,26 +102,35 @@ def _action(action: Item, payload: Item, request: Request) -> Event:
         channel="chat",
         direction="inbound",
         provider_message_id=message_id(channel or user, stamp),
-        handle=address(_team(payload), user),
+        handle=address(team_of(payload), user),
         occurred_at=time_of(stamp),
         payload=event_payload,
     )
     # Other elements have other names for what was chosen: a date, a person, several options.
-    return keep_rest(event, action, _ACTION)
+    view = payload.get("view")
+    whose: Item = {"view": {key: view.get(key) for key in _ABOUT_VIEW}} if isinstance(view, dict) else {}
+    return keep_rest(event, action | whose, _ACTION)
+
+
+def _entered(payload: Item) -> Any:
+    """Return the values of the fields beside what was pressed, in a message (`state`) or a view (`view.state`):
+    https://docs.slack.dev/reference/interaction-payloads/block_actions-payload."""
+    view = payload.get("view")
+    return inner(payload, "state", "values") or (inner(view, "state", "values") if isinstance(view, dict) else None)
 
 
 def _submission(view: Item, payload: Item, request: Request) -> Event:
     """Return the event of a submitted form, which has no time."""
-    user, view_id = _inner(payload, "user", "id"), identifier(view.get("id"))
+    user, view_id = inner(payload, "user", "id"), identifier(view.get("id"))
     if view_id is None:
         raise Unprocessable("a view without its id")
-    reply = {"id": text(view.get("callback_id")), "title": plain(_inner(view, "title", "text"))}
+    reply = {"id": text(view.get("callback_id")), "title": plain(inner(view, "title", "text"))}
     content: dict[str, Any] = {"buttonReply": {key: value[:1024] for key, value in reply.items() if value}}
-    if values := _inner(view, "state", "values"):
+    if values := inner(view, "state", "values"):
         content["form"] = values
-    event_payload = _payload_of("view_submission", user, None, payload) | {"content": content}
+    event_payload = payload_of("view_submission", user, None, payload) | {"content": content}
     ids = ("view", view_id, text(view.get("hash")), text(user), text(payload.get("trigger_id")))
-    handle = address(_team(payload), user)
+    handle = address(team_of(payload), user)
     event = Event(
         "MessageReceived",
         request.source,
@@ -147,19 +166,3 @@ def _command(fields: dict[str, str], request: Request) -> Event:
         handle=handle,
         payload=payload,
     )
-
-
-def _payload_of(status: str, user: Any, channel: Any, payload: Item) -> dict[str, Any]:
-    name = _inner(payload, "user", "name") or _inner(payload, "user", "username")
-    fields = (("from", user, 2048), ("to", channel, 2048), ("displayName", name, 1024))
-    return {"providerStatus": status} | {key: words[:most] for key, value, most in fields if (words := text(value))}
-
-
-def _team(payload: Item) -> Any:
-    """Return the workspace, or the user's workspace if an app of a whole organization gives none."""
-    return _inner(payload, "team", "id") or _inner(payload, "user", "team_id")
-
-
-def _inner(item: Item, key: str, name: str) -> Any:
-    part = item.get(key)
-    return part.get(name) if isinstance(part, dict) else None

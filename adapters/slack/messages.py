@@ -9,12 +9,13 @@ from typing import Any
 
 from adapters.contract import Request
 from adapters.reading.addresses import of_kind
-from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.facts import fact_id, identifier, text
 from adapters.reading.own_ids import NAME, own_id
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.slack.content import content_of
 from adapters.slack.ids import address, message_id, time_of
+from adapters.slack.notices import SLACK, is_ours, notice, with_app
 from adapters.slack.send import METADATA
 from schemas.events import Event
 
@@ -35,6 +36,8 @@ def event(item: Item, body: Item, request: Request) -> Event:
     event_id = identifier(body.get("event_id"))
     if kind == "app_mention" or (kind == "message" and subtype in MESSAGE_SUBTYPES):
         found = _message(item, body, request, subtype or kind)
+    elif kind == "message" and subtype == "message_changed" and (gone := _tombstone(item)) is not None:
+        found = _changed(gone, "MessageDeleted", item, body, request)
     elif kind == "message" and subtype == "message_changed" and (new := _edited(item)) is not None:
         found = _changed(new, "MessageEdited", item, body, request)
     elif kind == "message" and subtype == "message_deleted" and isinstance(old := item.get("previous_message"), dict):
@@ -44,7 +47,7 @@ def event(item: Item, body: Item, request: Request) -> Event:
     elif kind == "message_metadata_posted":
         found = _own(item, body, request)
     else:
-        found = _notice(item, body, request, f"{kind}.{subtype}" if subtype else kind)
+        found = notice(item, body, request, f"{kind}.{subtype}" if subtype else kind)
     found.source_event_id = event_id or fact_id(
         "event", found.provider_message_id, kind, subtype, text(item.get("event_ts"))
     )
@@ -57,10 +60,11 @@ def _message(item: Item, body: Item, request: Request, status: str) -> Event:
     conversation = item.get("channel")
     id_ = message_id(conversation, item.get("ts") or item.get("event_ts"))
     if id_ is None:
-        return _notice(item, body, request, f"message.{status}" if status != "message" else status)
-    ours = _is_ours(item, body)
-    if not ours and (item.get("bot_id") or not text(item.get("user"))):  # another app's message, not a customer's
-        return _notice(item, body, request, f"message.{status}" if status != "message" else status)
+        return notice(item, body, request, f"message.{status}" if status != "message" else status)
+    ours = is_ours(item, body)
+    # Another app's message, or Slack's own, is not a customer's.
+    if not ours and (item.get("bot_id") or text(item.get("user")) in (None, SLACK)):
+        return notice(item, body, request, f"message.{status}" if status != "message" else status)
     team, user = body.get("team_id"), item.get("user")
     there = address(team, conversation)
     customer = there if ours else address(team, user)
@@ -70,7 +74,7 @@ def _message(item: Item, body: Item, request: Request, status: str) -> Event:
             payload[key] = words[:2048]
     if content := content_of(item):
         payload["content"] = content
-    if not ours and there is not None and item.get("channel_type") == "im" and _with_app(body):
+    if not ours and there is not None and item.get("channel_type") == "im" and with_app(body):
         payload["handles"] = [{"kind": there.kind, "value": there.value}]
     thread = item.get("thread_ts")
     if thread != item.get("ts") and (parent := message_id(conversation, thread)):
@@ -94,7 +98,7 @@ def _changed(message: Item, type_: str, item: Item, body: Item, request: Request
     there = {name: item.get(name) for name in ("channel", "channel_type")}
     found = _message(message | there, body, request, text(item.get("subtype")) or "")
     if found.type == "ProviderEventReceived":  # another app's
-        return _notice(item, body, request, f"message.{item.get('subtype')}")
+        return notice(item, body, request, f"message.{item.get('subtype')}")
     found.type = type_
     if type_ == "MessageDeleted":
         found.payload.pop("content", None)
@@ -103,24 +107,13 @@ def _changed(message: Item, type_: str, item: Item, body: Item, request: Request
     return found
 
 
-def _with_app(body: Item) -> bool:
-    """Return whether a direct conversation is the app's own: the event came by its bot's installation, which sees no other
-    one. A user's installation sees those of two people (https://docs.slack.dev/apis/events-api, `authorizations`)."""
-    known = body.get("authorizations")
-    return isinstance(known, list) and any(isinstance(one, dict) and one.get("is_bot") is True for one in known)
-
-
-def _is_ours(item: Item, body: Item) -> bool:
-    """Return whether the app itself wrote the message: by the app's id, or by the app's user in this workspace."""
-    app, profile = text(body.get("api_app_id")), item.get("bot_profile")
-    author = item.get("app_id") or (profile.get("app_id") if isinstance(profile, dict) else None)
-    if app is not None and author == app and item.get("bot_id"):
-        return True
-    user, known = text(item.get("user")), body.get("authorizations")
-    return user is not None and any(
-        isinstance(one, dict) and one.get("is_bot") is True and one.get("user_id") == user
-        for one in (known if isinstance(known, list) else ())
-    )
+def _tombstone(item: Item) -> Item | None:
+    """Return the message as it was before a deletion that Slack reports as a change, or None: of a message that has replies
+    a tombstone stays, whose user is Slackbot."""
+    new, old = item.get("message"), item.get("previous_message")
+    if not isinstance(new, dict) or new.get("subtype") != "tombstone" or not isinstance(old, dict):
+        return None
+    return old | {"ts": old.get("ts") or new.get("ts")}
 
 
 def _edited(item: Item) -> Item | None:
@@ -135,8 +128,8 @@ def _reaction(item: Item, body: Item, request: Request, kind: str) -> Event:
     about = item["item"]
     reacted = message_id(about.get("channel"), about.get("ts"))
     customer = address(body.get("team_id"), item.get("user"))
-    if reacted is None or customer is None or _is_ours(item, body):
-        return _notice(item, body, request, kind)
+    if reacted is None or customer is None or is_ours(item, body):
+        return notice(item, body, request, kind)
     name = f":{text(item.get('reaction')) or ''}:"[:64]
     taken_back = kind == "reaction_removed"
     reaction = {"emoji": "" if taken_back else name, "providerMessageId": reacted}
@@ -167,7 +160,7 @@ def _own(item: Item, body: Item, request: Request) -> Event:
     known = isinstance(metadata, dict) and metadata.get("event_type") == METADATA
     app = text(item.get("app_id"))
     if not known or not isinstance(echoed, dict) or id_ is None or app is None or app != body.get("api_app_id"):
-        return _notice(item, body, request, "message_metadata_posted")
+        return notice(item, body, request, "message_metadata_posted")
     payload: dict[str, Any] = {"providerStatus": "message_metadata_posted"}
     for key, value in (("from", item.get("user_id")), ("to", item.get("channel_id"))):
         if words := text(value):
@@ -188,22 +181,3 @@ def _own(item: Item, body: Item, request: Request) -> Event:
         handle=customer,
         payload=payload,
     )
-
-
-def _notice(item: Item, body: Item, request: Request, status: str) -> Event:
-    """Return an unknown event of the whole body, for anything else."""
-    found = unknown(request, body, status=status or None)
-    conversation = item.get("channel")
-    stamp = item.get("deleted_ts") or item.get("ts")
-    if (inner := item.get("message")) and isinstance(inner, dict):
-        stamp = inner.get("ts")
-    if (id_ := message_id(conversation, stamp)) is not None:
-        found.channel, found.provider_message_id = "chat", id_
-    user = item.get("user")
-    if isinstance(before := item.get("previous_message"), dict):
-        user = before.get("user")
-        item = before
-    if not item.get("bot_id") and not _is_ours({"user": user}, body):
-        found.handle = address(body.get("team_id"), user)
-        found.channel = "chat" if found.handle is not None else found.channel
-    return found

@@ -17,12 +17,12 @@ from adapters.contract import (
     secrets_of,
 )
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import fact_id, identifier, unknown
+from adapters.reading.facts import fact_id, identifier
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known
 from adapters.signing.signatures import header, same
 from adapters.telegram.send import API, build_request, read_response
-from adapters.telegram.updates import UPDATES
+from adapters.telegram.updates import UPDATES, unheard
 
 _HEADER = "x-telegram-bot-api-secret-token"
 
@@ -53,9 +53,7 @@ def normalize(request: Request) -> Normalized:
         raise Unprocessable("no update of Telegram: it has no update_id")
     kind = next((key for key in body if key in UPDATES), None)
     if kind is None:
-        return Normalized(
-            [unknown(request, body, status=next((key for key in body if key != "update_id"), None), event_id=event_id)]
-        )
+        return Normalized([unheard(body, event_id, request)])
     if not isinstance(item := body[kind], dict):
         raise Unprocessable(f"an update whose {kind} is not an object")
     events = UPDATES[kind](item, kind, request)

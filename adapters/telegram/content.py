@@ -6,13 +6,16 @@ https://core.telegram.org/bots/api#message. Files have an id, by which `getFile`
 from collections.abc import Callable
 from typing import Any
 
-from adapters.reading.facts import location, text
+from adapters.reading.facts import count, location, text
+from adapters.telegram.rich import words_of
 
 Item = dict[str, Any]
 Content = dict[str, Any]
 
 #: Maximum files that are read of one message of paid media; Telegram's limit is 10.
 _MOST = 100
+#: What has a duration, in seconds.
+_TIMED = ("audio", "video", "video_note", "voice", "animation")
 
 
 def content_of(message: Item) -> Content | None:
@@ -26,6 +29,12 @@ def content_of(message: Item) -> Content | None:
                 content["mediaGroupId"] = album
             return content
     return None
+
+
+def duration_of(message: Item) -> int | None:
+    """Return the seconds that a message's sound or film lasts, or None."""
+    parts = [part for kind in _TIMED if isinstance(part := message.get(kind), dict)]
+    return count(parts[0].get("duration")) if parts else None
 
 
 def button_of(message: Item, data: str) -> str | None:
@@ -53,7 +62,7 @@ def _file(type_: str | None = None) -> Callable[[Any], Content]:
     return read
 
 
-def _media(part: Any, type_: str | None = None) -> dict[str, str]:
+def _media(part: Any, type_: str | None = None) -> dict[str, Any]:
     if not isinstance(part, dict):
         return {}
     fields = {
@@ -61,7 +70,9 @@ def _media(part: Any, type_: str | None = None) -> dict[str, str]:
         "id": text(part.get("file_id")),
         "name": text(part.get("file_name")),
     }
-    return {key: value for key, value in fields.items() if value}
+    media: dict[str, Any] = {key: value for key, value in fields.items() if value}
+    size = part.get("file_size")
+    return media | ({"size": size} if type(size) is int and size >= 0 and "id" in media else {})
 
 
 def _largest(sizes: Any) -> Item | None:
@@ -126,6 +137,12 @@ def _named(name: str, words: str | None = None) -> Callable[[Any], Content]:
     return read
 
 
+def _rich(part: Any) -> Content:
+    """Return a rich message as it is, and its words as text: https://core.telegram.org/bots/api#richmessage."""
+    words = words_of(part.get("blocks")) if isinstance(part, dict) else ""
+    return {"richMessage": part} | ({"text": words} if words else {})
+
+
 def _contact(part: Any) -> Content:
     return {"contacts": [part]}
 
@@ -142,6 +159,7 @@ def _web_app(part: Any) -> Content:
 #: former.
 CONTENTS: dict[str, Callable[[Any], Content]] = {
     "text": _text,
+    "rich_message": _rich,
     "animation": _file(),
     "audio": _file(),
     "document": _file(),

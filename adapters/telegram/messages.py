@@ -10,14 +10,14 @@ from adapters.reading.addresses import of_kind
 from adapters.reading.facts import text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
-from adapters.telegram.content import content_of
+from adapters.telegram.content import content_of, duration_of
 from adapters.telegram.ids import message_id_of
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
 #: Keys of a message that say nothing beside what its event has.
-_READ = frozenset({"message_id", "from", "chat", "sender_chat", "date", "edit_date", "business_connection_id"})
+_READ = frozenset("message_id ephemeral_message_id from chat sender_chat date edit_date business_connection_id".split())
 
 
 def message(item: Item, kind: str, request: Request) -> list[Event]:
@@ -50,6 +50,8 @@ def message(item: Item, kind: str, request: Request) -> list[Event]:
     else:
         type_ = "MessageEdited" if edited else "UserMessageSent" if ours else "MessageReceived"
         payload["content"] = content
+        if (seconds := duration_of(item)) is not None:
+            payload["duration"] = seconds
     time = from_unix(item.get("edit_date") if edited else item.get("date"))
     direction = "outbound" if ours else "inbound"
     event = Event(

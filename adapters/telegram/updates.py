@@ -14,7 +14,7 @@ from adapters.reading.times import from_unix
 from adapters.telegram.content import button_of
 from adapters.telegram.ids import message_id_of
 from adapters.telegram.messages import add_names, deleted, handle_of, message, part_of
-from schemas.events import Event
+from schemas.events import Event, Handle
 
 Item = dict[str, Any]
 
@@ -22,14 +22,15 @@ Item = dict[str, Any]
 MEMBERSHIPS: dict[str, str] = {"kicked": "RecipientUnsubscribed", "member": "RecipientSubscribed"}
 #: Keys of a reaction that say nothing beside what its event has.
 _REACTION = frozenset({"chat", "user", "actor_chat", "message_id", "date"})
-#: Where the user is in an update of this kind, if not in `from`.
-_WHOSE: dict[str, tuple[str, ...]] = {
-    "business_connection": ("user",),
-    "deleted_business_messages": ("chat",),
-    "poll_answer": ("user",),
-    "chat_member": ("new_chat_member", "user"),
-    "chat_boost": ("boost", "source", "user"),
-    "removed_chat_boost": ("source", "user"),
+#: Where the person is in an update of this kind, if not in `from`; several places in the order that counts. The owner of a
+#: business account is no customer. Who votes as a chat has a fixed made-up user beside it.
+_WHOSE: dict[str, tuple[tuple[str, ...], ...]] = {
+    "business_connection": (),
+    "deleted_business_messages": (("chat",),),
+    "poll_answer": (("voter_chat",), ("user",)),
+    "chat_member": (("new_chat_member", "user"),),
+    "chat_boost": (("boost", "source", "user"),),
+    "removed_chat_boost": (("source", "user"),),
 }
 
 
@@ -130,17 +131,36 @@ def _gone(item: Item, kind: str, request: Request) -> list[Event]:
 def _other(item: Item, kind: str, request: Request) -> list[Event]:
     """Return an unknown event of any other kind of update."""
     event = unknown(request, item, status=kind)
-    part = item
-    for name in _WHOSE.get(kind, ("from",)):
-        part = part_of(part, name)
-    event.channel, event.handle = "chat", handle_of(part)
+    event.channel, event.handle = "chat", _person(item, _WHOSE.get(kind, (("from",),)))
     event.occurred_at, event.provider_message_id = from_unix(item.get("date")), message_id_of(item)
     return [event]
 
 
+def _person(item: Item, places: tuple[tuple[str, ...], ...]) -> Handle | None:
+    """Return the handle of the first person who stands at one of the places; of a bot none."""
+    for place in places:
+        part = item
+        for name in place:
+            part = part_of(part, name)
+        if part.get("is_bot") is not True and (customer := handle_of(part)) is not None:
+            return customer
+    return None
+
+
+def unheard(body: Item, event_id: str, request: Request) -> Event:
+    """Return the event of an update of a kind that is not in `UPDATES`, with the person in `from` or `user` if it has one."""
+    kind = next((key for key in body if key != "update_id"), None)
+    event = unknown(request, body, status=kind, event_id=event_id)
+    item = object_of(body.get(kind)) if kind else {}
+    event.handle = _person(item, (("from",), ("user",)))
+    event.occurred_at, event.provider_message_id = from_unix(item.get("date")), message_id_of(item)
+    event.channel = "chat" if event.handle is not None else None
+    return event
+
+
 #: https://core.telegram.org/bots/api#update
 UPDATES: dict[str, Callable[[Item, str, Request], list[Event]]] = {
-    **dict.fromkeys(("message", "edited_message", "channel_post", "edited_channel_post"), message),
+    **dict.fromkeys(("message", "edited_message", "channel_post", "edited_channel_post", "guest_message"), message),
     **dict.fromkeys(("business_message", "edited_business_message"), message),
     "callback_query": _pressed,
     "message_reaction": _reaction,

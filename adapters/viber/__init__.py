@@ -20,7 +20,7 @@ from adapters.contract import (
 )
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
-from adapters.reading.facts import fact_id, identifier, location, text, unknown
+from adapters.reading.facts import count, fact_id, identifier, location, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.reading.words import spelled
@@ -102,6 +102,8 @@ def _event(item: Item, word: str, request: Request) -> Event:
             type_ = "ProviderEventReceived"
         else:
             payload["content"] = content
+            if isinstance(part, dict) and (seconds := count(part.get("duration"))):
+                payload["duration"] = seconds
         if isinstance(part, dict) and (tracked := text(part.get("tracking_data"))):
             # The tracking data of the last message to this user.
             payload["reference"] = tracked
@@ -135,7 +137,7 @@ def _content(part: Item) -> Content | None:
 
 
 def _file(part: Item) -> Content:
-    media = {"url": text(part.get("media")), "name": text(part.get("file_name"))}
+    media = {"url": text(part.get("media")), "name": text(part.get("file_name")), "size": count(part.get("size"))}
     fields = {key: value for key, value in media.items() if value}
     return {"media": [fields]} if fields else {}
 

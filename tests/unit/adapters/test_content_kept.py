@@ -35,7 +35,7 @@ ROUTINE = frozenset(
     " display_phone_number phone_number_id wa_id mid gs_app_id from to profile recipient sender message_id num_edit"
     # Slack
     " token team_id context_team_id api_app_id event_id event_time authorizations event_context channel_type ts event_ts"
-    " thread_ts client_msg_id team response_url trigger_id enterprise container message view app_id bot_app_id"
+    " thread_ts client_msg_id team response_url trigger_id enterprise container message original_message view app_id bot_app_id"
     " is_enterprise_install channel_id channel_name team_domain enterprise_id enterprise_name action_ts action_id"
     " block_id user_id user_name user_team user command"
     # Telegram
@@ -46,6 +46,7 @@ ROUTINE = frozenset(
     " destination webhookEventId deliveryContext mode replyToken quoteToken userId groupId roomId markAsReadToken"
     # Intercom
     " topic notification_event app_id created_at updated_at delivery_status first_sent_at delivery_attempts links self"
+    " delivered_at"
     # Freshchat
     " actor action action_time actor_type org_actor_id created_time data app_id"
     # Zenvia

@@ -171,3 +171,48 @@ def test_only_a_direct_conversation_with_the_app_is_its_users(authorizations: An
     (found,) = interpret(request, "slack").events
     assert found.handle == Handle("chat_id", "slack:T1/U1")
     assert found.payload.get("handles") == ([{"kind": "chat_id", "value": "slack:T1/D1"}] if linked else None)
+
+
+def told(**event: Any) -> Any:
+    frame = {"type": "message", "channel": "D1", "channel_type": "im", "ts": "1772443770.000100"}
+    authorizations = [{"team_id": "T1", "user_id": "UBOT", "is_bot": True}]
+    body = {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "authorizations": authorizations}
+    raw = orjson.dumps(body | {"event": frame | event})
+    (found,) = interpret(Request("POST", "https://hooks.example.com/", {}, raw, AT, "slack"), "slack").events
+    return found
+
+
+@pytest.mark.parametrize("kind", ["message", "app_mention"])
+def test_slackbot_is_no_customer(kind: str) -> None:
+    """Slack's own notices come from USLACKBOT, without a bot_id: one handle for all of them would be a customer."""
+    found = told(type=kind, user="USLACKBOT", text="You have been removed")
+    assert (found.type, found.handle, "handles" in found.payload) == ("ProviderEventReceived", None, False)
+    assert told(type=kind, user="U1", text="Hi").type == "MessageReceived"
+
+
+def test_a_tombstone_is_a_deletion_by_the_writer() -> None:
+    """A deleted message that has replies stays as a tombstone of USLACKBOT; `previous_message` says whose it was."""
+    grave = {"subtype": "tombstone", "user": "USLACKBOT", "ts": "1.000200", "text": "This message was deleted."}
+    edited = {"user": "U1", "ts": "1.000300"}
+    before = {"user": "U1", "ts": "1.000200", "text": "first", "edited": edited}
+    found = told(subtype="message_changed", message=grave, previous_message=before)
+    assert (found.type, found.provider_message_id) == ("MessageDeleted", "D1:1.000200")
+    assert found.handle == Handle("chat_id", "slack:T1/U1") and "content" not in found.payload
+    bots = told(subtype="message_changed", message=grave, previous_message=before | {"bot_id": "B1"})
+    assert (bots.type, bots.handle) == ("ProviderEventReceived", None)
+
+
+@pytest.mark.parametrize(
+    ("event", "person"),
+    [
+        ({"type": "team_join", "user": {"id": "U1"}}, "slack:T1/U1"),
+        ({"type": "team_join", "user": {"id": "U1", "is_bot": True}}, None),
+        ({"type": "file_shared", "user_id": "U1"}, "slack:T1/U1"),
+        ({"type": "assistant_thread_started", "assistant_thread": {"user_id": "U1"}}, "slack:T1/U1"),
+        ({"type": "team_join", "user": "USLACKBOT"}, None),
+    ],
+)
+def test_a_notice_names_its_person(event: dict[str, Any], person: str | None) -> None:
+    """Wherever the event has the user; a bot and Slackbot are none."""
+    found = told(**event)
+    assert found.type == "ProviderEventReceived" and (found.handle and found.handle.value) == person

@@ -7,9 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from adapters.contract import Media, Message, Response, Template, Unsendable
+from adapters import interpret
+from adapters.contract import Media, Message, Request, Response, Template, Unsendable
+from adapters.telegram.rich import words_of
 from adapters.telegram.send import build_request, read_response
-from schemas.events import Handle
+from schemas.events import Event, Handle
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 VALUES = {"bot_token": ("123456:secret",)}
@@ -91,3 +93,63 @@ def test_the_pause_that_telegram_asks_for_is_in_the_body() -> None:
     body = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": {"retry_after": 14}}
     outcome = read_response(Response(429, {}, orjson.dumps(body)))
     assert (outcome.state, outcome.retry_after) == ("retryable", 14.0)
+
+
+def updated(kind: str, item: dict[str, Any]) -> Event:
+    body = orjson.dumps({"update_id": 1, kind: item})
+    (event,) = interpret(Request("POST", "https://hooks.example.com/", {}, body, NOW, "telegram"), "telegram").events
+    return event
+
+
+PERSON = {"id": 12345678, "is_bot": False, "first_name": "Ana"}
+
+
+def test_a_guest_message_is_a_message_of_its_writer() -> None:
+    """Of a chat that the bot is no member of: Update, `guest_message`."""
+    chat = {"id": -100, "type": "supergroup"}
+    event = updated(
+        "guest_message", {"message_id": 7, "from": PERSON, "chat": chat, "guest_query_id": "q", "text": "Hi"}
+    )
+    assert (event.type, event.handle, event.provider_message_id) == ("MessageReceived", ANA, "-100:7")
+    assert event.payload["content"] == {"text": "Hi"} and event.payload["native"] == {"guest_query_id": "q"}
+
+
+@pytest.mark.parametrize("where", ["from", "user"])
+def test_an_unheard_update_names_its_person(where: str) -> None:
+    """A kind of update that is newer than this adapter."""
+    event = updated("newest", {where: PERSON})
+    assert (event.type, event.handle, event.payload["providerStatus"]) == ("ProviderEventReceived", ANA, "newest")
+    assert updated("newest", {where: PERSON | {"is_bot": True}}).handle is None
+
+
+def test_who_votes_as_a_chat_is_that_chat() -> None:
+    """PollAnswer: `user` is then the fixed user 136817688, whom all such voters share."""
+    made_up = {"id": 136817688, "is_bot": True, "first_name": "Channel"}
+    event = updated("poll_answer", {"poll_id": "p", "voter_chat": {"id": -100}, "user": made_up, "option_ids": [1]})
+    assert event.handle == Handle("chat_id", "telegram:-100")
+
+
+def test_the_owner_of_a_business_account_is_no_customer() -> None:
+    """BusinessConnection: `user` is the account's owner."""
+    assert updated("business_connection", {"id": "b", "user": PERSON, "user_chat_id": 1, "date": 1}).handle is None
+
+
+def test_an_ephemeral_message_has_its_own_number() -> None:
+    """Its `message_id` is 0, as that of a message that does not exist yet."""
+    item = {"message_id": 0, "ephemeral_message_id": 501, "from": PERSON, "chat": {"id": -100}, "text": "/status"}
+    assert updated("message", item).provider_message_id == "-100:ephemeral:501"
+    assert updated("message", item | {"ephemeral_message_id": None}).provider_message_id is None
+
+
+def test_a_rich_message_is_read_however_deep_it_is() -> None:
+    """Each block is a line; formatting within a line is left out; hostile depth ends."""
+    bold = {"type": "bold", "text": "broken"}
+    assert (
+        words_of([{"type": "paragraph", "text": ["It is ", bold, "."]}, {"type": "pre", "text": "x"}])
+        == "It is broken.\nx"
+    )
+    assert words_of([{"type": "blockquote", "blocks": [{"type": "paragraph", "text": "a"}], "credit": "b"}]) == "a\nb"
+    deep: Any = "x"
+    for _ in range(500):
+        deep = {"type": "bold", "text": [deep]}
+    assert words_of([{"type": "paragraph", "text": deep}]) == ""
