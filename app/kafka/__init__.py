@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,8 +78,8 @@ async def ensure_topics(settings: Settings) -> list[TopicState]:
         }
         if few:
             await client.create_partitions(few)
-        await _widen(client, [state for state in before.values() if state.too_small])
-        after = await _settled(client, settings)
+        widened = await _widen(client, [state for state in before.values() if state.too_small])
+        after = await _settled(client, settings, widened)
     for topic in missing:
         after[topic.name].created = True
     return [after[topic.name] for topic in TOPICS]
@@ -117,11 +117,12 @@ async def _create(client: AIOKafkaAdminClient, settings: Settings, missing: list
             )
 
 
-async def _widen(client: AIOKafkaAdminClient, states: list[TopicState]) -> None:
-    """Raise the record limit of these topics. The request replaces all of a topic's own settings, so it repeats them. If the
-    broker refuses, the difference remains and is reported."""
+async def _widen(client: AIOKafkaAdminClient, states: list[TopicState]) -> set[str]:
+    """Raise the record limit of these topics, and return the names of those for which the broker accepted it. The request
+    replaces all of a topic's own settings, so it repeats them. If the broker refuses, the difference remains and is
+    reported."""
     if not states:
-        return
+        return set()
     wanted = {state.topic.name: state.differs[LARGEST][1] for state in states}
     answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in wanted])
     own = {
@@ -129,24 +130,28 @@ async def _widen(client: AIOKafkaAdminClient, states: list[TopicState]) -> None:
         for answer in answers
         for resource in answer.resources
     }
-    await client.alter_configs(
+    altered = await client.alter_configs(
         [
             ConfigResource(ConfigResourceType.TOPIC, name, {**own.get(name, {}), LARGEST: size})
             for name, size in wanted.items()
         ]
     )
+    # Each answer: error code, message, kind and name of the resource.
+    return {resource[3] for answer in altered for resource in answer.resources if resource[0] == 0}
 
 
-async def _settled(client: AIOKafkaAdminClient, settings: Settings) -> dict[str, TopicState]:
-    """Wait until the brokers' metadata includes new topics and partitions, and return the state of each topic."""
+async def _settled(client: AIOKafkaAdminClient, settings: Settings, widened: Collection[str]) -> dict[str, TopicState]:
+    """Wait until the brokers' metadata includes new topics, partitions and record limits, and return the state of each
+    topic. A broker answers for what it knows, which may be older than what another has accepted."""
     deadline = time.monotonic() + SETTLE_WITHIN
     while True:
         after = await _states(client, settings)
         short = [t.name for t in TOPICS if t.name not in after or "partitions" in after[t.name].differs]
+        short += [name for name in widened if name in after and after[name].too_small]
         if not short:
             return after
         if time.monotonic() > deadline:
-            raise TopicsFailed(f"created, but not visible after {SETTLE_WITHIN:.0f} s: {', '.join(short)}")
+            raise TopicsFailed(f"created or changed, but not visible after {SETTLE_WITHIN:.0f} s: {', '.join(short)}")
         await asyncio.sleep(0.1)
 
 
