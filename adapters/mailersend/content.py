@@ -14,11 +14,15 @@ from adapters.reading.facts import count, fact_id, identifier, text
 from adapters.reading.inbound_mail import InboundMail
 from adapters.reading.inbound_mail import received as received_mail
 from adapters.reading.mailboxes import formatted
+from adapters.reading.mime import media_of
+from adapters.reading.mime_parts import base64_of
+from adapters.reading.remainder import keep_rest
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_text
 from schemas.events import Error, Event
 
 _MOST_MEDIA = 100
+_STORED = ("raw", "attachments", "object", "date", "created_at", "from")
 
 
 def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
@@ -43,7 +47,9 @@ def received(body: dict[str, Any], data: dict[str, Any], request: Request) -> Ev
         status="inbound.message",
         occurred_at=from_text(data.get("created_at")) or from_text(body.get("created_at")),
     )
-    return received_mail(one, request, message_id)
+    event = received_mail(one, request, message_id)
+    # The raw mail and the attachments stay in the stored webhook.
+    return keep_rest(event, data, _STORED, read=("Message-ID", "In-Reply-To", "References"))
 
 
 def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], request: Request) -> Event:
@@ -59,7 +65,7 @@ def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], reque
     if (segments := count(about.get("segment_count"))) is not None:
         payload["segments"] = segments
     kind, words = text(about.get("error_type")), text(about.get("error_description"))
-    return Event(
+    event = Event(
         type_,
         request.source,
         fact_id("mailersend", word, message_id, number),
@@ -71,6 +77,7 @@ def sms(word: str, type_: str, body: dict[str, Any], data: dict[str, Any], reque
         error=Error(kind, words, "unknown") if type_ == "MessageFailed" else None,
         payload=payload,
     )
+    return keep_rest(event, data, ("object", "id", "type"))
 
 
 def about_sms(event: Event, data: dict[str, Any]) -> None:
@@ -95,11 +102,15 @@ def _header(data: dict[str, Any], name: str) -> str | None:
     return None
 
 
-def _media(attachments: Any) -> list[dict[str, str]]:
-    """Return the attachments' names, types and ids: their bytes stay in the stored webhook."""
-    given = (("type", "content_type", 255), ("name", "file_name", 1024), ("id", "content_id", 1024))
+def _media(attachments: Any) -> list[dict[str, Any]]:
+    """Return the attachments' names, types and ids, and what their bytes, which stay in the stored webhook, are found by."""
     return [
-        {key: value[:most] for key, name, most in given if (value := text(item.get(name)))}
+        media_of(
+            text(item.get("file_name")),
+            text(item.get("content_type")),
+            text(item.get("content_id")),
+            base64_of(content) if (content := text(item.get("content"))) else None,
+        )
         for item in (attachments[:_MOST_MEDIA] if isinstance(attachments, list) else [])
         if isinstance(item, dict)
     ]

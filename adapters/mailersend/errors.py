@@ -17,7 +17,13 @@ BOUNCES: dict[str, str] = {
     "mailbox full": "unreachable",
 }
 #: The text of a suppression: the mail was not attempted.
-SUPPRESSIONS: dict[str, str] = {"on_hold": "blocked", "blocklisted": "blocked"}
+SUPPRESSIONS: dict[str, str] = {
+    "on_hold": "blocked",
+    "blocklisted": "blocked",
+    "unsubscribed": "opted_out",
+    "spam_complaint": "opted_out",
+    "hard_bounced": "invalid_address",
+}
 _WORDS = ("bounce_reason", "suppression_reason", "reject_reason", "readable_reason", "reason")
 
 

@@ -7,16 +7,18 @@ https://github.com/anymail/django-anymail/blob/main/anymail/webhooks/mailtrap.py
 from typing import Any
 
 from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
+from adapters.mailtrap.errors import error_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix_or_millis
 from adapters.reading.words import spelled
 from adapters.signing.signatures import header, signs
 from adapters.signing.unsigned import SETTINGS as UNSIGNED
 from adapters.signing.unsigned import verify_unsigned
-from schemas.events import Error, Event
+from schemas.events import Event
 
 #: …/advanced/webhooks#event-types. A soft bounce is retried; a suspended mail waits for Mailtrap.
 EVENT_TYPES: dict[str, str] = {
@@ -31,6 +33,8 @@ EVENT_TYPES: dict[str, str] = {
     "spam": "MessageComplained",
 }
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
+#: Inbound mail: https://docs.mailtrap.io/inbound/webhooks. Its text must be fetched by the message's id.
+INBOUND = "inbound.message_received"
 _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
 #: Maximum lines that are read in one post; Mailtrap puts some hundreds of events into one.
 _MOST = 5000
@@ -95,11 +99,13 @@ def _event(item: Any, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("an item is not an object")
     given = text(item.get("event")) or ""
-    word = spelled(given, EVENT_TYPES)
+    word = spelled(given, (*EVENT_TYPES, INBOUND))
     event_id, message_id = identifier(item.get("event_id")), identifier(item.get("message_id"))
     email, time = text(item.get("email")), _time(item.get("timestamp"))
     customer = handle(email, "email")
     type_ = EVENT_TYPES.get(word)
+    if word == INBOUND and message_id is not None:
+        return _received(item, message_id, event_id, request)
     if type_ is None:
         event = unknown(request, item, status=word or None, event_id=event_id)
         event.occurred_at = time
@@ -119,7 +125,7 @@ def _event(item: Any, request: Request) -> Event:
         payload |= {key: value for key, name in _COPIED if (value := text(item.get(name)))}
     elif kind := text(item.get("bounce_category")):
         payload["bounceType"] = kind[:255]
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id or fact_id("mailtrap", message_id, word, email, text(item.get("timestamp")), text(item.get("url"))),
@@ -128,9 +134,24 @@ def _event(item: Any, request: Request) -> Event:
         provider_message_id=message_id,
         handle=customer,
         occurred_at=time,
-        error=_error(word, item) if type_ in _FAILURES else None,
+        error=error_of(word, item) if type_ in _FAILURES else None,
         payload=payload,
     )
+    return keep_rest(event, item, ("event", "response_code", "sending_domain_name"))
+
+
+def _received(item: dict[str, Any], message_id: str, event_id: str | None, request: Request) -> Event:
+    one = InboundMail(
+        sender=text(item.get("from")),
+        recipients=(),
+        content={},
+        provider_id=message_id,
+        status=INBOUND,
+        occurred_at=_time(item.get("timestamp")),
+    )
+    event = received(one, request, event_id or fact_id("mailtrap", INBOUND, message_id))
+    # `inbox_id` is needed to fetch the mail.
+    return keep_rest(event, item, ("event", "event_id", "message_id", "timestamp", "from"))
 
 
 def _time(value: Any) -> Any:
@@ -138,19 +159,12 @@ def _time(value: Any) -> Any:
     return from_unix_or_millis(value)
 
 
-def _error(word: str, item: dict[str, Any]) -> Error:
-    words = text(item.get("response")) or text(item.get("reason"))
-    code = code_of(text(item.get("response_code")), words)
-    # Mailtrap's own refusals have no response of a server.
-    return Error(code, words, "blocked" if word in ("reject", "suspension") else reason_of(code))
-
-
 ADAPTER = Adapter(
     name="mailtrap",
     title="Mailtrap",
     docs="https://docs.mailtrap.io/email-api-smtp/advanced/webhooks",
     channels=frozenset({"email"}),
-    events=frozenset({*EVENT_TYPES.values(), "ProviderEventReceived"}),
+    events=frozenset({*EVENT_TYPES.values(), "MessageReceived", "ProviderEventReceived"}),
     signature="HMAC-SHA256 of the body; without it basic auth or a secret in the URL",
     signs_body=True,
     job_ids=frozenset({"email"}),

@@ -14,6 +14,8 @@ from adapters.postal.signature import check, keys_of
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.mime import bare_id
+from adapters.reading.remainder import keep_rest
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
@@ -94,10 +96,12 @@ def _event(body: dict[str, Any], request: Request) -> Event:
     payload: dict[str, Any] = {"providerStatus": word}
     fields = (("from", sender), ("to", customer.value if customer else recipient))
     payload |= {key: value[:2048] for key, value in fields if value}
+    if internet_id := bare_id(about.get("message_id")):
+        payload["internetMessageId"] = internet_id
     if tag := text(about.get("tag")):
         payload["reference"] = tag[:1024]
     payload |= {key: value for key, name in _COPIED if (value := text(data.get(name)))}
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id or fact_id("postal", message_id, word, text(body.get("timestamp"))),
@@ -109,6 +113,8 @@ def _event(body: dict[str, Any], request: Request) -> Event:
         error=_error(word, data),
         payload=payload,
     )
+    # Who has a token can unlock the mail's tracking links.
+    return keep_rest(event, data, ("timestamp", "status"), read=("token", "direction", "timestamp"))
 
 
 def _named(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:

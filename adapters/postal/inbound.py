@@ -15,10 +15,16 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.inbound_mail import InboundMail, received
 from adapters.reading.mime import MOST_MEDIA, content_of, mail_of, media_of, word
 from adapters.reading.mime_parts import base64_of
+from adapters.reading.remainder import keep_rest
 from adapters.reading.shapes import list_of
 from adapters.reading.times import from_unix
 from schemas.events import Event
 
+#: Fields that the event has, in another spelling, or that stay in the stored webhook.
+_HELD = (
+    *("id", "token", "message", "attachments", "attachment_quantity", "bounce", "timestamp", "date", "base64"),
+    *("message_id", "in_reply_to", "references", "from"),
+)
 _READ = ("From", "Message-ID", "In-Reply-To", "References")
 
 
@@ -34,7 +40,8 @@ def of_form(request: Request) -> dict[str, Any]:
     for index in range(MOST_MEDIA):
         if (name := fields.get(f"attachments[{index}][filename]")) is None:
             break
-        attachments.append({"filename": name, "content_type": fields.get(f"attachments[{index}][content_type]", "")})
+        rest = {key: fields.get(f"attachments[{index}][{key}]", "") for key in ("content_type", "data")}
+        attachments.append({"filename": name} | rest)
     return fields | {"attachments": attachments, "bounce": fields.get("bounce") == "true"}
 
 
@@ -65,7 +72,8 @@ def event(mail: dict[str, Any], request: Request) -> Event:
         occurred_at=_time(mail.get("timestamp")),
         undecoded=damaged,
     )
-    return received(one, request, fact_id("postal", "mail", message_id, to))
+    found = received(one, request, fact_id("postal", "mail", message_id, to))
+    return keep_rest(found, {key: value for key, value in mail.items() if not key.startswith("attachments[")}, _HELD)
 
 
 def _time(value: Any) -> Any:

@@ -12,13 +12,14 @@ from adapters.contract import Adapter, Normalized, Request, Send, Setting, Unpro
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text
-from adapters.reading.mime import mailbox_of
+from adapters.reading.mime import bare_id, mailbox_of
 from adapters.reading.own_ids import NAME, own_id
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.reading.words import spelled
 from adapters.resend import inbound
 from adapters.resend.contacts import CONTACTS, MOST, SUBSCRIPTIONS, events
-from adapters.resend.errors import error_of, is_notice, is_suppressed
+from adapters.resend.errors import error_of, is_notice, is_suppressed, named_in
 from adapters.resend.send import IDEMPOTENT_FOR, build_request, read_response
 from adapters.signing.signatures import standard_key, verify_standard
 from schemas.events import Event, Handle
@@ -37,8 +38,9 @@ EVENT_TYPES: dict[str, str] = {
     "email.clicked": "MessageClicked",
     "email.received": "MessageReceived",
 }
-#: Actions of one person.
-_BY_ONE = frozenset({"email.opened", "email.clicked", "email.complained"})
+#: Types that concern the whole mail. Any other is of one recipient, and Resend posts one for each without saying whose it is
+#: (https://github.com/anymail/django-anymail/blob/main/anymail/webhooks/resend.py).
+_OF_ALL = frozenset({"email.sent", "email.scheduled", "email.failed"})
 _FAILURES = frozenset({"MessageBounced", "MessageFailed", "MessageRejected", "MessageDelayed"})
 _TYPE = re.compile(rb'"type"\s{0,8}:\s{0,8}"(?:email|contact|domain|suppression|inbox|topic)\.')
 _CREATED = re.compile(rb'"created_at"\s{0,8}:\s{0,8}"')
@@ -87,8 +89,8 @@ def normalize(request: Request) -> Normalized:
     if type_ == "MessageBounced" and is_notice(data):
         return Normalized(events(word, body, data, request, event_id))
     recipients = recipients_of(data.get("to"))[:MOST]
-    if word in _BY_ONE and len(recipients) > 1:
-        recipients = []  # Resend does not say which recipient it was
+    if word not in _OF_ALL and len(recipients) > 1:
+        recipients = named_in(data, recipients)
     several = len(recipients) > 1
     nobody: list[tuple[Handle | None, str]] = [(None, "")]
     error = error_of(data) if type_ in _FAILURES else None
@@ -113,6 +115,8 @@ def normalize(request: Request) -> Normalized:
                 payload=payload,
             )
         )
+    # Once, as it is of the mail: a copy for each recipient would grow with their number.
+    keep_rest(result.events[0], data, ("created_at", "message_id") + (("to",) if recipients else ()))
     return result
 
 
@@ -120,6 +124,8 @@ def _payload(word: str, data: dict[str, Any]) -> dict[str, Any]:
     payload: dict[str, Any] = {"providerStatus": word}
     if sender := mailbox_of(text(data.get("from")) or "")[1]:
         payload["from"] = sender
+    if internet_id := bare_id(data.get("message_id")):
+        payload["internetMessageId"] = internet_id
     if reference := _tag(data, "reference"):
         payload["reference"] = reference
     if isinstance(click := data.get("click"), dict):

@@ -3,18 +3,23 @@
 https://resend.com/docs/webhooks/contacts/updated and its neighbours.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from adapters.contract import Request
 from adapters.reading.addresses import handle
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.mime import mailbox_of
+from adapters.reading.shapes import object_of
 from adapters.reading.times import from_text
 from adapters.reading.words import spelled
+from adapters.resend.errors import named_in
 from schemas.events import Event
 
 #: https://resend.com/docs/webhooks/contacts/topics-updated
 SUBSCRIPTIONS: dict[str, str] = {"opt_in": "RecipientSubscribed", "opt_out": "RecipientUnsubscribed"}
+#: `direction` of an inbox's mail.
+DIRECTIONS: dict[str, Literal["inbound", "outbound"]] = {"inbound": "inbound", "outbound": "outbound"}
 #: `type` of the events that may have a wish of the contact.
 CONTACTS = ("contact.topics.updated", "contact.created", "contact.updated", "suppression.added")
 #: Maximum items of a list that are read.
@@ -70,10 +75,27 @@ def events(
     event.occurred_at, event.handle = time, customer
     if (email_id := identifier(data.get("email_id"))) is not None:
         event.channel, event.direction, event.provider_message_id = "email", "outbound", email_id
-        recipients = recipients_of(data.get("to"))
-        if event.handle is None and len(recipients) == 1:
+        if word.startswith("inbox."):
+            _of_inbox(event, data)
+            return [*found, event]
+        # Elsewhere `to` need not be an address.
+        recipients = recipients_of(data.get("to")) if word.startswith("email.") else []
+        if len(recipients) > 1:
+            recipients = named_in(data, recipients[:MOST])
+        if event.handle is None and recipients:
             event.handle = recipients[0][0]
     return [*found, event]
+
+
+def _of_inbox(event: Event, data: dict[str, Any]) -> None:
+    """Give an inbox's event the direction and the other side of its mail, if it has the mail: `to` of a thread that was
+    moved is a folder."""
+    mail = object_of(data.get("email"))
+    event.direction = DIRECTIONS.get(text(mail.get("direction")) or "")
+    if event.direction == "inbound":
+        event.handle = handle(mailbox_of(text(mail.get("from")) or "")[1], "email")
+    elif event.direction == "outbound" and len(recipients := recipients_of(mail.get("to"))) == 1:
+        event.handle = recipients[0][0]
 
 
 def _opted_out_of(word: str, data: dict[str, Any]) -> str | None:

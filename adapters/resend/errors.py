@@ -4,7 +4,7 @@ from typing import Any
 
 from adapters.reading.facts import text
 from adapters.reading.smtp_codes import code_of, reason_of
-from schemas.events import Error
+from schemas.events import Error, Handle
 
 #: https://resend.com/docs/dashboard/emails/email-bounces; `Suppressed`, `MessageRejected`:
 #: https://resend.com/docs/webhooks/emails/bounced. For a general bounce, the server's code gives the reason.
@@ -48,6 +48,15 @@ def is_notice(data: dict[str, Any]) -> bool:
     if not isinstance(bounce, dict) or bounce.get("type") != "Transient" or bounce.get("diagnosticCode"):
         return False
     return bounce.get("subType") in ("General", "", None)
+
+
+def named_in(data: dict[str, Any], recipients: list[tuple[Handle | None, str]]) -> list[tuple[Handle | None, str]]:
+    """Return the one recipient that the server's diagnostic code names in angle brackets, or nobody."""
+    bounce = data.get("bounce")
+    lines = bounce.get("diagnosticCode") if isinstance(bounce, dict) else None
+    said = " ".join(line for line in lines if isinstance(line, str)).lower() if isinstance(lines, list) else ""
+    found = [each for each in recipients if f"<{each[1].lower()}>" in said]
+    return found if len(found) == 1 else []
 
 
 def error_of(data: dict[str, Any]) -> Error | None:

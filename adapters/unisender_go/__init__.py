@@ -23,15 +23,17 @@ from adapters.contract import (
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.smtp_codes import code_of, reason_of
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_text
 from adapters.reading.words import spelled
 from adapters.signing.signatures import same
-from schemas.events import Error, Event
+from adapters.unisender_go.errors import error_of
+from schemas.events import Event
 
 #: …/email-statuses. `sent`: it was taken and is on its way; whether it arrived is not known yet.
 _STATUS = "transactional_email_status"
 STATUSES: dict[str, str] = {
+    "accepted": "MessageQueued",
     "sent": "UserMessageSent",
     "delivered": "MessageDelivered",
     "opened": "MessageOpened",
@@ -42,25 +44,10 @@ STATUSES: dict[str, str] = {
     "soft_bounced": "MessageDelayed",
     "hard_bounced": "MessageBounced",
 }
-#: …/email-statuses: `delivery_status`, which is more precise.
-REASONS: dict[str, str] = {
-    "err_user_unknown": "invalid_address",
-    "err_user_inactive": "invalid_address",
-    "err_mailbox_discarded": "invalid_address",
-    "err_mailbox_full": "unreachable",
-    "err_domain_inactive": "unreachable",
-    "err_destination_misconfigured": "unreachable",
-    "err_unreachable": "unreachable",
-    "err_will_retry": "unreachable",
-    "err_spam_rejected": "spam",
-    "err_spam_skipped": "spam",
-    "err_blacklisted": "blocked",
-    "err_too_large": "content",
-    "err_unsubscribed": "opted_out",
-    "err_delivery_failed": "unknown",
-    "err_skip_letter": "unknown",
-    "err_lost": "unknown",
-}
+#: What a repeated post of a single event may have different from the first, so that it must not enter the event's id.
+_OF_A_POST = ("auth", "retry_count")
+#: What the event says otherwise, or what is of the account.
+_ROUTINE = ("status", "event_name", "event_time", "email", "user_id", "project_id", "project_name")
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced"})
 _AUTH = re.compile(rb'"auth"\s*:\s*"([0-9A-Fa-f]{32})"')
 _COPIED = (("url", "url", 8192), ("userAgent", "user_agent", 4096), ("ip", "ip", 64))
@@ -98,7 +85,7 @@ def normalize(request: Request) -> Normalized:
     users = body.get("events_by_user")
     if users is None and text(body.get("event_name")):
         # …/web-api-ref#webhook-set, `single_event`: one event, its fields beside `auth`.
-        return Normalized([_event({key: value for key, value in body.items() if key != "auth"}, request)])
+        return Normalized([_event({key: value for key, value in body.items() if key not in _OF_A_POST}, request)])
     if not isinstance(users, list):
         raise Unprocessable("not a webhook of Unisender Go: the body has neither events_by_user nor event_name")
     found = Normalized()
@@ -149,7 +136,7 @@ def _event(item: Any, request: Request) -> Event:
         if reference := text(metadata.get("reference")):
             payload["reference"] = reference[:1024]
     url = text(data.get("url")) if word == "clicked" else None
-    return Event(
+    event = Event(
         type,
         request.source,
         fact_id("unisender", f"{job}:{customer.value if customer else email}", word, time, url),
@@ -158,17 +145,10 @@ def _event(item: Any, request: Request) -> Event:
         provider_message_id=job,
         handle=customer,
         occurred_at=from_text(time),
-        error=_error(info) if type in _FAILURES else None,
+        error=error_of(info) if type in _FAILURES else None,
         payload=payload,
     )
-
-
-def _error(info: dict[str, Any]) -> Error:
-    status, words = text(info.get("delivery_status")), text(info.get("destination_response"))
-    reason = REASONS.get(status or "", "unknown")
-    if reason == "unknown":
-        reason = reason_of(code_of(None, words))
-    return Error(status, words, reason)
+    return keep_rest(event, data, _ROUTINE)
 
 
 ADAPTER = Adapter(

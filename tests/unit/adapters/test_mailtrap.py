@@ -34,3 +34,19 @@ def test_a_bad_line_holds_up_no_other() -> None:
     for body in (b"oops\noops", b"{oops", b'{"a":1}', b"7"):
         with pytest.raises(Unprocessable):
             interpret(request(body), "mailtrap")
+
+
+@pytest.mark.parametrize(
+    ("word", "why", "reason"),
+    [
+        ("reject", "Recipient in suppression list. Reason: unsubscription", "opted_out"),
+        ("reject", "Recipient in suppression list. Reason: hard bounce", "invalid_address"),
+        ("suspension", "Your account has reached its daily sending limit.", "rate"),
+        ("reject", "unknown", "blocked"),
+    ],
+)
+def test_why_mailtrap_refused(word: str, why: str, reason: str) -> None:
+    """Only what the recipient wished opts them out."""
+    item = f'{{"events":[{{"event":"{word}","message_id":"1","event_id":"2","email":"ana@example.com","reason":"{why}"}}]}}'
+    (event,) = interpret(request(item.encode()), "mailtrap").events
+    assert event.error is not None and event.error.reason == reason

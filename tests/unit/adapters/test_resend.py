@@ -116,3 +116,25 @@ def test_two_at_once_under_one_key_may_pass_later() -> None:
     for name, state in (("concurrent_idempotent_requests", "retryable"), ("invalid_idempotent_request", "rejected")):
         outcome = read_response(Response(409, {}, orjson.dumps({"name": name, "message": "…"})))
         assert (outcome.state, outcome.error and outcome.error.code) == (state, name)
+
+
+@pytest.mark.parametrize(
+    ("type_", "more", "told"),
+    [
+        ("email.sent", {}, ["ana@example.com", "ben@example.com"]),
+        ("email.delivered", {}, [None]),
+        ("email.suppressed", {}, [None]),
+        (
+            "email.bounced",
+            {"bounce": {"type": "Permanent", "diagnosticCode": ["550 <Ben@Example.com>: no"]}},
+            ["ben@example.com"],
+        ),
+        ("email.bounced", {"bounce": {"type": "Permanent", "diagnosticCode": ["550 no"]}}, [None]),
+    ],
+)
+def test_one_recipients_event_is_not_told_of_all(type_: str, more: dict[str, Any], told: list[str | None]) -> None:
+    """Resend posts a delivery for each recipient, with all of them in `to`."""
+    data = {"email_id": "e-1", "to": ["ana@example.com", "ben@example.com"]} | more
+    body = orjson.dumps({"type": type_, "created_at": "2026-03-02T09:29:12.126Z", "data": data})
+    found = resend.normalize(replace(DOCUMENTED, body=body)).events
+    assert [event.handle and event.handle.value for event in found] == told

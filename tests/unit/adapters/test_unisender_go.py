@@ -49,3 +49,12 @@ def test_a_user_without_events_holds_up_no_other() -> None:
     found = interpret(request(json.dumps({"auth": "", "events_by_user": [7, good]}).encode()), "unisender_go")
     assert [event.type for event in found.events] == ["MessageDelivered"]
     assert len(found.unprocessable) == 1
+
+
+def test_a_repeated_post_of_a_single_event_is_the_same_event() -> None:
+    """`retry_count` counts the posts, not the events."""
+    block = '{"auth":"%s",%s"event_name":"transactional_spam_block","block_time":"2026-03-02 09:29:43","domain":"d"}'
+    once, again = (
+        interpret(request((block % ("0" * 32, more)).encode()), "unisender_go") for more in ("", '"retry_count":2,')
+    )
+    assert once.events[0].source_event_id == again.events[0].source_event_id
