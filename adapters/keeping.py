@@ -10,6 +10,21 @@ from schemas import SchemaError
 from schemas.events import Event
 from schemas.handles import MAX_LENGTH
 
+#: Texts that only describe, and the most characters that the schemas allow of each (`schemas/definitions.json`). They are cut:
+#: a browser may call itself anything, and no opt-out may be lost for it.
+_CUT = {
+    "userAgent": 4096,
+    "url": 8192,
+    "displayName": 1024,
+    "providerStatus": 255,
+    "carrier": 255,
+    "list": 255,
+    "bounceType": 255,
+    "unsubscribeGroup": 255,
+    "category": 255,
+    "agent": 512,
+    "ip": 64,
+}
 _IDS = ("source_event_id", "provider_message_id", "message_id", "echoed_message_id")
 _NUL = b"\\u0000"
 
@@ -19,20 +34,23 @@ def size_of(event: Event) -> int:
 
     Each NUL and lone surrogate in it, whatever encoding of the request hid it, becomes U+FFFD: PostgreSQL's text and jsonb
     hold no NUL, UTF-8 no lone surrogate. Raises SchemaError for an event that is nested too deeply, and for an id or
-    address that is too long: if they were cut, two could become one.
+    address that is too long: if they were cut, two could become one. A text that only describes is cut.
     """
+    for name, most in _CUT.items():
+        if isinstance(written := event.payload.get(name), str) and len(written) > most:
+            event.payload[name] = written[:most]
     for name in _IDS:
         if len(getattr(event, name) or "") > MAX_ID:
             raise SchemaError("$", f"has an id ({name}) of more than {MAX_ID} characters")
     if event.handle is not None and len(event.handle.value) > MAX_LENGTH:
         raise SchemaError("$", f"has an address of more than {MAX_LENGTH} characters")
-    written = _written(event)
-    if written is None or _NUL in written:
+    made = _written(event)
+    if made is None or _NUL in made:
         _scrub(event)
-        written = _written(event)
-    if written is None:
+        made = _written(event)
+    if made is None:
         raise SchemaError("$", "is nested too deeply to be kept")
-    return len(written)
+    return len(made)
 
 
 class Shown:

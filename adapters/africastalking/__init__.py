@@ -43,7 +43,8 @@ REASONS: dict[str, str] = {
     "UserInBlackList": "opted_out",
     "UserAccountSuspended": "unreachable",
     "NotNetworkSubcriber": "invalid_address",
-    "UserNotSubscribedToProduct": "opted_out",
+    # The person never subscribed to the product, and asked for nothing.
+    "UserNotSubscribedToProduct": "blocked",
     "UserDoesNotExist": "invalid_address",
     "DoNotDisturbRejection": "opted_out",
     "DeliveryFailure": "unknown",

@@ -169,8 +169,10 @@ class _Receiving:
         else:
             event = Event(type, request.source, event_id, payload={"providerStatus": word})
         event.channel, event.provider_message_id = channel, message_id
-        event.direction = "inbound" if inbound else "outbound"
-        event.handle = self._handle(sender if inbound else recipient, channel)
+        # An unknown word does not say who wrote: of two addresses either may be ours.
+        known = type != "ProviderEventReceived" or sender in (None, "", recipient)
+        event.direction = None if not known else "inbound" if inbound else "outbound"
+        event.handle = self._handle(sender if inbound else recipient, channel) if known else None
         event.occurred_at = time_of(read["time"])
         parts = {"from": sender, "to": recipient, "reference": text(read["reference"]), "url": text(read["url"])}
         event.payload |= {name: value for name, value in parts.items() if value}

@@ -47,7 +47,10 @@ class InboundMail:
 
 def received(mail: InboundMail, request: Request, event_id: str | None = None) -> Event:
     """Return the event of the mail, under the id that the provider gives the event, if any."""
-    name, address = mailbox_of(decode_text(mail.sender or ""))
+    # Read first and decoded then (RFC 2047 section 6.2): an encoded name can hold another person's address.
+    name, address = mailbox_of(mail.sender or "")
+    if not address and not mail.envelope_sender:
+        name, address = mailbox_of(decode_text(mail.sender or ""))
     customer = handle(address, "email") or handle(mail.envelope_sender, "email")
     identity = mail.provider_id or _identity(mail)
     written = customer.value if customer else mail.sender or ""
@@ -81,7 +84,8 @@ def _identity(mail: InboundMail) -> str:
     content = mail.content
     media = [part for item in content.get("media", ()) for part in (item.get("name", ""), item.get("type", ""))]
     texts = [content.get(key, "") for key in ("subject", "text", "html")]
-    one = (mail.sender or "", str(mail.envelope_sender or ""), mail.date or "", bare_id(mail.message_id) or "")
+    sender = decode_text(mail.sender or "")
+    one = (sender, str(mail.envelope_sender or ""), mail.date or "", bare_id(mail.message_id) or "")
     parts: list[str | bytes] = [*one, *texts]
     for several in (mail.recipients, media, mail.files):
         parts += [str(len(several)), *several]

@@ -49,6 +49,8 @@ _OF_PART = ("Content-Type", "Content-Disposition", "Content-Transfer-Encoding", 
 #: Ids that are read of References, which names all mails of a thread.
 _MOST_IDS = 100
 _ID = re.compile(r"<([^<>\s]{1,512})>")
+#: Headers whose value is a list of mailboxes (RFC 5322 section 3.6).
+_OF_ADDRESSES = frozenset("from sender reply-to to cc bcc delivered-to".split())
 _CHARSET = re.compile(r"charset\s{0,8}=\s{0,8}\"?([\w.:-]{1,40})", re.IGNORECASE)
 #: https://html.spec.whatwg.org/multipage/parsing.html#determining-the-character-encoding: a document names its own charset.
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s{0,8}=\s{0,8}[\"']?([A-Za-z0-9_:.-]{1,40})", re.IGNORECASE)
@@ -139,7 +141,8 @@ def media_of(name: Any, kind: Any, content_id: Any, data: bytes | None = None) -
 
 
 def word(mail: Message, name: str) -> str:
-    """Return a header's decoded value on one line, or an empty text. Bytes above ASCII, which RFC 6532 allows, are decoded
+    """Return a header's decoded value on one line, or an empty text; of a header of addresses as it is written, since its
+    names may be decoded only after it is read (RFC 2047 section 6.2). Bytes above ASCII, which RFC 6532 allows, are decoded
     as UTF-8, or in the charset that the mail's text has."""
     lower = name.lower()
     value = next((value for key, value in mail.raw_items() if key.lower() == lower), None)
@@ -149,7 +152,8 @@ def word(mail: Message, name: str) -> str:
     if not written.isascii():
         label = _CHARSET.search(str(mail.get("Content-Type", ""))[:_MOST_OF_PART])
         written = utf_8_or(written.encode("utf-8", "surrogateescape"), label[1] if label else None)
-    return decode_text(written).replace("\r", "").replace("\n", "")
+    decoded_value = written if lower in _OF_ADDRESSES else decode_text(written)
+    return decoded_value.replace("\r", "").replace("\n", "")
 
 
 def bare_id(value: Any) -> str | None:

@@ -94,11 +94,11 @@ UNMAPPED = frozenset(
                 *"channel_join channel_leave channel_name channel_purpose channel_topic channel_unarchive".split(),
                 *"group_archive group_join group_leave group_name group_purpose group_topic group_unarchive".split(),
                 *"channel_convert_to_private channel_posting_permissions pinned_item unpinned_item".split(),
-                *"ekm_access_denied reminder_add".split(),
+                *"ekm_access_denied reminder_add huddle_thread".split(),
             )
         ),
         *"message message.app_mention message_metadata_posted reaction_added reaction_removed team_join".split(),
-        *"app_rate_limited ssl_check shortcut message_action view_closed dialog_cancellation".split(),
+        *"assistant_thread_started file_shared app_rate_limited ssl_check shortcut message_action view_closed dialog_cancellation".split(),
     )
 )
 

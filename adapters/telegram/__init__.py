@@ -71,7 +71,7 @@ ADAPTER = Adapter(
         "MessageReceived MessageEdited MessageDeleted UserMessageSent RecipientUnsubscribed RecipientSubscribed"
         " ProviderEventReceived".split()
     ),
-    unmapped=frozenset({*UPDATES, "migrate_to_chat_id", "migrate_from_chat_id"}),
+    unmapped=frozenset({*UPDATES, "managed_bot", "subscription", "migrate_to_chat_id", "migrate_from_chat_id"}),
     signature=f"a secret token in a header, the body is not signed; {WORDS}",
     signs_body=False,
     settings=(

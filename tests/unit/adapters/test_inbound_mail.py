@@ -14,10 +14,13 @@ import pytest
 
 from adapters import ADAPTERS, interpret
 from adapters.contract import Request
+from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.mime import mail_of, mailbox_of, word
 from schemas.events import Event, Handle
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 SAME_ID = "0001@scanner.local"
+REQUEST = Request("POST", "https://hooks.example.com/webhooks/aggregate/mail", {}, b"", AT, "mail")
 
 
 @dataclass(frozen=True)
@@ -374,3 +377,33 @@ def test_a_time_of_receipt_makes_no_other_mail() -> None:
         request = made(Mail(), 1)
         later = replace(request, received_at=AT + timedelta(days=1))
         assert interpret(request, provider).events == interpret(later, provider).events
+
+
+@pytest.mark.parametrize(
+    ("sender", "address", "name"),
+    [
+        ("=?utf-8?q?mallory=40example.net=2C_?= <ana@example.com>", "ana@example.com", "mallory@example.net,"),
+        (
+            '"=?utf-8?q?=22=2C_mallory=40example.net=2C_=22?=" <ana@example.com>',
+            "ana@example.com",
+            '", mallory@example.net, "',
+        ),
+        ("=?utf-8?q?M=C3=BCller=2C_Max?= <max@example.com>", "max@example.com", "Müller, Max"),
+        ("=?utf-8?q?Ana_=3Cana=40example.com=3E?=", "ana@example.com", "Ana"),
+    ],
+)
+def test_an_encoded_name_is_no_address(sender: str, address: str, name: str) -> None:
+    """RFC 2047 section 6.2: a header is read before its encoded words are decoded. SPF and DKIM vouch for the address alone."""
+    event = received(InboundMail(sender=sender, recipients=["us@example.com"], content={"text": "x"}), REQUEST)
+    assert event.handle == Handle("email", address)
+    assert event.payload["displayName"].strip() == name
+
+
+def test_a_header_of_addresses_is_not_decoded_before_it_is_read() -> None:
+    """That of the raw mail, from which several adapters take the sender."""
+    mail = mail_of(
+        b"From: =?utf-8?q?mallory=40example.net=2C_?= <ana@example.com>\r\nSubject: =?utf-8?q?M=C3=BCller?=\r\n\r\nHi",
+        REQUEST,
+    )
+    assert mailbox_of(word(mail, "From"))[1] == "ana@example.com"
+    assert word(mail, "Subject") == "Müller"
