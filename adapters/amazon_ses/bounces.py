@@ -10,6 +10,7 @@ BOUNCES: dict[str, str] = {
     "NoEmail": "invalid_address",
     "Suppressed": "invalid_address",
     "OnAccountSuppressionList": "blocked",
+    "OnTenantSuppressionList": "blocked",
     "MailboxFull": "unreachable",
     "MessageTooLarge": "content",
     "ContentRejected": "content",
@@ -24,7 +25,7 @@ _ACTIONS: dict[str, str] = {
     "relayed": "ProviderEventReceived",
     "expanded": "ProviderEventReceived",
 }
-_SUPPRESSED = frozenset({"Suppressed", "OnAccountSuppressionList"})
+_SUPPRESSED = frozenset({"Suppressed", "OnAccountSuppressionList", "OnTenantSuppressionList"})
 #: `delayType`.
 DELAYS: dict[str, str] = {
     "InternalFailure": "unknown",

@@ -119,10 +119,10 @@ def _events(
         feedback = text(part.get("complaintFeedbackType"))
         if feedback:
             payload["feedbackType"] = feedback[:255]
-        if part.get("complaintSubType") == "OnAccountSuppressionList":
+        if (listed := text(part.get("complaintSubType"))) in ("OnAccountSuppressionList", "OnTenantSuppressionList"):
             type_ = "MessageRejected"
-            error = Error("OnAccountSuppressionList", "the recipient complained before", "opted_out")
-        elif feedback == "not-spam":
+            error = Error(listed, "the recipient complained before", "opted_out")
+        elif feedback in ("not-spam", "auth-failure"):  # neither is a complaint
             yield _notice(word, part, recipient, record, request)
             return
     elif word in ("Reject", "Rendering Failure"):

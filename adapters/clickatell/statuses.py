@@ -49,7 +49,7 @@ CODES: dict[str, str] = {
     "3": "UserMessageSent",
     "4": "MessageDelivered",
     "5": "MessageFailed",
-    "6": "MessageFailed",
+    "6": "MessageCancelled",
     "7": "MessageFailed",
     "8": "MessageQueued",
     "9": "MessageFailed",

@@ -69,7 +69,10 @@ class _Receiving:
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self._find = {name: finder(getattr(definition.event, name)) for name in Fields.model_fields if name != "type"}
+        ends = dict.fromkeys(("sender", "recipient"), definition.handle_suffix)
+        self._find = {
+            n: finder(getattr(definition.event, n), ends.get(n, "")) for n in Fields.model_fields if n != "type"
+        }
         named = definition.event.type
         self._type = [finder(path) for path in ((named,) if isinstance(named, str) else named)]
         self._items = None if definition.items is None else finder(f"body:{definition.items}")

@@ -10,15 +10,20 @@ from adapters.reading.bodies import query_of
 Find = Callable[[Any, Any, Request], Any]
 
 
-def finder(path: str | None) -> Find:
-    """Return a function that finds the value at a path; it returns None if there is none."""
+def finder(path: str | None, ending: str = "") -> Find:
+    """Return a function that finds the value at a path; it returns None if there is none. Of several paths the first that has
+    a value counts, or with `ending` the first whose value ends so, if any does."""
     if path is None:
         return lambda item, body, request: None
     if "|" in path:
         each = [finder(one.strip()) for one in path.split("|")]
-        return lambda item, body, request: next(
-            (found for find in each if (found := find(item, body, request)) is not None), None
-        )
+
+        def first(item: Any, body: Any, request: Request) -> Any:
+            found = [value for find in each if (value := find(item, body, request)) is not None]
+            so = (value for value in found if isinstance(value, str) and value.endswith(ending)) if ending else iter(())
+            return next(so, found[0] if found else None)
+
+        return first
     kind, colon, name = path.partition(":")
     if colon and kind == "header":
         lowered = name.lower()

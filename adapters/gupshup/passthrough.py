@@ -93,6 +93,8 @@ def _status(item: Any, value: Item, request: Request) -> Event:
         raise Unprocessable("a status is not an object")
     message_id = identifier(item.get("gs_id")) or identifier(item.get("id"))
     given = text(item.get("status")) or ""
+    if item.get("type") == "payment":  # what became of an order's payment, under the id of the order's message
+        given = f"payment.{given}"
     status = spelled(given, STATUSES)
     if message_id is None:
         if kind := text(item.get("type")):  # set-callback: the webhook URL was configured

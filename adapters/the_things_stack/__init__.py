@@ -44,6 +44,9 @@ _REASONS = {"too_long": "content", "expired": "expired"}
 _READ = frozenset({"device_id", "application_ids"})
 #: The keys beside the message itself.
 _AROUND = frozenset({"end_device_ids", "correlation_ids", "received_at", "simulated"})
+#: Prefixes of the id that all messages of one uplink share, the best first: since 2023 the gateway server's alone is
+#: there (https://github.com/TheThingsNetwork/lorawan-stack/pull/6581).
+_OF_UPLINK = ("as:up:", "gs:uplink:", "ns:uplink:", "pba:uplink:")
 #: Prefixes of the ids that The Things Stack adds to the sender's.
 _OWN = ("as:", "ns:", "gs:", "js:", "rpc:", "pba:", "events:")
 
@@ -85,8 +88,8 @@ def _event(body: Item, kind: str | None, device: str, request: Request) -> Event
     downlink = part.get("downlink") if kind == "downlink_failed" else part
     downlink = downlink if isinstance(downlink, dict) else {}
     ids = _ids(downlink.get("correlation_ids")) + _ids(body.get("correlation_ids"))
-    mark = "as:downlink:" if outbound else "as:up:"
-    message_id = next((one for one in ids if one.startswith(mark)), None)
+    marks = ("as:downlink:",) if outbound else _OF_UPLINK
+    message_id = next((one for mark in marks for one in ids if one.startswith(mark)), None)
     customer = of_kind("device_id", device)
     payload: Item = {"providerStatus": kind[:255]} if kind else {}
     payload["to" if outbound else "from"] = device

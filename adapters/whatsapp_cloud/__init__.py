@@ -116,7 +116,7 @@ UNMAPPED = frozenset(
     " automatic_events business_capability_update business_username_update group_lifecycle_update"
     " group_participants_update group_settings_update group_status_update message_template_components_update"
     " message_template_quality_update message_template_status_update partner_solutions payment_configuration_update"
-    " phone_number_name_update phone_number_quality_update security smb_app_state_sync"
+    " payment.captured payment.failed payment.pending phone_number_name_update phone_number_quality_update security smb_app_state_sync"
     " template_category_update".split()
 )
 

@@ -26,6 +26,8 @@ STATUSES: dict[str, str] = {
 def status(item: Item, value: Item, request: Request) -> Event:
     """Return the event of an outbound message's status. Raises Unprocessable."""
     given = text(item.get("status")) or ""
+    if item.get("type") == "payment":  # what became of an order's payment, under the id of the order's message
+        given = f"payment.{given}"
     word = spelled(given, STATUSES)
     type_ = STATUSES.get(word, "ProviderEventReceived")
     message_id = required_id(item)

@@ -123,6 +123,8 @@ def _edit(part: Item, about: About) -> list[Event]:
     mid, words = identifier(part.get("mid")), text(part.get("text"))
     if mid is None:
         raise Unprocessable("an edit has no message id")
+    if part.get("num_edit") == 0:  # of a message that is new, which comes by itself as well
+        return [about.kept("message_edit", mid)]
     payload: Item = {"providerStatus": "edit"} | ({"content": {"text": words}} if words else {})
     return [about.event("MessageEdited", fact_id("edit", mid, text(part.get("num_edit")), words), mid, False, payload)]
 
