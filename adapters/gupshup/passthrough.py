@@ -17,6 +17,7 @@ from adapters.whatsapp_cloud.content import content_of
 from adapters.whatsapp_cloud.groups import recipient_of
 from adapters.whatsapp_cloud.history import past
 from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, is_contact_of, original_of, system
+from adapters.whatsapp_cloud.preferences import preference
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
@@ -190,4 +191,9 @@ def _message(item: Any, value: Item, request: Request) -> Event:
 
 #: What is read of a change, by its field; a chat's history in another form, and any other field, is kept as it came.
 _CHAT = {"statuses": _status, "messages": _message}
-ITEMS: dict[str, dict[str, Any]] = {"messages": _CHAT, "standby": _CHAT, "history": {"messages": _past}}
+ITEMS: dict[str, dict[str, Any]] = {
+    "messages": _CHAT,
+    "standby": _CHAT,
+    "history": {"messages": _past},
+    "user_preferences": {"user_preferences": preference},
+}

@@ -1,7 +1,8 @@
-"""Reads the webhooks of seven (seven.io, formerly sms77): SMS status reports and inbound SMS, one event each, as JSON.
+"""Reads the webhooks of seven (seven.io, formerly sms77): status reports and inbound messages of SMS and RCS, one event each,
+as JSON or as a form.
 
-https://docs.seven.io/en/rest-api/webhooks, https://docs.seven.io/en/rest-api/signing. A status report has neither
-the recipient nor a time with a zone.
+https://docs.seven.io/en/rest-api/webhooks, https://docs.seven.io/en/rest-api/signing; RCS as in the types of seven's own
+client, https://github.com/seven-io/js-client (hooks). A status report has neither the recipient nor a time with a zone.
 """
 
 from hashlib import md5
@@ -9,7 +10,7 @@ from typing import Any
 
 from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.addresses import handle
-from adapters.reading.bodies import json_of
+from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
@@ -30,6 +31,10 @@ STATUSES: dict[str, str] = {
     "FAILED": "MessageFailed",
     "REJECTED": "MessageRejected",
 }
+#: `status` of RCS; `IS_TYPING` is about no message.
+RCS_STATUSES: dict[str, str] = {"DELIVERED": "MessageDelivered", "READ": "MessageRead"}
+#: `content_type` of a message that comes in by RCS.
+_RCS_CONTENTS = frozenset({"text", "suggestion_response", "user_file", "location"})
 #: Keys whose value the event says otherwise, and the time of the request.
 _READ = frozenset({"webhook_event", "webhook_timestamp"})
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
@@ -39,7 +44,9 @@ _REASONS = {"BUFFERED": "unreachable", "EXPIRED": "expired"}
 def recognise(request: Request) -> bool:
     """Recognise a webhook by the name of the event in the body, with its time and data. Signing is optional."""
     head = request.body[:4096]
-    return b'"webhook_event"' in head and b'"webhook_timestamp"' in head and b'"data"' in head
+    if b'"webhook_event"' in head:
+        return b'"webhook_timestamp"' in head and b'"data"' in head
+    return b"webhook_event=" in head and b"webhook_timestamp=" in head and (b"data%5B" in head or b"data[" in head)
 
 
 def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | None:
@@ -69,15 +76,47 @@ def _check(request: Request, keys: list[str], fresh: bool) -> None:
 
 def normalize(request: Request) -> Normalized:
     """Return one event. Raises Unprocessable if the body is not an object."""
-    body = json_of(request)
-    if not isinstance(body, dict):
-        raise Unprocessable("the body is not an object")
-    data, kind = body.get("data"), spelled(text(body.get("webhook_event")), ("dlr", "sms_mo")) or None
+    body = _body(request)
+    data, kind = body.get("data"), spelled(text(body.get("webhook_event")), ("dlr", "sms_mo", "rcs")) or None
     if isinstance(data, dict) and kind == "dlr":
         return Normalized([keep_rest(_status(data, request), body, read=_READ)])
     if isinstance(data, dict) and kind == "sms_mo":
-        return Normalized([keep_rest(_inbound(data, request), body, read=_READ)])
+        return Normalized([keep_rest(_inbound(data, "sms", request), body, read=_READ)])
+    if isinstance(data, dict) and kind == "rcs":
+        return Normalized([_rcs(data, body, request)])
     return Normalized([unknown(request, body, status=kind)])
+
+
+def _body(request: Request) -> dict[str, Any]:
+    """Return the body's fields; those of a form that are called `data[…]` as the object `data`. Raises Unprocessable."""
+    if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        body = json_of(request)
+        if not isinstance(body, dict):
+            raise Unprocessable("the body is not an object")
+        return body
+    fields, data = dict[str, Any](), dict[str, Any]()
+    for name, value in form_of(request):
+        if name.startswith("data[") and name.endswith("]"):
+            data.setdefault(name[5:-1], value)
+        else:
+            fields.setdefault(name, value)
+    return fields | {"data": data}
+
+
+def _rcs(data: dict[str, Any], body: dict[str, Any], request: Request) -> Event:
+    """Return the event of RCS: a message, by its `content_type`, or what became of one of ours."""
+    person = handle(data.get("sender"), "sms")
+    if text(data.get("content_type")) in _RCS_CONTENTS:
+        return keep_rest(_inbound(data, "rcs", request), body, read=_READ)
+    given, message_id = text(data.get("status")), identifier(data.get("msg_id"))
+    type = RCS_STATUSES.get(spelled(given, RCS_STATUSES) or "")
+    if type is None or message_id is None:
+        event = unknown(request, body, status=given or "rcs")
+    else:
+        event = Event(type, request.source, fact_id("rcs", message_id, given), payload={"providerStatus": given})
+    event.channel, event.direction, event.provider_message_id = "rcs", "outbound", message_id
+    event.handle = person
+    return keep_rest(event, body, read=_READ)
 
 
 def _status(data: dict[str, Any], request: Request) -> Event:
@@ -94,11 +133,12 @@ def _status(data: dict[str, Any], request: Request) -> Event:
     return event
 
 
-def _inbound(data: dict[str, Any], request: Request) -> Event:
+def _inbound(data: dict[str, Any], channel: str, request: Request) -> Event:
     message_id, customer = identifier(data.get("id")), handle(data.get("sender"), "sms")
     if message_id is None:
-        raise Unprocessable("an SMS without its id")
-    payload: dict[str, Any] = {"content": {"text": text(data.get("text")) or ""}}
+        raise Unprocessable("a message without its id")
+    words = text(data.get("text"))
+    payload: dict[str, Any] = {"content": {"text": words or ""}} if words or channel == "sms" else {}
     if sender := customer.value if customer is not None else text(data.get("sender")):
         payload["from"] = sender
     if (ours := handle(data.get("system"), "sms")) is not None:
@@ -106,8 +146,8 @@ def _inbound(data: dict[str, Any], request: Request) -> Event:
     return Event(
         "MessageReceived",
         request.source,
-        fact_id("inbound", message_id),
-        channel="sms",
+        fact_id("inbound", message_id) if channel == "sms" else fact_id("inbound", channel, message_id),
+        channel=channel,
         direction="inbound",
         provider_message_id=message_id,
         handle=customer,
@@ -120,8 +160,8 @@ ADAPTER = Adapter(
     name="seven",
     title="seven",
     docs="https://docs.seven.io/en/rest-api/webhooks",
-    channels=frozenset({"sms"}),
-    events=frozenset({*STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
+    channels=frozenset({"sms", "rcs"}),
+    events=frozenset({*STATUSES.values(), *RCS_STATUSES.values(), "MessageReceived", "ProviderEventReceived"}),
     signature=f"HMAC-SHA256 of time, nonce, method, URL and the body's MD5; {WORDS}",
     signs_body=True,
     settings=(Setting("signing_key", "The signing key of the account (seven, Developer, API settings)."), *_UNSIGNED),

@@ -57,6 +57,10 @@ def _items(entry: Any) -> Iterator[tuple[Any, bool, bool]]:
     for name in ("messaging", "standby"):
         if isinstance(items := entry.get(name), list):
             yield from ((item, False, name == "standby") for item in items)
+    if not entry.keys() & {"messaging", "standby", "changes", "field"}:
+        # Another list (`messaging_handovers`), or only the names of what changed (`changed_fields`).
+        yield {"field": min(entry.keys() - {"id", "time"}, default=None), "value": entry}, True, False
+        return
     changes = entry.get("changes", [entry] if "field" in entry else [])
     for change in changes if isinstance(changes, list) else [changes]:
         value = change.get("value") if isinstance(change, dict) else None
