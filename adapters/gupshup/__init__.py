@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
-from adapters.gupshup import passthrough, sms
+from adapters.gupshup import enterprise, passthrough, sms
 from adapters.gupshup.content import content_of
 from adapters.gupshup.errors import error_of
 from adapters.reading.addresses import of_kind, phone
@@ -37,7 +37,7 @@ Item = dict[str, Any]
 
 def recognise(request: Request) -> bool:
     """Recognise a webhook by the keys of one of its three formats, as its headers do not identify it."""
-    if sms.is_report(request) or passthrough.is_one(request):
+    if sms.is_report(request) or passthrough.is_one(request) or enterprise.is_one(request):
         return True
     head = request.body[:1024]
     return b'"app"' in head and b'"version"' in head and b'"payload"' in head and b'"timestamp"' in head
@@ -52,6 +52,8 @@ def normalize(request: Request) -> Normalized:
     """Return one event for version 2, or one per item for version 3 and SMS. Raises Unprocessable."""
     if sms.is_report(request):
         return sms.normalize(request)
+    if enterprise.is_one(request):
+        return Normalized([enterprise.event(request)])
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("not a webhook of Gupshup: the body is not an object")

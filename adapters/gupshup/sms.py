@@ -16,6 +16,8 @@ from schemas.events import Error, Event
 REPORTS: dict[str, str] = {
     "SUCCESS": "MessageDelivered",
     "DELIVERED": "MessageDelivered",
+    "SENT": "UserMessageSent",
+    "READ": "MessageRead",
     "FAILURE": "MessageFailed",
     "FAILED": "MessageFailed",
     "UNKNOWN": "ProviderEventReceived",
@@ -89,7 +91,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         payload["segments"] = segments
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
-    cause, code = text(get("cause")), text(get("errCode"))
+    cause, code = text(get("cause")), text(get("errCode")) or text(get("errorCode"))
     reason = CAUSES.get((cause or "").strip().upper(), "unknown")
     error = Error(code[:255] if code else None, cause[:8192] if cause else None, reason)
     return Event(

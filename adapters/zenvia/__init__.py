@@ -18,6 +18,7 @@ from adapters.reading.words import spelled
 from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
 from adapters.signing.shared_header import verify_shared
 from adapters.whatsapp_cloud.errors import REASONS as _META
+from adapters.zenvia import sms_v1
 from adapters.zenvia.content import content_of
 from schemas.events import Error, Event, Handle
 
@@ -56,6 +57,8 @@ Item = dict[str, Any]
 def recognise(request: Request) -> bool:
     """Recognise a webhook by the names of its subscription and its event's type, as its headers do not identify it."""
     body = request.body
+    if b'"callbackMoRequest"' in body or b'"callbackMtRequest"' in body:
+        return True
     return b'"subscriptionId"' in body and (
         b'"MESSAGE_STATUS"' in body if b'"messageStatus"' in body else b'"MESSAGE"' in body and b'"contents"' in body
     )
@@ -71,6 +74,8 @@ def normalize(request: Request) -> Normalized:
     body = json_of(request)
     if not isinstance(body, dict):
         raise Unprocessable("not a webhook of Zenvia: the body is not an object")
+    if (older := sms_v1.event(body, request)) is not None:
+        return Normalized([older])
     kind = spelled(text(body.get("type")), _TYPES) or None
     if kind == "MESSAGE_STATUS" and isinstance(status := body.get("messageStatus"), dict):
         return Normalized([keep_rest(_status(status, body, request), body, read=_READ)])
