@@ -147,7 +147,8 @@ def _stored(data: dict[str, Any], headers: dict[str, Any], request: Request, eve
     """Return the event of a mail that a route's store() keeps: it can be fetched for three days, with the API key."""
     content: dict[str, Any] = {"subject": subject} if (subject := text(headers.get("subject"))) else {}
     storage = object_of(data.get("storage"))
-    if url := text(storage.get("url")):
+    given = storage.get("url")
+    if url := text(given[0] if isinstance(given, list) and given else given):  # one region's, or a list of them
         content["media"] = [{"type": "message/rfc822", "url": url[:8192]}]
     to = data.get("recipient") or object_of(data.get("message")).get("recipients") or headers.get("to")
     recipients = [address for _, address in recipients_of(to)]

@@ -33,6 +33,8 @@ def _text(part: Item) -> Content:
 def _media(part: Item) -> Content:
     names = (("type", "mime_type"), ("id", "id"), ("url", "url"), ("name", "filename"))
     media = {key: value for key, name in names if (value := text(part.get(name)))}
+    if "url" not in media and (link := text(part.get("link"))):  # of a message as it was sent
+        media["url"] = link
     content: Content = {"media": [media]} if media else {}
     if caption := text(part.get("caption")):
         content["text"] = caption
