@@ -37,20 +37,20 @@ def size_of(event: Event) -> int:
     address that is too long: if they were cut, two could become one. A text that only describes is cut.
     """
     for name, most in _CUT.items():
-        if isinstance(written := event.payload.get(name), str) and len(written) > most:
-            event.payload[name] = written[:most]
+        if isinstance(words := event.payload.get(name), str) and len(words) > most:
+            event.payload[name] = words[:most]
     for name in _IDS:
         if len(getattr(event, name) or "") > MAX_ID:
             raise SchemaError("$", f"has an id ({name}) of more than {MAX_ID} characters")
     if event.handle is not None and len(event.handle.value) > MAX_LENGTH:
         raise SchemaError("$", f"has an address of more than {MAX_LENGTH} characters")
-    made = _written(event)
-    if made is None or _NUL in made:
+    written = _written(event)
+    if written is None or _NUL in written:
         _scrub(event)
-        made = _written(event)
-    if made is None:
+        written = _written(event)
+    if written is None:
         raise SchemaError("$", "is nested too deeply to be kept")
-    return len(made)
+    return len(written)
 
 
 class Shown:

@@ -94,8 +94,7 @@ class RelayStore(Pooled):
 
     async def relay_lag(self) -> dict[str, Any]:
         """Return the `events` not relayed yet (at most `COUNTED`) and the age of the oldest in `seconds`, the number of
-        `disabled`
-        callbacks, and for how many seconds the oldest due delivery is `overdue`."""
+        `disabled` callbacks, and for how many seconds the oldest due delivery is `overdue`."""
         row = await self._row("relay_lag", {"most": COUNTED})
         assert row is not None
         return row

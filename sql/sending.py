@@ -138,8 +138,7 @@ class SendingStore(Appending):
 
     async def resting_accounts(self) -> list[dict[str, Any]]:
         """Return the accounts whose calls fail (at most 100): `client_id`, `account`, `trouble`, `failures`, `probed` (one
-        message
-        at a time is tried), `rests_until` (None: one is being tried)."""
+        message at a time is tried), `rests_until` (None: one is being tried)."""
         return await self._rows("resting_accounts", {"trouble": TROUBLE, "limit": MOST_RESTING})
 
     async def unanswered_counts(self) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.africastalking import calls
 from adapters.contract import Adapter, Answer, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle
-from adapters.reading.bodies import form_of
+from adapters.reading.bodies import form_of, is_form
 from adapters.reading.facts import fact_id, identifier, unknown
 from adapters.reading.parameters import whole_of
 from adapters.reading.remainder import keep_rest
@@ -67,7 +67,7 @@ _XML = Answer(200, b'<?xml version="1.0" encoding="UTF-8"?><Response/>', "applic
 
 def recognise(request: Request) -> bool:
     """Recognise a webhook by the names of its form's fields: nothing else identifies it."""
-    if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+    if not is_form(request):
         return False
     names = {field.partition(b"=")[0] for field in request.body[:8192].split(b"&")[:40]}
     # Twilio's and Plivo's parameters are capitalised. The two names of an opt-out, and of

@@ -25,7 +25,9 @@ _ACTIONS: dict[str, str] = {
     "relayed": "ProviderEventReceived",
     "expanded": "ProviderEventReceived",
 }
-_SUPPRESSED = frozenset({"Suppressed", "OnAccountSuppressionList", "OnTenantSuppressionList"})
+#: Lists of suppressed addresses, an account's or a tenant's, as bounces and complaints name them.
+LISTS = frozenset({"OnAccountSuppressionList", "OnTenantSuppressionList"})
+_SUPPRESSED = LISTS | {"Suppressed"}
 #: `delayType`.
 DELAYS: dict[str, str] = {
     "InternalFailure": "unknown",

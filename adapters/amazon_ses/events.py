@@ -8,7 +8,7 @@ event's id is made of the mail, the recipient, the type and the time, which are 
 from collections.abc import Iterator
 from typing import Any
 
-from adapters.amazon_ses.bounces import BOUNCES, DELAYS, type_of
+from adapters.amazon_ses.bounces import BOUNCES, DELAYS, LISTS, type_of
 from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
@@ -119,7 +119,7 @@ def _events(
         feedback = text(part.get("complaintFeedbackType"))
         if feedback:
             payload["feedbackType"] = feedback[:255]
-        if (listed := text(part.get("complaintSubType"))) in ("OnAccountSuppressionList", "OnTenantSuppressionList"):
+        if (listed := text(part.get("complaintSubType"))) in LISTS:
             type_ = "MessageRejected"
             error = Error(listed, "the recipient complained before", "opted_out")
         elif feedback in ("not-spam", "auth-failure"):  # neither is a complaint

@@ -13,7 +13,7 @@ from adapters.clickatell.content import TEXTS, content_of
 from adapters.clickatell.statuses import CODES, STATUSES, error_of
 from adapters.contract import Adapter, Normalized, Request, Unprocessable, Values
 from adapters.reading.addresses import handle, written
-from adapters.reading.bodies import form_of, json_of
+from adapters.reading.bodies import form_of, is_form, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.parameters import given
 from adapters.reading.remainder import keep_rest
@@ -53,7 +53,7 @@ def normalize(request: Request) -> Normalized:
     if request.method == "GET":
         raw = request.url.partition("?")[2].encode("utf-8", "replace")
         return Normalized([_flat(legacy.parameters(given(request), raw), request)])
-    if request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+    if is_form(request):
         return Normalized([_flat(legacy.parameters(form_of(request), request.body), request)])
     body = json_of(request)
     if not isinstance(body, dict):

@@ -8,9 +8,10 @@ from typing import Any
 
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import phone
-from adapters.reading.bodies import form_of, json_of, parse_json
+from adapters.reading.bodies import form_of, is_form, json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, location, text
 from adapters.reading.remainder import keep_rest
+from adapters.reading.shapes import object_of
 from adapters.reading.times import from_unix_or_millis
 from schemas.events import Event
 
@@ -28,8 +29,7 @@ def is_one(request: Request) -> bool:
 
 def event(request: Request) -> Event:
     """Return the event of the message. Raises Unprocessable if it has no id."""
-    is_form = request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
-    item = dict(form_of(request)) if is_form else json_of(request)
+    item = dict(form_of(request)) if is_form(request) else json_of(request)
     message_id = identifier(item.get("messageId") or item.get("replyId")) if isinstance(item, dict) else None
     if message_id is None:
         raise Unprocessable("a message without its messageId")
@@ -82,4 +82,4 @@ def _part(value: Any) -> dict[str, Any]:
             value = parse_json(value.encode("utf-8", "replace"))
         except Unprocessable:
             return {}
-    return value if isinstance(value, dict) else {}
+    return object_of(value)

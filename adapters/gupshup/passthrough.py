@@ -14,7 +14,7 @@ from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix_or_millis
 from adapters.reading.words import spelled
 from adapters.whatsapp_cloud.content import content_of
-from adapters.whatsapp_cloud.groups import recipient_of
+from adapters.whatsapp_cloud.groups import recipient_of, word_of
 from adapters.whatsapp_cloud.history import past
 from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, is_contact_of, original_of, system
 from adapters.whatsapp_cloud.preferences import preference
@@ -93,9 +93,7 @@ def _status(item: Any, value: Item, request: Request) -> Event:
     if not isinstance(item, dict):
         raise Unprocessable("a status is not an object")
     message_id = identifier(item.get("gs_id")) or identifier(item.get("id"))
-    given = text(item.get("status")) or ""
-    if item.get("type") == "payment":  # what became of an order's payment, under the id of the order's message
-        given = f"payment.{given}"
+    given = word_of(item)
     status = spelled(given, STATUSES)
     if message_id is None:
         if kind := text(item.get("type")):  # set-callback: the webhook URL was configured

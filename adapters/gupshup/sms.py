@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import handle, written
-from adapters.reading.bodies import form_of, json_of, parse_json, query_of
+from adapters.reading.bodies import form_of, is_form, json_of, parse_json, query_of
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
 from adapters.reading.times import from_unix_or_millis
 from schemas.events import Error, Event
@@ -61,7 +61,7 @@ def normalize(request: Request) -> Normalized:
 def _items(request: Request) -> list[Any]:
     if request.method == "GET":
         return [dict(query_of(request))]
-    if request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+    if is_form(request):
         reports = dict(form_of(request)).get("response")
         if reports is None:
             raise Unprocessable("a form without response")

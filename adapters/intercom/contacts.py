@@ -144,7 +144,7 @@ def time_of(body: Item) -> Any:
 
 
 def person_of(item: Item) -> Item:
-    """Return the contact whom an item names: of a conversation or ticket, under its own key, or the item itself."""
+    """Return the contact that an item names: of a conversation or ticket, under its own key, or the item itself."""
     if (
         item.get("type") == "conversation"
         or conversation_of(item) is not item

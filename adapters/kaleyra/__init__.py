@@ -12,7 +12,7 @@ from adapters.contract import Adapter, Normalized, Request, Unprocessable, Value
 from adapters.kaleyra import whatsapp
 from adapters.kaleyra.statuses import FAILURES, STATUSES, reason_of
 from adapters.reading.addresses import handle, written
-from adapters.reading.bodies import form_of, json_of
+from adapters.reading.bodies import form_of, is_form, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.parameters import given, whole_of
 from adapters.reading.remainder import keep_rest
@@ -51,7 +51,7 @@ def normalize(request: Request) -> Normalized:
     """Return one event, or one per item for a WhatsApp callback in Meta's format. Raises Unprocessable."""
     if request.method == "GET":
         body: Any = dict(given(request))
-    elif request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+    elif is_form(request):
         body = dict(form_of(request))
     else:
         body = json_of(request)

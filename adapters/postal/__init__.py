@@ -12,7 +12,7 @@ from adapters.postal import inbound
 from adapters.postal.send import build_request, read_response
 from adapters.postal.signature import check, keys_of
 from adapters.reading.addresses import handle
-from adapters.reading.bodies import json_of
+from adapters.reading.bodies import is_form, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.mime import bare_id
 from adapters.reading.remainder import keep_rest
@@ -62,7 +62,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 def normalize(request: Request) -> Normalized:
     """Return the one event of a webhook, or of a mail. Raises Unprocessable."""
-    if inbound.is_form(request):
+    if is_form(request):
         return Normalized([inbound.event(inbound.of_form(request), request)])
     body = json_of(request)
     if not isinstance(body, dict):

@@ -28,11 +28,6 @@ _HELD = (
 _READ = ("From", "Message-ID", "In-Reply-To", "References")
 
 
-def is_form(request: Request) -> bool:
-    """Return whether the endpoint receives form data."""
-    return request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
-
-
 def of_form(request: Request) -> dict[str, Any]:
     """Return the form as the JSON object that it stands for. Raises Unprocessable."""
     fields: dict[str, Any] = dict(form_of(request))

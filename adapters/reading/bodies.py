@@ -49,6 +49,11 @@ def json_of(request: Request) -> Any:
     return _once(request, "json", lambda: parse_json(request.body, bounded=UNPROVEN in request.parsed))
 
 
+def is_form(request: Request) -> bool:
+    """Return whether the request says that its body is an `application/x-www-form-urlencoded` form."""
+    return request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
+
+
 def form_of(request: Request) -> Pairs:
     """Return the body parsed as `application/x-www-form-urlencoded`, in order, with repeated names. Raise Unprocessable."""
     pairs: Pairs = _once(request, "form", lambda: _form(request))

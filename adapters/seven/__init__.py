@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Setting, Unprocessable, Values, secrets_of
 from adapters.reading.addresses import handle
-from adapters.reading.bodies import form_of, json_of
+from adapters.reading.bodies import form_of, is_form, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
@@ -89,7 +89,7 @@ def normalize(request: Request) -> Normalized:
 
 def _body(request: Request) -> dict[str, Any]:
     """Return the body's fields; those of a form that are called `data[…]` as the object `data`. Raises Unprocessable."""
-    if not request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+    if not is_form(request):
         body = json_of(request)
         if not isinstance(body, dict):
             raise Unprocessable("the body is not an object")

@@ -19,7 +19,7 @@ from adapters.contract import (
     Values,
     secrets_of,
 )
-from adapters.reading.bodies import json_of
+from adapters.reading.bodies import is_form, json_of
 from adapters.reading.facts import identifier, text, unknown
 from adapters.reading.times import from_unix
 from adapters.signing.signatures import check_age, header, signs
@@ -54,7 +54,7 @@ def verify(request: Request, values: Values, *, fresh: bool = True) -> bool | No
 
 def normalize(request: Request) -> Normalized:
     """Return one event, or one per choice made in a message. Raises Unprocessable."""
-    if interactions.is_form(request):
+    if is_form(request):
         return Normalized(interactions.events(request))
     body = json_of(request)
     if not isinstance(body, dict):
@@ -69,7 +69,7 @@ def normalize(request: Request) -> Normalized:
 def handshake(request: Request, values: Values) -> Answer | None:
     """Answer `url_verification` with its challenge, once verified. Raises InvalidSignature if it is not authentic,
     Unconfigured if no signing_secret is configured."""
-    if b"url_verification" not in request.body[:8192] or interactions.is_form(request):
+    if b"url_verification" not in request.body[:8192] or is_form(request):
         return None
     try:
         body = json_of(request)

@@ -29,11 +29,6 @@ _VIEW = frozenset(
 _ABOUT_VIEW = ("callback_id", "private_metadata")
 
 
-def is_form(request: Request) -> bool:
-    """Return whether the request is a form: events are JSON."""
-    return request.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded")
-
-
 def events(request: Request) -> list[Event]:
     """Return the events. Raises Unprocessable if there is neither a payload nor a command."""
     fields = dict(form_of(request))

@@ -58,7 +58,7 @@ def notice(item: Item, body: Item, request: Request, status: str) -> Event:
 
 
 def _person(item: Item) -> Any:
-    """Return the id of the person whom an event names; None for a bot that joined."""
+    """Return the id of the person that an event names; None for a bot that joined."""
     user = item.get("user")
     if isinstance(user, dict):
         return None if user.get("is_bot") is True else user.get("id")

@@ -1,4 +1,4 @@
-"""Reads whom a status of a message to a group is about.
+"""Reads what a status names: its recipient, in a group one of several, and its word.
 
 https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/group
 """
@@ -15,3 +15,10 @@ def recipient_of(item: dict[str, Any]) -> tuple[Any, Any, str | None]:
     group = text(item.get("recipient_id")) if item.get("recipient_type") == "group" else None
     number = item.get("recipient_participant_id") or (None if group else item.get("recipient_id"))
     return number, item.get("recipient_participant_user_id") or item.get("recipient_user_id"), group
+
+
+def word_of(item: dict[str, Any]) -> str:
+    """Return the word of a status. One of an order's payment, which comes under the id of the order's message, begins with
+    `payment.`, so that it is no state of the message."""
+    given = text(item.get("status")) or ""
+    return f"payment.{given}" if item.get("type") == "payment" else given

@@ -8,7 +8,7 @@ from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.times import from_unix
 from adapters.reading.words import spelled
 from adapters.whatsapp_cloud.errors import error_of
-from adapters.whatsapp_cloud.groups import recipient_of
+from adapters.whatsapp_cloud.groups import recipient_of, word_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
 from schemas.events import Event
 
@@ -25,9 +25,7 @@ STATUSES: dict[str, str] = {
 
 def status(item: Item, value: Item, request: Request) -> Event:
     """Return the event of an outbound message's status. Raises Unprocessable."""
-    given = text(item.get("status")) or ""
-    if item.get("type") == "payment":  # what became of an order's payment, under the id of the order's message
-        given = f"payment.{given}"
+    given = word_of(item)
     word = spelled(given, STATUSES)
     type_ = STATUSES.get(word, "ProviderEventReceived")
     message_id = required_id(item)

@@ -112,8 +112,8 @@ def test_each_subscription_type_and_channel_is_a_consent_of_its_own() -> None:
     contact = {"type": "contact", "id": "c", "role": "user", "email": "ana@example.com", "phone": "+15551234567"}
     types = [{"id": "1", "content_types": ["email", "sms_message"]}, {"id": 2, "content_types": ["push"]}]
     events = notified("granular.unsubscribe", {"contact": contact, "subscription_types": {"data": types}})
-    told = [(event.payload["list"], event.channel, event.handle and event.handle.value) for event in events]
-    assert told == [
+    stated = [(event.payload["list"], event.channel, event.handle and event.handle.value) for event in events]
+    assert stated == [
         ("1", "email", "ana@example.com"),
         ("1", "sms", "+15551234567"),
         ("2", "email", "ana@example.com"),

@@ -119,7 +119,7 @@ def test_two_at_once_under_one_key_may_pass_later() -> None:
 
 
 @pytest.mark.parametrize(
-    ("type_", "more", "told"),
+    ("type_", "more", "named"),
     [
         ("email.sent", {}, ["ana@example.com", "ben@example.com"]),
         ("email.delivered", {}, [None]),
@@ -132,9 +132,9 @@ def test_two_at_once_under_one_key_may_pass_later() -> None:
         ("email.bounced", {"bounce": {"type": "Permanent", "diagnosticCode": ["550 no"]}}, [None]),
     ],
 )
-def test_one_recipients_event_is_not_told_of_all(type_: str, more: dict[str, Any], told: list[str | None]) -> None:
+def test_one_recipients_event_names_not_all(type_: str, more: dict[str, Any], named: list[str | None]) -> None:
     """Resend posts a delivery for each recipient, with all of them in `to`."""
     data = {"email_id": "e-1", "to": ["ana@example.com", "ben@example.com"]} | more
     body = orjson.dumps({"type": type_, "created_at": "2026-03-02T09:29:12.126Z", "data": data})
     found = resend.normalize(replace(DOCUMENTED, body=body)).events
-    assert [event.handle and event.handle.value for event in found] == told
+    assert [event.handle and event.handle.value for event in found] == named
