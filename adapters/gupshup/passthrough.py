@@ -75,6 +75,8 @@ def replied_to(context: Any, name: str) -> str | None:
 
 def _add(result: Normalized, item: Any, read: Any, field: str | None = None) -> None:
     try:
+        if not isinstance(item, dict):
+            raise Unprocessable("not an object")
         event = read()
         if field == "standby":
             event.payload["handledBy"] = AGENT
@@ -89,9 +91,7 @@ def _ours(value: Item) -> str | None:
     return handle.value if handle else None
 
 
-def _status(item: Any, value: Item, request: Request) -> Event:
-    if not isinstance(item, dict):
-        raise Unprocessable("a status is not an object")
+def _status(item: Item, value: Item, request: Request) -> Event:
     message_id = identifier(item.get("gs_id")) or identifier(item.get("id"))
     given = word_of(item)
     status = spelled(given, STATUSES)
@@ -138,14 +138,8 @@ def _status(item: Any, value: Item, request: Request) -> Event:
     )
 
 
-def _past(item: Any, value: Item, request: Request) -> Event:
-    if not isinstance(item, dict):
-        raise Unprocessable("a message is not an object")
-    return past(item, value, request)
-
-
-def _message(item: Any, value: Item, request: Request) -> Event:
-    if not isinstance(item, dict) or (message_id := identifier(item.get("id"))) is None:
+def _message(item: Item, value: Item, request: Request) -> Event:
+    if (message_id := identifier(item.get("id"))) is None:
         raise Unprocessable("a message without its id")
     kind, content = text(item.get("type")) or "", content_of(item)
     if kind == "system":
@@ -192,6 +186,6 @@ _CHAT = {"statuses": _status, "messages": _message}
 ITEMS: dict[str, dict[str, Any]] = {
     "messages": _CHAT,
     "standby": _CHAT,
-    "history": {"messages": _past},
+    "history": {"messages": past},
     "user_preferences": {"user_preferences": preference},
 }

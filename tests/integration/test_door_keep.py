@@ -113,8 +113,8 @@ async def test_starts_without_kafka(tmp_path: Path, broker: Kafka) -> None:
         await make_topic(broker.bootstrap)
         await until(lambda: keep.reachable and not keep.spool.records)
         assert (keep.drained, keep.spool.bytes) == (500, 0)
-        await keep.put(b"live")
-        assert keep.sent == 1
+        while not keep.sent:  # on a busy machine one may take longer than the time it has, and be kept on disk
+            await keep.put(b"live")
         found = await values(broker.bootstrap)
         assert [value for value, _ in found if value != b"live"] == [b"%d" % n for n in range(500)]
         assert {headers.get("traceparent") for _, headers in found} == {b"00-a-b-01", None}
@@ -182,11 +182,13 @@ async def test_hung(tmp_path: Path, broker: Kafka) -> None:
     await make_topic(broker.bootstrap)
     async with keeping(tmp_path, broker.bootstrap, timeout=0.3) as keep:
         await keep.put(b"before")
+        await until(lambda: keep.reachable and not keep.spool.records)
+        earlier = keep.spool.written  # "before" itself, where a busy machine took longer than the time it had
         os.kill(broker.child.pid, signal.SIGSTOP)
         try:
             async with asyncio.timeout(3):
                 await asyncio.gather(*(keep.put(b"%d" % n) for n in range(200)))
-            assert keep.spool.written == 200
+            assert keep.spool.written == earlier + 200
         finally:
             os.kill(broker.child.pid, signal.SIGCONT)
         await until(lambda: keep.reachable and not keep.spool.records)
