@@ -53,6 +53,8 @@ REASONS: dict[str, str] = {
 _STATUS_REASONS = {"AbsentSubscriber": "unreachable", "Buffered": "unreachable", "Expired": "expired"}
 #: …/sms/notifications, subscription notifications.
 UPDATES: dict[str, str] = {"addition": "RecipientSubscribed", "deletion": "RecipientUnsubscribed"}
+#: Formats of the time of receipt (UTC): what has the same one is the same opt-out, or the same opt-in.
+_SAME_OPT_OUT, _SAME_OPT_IN = "%Y-%m-%dT%H", "%Y-%m-%d"
 _FAILURES = frozenset({"MessageDelayed", "MessageFailed", "MessageRejected"})
 #: The fields that identify each kind of notification.
 _CALL = ("sessionId", "isActive", "callerNumber")
@@ -160,7 +162,9 @@ def _inbound(fields: Fields, request: Request) -> Event:
 
 
 def _consent(fields: Fields, type: str | None, word: str, request: Request) -> Event:
-    """Return the event of an opt-out or opt-in, which has no id and no time: repeats of the same one count as one."""
+    """Return the event of an opt-out or opt-in. Neither has an id or a time, so the time of receipt tells a second one from
+    one that is posted again: repeats within the hour are one opt-out, within the day one opt-in. An opt-out that is posted
+    again later than that only repeats what was asked; an opt-in would undo what was asked since, hence its longer time."""
     customer = handle(fields["phoneNumber"], "sms")
     if type is None or customer is None:
         return unknown(request, whole_of(request), status=word or None)
@@ -168,7 +172,8 @@ def _consent(fields: Fields, type: str | None, word: str, request: Request) -> E
     payload: dict[str, Any] = {"providerStatus": word, "from": customer.value, "to": about}
     if fields.get("keyword"):
         payload["list"] = fields["keyword"][:255]
-    event_id = fact_id("consent", customer.value, about, fields.get("keyword"), word)
+    period = f"{request.received_at:{_SAME_OPT_OUT if type == 'RecipientUnsubscribed' else _SAME_OPT_IN}}"
+    event_id = fact_id("consent", customer.value, about, fields.get("keyword"), word, period)
     return Event(type, request.source, event_id, channel="sms", direction="inbound", handle=customer, payload=payload)
 
 

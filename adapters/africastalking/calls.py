@@ -52,7 +52,7 @@ def events(fields: dict[str, str], request: Request) -> list[Event]:
     if event.type == "CallFailed":
         event.error = Error(cause or None, word, HANGUPS.get(cause, "unknown"))
     url = get("recordingUrl")
-    if not known or active or not url:
+    if not known or not url:
         return [event]
     recording = {"providerStatus": "recorded", "content": {"audioUrl": url}}
     recorded = Event(

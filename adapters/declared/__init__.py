@@ -20,9 +20,8 @@ from adapters.contract import (
 from adapters.declared.definition import Definition, Fields, InvalidDefinition, definition_of
 from adapters.declared.places import filled, finder
 from adapters.declared.send import DeclaredSending
-from adapters.declared.values import content_of, time_of, type_of, word_of
+from adapters.declared.values import body_of, content_of, time_of, type_of, word_of
 from adapters.reading.addresses import handle, of_kind
-from adapters.reading.bodies import form_of, json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.remainder import keep_rest
 from adapters.signing import unsigned
@@ -117,7 +116,7 @@ class _Receiving:
 
     def normalize(self, request: Request) -> Normalized:
         """Return one event per item. Raises Unprocessable."""
-        body = json_of(request) if self.definition.format == "json" else dict(form_of(request))
+        body = body_of(request, self.definition.format == "form")
         items = body if self._items is None else self._items(None, body, request)
         if items is None:
             raise Unprocessable(f"it has no {self.definition.items}")

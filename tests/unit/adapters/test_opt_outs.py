@@ -1,6 +1,7 @@
 """An opt-out from all mail that names a list besides is one from all mail: an event with `list` is of the list alone."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -84,3 +85,17 @@ def test_sendgrid(word: str, found: list[Any]) -> None:
     request = request_of("sendgrid", FOLDER / "sendgrid" / "engagement.http")
     request = Request("POST", request.url, {}, json.dumps([item]).encode(), request.received_at, "sendgrid")
     assert consents(interpret(request, "sendgrid").events) == found
+
+
+def test_africastalking() -> None:
+    """An opt-out has neither an id nor a time: one after an opt-in is another one, one within the hour the same; an opt-in
+    that is posted again hours later, after an opt-out, undoes nothing."""
+
+    def asked(word: str, hours: float) -> str | None:
+        request = request_of("africastalking", FOLDER / "africastalking" / f"subscription_{word}.http")
+        request.received_at += timedelta(hours=hours)
+        return interpret(request, "africastalking").events[0].source_event_id
+
+    out, again, out_later = asked("deletion", 0), asked("deletion", 0.4), asked("deletion", 2)
+    assert out == again != out_later
+    assert asked("addition", 1) == asked("addition", 3) != asked("addition", 25)
