@@ -8,8 +8,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
+# The image that `make image` begins with, and further flags for podman build.
+BASE ?= docker.io/library/debian:12-slim
+IMAGE_FLAGS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev up demo test coverage bench faults check lint-api format provider lock clean
+.PHONY: help install install-dev up demo test coverage bench faults acceptance image check lint-api format provider lock clean
 
 help: ## Explain every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +39,14 @@ bench: $(INSTALLED_DEV) ## Measure against limits measured in the same run; writ
 
 faults: $(INSTALLED_DEV) ## Kill every part in turn, and poison every topic, under load; then count what was lost, doubled, late
 	@exec $(BIN)/python -m tests.faults
+
+acceptance: $(INSTALLED_DEV) ## Try the image and the alerts with podman, Prometheus and Alertmanager (deploy/README.md); after `make image`
+	@exec $(BIN)/python -m pytest -q tests/acceptance
+
+image: ## Build the container image with podman: make image [BASE=docker.io/library/debian:12-slim] [IMAGE_FLAGS=…]
+	@command -v podman >/dev/null || { echo "podman is not installed (on Debian and Ubuntu: apt install podman buildah)" >&2; exit 1; }
+	podman build --format docker --build-arg BASE=$(BASE) --build-arg REVISION=$$(git rev-parse HEAD) $(IMAGE_FLAGS) \
+		-f deploy/Containerfile -t localhost/threadline .
 
 check: $(INSTALLED_DEV) ## Format, lint and types, as CI does it; changes nothing
 	@$(BIN)/ruff format --check .

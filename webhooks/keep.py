@@ -26,6 +26,9 @@ LINGER = 0.004
 #: Seconds between attempts to reach Kafka (up to half as much again, at random); and the timeout of a batch from the spool.
 PAUSES = (0.1, 0.25, 0.5, 1.0)
 DRAIN = 10.0
+#: Seconds without a record after which Kafka is asked whether it is there: health and alerts would else say so until a
+#: webhook comes.
+QUIET = 5.0
 
 log = structlog.get_logger("webhooks")
 
@@ -170,9 +173,9 @@ class Keep:
         tries = 0
         while True:
             self._changed.clear()
-            if self.reachable and (self.held is not None or not self.spool.bytes):
-                await self._changed.wait()
             try:
+                if self.reachable and (self.held is not None or not self.spool.bytes):
+                    await self._quiet()
                 if not self.reachable:
                     await self._producer.ready()
                 await self._drain()
@@ -183,6 +186,15 @@ class Keep:
                 pause = PAUSES[min(tries, len(PAUSES) - 1)]
                 tries += 1
                 await asyncio.sleep(pause * random.uniform(1, 1.5))  # noqa: S311  # jitter, no secret
+
+    async def _quiet(self) -> None:
+        """Return when something has changed, or Kafka is still there after a time without records. Raises Unacknowledged."""
+        sent = self.sent
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(QUIET):
+                await self._changed.wait()
+        if sent == self.sent and not self._changed.is_set():
+            await self._producer.ask()
 
     async def _drain(self) -> None:
         """Send the spool's segments, oldest first. A segment is deleted once Kafka has acknowledged all of it."""

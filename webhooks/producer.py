@@ -72,6 +72,16 @@ class Producer:
         self._producer = await self._started()
         self._generation += 1
 
+    async def ask(self) -> None:
+        """Return when a broker answers. Raises Unacknowledged if none does."""
+        try:
+            async with asyncio.timeout(CONNECT):
+                answered = self._producer is not None and await self._producer.client.force_metadata_update()
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise Unacknowledged(reason(error)) from error
+        if not answered:
+            raise Unacknowledged("no broker answers")
+
     async def _renew(self, generation: int) -> None:
         """Replace the connection of this generation. After one rejected batch its sequence numbers are off, so that further
         batches would be rejected too. Raises Unacknowledged, and keeps the connection, if no other can be made."""

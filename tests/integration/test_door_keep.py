@@ -197,6 +197,27 @@ async def test_hung(tmp_path: Path, broker: Kafka) -> None:
         assert found == {b"before", b"after", *(b"%d" % n for n in range(200))}
 
 
+async def test_noticed_while_nothing_comes(tmp_path: Path, broker: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that goes, or hangs, between two webhooks is known to be away before the next one comes."""
+    monkeypatch.setattr("webhooks.keep.QUIET", 0.2)
+    monkeypatch.setattr("webhooks.producer.CONNECT", 2.0)
+    await broker.start()
+    await make_topic(broker.bootstrap)
+    async with keeping(tmp_path, broker.bootstrap) as keep:
+        await keep.put(b"before")
+        await asyncio.sleep(1)  # asked a few times
+        assert keep.reachable
+        os.kill(broker.child.pid, signal.SIGSTOP)
+        try:
+            await until(lambda: not keep.reachable)
+        finally:
+            os.kill(broker.child.pid, signal.SIGCONT)
+        await until(lambda: keep.reachable)
+        await broker.stop()
+        await until(lambda: not keep.reachable)
+        assert keep.spool.written == 0
+
+
 async def test_full(tmp_path: Path) -> None:
     """With Kafka away and the spool full a record is refused, not forgotten."""
     async with keeping(tmp_path, f"127.0.0.1:{ports.free()}", timeout=0.1, limit=10_000) as keep:

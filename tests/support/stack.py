@@ -89,15 +89,16 @@ class Stack:
 
     async def start(self, name: str, **environment: str) -> Child:
         """Start `serve` or `work` (again), and wait until it answers. `environment`: further variables."""
-        program = {"serve": ["-m", "app.cli", "serve"], "work": ["-m", "agents"]}[name]
-        child = Child(
-            name, [sys.executable, *program], self.folder / f"{name}.log",
-            environment={**self.environment, "PYTHONPATH": str(ROOT), **environment},
-        )  # fmt: skip
+        given = {**self.environment, "PYTHONPATH": str(ROOT), **environment}
+        child = Child(name, self.program(name, given), self.folder / f"{name}.log", environment=given)
         child.start()
         self.children[name] = child
         await self.ready(name)
         return child
+
+    def program(self, name: str, environment: Mapping[str, str]) -> list[str]:
+        """Return the command line of `serve` or `work`; its variables are given to it as `environment`."""
+        return [sys.executable, *{"serve": ["-m", "app.cli", "serve"], "work": ["-m", "agents"]}[name]]
 
     async def rows(self, query: str) -> list[Any]:
         """Return what the database answers."""

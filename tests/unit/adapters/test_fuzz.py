@@ -20,10 +20,11 @@ from adapters.reading.bodies import MAX_FIELDS, parse_form
 from adapters.reading.times import from_text, from_unix
 from app.cli.support.http_file import read_request
 from tests.fixtures import accounts, fixtures
+from tests.support.costs import TRACED
 
 AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 #: Seconds of CPU that one request may take, in the best of three readings, so that a busy machine's others don't count.
-LIMIT = 0.05
+LIMIT = 0.05 * TRACED
 #: Bytes of memory that one request may take: so many, and so many times its size. Small values in lists and objects take
 #: some 30 times their text by themselves.
 MEMORY = (1 << 20, 64)
