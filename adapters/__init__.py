@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import TypeVar
 
 from adapters.contract import Adapter, Normalized, Request, TooMuch, Unprocessable, names_a_job
-from adapters.keeping import Shown, size_of
+from adapters.keeping import Shown, fit, size_of
 from adapters.reading.parameters import channel_of
-from schemas import NOT_WORDED, WORDED, SchemaError, validate
+from schemas import NOT_WORDED, WORDED, SchemaError
 from schemas.events import Event
 
 PROVIDERS = (
@@ -124,7 +124,7 @@ ADAPTERS: Registry[Adapter] = Registry(PROVIDERS, _adapter)
 
 def interpret(request: Request, adapter_name: str) -> Normalized:
     """Return the events of a request, each validated against its type's schema and made storable; an event that fails
-    either is among the unprocessable items.
+    either is among the unprocessable items. Details that do not fit are in its `native`.
 
     Their text contains no NUL and no lone surrogate. An event of a message whose channel the webhook does not say has the one
     that the source's URL names (`?channel=sms`), if any. Raises Unprocessable if nothing of the request can be read or if it
@@ -138,7 +138,7 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
     except TooMuch as error:
         raise Unprocessable(str(error)) from error
     size = len(request.body) + len(request.url)
-    left, shown = TIMES * size + BESIDES, Shown(size + ITEMS)
+    left, shown, movable = TIMES * size + BESIDES, Shown(size + ITEMS), WORDED
     events: list[Event] = []
     channel = channel_of(request)
     unprocessable = [(shown(item), reason) for item, reason in found.unprocessable]
@@ -147,7 +147,7 @@ def interpret(request: Request, adapter_name: str) -> Normalized:
             left -= size_of(event)
             if left < 0:
                 raise Unprocessable(f"makes events of more than {TIMES} times its size and {BESIDES >> 10} KiB")
-            validate(event.type, event.payload)
+            movable -= fit(event, movable)
             if event.channel is None and event.provider_message_id is not None:
                 event.channel = channel
         except SchemaError as error:

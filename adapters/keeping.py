@@ -1,12 +1,14 @@
-"""Makes events storable: replaces NUL and lone surrogates, and refuses ids and addresses that are too long."""
+"""Makes events storable: replaces NUL and lone surrogates, sets aside details that their schema refuses, and refuses ids and
+addresses that are too long."""
 
+import re
 from typing import Any
 
 import orjson
 
 from adapters.contract import MAX_ID
 from adapters.reading.bodies import UNKEPT, scrub
-from schemas import SchemaError
+from schemas import SchemaError, validate
 from schemas.events import Event
 from schemas.handles import MAX_LENGTH
 
@@ -25,6 +27,8 @@ _CUT = {
     "agent": 512,
     "ip": 64,
 }
+#: The first names of a JSONPath: a part of the payload, and of `content` its own part.
+_PART = re.compile(r"\$\.(?P<name>\w+)(?:(?<=\$\.content)\.(?P<part>\w+))?")
 _IDS = ("source_event_id", "provider_message_id", "message_id", "echoed_message_id")
 _NUL = b"\\u0000"
 
@@ -51,6 +55,41 @@ def size_of(event: Event) -> int:
     if written is None:
         raise SchemaError("$", "is nested too deeply to be kept")
     return len(written)
+
+
+def fit(event: Event, most: int) -> int:
+    """Validate an event's payload against the schema of its type, and return how many details were set aside for that.
+
+    A detail that the schema refuses (a place without coordinates, a button's text that is too long) is moved into `native`,
+    since no message or opt-out may be lost for one of its parts. Raises SchemaError if more than `most` would have to be
+    moved, as each costs far more than the check, and for what cannot be moved.
+    """
+    for moved in range(most + 1):
+        try:
+            validate(event.type, event.payload)
+        except SchemaError as error:
+            if moved == most or not _set_aside(event.payload, error.path):
+                raise
+        else:
+            return moved
+    return most
+
+
+def _set_aside(payload: dict[str, Any], path: str) -> bool:
+    """Move the part of a payload, or of its content, that has an error at this JSONPath into `native`. Return whether there is
+    one."""
+    found = _PART.match(path)
+    if found is None:
+        return False
+    content, name = payload.get("content"), found["part"] or found["name"]
+    holder = content if found["part"] and isinstance(content, dict) else payload
+    if name not in holder or name == "native":
+        return False
+    native = payload.get("native")
+    rest: dict[str, Any] = native if isinstance(native, dict) else {} if native is None else {"native": native}
+    payload["native"] = rest
+    rest[name if name not in rest else f"refused {name}"] = holder.pop(name)
+    return True
 
 
 class Shown:

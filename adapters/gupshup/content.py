@@ -34,6 +34,10 @@ def content_of(kind: str, part: Item) -> dict[str, Any]:
         return {"location": place}
     if kind == "contact" and isinstance(part.get("contacts"), list):
         return {"contacts": part["contacts"]}
+    if kind == "reaction":  # without an emoji: the reaction is removed
+        reaction = {"emoji": text(part.get("emoji")) or ""}
+        message_id = text(part.get("msgId")) or text(part.get("id"))
+        return {"reaction": reaction | ({"providerMessageId": message_id} if message_id else {})}
     if words := text(part.get("text")):
         return {"text": words}
     return {kind[:64] or "part": part} if part else {}

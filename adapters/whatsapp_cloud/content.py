@@ -74,11 +74,9 @@ def _interactive(part: Item) -> Content:
 
 
 def _chosen(id_: Any, title: Any) -> Content:
-    reply = {key: value for key, value in (("id", text(id_)), ("title", text(title))) if value}
-    content: Content = {"buttonReply": reply}
-    if title := reply.get("title"):
-        content["text"] = title
-    return content
+    label = text(title)
+    reply = {key: value for key, value in (("id", text(id_)), ("title", (label or "")[:1024])) if value}
+    return {"buttonReply": reply} | ({"text": label} if label else {})
 
 
 def _reaction(part: Item) -> Content:

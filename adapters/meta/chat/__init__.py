@@ -22,6 +22,8 @@ __all__ = ["OPTINS", "normalize"]
 #: Who handles a chat that is reported in `standby`: …/webhook-events/standby.
 ANOTHER = "another_app"
 _FRAME = frozenset({"sender", "recipient", "timestamp"})
+#: Keys of an entry that are no list of items: its own, and those of a change that stands in the entry itself.
+_ENTRY = frozenset({"id", "time", "uid", "messaging", "standby", "changes", "field", "value", "changed_fields"})
 
 
 def normalize(request: Request, platform: str) -> Normalized:
@@ -40,7 +42,7 @@ def normalize(request: Request, platform: str) -> Normalized:
                     if change:
                         result.events.append(_change(item, entry, request, platform))
                     else:
-                        result.events += _message_events(item, request, platform, standby)
+                        result.events += _message_events(item, entry, request, platform, standby)
                 except Unprocessable as error:
                     result.unprocessable.append((item, str(error)))
     return result
@@ -61,6 +63,8 @@ def _items(entry: Any) -> Iterator[tuple[Any, bool, bool]]:
         # Another list (`messaging_handovers`), or only the names of what changed (`changed_fields`).
         yield {"field": min(entry.keys() - {"id", "time"}, default=None), "value": entry}, True, False
         return
+    for name in sorted(entry.keys() - _ENTRY):
+        yield {"field": name, "value": entry[name]}, True, False
     changes = entry.get("changes", [entry] if "field" in entry else [])
     for change in changes if isinstance(changes, list) else [changes]:
         value = change.get("value") if isinstance(change, dict) else None
@@ -70,23 +74,40 @@ def _items(entry: Any) -> Iterator[tuple[Any, bool, bool]]:
             yield change, True, False
 
 
-def _message_events(item: Item, request: Request, platform: str, standby: bool) -> list[Event]:
+def _message_events(item: Item, entry: Item, request: Request, platform: str, standby: bool) -> list[Event]:
+    """Return the events of an item. One that our account sent says so by `is_echo`, or by its sender alone (Instagram's
+    deletions and reactions)."""
     kind = kind_of(item)
     part: Item = item[kind] if kind else {}
     sender, recipient = _id(item.get("sender")), _id(item.get("recipient"))
-    if part.get("is_echo") in (True, "true"):
+    ours = part.get("is_echo") in (True, "true") or (sender is not None and sender == identifier(entry.get("id")))
+    if ours:
         sender, recipient = recipient, sender
     customer = of_kind("chat_id", f"{platform}:{sender}") if sender else None
-    about = About(request, item, customer, recipient, _time(item.get("timestamp")))
+    about = About(request, item, customer, recipient, _time(item.get("timestamp")), ours)
     if kind is None:
         if not item.keys() - _FRAME:
             raise Unprocessable("an item without content")
         return [about.kept(min(item.keys() - _FRAME))]
     found = events_of(kind, about)
+    _keep_beside(found[0], item, kind)
     if standby:
         for event in found:
             event.payload["handledBy"] = ANOTHER
     return found
+
+
+def _keep_beside(event: Event, item: Item, kind: str) -> None:
+    """Keep what stands beside the part that names the kind (`prior_message`), and a sender's `user_ref`, which is no id."""
+    if event.type == "ProviderEventReceived":  # has the whole item
+        return
+    beside = {key: value for key, value in item.items() if key not in _FRAME and key != kind}
+    party = item.get("sender")
+    if isinstance(party, dict) and (more := {key: value for key, value in party.items() if key != "id"}):
+        beside["sender"] = more
+    if beside:
+        native = event.payload.get("native")
+        event.payload["native"] = (native if isinstance(native, dict) else {}) | beside
 
 
 def _change(item: Item, entry: Item, request: Request, platform: str) -> Event:

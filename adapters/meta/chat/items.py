@@ -23,19 +23,22 @@ OPTINS: dict[str, str] = {
 }
 
 
+#: Keys of an opt-in that are not kept: what was read, and a token by which whoever has it may write to the person.
+_OPTIN = frozenset({"notification_messages_token", "type"})
 #: Keys of a message that say nothing beside what its event has.
 _READ = frozenset({"mid", "seq", "is_echo"})
 
 
 @dataclass(slots=True)
 class About:
-    """An item, the customer, our account and the time."""
+    """An item, the customer, our account, the time, and whether our account sent it."""
 
     request: Request
     item: Item
     customer: Handle | None
     ours: str | None
     at: datetime | None
+    outbound: bool = False
 
     def event(self, type_: str, event_id: str, message_id: str | None, outbound: bool, details: Item) -> Event:
         """Make an event with these details; `message_id` is None if it is about no message."""
@@ -70,7 +73,7 @@ def _message(part: Item, about: About) -> list[Event]:
     mid = identifier(part.get("mid"))
     if mid is None:
         raise Unprocessable("a message without its id")
-    outbound = part.get("is_echo") in (True, "true")
+    outbound = about.outbound
     if part.get("is_deleted") in (True, "true"):
         event_id = fact_id("deleted", mid)
         return [about.event("MessageDeleted", event_id, mid, outbound, {"providerStatus": "deleted"})]
@@ -110,6 +113,8 @@ def _postback(part: Item, about: About) -> list[Event]:
 def _reaction(part: Item, about: About) -> list[Event]:
     """Read a reaction, which has no id; an empty emoji revokes it."""
     mid, action = identifier(part.get("mid")), text(part.get("action")) or "react"
+    if about.outbound:  # no type of ours is a reaction that we sent
+        return [about.kept("reaction", mid)]
     named = (text(part.get("emoji")) or text(part.get("reaction")) or "")[:64]
     emoji = "" if action == "unreact" else named
     gone = {"removed": named} if action == "unreact" and named else {}
@@ -126,7 +131,8 @@ def _edit(part: Item, about: About) -> list[Event]:
     if part.get("num_edit") == 0:  # of a message that is new, which comes by itself as well
         return [about.kept("message_edit", mid)]
     payload: Item = {"providerStatus": "edit"} | ({"content": {"text": words}} if words else {})
-    return [about.event("MessageEdited", fact_id("edit", mid, text(part.get("num_edit")), words), mid, False, payload)]
+    event_id = fact_id("edit", mid, text(part.get("num_edit")), words)
+    return [about.event("MessageEdited", event_id, mid, about.outbound, payload)]
 
 
 def _delivery(part: Item, about: About) -> list[Event]:
@@ -156,7 +162,7 @@ def _optin(part: Item, about: About) -> list[Event]:
     if topic := text(part.get("title")):
         payload["list"] = topic[:255]
     event_id = fact_id("optin", about.customer.value, topic, state, str(about.at))
-    return [about.event(type_, event_id, None, False, payload)]
+    return [keep_rest(about.event(type_, event_id, None, False, payload), part, _OPTIN)]
 
 
 #: Readers by the key that names an item's kind; not every platform has every kind.

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -9,8 +10,8 @@ import pytest
 import schemas
 from adapters import interpret
 from adapters.contract import Request
-from adapters.keeping import _CUT
-from schemas import validate
+from adapters.keeping import _CUT, fit
+from schemas import SchemaError, validate
 from schemas.events import Event
 
 DEFINITIONS = orjson.loads((Path(schemas.__file__).parent / "definitions.json").read_bytes())
@@ -50,3 +51,34 @@ def test_an_opt_out_with_a_long_name_of_a_browser_is_an_opt_out() -> None:
     assert isinstance(event, Event) and event.type == "RecipientUnsubscribed"
     assert event.payload["userAgent"] == LONG[:4096]
     validate(event.type, event.payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "kept", "native"),
+    [
+        ({"content": {"location": {"name": "Office"}, "text": "Hi"}}, {"content": {"text": "Hi"}}, {"location": {"name": "Office"}}),
+        (
+            {"content": {"buttonReply": {"id": "b" * 1025}}, "native": {"id": 7}},
+            {"content": {}},
+            {"id": 7, "buttonReply": {"id": "b" * 1025}},
+        ),
+        ({"content": "words"}, {}, {"content": "words"}),
+        ({"inReplyTo": ["a"], "native": {"inReplyTo": "b"}}, {}, {"inReplyTo": "b", "refused inReplyTo": ["a"]}),
+        ({"content": {"media": [{"url": 5}], "reaction": {"emoji": 1}}}, {"content": {}}, {"media": [{"url": 5}], "reaction": {"emoji": 1}}),
+    ],
+    ids=["a place without coordinates", "a text that is too long", "no object", "beside what native has", "two at once"],
+)  # fmt: skip
+def test_a_detail_that_does_not_fit_is_set_aside(payload: Any, kept: Any, native: Any) -> None:
+    """A message is not refused for one of its parts: the part is in `native`, and the rest as it was."""
+    event = Event("MessageReceived", "x", "1", payload={"from": "+15551234567"} | payload)
+    moved = fit(event, 5)
+    assert moved == (2 if len(native) == 2 and "media" in native else 1)
+    assert event.payload == {"from": "+15551234567"} | kept | {"native": native}
+
+
+def test_what_cannot_be_set_aside_is_refused() -> None:
+    """An unknown type, and a detail once as many were moved as may be; the reason names the place."""
+    with pytest.raises(SchemaError, match=r"^\$: there is no event type"):
+        fit(Event("MessageLost", "x", "1", payload={"from": "a"}), 5)
+    with pytest.raises(SchemaError, match=r"^\$\.content\.reaction"):
+        fit(Event("MessageReceived", "x", "1", payload={"from": "a", "content": {"reaction": {"emoji": 1}}}), 0)
