@@ -13,6 +13,7 @@ from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
+from adapters.reading.remainder import keep_others
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
@@ -48,6 +49,8 @@ _PARTS: dict[str, tuple[str, str]] = {
 }
 _STATES = frozenset({"OptIn", "OptOut"})
 _COPIED = (("url", "link"), ("userAgent", "userAgent"), ("ip", "ipAddress"))
+#: Keys that say nothing beside what their event has.
+_READ = frozenset({"messageId", "timestamp", "destination", "recipients", "feedbackId"})
 #: The most recipients read from one record; SES takes 50 for one mail.
 _MOST = 1000
 
@@ -90,6 +93,8 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
                 result.events.append(event)
         except Unprocessable as error:
             result.unprocessable.append((recipient, str(error)))
+    if len(result.events) == 1:  # copies for each recipient would multiply its size
+        keep_others(keep_others(result.events[0], mail, _READ), part, _READ)
     return result
 
 

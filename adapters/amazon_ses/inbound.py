@@ -12,12 +12,14 @@ from urllib.parse import quote
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text
-from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.inbound_mail import InboundMail, headers_of, received
 from adapters.reading.mime import content_of, mail_of, word
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_text
 from schemas.events import Event
 
+#: What SES found: https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html
+_VERDICTS = ("spamVerdict", "virusVerdict", "spfVerdict", "dkimVerdict", "dmarcVerdict")
 _THREADS = ("message-id", "in-reply-to", "references")
 
 
@@ -35,7 +37,7 @@ def event(record: dict[str, Any], request: Request) -> Event:
     if (raw := text(record.get("content"))) is not None:
         parsed = mail_of(_raw(raw, action), request)
         content = content_of(parsed, damaged)
-        headers |= {name: found for name in _THREADS if (found := word(parsed, name))}
+        headers |= {name: found for name in _THREADS if (found := word(parsed, name))} | headers_of(parsed)
     elif (bucket := text(action.get("bucketName"))) and (key := text(action.get("objectKey"))):
         content["media"] = [{"type": "message/rfc822", "url": f"s3://{bucket}/{quote(key)}"[:8192]}]
     if subject := text(common.get("subject")):
@@ -53,8 +55,19 @@ def event(record: dict[str, Any], request: Request) -> Event:
         date=text(common.get("date")),
         occurred_at=from_text(mail.get("timestamp")),
         undecoded=damaged,
+        headers=headers,
+        found={"verdicts": _verdicts(receipt)},
     )
-    return received(one, request, fact_id("ses", "Received", message_id, written, text(mail.get("timestamp"))))
+    # Each action of a receipt rule reports the mail, with other content (a bucket's file, or the mail itself).
+    reported = (text(action.get("type")), *(address for _, address in recipients[:100]))
+    return received(
+        one, request, fact_id("ses", "Received", message_id, written, text(mail.get("timestamp")), *reported)
+    )
+
+
+def _verdicts(receipt: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of each of SES's verdicts."""
+    return {name: state for name in _VERDICTS if (state := object_of(receipt.get(name)).get("status"))}
 
 
 def _headers(items: Any) -> dict[str, str]:

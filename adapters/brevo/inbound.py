@@ -50,6 +50,8 @@ def event(item: dict[str, Any], request: Request) -> Event:
         references=_one(headers.get("references")),
         date=text(get("SentAtDate")),
         files=[f"{file.get('Name')} {file.get('ContentLength')}" for file in files],
+        headers=headers,
+        found={key: get(key) for key in ("Cc", "ReplyTo", "SpamScore")},
     )
     return received(one, request, fact_id("mail", *ids) if ids else None)
 

@@ -55,7 +55,8 @@ def normalize(request: Request) -> Normalized:
     found = Normalized()
     for item in items:
         try:
-            found.events.append(keep_rest(_event(item, channel, request), item))
+            event = _event(item, channel, request)
+            found.events.append(event if "native" in event.payload else keep_rest(event, item))
         except Unprocessable as error:
             found.unprocessable.append((item, str(error)))
     return found

@@ -12,6 +12,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.inbound_mail import InboundMail, received
 from adapters.reading.mime import bare_id
 from adapters.reading.own_ids import NAME, own_id
+from adapters.reading.remainder import keep_others
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
@@ -50,6 +51,8 @@ CODES: dict[str, str] = {
 }
 #: `reason` of other failures: `old` was retried for hours; `espblock` is a refusal for the sender's reputation.
 FAILURES: dict[str, str] = {"old": "expired", "espblock": "blocked"}
+#: Keys that say nothing beside what their event has.
+_READ = frozenset("account envelope event id log-level recipient recipient-domain timestamp".split())
 _ROUTED = frozenset({"accepted", "delivered", "failed"})
 #: Actions of a recipient; these events have the user agent and the IP address.
 ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
@@ -126,6 +129,8 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
                 payload=payload,
             )
         )
+    if len(made) == 1:  # copies for each recipient would multiply its size
+        keep_others(made[0], data, _READ)
     return made
 
 

@@ -26,6 +26,7 @@ from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
+from adapters.reading.remainder import keep_others
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_unix
 from adapters.reading.words import spelled
@@ -67,6 +68,8 @@ ERRORS: dict[str, str] = {
     "blacklisted": "blocked",
     "spam reporter": "opted_out",
 }
+#: Keys that say nothing beside what their event has.
+_READ = frozenset({"event", "time", "MessageID", "mj_message_id", "email", "hard_bounce"})
 _COPIED = (("url", "url"), ("userAgent", "agent"), ("ip", "ip"))
 #: Maximum length of a `Payload` that is parsed; other senders of the account may put anything into it.
 _MOST_PAYLOAD = 4096
@@ -142,7 +145,7 @@ def _event(item: Any, request: Request) -> Event:
             payload["bounceType"] = "hard" if get("hard_bounce") is True else "soft"
             type_ = "MessageDelayed" if why == "greylisted" else type_
         error = Error(text(get("error_related_to")), why, ERRORS.get(why or "", "unknown"))
-    return Event(
+    event = Event(
         type_,
         request.source,
         fact_id("mailjet", word, message_id, email, text(get("time")), text(get("url"))),
@@ -155,6 +158,7 @@ def _event(item: Any, request: Request) -> Event:
         error=error,
         payload=payload,
     )
+    return keep_others(event, item, _READ)
 
 
 def _ours(payload: Any) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def event(item: dict[str, Any], request: Request) -> Event:
         references=headers.get("references"),
         date=text(get("Date")),
         files=[text(get(part["ContentRef"])) or "" for part in files],
+        headers=headers,
+        found={"SpamAssassinScore": get("SpamAssassinScore")},
     )
     event = received(one, request)
     if reference := text(get("CustomID")):

@@ -25,6 +25,7 @@ from adapters.mandrill.inbound import received
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import form_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_others
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
@@ -66,6 +67,8 @@ REJECTS: dict[str, str] = {
 }
 _BOUNCE_TYPES = {"hard_bounce": "hard", "soft_bounce": "soft"}
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
+#: Keys that say nothing beside what their event has.
+_READ = frozenset({"event", "_id", "ts", "msg", "email", "sender"})
 _COPIED = (("url", "url"), ("userAgent", "user_agent"), ("ip", "ip"))
 _FIELD = "mandrill_events"
 
@@ -164,7 +167,7 @@ def _event(item: Any, request: Request) -> Event:
         payload |= {key: value for key, name in _COPIED if (value := text(item.get(name)))}
     if kind := _BOUNCE_TYPES.get(word):
         payload["bounceType"] = kind
-    return Event(
+    event = Event(
         type_,
         request.source,
         fact_id("mandrill", message_id, word, text(item.get("ts")), text(item.get("url")), text(item.get("ip"))),
@@ -176,6 +179,7 @@ def _event(item: Any, request: Request) -> Event:
         error=_error(msg, item) if type_ in _FAILURES else None,
         payload=payload,
     )
+    return keep_others(keep_others(event, msg, _READ), item, _READ)
 
 
 def _error(msg: dict[str, Any], item: dict[str, Any]) -> Error:

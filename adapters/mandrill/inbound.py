@@ -8,7 +8,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import text
-from adapters.reading.inbound_mail import InboundMail
+from adapters.reading.inbound_mail import InboundMail, headers_of
 from adapters.reading.inbound_mail import received as received_mail
 from adapters.reading.mailboxes import formatted
 from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of, word
@@ -30,7 +30,7 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
     damaged: list[dict[str, Any]] = []
     if raw and not (headers and any(msg.get(key) for key in _TEXTS)):
         whole = mail_of(raw, request)
-        headers = {name: found for name in _READ if (found := word(whole, name))} | headers
+        headers = {name: found for name in _READ if (found := word(whole, name))} | headers_of(whole) | headers
         content = content_of(whole, damaged) | ({"subject": headers["subject"]} if "subject" in headers else {})
     address = text(msg.get("from_email"))
     sender = formatted(text(msg.get("from_name")), address) if address else text(headers.get("from"))
@@ -53,6 +53,8 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
         status="inbound",
         occurred_at=from_unix(item.get("ts")),
         undecoded=damaged,
+        headers=headers,
+        found={key: msg.get(key) for key in ("cc", "spam_report", "spf", "dkim", "tags")},
     )
     return received_mail(one, request)
 

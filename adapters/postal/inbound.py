@@ -12,7 +12,7 @@ from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import form_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.inbound_mail import InboundMail, headers_of, received
 from adapters.reading.mime import MOST_MEDIA, content_of, mail_of, media_of, word
 from adapters.reading.mime_parts import base64_of
 from adapters.reading.remainder import keep_rest
@@ -66,6 +66,7 @@ def event(mail: dict[str, Any], request: Request) -> Event:
         status="received",
         occurred_at=_time(mail.get("timestamp")),
         undecoded=damaged,
+        headers=headers_of(whole) if whole is not None else {},
     )
     found = received(one, request, fact_id("postal", "mail", message_id, to))
     return keep_rest(found, {key: value for key, value in mail.items() if not key.startswith("attachments[")}, _HELD)

@@ -26,6 +26,7 @@ from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import own_id
+from adapters.reading.remainder import keep_others
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
@@ -64,6 +65,8 @@ _UNNAMED = {
     "OriginalLink": "Click",
     "SuppressSending": "SubscriptionChange",
 }
+#: Keys that say nothing beside what their event has.
+_READ = frozenset({"RecordType", "ServerID", "ID", "MessageID", "Recipient", "Email", "Type", *_TIMES})
 _COPIED = (("url", "OriginalLink"), ("userAgent", "UserAgent"))
 
 
@@ -135,7 +138,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
     elif kind:
         payload["bounceType"] = kind
     error = _error(item, reason) if type_ in _FAILURES else None
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id,
@@ -148,6 +151,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         error=error,
         payload=payload,
     )
+    return keep_others(event, item, _READ)
 
 
 def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
@@ -155,8 +159,9 @@ def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
     if record == "Bounce":
         return TYPES.get(kind, ("MessageBounced", "unknown"))
     if record == "SubscriptionChange":
-        if item.get("SuppressSending") is not True:
-            return "RecipientSubscribed", "unknown"
+        if item.get("SuppressSending") is not True:  # by an operator it is no consent of the recipient's
+            asked = (text(item.get("Origin")) or "").lower() == "recipient"
+            return "RecipientSubscribed" if asked else "ProviderEventReceived", "unknown"
         return SUPPRESSIONS.get(
             spelled(text(item.get("SuppressionReason")), SUPPRESSIONS), "ProviderEventReceived"
         ), "unknown"

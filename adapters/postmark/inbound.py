@@ -48,6 +48,8 @@ def event(item: dict[str, Any], request: Request) -> Event:
         references=headers.get("references"),
         date=text(get("Date")),
         files=[text(file.get("Content")) or "" for file in files],
+        headers={"cc": text(get("Cc")), "reply-to": text(get("ReplyTo"))} | headers,
+        found={key: get(key) for key in ("Bcc", "MailboxHash", "Tag", "StrippedTextReply")},
     )
     return received(one, request, message_id)
 

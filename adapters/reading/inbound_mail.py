@@ -4,17 +4,25 @@ A Message-ID is chosen by the sender, and programs give one to every mail that t
 unique one, and nothing enforces it). It is kept to thread by, as are In-Reply-To and References, and identifies nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email.message import Message
 from typing import Any
 
 from adapters.contract import Request
 from adapters.reading.addresses import handle
 from adapters.reading.facts import digest_of, fact_id
 from adapters.reading.mailboxes import mailbox_of
-from adapters.reading.mime import bare_id, bare_ids, decode_text
+from adapters.reading.mime import bare_id, bare_ids, decode_text, word
 from schemas.events import Event
+
+#: Headers that are kept as they are, since no field has them: further recipients, where an answer goes, whether a program
+#: wrote the mail (RFC 3834), and what servers found about it (RFC 8601, RFC 7208).
+KEPT = (
+    *("cc", "reply-to", "auto-submitted", "precedence", "x-auto-response-suppress", "list-id"),
+    *("authentication-results", "received-spf", "x-spam-status", "x-spam-score", "x-spam-flag"),
+)
 
 _MOST_ADDRESS, _MOST_TO, _MOST_NAME = 2048, 16384, 1024
 
@@ -27,7 +35,8 @@ class InboundMail:
     are those that the mail came to, by its envelope if the provider has it. `message_id`, `in_reply_to`, `references` and
     `date` are the headers' values. `provider_id` is the provider's own id of the mail, unique for these recipients.
     `files` is what the attachments are told apart by: their bytes, or names and sizes. `undecoded` has the texts with
-    bytes that are invalid in their charset (`charsets.undecoded`).
+    bytes that are invalid in their charset (`charsets.undecoded`). `headers` are the mail's, by their lower-case names, of which
+    those of `KEPT` are kept; `found` is what else the provider says of it, such as its verdicts about spam.
     """
 
     sender: str | None
@@ -43,6 +52,8 @@ class InboundMail:
     status: str | None = None
     occurred_at: datetime | None = None
     undecoded: list[dict[str, Any]] = field(default_factory=list)
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    found: Mapping[str, Any] = field(default_factory=dict)
 
 
 def received(mail: InboundMail, request: Request, event_id: str | None = None) -> Event:
@@ -63,7 +74,7 @@ def received(mail: InboundMail, request: Request, event_id: str | None = None) -
         ("internetMessageId", bare_id(mail.message_id)),
         ("references", bare_ids(mail.references)),
         ("content", mail.content),
-        ("native", {"undecoded": mail.undecoded} if mail.undecoded else None),
+        ("native", _native(mail)),
     )
     return Event(
         "MessageReceived",
@@ -76,6 +87,18 @@ def received(mail: InboundMail, request: Request, event_id: str | None = None) -
         occurred_at=mail.occurred_at,
         payload={key: value for key, value in fields if value},
     )
+
+
+def headers_of(mail: Message) -> dict[str, str]:
+    """Return the headers of a parsed mail that are kept, by their lower-case names."""
+    return {name: found for name in KEPT if (found := word(mail, name))}
+
+
+def _native(mail: InboundMail) -> dict[str, Any]:
+    """Return what no field holds."""
+    headers = {name: value for name in KEPT if (value := mail.headers.get(name))}
+    parts = {"undecoded": mail.undecoded, "headers": headers, **mail.found}
+    return {key: value for key, value in parts.items() if value}
 
 
 def _identity(mail: InboundMail) -> str:

@@ -24,14 +24,35 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = (), *, read: C
     A value is held if the payload has it, in the provider's spelling or without the plus of a number, or if it is the
     event's id, time, address or error. Empty and false values are left out, and so is the `type` of a part of which all else
     is held. `routine` names keys of the item itself, `read` keys at any level, that are read whatever their value (the word
-    of a state that the event's type says), or say nothing of the message (an account's id, a version). A `native` that is
-    there stays.
+    of a state that the event's type says), or say nothing of the message (an account's id, a version). What `native` has
+    already stays.
     """
-    if "native" in event.payload:
-        return event
+    native = event.payload.get("native")
+    if native is not None and (event.type == "ProviderEventReceived" or not isinstance(native, dict)):
+        return event  # it is the item itself
     whole = {key: part for key, part in item.items() if key not in routine} if isinstance(item, dict) else item
     if (rest := _rest(whole, _Held(event, read), "", 0)) is not None:
-        event.payload["native"] = rest
+        event.payload["native"] = native | rest if isinstance(native, dict) and isinstance(rest, dict) else rest
+    return event
+
+
+def keep_others(event: Event, item: dict[str, Any], read: Collection[str]) -> Event:
+    """Add to the event's payload, as `native`, the values of an item that no field has, and return the event.
+
+    Looks at the item's own keys alone, so that it costs a tenth of `keep_rest`; for reports of what became of a message, most
+    of whose values are texts. `read` names keys that are read whatever their value. A part that is kept is kept whole.
+    """
+    held = {value for value in event.payload.values() if type(value) is str}
+    if event.error is not None:
+        held.update(filter(None, (event.error.code, event.error.text)))
+    kept = {
+        key: value
+        for key, value in item.items()
+        if value and key not in read and not (type(value) is str and value in held)
+    }
+    if kept:
+        native = event.payload.get("native")
+        event.payload["native"] = native | kept if isinstance(native, dict) else kept
     return event
 
 

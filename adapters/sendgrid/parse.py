@@ -12,7 +12,7 @@ from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import parse_json
 from adapters.reading.charsets import decode, decoded, undecoded
-from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.inbound_mail import InboundMail, headers_of, received
 from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of, word
 from adapters.reading.multipart import FormPart, parts_of
 from adapters.reading.times import from_text
@@ -20,6 +20,9 @@ from schemas.events import Event
 
 #: SendGrid's own Received line, the first one; the mail's Date is the sender's.
 _RECEIVED = re.compile(r"sendgrid\.net\b.*?([A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{5,8} [+-][0-9]{4})")
+
+#: What SendGrid found.
+_FOUND = ("SPF", "dkim", "sender_ip", "spam_score", "spam_report")
 
 
 def is_parse(request: Request) -> bool:
@@ -52,6 +55,8 @@ def event(request: Request) -> Event:
         files=[part.data for part in parts if part.filename is not None] if raw is None else [body_of(raw)],
         occurred_at=_received_at(mail),
         undecoded=damaged if raw is not None else _undecoded(parts),
+        headers=headers_of(mail),
+        found={name: fields.get(name) for name in _FOUND},
     )
     return received(one, request)
 

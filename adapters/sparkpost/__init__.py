@@ -12,6 +12,7 @@ from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
+from adapters.reading.remainder import keep_others
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text, from_unix
@@ -53,6 +54,8 @@ REASONS: dict[str, str] = {
 }
 _FAILURES = frozenset({"delay", "bounce", "out_of_band", *REASONS})
 _ENGAGED = frozenset({"track_event", "unsubscribe_event"})
+#: Keys that say nothing beside what their event has.
+_READ = frozenset({"type", "event_id", "timestamp", "transmission_id", "rcpt_to", "raw_rcpt_to"})
 _COPIED = (("url", "target_link_url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
 _BATCH, _TOKEN = "x-messagesystems-batch-id", "x-messagesystems-webhook-token"
 
@@ -141,7 +144,7 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         if class_:
             payload["bounceType"] = class_[:255]
         error = _error(item, word, class_) if not type_.startswith("Recipient") else None
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id,
@@ -154,6 +157,7 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         error=error,
         payload=payload,
     )
+    return keep_others(event, item, _READ)
 
 
 def _error(item: dict[str, Any], word: str, class_: str) -> Error:

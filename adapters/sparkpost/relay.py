@@ -10,7 +10,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import text
-from adapters.reading.inbound_mail import InboundMail, received
+from adapters.reading.inbound_mail import InboundMail, headers_of, received
 from adapters.reading.mime import body_of, content_of, mail_of, word
 from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
@@ -45,6 +45,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
         date=headers.get("date"),
         files=[body_of(raw)],
         undecoded=damaged,
+        headers=headers_of(whole) | headers,
     )
     return received(one, request)
 

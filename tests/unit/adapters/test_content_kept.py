@@ -145,9 +145,10 @@ def test_what_it_has_not_is_kept_in_its_place() -> None:
 
 
 def test_named_keys_are_those_of_the_item_itself() -> None:
-    """Deeper ones of that name are kept, and a `native` that is there stays."""
+    """Deeper ones of that name are kept, and what `native` has already stays."""
     assert rest({}, {"id": "a", "part": {"id": "b"}}, "id") == {"part": {"id": "b"}}
-    assert rest({"native": {"all": 1}}, {"a": "b"}) == {"all": 1}
+    assert rest({"native": {"all": 1}}, {"a": "b"}) == {"all": 1, "a": "b"}
+    assert rest({"native": "all"}, {"a": "b"}) == "all"
 
 
 def test_any_json_is_kept() -> None:
