@@ -131,6 +131,8 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         payload["displayName"] = name[:1024]
     if replied_to := passthrough.replied_to(item.get("context"), "gsId"):
         payload["inReplyTo"] = replied_to
+        if "reaction" in content:  # by the id that the message is known by, as far as there is one
+            content["reaction"]["providerMessageId"] = replied_to
     event_id = fact_id("message", message_id, kind)
     event = Event(
         "MessageReceived",

@@ -5,7 +5,7 @@ https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks
 
 from typing import Any
 
-from adapters.reading.facts import location, text
+from adapters.reading.facts import place_of, text
 
 
 def content_of(contents: Any) -> dict[str, Any]:
@@ -26,10 +26,8 @@ def content_of(contents: Any) -> dict[str, Any]:
             if file := {key: value[:most] for key, name, most in names if (value := text(part.get(name)))}:
                 media.append(file)
             texts += [caption] if (caption := text(part.get("fileCaption"))) else []
-        elif kind == "location" and (
-            place := location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
-        ):
-            content["location"] = place
+        elif kind == "location" and (place := place_of(part)):
+            content |= place
         elif kind == "email":
             content |= {key: value for key in ("subject", "html") if (value := text(part.get(key)))}
             texts += [words] if words else []
