@@ -40,7 +40,7 @@ def normalize(request: Request, platform: str) -> Normalized:
                     if change:
                         result.events.append(_change(item, entry, request, platform))
                     else:
-                        result.events += _message_events(item, request, platform, standby)
+                        result.events += _message_events(item, entry, request, platform, standby)
                 except Unprocessable as error:
                     result.unprocessable.append((item, str(error)))
     return result
@@ -70,14 +70,18 @@ def _items(entry: Any) -> Iterator[tuple[Any, bool, bool]]:
             yield change, True, False
 
 
-def _message_events(item: Item, request: Request, platform: str, standby: bool) -> list[Event]:
+def _message_events(item: Item, entry: Item, request: Request, platform: str, standby: bool) -> list[Event]:
     kind = kind_of(item)
     part: Item = item[kind] if kind else {}
     sender, recipient = _id(item.get("sender")), _id(item.get("recipient"))
-    if part.get("is_echo") in (True, "true"):
+    # `is_echo` is of messages alone: what else our account did, or a message without the mark, is told by its sender.
+    ours = part.get("is_echo") in (True, "true") or (
+        sender is not None and sender == _id(entry) and recipient != sender
+    )
+    if ours:
         sender, recipient = recipient, sender
     customer = of_kind("chat_id", f"{platform}:{sender}") if sender else None
-    about = About(request, item, customer, recipient, _time(item.get("timestamp")))
+    about = About(request, item, customer, recipient, _time(item.get("timestamp")), ours)
     if kind is None:
         if not item.keys() - _FRAME:
             raise Unprocessable("an item without content")

@@ -22,9 +22,10 @@ OPTINS: dict[str, str] = {
     "resume notifications": "RecipientSubscribed",
 }
 
-
 #: Keys of a message that say nothing beside what its event has.
 _READ = frozenset({"mid", "seq", "is_echo"})
+_READ_OF_OPTIN = frozenset({"type", "notification_messages_status"})
+_FRAME = frozenset({"sender", "recipient", "timestamp"})
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class About:
     customer: Handle | None
     ours: str | None
     at: datetime | None
+    outbound: bool  # whether our account did it
 
     def event(self, type_: str, event_id: str, message_id: str | None, outbound: bool, details: Item) -> Event:
         """Make an event with these details; `message_id` is None if it is about no message."""
@@ -44,19 +46,25 @@ class About:
             payload["to" if outbound else "from"] = self.customer.value
         if self.ours is not None:
             payload["from" if outbound else "to"] = self.ours
-        direction = "outbound" if outbound else "inbound"
-        source, customer = self.request.source, self.customer
         return Event(
             type_,
-            source,
+            self.request.source,
             event_id,
             channel="chat",
-            direction=direction,
+            direction="outbound" if outbound else "inbound",
             provider_message_id=message_id,
-            handle=customer,
+            handle=self.customer,
             occurred_at=self.at,
             payload=payload,
         )
+
+    def whole(self, part: Item) -> Item:
+        """Return the part of the item's kind with what stands beside it (`prior_message`, a sender's `user_ref`)."""
+        beside = {key: value for key, value in self.item.items() if key not in _FRAME and value is not part}
+        for side in ("sender", "recipient"):
+            if isinstance(party := self.item.get(side), dict) and party.keys() - {"id"}:
+                beside[side] = {key: value for key, value in party.items() if key != "id"}
+        return beside | part if beside else part
 
     def kept(self, status: str, message_id: str | None = None) -> Event:
         """Make an unmapped event of the whole item."""
@@ -70,7 +78,7 @@ def _message(part: Item, about: About) -> list[Event]:
     mid = identifier(part.get("mid"))
     if mid is None:
         raise Unprocessable("a message without its id")
-    outbound = part.get("is_echo") in (True, "true")
+    outbound = about.outbound
     if part.get("is_deleted") in (True, "true"):
         event_id = fact_id("deleted", mid)
         return [about.event("MessageDeleted", event_id, mid, outbound, {"providerStatus": "deleted"})]
@@ -84,7 +92,7 @@ def _message(part: Item, about: About) -> list[Event]:
         payload["reference"] = reference
     type_ = "UserMessageSent" if outbound else "MessageReceived"
     event = about.event(type_, fact_id("echo" if outbound else "message", mid), mid, outbound, payload)
-    return [keep_rest(event, part, _READ)]
+    return [keep_rest(event, about.whole(part), _READ)]
 
 
 def _postback(part: Item, about: About) -> list[Event]:
@@ -104,7 +112,7 @@ def _postback(part: Item, about: About) -> list[Event]:
     press = fact_id("press", whose, str(about.at)) if whose and about.at else mid
     event_id = fact_id("postback", press, mid, pressed)
     event = about.event("MessageReceived", event_id, press, False, {"providerStatus": "postback", "content": content})
-    return [keep_rest(event, part)]
+    return [keep_rest(event, about.whole(part))]
 
 
 def _reaction(part: Item, about: About) -> list[Event]:
@@ -116,7 +124,9 @@ def _reaction(part: Item, about: About) -> list[Event]:
     content = {"reaction": {"emoji": emoji} | ({"providerMessageId": mid} if mid else {}) | gone}
     event_id = fact_id("reaction", mid, about.customer.value if about.customer else None, emoji, str(about.at))
     payload = {"providerStatus": action[:255], "content": content}
-    return [keep_rest(about.event("MessageReceived", event_id, None, False, payload), part, {"mid", "action"})]
+    type_ = "UserMessageSent" if about.outbound else "MessageReceived"
+    event = about.event(type_, event_id, None, about.outbound, payload)
+    return [keep_rest(event, about.whole(part), {"mid", "action"})]
 
 
 def _edit(part: Item, about: About) -> list[Event]:
@@ -126,7 +136,8 @@ def _edit(part: Item, about: About) -> list[Event]:
     if part.get("num_edit") == 0:  # of a message that is new, which comes by itself as well
         return [about.kept("message_edit", mid)]
     payload: Item = {"providerStatus": "edit"} | ({"content": {"text": words}} if words else {})
-    return [about.event("MessageEdited", fact_id("edit", mid, text(part.get("num_edit")), words), mid, False, payload)]
+    event_id = fact_id("edit", mid, text(part.get("num_edit")), words)
+    return [about.event("MessageEdited", event_id, mid, about.outbound, payload)]
 
 
 def _delivery(part: Item, about: About) -> list[Event]:
@@ -156,7 +167,7 @@ def _optin(part: Item, about: About) -> list[Event]:
     if topic := text(part.get("title")):
         payload["list"] = topic[:255]
     event_id = fact_id("optin", about.customer.value, topic, state, str(about.at))
-    return [about.event(type_, event_id, None, False, payload)]
+    return [keep_rest(about.event(type_, event_id, None, False, payload), about.whole(part), _READ_OF_OPTIN)]
 
 
 #: Readers by the key that names an item's kind; not every platform has every kind.
@@ -171,11 +182,18 @@ _KINDS: dict[str, Callable[[Item, About], list[Event]]] = {
 }
 
 
+#: Kinds that are of our account too, not of people alone.
+_OF_BOTH = frozenset({"message", "reaction", "message_edit"})
+
+
 def kind_of(item: Item) -> str | None:
     """Return the key that names an item's kind, or None if no known key is there."""
     return next((kind for kind in _KINDS if isinstance(item.get(kind), dict)), None)
 
 
 def events_of(kind: str, about: About) -> list[Event]:
-    """Return the events of an item of a known kind. Raises Unprocessable."""
+    """Return the events of an item of a known kind. What our account did stays unmapped, if only people do it. Raises
+    Unprocessable."""
+    if about.outbound and kind not in _OF_BOTH:
+        return [about.kept(kind)]
     return _KINDS[kind](about.item[kind], about)
