@@ -6,6 +6,7 @@ https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks
 from typing import Any
 
 from adapters.reading.facts import place_of, text
+from adapters.reading.shapes import object_of
 
 
 def content_of(contents: Any) -> dict[str, Any]:
@@ -38,3 +39,13 @@ def content_of(contents: Any) -> dict[str, Any]:
     if texts:
         content["text"] = "\n".join(texts)
     return content | {key: value for key, value in (("media", media), ("parts", parts)) if value}
+
+
+def client_of(mail: dict[str, Any]) -> dict[str, Any]:
+    """Return who opened a mail or followed a link of it, from `channelData.email` of a status."""
+    client = object_of(mail.get("clientInfo"))
+    found: dict[str, Any] = {"machineOpen": True} if client.get("sgMachineOpen") is True else {}
+    for key, name in (("userAgent", "userAgent"), ("ip", "sourceIp"), ("url", "url")):
+        if words := text(client.get(name)):
+            found[key] = words
+    return found

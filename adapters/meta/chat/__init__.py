@@ -21,6 +21,7 @@ __all__ = ["OPTINS", "normalize"]
 
 #: Who handles a chat that is reported in `standby`: …/webhook-events/standby.
 ANOTHER = "another_app"
+_KNOWN = frozenset({"messaging", "standby", "changes", "field"})
 _FRAME = frozenset({"sender", "recipient", "timestamp"})
 
 
@@ -57,7 +58,12 @@ def _items(entry: Any) -> Iterator[tuple[Any, bool, bool]]:
     for name in ("messaging", "standby"):
         if isinstance(items := entry.get(name), list):
             yield from ((item, False, name == "standby") for item in items)
-    if not entry.keys() & {"messaging", "standby", "changes", "field"}:
+    if entry.keys() & _KNOWN:
+        # Other lists stand beside a known one.
+        for name in sorted(entry.keys() - _KNOWN):
+            if isinstance(items := entry[name], list) and any(isinstance(item, dict) for item in items):
+                yield {"field": name, "value": {name: items}}, True, False
+    else:
         # Another list (`messaging_handovers`), or only the names of what changed (`changed_fields`).
         yield {"field": min(entry.keys() - {"id", "time"}, default=None), "value": entry}, True, False
         return
