@@ -18,6 +18,7 @@ from adapters.whatsapp_cloud.groups import recipient_of, word_of
 from adapters.whatsapp_cloud.history import past
 from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, is_contact_of, original_of, system
 from adapters.whatsapp_cloud.preferences import preference
+from adapters.whatsapp_cloud.statuses import READ_OF_STATUS
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
@@ -122,8 +123,7 @@ def _status(item: Item, value: Item, request: Request) -> Event:
     event_id = fact_id(
         "status", message_id, status, text(recipient) or text(user_id) or group, text(item.get("timestamp"))
     )
-    time = from_unix_or_millis(item.get("timestamp"))
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id,
@@ -132,10 +132,11 @@ def _status(item: Item, value: Item, request: Request) -> Event:
         provider_message_id=message_id,
         handle=customer,
         per_recipient=group is not None and customer is not None,
-        occurred_at=time,
+        occurred_at=from_unix_or_millis(item.get("timestamp")),
         error=error,
         payload=payload,
     )
+    return keep_rest(event, item, READ_OF_STATUS, read=("href",))
 
 
 def _echo(item: Item, value: Item, request: Request) -> Event:

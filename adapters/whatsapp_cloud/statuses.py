@@ -5,6 +5,7 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/webhoo
 
 from adapters.contract import Request
 from adapters.reading.facts import fact_id, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.reading.words import spelled
 from adapters.whatsapp_cloud.errors import error_of
@@ -21,6 +22,11 @@ STATUSES: dict[str, str] = {
     "failed": "MessageFailed",
     "deleted": "ProviderEventReceived",
 }
+
+#: Keys of a status that say nothing beside what its event has.
+READ_OF_STATUS = frozenset(
+    {"id", "status", "timestamp", "recipient_id", "recipient_user_id", "recipient_type", "recipient_participant_id"}
+)
 
 
 def status(item: Item, value: Item, request: Request) -> Event:
@@ -41,7 +47,7 @@ def status(item: Item, value: Item, request: Request) -> Event:
     if isinstance(pricing := item.get("pricing"), dict) and (category := text(pricing.get("category"))):
         payload["pricingCategory"] = category
     whose = text(recipient) or text(user_id) or group
-    return Event(
+    event = Event(
         type_,
         request.source,
         fact_id("status", message_id, word, whose, text(item.get("timestamp"))),
@@ -54,3 +60,4 @@ def status(item: Item, value: Item, request: Request) -> Event:
         error=error_of(item.get("errors")) if type_ == "MessageFailed" else None,
         payload=payload,
     )
+    return keep_rest(event, item, READ_OF_STATUS, read=("href",))
