@@ -14,11 +14,11 @@ from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix_or_millis
 from adapters.reading.words import spelled
 from adapters.whatsapp_cloud.content import content_of
+from adapters.whatsapp_cloud.details import keep_details
 from adapters.whatsapp_cloud.groups import recipient_of, word_of
 from adapters.whatsapp_cloud.history import past
 from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, is_contact_of, original_of, system
 from adapters.whatsapp_cloud.preferences import preference
-from adapters.whatsapp_cloud.statuses import READ_OF_STATUS
 from schemas.events import Event, Handle
 
 Item = dict[str, Any]
@@ -136,7 +136,7 @@ def _status(item: Item, value: Item, request: Request) -> Event:
         error=error,
         payload=payload,
     )
-    return keep_rest(event, item, READ_OF_STATUS, read=("href",))
+    return keep_details(event, item)
 
 
 def _echo(item: Item, value: Item, request: Request) -> Event:
@@ -174,7 +174,6 @@ def _message(item: Item, value: Item, request: Request, outbound: bool = False) 
     if answered := replied_to(item.get("context"), "gs_id"):
         payload["inReplyTo"] = answered
     event_id = fact_id("echo" if outbound else "message", message_id, kind)
-    time = from_unix_or_millis(item.get("timestamp"))
     event = Event(
         type_,
         request.source,
@@ -183,7 +182,7 @@ def _message(item: Item, value: Item, request: Request, outbound: bool = False) 
         direction="outbound" if outbound else "inbound",
         provider_message_id=about,
         handle=customer,
-        occurred_at=time,
+        occurred_at=from_unix_or_millis(item.get("timestamp")),
         payload=payload,
     )
     return keep_rest(event, item, READ)

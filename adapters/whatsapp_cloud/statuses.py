@@ -5,9 +5,9 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/webhoo
 
 from adapters.contract import Request
 from adapters.reading.facts import fact_id, text, unknown
-from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.reading.words import spelled
+from adapters.whatsapp_cloud.details import keep_details
 from adapters.whatsapp_cloud.errors import error_of
 from adapters.whatsapp_cloud.groups import recipient_of, word_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
@@ -22,11 +22,6 @@ STATUSES: dict[str, str] = {
     "failed": "MessageFailed",
     "deleted": "ProviderEventReceived",
 }
-
-#: Keys of a status that say nothing beside what its event has.
-READ_OF_STATUS = frozenset(
-    {"id", "status", "timestamp", "recipient_id", "recipient_user_id", "recipient_type", "recipient_participant_id"}
-)
 
 
 def status(item: Item, value: Item, request: Request) -> Event:
@@ -43,9 +38,9 @@ def status(item: Item, value: Item, request: Request) -> Event:
     if group:
         payload["groupId"] = group
     if reference := text(item.get("biz_opaque_callback_data")):
-        payload["reference"] = reference
+        payload["reference"] = reference[:1024]
     if isinstance(pricing := item.get("pricing"), dict) and (category := text(pricing.get("category"))):
-        payload["pricingCategory"] = category
+        payload["pricingCategory"] = category[:255]
     whose = text(recipient) or text(user_id) or group
     event = Event(
         type_,
@@ -60,4 +55,4 @@ def status(item: Item, value: Item, request: Request) -> Event:
         error=error_of(item.get("errors")) if type_ == "MessageFailed" else None,
         payload=payload,
     )
-    return keep_rest(event, item, READ_OF_STATUS, read=("href",))
+    return keep_details(event, item)
