@@ -190,7 +190,8 @@ class _Receiving:
         kind, prefix, suffix = self.definition.handle, self.definition.handle_prefix, self.definition.handle_suffix
         if not address or not address.endswith(suffix):
             return None
-        address = address.removesuffix(suffix) if suffix else address
+        ends = (suffix,) if isinstance(suffix, str) else suffix
+        address = address.removesuffix(next((one for one in ends if address.endswith(one)), ""))
         return of_kind(kind, f"{prefix}{address}") if kind else handle(f"{prefix}{address}", channel)
 
 

@@ -123,9 +123,10 @@ class Definition(_Part):
         description="channels on which `message_id` is the id of a job with several recipients, so that a message is that id "
         "and the recipient",
     )
-    handle_suffix: str = Field(
+    handle_suffix: str | tuple[str, ...] = Field(
         default="",
-        description="text after the customer's address (@c.us), without which it is another's, e.g. a group's",
+        description="text after the customer's address (@c.us), or several such texts, without which it is another's, e.g. a "
+        "group's",
     )
     leave_out: tuple[str, ...] = Field(
         default=(), description="keys at the top of an item whose values are kept nowhere, e.g. an API key"

@@ -10,7 +10,7 @@ from adapters.reading.bodies import query_of
 Find = Callable[[Any, Any, Request], Any]
 
 
-def finder(path: str | None, ending: str = "") -> Find:
+def finder(path: str | None, ending: str | tuple[str, ...] = "") -> Find:
     """Return a function that finds the value at a path; it returns None if there is none. Of several paths the first that has
     a value counts, or with `ending` the first whose value ends so, if any does."""
     if path is None:

@@ -47,7 +47,7 @@ _HANDSHAKE = frozenset({"clientToken", "secret"})
 _MOST_SECRET = 1024
 _INBOUND = frozenset({"RecipientSubscribed", "RecipientUnsubscribed"})
 #: Keys of a message that say nothing beside what its event has.
-_READ = frozenset({"senderPhoneNumber", "messageId", "eventId", "sendTime", "agentId"})
+_READ = frozenset({"senderPhoneNumber", "messageId", "eventId", "sendTime", "agentId", "eventType", "phoneNumber"})
 
 Item = dict[str, Any]
 
@@ -134,7 +134,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
         payload["to" if inbound else "from"] = agent[:2048]
     if type_ == "ProviderEventReceived":
         payload["native"] = unknown(request, item).payload["native"]
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id or fact_id(word, message_id, customer.value if customer else None, text(item.get("sendTime"))),
@@ -145,6 +145,7 @@ def _event(item: Item, word: str, request: Request) -> Event:
         occurred_at=from_text(item.get("sendTime")),
         payload=payload,
     )
+    return keep_rest(event, item, _READ)
 
 
 def _message(item: Item, request: Request) -> Event:

@@ -31,6 +31,7 @@ CONSENTS: dict[str, str] = {"opted-in": "RecipientSubscribed", "opted-out": "Rec
 _TYPES = ("message-event", "message", "user-event")
 #: Keys of a message that say nothing beside what its event has.
 _READ = frozenset({"id", "source", "type"})
+_READ_OF_STATUS = frozenset({"gsId", "type", "destination"})
 
 Item = dict[str, Any]
 
@@ -98,8 +99,7 @@ def _status(item: Item, body: Item, request: Request) -> Event:
     error = error_of(detail.get("code"), detail.get("reason")) if type_ == "MessageFailed" else None
     when = text(detail.get("ts")) or text(body.get("timestamp"))
     event_id = fact_id("status", message_id, status, text(item.get("destination")), when)
-    time = from_unix(detail.get("ts")) or _time(body)
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id,
@@ -107,10 +107,11 @@ def _status(item: Item, body: Item, request: Request) -> Event:
         direction="outbound",
         provider_message_id=message_id,
         handle=customer,
-        occurred_at=time,
+        occurred_at=from_unix(detail.get("ts")) or _time(body),
         error=error,
         payload=payload,
     )
+    return keep_rest(event, item, _READ_OF_STATUS)
 
 
 def _message(item: Item, body: Item, request: Request) -> Event:
@@ -131,6 +132,8 @@ def _message(item: Item, body: Item, request: Request) -> Event:
         payload["displayName"] = name[:1024]
     if replied_to := passthrough.replied_to(item.get("context"), "gsId"):
         payload["inReplyTo"] = replied_to
+        if "reaction" in content:  # by the id that the message is known by, as far as there is one
+            content["reaction"]["providerMessageId"] = replied_to
     event_id = fact_id("message", message_id, kind)
     event = Event(
         "MessageReceived",

@@ -9,7 +9,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import phone
 from adapters.reading.bodies import form_of, is_form, json_of, parse_json
-from adapters.reading.facts import fact_id, identifier, location, text
+from adapters.reading.facts import fact_id, identifier, place_of, text
 from adapters.reading.remainder import keep_rest
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_unix_or_millis
@@ -62,10 +62,7 @@ def _content(item: dict[str, Any]) -> dict[str, Any]:
         return {"text": words}
     part = _part(item.get(kind))
     if kind == "location":
-        place = location(
-            part.get("latitude"), part.get("longitude"), text(part.get("name")) or text(part.get("address"))
-        )
-        return {"location": place} if place else {}
+        return place_of(part)
     content: dict[str, Any] = {}
     if kind in _FILES and (url := text(part.get("url"))):
         # The address is completed by a signature of its own.

@@ -14,6 +14,7 @@ from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix_or_millis
 from adapters.reading.words import spelled
 from adapters.whatsapp_cloud.content import content_of
+from adapters.whatsapp_cloud.details import keep_details
 from adapters.whatsapp_cloud.groups import recipient_of, word_of
 from adapters.whatsapp_cloud.history import past
 from adapters.whatsapp_cloud.messages import AGENT, CHANGES, READ, add_context, is_contact_of, original_of, system
@@ -122,8 +123,7 @@ def _status(item: Item, value: Item, request: Request) -> Event:
     event_id = fact_id(
         "status", message_id, status, text(recipient) or text(user_id) or group, text(item.get("timestamp"))
     )
-    time = from_unix_or_millis(item.get("timestamp"))
-    return Event(
+    event = Event(
         type_,
         request.source,
         event_id,
@@ -132,25 +132,32 @@ def _status(item: Item, value: Item, request: Request) -> Event:
         provider_message_id=message_id,
         handle=customer,
         per_recipient=group is not None and customer is not None,
-        occurred_at=time,
+        occurred_at=from_unix_or_millis(item.get("timestamp")),
         error=error,
         payload=payload,
     )
+    return keep_details(event, item)
 
 
-def _message(item: Item, value: Item, request: Request) -> Event:
+def _echo(item: Item, value: Item, request: Request) -> Event:
+    """Return the event of a message that a person sent with the WhatsApp Business app."""
+    return _message(item, value, request, outbound=True)
+
+
+def _message(item: Item, value: Item, request: Request, outbound: bool = False) -> Event:
     if (message_id := identifier(item.get("id"))) is None:
         raise Unprocessable("a message without its id")
     kind, content = text(item.get("type")) or "", content_of(item)
     if kind == "system":
         return system(item, value, request)
-    type_ = CHANGES.get(kind, "MessageReceived")
+    type_ = CHANGES.get(kind, "UserMessageSent" if outbound else "MessageReceived")
     about = message_id if kind not in CHANGES else original_of(item, kind)
     if content is None or about is None:
         type_, about = "ProviderEventReceived", about or message_id
-    customer, others = customer_of(item.get("from"), item.get("from_user_id"))
+    who, we = ("to", "from") if outbound else ("from", "to")
+    customer, others = customer_of(item.get(who), item.get(f"{who}_user_id"))
     payload: dict[str, Any] = {"providerStatus": kind[:255]}
-    for key, part in (("from", customer.value if customer else None), ("to", _ours(value)), ("handles", others)):
+    for key, part in ((who, customer.value if customer else None), (we, _ours(value)), ("handles", others)):
         if part:
             payload[key] = part
     if type_ == "ProviderEventReceived":
@@ -159,23 +166,23 @@ def _message(item: Item, value: Item, request: Request) -> Event:
         payload["content"] = content
     contacts = value.get("contacts")
     sender = (item.get("from"), item.get("from_user_id"))
-    if isinstance(contacts, list) and len(contacts) == 1 and is_contact_of(contacts[0], *sender):
+    if not outbound and isinstance(contacts, list) and len(contacts) == 1 and is_contact_of(contacts[0], *sender):
         profile = contacts[0].get("profile")
         if isinstance(profile, dict) and (name := text(profile.get("name"))):
             payload["displayName"] = name[:1024]
     add_context(payload, item)
     if answered := replied_to(item.get("context"), "gs_id"):
         payload["inReplyTo"] = answered
-    event_id, time = fact_id("message", message_id, kind), from_unix_or_millis(item.get("timestamp"))
+    event_id = fact_id("echo" if outbound else "message", message_id, kind)
     event = Event(
         type_,
         request.source,
         event_id,
         channel="whatsapp",
-        direction="inbound",
+        direction="outbound" if outbound else "inbound",
         provider_message_id=about,
         handle=customer,
-        occurred_at=time,
+        occurred_at=from_unix_or_millis(item.get("timestamp")),
         payload=payload,
     )
     return keep_rest(event, item, READ)
@@ -186,6 +193,7 @@ _CHAT = {"statuses": _status, "messages": _message}
 ITEMS: dict[str, dict[str, Any]] = {
     "messages": _CHAT,
     "standby": _CHAT,
+    "smb_message_echoes": {"message_echoes": _echo},
     "history": {"messages": past},
     "user_preferences": {"user_preferences": preference},
 }

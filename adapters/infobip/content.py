@@ -8,7 +8,7 @@ https://github.com/infobip/infobip-api-go-client (rcs InboundMessageContent).
 from collections.abc import Callable
 from typing import Any
 
-from adapters.reading.facts import count, location, text
+from adapters.reading.facts import count, place_of, text
 
 Item = dict[str, Any]
 Content = dict[str, Any]
@@ -70,7 +70,7 @@ def _media(part: Item) -> Content:
     url, name = text(part.get("url")), text(part.get("name")) or text(part.get("fileName"))
     content: Content = {}
     if url:
-        file: Item = {"url": url}
+        file: Item = {"url": url[:8192]}
         if kind := text(part.get("contentType")):
             file["type"] = kind[:255]
         if name:
@@ -86,13 +86,8 @@ def _media(part: Item) -> Content:
 def _audio(part: Item) -> Content:
     content = _media(part)
     if url := text(part.get("url")):
-        content["audioUrl"] = url
+        content["audioUrl"] = url[:8192]
     return content
-
-
-def _location(part: Item) -> Content:
-    name = text(part.get("name")) or text(part.get("address"))
-    return {"location": place} if (place := location(part.get("latitude"), part.get("longitude"), name)) else {}
 
 
 def _contact(part: Item) -> Content:
@@ -141,7 +136,7 @@ CONTENTS: dict[str, Callable[[Item], Content]] = {
     "STICKER": _media,
     "AUDIO": _audio,
     "VOICE": _audio,
-    "LOCATION": _location,
+    "LOCATION": place_of,
     "CONTACT": _contact,
     "BUTTON": _chosen,
     "BUTTON_REPLY": _chosen,

@@ -76,8 +76,18 @@ def location(latitude: Any, longitude: Any, name: Any = None) -> dict[str, Any] 
         return None
     place: dict[str, Any] = {"latitude": north, "longitude": east}
     if called := text(name):
-        place["name"] = called
+        place["name"] = called[:1024]
     return place
+
+
+def place_of(part: dict[str, Any]) -> dict[str, Any]:
+    """Return what a part of WhatsApp's says of a place, under `location`, or an empty object if its coordinates are invalid.
+    A place without a name is called by its address."""
+    name, address = text(part.get("name")), text(part.get("address"))
+    place = location(part.get("latitude"), part.get("longitude"), name or address)
+    if place is None:
+        return {}
+    return {"location": place | ({"address": address} if name and address else {})}
 
 
 def unknown(request: Request, item: Any, *, status: str | None = None, event_id: str | None = None) -> Event:

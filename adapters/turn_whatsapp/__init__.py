@@ -11,6 +11,7 @@ from adapters.contract import Adapter, InvalidSignature, Normalized, Request, Se
 from adapters.reading.addresses import phone
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
+from adapters.reading.remainder import keep_rest
 from adapters.reading.times import from_unix
 from adapters.signing.optional import SETTINGS as _UNSIGNED
 from adapters.signing.optional import WORDS, verify_signed_or_known
@@ -93,12 +94,15 @@ def _sent_out(body: Item, request: Request) -> Event:
         payload["to"] = customer.value
     if ours is not None:
         payload["from"] = ours.value
+    context = body.get("context")
+    if isinstance(context, dict) and (replied := text(context.get("message_id")) or text(context.get("id"))):
+        payload["inReplyTo"] = replied[:2048]
     if message_id is None or content is None:
         payload["native"] = unknown(request, body).payload["native"]
     time = text(body.get("timestamp"))
     event_id = fact_id("sent out", message_id) if message_id else unknown(request, body).source_event_id
     at = from_unix(time)
-    return Event(
+    event = Event(
         "MessageQueued",
         request.source,
         event_id,
@@ -109,6 +113,7 @@ def _sent_out(body: Item, request: Request) -> Event:
         occurred_at=at,
         payload=payload,
     )
+    return keep_rest(event, body, ("to", "from", "id", "timestamp", "type", "recipient_type"))
 
 
 ADAPTER = Adapter(

@@ -7,7 +7,7 @@ type.
 from collections.abc import Callable
 from typing import Any
 
-from adapters.reading.facts import location, text
+from adapters.reading.facts import place_of, text
 
 Item = dict[str, Any]
 Content = dict[str, Any]
@@ -31,10 +31,10 @@ def _text(part: Item) -> Content:
 
 
 def _media(part: Item) -> Content:
-    names = (("type", "mime_type"), ("id", "id"), ("url", "url"), ("name", "filename"))
-    media = {key: value for key, name in names if (value := text(part.get(name)))}
+    names = (("type", "mime_type", 255), ("id", "id", 1024), ("url", "url", 8192), ("name", "filename", 1024))
+    media = {key: value[:most] for key, name, most in names if (value := text(part.get(name)))}
     if "url" not in media and (link := text(part.get("link"))):  # of a message as it was sent
-        media["url"] = link
+        media["url"] = link[:8192]
     content: Content = {"media": [media]} if media else {}
     if caption := text(part.get("caption")):
         content["text"] = caption
@@ -44,13 +44,8 @@ def _media(part: Item) -> Content:
 def _audio(part: Item) -> Content:
     content = _media(part)
     if url := text(part.get("url")):
-        content["audioUrl"] = url
+        content["audioUrl"] = url[:8192]
     return content
-
-
-def _location(part: Item) -> Content:
-    name = text(part.get("name")) or text(part.get("address"))
-    return {"location": place} if (place := location(part.get("latitude"), part.get("longitude"), name)) else {}
 
 
 def _contacts(part: Any) -> Content:
@@ -74,13 +69,14 @@ def _interactive(part: Item) -> Content:
 
 
 def _chosen(id_: Any, title: Any) -> Content:
-    label = text(title)
-    reply = {key: value for key, value in (("id", text(id_)), ("title", (label or "")[:1024])) if value}
-    return {"buttonReply": reply} | ({"text": label} if label else {})
+    # A form's `body` may be longer than a button's label: it is cut as the label, and whole as the text.
+    words = text(title)
+    reply = {key: value[:1024] for key, value in (("id", text(id_)), ("title", words)) if value}
+    return {"buttonReply": reply} | ({"text": words} if words else {})
 
 
 def _reaction(part: Item) -> Content:
-    reaction = {"emoji": text(part.get("emoji")) or ""}  # empty: the reaction is removed
+    reaction = {"emoji": (text(part.get("emoji")) or "")[:64]}  # empty: the reaction is removed
     if message_id := text(part.get("message_id")):
         reaction["providerMessageId"] = message_id
     return {"reaction": reaction}
@@ -113,7 +109,7 @@ CONTENTS: dict[str, Callable[[Item], Content]] = {
     "sticker": _media,
     "audio": _audio,
     "voice": _audio,
-    "location": _location,
+    "location": place_of,
     "contacts": _contacts,
     "button": _button,
     "interactive": _interactive,

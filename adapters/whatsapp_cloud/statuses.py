@@ -7,6 +7,7 @@ from adapters.contract import Request
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.times import from_unix
 from adapters.reading.words import spelled
+from adapters.whatsapp_cloud.details import keep_details
 from adapters.whatsapp_cloud.errors import error_of
 from adapters.whatsapp_cloud.groups import recipient_of, word_of
 from adapters.whatsapp_cloud.messages import Item, customer_of, payload_of, required_id
@@ -37,11 +38,11 @@ def status(item: Item, value: Item, request: Request) -> Event:
     if group:
         payload["groupId"] = group
     if reference := text(item.get("biz_opaque_callback_data")):
-        payload["reference"] = reference
+        payload["reference"] = reference[:1024]
     if isinstance(pricing := item.get("pricing"), dict) and (category := text(pricing.get("category"))):
-        payload["pricingCategory"] = category
+        payload["pricingCategory"] = category[:255]
     whose = text(recipient) or text(user_id) or group
-    return Event(
+    event = Event(
         type_,
         request.source,
         fact_id("status", message_id, word, whose, text(item.get("timestamp"))),
@@ -54,3 +55,4 @@ def status(item: Item, value: Item, request: Request) -> Event:
         error=error_of(item.get("errors")) if type_ == "MessageFailed" else None,
         payload=payload,
     )
+    return keep_details(event, item)

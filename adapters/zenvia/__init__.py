@@ -19,7 +19,7 @@ from adapters.signing.shared_header import SETTINGS as SHARED_HEADER
 from adapters.signing.shared_header import verify_shared
 from adapters.whatsapp_cloud.errors import REASONS as _META
 from adapters.zenvia import sms_v1
-from adapters.zenvia.content import content_of
+from adapters.zenvia.content import client_of, content_of
 from schemas.events import Error, Event, Handle
 
 #: …/spec/tags/subscriptions.md#code-field. DELETED concerns an inbound message, whose writer deleted it.
@@ -49,7 +49,7 @@ MEDIA: dict[str, str] = {
 _TYPES = ("MESSAGE_STATUS", "MESSAGE")
 _WAYS = frozenset({"IN", "OUT"})
 #: Keys whose value the event says otherwise.
-_READ = frozenset({"type", "direction", "channel"})
+_READ = frozenset({"type", "direction", "channel", "sgMachineOpen"})
 
 Item = dict[str, Any]
 
@@ -101,8 +101,11 @@ def _status(status: Item, body: Item, request: Request) -> Event:
         payload["contentIndex"] = index
     if carrier := text(object_of(object_of(status.get("channelData")).get("sms")).get("carrier")):
         payload["carrier"] = carrier[:255]
+    if medium == "email":
+        payload |= client_of(object_of(object_of(status.get("channelData")).get("email")))
+        type_ = "MessageOpened" if type_ == "MessageRead" else type_  # a picture was loaded, by a person or a machine
     cause = _cause(status, medium)
-    if type_ == "MessageClicked" and (clicked := cause.text):
+    if type_ == "MessageClicked" and "url" not in payload and (clicked := cause.text):
         payload["url" if clicked.startswith(("http://", "https://")) else "clicked"] = clicked
     known_by = (message_id, code, text(status.get("timestamp")), text(body.get("contentIndex")))
     event_id = identifier(body.get("id")) or fact_id("status", *known_by)
@@ -182,7 +185,9 @@ ADAPTER = Adapter(
     title="Zenvia",
     docs="https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks",
     channels=frozenset({"sms", "whatsapp", "rcs", "voice", "email", "chat"}),
-    events=frozenset({*STATUSES.values(), "MessageQueued", "MessageReceived", "ProviderEventReceived"}),
+    events=frozenset(
+        {*STATUSES.values(), "MessageOpened", "MessageQueued", "MessageReceived", "ProviderEventReceived"}
+    ),
     signature="signs nothing: a header, basic auth or a secret in the URL",
     signs_body=False,
     settings=SHARED_HEADER,

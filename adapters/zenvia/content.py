@@ -5,7 +5,8 @@ https://zenvia.github.io/zenvia-openapi-spec/v2/#tag/Webhooks
 
 from typing import Any
 
-from adapters.reading.facts import location, text
+from adapters.reading.facts import place_of, text
+from adapters.reading.shapes import object_of
 
 
 def content_of(contents: Any) -> dict[str, Any]:
@@ -26,10 +27,8 @@ def content_of(contents: Any) -> dict[str, Any]:
             if file := {key: value[:most] for key, name, most in names if (value := text(part.get(name)))}:
                 media.append(file)
             texts += [caption] if (caption := text(part.get("fileCaption"))) else []
-        elif kind == "location" and (
-            place := location(part.get("latitude"), part.get("longitude"), part.get("name") or part.get("address"))
-        ):
-            content["location"] = place
+        elif kind == "location" and (place := place_of(part)):
+            content |= place
         elif kind == "email":
             content |= {key: value for key in ("subject", "html") if (value := text(part.get(key)))}
             texts += [words] if words else []
@@ -40,3 +39,13 @@ def content_of(contents: Any) -> dict[str, Any]:
     if texts:
         content["text"] = "\n".join(texts)
     return content | {key: value for key, value in (("media", media), ("parts", parts)) if value}
+
+
+def client_of(mail: dict[str, Any]) -> dict[str, Any]:
+    """Return who opened a mail or followed a link of it, from `channelData.email` of a status."""
+    client = object_of(mail.get("clientInfo"))
+    found: dict[str, Any] = {"machineOpen": True} if client.get("sgMachineOpen") is True else {}
+    for key, name in (("userAgent", "userAgent"), ("ip", "sourceIp"), ("url", "url")):
+        if words := text(client.get(name)):
+            found[key] = words
+    return found

@@ -80,7 +80,7 @@ def _message_events(item: Item, entry: Item, request: Request, platform: str, st
     kind = kind_of(item)
     part: Item = item[kind] if kind else {}
     sender, recipient = _id(item.get("sender")), _id(item.get("recipient"))
-    ours = part.get("is_echo") in (True, "true") or (sender is not None and sender == identifier(entry.get("id")))
+    ours = part.get("is_echo") in (True, "true") or (sender == _id(entry) and sender not in (None, recipient))
     if ours:
         sender, recipient = recipient, sender
     customer = of_kind("chat_id", f"{platform}:{sender}") if sender else None

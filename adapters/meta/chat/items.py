@@ -177,11 +177,18 @@ _KINDS: dict[str, Callable[[Item, About], list[Event]]] = {
 }
 
 
+#: Kinds that are of our account too, not of people alone.
+_OF_BOTH = frozenset({"message", "reaction", "message_edit"})
+
+
 def kind_of(item: Item) -> str | None:
     """Return the key that names an item's kind, or None if no known key is there."""
     return next((kind for kind in _KINDS if isinstance(item.get(kind), dict)), None)
 
 
 def events_of(kind: str, about: About) -> list[Event]:
-    """Return the events of an item of a known kind. Raises Unprocessable."""
+    """Return the events of an item of a known kind. What our account did stays unmapped, if only people do it. Raises
+    Unprocessable."""
+    if about.outbound and kind not in _OF_BOTH:
+        return [about.kept(kind)]
     return _KINDS[kind](about.item[kind], about)

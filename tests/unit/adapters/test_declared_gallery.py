@@ -192,6 +192,10 @@ def test_waha() -> None:
     assert event.payload["content"] == {"text": "Hi"} and event.occurred_at == datetime(
         2026, 3, 2, 9, 29, 30, tzinfo=UTC
     )
+    number = {"key": {"remoteJid": "168582063366331@lid", "remoteJidAlt": "15551234567@s.whatsapp.net"}}
+    hidden = message | {"from": "168582063366331@lid", "to": None}
+    assert one(waha("message", fromMe=False, **hidden, _data=number)).handle == ANA
+    assert one(waha("message", fromMe=False, **hidden)).handle is None
     group = one(waha("message", fromMe=False, **(message | {"from": "123456789@g.us"})))
     assert (group.type, group.handle) == ("MessageReceived", None)
     ours: dict[str, Any] = {"id": "true_15551234567@c.us_BBBB", "from": "15550001111@c.us", "to": "15551234567@c.us"}
