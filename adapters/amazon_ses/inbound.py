@@ -54,7 +54,10 @@ def event(record: dict[str, Any], request: Request) -> Event:
         occurred_at=from_text(mail.get("timestamp")),
         undecoded=damaged,
     )
-    return received(one, request, fact_id("ses", "Received", message_id, written, text(mail.get("timestamp"))))
+    # Each action of a receipt rule publishes the mail anew, with another content, and each rule for its own recipients.
+    published = text(action.get("type")), text(action.get("objectKey")), ", ".join(one.recipients)
+    at = text(mail.get("timestamp"))
+    return received(one, request, fact_id("ses", "Received", message_id, written, at, *published))
 
 
 def _headers(items: Any) -> dict[str, str]:

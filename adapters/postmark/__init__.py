@@ -156,7 +156,9 @@ def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
         return TYPES.get(kind, ("MessageBounced", "unknown"))
     if record == "SubscriptionChange":
         if item.get("SuppressSending") is not True:
-            return "RecipientSubscribed", "unknown"
+            # Only the recipient consents: `Customer` is the account, `Admin` is Postmark.
+            by_recipient = item.get("SuppressSending") is False and _by_recipient(item)
+            return "RecipientSubscribed" if by_recipient else "ProviderEventReceived", "unknown"
         return SUPPRESSIONS.get(
             spelled(text(item.get("SuppressionReason")), SUPPRESSIONS), "ProviderEventReceived"
         ), "unknown"
@@ -170,7 +172,11 @@ def _of_all_mail(item: dict[str, Any], stream: str) -> bool:
         return False
     if spelled(text(item.get("SuppressionReason")), SUPPRESSIONS) == "SpamComplaint":
         return True
-    return stream == _DEFAULT_STREAM and (text(item.get("Origin")) or "").lower() == "recipient"
+    return stream == _DEFAULT_STREAM and _by_recipient(item)
+
+
+def _by_recipient(item: dict[str, Any]) -> bool:
+    return (text(item.get("Origin")) or "").lower() == "recipient"
 
 
 def _error(item: dict[str, Any], reason: str) -> Error:

@@ -211,20 +211,26 @@ def test_brevos_words_of_campaigns_are_read(word: str, type_: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suppressed", "reason", "type_"),
+    ("suppressed", "reason", "origin", "type_"),
     [
-        (True, "ManualSuppression", "RecipientUnsubscribed"),
-        (True, "SpamComplaint", "RecipientUnsubscribed"),
-        (True, "HardBounce", "ProviderEventReceived"),
-        (False, None, "RecipientSubscribed"),
+        (True, "ManualSuppression", "Recipient", "RecipientUnsubscribed"),
+        (True, "ManualSuppression", "Customer", "RecipientUnsubscribed"),
+        (True, "SpamComplaint", None, "RecipientUnsubscribed"),
+        (True, "HardBounce", "Recipient", "ProviderEventReceived"),
+        (False, None, "Recipient", "RecipientSubscribed"),
+        (False, None, "Customer", "ProviderEventReceived"),
+        (False, None, "Admin", "ProviderEventReceived"),
+        (False, None, None, "ProviderEventReceived"),
     ],
 )
-def test_postmarks_subscription_changes_both_ways(suppressed: bool, reason: str | None, type_: str) -> None:
-    """https://postmarkapp.com/developer/webhooks/subscription-change-webhook"""
+def test_postmarks_subscription_changes_both_ways(
+    suppressed: bool, reason: str | None, origin: str | None, type_: str
+) -> None:
+    """https://postmarkapp.com/developer/webhooks/subscription-change-webhook: anybody may stop mail, only the recipient
+    consents to it."""
+    change = {"SuppressSending": suppressed, "SuppressionReason": reason, "Origin": origin, "ChangedAt": "x"}
     body = {"RecordType": "SubscriptionChange", "MessageStream": "outbound", "Recipient": "Ana <ANA@example.com>"}
-    (event,) = events_of(
-        "postmark", body | {"SuppressSending": suppressed, "SuppressionReason": reason, "ChangedAt": "x"}
-    )
+    (event,) = events_of("postmark", body | change)
     assert (event.type, event.handle) == (type_, Handle("email", "ana@example.com"))
 
 
