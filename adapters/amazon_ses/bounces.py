@@ -12,7 +12,8 @@ BOUNCES: dict[str, str] = {
     "OnAccountSuppressionList": "blocked",
     "OnTenantSuppressionList": "blocked",
     "EmailValidationSuppressed": "invalid_address",
-    "UnsubscribedRecipient": "opted_out",
+    # From one topic, which the bounce does not name; `opted_out` would stop all mail. The `Subscription` event names it.
+    "UnsubscribedRecipient": "blocked",
     "MailboxFull": "unreachable",
     "MessageTooLarge": "content",
     "ContentRejected": "content",

@@ -54,6 +54,8 @@ REASONS: dict[str, str] = {
 _FAILURES = frozenset({"delay", "bounce", "out_of_band", *REASONS})
 _ENGAGED = frozenset({"track_event", "unsubscribe_event"})
 _COPIED = (("url", "target_link_url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
+#: `fbtype`, the Feedback-Type of the report, whose words the IANA lists (RFC 5965, RFC 6591): neither is a complaint.
+_NO_COMPLAINTS = frozenset({"not-spam", "auth-failure"})
 _BATCH, _TOKEN = "x-messagesystems-batch-id", "x-messagesystems-webhook-token"
 
 
@@ -112,13 +114,16 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     if word in ("bounce", "out_of_band"):
         type_ = OTHERWISE.get(class_, type_)
+    feedback = text(get("fbtype")) if word == "spam_complaint" else None
+    if feedback and feedback.lower() in _NO_COMPLAINTS:
+        type_ = "ProviderEventReceived"
     meta = object_of(get("rcpt_meta"))
     message_id = identifier(get("transmission_id")) or identifier(get("message_id"))
     event_id, time = identifier(get("event_id")), _time(get("timestamp"))
     if type_ == "ProviderEventReceived":
         event = unknown(request, item, status=word or kind, event_id=event_id)
         event.occurred_at = time
-        if message_id is not None and kind != "relay_event":
+        if message_id is not None and kind != "relay_event" and word != "sms_status":
             event.channel, event.direction = "email", "outbound"
             event.provider_message_id, event.handle = message_id, customer
         return event
@@ -136,6 +141,8 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         # A proxy may fetch because a person opened the mail; a prefetch happens without a person.
         if object_of(get("user_agent_parsed")).get("is_prefetched") is True:
             payload["machineOpen"] = True
+    if feedback:
+        payload["feedbackType"] = feedback[:255]
     error = None
     if word in _FAILURES:
         if class_:
