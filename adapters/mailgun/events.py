@@ -53,6 +53,7 @@ FAILURES: dict[str, str] = {"old": "expired", "espblock": "blocked"}
 _ROUTED = frozenset({"accepted", "delivered", "failed"})
 #: Actions of a recipient; these events have the user agent and the IP address.
 ENGAGED = frozenset({"opened", "clicked", "unsubscribed"})
+_BY = ("mailing-list", "tags")
 _BY_ONE = ENGAGED | {"complained"}
 
 
@@ -111,6 +112,10 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
             # …/user-manual/tracking-messages/open-click-bot-detect: `apple`, `gmail` or `generic`; else empty.
             if word == "opened" and text(client.get("bot")):
                 payload["machineOpen"] = True
+        # An unsubscription is from all mail, whatever list or tag it came by: both are kept, and narrow nothing.
+        by = {name: data[name] for name in _BY if data.get(name)} if word == "unsubscribed" else None
+        if by:
+            payload["native"] = by
         made.append(
             Event(
                 type_,

@@ -138,10 +138,11 @@ def _event(item: Any, request: Request) -> Event:
     error = None
     if word in ("bounce", "blocked"):
         why = text(get("error"))
+        known = spelled(why, ERRORS)
         if word == "bounce":
             payload["bounceType"] = "hard" if get("hard_bounce") is True else "soft"
-            type_ = "MessageDelayed" if why == "greylisted" else type_
-        error = Error(text(get("error_related_to")), why, ERRORS.get(why or "", "unknown"))
+            type_ = "MessageDelayed" if known == "greylisted" else type_
+        error = Error(text(get("error_related_to")), why, ERRORS.get(known, "unknown"))
     return Event(
         type_,
         request.source,

@@ -85,6 +85,8 @@ def normalize(request: Request) -> Normalized:
     item = json_of(request)
     if not isinstance(item, dict):
         raise Unprocessable("not a webhook of Postmark: the body is not an object")
+    if item.get("RecordType") == "Inbound" and "FromFull" in item:
+        return Normalized([inbound.event(item, request)])
     if "RecordType" not in item:
         record = next((record for key, record in _UNNAMED.items() if key in item and "FromFull" not in item), None)
         if record is None and ("FromFull" in item or "From" in item):
