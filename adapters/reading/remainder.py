@@ -35,6 +35,28 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = (), *, read: C
     return event
 
 
+def keep_flat(event: Event, item: dict[str, Any], read: Collection[str]) -> Event:
+    """Do as `keep_rest` does for a flat item, at a quarter of its cost: `read` names the item's keys that are read whatever
+    their value. A text is held if the event has it under any name; a part with an inside is kept whole."""
+    held = {event.echoed_message_id, *[one for one in event.payload.values() if isinstance(one, str)]}
+    if event.error is not None:
+        held |= {event.error.code, event.error.text}
+    rest: dict[str, Any] = {}
+    for key, value in item.items():
+        if key in read or value is None or value is False or value == "":
+            continue
+        if isinstance(value, str):
+            if len(value) < _BY_CHANCE or value not in held:
+                rest[key] = value
+        elif not isinstance(value, dict | list):
+            rest[key] = value
+        elif (inner := _rest(value, _NOTHING, key, 1)) is not None:
+            rest[key] = inner
+    if rest:
+        event.payload["native"] = rest
+    return event
+
+
 class _Held:
     """The values that an event holds, by their text, and by their name too if they are short."""
 
@@ -93,7 +115,19 @@ class _Held:
             self._add(name, value if isinstance(value, str) else str(value))
 
 
-def _rest(value: Any, held: _Held, name: str, depth: int) -> Any:
+class _Nothing:
+    """Holds no value."""
+
+    read: Collection[str] = ()
+
+    def __contains__(self, leaf: tuple[str, Any]) -> bool:
+        return False
+
+
+_NOTHING = _Nothing()
+
+
+def _rest(value: Any, held: _Held | _Nothing, name: str, depth: int) -> Any:
     """Return what remains of a value, or None if nothing does."""
     if value is None or value is False or value == "" or value == [] or value == {}:
         return None
