@@ -18,6 +18,7 @@ from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.mime import bare_id
 from adapters.reading.own_ids import NAME, own_id
+from adapters.reading.remainder import keep_flat
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix, from_unix_or_millis
@@ -96,6 +97,9 @@ def normalize(request: Request) -> Normalized:
     return result
 
 
+_READ = frozenset({"event", "email", "message-id", "ts", "ts_event", "ts_epoch", "date"})
+
+
 def _events(item: dict[str, Any], request: Request) -> Iterator[Event]:
     word = spelled(text(item.get("event")), (*EVENT_TYPES, *marketing.CONTACT_WORDS))
     if word in marketing.CONTACT_WORDS:
@@ -138,7 +142,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         reason = reason_of(code)
         error = Error(code, words, reason if reason != "unknown" else REASONS.get(word, "unknown"))
     stamp = text(get("ts_event")) or text(get("ts_epoch")) or text(get("date"))
-    return Event(
+    made = Event(
         type_,
         request.source,
         fact_id("brevo", _SAME.get(word, word), message_id or text(get("camp_id")), email, stamp, payload.get("url")),
@@ -151,6 +155,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         error=error,
         payload=payload,
     )
+    return keep_flat(made, item, _READ)  # tags, the subject, the mirror link, the device
 
 
 def _ours(header: Any) -> dict[str, Any]:
