@@ -12,8 +12,8 @@ from schemas import SchemaError, validate
 from schemas.events import Event
 from schemas.handles import MAX_LENGTH
 
-#: Texts that only describe, and the most characters that the schemas allow of each (`schemas/definitions.json`). They are cut:
-#: a browser may call itself anything, and no opt-out may be lost for it.
+#: Texts that only describe, and the most characters that the schemas allow of each (`schemas/definitions.json`). They are cut,
+#: and an `ip` is left out: a browser may call itself anything, and no opt-out may be lost for it.
 _CUT = {
     "userAgent": 4096,
     "url": 8192,
@@ -38,11 +38,14 @@ def size_of(event: Event) -> int:
 
     Each NUL and lone surrogate in it, whatever encoding of the request hid it, becomes U+FFFD: PostgreSQL's text and jsonb
     hold no NUL, UTF-8 no lone surrogate. Raises SchemaError for an event that is nested too deeply, and for an id or
-    address that is too long: if they were cut, two could become one. A text that only describes is cut.
+    address that is too long: if they were cut, two could become one. A text that only describes is cut, an `ip` left out.
     """
     for name, most in _CUT.items():
         if isinstance(words := event.payload.get(name), str) and len(words) > most:
-            event.payload[name] = words[:most]
+            if name == "ip":
+                del event.payload[name]  # a part of an address is another address
+            else:
+                event.payload[name] = words[:most]
     for name in _IDS:
         if len(getattr(event, name) or "") > MAX_ID:
             raise SchemaError("$", f"has an id ({name}) of more than {MAX_ID} characters")

@@ -11,10 +11,14 @@ BOUNCES: dict[str, str] = {
     "Suppressed": "invalid_address",
     "OnAccountSuppressionList": "blocked",
     "OnTenantSuppressionList": "blocked",
+    "EmailValidationSuppressed": "invalid_address",
+    # From one topic, which the bounce does not name; `opted_out` would stop all mail. The `Subscription` event names it.
+    "UnsubscribedRecipient": "blocked",
     "MailboxFull": "unreachable",
     "MessageTooLarge": "content",
     "ContentRejected": "content",
     "AttachmentRejected": "content",
+    "CustomTimeoutExceeded": "expired",
     "Undetermined": "unknown",
 }
 #: `action`, of the server's report: RFC 3464 section 2.3.3. All but one of them report no failure.
@@ -27,7 +31,7 @@ _ACTIONS: dict[str, str] = {
 }
 #: Lists of suppressed addresses, an account's or a tenant's, as bounces and complaints name them.
 LISTS = frozenset({"OnAccountSuppressionList", "OnTenantSuppressionList"})
-_SUPPRESSED = LISTS | {"Suppressed"}
+_SUPPRESSED = LISTS | {"Suppressed", "EmailValidationSuppressed", "UnsubscribedRecipient"}
 #: `delayType`.
 DELAYS: dict[str, str] = {
     "InternalFailure": "unknown",

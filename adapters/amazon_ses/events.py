@@ -13,7 +13,7 @@ from adapters.contract import Normalized, Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
-from adapters.reading.remainder import keep_others
+from adapters.reading.remainder import keep_flat
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
@@ -94,7 +94,7 @@ def of_record(record: dict[str, Any], request: Request, notification: str | None
         except Unprocessable as error:
             result.unprocessable.append((recipient, str(error)))
     if len(result.events) == 1:  # copies for each recipient would multiply its size
-        keep_others(keep_others(result.events[0], mail, _READ), part, _READ)
+        keep_flat(keep_flat(result.events[0], mail, _READ), part, _READ)
     return result
 
 

@@ -58,11 +58,10 @@ def event(record: dict[str, Any], request: Request) -> Event:
         headers=headers,
         found={"verdicts": _verdicts(receipt)},
     )
-    # Each action of a receipt rule reports the mail, with other content (a bucket's file, or the mail itself).
-    reported = (text(action.get("type")), *(address for _, address in recipients[:100]))
-    return received(
-        one, request, fact_id("ses", "Received", message_id, written, text(mail.get("timestamp")), *reported)
-    )
+    # Each action of a receipt rule publishes the mail anew, with another content, and each rule for its own recipients.
+    published = text(action.get("type")), text(action.get("objectKey")), ", ".join(one.recipients)
+    at = text(mail.get("timestamp"))
+    return received(one, request, fact_id("ses", "Received", message_id, written, at, *published))
 
 
 def _verdicts(receipt: dict[str, Any]) -> dict[str, Any]:

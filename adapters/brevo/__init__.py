@@ -18,7 +18,7 @@ from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, text, unknown
 from adapters.reading.mime import bare_id
 from adapters.reading.own_ids import NAME, own_id
-from adapters.reading.remainder import keep_others
+from adapters.reading.remainder import keep_flat
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix, from_unix_or_millis
@@ -52,7 +52,7 @@ EVENT_TYPES: dict[str, str] = {
 REASONS: dict[str, str] = {"hard_bounce": "invalid_address", "invalid_email": "invalid_address", "blocked": "blocked"}
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected", "MessageFailed"})
 #: Keys that say nothing beside what their event has.
-_READ = frozenset({"event", "date", "ts", "ts_event", "ts_epoch", "email", "message-id"})
+_READ = frozenset({"event", "email", "message-id", "ts", "ts_event", "ts_epoch", "date"})
 _COPIED = (("url", "URL"), ("url", "link"), ("userAgent", "user_agent"), ("ip", "ip"), ("from", "sender_email"))
 _PROXIED = frozenset({"proxy_open", "unique_proxy_open"})
 _CONTACT = re.compile(rb'"event"\s{0,8}:\s{0,8}"(?:contact_updated|contact_deleted|list_addition)"')
@@ -154,7 +154,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         error=error,
         payload=payload,
     )
-    return keep_others(event, item, _READ)
+    return keep_flat(event, item, _READ)  # tags, the subject, the mirror link, the device
 
 
 def _ours(header: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.inbound_mail import InboundMail, received
 from adapters.reading.mime import bare_id
 from adapters.reading.own_ids import NAME, own_id
-from adapters.reading.remainder import keep_others
+from adapters.reading.remainder import keep_flat
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
@@ -129,8 +129,9 @@ def of_json(data: dict[str, Any], request: Request) -> list[Event]:
                 payload=payload,
             )
         )
+    # An unsubscription is from all mail, whatever list or tag it came by: both are kept here, and narrow nothing.
     if len(made) == 1:  # copies for each recipient would multiply its size
-        keep_others(made[0], data, _READ)
+        keep_flat(made[0], data, _READ)
     return made
 
 

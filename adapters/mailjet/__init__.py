@@ -26,7 +26,7 @@ from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
-from adapters.reading.remainder import keep_others
+from adapters.reading.remainder import keep_flat
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_unix
 from adapters.reading.words import spelled
@@ -141,10 +141,11 @@ def _event(item: Any, request: Request) -> Event:
     error = None
     if word in ("bounce", "blocked"):
         why = text(get("error"))
+        known = spelled(why, ERRORS)
         if word == "bounce":
             payload["bounceType"] = "hard" if get("hard_bounce") is True else "soft"
-            type_ = "MessageDelayed" if why == "greylisted" else type_
-        error = Error(text(get("error_related_to")), why, ERRORS.get(why or "", "unknown"))
+            type_ = "MessageDelayed" if known == "greylisted" else type_
+        error = Error(text(get("error_related_to")), why, ERRORS.get(known, "unknown"))
     event = Event(
         type_,
         request.source,
@@ -158,7 +159,7 @@ def _event(item: Any, request: Request) -> Event:
         error=error,
         payload=payload,
     )
-    return keep_others(event, item, _READ)
+    return keep_flat(event, item, _READ)
 
 
 def _ours(payload: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from adapters.mandrill.inbound import received
 from adapters.reading.addresses import handle
 from adapters.reading.bodies import form_of, parse_json
 from adapters.reading.facts import fact_id, identifier, text, unknown
-from adapters.reading.remainder import keep_others
+from adapters.reading.remainder import keep_flat
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
@@ -179,7 +179,7 @@ def _event(item: Any, request: Request) -> Event:
         error=_error(msg, item) if type_ in _FAILURES else None,
         payload=payload,
     )
-    return keep_others(keep_others(event, msg, _READ), item, _READ)
+    return keep_flat(keep_flat(event, msg, _READ), item, _READ)
 
 
 def _error(msg: dict[str, Any], item: dict[str, Any]) -> Error:

@@ -22,11 +22,12 @@ from adapters.postmark.send import (
     read_response,
 )
 from adapters.postmark.send import SETTINGS as _SENDING
+from adapters.postmark.subscriptions import SUPPRESSIONS, is_of_all_mail, type_of_change
 from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import own_id
-from adapters.reading.remainder import keep_others
+from adapters.reading.remainder import keep_flat
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text
@@ -45,15 +46,6 @@ RECORDS: dict[str, str] = {
     "Click": "MessageClicked",
     "SubscriptionChange": "RecipientUnsubscribed",
 }
-#: Why sending was stopped, …/developer/webhooks/subscription-change-webhook. A bounce does not change the
-#: recipient's consent.
-SUPPRESSIONS: dict[str, str] = {
-    "HardBounce": "ProviderEventReceived",
-    "SpamComplaint": "RecipientUnsubscribed",
-    "ManualSuppression": "RecipientUnsubscribed",
-}
-#: The id of the transactional stream that each server begins with: https://postmarkapp.com/developer/api/message-streams-api
-_DEFAULT_STREAM = "outbound"
 _FAILURES = frozenset({"MessageBounced", "MessageDelayed", "MessageRejected"})
 _TIMES = ("DeliveredAt", "BouncedAt", "ReceivedAt", "ChangedAt")
 #: The record of a webhook without `RecordType`, by a key that only it has: so are the older ones, and the test requests of
@@ -88,6 +80,8 @@ def normalize(request: Request) -> Normalized:
     item = json_of(request)
     if not isinstance(item, dict):
         raise Unprocessable("not a webhook of Postmark: the body is not an object")
+    if item.get("RecordType") == "Inbound" and "FromFull" in item:
+        return Normalized([inbound.event(item, request)])
     if "RecordType" not in item:
         record = next((record for key, record in _UNNAMED.items() if key in item and "FromFull" not in item), None)
         if record is None and ("FromFull" in item or "From" in item):
@@ -133,7 +127,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         if ip := text(object_of(get("Geo")).get("IP")):
             payload["ip"] = ip
     elif record == "SubscriptionChange":
-        if (stream := text(get("MessageStream"))) and not _of_all_mail(item, stream):
+        if (stream := text(get("MessageStream"))) and not is_of_all_mail(item, stream):
             payload["list"] = stream
     elif kind:
         payload["bounceType"] = kind
@@ -151,7 +145,7 @@ def _event(item: dict[str, Any], request: Request) -> Event:
         error=error,
         payload=payload,
     )
-    return keep_others(event, item, _READ)
+    return keep_flat(event, item, _READ)
 
 
 def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
@@ -159,23 +153,8 @@ def _type(record: str, kind: str, item: dict[str, Any]) -> tuple[str, str]:
     if record == "Bounce":
         return TYPES.get(kind, ("MessageBounced", "unknown"))
     if record == "SubscriptionChange":
-        if item.get("SuppressSending") is not True:  # by an operator it is no consent of the recipient's
-            asked = (text(item.get("Origin")) or "").lower() == "recipient"
-            return "RecipientSubscribed" if asked else "ProviderEventReceived", "unknown"
-        return SUPPRESSIONS.get(
-            spelled(text(item.get("SuppressionReason")), SUPPRESSIONS), "ProviderEventReceived"
-        ), "unknown"
+        return type_of_change(item), "unknown"
     return RECORDS.get(record, "ProviderEventReceived"), "unknown"
-
-
-def _of_all_mail(item: dict[str, Any], stream: str) -> bool:
-    """Return whether a change concerns all mail, and not its stream alone: a complaint, or that the recipient unsubscribed
-    from the default stream, which has the mail that belongs to no list."""
-    if item.get("SuppressSending") is not True:
-        return False
-    if spelled(text(item.get("SuppressionReason")), SUPPRESSIONS) == "SpamComplaint":
-        return True
-    return stream == _DEFAULT_STREAM and (text(item.get("Origin")) or "").lower() == "recipient"
 
 
 def _error(item: dict[str, Any], reason: str) -> Error:
@@ -195,6 +174,7 @@ ADAPTER = Adapter(
         {
             *RECORDS.values(),
             *(type_ for type_, _ in TYPES.values()),
+            *SUPPRESSIONS.values(),
             "RecipientSubscribed",
             "MessageReceived",
             "ProviderEventReceived",

@@ -51,11 +51,17 @@ def mailboxes(written: str) -> list[tuple[str, str]]:
 
 
 def mailbox_of(written: str) -> tuple[str, str]:
-    """Return the name and the address of a header's first mailbox, each empty if missing."""
+    """Return the name and the address of a header's first mailbox, each empty if missing.
+
+    A name with a comma that a provider has decoded stands there without quotes (`López, Ana <ana@example.com>`, as in
+    SendGrid's `from`): the parts before the mailbox are of its name.
+    """
     if len(written) <= _MOST_OF_ONE and written.count("(") <= _MOST_COMMENTS:
-        found = next((one for one in mailboxes(written) if "@" in one[1]), None)
-        if found is not None:
-            return found
+        before: list[str] = []
+        for name, address in mailboxes(written):
+            if "@" in address:
+                return (", ".join([*before, name]) if name else ""), address
+            before.append(name or decode_text(address))
         if "<" not in written:
             return "", ""
     return "", written[-_MOST_OF_ONE:].rpartition("<")[2].partition(">")[0].strip()

@@ -36,23 +36,26 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = (), *, read: C
     return event
 
 
-def keep_others(event: Event, item: dict[str, Any], read: Collection[str]) -> Event:
-    """Add to the event's payload, as `native`, the values of an item that no field has, and return the event.
-
-    Looks at the item's own keys alone, so that it costs a tenth of `keep_rest`; for reports of what became of a message, most
-    of whose values are texts. `read` names keys that are read whatever their value. A part that is kept is kept whole.
-    """
-    held = {value for value in event.payload.values() if type(value) is str}
+def keep_flat(event: Event, item: dict[str, Any], read: Collection[str]) -> Event:
+    """Do as `keep_rest` does for a flat item, at a quarter of its cost: `read` names the item's keys that are read whatever
+    their value. A text is held if the event has it under any name; a part with an inside is kept whole."""
+    held = {event.echoed_message_id, *[one for one in event.payload.values() if isinstance(one, str)]}
     if event.error is not None:
-        held.update(filter(None, (event.error.code, event.error.text)))
-    kept = {
-        key: value
-        for key, value in item.items()
-        if value and key not in read and not (type(value) is str and value in held)
-    }
-    if kept:
+        held |= {event.error.code, event.error.text}
+    rest: dict[str, Any] = {}
+    for key, value in item.items():
+        if key in read or value is None or value is False or value == "":
+            continue
+        if isinstance(value, str):
+            if len(value) < _BY_CHANCE or value not in held:
+                rest[key] = value
+        elif not isinstance(value, dict | list):
+            rest[key] = value
+        elif (inner := _rest(value, _NOTHING, key, 1)) is not None:
+            rest[key] = inner
+    if rest:
         native = event.payload.get("native")
-        event.payload["native"] = native | kept if isinstance(native, dict) else kept
+        event.payload["native"] = native | rest if isinstance(native, dict) else rest
     return event
 
 
@@ -114,7 +117,19 @@ class _Held:
             self._add(name, value if isinstance(value, str) else str(value))
 
 
-def _rest(value: Any, held: _Held, name: str, depth: int) -> Any:
+class _Nothing:
+    """Holds no value."""
+
+    read: Collection[str] = ()
+
+    def __contains__(self, leaf: tuple[str, Any]) -> bool:
+        return False
+
+
+_NOTHING = _Nothing()
+
+
+def _rest(value: Any, held: _Held | _Nothing, name: str, depth: int) -> Any:
     """Return what remains of a value, or None if nothing does."""
     if value is None or value is False or value == "" or value == [] or value == {}:
         return None

@@ -9,7 +9,7 @@ from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
-from adapters.reading.remainder import keep_others
+from adapters.reading.remainder import keep_flat
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_unix
 from adapters.reading.words import spelled
@@ -52,9 +52,10 @@ DROPS: dict[str, str] = {
 }
 _FAILURES = frozenset({"MessageDelayed", "MessageBounced", "MessageRejected"})
 #: Events whose `ip` is the recipient's; a delivery's is SendGrid's own.
-#: Keys that say nothing beside what their event has.
-_READ = frozenset({"email", "event", "sg_event_id", "sg_machine_open", "sg_message_id", "timestamp"})
 _ENGAGED = frozenset({"open", "click", "unsubscribe", "group_unsubscribe", "group_resubscribe"})
+#: Keys that say nothing beside what their event has.
+_READ = frozenset({"event", "email", "timestamp", "sg_event_id", "sg_message_id", "sg_machine_open"})
+_READ_WITH_GROUP = _READ | {"asm_group_id"}
 _COPIED = (("url", "url"), ("userAgent", "useragent"), ("ip", "ip"))
 
 
@@ -99,7 +100,7 @@ def event(item: Any, request: Request) -> Event:
             payload["unsubscribeGroup"] = group
     elif word == "bounce" and (kind := text(get("type"))):
         payload["bounceType"] = kind
-    event = Event(
+    made = Event(
         type_,
         request.source,
         event_id,
@@ -112,7 +113,8 @@ def event(item: Any, request: Request) -> Event:
         error=_error(word, item) if type_ in _FAILURES else None,
         payload=payload,
     )
-    return keep_others(event, item, _READ)
+    # Categories, custom arguments, the server's response, the attempt.
+    return keep_flat(made, item, _READ_WITH_GROUP if "unsubscribeGroup" in payload else _READ)
 
 
 def _message_id(sg_message_id: str | None) -> str | None:

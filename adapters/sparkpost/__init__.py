@@ -12,7 +12,7 @@ from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
 from adapters.reading.own_ids import NAME, own_id
-from adapters.reading.remainder import keep_others
+from adapters.reading.remainder import keep_flat
 from adapters.reading.shapes import object_of
 from adapters.reading.smtp_codes import code_of, reason_of
 from adapters.reading.times import from_text, from_unix
@@ -57,6 +57,8 @@ _ENGAGED = frozenset({"track_event", "unsubscribe_event"})
 #: Keys that say nothing beside what their event has.
 _READ = frozenset({"type", "event_id", "timestamp", "transmission_id", "rcpt_to", "raw_rcpt_to"})
 _COPIED = (("url", "target_link_url"), ("userAgent", "user_agent"), ("ip", "ip_address"))
+#: `fbtype`, the Feedback-Type of the report, whose words the IANA lists (RFC 5965, RFC 6591): neither is a complaint.
+_NO_COMPLAINTS = frozenset({"not-spam", "auth-failure"})
 _BATCH, _TOKEN = "x-messagesystems-batch-id", "x-messagesystems-webhook-token"
 
 
@@ -115,13 +117,16 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
     type_ = EVENT_TYPES.get(word, "ProviderEventReceived")
     if word in ("bounce", "out_of_band"):
         type_ = OTHERWISE.get(class_, type_)
+    feedback = text(get("fbtype")) if word == "spam_complaint" else None
+    if feedback and feedback.lower() in _NO_COMPLAINTS:
+        type_ = "ProviderEventReceived"
     meta = object_of(get("rcpt_meta"))
     message_id = identifier(get("transmission_id")) or identifier(get("message_id"))
     event_id, time = identifier(get("event_id")), _time(get("timestamp"))
     if type_ == "ProviderEventReceived":
         event = unknown(request, item, status=word or kind, event_id=event_id)
         event.occurred_at = time
-        if message_id is not None and kind != "relay_event":
+        if message_id is not None and kind != "relay_event" and word != "sms_status":
             event.channel, event.direction = "email", "outbound"
             event.provider_message_id, event.handle = message_id, customer
         return event
@@ -139,6 +144,8 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         # A proxy may fetch because a person opened the mail; a prefetch happens without a person.
         if object_of(get("user_agent_parsed")).get("is_prefetched") is True:
             payload["machineOpen"] = True
+    if feedback:
+        payload["feedbackType"] = feedback[:255]
     error = None
     if word in _FAILURES:
         if class_:
@@ -157,7 +164,7 @@ def _event(kind: str, item: dict[str, Any], request: Request) -> Event:
         error=error,
         payload=payload,
     )
-    return keep_others(event, item, _READ)
+    return keep_flat(event, item, _READ)
 
 
 def _error(item: dict[str, Any], word: str, class_: str) -> Error:

@@ -88,3 +88,19 @@ def test_a_header_made_to_cost_is_read_in_time(unit: str) -> None:
         mailbox_of(written)
         took.append(time.process_time() - began)
     assert min(took) < 0.2 * TRACED
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("López, Ana <ana@example.com>", "López, Ana"),
+        ("=?utf-8?q?L=C3=B3pez?=, Ana <ana@example.com>", "López, Ana"),
+        ("López, Ana, Dr. <ana@example.com>", "López, Ana, Dr."),
+        ('"López, Ana" <ana@example.com>', "López, Ana"),
+        ("Ana <ana@example.com>, Ben <ben@example.com>", "Ana"),
+        ("López, ana@example.com", ""),
+    ],
+)
+def test_a_name_with_a_comma_that_was_decoded_is_one_name(written: str, name: str) -> None:
+    """SendGrid's `from` is decoded, without the quotes that such a name needs."""
+    assert mailbox_of(written) == (name, "ana@example.com")

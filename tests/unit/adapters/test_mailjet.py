@@ -49,6 +49,7 @@ def test_a_senders_own_payload_is_borne(payload: Any) -> None:
     [
         ({"hard_bounce": True, "error": "user unknown"}, "MessageBounced", "invalid_address"),
         ({"hard_bounce": False, "error": "greylisted"}, "MessageDelayed", "rate"),
+        ({"hard_bounce": False, "error": "Greylisted"}, "MessageDelayed", "rate"),
         ({"hard_bounce": False, "error": 7}, "MessageBounced", "unknown"),
     ],
 )
