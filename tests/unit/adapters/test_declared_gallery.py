@@ -223,6 +223,14 @@ def test_evolution() -> None:
     event = one(request)
     assert (event.type, event.handle, event.provider_message_id) == ("MessageReceived", ANA, key["id"])
     assert event.payload["content"] == {"text": "Hi"} and event.payload["native"]["data"]["pushName"] == "Ana"
+    parts: tuple[dict[str, Any], ...] = (
+        {"listResponseMessage": {"title": "STOP", "singleSelectReply": {"selectedRowId": "1"}}},
+        {"buttonsResponseMessage": {"selectedButtonId": "1", "selectedDisplayText": "STOP"}},
+        {"templateButtonReplyMessage": {"selectedId": "1", "selectedDisplayText": "STOP"}},
+        {"documentWithCaptionMessage": {"message": {"documentMessage": {"caption": "STOP"}}}},
+    )
+    for part in parts:
+        assert one(evolution("messages.upsert", key=key, message=part)).payload["content"] == {"text": "STOP"}
     hidden = key | {"remoteJid": "168582063366331@lid", "senderPn": "15551234567@s.whatsapp.net"}
     assert one(evolution("messages.upsert", key=hidden, **said)).handle == ANA
     assert one(evolution("messages.upsert", key=key | {"remoteJid": "1203634@g.us"}, **said)).handle is None
