@@ -12,6 +12,7 @@ from rich.text import Text
 
 from app.api.callbacks import STATES, callback_json, delivery_json
 from app.cli.support.client import client_of
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import actor, opened
 from app.cli.support.terminal import FAILED, MISUSED, entry, fields, minute, print_error, print_note
 from app.clients.callbacks import ClientCallbacks
@@ -44,11 +45,13 @@ ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client id."
 
 
 @callbacks.command("list")
-def list_() -> int:
+def list_(as_json: AsJson = False) -> int:
     """List all callbacks: URL, state, and how many deliveries wait."""
 
     async def read(store: EventStore, _: ClientCallbacks) -> int:
         rows = await store.callbacks()
+        if as_json:
+            return print_json([callback_json(row) | {"waiting": row["waiting"]} for row in rows])
         for row in rows:
             shown = callback_json(row)
             print(
@@ -73,6 +76,7 @@ def show(
         str | None, typer.Option(help="Only the deliveries in this state: waiting, delivered or failed.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="The number of deliveries, newest first.")] = 20,
+    as_json: AsJson = False,
 ) -> int:
     """Show a client's callback and its latest deliveries."""
     if state is not None and state not in STATES:
@@ -83,13 +87,15 @@ def show(
         if row is None:
             return _none(client)
         shown = callback_json(row)
+        rows = await store.deliveries(client, state, limit)
+        if as_json:
+            return print_json(shown | {"deliveries": [delivery_json(each) for each in rows]})
         since = _time(row["disabled_at"] or row["failing_since"])
         why = " ".join(part for part in (since and f"since {since}", shown["disabledReason"]) if part)
         console = Console(soft_wrap=True)
         console.print(Text(f"{shown['url']}\n{shown['state']} {why}".strip()))
         types = ", ".join(shown["types"]) or "every type"
         console.print(Text(f"event types: {types}; at most {shown['concurrency']} deliveries at once"))
-        rows = await store.deliveries(client, state, limit)
         for each in map(delivery_json, rows):
             print(
                 entry(

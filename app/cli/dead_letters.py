@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import textwrap
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,6 +12,7 @@ import orjson
 import typer
 from aiokafka.errors import KafkaError
 
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.kafka import kafka_error_text
 from app.cli.support.store import in_store, opened
 from app.cli.support.terminal import FAILED, MISUSED, entry, minute, print_error, print_note, printable
@@ -43,15 +45,14 @@ def list_(
     source: Source = None,
     open: Annotated[bool, typer.Option("--open", help="Only those not yet replayed.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="The number of dead letters.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """List the latest dead letters, newest first."""
 
     async def read(store: EventStore) -> int:
         rows = await store.dead_letters_listed(topic=topic, source=source, open=open, limit=limit)
         if as_json:
-            print(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
-            return 0
+            return print_json(rows)
         for row in rows:
             print(_entry(row))
         if not rows:
@@ -65,8 +66,9 @@ def list_(
 def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="The dead letter's id, as `list` shows it.")],
     raw: Annotated[bool, typer.Option("--raw", help="Write the record alone, byte for byte.")] = False,
+    as_json: AsJson = False,
 ) -> int:
-    """Show one dead letter: its reason, and the record, which may hold personal data."""
+    """Show one dead letter: its reason, and the record, which may hold personal data; with --json in base64."""
     known = _uuid(id)
     if known is None:
         return print_error(_NO_SUCH.format(id), MISUSED)
@@ -83,6 +85,8 @@ def show(
                 )
             sys.stdout.buffer.write(value)
             return 0
+        if as_json:
+            return print_json(row | {"value": None if value is None else b64encode(value).decode()})
         print(_entry(row | {"whole": value is not None}))
         if row["detail"] is not None:
             print(textwrap.indent(_json(row["detail"]), "  "))

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import actor, in_store
 from app.cli.support.terminal import FAILED, entry, fields, minute, print_error
 from sql import EventStore
@@ -22,6 +23,7 @@ Exit code 1 where one is not acknowledged.
 def show(
     context: typer.Context,
     all_of_them: Annotated[bool, typer.Option("--all", help="Include those that were acknowledged.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Print the gaps, the latest first; return 1 where one is not acknowledged."""
     if context.invoked_subcommand is not None:
@@ -29,10 +31,11 @@ def show(
 
     async def read(store: EventStore) -> int:
         rows = await store.gaps(all=all_of_them)
-        if not rows:
+        if as_json:
+            print_json(rows)
+        elif not rows:
             print("No gap: nothing was deleted before it was read.")
-            return 0
-        for row in rows:
+        for row in () if as_json else rows:
             times = fields(
                 found=minute(row["found_at"]), acknowledged=minute(row["acknowledged_at"]), by=row["acknowledged_by"]
             )

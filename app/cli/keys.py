@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 import typer
 
 from app.cli.support.client import client_of
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import in_store
 from app.cli.support.terminal import MISUSED, entry, minute, print_error, print_note
 from app.http.access import SCOPES, mint, unknown_scopes
@@ -67,14 +67,13 @@ def _ends(text: str, now: datetime) -> datetime | None:
 
 
 @keys.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> int:
+def list_(as_json: AsJson = False) -> int:
     """List the keys, without their secrets: client, scopes, last use and expiry."""
 
     async def read(store: EventStore) -> int:
         rows = await store.api_keys()
         if as_json:
-            print(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode())
-            return 0
+            return print_json(rows)
         for row in rows:
             print(_entry(row))
         if not rows:

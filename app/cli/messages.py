@@ -13,6 +13,7 @@ from rich.text import Text
 
 from app.api.batch import link
 from app.cli.support.api import ApiError, Key, Url, api, error_text
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.terminal import FAILED, entry, fields, print_error, print_note, printable
 
 messages = typer.Typer(
@@ -102,11 +103,13 @@ def list_(
 
 
 @messages.command()
-def show(id: MessageId, key: Key = None, url: Url = None) -> int:
+def show(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = None) -> int:
     """Show a message: its state, its times, and every attempt."""
     message = _request("GET", link(id), None, key, url)
     if message is None:
         return FAILED
+    if as_json:
+        return print_json(message)
     lines = (f"{label}: {_words(name, message[name])}" for name, label in _SHOWN.items() if message[name] is not None)
     print(entry(f"message {message['messageId']}", *lines))
     for attempt in message["attempts"]:
@@ -117,11 +120,13 @@ def show(id: MessageId, key: Key = None, url: Url = None) -> int:
 
 
 @messages.command()
-def explain(id: MessageId, key: Key = None, url: Url = None) -> int:
+def explain(id: MessageId, as_json: AsJson = False, key: Key = None, url: Url = None) -> int:
     """Explain why a message waits and until when, by its client's present configuration; or what became of it."""
     explained = _request("GET", f"{link(id)}/explain", None, key, url)
     if explained is None:
         return FAILED
+    if as_json:
+        return print_json(explained)
     console = Console(soft_wrap=True)
     console.print(Text(explained["state"], "bold"))
     for reason in explained["reasons"]:

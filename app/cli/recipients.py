@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from app.cli.support.client import client_of
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import in_store, user
 from app.cli.support.terminal import MISUSED, add_row, minute, print_error, printable, table
 from app.clients.shown_recipients import recipient_json, recipient_of
@@ -37,9 +38,13 @@ Channel = Annotated[str, typer.Option(help="sms, email, …; * means all channel
 
 
 @recipients.command()
-def show(handle: Recipient, client: Client = None) -> int:
+def show(handle: Recipient, client: Client = None, as_json: AsJson = False) -> int:
     """Show a recipient's time zone, and consent by channel."""
-    return _with(handle, None, client, _print)
+
+    async def write(store: EventStore, client: str, handle: Handle) -> int:
+        return print_json(await recipient_json(store, client, handle))
+
+    return _with(handle, None, client, write if as_json else _print)
 
 
 @recipients.command()

@@ -10,6 +10,7 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.terminal import entry
 from app.settings import Settings, Source
 from app.variables import BESIDE, fields_of, variable
@@ -47,11 +48,15 @@ _BESIDE = """
 
 def settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/settings.md.")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """List the settings: name in the file and in the environment, default, and purpose."""
     if markdown:
         sys.stdout.write(page())
         return 0
+    if as_json:
+        keys = ("name", "variable", "default", "description")
+        return print_json([dict(zip(keys, (part.replace("`", "") for part in row), strict=True)) for row in rows()])
     for path, name, default, words in rows():
         print(entry(f"{path}  {name}", f"default: {default.strip('`') or 'not set'}", words.replace("`", "")))
     return 0

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from app.api.bodies import interaction, write
 from app.cli.support.client import client_of
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import opened
 from app.cli.support.terminal import MISUSED, print_error, print_note
 from app.cli.support.timeline_table import timeline_table
@@ -27,13 +28,14 @@ def timeline(
         str | None,
         typer.Option(help="The client id of the customer; by default that of THREADLINE_API_KEY, else default."),
     ] = None,
+    as_json: AsJson = False,
 ) -> int:
     """Print one customer's timeline.
 
     A word that is no address is read as a user id. Exit code 1 where no customer is known by it, 2 where it is a
     malformed address or an incomplete phone number.
     """
-    return asyncio.run(_run(customer, limit, client))
+    return asyncio.run(_run(customer, limit, client, as_json))
 
 
 #: The kinds of a handle are listed in the help, in lines of their own.
@@ -45,7 +47,7 @@ timeline.__doc__ = "\n".join(
 )
 
 
-async def _run(customer: str, limit: int, given: str | None) -> int:
+async def _run(customer: str, limit: int, given: str | None, as_json: bool) -> int:
     try:
         wanted = _wanted(customer)
     except ValueError as error:
@@ -62,6 +64,9 @@ async def _run(customer: str, limit: int, given: str | None) -> int:
         id = handles[0]["customer_id"]
         rows = await store.timeline(client, id, limit=limit + 1)
         interactions = orjson.loads(write([interaction(row) for row in rows[:limit]]))
+    if as_json:
+        known = [{"kind": handle["kind"], "value": handle["value"]} for handle in handles]
+        return print_json({"customerId": id, "handles": known, "interactions": interactions})
     console = Console()
     console.print(timeline_table(str(id), handles, interactions, width=console.width))
     if len(rows) > limit:

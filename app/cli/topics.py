@@ -1,9 +1,11 @@
 """`threadline topics`: create the missing Kafka topics, and list all."""
 
 import asyncio
+from typing import Any
 
 from aiokafka.errors import KafkaError
 
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.kafka import kafka_error_text
 from app.cli.support.terminal import entry, print_error
 from app.embedded.running import resolve
@@ -11,7 +13,7 @@ from app.kafka import TopicsFailed, TopicState, ensure_topics
 from app.settings.loading import load
 
 
-def topics() -> int:
+def topics(as_json: AsJson = False) -> int:
     """Create the missing Kafka topics, and list all of them.
 
     Exit code 1 where a topic is still missing or differs from the settings.
@@ -21,9 +23,18 @@ def topics() -> int:
         states = asyncio.run(ensure_topics(settings))
     except (KafkaError, TopicsFailed, OSError, ValueError) as error:
         return print_error(kafka_error_text(error, settings))
-    for state in states:
+    if as_json:
+        print_json([_document(state) for state in states])
+    for state in () if as_json else states:
         print(_entry(state))
     return 1 if any(state.differs for state in states) else 0
+
+
+def _document(state: TopicState) -> dict[str, Any]:
+    """Return a topic as JSON has it; `differs` has by its name what is set, and what the settings want."""
+    differs = {name: {"found": found, "wanted": wanted} for name, (found, wanted) in state.differs.items()}
+    counts = {"partitions": state.partitions, "replication": state.replication}
+    return {"name": state.topic.name, "created": state.created, **counts, "differs": differs}
 
 
 def _entry(state: TopicState) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from app.cli.clients.documents import Unreadable, differences, document_of
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.store import actor, opened
 from app.cli.support.terminal import FAILED, MISUSED, add_row, entry, fields, minute, print_error, print_note, table
 from app.clients.accounts import LockedAccount
@@ -25,12 +26,13 @@ from schemas import SchemaError
 ClientId = Annotated[str, typer.Argument(metavar="CLIENT", help="The client id.")]
 
 
-def list_clients() -> int:
+def list_clients(as_json: AsJson = False) -> int:
     """List the clients: those with a configuration, and those that the settings' sources imply."""
 
     async def read(changes: Changes) -> int:
         rows = {row["client_id"]: row for row in await changes.store.clients()}
         sources = {source.client for source in changes.settings.sources.values()}
+        found: list[dict[str, Any]] = []
         listed = table("client", "version", "channels", "accounts", "changed", "by", title="Clients")
         for id in sorted(rows.keys() | sources):
             row = rows.get(id, {"version": 0, "created_at": None, "actor": None, "accounts": 0, "document": None})
@@ -38,8 +40,20 @@ def list_clients() -> int:
             if document is None and id not in rows:
                 continue
             channels = ", ".join(one["channel"] for one in (document or {"channels": ()})["channels"])
+            found.append(
+                {
+                    "clientId": id,
+                    "changedAt": row["created_at"],
+                    "changedBy": row["actor"],
+                    "document": document,
+                    "version": row["version"],
+                    "accounts": row["accounts"],
+                }
+            )
             version = str(row["version"]) if row["version"] else "settings"
             add_row(listed, id, version, channels, row["accounts"], minute(row["created_at"]), row["actor"])
+        if as_json:
+            return print_json(found)
         Console().print(
             listed if listed.row_count else "There are no clients. How to make one: threadline clients --help"
         )

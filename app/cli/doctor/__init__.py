@@ -10,6 +10,7 @@ from rich.text import Text
 from app.cli.doctor import blobs, clients, dead_letters, log, servers, sources
 from app.cli.doctor import settings as settings_file
 from app.cli.doctor.finding import Finding
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.terminal import entry, printable
 from app.embedded.running import NotRunning, resolve
 from app.settings import Settings
@@ -34,16 +35,19 @@ ALWAYS: tuple[Callable[[Settings], AsyncIterator[Finding]], ...] = (
 MARKS = {"ok": ("✓", "green"), "note": ("i", "blue"), "look": ("!", "yellow"), "wrong": ("✗", "red")}
 
 
-def doctor() -> int:
+def doctor(as_json: AsJson = False) -> int:
     """Check that everything is reachable, configured and up to date, and print what to do where it is not.
 
     Exit code 1 where something is wrong.
     """
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the check of Kafka prints what it would log
     findings = asyncio.run(_examine(load()))
-    console = Console(soft_wrap=True)
-    for line in _lines(findings):
-        console.print(line)
+    if as_json:
+        print_json(findings)
+    else:
+        console = Console(soft_wrap=True)
+        for line in _lines(findings):
+            console.print(line)
     return 1 if any(finding.state == "wrong" for finding in findings) else 0
 
 

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -42,6 +44,27 @@ def test_the_lines_of_a_help_are_those_of_the_terminal() -> None:
     ran = CliRunner().invoke(program, ["explain", "--help"], env={"COLUMNS": "80", "TERMINAL_WIDTH": "80"})
     lines = [line.strip() for line in ran.output.splitlines()]
     assert "not authentic; 4 where it cannot be understood." in lines
+
+
+#: Commands that show something, by their last name, and those of one name that do.
+SHOWING = {"list", "show", "doctor", "gaps", "topics", "settings", "providers", "timeline"}
+
+
+def showing(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The path of each command at or below this one that shows something."""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from showing(inner, (*path, name))
+    if path[-1] in SHOWING and (not hasattr(command, "commands") or path == ("gaps",)):
+        yield path
+
+
+@pytest.mark.parametrize("path", [one for name in COMMANDS for one in showing(load(name), (name,))], ids=" ".join)
+def test_what_a_person_reads_a_program_can_read_too(path: tuple[str, ...]) -> None:
+    """Each command that shows something has --json."""
+    command = load(path[0])
+    for name in path[1:]:
+        command = command.commands[name]
+    assert any("--json" in option.opts for option in command.params)
 
 
 def test_a_wrong_name_is_answered_with_the_one_that_is_meant() -> None:
