@@ -10,6 +10,10 @@ LOOPBACK = "127.0.0.1"
 #: RFC 6335 section 6), which would take a server's port before it listens, or between its stop and its restart.
 SEARCHED = range(15_000, 32_768)
 TRIES = 100
+#: Entropy of the system: whoever seeds `random` with a constant (tests do) would look at the same ports in each process.
+_RANDOM = random.SystemRandom()
+#: Ports that this process was given. One is not given twice, since a server does not listen at once.
+_GIVEN: set[int] = set()
 
 
 class PortTaken(Exception):
@@ -17,12 +21,15 @@ class PortTaken(Exception):
 
 
 def free(preferred: int | None = None, host: str = LOOPBACK) -> int:
-    """Return `preferred` if it is free, else a free port of `SEARCHED`, chosen at random so that two programs that look at
-    the same time do not get the same one. Raises PortTaken if `TRIES` ports in a row are taken."""
+    """Return `preferred` if it is free, else a free port of `SEARCHED` that this process was not given before, chosen at random
+    so that two programs that look at the same time do not get the same one. Raises PortTaken if `TRIES` ports in a row are
+    taken."""
     if preferred and is_free(preferred, host):
+        _GIVEN.add(preferred)
         return preferred
-    for port in random.choices(SEARCHED, k=TRIES):  # noqa: S311  # no secret
-        if is_free(port, host):
+    for port in _RANDOM.choices(SEARCHED, k=TRIES):
+        if port not in _GIVEN and is_free(port, host):
+            _GIVEN.add(port)
             return port
     raise PortTaken(f"found no free port on {host}: {TRIES} of {SEARCHED.start} to {SEARCHED.stop - 1} are taken")
 

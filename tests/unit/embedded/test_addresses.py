@@ -1,6 +1,7 @@
 """Ports: which are free, what happens where one is not, and how a program is reached."""
 
 import asyncio
+import random
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,3 +91,15 @@ def test_a_port_that_was_asked_for_is_not_exchanged(taken: int) -> None:
 def test_how_a_program_is_reached(host: str, url: str) -> None:
     """A server that listens everywhere is reached by loopback; an IPv6 address is in brackets."""
     assert addresses.url(Door(host=host)) == url
+
+
+def test_a_port_is_given_once_and_whoever_seeds_random_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two servers that do not listen yet get two ports, in one process and in two that seeded `random` alike."""
+    given = [ports.free() for _ in range(200)]
+    assert len(set(given)) == len(given)
+    found = []
+    for _ in range(2):
+        random.seed(7)
+        monkeypatch.setattr(ports, "_GIVEN", set())  # as in another process
+        found.append([ports.free() for _ in range(5)])
+    assert found[0] != found[1]
