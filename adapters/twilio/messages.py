@@ -12,7 +12,7 @@ from typing import Any
 from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import handle, of_kind
 from adapters.reading.facts import count, fact_id, identifier, text, unknown
-from adapters.reading.remainder import keep_rest
+from adapters.reading.remainder import keep_flat, keep_rest
 from adapters.reading.times import from_text
 from adapters.twilio.content import ROUTINE, add_content
 from adapters.twilio.errors import error_of
@@ -105,7 +105,10 @@ def events(
         error=error,
         payload=payload,
     )
-    keep_rest(event, native or fields, ROUTINE)
+    if inbound or native:
+        keep_rest(event, native or fields, ROUTINE)
+    else:  # a report's parameters are flat and few
+        keep_flat(event, fields, ROUTINE)
     if inbound and (consent_type := OPT_OUTS.get(get("OptOutType", "").upper())):
         return [event, _opt_out(consent_type, event)]
     return [event]

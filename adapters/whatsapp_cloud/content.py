@@ -117,6 +117,7 @@ CONTENTS: dict[str, Callable[[Item], Content]] = {
     "order": _order,
     # A message that the user's app supports and Meta's API does not, such as a poll.
     "unsupported": _nothing,
+    "unknown": _nothing,
     "edit": _edit,
     "revoke": _nothing,
 }
