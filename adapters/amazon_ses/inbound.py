@@ -13,7 +13,7 @@ from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import fact_id, identifier, text
 from adapters.reading.inbound_mail import InboundMail, headers_of, received
-from adapters.reading.mime import content_of, mail_of, word
+from adapters.reading.mime import content_of, mail_of
 from adapters.reading.shapes import list_of, object_of
 from adapters.reading.times import from_text
 from schemas.events import Event
@@ -37,7 +37,7 @@ def event(record: dict[str, Any], request: Request) -> Event:
     if (raw := text(record.get("content"))) is not None:
         parsed = mail_of(_raw(raw, action), request)
         content = content_of(parsed, damaged)
-        headers |= {name: found for name in _THREADS if (found := word(parsed, name))} | headers_of(parsed)
+        headers |= headers_of(parsed, _THREADS)
     elif (bucket := text(action.get("bucketName"))) and (key := text(action.get("objectKey"))):
         content["media"] = [{"type": "message/rfc822", "url": f"s3://{bucket}/{quote(key)}"[:8192]}]
     if subject := text(common.get("subject")):

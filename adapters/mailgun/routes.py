@@ -11,7 +11,7 @@ from adapters.mailgun.events import kept_id
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.bodies import form_bytes, parse_json
 from adapters.reading.inbound_mail import InboundMail, headers_of, received
-from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of, word
+from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of
 from adapters.reading.multipart import parts_of
 from adapters.reading.times import from_text
 from schemas.events import Event
@@ -30,7 +30,7 @@ def event(fields: dict[str, str], request: Request) -> Event:
     damaged: list[dict[str, Any]] = []
     if whole := _whole(fields, request):
         mail = mail_of(whole, request)
-        headers |= {name: found for name in _READ if (found := word(mail, name))} | headers_of(mail)
+        headers |= headers_of(mail, _READ)
         content = content_of(mail, damaged)
     else:
         media = _media(fields, request)

@@ -11,7 +11,7 @@ from adapters.reading.facts import text
 from adapters.reading.inbound_mail import InboundMail, headers_of
 from adapters.reading.inbound_mail import received as received_mail
 from adapters.reading.mailboxes import formatted
-from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of, word
+from adapters.reading.mime import MOST_MEDIA, body_of, content_of, mail_of, media_of
 from adapters.reading.mime_parts import base64_of
 from adapters.reading.shapes import object_of
 from adapters.reading.times import from_unix
@@ -30,7 +30,7 @@ def received(msg: dict[str, Any], item: dict[str, Any], request: Request) -> Eve
     damaged: list[dict[str, Any]] = []
     if raw and not (headers and any(msg.get(key) for key in _TEXTS)):
         whole = mail_of(raw, request)
-        headers = {name: found for name in _READ if (found := word(whole, name))} | headers_of(whole) | headers
+        headers = headers_of(whole, _READ) | headers
         content = content_of(whole, damaged) | ({"subject": headers["subject"]} if "subject" in headers else {})
     address = text(msg.get("from_email"))
     sender = formatted(text(msg.get("from_name")), address) if address else text(headers.get("from"))

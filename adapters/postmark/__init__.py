@@ -22,7 +22,7 @@ from adapters.postmark.send import (
     read_response,
 )
 from adapters.postmark.send import SETTINGS as _SENDING
-from adapters.postmark.subscriptions import SUPPRESSIONS, is_of_all_mail, type_of_change
+from adapters.postmark.subscriptions import is_of_all_mail, type_of_change
 from adapters.reading.addresses import one_recipient
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import fact_id, identifier, text, unknown
@@ -174,7 +174,6 @@ ADAPTER = Adapter(
         {
             *RECORDS.values(),
             *(type_ for type_, _ in TYPES.values()),
-            *SUPPRESSIONS.values(),
             "RecipientSubscribed",
             "MessageReceived",
             "ProviderEventReceived",

@@ -89,9 +89,9 @@ def received(mail: InboundMail, request: Request, event_id: str | None = None) -
     )
 
 
-def headers_of(mail: Message) -> dict[str, str]:
-    """Return the headers of a parsed mail that are kept, by their lower-case names."""
-    return {name: found for name in KEPT if (found := word(mail, name))}
+def headers_of(mail: Message, more: Sequence[str] = ()) -> dict[str, str]:
+    """Return the headers of a parsed mail that are kept, and `more`, by their lower-case names."""
+    return {name: found for name in (*more, *KEPT) if (found := word(mail, name))}
 
 
 def _native(mail: InboundMail) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def keep_rest(event: Event, item: Any, routine: Collection[str] = (), *, read: C
         return event  # it is the item itself
     whole = {key: part for key, part in item.items() if key not in routine} if isinstance(item, dict) else item
     if (rest := _rest(whole, _Held(event, read), "", 0)) is not None:
-        event.payload["native"] = native | rest if isinstance(native, dict) and isinstance(rest, dict) else rest
+        add_native(event.payload, rest)
     return event
 
 
@@ -54,9 +54,14 @@ def keep_flat(event: Event, item: dict[str, Any], read: Collection[str]) -> Even
         elif (inner := _rest(value, _NOTHING, key, 1)) is not None:
             rest[key] = inner
     if rest:
-        native = event.payload.get("native")
-        event.payload["native"] = native | rest if isinstance(native, dict) else rest
+        add_native(event.payload, rest)
     return event
+
+
+def add_native(payload: dict[str, Any], rest: Any) -> None:
+    """Add what no field holds to a payload's `native`, key by key where both are objects."""
+    native = payload.get("native")
+    payload["native"] = native | rest if isinstance(native, dict) and isinstance(rest, dict) else rest
 
 
 class _Held:

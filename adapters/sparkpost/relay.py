@@ -11,7 +11,7 @@ from adapters.contract import Request, Unprocessable
 from adapters.reading.addresses import recipients as recipients_of
 from adapters.reading.facts import text
 from adapters.reading.inbound_mail import InboundMail, headers_of, received
-from adapters.reading.mime import body_of, content_of, mail_of, word
+from adapters.reading.mime import body_of, content_of, mail_of
 from adapters.reading.shapes import list_of, object_of
 from schemas.events import Event
 
@@ -25,7 +25,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
     given = object_of(item.get("content"))
     headers, raw = _headers(given.get("headers")), _raw(given)
     whole = mail_of(raw, request)
-    headers |= {name: found for name in _READ if name not in headers and (found := word(whole, name))}
+    headers = headers_of(whole, _READ) | headers
     sender = headers.get("from") or text(item.get("friendly_from")) or text(item.get("msg_from"))
     if sender is None:
         raise Unprocessable("a mail without a sender")
@@ -45,7 +45,7 @@ def event(item: dict[str, Any], request: Request) -> Event:
         date=headers.get("date"),
         files=[body_of(raw)],
         undecoded=damaged,
-        headers=headers_of(whole) | headers,
+        headers=headers,
     )
     return received(one, request)
 

@@ -11,8 +11,8 @@ class NoAnswer(Exception):
 
     `may_have_arrived` is False if no part of the call can have reached the provider (the name did not resolve, the
     connection or its TLS failed, no connection was free, the server refused it unread), so that repeating it is safe; True
-    once a part may have been written. `kind` is the label of the metric. The message is for operators: it names hosts, never a URL's path, a
-    header or a body, which may hold secrets.
+    once a part may have been written. `kind` is the label of the metric. The message is for operators: it names hosts, never
+    a URL's path, a header or a body, which may hold secrets.
     """
 
     def __init__(self, words: str, may_have_arrived: bool = False, *, kind: str = "connect") -> None:

@@ -33,13 +33,11 @@ def show(
         rows = await store.gaps(all=all_of_them)
         if as_json:
             print_json(rows)
-        elif not rows:
+        elif rows:
+            for row in rows:
+                print(_entry(row))
+        else:
             print("No gap: nothing was deleted before it was read.")
-        for row in () if as_json else rows:
-            times = fields(
-                found=minute(row["found_at"]), acknowledged=minute(row["acknowledged_at"]), by=row["acknowledged_by"]
-            )
-            print(entry(f"{row['topic']}, partition {row['partition']}", what(row), times))
         return FAILED if any(row["acknowledged_at"] is None for row in rows) else 0
 
     return in_store(read)
@@ -60,6 +58,13 @@ def acknowledge(
         return 0 if rows else print_error("No such gap is open. All gaps: threadline gaps --all")
 
     return in_store(note)
+
+
+def _entry(row: dict[str, Any]) -> str:
+    """Return a gap as an entry, with its times."""
+    found, acknowledged = minute(row["found_at"]), minute(row["acknowledged_at"])
+    times = fields(found=found, acknowledged=acknowledged, by=row["acknowledged_by"])
+    return entry(f"{row['topic']}, partition {row['partition']}", what(row), times)
 
 
 def what(row: dict[str, Any]) -> str:

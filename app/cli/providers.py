@@ -5,13 +5,13 @@ import sys
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from adapters import ADAPTERS, PROVIDERS
+from app.cli.support.json_output import AsJson, print_json
 from app.cli.support.terminal import entry, table
 from app.settings.loading import load
 from app.simulator import SIMULATED
@@ -32,7 +32,7 @@ A provider's page describes where to enter the webhook's URL, the settings, what
 
 def providers(
     name: Annotated[str | None, typer.Argument(help="One of them, to see it in full.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/providers.md.")] = False,
 ) -> int:
     """List the providers: channels, signature, events, and whether Threadline can send by them."""
@@ -42,7 +42,7 @@ def providers(
         return 2
     rows = [row(each) for each in ([name] if name else ordered(ADAPTERS))]
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        print_json(rows)
     elif markdown:
         sys.stdout.write(page())
     elif name is not None:

@@ -25,8 +25,9 @@ def topics(as_json: AsJson = False) -> int:
         return print_error(kafka_error_text(error, settings))
     if as_json:
         print_json([_document(state) for state in states])
-    for state in () if as_json else states:
-        print(_entry(state))
+    else:
+        for state in states:
+            print(_entry(state))
     return 1 if any(state.differs for state in states) else 0
 
 

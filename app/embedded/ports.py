@@ -10,7 +10,7 @@ LOOPBACK = "127.0.0.1"
 #: RFC 6335 section 6), which would take a server's port before it listens, or between its stop and its restart.
 SEARCHED = range(15_000, 32_768)
 TRIES = 100
-#: Entropy of the system: whoever seeds `random` with a constant (tests do) would look at the same ports in each process.
+#: Entropy of the system: if `random` is seeded with a constant, as tests do, each process would try the same ports.
 _RANDOM = random.SystemRandom()
 #: Ports that this process was given. One is not given twice, since a server does not listen at once.
 _GIVEN: set[int] = set()

@@ -25,9 +25,12 @@ LOCKED = (
 ).split()
 
 
-def podman(*arguments: str, within: float = 120) -> str:
-    """Run podman and return its output. Fails the test if podman does."""
-    done = subprocess.run(["podman", *arguments], capture_output=True, text=True, timeout=within, check=False)
+def podman(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run podman, with these variables too, and return its output. Fails the test if podman does, or takes two minutes."""
+    done = subprocess.run(
+        ["podman", *arguments], capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, **(environment or {})},
+    )  # fmt: skip
     if done.returncode:
         pytest.fail(f"podman {' '.join(arguments)}: exit {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return done.stdout
@@ -39,6 +42,11 @@ def require_image() -> None:
         pytest.fail("podman is not installed (on Debian and Ubuntu: apt install podman buildah runc)")
     if subprocess.run(["podman", "image", "exists", IMAGE], check=False).returncode:
         pytest.fail(f"there is no image {IMAGE}: make image")
+
+
+def _passed_on(environment: Mapping[str, str]) -> list[str]:
+    """Return podman's options that pass our variables on by name, but for the data folder, which is the image's own."""
+    return [f"--env={key}" for key in environment if key.startswith("THREADLINE_") and key != "THREADLINE_DATA"]
 
 
 class ContainerStack(Stack):
@@ -56,14 +64,13 @@ class ContainerStack(Stack):
         container = self.containers[name] = f"threadline-{os.getpid()}-{next(self._numbers)}"
         data = self.folder / container
         data.mkdir()
-        given = [f"--env={key}" for key in environment if key.startswith("THREADLINE_") and key != "THREADLINE_DATA"]
-        return ["podman", "run", *LOCKED, *given, f"--name={container}", f"--volume={data}:/data:U", IMAGE, name]
+        names = [f"--name={container}", f"--volume={data}:/data:U"]
+        return ["podman", "run", *LOCKED, *_passed_on(environment), *names, IMAGE, name]
 
     def run(self, *command: str) -> str:
         """Run one command of the image to its end and return its output."""
-        servers = ("THREADLINE_POSTGRES", "THREADLINE_KAFKA")
-        given = [f"--env={key}={value}" for key, value in self.environment.items() if key.startswith(servers)]
-        return podman("run", *LOCKED, *given, IMAGE, *command)
+        given = self.environment
+        return podman("run", *LOCKED, *_passed_on(given), IMAGE, *command, environment=given)
 
     def kill(self, name: str) -> None:
         """End a container with SIGKILL."""

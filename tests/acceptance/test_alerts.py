@@ -1,4 +1,4 @@
-"""The alerts, by a real Prometheus and Alertmanager: Kafka goes away, and somebody is told; it returns, and they are told that."""
+"""The alerts, by a real Prometheus and Alertmanager: while Kafka is away the alert fires, and it ends once Kafka is back."""
 
 import asyncio
 import json
@@ -74,9 +74,9 @@ async def watching(stack: Stack, folder: Path, webhook: str) -> AsyncIterator[st
     for job, port in zip(given["scrape_configs"], (stack.door, stack.worker), strict=True):
         job["static_configs"] = [{"targets": [f"127.0.0.1:{port}"]}]
     routes = {"receiver": "test", "group_wait": "1s", "group_interval": "1s"}
-    told = {"route": routes, "receivers": [{"name": "test", "webhook_configs": [{"url": webhook}]}]}
+    configured = {"route": routes, "receivers": [{"name": "test", "webhook_configs": [{"url": webhook}]}]}
     (folder / "prometheus.yml").write_text(json.dumps(given))
-    (folder / "alertmanager.yml").write_text(json.dumps(told))
+    (folder / "alertmanager.yml").write_text(json.dumps(configured))
     children = [
         Child("alertmanager", [
             program("alertmanager", "prometheus-alertmanager"), f"--config.file={folder}/alertmanager.yml",
@@ -114,13 +114,13 @@ async def test_kafka_goes_and_returns(open_folder: Path) -> None:
             wanted = {name.removesuffix("_bucket") for name in wanted}
             await eventually(known, lambda names: wanted <= names | {f"{name}_total" for name in names}, within=60)
 
-            async def told() -> list[tuple[str, str]]:
+            async def notified() -> list[tuple[str, str]]:
                 return [(one["labels"]["alertname"], one["status"]) for one in alerts]
 
-            assert await told() == []
+            assert await notified() == []
             await stack.kafka.stop()
-            await eventually(told, lambda seen: ("ThreadlineKafkaUnreachable", "firing") in seen, within=120)
+            await eventually(notified, lambda seen: ("ThreadlineKafkaUnreachable", "firing") in seen, within=120)
             await stack.kafka.start()
-            await eventually(told, lambda seen: ("ThreadlineKafkaUnreachable", "resolved") in seen, within=120)
+            await eventually(notified, lambda seen: ("ThreadlineKafkaUnreachable", "resolved") in seen, within=120)
             (first, *_) = [one for one in alerts if one["labels"]["alertname"] == "ThreadlineKafkaUnreachable"]
             assert first["labels"]["severity"] == "page" and "cannot reach Kafka" in first["annotations"]["summary"]

@@ -23,7 +23,7 @@ async def test_replaced_and_killed_under_load(open_folder: Path) -> None:
     posts = list(traffic.posts(POSTS, seed=14, email=True))
     answers: Counter[str] = Counter()
     async with ContainerStack(open_folder / "stack", api={"metrics": "open"}) as stack:
-        assert stack.run("migrate") is not None
+        stack.run("migrate")
         assert "webhooks.received" in stack.run("topics")
         old = await stack.start("serve")
         await stack.start("work")

@@ -14,6 +14,7 @@ from adapters.meta.chat.items import OPTINS, About, Item, events_of, kind_of
 from adapters.reading.addresses import of_kind
 from adapters.reading.bodies import json_of
 from adapters.reading.facts import brief, identifier, text, unknown
+from adapters.reading.remainder import add_native
 from adapters.reading.times import from_unix_or_millis
 from schemas.events import Event
 
@@ -106,8 +107,7 @@ def _keep_beside(event: Event, item: Item, kind: str) -> None:
     if isinstance(party, dict) and (more := {key: value for key, value in party.items() if key != "id"}):
         beside["sender"] = more
     if beside:
-        native = event.payload.get("native")
-        event.payload["native"] = (native if isinstance(native, dict) else {}) | beside
+        add_native(event.payload, beside)
 
 
 def _change(item: Item, entry: Item, request: Request, platform: str) -> Event:

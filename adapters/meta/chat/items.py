@@ -23,7 +23,7 @@ OPTINS: dict[str, str] = {
 }
 
 
-#: Keys of an opt-in that are not kept: what was read, and a token by which whoever has it may write to the person.
+#: Keys of an opt-in that are not kept: its type, which is read, and a secret token that permits messages to the person.
 _OPTIN = frozenset({"notification_messages_token", "type"})
 #: Keys of a message that say nothing beside what its event has.
 _READ = frozenset({"mid", "seq", "is_echo"})
@@ -38,7 +38,7 @@ class About:
     customer: Handle | None
     ours: str | None
     at: datetime | None
-    outbound: bool = False
+    outbound: bool
 
     def event(self, type_: str, event_id: str, message_id: str | None, outbound: bool, details: Item) -> Event:
         """Make an event with these details; `message_id` is None if it is about no message."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from app.cli.clients.documents import Unreadable, differences, document_of
@@ -33,13 +34,11 @@ def list_clients(as_json: AsJson = False) -> int:
         rows = {row["client_id"]: row for row in await changes.store.clients()}
         sources = {source.client for source in changes.settings.sources.values()}
         found: list[dict[str, Any]] = []
-        listed = table("client", "version", "channels", "accounts", "changed", "by", title="Clients")
         for id in sorted(rows.keys() | sources):
             row = rows.get(id, {"version": 0, "created_at": None, "actor": None, "accounts": 0, "document": None})
             document = row["document"] or implied_document(id, changes.settings)
             if document is None and id not in rows:
                 continue
-            channels = ", ".join(one["channel"] for one in (document or {"channels": ()})["channels"])
             found.append(
                 {
                     "clientId": id,
@@ -50,16 +49,23 @@ def list_clients(as_json: AsJson = False) -> int:
                     "accounts": row["accounts"],
                 }
             )
-            version = str(row["version"]) if row["version"] else "settings"
-            add_row(listed, id, version, channels, row["accounts"], minute(row["created_at"]), row["actor"])
         if as_json:
             return print_json(found)
-        Console().print(
-            listed if listed.row_count else "There are no clients. How to make one: threadline clients --help"
-        )
+        Console().print(_listed(found) if found else "There are no clients. How to make one: threadline clients --help")
         return 0
 
     return run(read)
+
+
+def _listed(clients: list[dict[str, Any]]) -> Table:
+    """Return the table of clients."""
+    listed = table("client", "version", "channels", "accounts", "changed", "by", title="Clients")
+    for one in clients:
+        channels = ", ".join(each["channel"] for each in (one["document"] or {"channels": ()})["channels"])
+        version = str(one["version"]) if one["version"] else "settings"
+        changed = minute(one["changedAt"])
+        add_row(listed, one["clientId"], version, channels, one["accounts"], changed, one["changedBy"])
+    return listed
 
 
 def show_client(
