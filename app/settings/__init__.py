@@ -108,6 +108,10 @@ class Settings(BaseSettings):
         looked up."""
         return self._declared
 
+    def declare(self, adapters: dict[str, Adapter]) -> None:
+        """Replace the adapters of the definition files."""
+        self._declared = adapters
+
     def adapter_of(self, name: str) -> Adapter | None:
         """Return the adapter of the source with this name, or None if there is none."""
         adapter = self.sources[name].adapter or name
