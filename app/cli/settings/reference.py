@@ -1,18 +1,15 @@
-"""`threadline settings`: list the settings, from their models; with --markdown as the page docs/settings.md."""
+"""Makes the reference of the settings from their models: the rows of `threadline settings`, and the page docs/settings.md."""
 
-import sys
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from app.cli.support.json_output import AsJson, print_json
-from app.cli.support.terminal import entry
 from app.settings import Settings, Source
+from app.settings.reloaded import is_reloaded
 from app.variables import BESIDE, fields_of, variable
 
 _HEAD = """# Settings
@@ -25,8 +22,8 @@ A name that is none of these is refused at start, with the one that it looks lik
 
 The HTTP process (webhooks, API, pages) listens on port 8080, the worker (health and metrics) on 8081; both on 127.0.0.1 unless set otherwise.
 
-| in the file | in the environment | default | what |
-| --- | --- | --- | --- |
+| in the file | in the environment | default | reload | what |
+| --- | --- | --- | --- | --- |
 """
 _SOURCES = """
 ## Sources
@@ -46,35 +43,22 @@ _BESIDE = """
 """
 
 
-def settings(
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/settings.md.")] = False,
-    as_json: AsJson = False,
-) -> int:
-    """List the settings: name in the file and in the environment, default, and purpose."""
-    if markdown:
-        sys.stdout.write(page())
-        return 0
-    if as_json:
-        keys = ("name", "variable", "default", "description")
-        return print_json([dict(zip(keys, (part.replace("`", "") for part in row), strict=True)) for row in rows()])
-    for path, name, default, words in rows():
-        print(entry(f"{path}  {name}", f"default: {default.strip('`') or 'not set'}", words.replace("`", "")))
-    return 0
-
-
 def page() -> str:
     """Return the text of docs/settings.md."""
-    lines = [f"| `{path}` | `{name}` | {default} | {words} |" for path, name, default, words in rows()]
+    lines = [
+        f"| `{path}` | `{name}` | {default} | {reload} | {words} |" for path, name, default, reload, words in rows()
+    ]
     own = [f"| `{path}` | {default} | {words} |" for path, default, words in _rows_of(Source)]
     assert set(BESIDE) <= set(_BESIDE.replace("`", " ").replace(",", " ").split())
     return _HEAD + "\n".join(lines) + "\n" + _SOURCES + "\n".join(own) + "\n" + _BESIDE
 
 
-def rows() -> Iterator[tuple[str, str, str, str]]:
-    """Return of each setting its path in the file, its variable, its default in backticks, and its purpose, as Markdown."""
+def rows() -> Iterator[tuple[str, str, str, str, str]]:
+    """Return of each setting its path in the file, its variable, its default in backticks, `yes` if a change takes effect
+    without a restart, and its purpose, as Markdown."""
     for path, field in fields_of(Settings):
         if path != ("sources",):
-            yield ".".join(path), variable(path), _default(field), _words(field)
+            yield ".".join(path), variable(path), _default(field), "yes" if is_reloaded(path) else "", _words(field)
 
 
 def _rows_of(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:

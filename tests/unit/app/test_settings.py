@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.cli.settings import page
+from app.cli.settings.reference import page
 from app.settings import Settings
 from app.settings.wording import worded
 from app.variables import fields_of, variable
