@@ -51,12 +51,12 @@ def unfit(settings: Settings) -> list[str]:
 def not_startable(settings: Settings) -> list[str]:
     """Return the problems that keep a process from starting: a source without an adapter, a DSN that is none. Names no value."""
     known = sorted({*PROVIDERS, *settings.declared})
-    found = [
-        f"sources.{name} has no adapter {source.adapter or name!r}{nearest(source.adapter or name, known)}"
-        f"{_from(name)}; adapter is one of: {', '.join(known)}"
-        for name, source in settings.sources.items()
-        if settings.adapter_of(name) is None
-    ]
+    found = []
+    for name, source in settings.sources.items():
+        if settings.adapter_of(name) is None:
+            adapter = source.adapter or name
+            instead = nearest(adapter, known) or f"; adapter is one of: {', '.join(known)}"
+            found.append(f"sources.{name} has no adapter {adapter!r}{instead}{_from(name)}")
     for setting in ("dsn", "owner_dsn"):
         dsn = getattr(settings.postgres, setting)
         try:

@@ -43,18 +43,18 @@ async def in_use(settings: Settings) -> AsyncIterator[Finding]:
 def compare(who: str, told: dict[str, Any], settings: Settings, now: float) -> list[Finding]:
     """Return what is to be said of one process. `told`: what it publishes (`Reloading.state`); `now`: Unix seconds."""
     file, read_at = settings_file(), told["readAt"]
-    changed = file.stat().st_mtime if file.is_file() else None
-    when = f"; {file} was changed at {_time(changed)}" if changed is not None else f"; {file} is not there"
+    changed = file.stat().st_mtime if file.is_file() else 0.0
+    when = f"; {file} was changed at {_time(changed)}" if changed else f"; {file} is not there"
     runs = f"{who} runs with the settings read at {read_at}"
     if told["refused"]:
         todo = "threadline settings check prints the fault; mend it, and the file is read again"
         return [Finding("Settings", "wrong", f"{runs}{when}, and refused since it has a fault", todo)]
     found = []
-    if told["files"] != stamp_of(settings).text:
-        late = changed is None or now - changed > LATE
+    if told["files"] != stamp_of(settings).text and changed > datetime.fromisoformat(read_at).timestamp():
+        late = now - changed > LATE
         found.append(Finding("Settings", "wrong" if late else "look", f"{runs}{when}", READ))
     elif told["digest"] != digest(settings):
-        why = "the variables of its environment and of this command's differ"
+        why = "it reads another file, or the variables of its environment are not those of this command"
         todo = "threadline settings show, in the environment of the process"
         found.append(
             Finding("Settings", "look", f"{who} runs with other settings than this command finds: {why}", todo)
