@@ -130,17 +130,20 @@ class Reloading:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
-        prefix = "threadline_settings"
-        yield CounterMetricFamily(f"{prefix}_reloads", "Changed settings put into force.", self.reloads)
-        yield CounterMetricFamily(f"{prefix}_reload_failures", "Changed settings refused.", self.failures)
+        yield CounterMetricFamily("threadline_settings_reloads", "Changed settings put into force.", self.reloads)
+        yield CounterMetricFamily("threadline_settings_reload_failures", "Changed settings refused.", self.failures)
         yield GaugeMetricFamily(
-            f"{prefix}_refused",
+            "threadline_settings_refused",
             "1: the files as they are now were refused; older settings are in force.",
             bool(self.faults),
         )
-        yield GaugeMetricFamily(f"{prefix}_need_restart", "Changed settings that need a restart.", len(self.waiting))
         yield GaugeMetricFamily(
-            f"{prefix}_read_timestamp_seconds", "Unix time at which the settings in force were read.", self.read_at
+            "threadline_settings_need_restart", "Changed settings that need a restart.", len(self.waiting)
+        )
+        yield GaugeMetricFamily(
+            "threadline_settings_read_timestamp_seconds",
+            "Unix time at which the settings in force were read.",
+            self.read_at,
         )
 
     def _read(self) -> Settings:

@@ -22,16 +22,38 @@ A name that is none of these is refused at start, with the one that it looks lik
 
 The HTTP process (webhooks, API, pages) listens on port 8080, the worker (health and metrics) on 8081; both on 127.0.0.1 unless set otherwise.
 
+A process takes over a change of the settings marked `yes` under "reload" while it runs ([below](#changing-settings)); the others need a restart.
+
 | in the file | in the environment | default | reload | what |
 | --- | --- | --- | --- | --- |
 """
 _SOURCES = """
 ## Sources
 
-`[sources.NAME]` is an account at a provider. Beside these it has the adapter's own settings (`threadline providers NAME` lists them), each a value, or a list of values while a secret is rotated; in the environment `THREADLINE_SOURCES__NAME__…`.
+`[sources.NAME]` is an account at a provider. Beside these it has the adapter's own settings (`threadline providers NAME` lists them), each a value, or a list of values while a secret is rotated; in the environment `THREADLINE_SOURCES__NAME__…`. All of a source is reloaded: it may be added, changed and removed while the processes run.
 
 | in the table | default | what |
 | --- | --- | --- |
+"""
+_CHANGING = """
+## Changing settings
+
+```sh
+threadline settings check           # every fault of the file, the environment and the definition files, with its line
+threadline settings check new.toml  # of another file, before it takes the place of this one
+threadline settings show            # what is set, and by which line or variable; secrets only as `set`; --all: the defaults too
+```
+
+`threadline serve` and `threadline work` look at the file, and at the definition files, every two seconds. A file that has changed is read once it was the same at two looks, so that one that is being written is not read half. At SIGHUP they read it at once: `kill -HUP`, to `threadline up` (which passes it on) or to each process; `systemctl reload threadline@serve threadline@work`; `podman kill --signal HUP`. Variables of the environment are those of the process's start. `threadline mqtt` reads its settings only at its start.
+
+- **All or nothing.** The new file is checked as at a start. If anything is wrong, all of it is refused, and the settings in force stay: the log has each fault with its line (`settings_refused`), and the alert [ThreadlineSettingsRefused](alerts.md#threadlinesettingsrefused) fires. So it is if the file is removed. Otherwise everything that is reloaded changes between two requests: a webhook is verified by the old sources or by the new ones. The log names what has changed (`settings_reloaded`).
+- **What needs a restart** stays as it was, and the log names each such setting (`setting_needs_restart`), as does `threadline doctor`, until the process is restarted or the file has the old value again.
+- **A secret** is rotated by a list of both, `auth_token = ["new", "old"]`; once the provider signs by the new one, remove the old.
+- **A source that is removed** gets 404 from then on. Its webhooks that were kept before are processed as if it were still there: a record names its adapter and client, and a running worker remembers the source's `account` until it is restarted. A record whose provider's definition file is gone at a restart becomes a dead letter, which can be replayed ([dead letters](dead-letters.md)).
+- **Limits of connections** count for new connections. An account of the file is sent by with its new secret from the next message on.
+- **A terminal that is closed** ends `threadline serve`, `work` and `up` that were started in it, although it sends SIGHUP too.
+
+`/healthz` of both processes has `settings`: when those in force were read (`readAt`), whether the file was refused since (`refused`), what needs a restart (`needRestart`), and a digest of what is reloaded, by which two processes can be compared. The digest is keyed by the first of `secrets.keys`, so that nobody can try secrets against it; without such a key secrets are not in it. Metrics: `threadline_settings_read_timestamp_seconds`, `threadline_settings_reloads_total`, `threadline_settings_reload_failures_total`, `threadline_settings_refused`, `threadline_settings_need_restart`.
 """
 _BESIDE = """
 ## Beside the settings
@@ -50,7 +72,7 @@ def page() -> str:
     ]
     own = [f"| `{path}` | {default} | {words} |" for path, default, words in _rows_of(Source)]
     assert set(BESIDE) <= set(_BESIDE.replace("`", " ").replace(",", " ").split())
-    return _HEAD + "\n".join(lines) + "\n" + _SOURCES + "\n".join(own) + "\n" + _BESIDE
+    return _HEAD + "\n".join(lines) + "\n" + _SOURCES + "\n".join(own) + "\n" + _CHANGING + _BESIDE
 
 
 def rows() -> Iterator[tuple[str, str, str, str, str]]:
