@@ -78,10 +78,8 @@ class Supervisor:
 
     def reload(self) -> None:
         """Have Threadline's own processes read their settings."""
-        for part in self._parts:
-            if isinstance(part, Program):
-                part.reload()
-        self.display.log("the HTTP process and the worker read their settings")
+        for program in [part for part in self._parts if isinstance(part, Program)]:
+            program.reload()
 
     async def stop(self) -> None:
         """Stop all parts in reverse order."""

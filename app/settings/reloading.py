@@ -50,7 +50,8 @@ class Reloading:
         self._loaded = loaded
         self._had_file = settings_file().is_file()
         self._terminal = has_terminal()
-        self._asked = False
+        #: How often SIGHUP came, which only its handler changes, and how many of these were handled.
+        self._asked = self._handled = 0
         self._wake: Callable[[], Any] = lambda: None
 
     @classmethod
@@ -71,7 +72,7 @@ class Reloading:
         if self._terminal and not has_terminal():
             os.kill(os.getpid(), signal.SIGTERM)
         else:
-            self._asked = True
+            self._asked += 1
             self._wake()
 
     async def run(self, take: Callable[[Settings], None], every: float = EVERY) -> None:
@@ -81,16 +82,16 @@ class Reloading:
         last = self.stamp
         try:
             while True:
-                if not self._asked:
+                if self._asked == self._handled:
                     try:
                         async with asyncio.timeout(every):
                             await woken.wait()
                     except TimeoutError:
                         pass
                 woken.clear()
-                asked, self._asked = self._asked, False
+                before, self._handled = self._handled, self._asked
                 now = await asyncio.to_thread(stamp_of, self.settings)
-                if asked or (now != self.stamp and now == last):
+                if self._handled != before or (now != self.stamp and now == last):
                     await self.reload(now, take)
                 last = now
         finally:

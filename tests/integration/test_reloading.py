@@ -11,6 +11,8 @@ import orjson
 import psycopg
 import pytest
 
+from app.http.access import mint
+from sql import EventStore
 from tests.conftest import Dsns
 from tests.integration.reloaded import Process, running, section
 from tests.integration.worker import serving
@@ -99,21 +101,26 @@ async def test_a_file_with_a_fault_is_refused_whole(door: Process) -> None:
 async def test_limits_and_the_level_of_the_log_change_and_a_timeout_of_kafka_does_not(door: Process) -> None:
     """What needs a restart is named, in the log and on the health page; the rest of the file is in force."""
     door.write(FIRST, "[telemetry]\nlog_level = 'error'\n")
+    id, token, hashed = mint()
+    async with await EventStore.open(door.environment["THREADLINE_POSTGRES__DSN"], pool=1) as store:
+        await store.create_api_key(id, "test", "default", ["timeline:read"], hashed)
     async with running(door):
         big = b"{" + b" " * 2000 + b"}"
         assert await door.post("first", "one", big) == 200
         assert door.logged("listening") == []
         limited = section("first", "one", max_body=1000)
         door.write(
-            limited, "[door]\nkeep_timeout = 1\nmax_headers = 20\n[telemetry]\nlog_level = 'info'\n[api]\nrate = 1.0\n"
+            limited, "[door]\nkeep_timeout = 1\nmax_headers = 20\n[telemetry]\nlog_level = 'info'\n[api]\nburst = 7\n"
         )
         await door.reach(1)
         assert await door.post("first", "one", big) == 413
         many = {f"x-{number}": "1" for number in range(30)}
         async with type(door.http)(base_url=door.http.base_url, trust_env=False) as fresh:
             assert (await fresh.get("/healthz", headers=many)).status_code == 431
+        answer = await door.http.get("/api/customers?handle=x", headers={"authorization": f"Bearer {token}"})
+        assert answer.headers["ratelimit-policy"].startswith('"key";q=7;')
         (reloaded,) = door.logged("settings_reloaded")
-        assert reloaded["changed"] == ["api.rate", "door.max_headers", "sources.first", "telemetry.log_level"]
+        assert reloaded["changed"] == ["api.burst", "door.max_headers", "sources.first", "telemetry.log_level"]
         assert [each["setting"] for each in door.logged("setting_needs_restart")] == ["door.keep_timeout"]
         assert (await door.told())["needRestart"] == ["door.keep_timeout"]
         assert await door.metric("need_restart") == 1
