@@ -17,7 +17,7 @@ from app.settings.shown import shown
 settings = typer.Typer(
     name="settings",
     invoke_without_command=True,
-    help="List the settings: name in the file and in the environment, default, and purpose.",
+    help="List the settings and what each is for; show what is set, and by what; check the file.",
 )
 
 
