@@ -70,10 +70,10 @@ class Process:
 
         await eventually(answers, within=90)
 
-    async def told(self) -> dict[str, Any]:
+    async def published(self) -> dict[str, Any]:
         """What it says of its settings."""
-        told: dict[str, Any] = (await self.http.get("/healthz")).json()["settings"]
-        return told
+        published: dict[str, Any] = (await self.http.get("/healthz")).json()["settings"]
+        return published
 
     async def metric(self, name: str) -> float:
         """The value of a metric without labels."""

@@ -82,7 +82,7 @@ async def test_a_file_with_a_fault_is_refused_whole(door: Process) -> None:
         )
         await eventually(lambda: door.metric("reload_failures_total"), lambda found: found == 1)
         assert (await door.metric("refused"), await door.metric("read_timestamp_seconds")) == (1, read_at)
-        assert (await door.told())["refused"] is True
+        assert (await door.published())["refused"] is True
         assert (await door.post("first", "one"), await door.post("first", "other")) == (200, 401)
         (refused,) = door.logged("settings_refused")
         text = "\n".join(refused["faults"])
@@ -122,18 +122,18 @@ async def test_limits_and_the_level_of_the_log_change_and_a_timeout_of_kafka_doe
         (reloaded,) = door.logged("settings_reloaded")
         assert reloaded["changed"] == ["api.burst", "door.max_headers", "sources.first", "telemetry.log_level"]
         assert [each["setting"] for each in door.logged("setting_needs_restart")] == ["door.keep_timeout"]
-        assert (await door.told())["needRestart"] == ["door.keep_timeout"]
+        assert (await door.published())["needRestart"] == ["door.keep_timeout"]
         assert await door.metric("need_restart") == 1
 
 
 async def test_sighup_reads_the_settings_at_once(door: Process) -> None:
     """Also where no file was changed, and it does not end the process."""
     async with running(door):
-        before = await door.told()
+        before = await door.published()
         door.hang_up()
         await door.reach(1)
         assert door.logged("settings_reloaded")[0]["changed"] == []
-        assert {**await door.told(), "readAt": ""} == {**before, "readAt": ""}
+        assert {**await door.published(), "readAt": ""} == {**before, "readAt": ""}
         assert door.child.alive
 
 

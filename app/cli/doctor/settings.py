@@ -27,8 +27,8 @@ async def in_use(settings: Settings) -> AsyncIterator[Finding]:
     async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
         for who, server in (("the HTTP process", settings.door), ("the worker", settings.worker)):
             try:
-                told = (await client.get(addresses.url(server) + "/healthz")).json()["settings"]
-                found += compare(who, told, settings, time.time())
+                published = (await client.get(addresses.url(server) + "/healthz")).json()["settings"]
+                found += compare(who, published, settings, time.time())
                 compared += 1
             except (httpx.HTTPError, ValueError, KeyError, TypeError):
                 continue
@@ -40,26 +40,26 @@ async def in_use(settings: Settings) -> AsyncIterator[Finding]:
         )
 
 
-def compare(who: str, told: dict[str, Any], settings: Settings, now: float) -> list[Finding]:
-    """Return what is to be said of one process. `told`: what it publishes (`Reloading.state`); `now`: Unix seconds."""
-    file, read_at = settings_file(), told["readAt"]
+def compare(who: str, published: dict[str, Any], settings: Settings, now: float) -> list[Finding]:
+    """Return what is to be said of one process. `published`: what it publishes (`Reloading.state`); `now`: Unix seconds."""
+    file, read_at = settings_file(), published["readAt"]
     changed = file.stat().st_mtime if file.is_file() else 0.0
     when = f"; {file} was changed at {_time(changed)}" if changed else f"; {file} is not there"
     runs = f"{who} runs with the settings read at {read_at}"
-    if told["refused"]:
+    if published["refused"]:
         todo = "threadline settings check prints the fault; mend it, and the file is read again"
         return [Finding("Settings", "wrong", f"{runs}{when}, and refused since it has a fault", todo)]
     found = []
-    if told["files"] != stamp_of(settings).text and changed > datetime.fromisoformat(read_at).timestamp():
+    if published["files"] != stamp_of(settings).text and changed > datetime.fromisoformat(read_at).timestamp():
         late = now - changed > LATE
         found.append(Finding("Settings", "wrong" if late else "look", f"{runs}{when}", READ))
-    elif told["digest"] != digest(settings):
+    elif published["digest"] != digest(settings):
         why = "it reads another file, or the variables of its environment are not those of this command"
         todo = "threadline settings show, in the environment of the process"
         found.append(
             Finding("Settings", "look", f"{who} runs with other settings than this command finds: {why}", todo)
         )
-    if names := told["needRestart"]:
+    if names := published["needRestart"]:
         needs = f"{', '.join(f'`{name}`' for name in names)} {'needs' if len(names) == 1 else 'need'} a restart"
         found.append(Finding("Settings", "wrong", f"{runs}{when}, and {needs}", f"restart {who}"))
     return found

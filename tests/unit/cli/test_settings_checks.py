@@ -23,7 +23,7 @@ from app.settings.stamp import stamp_of
 NOW = time.time()
 
 
-def told(settings: Settings, read: float = NOW - 300, **more: Any) -> dict[str, Any]:
+def published(settings: Settings, read: float = NOW - 300, **more: Any) -> dict[str, Any]:
     """What a process publishes that read these settings then."""
     at = datetime.fromtimestamp(read, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     base = {
@@ -46,15 +46,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return found
 
 
-def compared(settings: Settings, told: dict[str, Any]) -> list[Finding]:
+def compared(settings: Settings, published: dict[str, Any]) -> list[Finding]:
     """What doctor says of a process that publishes this."""
-    return settings_checks.compare("the worker", told, settings, NOW)
+    return settings_checks.compare("the worker", published, settings, NOW)
 
 
 def test_a_file_that_was_changed_since_is_named_with_both_times(file: Path) -> None:
     """Within seconds it is only to look at, since the process is about to read it."""
     settings = Settings()
-    page = told(settings)
+    page = published(settings)
     assert compared(settings, page) == []
     for changed, state in ((NOW - 60, "wrong"), (NOW - 1, "look")):
         os.utime(file, (changed, changed))
@@ -66,24 +66,24 @@ def test_a_file_that_was_changed_since_is_named_with_both_times(file: Path) -> N
 
 def test_what_needs_a_restart_is_named() -> None:
     """Each setting, and the process."""
-    (found,) = compared(Settings(), told(Settings(), needRestart=["door.port", "kafka.password"]))
+    (found,) = compared(Settings(), published(Settings(), needRestart=["door.port", "kafka.password"]))
     assert found.state == "wrong" and found.found.endswith(", and `door.port`, `kafka.password` need a restart")
     assert found.todo == "restart the worker"
 
 
 def test_a_refused_file_is_named() -> None:
     """Whatever else differs; the command that prints the fault is the thing to do."""
-    (found,) = compared(Settings(), told(Settings(), refused=True, files="other", needRestart=["door.port"]))
+    (found,) = compared(Settings(), published(Settings(), refused=True, files="other", needRestart=["door.port"]))
     assert found.state == "wrong" and "refused" in found.found and "threadline settings check" in found.todo
 
 
 def test_a_copy_of_the_file_is_in_force_and_another_one_is_not() -> None:
     """A file that is older than the reading, and another than the process has, is compared by what is set."""
     settings = Settings(sources={"mine": Source(adapter="twilio")})
-    assert compared(settings, told(settings, files="other")) == []
-    (found,) = compared(settings, told(Settings(), files="other"))
+    assert compared(settings, published(settings, files="other")) == []
+    (found,) = compared(settings, published(Settings(), files="other"))
     assert found.state == "look" and "other settings than this command finds" in found.found
-    (found,) = compared(settings, told(Settings()))
+    (found,) = compared(settings, published(Settings()))
     assert "environment" in found.found
 
 
@@ -114,8 +114,8 @@ def running(page: dict[str, Any]) -> Iterator[int]:
 async def test_both_processes_are_asked(tmp_path: Path) -> None:
     """One line if both are well, else one for each fault with its process."""
     with (
-        running({"settings": told(Settings(data=tmp_path))}) as one,
-        running({"settings": told(Settings(data=tmp_path), needRestart=["worker.port"])}) as two,
+        running({"settings": published(Settings(data=tmp_path))}) as one,
+        running({"settings": published(Settings(data=tmp_path), needRestart=["worker.port"])}) as two,
     ):
         well = Settings(data=tmp_path, door=Door(port=one), worker=Worker(port=one))
         (found,) = [each async for each in settings_checks.in_use(well)]
