@@ -11,6 +11,11 @@ def names_of(adapter: Adapter) -> dict[str, Setting]:
     return {name: setting for setting in adapter.settings for name in (setting.name, *setting.aliases)}
 
 
+def public_names(adapter: Adapter) -> frozenset[str]:
+    """Return the names and aliases of the adapter's settings that are no secrets. A key that is unknown may be one."""
+    return frozenset(name for name, setting in names_of(adapter).items() if not setting.secret)
+
+
 def nearest(name: str, known: Sequence[str]) -> str:
     """Return `; did you mean …?` with the most similar known name, or an empty text."""
     found = get_close_matches(name, known, 1, 0.6)

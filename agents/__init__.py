@@ -12,6 +12,7 @@ from agents import inbound, outbound, reported
 from agents.batches import BatchTransport
 from agents.health import WorkerHealth
 from agents.pipeline import Pipeline, Prepare
+from agents.process.sources import SourceIds
 from agents.records.large import LargeRecords
 from agents.records.letters import Letters
 from app.blobs import blobs_of
@@ -46,9 +47,15 @@ BUFFER = {True: 16, False: 16384}
 
 
 def build(
-    settings: Settings, store: EventStore, health: WorkerHealth, clients: Clients, blobs: Blobs | None = None
+    settings: Settings,
+    store: EventStore,
+    health: WorkerHealth,
+    clients: Clients,
+    blobs: Blobs | None = None,
+    ids: SourceIds | None = None,
 ) -> faust.App:
-    """Return the Faust app with its agents. Opens no connection. Raises ValueError without Kafka settings."""
+    """Return the Faust app with its agents. Opens no connection. `ids`: by default those of the settings. Raises ValueError
+    without Kafka settings."""
     bootstrap = settings.kafka.bootstrap
     if not bootstrap:
         raise ValueError("no Kafka is configured: set THREADLINE_KAFKA__BOOTSTRAP")
@@ -79,13 +86,13 @@ def build(
         app.transport = BatchTransport(app.conf.broker_consumer, app)
 
     parts = (store, Letters(app, max_letter(settings)), health, settings.worker.batch)
-    accounts, jobs = settings.by_account(), settings.job_ids()
+    ids = ids or SourceIds(settings)
     large = LargeRecords(blobs or blobs_of(settings), health, largest)
-    webhooks = partial(inbound.prepare, health=health, most=largest, accounts=accounts, jobs=jobs, large=large)
+    webhooks = partial(inbound.prepare, health=health, most=largest, accounts=ids.accounts, jobs=ids.jobs, large=large)
     events, requests = Pipeline(*parts), outbound.Intake(*parts, clients=clients)
     work: dict[str, tuple[Pipeline, Prepare]] = {
         "inbound": (events, webhooks),
-        "reported": (events, partial(reported.prepare, most=largest, accounts=accounts, jobs=jobs)),
+        "reported": (events, partial(reported.prepare, most=largest, accounts=ids.accounts, jobs=ids.jobs)),
         "outbound": (requests, partial(outbound.prepare, most=largest)),
     }
     load_words()

@@ -23,17 +23,18 @@ from agents.process.ending import CUT_SHORT, GRACE, Ending, leave
 from agents.process.gaps import Gaps
 from agents.process.pages import pages
 from agents.process.parts import maintain, notify, send
+from agents.process.sources import SourceIds
 from agents.process.watch import STALLED, Watch
 from app.blobs import blobs_of
 from app.clients.configured import Clients
-from app.embedded.running import resolve
 from app.kafka import client_args
 from app.kafka.fitting import refuses
 from app.kafka.unread import Log
 from app.memory import settle
 from app.settings import Settings, Worker
-from app.settings.loading import SettingsRefused, load
-from app.telemetry import configure, shut_down
+from app.settings.loading import SettingsRefused
+from app.settings.reloading import Reloading
+from app.telemetry import configure, set_level, shut_down
 from sql import EventStore
 
 log = structlog.get_logger("agents")
@@ -53,10 +54,14 @@ async def endless(what: str, work: Callable[[], Awaitable[None]], health: Worker
         health.fatal(Stopped(f"{what} has ended unexpectedly"))
 
 
-async def serve(health: WorkerHealth, worker: Worker) -> None:
+async def serve(health: WorkerHealth, worker: Worker, reloading: Reloading) -> None:
     """Serve the pages. Raises Stopped if the port is not available."""
     config = uvicorn.Config(
-        pages(health, worker.stall_after), host=worker.host, port=worker.port, log_config=None, access_log=False
+        pages(health, worker.stall_after, reloading),
+        host=worker.host,
+        port=worker.port,
+        log_config=None,
+        access_log=False,
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]  # this process handles signals itself
@@ -66,23 +71,26 @@ async def serve(health: WorkerHealth, worker: Worker) -> None:
         raise Stopped(f"cannot listen on {worker.host}:{worker.port}") from error
 
 
-async def work(settings: Settings, health: WorkerHealth) -> None:
+async def work(reloading: Reloading, health: WorkerHealth) -> None:
     """Run the worker until cancelled, then shut down in order. A fatal error is reported to `health`."""
+    settings = reloading.settings
     worker = settings.worker
     if settings.postgres.dsn is None:
         raise ValueError("no PostgreSQL is configured: set THREADLINE_POSTGRES__DSN")
     store = await EventStore.open(settings.postgres.dsn.get_secret_value(), pool=settings.postgres.pool)
     settings.data.mkdir(parents=True, exist_ok=True)
     clients, gaps, blobs = Clients(store, settings), Gaps(health), blobs_of(settings)
+    ids = SourceIds(settings)
     await asyncio.to_thread(blobs.start)
-    app = build(settings, store, health, clients, blobs)
+    app = build(settings, store, health, clients, blobs, ids)
     if isinstance(app.transport, BatchTransport):
         app.transport.passed_over = gaps
     keeping_house = partial(maintain, store, health, worker.retain_raw_days, blobs)
     tasks = [
         asyncio.create_task(endless(what, doing, health), name=what)
         for what, doing in (
-            ("pages", partial(serve, health, worker)),
+            ("pages", partial(serve, health, worker, reloading)),
+            ("settings", partial(reloading.run, partial(use, clients, ids))),
             ("housekeeping", partial(keep_on, "partitions", keeping_house, health)),
             ("gaps", partial(keep_on, "gaps", partial(gaps.run, store), health)),
             ("telling", partial(notify, store, clients, health, settings)),
@@ -108,10 +116,18 @@ async def work(settings: Settings, health: WorkerHealth) -> None:
         await store.close()
 
 
-async def run(settings: Settings, ending: Ending) -> int:
+def use(clients: Clients, ids: SourceIds, settings: Settings) -> None:
+    """Put other settings into force: the accounts to send by, the sources of records, the level of the log."""
+    clients.use(settings)
+    ids.use(settings)
+    set_level(settings.telemetry)
+
+
+async def run(reloading: Reloading, ending: Ending) -> int:
     """Run the worker until a signal or a fatal error. Returns the exit status within `GRACE` seconds of either."""
     health = WorkerHealth()
-    working = asyncio.create_task(endless("the worker", partial(work, settings, health), health))
+    health.more.append(reloading.collect)
+    working = asyncio.create_task(endless("the worker", partial(work, reloading, health), health))
     waits = [asyncio.create_task(ending.wait()), asyncio.create_task(health.ending.wait())]
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     ending.begin()
@@ -125,21 +141,21 @@ async def run(settings: Settings, ending: Ending) -> int:
 def main() -> int:
     """Run the process. Returns only if the settings cannot be used: 2, with the reasons on standard error."""
     try:
-        settings = resolve(load())
+        reloading = Reloading.started()
     except SettingsRefused as error:
         print(f"threadline work: {error}", file=sys.stderr)
         return 2
     ending = Ending()
-    configure(settings.telemetry, service="worker")
+    configure(reloading.settings.telemetry, service="worker")
     for name in ("faust", "mode"):  # they log every step
         logging.getLogger(name).setLevel(logging.WARNING)
-    if refuses(settings):
+    if refuses(reloading.settings):
         return 2
 
     async def whole() -> None:
         status = STALLED
         try:
-            status = await run(settings, ending)
+            status = await run(reloading, ending)
         finally:
             # Before the loop closes: closing waits for tasks that Faust restarts when they are cancelled.
             shut_down()

@@ -31,24 +31,30 @@ def register(settings: S) -> S:
     return settings
 
 
-def read(folder: Path) -> dict[str, Adapter]:
-    """Make an adapter of each `*.toml` and `*.json` in the folder, by name; none if there is no folder.
-
-    Raises InvalidDefinition, with the file's name, if one cannot be used.
-    """
+def read(folder: Path) -> tuple[dict[str, Adapter], list[str]]:
+    """Make an adapter of each `*.toml` and `*.json` in the folder. Return them by name, and a text for each file that cannot
+    be used, which begins with the file's name. Without a folder there are none."""
     found: dict[str, Adapter] = {}
-    for file in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if file.suffix in (".toml", ".json") and file.is_file():
-            try:
-                adapter = adapter_of(definition_of(_read(file), file.stem))
-                if adapter.name in PROVIDERS:
-                    raise InvalidDefinition(f"name: {adapter.name} is built in; give yours another")
-                if adapter.name in found:
-                    raise InvalidDefinition(f"name: another file of this folder has {adapter.name} already")
-            except InvalidDefinition as error:
-                raise InvalidDefinition(f"{file} cannot be used:\n{error}") from error
+    faults: list[str] = []
+    for file in definition_files(folder):
+        try:
+            adapter = adapter_of(definition_of(_read(file), file.stem))
+            if adapter.name in PROVIDERS:
+                raise InvalidDefinition(f"name: {adapter.name} is built in; give yours another")
+            if adapter.name in found:
+                raise InvalidDefinition(f"name: another file of this folder has {adapter.name} already")
+        except InvalidDefinition as error:
+            faults.append(f"{file} cannot be used:\n{error}")
+        else:
             found[adapter.name] = adapter
-    return found
+    return found, faults
+
+
+def definition_files(folder: Path) -> list[Path]:
+    """Return the definition files of a folder, in order."""
+    if not folder.is_dir():
+        return []
+    return [file for file in sorted(folder.iterdir()) if file.suffix in (".toml", ".json") and file.is_file()]
 
 
 def _read(file: Path) -> object:

@@ -60,7 +60,7 @@ def configure_logs(telemetry: Telemetry, *, service: str, stream: Any = None) ->
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(telemetry.log_level.upper())
+    set_level(telemetry)
     for name, level in QUIET.items():
         logging.getLogger(name).setLevel(level)
     structlog.configure(
@@ -74,6 +74,11 @@ def configure_logs(telemetry: Telemetry, *, service: str, stream: Any = None) ->
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def set_level(telemetry: Telemetry) -> None:
+    """Set the level of this process's log, at the start or later."""
+    logging.getLogger().setLevel(telemetry.log_level.upper())
 
 
 def configure_traces(telemetry: Telemetry, *, service: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from app.toml_lines import lines_of
+
 PREFIX = "THREADLINE_"
 #: Variables that are not settings: the path of the file, and those of the commands that use the API.
 BESIDE = ("THREADLINE_CONFIG", "THREADLINE_API_URL", "THREADLINE_API_KEY")
@@ -66,8 +68,8 @@ def no_setting(model: type[BaseModel], path: tuple[str, ...]) -> tuple[tuple[str
 
 
 def origin(path: tuple[str, ...], file: Path) -> str:
-    """Return where the value of a setting comes from: the name of the variable, else the path of the file if it has the
-    setting, else ""."""
+    """Return where the value of a setting comes from: the name of the variable, else the file if it has the setting, with
+    the line (`threadline.toml:3`), else ""."""
     if not path:
         return ""
     names = {name.upper(): name for name in os.environ}
@@ -77,7 +79,8 @@ def origin(path: tuple[str, ...], file: Path) -> str:
     if below := [name for upper, name in sorted(names.items()) if upper.startswith(f"{variable(path)}__")]:
         return below[0]
     try:
-        found: Any = tomllib.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        found: Any = tomllib.loads(text)
     except (OSError, ValueError):
         return ""
     for key in path:
@@ -86,7 +89,9 @@ def origin(path: tuple[str, ...], file: Path) -> str:
         if key not in found:
             return ""
         found = found[key]
-    return str(file)
+    lines = lines_of(text)
+    line = next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), None)
+    return str(file) if line is None else f"{file}:{line}"
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -72,6 +72,13 @@ class Door:
         self._refusals = Refusals(self.counters)
         self._used = Used()
 
+    def use(self, sources: Sources, limits: Limits) -> None:
+        """Use other sources and limits from now on. A request that is being verified keeps those that it began with."""
+        self._sources = self._doubts.sources = sources
+        self._limits = limits
+        self.keeping.resize(limits.max_in_flight, limits.max_bytes)
+        self._doubts.room.resize(max(1, limits.max_in_flight // 4), limits.max_bytes // 4)
+
     async def start(self) -> None:
         """Start keeping webhooks. Raises OSError if the folder of the spool or that of the blobs cannot be used."""
         if self._large is not None:

@@ -29,6 +29,10 @@ class Proxies:
     def __init__(self, networks: Iterable[Network] = ()) -> None:
         self._networks = tuple(networks)
 
+    def use(self, networks: Iterable[Network]) -> None:
+        """Trust these networks from now on."""
+        self._networks = tuple(networks)
+
     def trusts(self, address: str) -> bool:
         """Return whether this address belongs to a trusted proxy. Text that is no address does not."""
         try:

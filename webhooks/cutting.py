@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, quote_plus, unquote_plus
 
+from adapters.checked import public_names
 from adapters.contract import Adapter
 
 #: Replaces a secret.
@@ -33,7 +34,7 @@ class Cutter:
     """Removes the secrets of one source, given its adapter and its settings (`Source.values`)."""
 
     def __init__(self, adapter: Adapter, values: Mapping[str, Sequence[str]]) -> None:
-        public = {name for one in adapter.settings if not one.secret for name in (one.name, *one.aliases)}
+        public = public_names(adapter)
         secrets = {value.strip() for name, given in values.items() if name not in public for value in given}
         # In `Name: value` of a header and `user:password` of basic authentication, the part after the colon may occur alone.
         secrets |= {value.partition(":")[2].strip() for value in secrets}

@@ -18,7 +18,7 @@ class Doubts:
         self, sources: Sources, requests: int, bytes: int, authenticate: Authenticate | None, sns: AmazonSns | None
     ) -> None:
         self.room = Room(max(1, requests), bytes)
-        self._sources = sources
+        self.sources = sources
         self._authenticate = authenticate
         self._sns = sns or AmazonSns()
 
@@ -36,7 +36,7 @@ class Doubts:
                 request.parsed["fetched"] = {verdict.needs: await self._sns.certificate(verdict.needs, caller)}
                 # Recognition replaced the URL by a source's public one.
                 request.url = url_of(scope, dict(request.headers))
-                verdict = self._sources.recognise(request)
+                verdict = self.sources.recognise(request)
             if verdict.handshake is None:
                 await admit(verdict, self._authenticate)
             elif verdict.handshake.visit is not None:

@@ -14,6 +14,10 @@ class Room:
         self.bytes = 0
         self._parties: dict[str, list[int]] = {}
 
+    def resize(self, requests: int, bytes: int) -> None:
+        """Change the room. What is in it stays."""
+        self._most = (requests, bytes)
+
     def take(self, party: str, bytes: int) -> bool:
         """Reserve room for one request of this size. Returns False if there is none."""
         requests, most = self._most

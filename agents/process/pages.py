@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from agents.health import WorkerHealth
+from app.settings.reloading import Reloading
 
 
 def readiness(health: WorkerHealth) -> dict[str, Any]:
@@ -33,8 +34,8 @@ def readiness(health: WorkerHealth) -> dict[str, Any]:
     }
 
 
-def pages(health: WorkerHealth, stall_after: float) -> Starlette:
-    """Return the application with the three pages."""
+def pages(health: WorkerHealth, stall_after: float, reloading: Reloading | None = None) -> Starlette:
+    """Return the application with the three pages; `reloading` is what follows the settings' files, if anything does."""
     registry = CollectorRegistry()
     registry.register(health)
 
@@ -42,7 +43,9 @@ def pages(health: WorkerHealth, stall_after: float) -> Starlette:
         stalled = max(health.idle.values(), default=0.0)
         ok = stalled <= stall_after and health.fault is None
         uptime = round(time.time() - health.started, 1)
-        body = {"status": "ok" if ok else "stalled", "stalledFor": stalled, "uptime": uptime}
+        body: dict[str, Any] = {"status": "ok" if ok else "stalled", "stalledFor": stalled, "uptime": uptime}
+        if reloading is not None:
+            body["settings"] = reloading.state()
         return JSONResponse(body, 200 if ok else 503)
 
     async def readyz(_: Request) -> Response:

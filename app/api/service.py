@@ -58,6 +58,12 @@ class Api:
             blobs=blobs,
         )
 
+    def use(self, settings: Settings) -> None:
+        """Use other settings from now on."""
+        self.settings = settings
+        self.clients.use(settings)
+        self.rates.change(settings.api.rate, settings.api.burst)
+
     def close(self) -> None:
         """End the streams. Call it when the process is asked to end, before waiting for its connections."""
         self.tailer.close()

@@ -20,6 +20,7 @@ from app.embedded.supervisor import Supervisor
 from app.kafka import TopicsFailed
 from app.settings import KEYS_FILE
 from app.settings.loading import load
+from app.settings.reloading import has_terminal
 from sql.migrate import MigrationError
 
 #: The errors of a start that fails, each with a message that says what to do.
@@ -41,7 +42,7 @@ def up(
 ) -> int:
     """Run everything on this machine: PostgreSQL, Kafka, the HTTP process and the worker. Ctrl-C stops all.
 
-    Exit code 1 where it does not start.
+    Changed settings are read without a restart, at SIGHUP at once. Exit code 1 where it does not start.
     """
     data = load().data
     display = Display()
@@ -58,9 +59,10 @@ def up(
 
 
 async def _run(supervisor: Supervisor, prepare: bool) -> int:
-    stop = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(name, _stop, stop)
+    stop, loop, terminal = asyncio.Event(), asyncio.get_running_loop(), has_terminal()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, _stop, stop)
+    loop.add_signal_handler(signal.SIGHUP, _hang_up, stop, supervisor, terminal)
     display = supervisor.display
     try:
         with display:
@@ -89,6 +91,14 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
         return False
     await working
     return True
+
+
+def _hang_up(stop: asyncio.Event, supervisor: Supervisor, terminal: bool) -> None:
+    """Stop in order if the terminal was closed that there was at the start; else pass the signal on."""
+    if terminal and not has_terminal():
+        _stop(stop)
+    else:
+        supervisor.reload()
 
 
 def _stop(stop: asyncio.Event) -> None:

@@ -92,6 +92,10 @@ class AccountSources:
             found = self._open[key] = _source_of(row, self._seal)
         return found
 
+    def reopen(self) -> None:
+        """Open each account anew when its next webhook comes, since a definition file may have changed its adapter."""
+        self._open.clear()
+
     async def start(self, store: EventStore) -> None:
         """Read the file, then follow the store in a task. Return within `PATIENCE` seconds, also while the database is away."""
         await asyncio.to_thread(self._read)

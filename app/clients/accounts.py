@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from adapters import ADAPTERS
-from adapters.checked import faults
+from adapters.checked import faults, public_names
 from adapters.contract import Adapter, Send, Values, WrongSetting
 from app.clients.seal import NoKey, Seal, Tampered
 from app.sending.configuration import hint, must_be_public
@@ -96,7 +96,7 @@ def opened(row: Mapping[str, Any], seal: Seal) -> Account:
 
 def account_json(account: Account) -> dict[str, Any]:
     """Return the account as JSON: of its secrets only the names."""
-    open = {name for one in account.adapter.settings if not one.secret for name in (one.name, *one.aliases)}
+    open = public_names(account.adapter)
     return {
         "name": account.name,
         "adapter": account.adapter.name,

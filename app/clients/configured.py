@@ -42,10 +42,17 @@ class Clients:
     def __init__(self, store: EventStore, settings: Settings, *, ttl: float = 2.0) -> None:
         self._store, self._settings = store, settings
         self._seal = Seal.of(settings)
-        #: The clients that the sources make, which are as they were at the start of the process.
+        #: The clients that the sources make, which change only with the settings.
         self._implied: dict[str, Client | None] = {}
         self._clients = TtlCache(self._read_client, ttl)
         self._accounts = TtlCache(self._read_account, ttl)
+
+    def use(self, settings: Settings) -> None:
+        """Use other sources from now on. The keys of clients' secrets stay."""
+        self._settings = settings
+        self._implied = {}
+        self._clients.clear()
+        self._accounts.clear()
 
     async def client(self, client_id: str) -> Client:
         """Return a client. Raises UnknownClient, psycopg.OperationalError."""

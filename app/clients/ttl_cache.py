@@ -55,6 +55,11 @@ class TtlCache(Generic[K, V]):
         self._known.pop(key, None)
         self._asked.pop(key, None)
 
+    def clear(self) -> None:
+        """Forget all answers, as `forget` does."""
+        self._known.clear()
+        self._asked.clear()
+
     def _answered(self, key: K, done: asyncio.Task[V]) -> None:
         if self._asked.get(key) is done:
             del self._asked[key]

@@ -1,6 +1,7 @@
 """Defines the parts that the supervisor keeps running, and Threadline's own two programs."""
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -43,6 +44,8 @@ class Program:
     log: Path
     environment: Mapping[str, str]
     _child: Child | None = None
+    #: Whether it has answered since it was started: from then on it handles SIGHUP, which would end it before.
+    _answered: bool = False
 
     @property
     def child(self) -> Child:
@@ -60,12 +63,19 @@ class Program:
             environment=self.environment,
             folder=Path.cwd(),
         )
+        self._answered = False
         self._child.start()
         await self._answers("/healthz")
+        self._answered = True
 
     async def ready(self) -> None:
         """Wait until `/readyz` reports that it is ready. Raises StartFailed."""
         await self._answers("/readyz")
+
+    def reload(self) -> None:
+        """Have the process read its settings. One that is starting reads them anyway."""
+        if self._answered and self.child.alive:
+            os.kill(self.child.pid, signal.SIGHUP)
 
     async def stop(self) -> None:
         """Stop the process gracefully, then kill it."""

@@ -14,7 +14,7 @@ from app.embedded import addresses, ports, running, sample
 from app.embedded.display import Display
 from app.embedded.jars import FetchFailed
 from app.embedded.kafka import Kafka
-from app.embedded.parts import ORDER, Part, programs
+from app.embedded.parts import ORDER, Part, Program, programs
 from app.embedded.process import StartFailed
 from app.kafka import ensure_topics
 from app.settings import Settings
@@ -75,6 +75,11 @@ class Supervisor:
     async def watch(self) -> None:
         """Restart parts that die, without end."""
         await _together(*(self._keep(part) for part in self._parts))
+
+    def reload(self) -> None:
+        """Have Threadline's own processes read their settings."""
+        for program in [part for part in self._parts if isinstance(part, Program)]:
+            program.reload()
 
     async def stop(self) -> None:
         """Stop all parts in reverse order."""

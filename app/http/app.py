@@ -26,6 +26,7 @@ from app.http.metrics import HttpMetrics
 from app.kafka.holding import hold_back
 from app.settings import Settings
 from app.settings.loading import load
+from app.settings.reloading import Reloading
 from sql import EventStore
 from webhooks.admit import KeysUnavailable, Unauthorized, Unscoped
 from webhooks.aggregate import at_door
@@ -76,6 +77,19 @@ class Http:
     def watch(self, connections: Connections) -> None:
         """Include these connections in the metrics."""
         self.metrics.connections = connections
+
+    def follow(self, reloading: Reloading) -> None:
+        """Publish what is in force of the settings on the pages of health and metrics."""
+        self.health.reloading, self.metrics.more = reloading, reloading.collect
+
+    def use(self, settings: Settings) -> None:
+        """Put other settings into force, in one step between two requests. Raises ValueError for a source with an unknown
+        adapter, and then changes nothing."""
+        door.change(self.door, settings, self.accounts)
+        self.accounts.reopen()
+        self.settings = self.health.settings = settings
+        if self.api is not None:
+            self.api.use(settings)
 
     def close(self) -> None:
         """End the API's event streams."""

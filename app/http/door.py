@@ -28,10 +28,22 @@ def make(
     """Return a door that is not started, for the configured sources and clients' accounts. Large bodies arrive in the folder
     and are stored as blobs (`app.blobs.stores_of`). Raises ValueError for a source with an unknown adapter, or without Kafka.
     """
+    spool = Spool(settings.data / "spool", settings.door.spool_max)
+    keep = Keep(partial(producer, settings), spool, timeout=settings.door.keep_timeout)
+    large = Large(folder, blobs, over=settings.blobs.over, in_memory=settings.blobs.in_memory)
+    return Door(Sources(settings.sources, accounts), keep, limits_of(settings), authenticate, large=large)
+
+
+def change(door: Door, settings: Settings, accounts: Accounts | None = None) -> None:
+    """Put other settings into force. Raises ValueError for a source with an unknown adapter, and then changes nothing."""
+    door.use(Sources(settings.sources, accounts), limits_of(settings))
+    door.keep.spool.limit = settings.door.spool_max
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the door's limits that the settings define."""
     door = settings.door
-    spool = Spool(settings.data / "spool", door.spool_max)
-    keep = Keep(partial(producer, settings), spool, timeout=door.keep_timeout)
-    limits = Limits(
+    return Limits(
         max_body=door.max_body,
         max_body_of={
             name: min(source.max_body, door.max_body)
@@ -43,5 +55,3 @@ def make(
         share=share(settings.telemetry),
         trust_traceparent=settings.telemetry.trust_traceparent,
     )
-    large = Large(folder, blobs, over=settings.blobs.over, in_memory=settings.blobs.in_memory)
-    return Door(Sources(settings.sources, accounts), keep, limits, authenticate, large=large)

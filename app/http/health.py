@@ -6,7 +6,7 @@ API answers 503), so that is reported but does not make the process unready.
 
 import asyncio
 import time
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from starlette.routing import Route
 from app.api.service import admit
 from app.http.metrics import MEDIA_TYPE, HttpMetrics
 from app.settings import Settings
+from app.settings.reloading import Reloading
 from webhooks.aggregate import Door
 
 #: Seconds to wait for PostgreSQL, and for which the result is cached.
@@ -35,7 +36,9 @@ class HttpHealth:
         self.store: Store | None = None
         self._door = door
         self._metrics = metrics
-        self._settings = settings
+        self.settings = settings
+        #: What is published of the settings in force; None in a process that does not follow their files.
+        self.reloading: Reloading | None = None
         self._postgres = ("not reached yet", -BELIEVED)
         self._began = time.monotonic()
 
@@ -49,7 +52,10 @@ class HttpHealth:
 
     async def healthz(self, _: Request) -> Response:
         """Answer 200 while the process responds."""
-        return JSONResponse({"status": "ok", "uptime": round(time.monotonic() - self._began, 1)})
+        body: dict[str, Any] = {"status": "ok", "uptime": round(time.monotonic() - self._began, 1)}
+        if self.reloading is not None:
+            body["settings"] = self.reloading.state()
+        return JSONResponse(body)
 
     async def readyz(self, _: Request) -> Response:
         """Answer 200 if a webhook can be kept now, else 503, and name what is unreachable."""
@@ -74,7 +80,7 @@ class HttpHealth:
 
     async def metrics(self, request: Request) -> Response:
         """Serve the metrics if the setting `api.metrics` or the request's key allows it. Raises Problem."""
-        await admit(request, self._settings, self._settings.api.metrics, "metrics:read")
+        await admit(request, self.settings, self.settings.api.metrics, "metrics:read")
         return self._page()
 
     def open_routes(self) -> list[Route]:

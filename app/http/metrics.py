@@ -4,7 +4,7 @@ The hot path increments plain integers (`webhooks.counters`), which are read at 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any
 
@@ -25,6 +25,8 @@ class HttpMetrics(Collector):
     def __init__(self, door: Door, others: Counters) -> None:
         #: The server's connections, if it is listening.
         self.connections: Connections | None = None
+        #: Further metrics, if the process follows the settings' files.
+        self.more: Callable[[], Iterator[Metric]] | None = None
         self._door = door
         self._others = others
         self._started = time.monotonic()
@@ -44,6 +46,8 @@ class HttpMetrics(Collector):
         yield from self._kafka()
         yield _counter("api_answers", "Answers of the other routes.", self._others.answered, "status")
         yield _histogram("api_seconds", "Other routes: from request to answer.", self._others.latency)
+        if self.more is not None:
+            yield from self.more()
 
     def _webhooks(self) -> Iterator[Metric]:
         counters = self._door.counters

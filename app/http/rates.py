@@ -35,6 +35,10 @@ class Rates:
         #: Caller to tokens left and the time of that count, least recent caller first.
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
+    def change(self, per_second: float, burst: int) -> None:
+        """Allow other rates from now on. A caller keeps the tokens that it has, up to the new burst."""
+        self.per_second, self.burst = per_second, burst
+
     def take(self, caller: Hashable) -> Taken:
         """Take one of the caller's tokens, if there is one."""
         now = self._now()

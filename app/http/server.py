@@ -1,5 +1,6 @@
 """Runs the HTTP process under uvicorn, with the arguments that the door needs."""
 
+import asyncio
 import socket
 
 import structlog
@@ -11,6 +12,8 @@ from app.http.listening.descriptors import claim, divide
 from app.http.listening.protocol import protocol_of
 from app.memory import settle
 from app.settings import Settings
+from app.settings.reloading import Reloading
+from app.telemetry import set_level
 from webhooks.blobs.arriving import PIECE
 from webhooks.callers import Proxies
 
@@ -23,18 +26,20 @@ log = structlog.get_logger("http")
 class Server(uvicorn.Server):
     """uvicorn's server, which ends the application's streams before it waits for connections to close."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, reloading: Reloading | None = None) -> None:
+        """Take the application, and what follows its settings' files, if anything does."""
         door = http.settings.door
         budget = divide(claim(), door.max_connections)
         self.connections = Connections(bounds(http.settings, budget.connections))
         http.watch(self.connections)
+        self._proxies = Proxies(door.trusted_proxies)
         super().__init__(
             uvicorn.Config(
                 http,
                 host=door.host,
                 port=door.port,
                 loop="uvloop",
-                http=protocol_of(self.connections, Proxies(door.trusted_proxies)),
+                http=protocol_of(self.connections, self._proxies),
                 ws="none",
                 # `app.telemetry` configures logging. An access log line would cost more than the work for a webhook.
                 log_config=None,
@@ -50,16 +55,30 @@ class Server(uvicorn.Server):
         )
         self._http = http
         self._budget = budget
+        self._reloading = reloading
+        self._following: asyncio.Task[None] | None = None
+
+    def use(self, settings: Settings) -> None:
+        """Put other settings into force. Raises what `Http.use` raises."""
+        self._http.use(settings)
+        self.connections.bounds = bounds(settings, self._budget.connections)
+        self._proxies.use(settings.door.trusted_proxies)
+        set_level(settings.telemetry)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Extend uvicorn's method."""
         self.connections.start()
         await super().startup(sockets)
+        if self._reloading is not None:
+            self._following = asyncio.create_task(self._reloading.run(self.use), name="settings")
         log.info("listening", descriptors=self._budget.descriptors, connections=self._budget.connections)
         settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Extend uvicorn's method."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
         self._http.close()
         await super().shutdown(sockets)
         await self.connections.stop()
@@ -81,8 +100,10 @@ def bounds(settings: Settings, connections: int) -> Bounds:
     )
 
 
-def serve(settings: Settings) -> int:
+def serve(reloading: Reloading) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit status. The caller has set up telemetry."""
-    server = Server(build(settings))
+    http = build(reloading.settings)
+    http.follow(reloading)
+    server = Server(http, reloading)
     server.run()
     return 0 if server.started else 1

@@ -12,11 +12,13 @@ import structlog
 from aiokafka.errors import KafkaError
 from psycopg.conninfo import conninfo_to_dict
 
-from adapters import ADAPTERS
+from adapters import PROVIDERS
+from adapters.checked import nearest
+from app import variables
 from app.blobs import refusal
 from app.kafka import LARGEST, TopicState, client_args, describe_topics
 from app.kafka.topics import MOST_BODY, MOST_INLINE
-from app.settings import Settings
+from app.settings import Settings, settings_file
 
 log = structlog.get_logger(__name__)
 
@@ -48,11 +50,13 @@ def unfit(settings: Settings) -> list[str]:
 
 def not_startable(settings: Settings) -> list[str]:
     """Return the problems that keep a process from starting: a source without an adapter, a DSN that is none. Names no value."""
-    found = [
-        f"sources.{name} has no adapter {source.adapter or name!r}; adapter is one of: {', '.join(sorted(ADAPTERS))}"
-        for name, source in settings.sources.items()
-        if (source.adapter or name) not in ADAPTERS
-    ]
+    known = sorted({*PROVIDERS, *settings.declared})
+    found = []
+    for name, source in settings.sources.items():
+        if settings.adapter_of(name) is None:
+            adapter = source.adapter or name
+            instead = nearest(adapter, known) or f"; adapter is one of: {', '.join(known)}"
+            found.append(f"sources.{name} has no adapter {adapter!r}{instead}{_from(name)}")
     for setting in ("dsn", "owner_dsn"):
         dsn = getattr(settings.postgres, setting)
         try:
@@ -62,6 +66,14 @@ def not_startable(settings: Settings) -> list[str]:
                 f"postgres.{setting} is no connection string of PostgreSQL: postgresql://USER:PASSWORD@HOST/DATABASE"
             )
     return found
+
+
+def _from(source: str) -> str:
+    """Return where a source's section is, in brackets."""
+    where = variables.origin(("sources", source), settings_file())
+    if where.startswith(variables.PREFIX):
+        where = "the environment"  # the rest of the variable's name may be a secret in the wrong place
+    return f" (from {where})" if where else ""
 
 
 def too_small(states: list[TopicState]) -> list[str]:

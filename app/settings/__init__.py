@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from adapters import ADAPTERS
+from adapters import ADAPTERS, PROVIDERS
 from adapters.checked import faults, names_of
 from adapters.contract import Adapter
 from app import variables
@@ -73,30 +73,23 @@ class Settings(BaseSettings):
     _declared: dict[str, Adapter] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
-    def _read_definitions(self) -> "Settings":
-        """Read the definition files, since a source may be of a provider that one of them describes."""
-        self._declared = read(self.adapters or self.data / "adapters")
+    def _usable(self) -> "Settings":
+        """Read the definition files, since a source may be of a provider that one of them describes. Refuse unusable ones,
+        unknown variables, a source with the name that marks Threadline's own events, and settings of sources that their
+        adapters do not know or cannot use: all in one error, a line for each."""
+        self._declared, wrong = read(self.definitions_folder)
+        wrong += variables.strangers(type(self))
+        for name, source in self.sources.items():
+            if name.strip().casefold() == OURS:
+                wrong.append(f"a source cannot be named {OURS!r}: that is the source of Threadline's own events")
+            if (adapter := self.adapter_of(name)) is not None:
+                wrong += [_said(name, key, adapter, fault) for key, fault in faults(adapter, source.values)]
+        if wrong:
+            self._refuse(wrong)
         return self
 
-    @model_validator(mode="after")
-    def _known(self) -> "Settings":
-        """Refuse unknown variables, and settings of sources that their adapters do not know or cannot use."""
-        wrong = [
-            f"{_place(name, key, adapter)} {fault}"
-            for name, source in self.sources.items()
-            if (adapter := self._adapter(source.adapter or name)) is not None
-            for key, fault in faults(adapter, source.values)
-        ]
-        if wrong := [*variables.strangers(type(self)), *wrong]:
-            raise ValueError("\n  ".join(wrong))
-        return self
-
-    @model_validator(mode="after")
-    def _no_source_is_ours(self) -> "Settings":
-        """Refuse a source with the name that marks Threadline's own events."""
-        if any(name.strip().casefold() == OURS for name in self.sources):
-            raise ValueError(f"a source cannot be named {OURS!r}: that is the source of Threadline's own events")
-        return self
+    def _refuse(self, wrong: list[str]) -> None:
+        raise ValueError("\n  ".join(wrong))
 
     @model_validator(mode="after")
     def _kept_keys(self) -> "Settings":
@@ -115,8 +108,19 @@ class Settings(BaseSettings):
         looked up."""
         return self._declared
 
-    def _adapter(self, name: str) -> Adapter | None:
-        return self._declared.get(name) or ADAPTERS.get(name)
+    def declare(self, adapters: dict[str, Adapter]) -> None:
+        """Replace the adapters of the definition files."""
+        self._declared = adapters
+
+    def adapter_of(self, name: str) -> Adapter | None:
+        """Return the adapter of the source with this name, or None if there is none."""
+        adapter = self.sources[name].adapter or name
+        return self._declared.get(adapter) or (ADAPTERS[adapter] if adapter in PROVIDERS else None)
+
+    @property
+    def definitions_folder(self) -> Path:
+        """The folder of the definition files."""
+        return self.adapters or self.data / "adapters"
 
     @property
     def blobs_folder(self) -> Path:
@@ -129,7 +133,7 @@ class Settings(BaseSettings):
 
     def job_ids(self) -> dict[str, frozenset[str]]:
         """Return the channels on which a source's ids are those of jobs (`Adapter.job_ids`), for each source."""
-        adapters = {name: self._adapter(source.adapter or name) for name, source in self.sources.items()}
+        adapters = {name: self.adapter_of(name) for name in self.sources}
         return {name: adapter.job_ids for name, adapter in adapters.items() if adapter is not None}
 
     @classmethod
@@ -152,7 +156,11 @@ def settings_file() -> Path:
     return Path(os.environ.get("THREADLINE_CONFIG") or data / "threadline.toml")
 
 
-def _place(source: str, key: str, adapter: Adapter) -> str:
-    """Return the setting of a source as an error names it. An unknown key is left out, since it may be a secret in the wrong
-    place."""
-    return f"sources.{source}.{key}" if key in names_of(adapter) else f"sources.{source}: a key"
+def _said(source: str, key: str, adapter: Adapter, fault: str) -> str:
+    """Return the fault of a source's setting with its name, and where its value comes from. An unknown key is left out, since
+    it may be a secret in the wrong place."""
+    known = key in names_of(adapter)
+    where = variables.origin(("sources", source, key), settings_file())
+    if not known and where.startswith(variables.PREFIX):
+        where = "the environment"
+    return f"sources.{source}{f'.{key}' if known else ': a key'} {fault}{f' (from {where})' if where else ''}"

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -196,6 +197,37 @@ def test_a_first_start_makes_the_key_of_clients_secrets(up: Up) -> None:
     again = up.threadline("clients", "account", "default", "main", "--adapter", "twilio", "--set", "account_sid=AC2")
     assert again.returncode == 0, again.stderr
     up.end(signal.SIGTERM)
+
+
+def test_sighup_has_both_processes_read_their_settings(up: Up) -> None:
+    """The supervisor passes it on, and itself goes on. A source that was added is there afterwards."""
+    up.start()
+    file = up.data / "threadline.toml"
+    file.write_text(file.read_text() + '\n[sources.added]\nadapter = "slack"\nsigning_secret = "s"\n')
+    before = up.state["pids"]
+    both = up.state["doorPort"], up.state["workerPort"]
+    for _ in range(2):  # at the second nothing was changed, so that it is not the file that they have noticed
+        counts = {port: reloads(port) for port in both}
+        assert up.process
+        up.process.send_signal(signal.SIGHUP)
+        eventually(partial(all_above, counts))
+    doctor = up.threadline("doctor")
+    assert doctor.returncode == 0 and "Source added" in doctor.stdout, doctor.stdout
+    assert up.state["pids"] == before
+    assert up.end(signal.SIGTERM) == 0
+
+
+def all_above(counts: dict[int, int]) -> bool:
+    """Whether each process has taken over settings more often than that."""
+    return all(reloads(port) > count for port, count in counts.items())
+
+
+def reloads(port: int) -> int:
+    """How often the process at this port has taken over changed settings."""
+    page = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    found = re.search(r"^threadline_settings_reloads_total (\d+)", page, re.MULTILINE)
+    assert found
+    return int(found[1])
 
 
 def test_a_killed_supervisor_takes_everything_along(up: Up) -> None:

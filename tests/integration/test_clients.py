@@ -268,3 +268,20 @@ async def test_a_clients_id_is_plain(changes: Changes, client_id: str) -> None:
     """It stands in paths and in what is sealed."""
     with pytest.raises(SchemaError, match="client's id"):
         await changes.set_account(client_id, "twilio", TWILIO)
+
+
+async def test_changed_sources_are_sent_by_at_once(store: EventStore) -> None:
+    """What a process remembers of the clients and accounts that sources make is forgotten with the sources."""
+    clients = Clients(store, settings(), ttl=600)
+    shop = await clients.client("shop")
+    assert shop.routes[0].account == "gateway"
+    assert (await clients.account(shop, "gateway")).values["password"] == ("operators",)
+    rotated = Source.model_validate(GATEWAY | {"password": "rotated"})
+    clients.use(Settings(sources={"other": Source.model_validate(GATEWAY), "gateway": rotated}))
+    assert (await clients.client("shop")).routes[0].account == "other"
+    assert (await clients.account(shop, "gateway")).values["password"] == ("rotated",)
+    clients.use(Settings())
+    with pytest.raises(UnknownClient):
+        await clients.client("shop")
+    with pytest.raises(UnknownAccount):
+        await clients.account(shop, "gateway")

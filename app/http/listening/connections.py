@@ -80,6 +80,7 @@ class Connections:
     """All open connections by address, and those with an incomplete body by caller."""
 
     def __init__(self, bounds: Bounds) -> None:
+        #: Those of new connections. A connection keeps the bounds that it was opened with.
         self.bounds = bounds
         self.count = 0
         #: Bytes of incomplete bodies.
@@ -176,9 +177,9 @@ class Connections:
         )
 
     async def _watch(self) -> None:
-        bounds = self.bounds
-        shortest = min(bounds.head_timeout, bounds.idle_timeout, bounds.body_timeout, bounds.write_timeout)
         while True:
+            bounds = self.bounds
+            shortest = min(bounds.head_timeout, bounds.idle_timeout, bounds.body_timeout, bounds.write_timeout)
             await asyncio.sleep(min(TICK, shortest / 4))
             self.now = now = self._loop.time()
             for number, member in enumerate([member for members in self._open.values() for member in members]):

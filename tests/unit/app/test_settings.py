@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.cli.settings import page
+from app.cli.settings.reference import page
 from app.settings import Settings
-from app.settings.loading import worded
+from app.settings.wording import worded
 from app.variables import fields_of, variable
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -26,7 +26,7 @@ def refusal(**given: Any) -> str:
     with pytest.raises(ValidationError) as refused:
         Settings(**given)
     assert "kept-from-words" not in str(refused.value)
-    return worded(refused.value)
+    return "\n".join(worded(refused.value))
 
 
 def test_every_misspelt_name_of_a_file_is_refused(tmp_path: Path) -> None:
@@ -49,8 +49,8 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
         file.write_text(text, "utf-8")
         with pytest.raises(TOMLDecodeError) as refused:
             Settings()
-        words = worded(refused.value)
-        assert words.startswith(f"  {file}: ") and "line" in words and "kept-from-words" not in words
+        (words,) = worded(refused.value)
+        assert words.startswith(f"{file}: ") and "line" in words and "kept-from-words" not in words
 
 
 def test_a_section_that_occurs_twice_is_named(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_section_that_occurs_twice_is_named(tmp_path: Path) -> None:
         file.write_text(text, "utf-8")
         with pytest.raises(TOMLDecodeError) as refused:
             Settings()
-        assert worded(refused.value) == f"  {file}: {error}"
+        assert worded(refused.value) == [f"{file}: {error}"]
 
 
 def test_every_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,11 +133,11 @@ def test_a_fault_names_the_variable_or_the_file_of_its_value(monkeypatch: pytest
     file = tmp_path / "threadline.toml"
     file.write_text('[door]\nport = "kept-from-words"\n[sources.twilio]\nauth_tokn = "kept-from-words"\n', "utf-8")
     lines = refusal().splitlines()
-    assert [line for line in lines if line.startswith("  door.port: ") and line.endswith(f" (from {file})")]
+    assert [line for line in lines if line.startswith("door.port: ") and line.endswith(f" (from {file}:2)")]
     monkeypatch.setenv("THREADLINE_DOOR__PORT", "kept-from-words")
     assert [line for line in refusal().splitlines() if line.endswith(" (from THREADLINE_DOOR__PORT)")]
     monkeypatch.setenv("THREADLINE_CALLBACKS", '{"http_hosts": [["kept-from-words"]]}')
     assert "(from THREADLINE_CALLBACKS)" in refusal()
     file.write_text('[callbacks]\nhttp_hosts = [["kept-from-words"]]\n', "utf-8")
     monkeypatch.delenv("THREADLINE_CALLBACKS")
-    assert f"callbacks.http_hosts.0: Input should be a valid string (from {file})" in refusal()
+    assert f"callbacks.http_hosts.0: Input should be a valid string (from {file}:2)" in refusal()

@@ -54,7 +54,7 @@ def showing(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """The path of each command at or below this one that shows something."""
     for name, inner in getattr(command, "commands", {}).items():
         yield from showing(inner, (*path, name))
-    if path[-1] in SHOWING and (not hasattr(command, "commands") or path == ("gaps",)):
+    if path[-1] in SHOWING and (not hasattr(command, "commands") or path in (("gaps",), ("settings",))):
         yield path
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from app.cli.program import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 ID = "0193a5c2-1111-7aaa-8bbb-0123456789ab"
-#: A use of each command. `work` becomes `python -m agents`; `settings` and `new-provider` read no settings.
+#: A use of each command. `work` becomes `python -m agents`; `settings` shows and checks them (`test_settings.py`), `new-provider` reads none.
 USES: dict[str, tuple[str, ...]] = {
     "up": ("--prepare",),
     "demo": (),
@@ -45,8 +46,10 @@ STARTING = ("up", "demo")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder from which nothing runs, and no other settings."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A data folder from which nothing runs, and no other settings. A process that begins to start handles SIGHUP: not this
+    one, afterwards."""
+    before = signal.getsignal(signal.SIGHUP)
     for name in os.environ:
         if name.startswith("THREADLINE_"):
             monkeypatch.delenv(name)
@@ -55,7 +58,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "client.json").write_text("{}")
     shutil.copy(ROOT / "tests/fixtures/postmark/delivery.http", tmp_path / "webhook.http")
     monkeypatch.chdir(tmp_path)
-    return tmp_path / "data"
+    yield tmp_path / "data"
+    signal.signal(signal.SIGHUP, before)
 
 
 def run(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:

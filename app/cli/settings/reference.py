@@ -1,0 +1,115 @@
+"""Makes the reference of the settings from their models: the rows of `threadline settings`, and the page docs/settings.md."""
+
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from app.settings import Settings, Source
+from app.settings.reloaded import is_reloaded
+from app.variables import BESIDE, fields_of, variable
+
+_HEAD = """# Settings
+
+All settings, made from the code by `threadline settings --markdown`; a test keeps it true.
+
+Variables `THREADLINE_…` win over the file, the file over the defaults. The file is the one that `THREADLINE_CONFIG` names, else `threadline.toml` in the data folder (`THREADLINE_DATA`, by default `.threadline` where the command is called). In it, `[door]` `port = 8080` is `THREADLINE_DOOR__PORT=8080`: two underscores between the table and the name.
+
+A name that is none of these is refused at start, with the one that it looks like; so is a source's setting that its adapter does not know, an empty secret, and a key that cannot be read. The message names the setting, never its value. Variables that Kubernetes sets for a Service named `threadline` (`THREADLINE_PORT=tcp://…`, `THREADLINE_SERVICE_HOST`) are passed over; `enableServiceLinks: false` avoids them.
+
+The HTTP process (webhooks, API, pages) listens on port 8080, the worker (health and metrics) on 8081; both on 127.0.0.1 unless set otherwise.
+
+A process takes over a change of the settings marked `yes` under "reload" while it runs ([below](#changing-settings)); the others need a restart.
+
+| in the file | in the environment | default | reload | what |
+| --- | --- | --- | --- | --- |
+"""
+_SOURCES = """
+## Sources
+
+`[sources.NAME]` is an account at a provider. Beside these it has the adapter's own settings (`threadline providers NAME` lists them), each a value, or a list of values while a secret is rotated; in the environment `THREADLINE_SOURCES__NAME__…`. All of a source is reloaded: it may be added, changed and removed while the processes run.
+
+| in the table | default | what |
+| --- | --- | --- |
+"""
+_CHANGING = """
+## Changing settings
+
+```sh
+threadline settings check           # every fault of the file, the environment and the definition files, with its line
+threadline settings check new.toml  # of another file, before it takes the place of this one
+threadline settings show            # what is set, and by which line or variable; secrets only as `set`; --all: the defaults too
+```
+
+`threadline serve` and `threadline work` look at the file, and at the definition files, every two seconds. A file that has changed is read once it was the same at two looks, so that one that is being written is not read half. At SIGHUP they read it at once: `kill -HUP`, to `threadline up` (which passes it on) or to each process; `systemctl reload threadline@serve threadline@work`; `podman kill --signal HUP`. Variables of the environment are those of the process's start. `threadline mqtt` reads its settings only at its start.
+
+- **All or nothing.** The new file is checked as at a start. If anything is wrong, all of it is refused, and the settings in force stay: the log has each fault with its line (`settings_refused`), and the alert [ThreadlineSettingsRefused](alerts.md#threadlinesettingsrefused) fires. So it is if the file is removed. Otherwise everything that is reloaded changes between two requests: a webhook is verified by the old sources or by the new ones. The log names what has changed (`settings_reloaded`).
+- **What needs a restart** stays as it was, and the log names each such setting (`setting_needs_restart`), as does `threadline doctor`, until the process is restarted or the file has the old value again.
+- **A secret** is rotated by a list of both, `auth_token = ["new", "old"]`; once the provider signs by the new one, remove the old.
+- **A source that is removed** gets 404 from then on. Its webhooks that were kept before are processed as if it were still there: a record names its adapter and client, and a running worker remembers the source's `account` until it is restarted. A record whose provider's definition file is gone at a restart becomes a dead letter, which can be replayed ([dead letters](dead-letters.md)).
+- **Limits of connections** count for new connections. An account of the file is sent by with its new secret from the next message on.
+- **In a container** a file that is mounted alone (as in [compose.yml](../deploy/compose.yml)) must be changed in place: if it is replaced by another file, as `mv` and many editors do, the container keeps the old one until it is started again. Mount its folder to avoid that.
+- **A terminal that is closed** ends `threadline serve`, `work` and `up` that were started in it, although it sends SIGHUP too.
+
+`/healthz` of both processes has `settings`: when those in force were read (`readAt`), whether the file was refused since (`refused`), what needs a restart (`needRestart`), and a digest of what is reloaded, by which two processes can be compared. The digest is keyed by the first of `secrets.keys`, so that nobody can try secrets against it; without such a key secrets are not in it. Metrics: `threadline_settings_read_timestamp_seconds`, `threadline_settings_reloads_total`, `threadline_settings_reload_failures_total`, `threadline_settings_refused`, `threadline_settings_need_restart`.
+"""
+_BESIDE = """
+## Beside the settings
+
+| in the environment | what |
+| --- | --- |
+| `THREADLINE_CONFIG` | the file of settings, read by every process and command |
+| `THREADLINE_API_URL`, `THREADLINE_API_KEY` | where the commands that use the API find it, and the key that they give |
+"""
+
+
+def page() -> str:
+    """Return the text of docs/settings.md."""
+    lines = [
+        f"| `{path}` | `{name}` | {default} | {reload} | {words} |" for path, name, default, reload, words in rows()
+    ]
+    own = [f"| `{path}` | {default} | {words} |" for path, default, words in _rows_of(Source)]
+    assert set(BESIDE) <= set(_BESIDE.replace("`", " ").replace(",", " ").split())
+    return _HEAD + "\n".join(lines) + "\n" + _SOURCES + "\n".join(own) + "\n" + _CHANGING + _BESIDE
+
+
+def rows() -> Iterator[tuple[str, str, str, str, str]]:
+    """Return of each setting its path in the file, its variable, its default in backticks, `yes` if a change takes effect
+    without a restart, and its purpose, as Markdown."""
+    for path, field in fields_of(Settings):
+        if path != ("sources",):
+            yield ".".join(path), variable(path), _default(field), "yes" if is_reloaded(path) else "", _words(field)
+
+
+def _rows_of(model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
+    for path, field in fields_of(model):
+        yield ".".join(path), _default(field), _words(field)
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True)
+    if value is None or value == [] or value == "":
+        return ""
+    if isinstance(value, Enum):
+        value = value.value
+    return (
+        f"`{str(value).lower() if isinstance(value, bool) else value.as_posix() if isinstance(value, Path) else value}`"
+    )
+
+
+def _words(field: FieldInfo) -> str:
+    """Return the description of a setting, with the possible values where it is a choice."""
+    words = field.description or ""
+    if choices := _choices(field.annotation):
+        words = f"{words}{': ' if words else ''}{', '.join(f'`{one}`' for one in choices)}"
+    return words.replace("|", "\\|")
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """Return the values of a choice, which may also be left unset."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next((get_args(part) for part in get_args(annotation) if get_origin(part) is Literal), ())
